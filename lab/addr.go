@@ -1,0 +1,151 @@
+package lab
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+)
+
+// Addr is an address as a step writes it: who, and which port.
+type Addr struct {
+	Host   string     // of host.alias: "subject", "peer" or a host's name; "" is the host of the calling process
+	Name   string     // an alias, or any, any6, lo, lo6; "" when IP is given
+	IP     netip.Addr // a literal, may carry a zone
+	Mapped bool       // mapped(...): the IPv4 address as ::ffff:a.b.c.d
+	Port   Port
+}
+
+// Port is a number, or a variable that keeps a port which the kernel chose.
+type Port struct {
+	Number uint16
+	Var    string // without the '$'; Number is 0 then
+}
+
+func (p Port) String() string {
+	if p.Var != "" {
+		return "$" + p.Var
+	}
+	return strconv.Itoa(int(p.Number))
+}
+
+// Base returns the address without its port, as a step writes it.
+func (a Addr) Base() string {
+	var s string
+	switch {
+	case a.Name == "":
+		s = a.IP.String()
+	case a.Host != "":
+		s = a.Host + "." + a.Name
+	default:
+		s = a.Name
+	}
+	if a.Mapped {
+		return "mapped(" + s + ")"
+	}
+	if a.Name == "" && a.IP.Is6() {
+		return "[" + s + "]"
+	}
+	return s
+}
+
+func (a Addr) String() string { return a.Base() + ":" + a.Port.String() }
+func (Addr) arg()             {}
+
+// wellKnown are the addresses that every host has under the same name.
+var wellKnown = map[string]netip.Addr{
+	"any":  netip.IPv4Unspecified(),
+	"any6": netip.IPv6Unspecified(),
+	"lo":   netip.AddrFrom4([4]byte{127, 0, 0, 1}),
+	"lo6":  netip.IPv6Loopback(),
+}
+
+// WellKnown reports whether name is one that every host has: any, any6, lo, lo6.
+func WellKnown(name string) bool { _, ok := wellKnown[name]; return ok }
+
+// Resolve returns the IP address that a stands for in a call by a process on
+// the host at, in a cell of the subject. A plain alias is one of the caller's
+// own host: in "peer/web: bind(w, x:80)" x is the peer's.
+func (t *Topology) Resolve(a Addr, at, subject string) (netip.Addr, error) {
+	ip := a.IP
+	if a.Name != "" {
+		var ok bool
+		if ip, ok = wellKnown[a.Name]; !ok {
+			host := t.Host(at)
+			if a.Host != "" {
+				host = t.Host(t.HostOf(a.Host, subject))
+			}
+			if host == nil {
+				return ip, fmt.Errorf("no host %q", a.Host)
+			}
+			if ip, ok = host.Alias(a.Name); !ok {
+				return ip, fmt.Errorf("host %q has no address named %q", host.Name, a.Name)
+			}
+		}
+	}
+	if !a.Mapped {
+		return ip, nil
+	}
+	if !ip.Is4() {
+		return ip, fmt.Errorf("mapped() takes an IPv4 address, %s is not one", ip)
+	}
+	return netip.AddrFrom16(ip.As16()), nil
+}
+
+// NameOf returns the address as a step by a process on the host at would write
+// it, without a port: x, peer.x, any, mapped(x), or the literal when it has no
+// name.
+func (t *Topology) NameOf(ip netip.Addr, at, subject string) string {
+	if ip.Is4In6() {
+		return "mapped(" + t.NameOf(ip.Unmap(), at, subject) + ")"
+	}
+	for name, known := range wellKnown {
+		if known == ip {
+			return name
+		}
+	}
+	for _, h := range t.Hosts {
+		for _, n := range h.NICs {
+			for _, a := range n.Addresses {
+				if a.Alias != "" && a.Prefix.Addr() == ip {
+					return Addr{Host: t.hostWord(h.Name, at, subject), Name: a.Alias}.Base()
+				}
+			}
+		}
+	}
+	return Addr{IP: ip}.Base()
+}
+
+// hostWord is how a step by a process on the host at names a host.
+func (t *Topology) hostWord(host, at, subject string) string {
+	switch host {
+	case at:
+		return ""
+	case subject:
+		return "subject"
+	case t.Peer(subject):
+		return "peer"
+	}
+	return host
+}
+
+// hosts returns the hosts that a names or is an address of; a plain alias is of
+// the caller's host, which is there anyway.
+func (a Addr) hosts(t *Topology, subject string) []string {
+	if a.Name != "" {
+		if a.Host == "" {
+			return nil
+		}
+		return []string{t.HostOf(a.Host, subject)}
+	}
+	var names []string
+	for _, h := range t.Hosts {
+		for _, n := range h.NICs {
+			for _, b := range n.Addresses {
+				if b.Prefix.Addr() == a.IP.Unmap().WithZone("") {
+					names = append(names, h.Name)
+				}
+			}
+		}
+	}
+	return names
+}

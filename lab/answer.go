@@ -1,0 +1,141 @@
+package lab
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Outcome is how a call ended.
+type Outcome string
+
+// The outcomes of a call.
+const (
+	OK      Outcome = "ok"      // it succeeded
+	Failed  Outcome = "errno"   // it failed with an errno
+	Blocked Outcome = "blocked" // it was still waiting when its limit had passed
+	Unasked Outcome = "?"       // in a file only: record the answer, expect nothing
+)
+
+// Answer is what a call answers, or what a step expects it to.
+type Answer struct {
+	Outcome Outcome
+	Errno   string // when Failed: EADDRINUSE
+	Value   Arg    // when OK and the call answers a value; nil means just ok
+}
+
+func (a Answer) String() string {
+	switch {
+	case a.Outcome == Failed:
+		return a.Errno
+	case a.Outcome == OK && a.Value != nil:
+		return a.Value.String()
+	}
+	return string(a.Outcome)
+}
+
+// Want is the answer that a step expects. It may depend on the kernel: the
+// first rule whose condition holds counts, and the last rule has none.
+//
+//	bind(b, any6:80) = ok [EADDRINUSE on linux < 6.2]
+type Want []WantRule
+
+// WantRule is an answer and the kernels that give it.
+type WantRule struct {
+	Answer Answer
+	On     []VersionBound // all must hold; empty holds everywhere
+}
+
+// On returns the answer expected of that kernel.
+func (w Want) On(k KernelVersion) Answer {
+	for _, r := range w {
+		if r.holds(k) {
+			return r.Answer
+		}
+	}
+	return Answer{Outcome: OK}
+}
+
+func (r WantRule) holds(k KernelVersion) bool {
+	for _, b := range r.On {
+		if !b.holds(k) {
+			return false
+		}
+	}
+	return true
+}
+
+// String writes w as a file does, the unconditional answer first.
+func (w Want) String() string {
+	var plain string
+	var b strings.Builder
+	for _, r := range w {
+		if len(r.On) == 0 {
+			plain = r.Answer.String()
+			continue
+		}
+		fmt.Fprintf(&b, " [%s on linux", r.Answer)
+		for _, v := range r.On {
+			fmt.Fprintf(&b, " %s", v)
+		}
+		b.WriteString("]")
+	}
+	return plain + b.String()
+}
+
+// KernelVersion is the version of a Linux kernel: 6.18.44.
+type KernelVersion [3]int
+
+func (k KernelVersion) String() string { return fmt.Sprintf("%d.%d.%d", k[0], k[1], k[2]) }
+
+// ParseKernelVersion reads the numbers that a release as uname(2) gives it
+// begins with: "6.18.44-fc" is 6.18.44, "6.2" is 6.2.0.
+func ParseKernelVersion(release string) (KernelVersion, error) {
+	var k KernelVersion
+	n, _ := fmt.Sscanf(release, "%d.%d.%d", &k[0], &k[1], &k[2])
+	if n < 2 || k[0] < 0 || k[1] < 0 || k[2] < 0 {
+		return KernelVersion{}, fmt.Errorf("%q is not a kernel version such as 6.2 or 6.1.32", release)
+	}
+	return k, nil
+}
+
+// Compare is negative when k is older than l, positive when it is newer.
+func (k KernelVersion) Compare(l KernelVersion) int {
+	for i := range k {
+		if k[i] != l[i] {
+			return k[i] - l[i]
+		}
+	}
+	return 0
+}
+
+// VersionOps are the comparisons that a condition may use.
+var VersionOps = []string{"<", "<=", ">", ">=", "=="}
+
+// VersionBound is one bound of a range of kernels: < 6.2.
+type VersionBound struct {
+	Op      string // one of VersionOps
+	Version KernelVersion
+}
+
+func (b VersionBound) String() string {
+	s := fmt.Sprintf("%s %d.%d", b.Op, b.Version[0], b.Version[1])
+	if b.Version[2] != 0 {
+		s += fmt.Sprintf(".%d", b.Version[2])
+	}
+	return s
+}
+
+func (b VersionBound) holds(k KernelVersion) bool {
+	c := k.Compare(b.Version)
+	switch b.Op {
+	case "<":
+		return c < 0
+	case "<=":
+		return c <= 0
+	case ">":
+		return c > 0
+	case ">=":
+		return c >= 0
+	}
+	return c == 0
+}

@@ -1,0 +1,116 @@
+package lab_test
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// chain says which of our packages each package may import, beside lab. Arrows
+// point one way: YAML -> topology -> plan -> fabric -> run -> report.
+var chain = map[string][]string{
+	"lab":          nil, // the vocabulary imports nothing of ours
+	"lab/topology": nil,
+	"lab/plan":     nil,
+	"lab/fabric":   {"lab/plan"},
+	"lab/process":  nil, // gets its host as a function
+	"lab/run":      {"lab/plan", "lab/fabric", "lab/process"},
+	"lab/report":   nil, // prints, computes nothing
+	"cmd/labrun":   {"lab/topology", "lab/plan", "lab/fabric", "lab/process", "lab/run", "lab/report"},
+}
+
+// owners are the only packages that may import a module, and why.
+var owners = map[string]struct {
+	by  []string
+	why string
+}{
+	"github.com/vishvananda/":      {[]string{"lab/fabric"}, "only fabric talks to the kernel about links"},
+	"go.yaml.in/":                  {[]string{"lab/topology"}, "only topology knows that files are YAML"},
+	"github.com/spf13/":            {[]string{"cmd/labrun"}, "the command line stays in cmd"},
+	"github.com/jedib0t/go-pretty": {[]string{"lab/report"}, "only reports print tables"},
+	"golang.org/x/sys/":            {[]string{"lab/fabric", "lab/process", "cmd/labrun"}, "the rest runs on every system"},
+	"encoding/json":                {[]string{"lab", "lab/process", "lab/report"}, "results and the wire alone are JSON"},
+}
+
+func TestImportsPointOneWay(t *testing.T) {
+	found := map[string]bool{}
+	for file, imports := range importsOf(t, "..") {
+		pkg := path.Dir(file)
+		found[pkg] = true
+		allowed, known := chain[pkg]
+		if !known {
+			t.Errorf("%s: package %s has no place in the chain; see lab/doc.go", file, pkg)
+		}
+		for _, imp := range imports {
+			ours, isOurs := strings.CutPrefix(imp, "labrun/")
+			if isOurs && ours != "lab" && !slices.Contains(allowed, ours) {
+				t.Errorf("%s imports %s, which is not before it in the chain; see lab/doc.go", file, imp)
+			}
+			if pkg == "lab" && (isOurs || strings.Contains(imp, ".")) {
+				t.Errorf("%s imports %s: the vocabulary uses the standard library only", file, imp)
+			}
+			for prefix, o := range owners {
+				if strings.HasPrefix(imp, prefix) && !slices.Contains(o.by, pkg) {
+					t.Errorf("%s imports %s: %s", file, imp, o.why)
+				}
+			}
+		}
+	}
+	for pkg := range chain {
+		if !found[pkg] {
+			t.Errorf("the chain names package %s, which does not exist", pkg)
+		}
+	}
+}
+
+// importsOf returns the imports of every Go file below root that is not a test.
+func importsOf(t *testing.T, root string) map[string][]string {
+	t.Helper()
+	all := map[string][]string{}
+	err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+			return err
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(root, name)
+		if err != nil {
+			return err
+		}
+		all[filepath.ToSlash(rel)] = nil
+		for _, i := range f.Imports {
+			imp, err := strconv.Unquote(i.Path.Value)
+			if err != nil {
+				return err
+			}
+			all[filepath.ToSlash(rel)] = append(all[filepath.ToSlash(rel)], imp)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// TestTopLevel holds the repository's top level to what the design allows.
+func TestTopLevel(t *testing.T) {
+	allowed := []string{"cmd", "lab", "topologies", "go.mod", "go.sum", "Vagrantfile", "README.md", "LICENSE"}
+	names, err := filepath.Glob("../*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range names {
+		if n = filepath.Base(n); !strings.HasPrefix(n, ".") && !slices.Contains(allowed, n) {
+			t.Errorf("%s does not belong at the top level", n)
+		}
+	}
+}

@@ -1,0 +1,49 @@
+// Package lab is the vocabulary of labrun: topologies, experiments, calls,
+// answers, results. It imports the standard library only and does nothing by
+// itself; everything else imports it.
+//
+// # The chain
+//
+//	YAML --topology.Load--> Topology --plan.New--> Plan --fabric.Up--> Lab --run.Run--> Matrix --report--> text, JSON
+//
+// Every arrow hands on a plain value that prints itself. "labrun check" stops
+// after the first, "labrun plan" prints the Plan as a script of ip(8) commands
+// that really builds the lab, "labrun shell" stops with the Lab up.
+//
+//	cmd/labrun     flags, exit statuses, one small file per subcommand
+//	lab            the vocabulary
+//	lab/topology   YAML to Topology; every complaint has file:line:column
+//	lab/plan       Topology to an ordered list of operations; pure
+//	lab/fabric     Plan to live namespaces; alone uses netlink and netns
+//	lab/process    the processes of a lab: calls in, errnos out
+//	lab/run        cells: builds, asks, judges
+//	lab/report     matrices to text and JSON; prints, computes nothing
+//
+// # The rules
+//
+// The vocabulary is pure, and imports point one way along the chain
+// (deps_test.go holds them to it).
+//
+// The kernel alone is privileged, and fabric alone talks to it about links. It
+// makes namespaces without names, held by descriptors that no other program
+// inherits: when labrun ends, however it ends, the kernel takes the lab away.
+// There is nothing to clean up, so nothing cleans up.
+//
+// A thread that has changed namespace is thrown away: locked to its goroutine,
+// never unlocked. The main thread never changes. Code cannot end up in the
+// caller's namespace, not even when something failed half-way.
+//
+// # Where a change goes
+//
+// A new system call is a row in Signatures and a case in process; a new socket
+// option is a row in Options and one in process; a new operation on links is an
+// Op in plan and a case in fabric; a new report format is a file in report.
+//
+// # What makes a report the same on every run
+//
+// Automatic addresses follow from the file alone. Ports that a file names are
+// kept out of the kernel's automatic choice (net.ipv4.ip_local_reserved_ports in
+// every host), so no ephemeral port ever meets one. A port that the kernel did
+// choose is printed as its $name or as "ephemeral". What still differs between
+// runs stands in Environment, and DigestOf leaves it out.
+package lab

@@ -1,0 +1,117 @@
+package lab
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// DefaultLimit is how long a call may take before it answers "blocked", where
+// its step says nothing else.
+const DefaultLimit = 2 * time.Second
+
+// Experiment is a list of steps with the answers expected: one row of the matrix.
+type Experiment struct {
+	Name  string
+	Doc   string
+	Claim ClaimRef // zero when it tests none
+	Hosts []string // the hosts whose columns it has; empty means every host
+	Users []ProcessUser
+	Steps []Step
+	Pos   Pos
+}
+
+// ClaimRef says what a passing experiment means for a claim.
+type ClaimRef struct {
+	Name    string // the Claim's name
+	Against bool   // "not NAME" in the file: a pass speaks against the claim
+	When    string // the circumstances, as a clause: "the first connection is in TIME_WAIT"
+}
+
+// ProcessUser makes a process run as somebody else.
+type ProcessUser struct {
+	Process Process
+	User    uint32 // uid and gid alike
+	Pos     Pos
+}
+
+// Process names a process of an experiment.
+type Process struct {
+	Host string // "" for the subject, "peer", or a host's name
+	Name string // "main" where the file says nothing
+}
+
+func (p Process) String() string {
+	if p.Host == "" {
+		return p.Name
+	}
+	return p.Host + "/" + p.Name
+}
+
+// Step is one call by one process, and the answer it must get.
+type Step struct {
+	Process Process
+	Call    Call
+	Want    Want
+	Limit   time.Duration // 0 means DefaultLimit
+	Pos     Pos
+}
+
+// RunsOn reports whether the experiment has a cell in the column of that host.
+func (e *Experiment) RunsOn(host string) bool {
+	return len(e.Hosts) == 0 || slices.Contains(e.Hosts, host)
+}
+
+// Ports returns the port numbers that the steps name, sorted, 0 left out.
+// A port that appears in an answer and not here was chosen by the kernel.
+func (e *Experiment) Ports() []uint16 {
+	var ports []uint16
+	add := func(a Arg) {
+		if addr, ok := a.(Addr); ok && addr.Port.Number != 0 {
+			ports = append(ports, addr.Port.Number)
+		}
+	}
+	for _, s := range e.Steps {
+		for _, a := range s.Call.Args {
+			add(a)
+		}
+		for _, r := range s.Want {
+			add(r.Answer.Value)
+		}
+	}
+	slices.Sort(ports)
+	return slices.Compact(ports)
+}
+
+// HostsUsed returns the names of the hosts that the experiment needs when it
+// runs on the subject, in the order of the file: the subject, the hosts of its
+// processes, and those whose addresses it names, by alias or literally.
+func (e *Experiment) HostsUsed(t *Topology, subject string) []string {
+	used := map[string]bool{subject: true}
+	add := func(a Arg) {
+		if addr, ok := a.(Addr); ok {
+			for _, h := range addr.hosts(t, subject) {
+				used[h] = true
+			}
+		}
+	}
+	for _, s := range e.Steps {
+		used[t.HostOf(s.Process.Host, subject)] = true
+		for _, a := range s.Call.Args {
+			add(a)
+		}
+		for _, r := range s.Want {
+			add(r.Answer.Value)
+		}
+	}
+	var names []string
+	for _, h := range t.Hosts {
+		if used[h.Name] {
+			names = append(names, h.Name)
+		}
+	}
+	return names
+}
+
+// LimitOr returns the step's limit, or DefaultLimit.
+func (s Step) LimitOr() time.Duration { return cmp.Or(s.Limit, DefaultLimit) }

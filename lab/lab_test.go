@@ -1,0 +1,157 @@
+package lab_test
+
+import (
+	"net/netip"
+	"slices"
+	"testing"
+
+	"labrun/lab"
+)
+
+func TestKernelVersion(t *testing.T) {
+	for release, want := range map[string]lab.KernelVersion{
+		"6.18.44-fc-v445": {6, 18, 44}, "6.2": {6, 2, 0}, "5.10.0-8-amd64": {5, 10, 0}, "6.18.0-rc3": {6, 18, 0}, "6.1-rc3": {6, 1, 0},
+	} {
+		got, err := lab.ParseKernelVersion(release)
+		if err != nil || got != want {
+			t.Errorf("%s: %v, %v, want %v", release, got, err, want)
+		}
+	}
+	for _, release := range []string{"", "6", "x.y", "-6.1", "6.-1"} {
+		if got, err := lab.ParseKernelVersion(release); err == nil {
+			t.Errorf("%q is taken for %v", release, got)
+		}
+	}
+}
+
+func TestWantOn(t *testing.T) {
+	errno := func(name string) lab.Answer { return lab.Answer{Outcome: lab.Failed, Errno: name} }
+	want := lab.Want{
+		{Answer: errno("EADDRINUSE"), On: []lab.VersionBound{{Op: "<", Version: lab.KernelVersion{6, 2}}}},
+		{Answer: errno("EACCES"), On: []lab.VersionBound{
+			{Op: ">=", Version: lab.KernelVersion{6, 2}}, {Op: "<=", Version: lab.KernelVersion{6, 3, 4}}}},
+		{Answer: errno("EPERM"), On: []lab.VersionBound{{Op: "==", Version: lab.KernelVersion{6, 5, 0}}}},
+		{Answer: errno("EINVAL"), On: []lab.VersionBound{{Op: ">", Version: lab.KernelVersion{6, 17, 9}}}},
+		{Answer: lab.Answer{Outcome: lab.OK}},
+	}
+	for kernel, answer := range map[lab.KernelVersion]string{
+		{6, 1, 99}: "EADDRINUSE", {6, 2, 0}: "EACCES", {6, 3, 4}: "EACCES", {6, 3, 5}: "ok",
+		{6, 5, 0}: "EPERM", {6, 5, 1}: "ok", {6, 17, 9}: "ok", {6, 18, 0}: "EINVAL",
+	} {
+		if got := want.On(kernel).String(); got != answer {
+			t.Errorf("on %s: %s, want %s", kernel, got, answer)
+		}
+	}
+	const text = "ok [EADDRINUSE on linux < 6.2] [EACCES on linux >= 6.2 <= 6.3.4] [EPERM on linux == 6.5] [EINVAL on linux > 6.17.9]"
+	if got := want.String(); got != text {
+		t.Errorf("printed as %q, want %q", got, text)
+	}
+}
+
+// The hosts of the tests: alpha and beta on red, gamma on green alone.
+func topology() *lab.Topology {
+	nic := func(network, cidr, alias string) []lab.NIC {
+		return []lab.NIC{{Name: "eth0", Network: network, Addresses: []lab.Address{{Prefix: netip.MustParsePrefix(cidr), Alias: alias}}}}
+	}
+	return &lab.Topology{Hosts: []lab.Host{
+		{Name: "alpha", NICs: nic("red", "192.0.2.1/24", "x")},
+		{Name: "beta", NICs: nic("red", "192.0.2.2/24", "x")},
+		{Name: "gamma", NICs: nic("green", "2001:db8::3/64", "x")},
+	}}
+}
+
+// TestNames resolves addresses as a process on a host sees them, and back.
+func TestNames(t *testing.T) {
+	for _, c := range []struct {
+		addr        lab.Addr
+		at, subject string
+		ip          string
+		name        string // when it is not what addr prints
+	}{
+		{lab.Addr{Name: "x"}, "alpha", "alpha", "192.0.2.1", ""},
+		{lab.Addr{Name: "x"}, "beta", "alpha", "192.0.2.2", ""}, // its own, not the subject's
+		{lab.Addr{Host: "peer", Name: "x"}, "alpha", "alpha", "192.0.2.2", ""},
+		{lab.Addr{Host: "peer", Name: "x"}, "beta", "alpha", "192.0.2.2", "x"},
+		{lab.Addr{Host: "subject", Name: "x"}, "beta", "alpha", "192.0.2.1", ""},
+		{lab.Addr{Host: "gamma", Name: "x"}, "alpha", "alpha", "2001:db8::3", ""},
+		{lab.Addr{Host: "alpha", Name: "x"}, "gamma", "gamma", "192.0.2.1", ""},
+		{lab.Addr{Name: "any"}, "alpha", "alpha", "0.0.0.0", ""},
+		{lab.Addr{Name: "any6"}, "alpha", "alpha", "::", ""},
+		{lab.Addr{Name: "lo"}, "alpha", "alpha", "127.0.0.1", ""},
+		{lab.Addr{Name: "lo6"}, "alpha", "alpha", "::1", ""},
+		{lab.Addr{Name: "x", Mapped: true}, "alpha", "alpha", "::ffff:192.0.2.1", ""},
+		{lab.Addr{Name: "any", Mapped: true}, "alpha", "alpha", "::ffff:0.0.0.0", ""},
+		{lab.Addr{IP: netip.MustParseAddr("203.0.113.1")}, "alpha", "alpha", "203.0.113.1", ""},
+		{lab.Addr{IP: netip.MustParseAddr("2001:db8::9")}, "alpha", "alpha", "2001:db8::9", ""},
+		{lab.Addr{IP: netip.MustParseAddr("192.0.2.2")}, "alpha", "alpha", "192.0.2.2", "peer.x"},
+	} {
+		top := topology()
+		ip, err := top.Resolve(c.addr, c.at, c.subject)
+		if err != nil || ip != netip.MustParseAddr(c.ip) {
+			t.Errorf("%s on %s: %v, %v, want %s", c.addr.Base(), c.at, ip, err, c.ip)
+			continue
+		}
+		want := c.name
+		if want == "" {
+			want = c.addr.Base()
+		}
+		if got := top.NameOf(ip, c.at, c.subject); got != want {
+			t.Errorf("%s on %s has the name %s, want %s", ip, c.at, got, want)
+		}
+	}
+	for _, a := range []lab.Addr{{Name: "y"}, {Host: "delta", Name: "x"}, {Host: "gamma", Name: "x", Mapped: true}} {
+		if ip, err := topology().Resolve(a, "alpha", "alpha"); err == nil {
+			t.Errorf("%s is %s", a.Base(), ip)
+		}
+	}
+}
+
+func TestHostsUsed(t *testing.T) {
+	step := func(host string, args ...lab.Arg) lab.Step {
+		return lab.Step{Process: lab.Process{Host: host, Name: "main"}, Call: lab.Call{Name: "bind", Args: args}}
+	}
+	for _, c := range []struct {
+		subject string
+		steps   []lab.Step
+		want    []string
+	}{
+		{"alpha", []lab.Step{step("")}, []string{"alpha"}},
+		{"beta", []lab.Step{step("peer")}, []string{"alpha", "beta"}},
+		{"alpha", []lab.Step{step("", lab.Addr{Host: "gamma", Name: "x"})}, []string{"alpha", "gamma"}},
+		{"alpha", []lab.Step{step("", lab.Addr{IP: netip.MustParseAddr("192.0.2.2")})}, []string{"alpha", "beta"}},
+		{"alpha", []lab.Step{step("", lab.Addr{IP: netip.MustParseAddr("::ffff:192.0.2.2")})}, []string{"alpha", "beta"}},
+		{"alpha", []lab.Step{step("gamma", lab.Addr{Name: "x"})}, []string{"alpha", "gamma"}},
+	} {
+		e := lab.Experiment{Steps: c.steps}
+		if got := e.HostsUsed(topology(), c.subject); !slices.Equal(got, c.want) {
+			t.Errorf("on %s: %v, want %v", c.subject, got, c.want)
+		}
+	}
+}
+
+func TestPorts(t *testing.T) {
+	addr := func(port uint16) lab.Addr { return lab.Addr{Name: "x", Port: lab.Port{Number: port}} }
+	e := lab.Experiment{Steps: []lab.Step{
+		{Call: lab.Call{Args: []lab.Arg{lab.Sock("a"), addr(80)}}},
+		{Call: lab.Call{Args: []lab.Arg{addr(0)}}, Want: lab.Want{{Answer: lab.Answer{Value: addr(22)}}, {Answer: lab.Answer{Value: addr(80)}}}},
+	}}
+	if got := e.Ports(); !slices.Equal(got, []uint16{22, 80}) {
+		t.Errorf("ports %v, want 22 and 80", got)
+	}
+}
+
+// TestErrnoNames holds the list to what a file may say.
+func TestErrnoNames(t *testing.T) {
+	names := lab.ErrnoNames()
+	if !slices.IsSorted(names) {
+		t.Error("the names are not sorted")
+	}
+	for alias, name := range map[string]string{"EWOULDBLOCK": "EAGAIN", "ENOTSUP": "EOPNOTSUPP", "EINVAL": "EINVAL"} {
+		if got, ok := lab.CanonicalErrno(alias); !ok || got != name || !slices.Contains(names, got) {
+			t.Errorf("%s is %s, %v, want %s", alias, got, ok, name)
+		}
+	}
+	if _, ok := lab.CanonicalErrno("ENOSUCH"); ok {
+		t.Error("ENOSUCH is an errno")
+	}
+}

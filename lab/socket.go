@@ -1,0 +1,16 @@
+package lab
+
+import "net/netip"
+
+// Socket is a socket of a host as sock_diag(7) shows it, with what labrun knows
+// of its owner.
+type Socket struct {
+	Protocol string         // tcp, udp, tcp6, udp6
+	State    string         // one of StateNames, or "BOUND": a TCP socket with a port that neither listens nor connects
+	Local    netip.AddrPort // as the kernel compares it, ::ffff:a.b.c.d for a mapped one
+	Remote   netip.AddrPort // port 0 when there is none
+	Device   string         // the NIC that SO_BINDTODEVICE tied it to, or ""
+	UID      uint32         // owner
+	Inode    uint32         // 0 when no process holds it (TIME_WAIT, orphans)
+	V6Only   bool           // IPV6_V6ONLY is set
+}

@@ -1,0 +1,152 @@
+package lab
+
+import (
+	"net/netip"
+	"slices"
+)
+
+// Topology is one file: networks, hosts, experiments, each in the order of the
+// file. It is data: a Topology that topology.Load returned has no loose ends
+// (every name resolves, every address is given) and is never changed afterwards.
+type Topology struct {
+	File        string // as the user named it, for messages
+	Name        string
+	Doc         string
+	Claims      []Claim
+	Networks    []Network
+	Hosts       []Host
+	Experiments []Experiment
+}
+
+// Claim is a sentence that experiments put to the test.
+type Claim struct {
+	Name string // what an experiment's "claim:" refers to, e.g. "SEED 2"
+	Text string
+	Pos  Pos
+}
+
+// Network is a layer-2 segment: a bridge in the lab's fabric namespace.
+type Network struct {
+	Name    string       // at most 15 bytes, it names the bridge
+	Subnet  netip.Prefix // IPv4, masked; invalid when the network has none
+	Subnet6 netip.Prefix // IPv6, masked; invalid when the network has none
+	Pos     Pos
+}
+
+// Host is a network namespace with NICs.
+type Host struct {
+	Name string
+	NICs []NIC
+	Pos  Pos
+}
+
+// NIC is the end of a veth pair inside a host; the other end is a port of its
+// network's bridge.
+type NIC struct {
+	Name      string // ip-link(8) takes at most 15 bytes, without '/' or space
+	Network   string
+	Addresses []Address
+	Pos       Pos
+}
+
+// Address is an address on a NIC, with the prefix length of the subnet.
+type Address struct {
+	Prefix netip.Prefix
+	Alias  string // the name that steps use; empty when it has none
+	Pos    Pos
+}
+
+// Host returns the host of that name, nil when there is none.
+func (t *Topology) Host(name string) *Host {
+	for i := range t.Hosts {
+		if t.Hosts[i].Name == name {
+			return &t.Hosts[i]
+		}
+	}
+	return nil
+}
+
+// Network returns the network of that name, nil when there is none.
+func (t *Topology) Network(name string) *Network {
+	for i := range t.Networks {
+		if t.Networks[i].Name == name {
+			return &t.Networks[i]
+		}
+	}
+	return nil
+}
+
+// Experiment returns the experiment of that name, nil when there is none.
+func (t *Topology) Experiment(name string) *Experiment {
+	for i := range t.Experiments {
+		if t.Experiments[i].Name == name {
+			return &t.Experiments[i]
+		}
+	}
+	return nil
+}
+
+// Peer returns the name of the first other host that shares a network with
+// the subject, or "" when it is alone.
+func (t *Topology) Peer(subject string) string {
+	s := t.Host(subject)
+	if s == nil {
+		return ""
+	}
+	for _, h := range t.Hosts {
+		if h.Name != subject && sharesNetwork(s, &h) {
+			return h.Name
+		}
+	}
+	return ""
+}
+
+func sharesNetwork(a, b *Host) bool {
+	for _, n := range a.NICs {
+		if slices.ContainsFunc(b.NICs, func(m NIC) bool { return m.Network == n.Network }) {
+			return true
+		}
+	}
+	return false
+}
+
+// HostOf turns a host as a step names it ("" or "subject" for the subject,
+// "peer", or a host's own name) into the name of a host, "" when there is no
+// such host.
+func (t *Topology) HostOf(name, subject string) string {
+	switch name {
+	case "", "subject":
+		return subject
+	case "peer":
+		return t.Peer(subject)
+	}
+	if t.Host(name) == nil {
+		return ""
+	}
+	return name
+}
+
+// Alias returns the address that alias names on the host.
+func (h *Host) Alias(alias string) (netip.Addr, bool) {
+	for _, n := range h.NICs {
+		for _, a := range n.Addresses {
+			if a.Alias == alias {
+				return a.Prefix.Addr(), true
+			}
+		}
+	}
+	return netip.Addr{}, false
+}
+
+// Aliases returns the aliases of the host in the order of the file.
+func (h *Host) Aliases() []string {
+	var names []string
+	for _, n := range h.NICs {
+		for _, a := range n.Addresses {
+			if a.Alias != "" {
+				names = append(names, a.Alias)
+			}
+		}
+	}
+	return names
+}
