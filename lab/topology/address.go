@@ -1,0 +1,179 @@
+package topology
+
+import (
+	"net/netip"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+
+	"labrun/lab"
+)
+
+// usedAddr is an address that is taken. Link-local ones are one per network.
+type usedAddr struct {
+	ip      netip.Addr
+	network string
+}
+
+// decodeAddresses reads the value of address: one, or a list of them.
+func (d *decoder) decodeAddresses(h *host, n *nic, node *yaml.Node) {
+	items := list(node)
+	switch {
+	case len(items) == 0:
+		d.complain(posOf(node), "%s: address is empty; leave the key out for the next free one", n.scope)
+		return
+	case len(items) > maxAddresses:
+		d.complain(posOf(items[maxAddresses]), "%s has %d addresses, the limit is %d", n.scope, len(items), maxAddresses)
+		return
+	}
+	for _, item := range items {
+		name, pos := "", lab.Pos{}
+		scalar := item
+		if item.Kind == yaml.MappingNode {
+			s := scope{n.scope.String(), "an address of " + n.scope.inner}
+			keys, ok := d.fields(item, s, "address", "as")
+			if !ok {
+				continue
+			}
+			k, ok := keys["address"]
+			if !ok {
+				d.complain(posOf(item), "%s: key \"address\" is missing in an item of the list", n.scope)
+				continue
+			}
+			scalar = k.value
+			if k, ok := keys["as"]; ok {
+				name, pos = d.aliasOf(k.value, n.scope)
+			}
+		}
+		d.decodeAddress(h, n, scalar)
+		if name != "" {
+			last := len(n.Addresses) - 1
+			addr := netip.Addr{} // stays unknown when the address is wrong
+			if last >= 0 && n.Addresses[last].Pos == posOf(scalar) {
+				addr = n.Addresses[last].Prefix.Addr()
+				n.Addresses[last].Alias, n.own[last] = name, true
+			}
+			d.setAlias(h, n.scope, name, "", alias{addr, pos})
+		}
+	}
+}
+
+// decodeAddress reads one address and adds it to the NIC if it is right.
+func (d *decoder) decodeAddress(h *host, n *nic, node *yaml.Node) {
+	text, ok := d.text(node, n.scope.String()+", address")
+	if !ok {
+		return
+	}
+	pos := posOf(node)
+	ip, length, ok := splitPrefix(text)
+	if !ok {
+		d.complain(pos, "%s: %s is not an address such as 192.0.2.10/24 or 192.0.2.10", n.scope, quote(text))
+		return
+	}
+	p, problem := n.network.place(ip, length)
+	if problem != "" {
+		if !n.network.bad {
+			d.complain(pos, "%s: address %s %s", n.scope, text, problem)
+		}
+		return
+	}
+	key := usedAddr{ip: ip}
+	if ip.IsLinkLocalUnicast() {
+		key.network = n.Network
+	}
+	if other, ok := d.used[key]; ok {
+		d.complain(pos, "%s: address %s is already on host %q (line %d)", n.scope, text, other.host, other.line)
+		return
+	}
+	d.used[key] = place{h.Name, pos.Line}
+	n.Addresses = append(n.Addresses, lab.Address{Prefix: p, Pos: pos})
+	n.own = append(n.own, false)
+}
+
+// splitPrefix reads an address with or without a length; without it is -1.
+func splitPrefix(text string) (netip.Addr, int, bool) {
+	if strings.Contains(text, "/") {
+		p, err := netip.ParsePrefix(text)
+		return p.Addr(), p.Bits(), err == nil && !p.Addr().Is4In6()
+	}
+	ip, err := netip.ParseAddr(text)
+	return ip, -1, err == nil && ip.Zone() == "" && !ip.Is4In6()
+}
+
+// place gives the address its length, or says why it cannot be on the network.
+func (n *network) place(ip netip.Addr, length int) (netip.Prefix, string) {
+	if ip.Is6() && ip.IsLinkLocalUnicast() {
+		if length != 64 {
+			return netip.Prefix{}, "is link-local, write it with /64"
+		}
+		return netip.PrefixFrom(ip, length), ""
+	}
+	subnet, family := n.Subnet6, "IPv6"
+	if ip.Is4() {
+		subnet, family = n.Subnet, "IPv4"
+	}
+	switch {
+	case !subnet.IsValid():
+		return subnet, "is " + family + ", network " + quote(n.Name) + " has no " + family + " subnet"
+	case !subnet.Contains(ip):
+		return subnet, "is not in " + subnet.String() + " of network " + quote(n.Name)
+	case length >= 0 && length != subnet.Bits():
+		return subnet, "has another length than " + subnet.String() + " of network " + quote(n.Name)
+	}
+	if why := reserved(subnet, ip); why != "" {
+		return subnet, "is " + why + " of " + subnet.String()
+	}
+	return netip.PrefixFrom(ip, subnet.Bits()), ""
+}
+
+// nameAddresses gives the NIC's alias to the addresses that it stands for: x to
+// the first IPv4 address and x6 to the first IPv6 address, or x to that one
+// when there is no IPv4. Addresses with a name of their own are passed over,
+// and link-local ones taken last, as they are no use without a scope.
+func (d *decoder) nameAddresses(h *host, n *nic) {
+	if n.alias == "" {
+		return
+	}
+	first4, first6, has4 := -1, -1, false
+	for i, a := range n.Addresses {
+		ip := a.Prefix.Addr()
+		has4 = has4 || ip.Is4()
+		switch {
+		case n.own[i]:
+		case ip.Is4() && first4 < 0:
+			first4 = i
+		case ip.Is6() && (first6 < 0 || n.Addresses[first6].Prefix.Addr().IsLinkLocalUnicast() && !ip.IsLinkLocalUnicast()):
+			first6 = i
+		}
+	}
+	set := func(i int, name, of string) bool {
+		ok := d.setAlias(h, n.scope, name, of, alias{n.Addresses[i].Prefix.Addr(), n.aliasPos})
+		if ok {
+			n.Addresses[i].Alias = name
+		}
+		return ok
+	}
+	switch {
+	case first4 < 0 && (first6 < 0 || has4):
+		if len(n.Addresses) > 0 {
+			d.complain(n.aliasPos, "%s: %q names nothing, every address has a name of its own", n.scope, n.alias)
+		}
+	case first4 < 0:
+		set(first6, n.alias, "")
+	default:
+		if set(first4, n.alias, "") && first6 >= 0 {
+			set(first6, n.alias+"6", " (the IPv6 address of "+n.alias+")")
+		}
+	}
+}
+
+// setAlias gives a host a name for an address, if it has no such name yet; of
+// says where the name comes from when it is not written in the file.
+func (d *decoder) setAlias(h *host, s scope, name, of string, a alias) bool {
+	if other, ok := h.aliases[name]; ok {
+		d.complain(a.pos, "%s: name %q%s is already used on host %q (line %d)", s, name, of, h.Name, other.pos.Line)
+		return false
+	}
+	h.aliases[name] = a
+	return true
+}

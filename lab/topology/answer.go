@@ -1,0 +1,195 @@
+package topology
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"labrun/lab"
+)
+
+// parseAnswer reads what follows the call: = ANSWER [ANSWER on linux < 6.2].
+func (p *stepParser) parseAnswer() {
+	plain := lab.WantRule{Answer: lab.Answer{Outcome: lab.OK}}
+	if len(p.tokens) == 0 {
+		p.want = lab.Want{plain}
+		return
+	}
+	if first := p.peek(0); !first.is("=") {
+		p.wrong(first.start, "after the call comes nothing or \" = ANSWER\", found %s", quote(first.text))
+		return
+	}
+	p.tokens = p.tokens[1:]
+	end := p.conditionAt()
+	at := p.peek(0).start
+	plain.Answer = p.answer(p.tokens[:end], at)
+	p.tokens = p.tokens[end:]
+	var ats []int
+	for len(p.tokens) > 0 {
+		first := p.peek(0)
+		end := closing(p.tokens, 0)
+		if !first.is("[") || end < 0 {
+			p.wrong(first.start, "[ANSWER on linux < 6.2] is expected here, found %s", quote(p.raw(p.tokens)))
+			return
+		}
+		rule, at := p.rule(first, p.tokens[1:end])
+		p.want, ats = append(p.want, rule), append(ats, at)
+		p.tokens = p.tokens[end+1:]
+	}
+	p.want, p.wantsAt = append(p.want, plain), append(ats, at)
+}
+
+// conditionAt returns the index of the bracket behind the first answer; the
+// answer itself may begin with one, [2001:db8::1]:80.
+func (p *stepParser) conditionAt() int {
+	i := 0
+	if p.peek(0).is("[") && p.sig.Answers == lab.KindAddr {
+		i = max(0, closing(p.tokens, 0))
+	}
+	for i < len(p.tokens) && (i == 0 || !p.tokens[i].is("[")) {
+		i++
+	}
+	return i
+}
+
+// rule reads what stands in the brackets: ANSWER on linux OP VERSION ...
+func (p *stepParser) rule(open token, tokens []token) (lab.WantRule, int) {
+	on := slices.IndexFunc(tokens, func(t token) bool { return t.is("on") })
+	for on >= 0 && on+1 < len(tokens) && !tokens[on+1].is("linux") {
+		next := slices.IndexFunc(tokens[on+1:], func(t token) bool { return t.is("on") })
+		if next < 0 {
+			break
+		}
+		on += 1 + next
+	}
+	if on < 0 || on+1 >= len(tokens) || !tokens[on+1].is("linux") {
+		p.wrong(open.start, "a condition is written [ANSWER on linux < 6.2], found %s", quote("["+p.raw(tokens)+"]"))
+		return lab.WantRule{}, open.start
+	}
+	at := tokens[0].start
+	rule := lab.WantRule{Answer: p.answer(tokens[:on], at)}
+	bounds := tokens[on+2:]
+	if len(bounds) == 0 {
+		p.wrong(tokens[on+1].end, "on linux of which version? write < 6.2")
+	}
+	for ; len(bounds) > 0; bounds = bounds[min(2, len(bounds)):] {
+		op := bounds[0]
+		if op.str || !slices.Contains(lab.VersionOps, op.text) {
+			p.wrong(op.start, "unknown comparison %s; allowed: %s", quote(op.text), strings.Join(lab.VersionOps, ", "))
+			break
+		}
+		version := ""
+		if len(bounds) > 1 {
+			version = bounds[1].text
+		}
+		v, ok := parseVersion(version)
+		if !ok {
+			p.wrong(op.end, "%s is not a kernel's version such as 6.2 or 6.1.32", quote(version))
+			break
+		}
+		rule.On = append(rule.On, lab.VersionBound{Op: op.text, Version: v})
+	}
+	return rule, at
+}
+
+var versionSyntax = regexp.MustCompile(`^(0|[1-9][0-9]{0,4})(\.(0|[1-9][0-9]{0,4})){1,2}$`)
+
+func parseVersion(text string) (lab.KernelVersion, bool) {
+	if !versionSyntax.MatchString(text) {
+		return lab.KernelVersion{}, false
+	}
+	v, err := lab.ParseKernelVersion(text)
+	return v, err == nil
+}
+
+var errnoSyntax = regexp.MustCompile(`^E[A-Z0-9]+$`)
+
+// answer reads ok, an errno, blocked, ? or a value.
+func (p *stepParser) answer(tokens []token, at int) lab.Answer {
+	none := lab.Answer{Outcome: lab.OK}
+	if len(tokens) == 0 {
+		p.wrong(at, "an answer is missing: %s", p.answers())
+		return none
+	}
+	if t := tokens[0]; len(tokens) == 1 && !t.str {
+		switch {
+		case t.is("ok"):
+			return none
+		case t.is("blocked"):
+			return lab.Answer{Outcome: lab.Blocked}
+		case t.is("?"):
+			return lab.Answer{Outcome: lab.Unasked}
+		}
+		isState := p.sig.Answers == lab.KindStates && slices.Contains(lab.StateNames, t.text)
+		name, known := lab.CanonicalErrno(t.text)
+		switch {
+		case isState:
+		case known:
+			return lab.Answer{Outcome: lab.Failed, Errno: name}
+		case p.sig.Answers != lab.KindStates && errnoSyntax.MatchString(t.text):
+			near := ""
+			if n := nearest(t.text, lab.ErrnoNames()); n != "" {
+				near = fmt.Sprintf(", did you mean %q?", n)
+			}
+			p.wrong(at, "unknown errno %s%s", quote(t.text), near)
+			return none
+		}
+	}
+	switch p.sig.Answers {
+	case "":
+		p.wrong(at, "%s, found %s", p.answers(), quote(p.raw(tokens)))
+		return none
+	case lab.KindStates:
+		return lab.Answer{Outcome: lab.OK, Value: p.states(tokens)}
+	case lab.KindAddr:
+		return lab.Answer{Outcome: lab.OK, Value: p.addrAnswer(tokens, at)}
+	}
+	return lab.Answer{Outcome: lab.OK, Value: p.value(p.sig.Answers, tokens, at)}
+}
+
+// answers says what the call may answer.
+func (p *stepParser) answers() string {
+	words := "ok, an errno, blocked or ?"
+	if k := p.sig.Answers; k == lab.KindValue && p.option.Value != "" {
+		words = string(p.option.Value) + ", " + words
+	} else if k != "" {
+		words = string(k) + ", " + words
+	}
+	return p.sig.Name + " answers " + words
+}
+
+func (p *stepParser) addrAnswer(tokens []token, at int) lab.Arg {
+	arg := p.value(lab.KindAddr, tokens, at)
+	if a, ok := arg.(lab.Addr); ok && a.Port == (lab.Port{}) {
+		p.wrong(at, "port 0 is no answer; write %s:$p for any port, which keeps it as $p", a.Base())
+	}
+	return arg
+}
+
+// states reads what sockets() answers, and puts it into netstat's order.
+func (p *stepParser) states(tokens []token) lab.Arg {
+	states := lab.States{}
+	if len(tokens) == 1 && tokens[0].is("none") {
+		return states
+	}
+	for _, t := range tokens {
+		if len(p.mistakes) == maxMistakes {
+			break
+		}
+		if t.is("none") {
+			p.wrong(t.start, "none stands alone, for no sockets at all")
+			continue
+		}
+		if t.str || !slices.Contains(lab.StateNames, t.text) {
+			allowed := append([]string{"none"}, lab.StateNames...)
+			p.wrong(t.start, "unknown socket state %s%s", quote(t.text), hint(t.text, "allowed", allowed))
+			continue
+		}
+		states = append(states, t.text)
+	}
+	slices.SortStableFunc(states, func(a, b string) int {
+		return slices.Index(lab.StateNames, a) - slices.Index(lab.StateNames, b)
+	})
+	return states
+}

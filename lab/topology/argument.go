@@ -1,0 +1,236 @@
+package topology
+
+import (
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"labrun/lab"
+)
+
+// raw returns the text that tokens were cut from.
+func (p *stepParser) raw(tokens []token) string {
+	if len(tokens) == 0 {
+		return ""
+	}
+	return p.text[tokens[0].start:tokens[len(tokens)-1].end]
+}
+
+// arg reads the i-th argument, which should be of that kind. After a complaint
+// it may return nil.
+func (p *stepParser) arg(k lab.Kind, i int, tokens []token, at int) lab.Arg {
+	switch k {
+	case lab.KindSock:
+		if word, ok := p.word(k, tokens, at); ok && p.name(socketName, word, at) {
+			return lab.Sock(word)
+		}
+	case lab.KindProcess:
+		word, ok := p.word(k, tokens, at)
+		if ok && strings.Contains(word, "/") {
+			p.wrong(at, "%s names a process of the caller's own host, without a host before it; found %s", p.sig.Name, quote(word))
+		} else if ok && p.name(processName, word, at) {
+			return lab.ProcessName(word)
+		}
+	case lab.KindInt:
+		low, high := int64(math.MinInt32), int64(math.MaxInt32)
+		switch p.sig.Name {
+		case "exit":
+			low, high = 0, 255
+		case "recv", "recvfrom":
+			low, high = 1, 65536
+		}
+		return p.number(tokens, at, low, high)
+	case lab.KindType:
+		return p.oneOf("socket type", lab.SocketTypes, tokens, at)
+	case lab.KindHow:
+		return p.oneOf("direction", lab.ShutdownHows, tokens, at)
+	case lab.KindOption:
+		a := p.oneOf("socket option", optionNames(), tokens, at)
+		if w, ok := a.(lab.Word); ok {
+			p.option, _ = lab.OptionOf(string(w))
+		}
+		return a
+	case lab.KindDuration:
+		return p.duration(tokens, at)
+	default:
+		return p.value(k, tokens, at)
+	}
+	return nil
+}
+
+// value reads what may be an argument or an answer.
+func (p *stepParser) value(k lab.Kind, tokens []token, at int) lab.Arg {
+	switch k {
+	case lab.KindAddr:
+		a, m := parseAddr(p.raw(tokens))
+		if m != nil {
+			p.wrong(at+m.at, "%s", m.msg)
+			return nil
+		}
+		return a
+	case lab.KindText:
+		return p.string(string(k), tokens, at)
+	case lab.KindValue:
+		switch p.option.Value {
+		case lab.ValueInt:
+			return p.number(tokens, at, math.MinInt32, math.MaxInt32)
+		case lab.ValueLinger:
+			return p.linger(tokens, at)
+		case lab.ValueDevice:
+			return p.device(tokens, at)
+		}
+		return nil // of an unknown option
+	}
+	return p.number(tokens, at, math.MinInt32, math.MaxInt32)
+}
+
+// foundIn says what stands where something else should.
+func (p *stepParser) foundIn(tokens []token) string {
+	if len(tokens) == 0 {
+		return "nothing"
+	}
+	return quote(p.raw(tokens))
+}
+
+func (p *stepParser) word(k lab.Kind, tokens []token, at int) (string, bool) {
+	if len(tokens) != 1 || !tokens[0].word() {
+		p.wrong(at, "%s: %s is expected here, found %s", p.sig.Name, k, p.foundIn(tokens))
+		return "", false
+	}
+	return tokens[0].text, true
+}
+
+func (p *stepParser) name(r nameRule, word string, at int) bool {
+	problem := r.check(word)
+	if problem != "" {
+		p.wrong(at, "%s", problem)
+	}
+	return problem == ""
+}
+
+func (p *stepParser) oneOf(noun string, words []string, tokens []token, at int) lab.Arg {
+	found := p.raw(tokens)
+	for _, w := range words {
+		if w == found {
+			return lab.Word(w)
+		}
+	}
+	p.wrong(at, "unknown %s %s%s", noun, quote(found), hint(found, "allowed", words))
+	return nil
+}
+
+func (p *stepParser) number(tokens []token, at int, low, high int64) lab.Arg {
+	n, problem := decimal(p.raw(tokens), low, high)
+	if problem != "" {
+		p.wrong(at, "%s: %s", p.sig.Name, problem)
+		return nil
+	}
+	return lab.Int(n)
+}
+
+// decimal reads a number between low and high, or says what is wrong.
+func decimal(text string, low, high int64) (int64, string) {
+	digits := strings.TrimPrefix(text, "-")
+	if digits == "" || strings.Trim(digits, "0123456789") != "" || len(digits) > 1 && digits[0] == '0' {
+		return 0, quote(text) + " is not a decimal number"
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < low || n > high {
+		return 0, number(text) + " is not between " + strconv.FormatInt(low, 10) + " and " + strconv.FormatInt(high, 10)
+	}
+	return n, ""
+}
+
+func (p *stepParser) string(what string, tokens []token, at int) lab.Arg {
+	if len(tokens) != 1 || !tokens[0].str {
+		p.wrong(at, "%s: %s is expected here, in double quotes; found %s", p.sig.Name, what, p.foundIn(tokens))
+		return nil
+	}
+	return lab.Text(tokens[0].text)
+}
+
+// device reads the name of a NIC, bare or in quotes; "" stands for none.
+func (p *stepParser) device(tokens []token, at int) lab.Arg {
+	var name string
+	if len(tokens) == 1 && tokens[0].word() {
+		name = tokens[0].text
+	} else if text, ok := p.string(string(lab.ValueDevice), tokens, at).(lab.Text); ok {
+		name = string(text)
+	} else {
+		return nil
+	}
+	if name != "" && name != "lo" && !p.name(nicName, name, at) {
+		return nil
+	}
+	return lab.Text(name)
+}
+
+func (p *stepParser) duration(tokens []token, at int) lab.Arg {
+	d, problem := duration(p.raw(tokens))
+	if problem != "" {
+		p.wrong(at, "%s: %s", p.sig.Name, problem)
+		return nil
+	}
+	return lab.Duration(d)
+}
+
+// number shows a number as it is, unless it is long.
+func number(text string) string {
+	if len(text) > 32 {
+		return quote(text)
+	}
+	return text
+}
+
+// duration reads a time that a step may take, or says what is wrong.
+func duration(text string) (time.Duration, string) {
+	d, err := time.ParseDuration(text)
+	switch {
+	case err != nil:
+		return 0, quote(text) + " is not a duration such as 100ms or 1.5s"
+	case d <= 0 || d > maxWait:
+		return 0, number(text) + " is out of range, it must be above 0s and at most " + strconv.Itoa(int(maxWait.Seconds())) + "s"
+	}
+	return d, ""
+}
+
+// linger reads {l_onoff=1, l_linger=0} or {1, 0}.
+func (p *stepParser) linger(tokens []token, at int) lab.Arg {
+	var values [2]int32
+	bad := func() lab.Arg {
+		p.wrong(at, "%s: %s or {1, 0} is expected here, found %s", p.sig.Name, lab.ValueLinger, p.foundIn(tokens))
+		return nil
+	}
+	if len(tokens) < 2 || !tokens[0].is("{") || closing(tokens, 0) != len(tokens)-1 {
+		return bad()
+	}
+	fields := split(tokens[1 : len(tokens)-1])
+	if len(fields) != 2 {
+		return bad()
+	}
+	for i, f := range fields {
+		name := [...]string{"l_onoff", "l_linger"}[i]
+		if len(f) == 3 && f[0].is(name) && f[1].is("=") {
+			f = f[2:]
+		}
+		if len(f) != 1 || !f[0].word() {
+			return bad()
+		}
+		n, problem := decimal(f[0].text, math.MinInt32, math.MaxInt32)
+		if problem != "" {
+			p.wrong(f[0].start, "%s: %s: %s", p.sig.Name, name, problem)
+			return nil
+		}
+		values[i] = int32(n)
+	}
+	return lab.Linger{On: values[0], Seconds: values[1]}
+}
+
+func optionNames() []string {
+	var names []string
+	for _, o := range lab.Options {
+		names = append(names, o.Name)
+	}
+	return sorted(names...)
+}

@@ -1,0 +1,183 @@
+package topology
+
+import (
+	"fmt"
+	"regexp"
+
+	"labrun/lab"
+)
+
+// checkExperiment checks what depends on the subject, for every column.
+func (d *decoder) checkExperiment(x *experiment) {
+	if d.hostsLost || len(x.parsed) == 0 {
+		return
+	}
+	columns := d.order
+	if len(x.Hosts) > 0 || x.unsure {
+		columns = nil
+		for _, name := range x.Hosts {
+			columns = append(columns, d.hosts[name])
+		}
+	}
+	d.checkNames(x, columns)
+	classes := d.classes(x, columns)
+	d.checkFlows(x, classes)
+}
+
+// spend counts work, and reports whether there was too much of it.
+func (d *decoder) spend(x *experiment, n int) bool {
+	before := d.checks
+	d.checks += n
+	if before <= maxChecks && d.checks > maxChecks {
+		d.complain(x.Pos, "%s: steps times hosts are too many to check by now, the limit is %d; give experiments fewer hosts", x.scope, maxChecks)
+	}
+	return d.checks > maxChecks
+}
+
+// checkNames complains about aliases that a host does not have, and about a
+// peer that a subject does not have.
+func (d *decoder) checkNames(x *experiment, columns []*host) {
+	type ref struct {
+		host, name string
+		mapped     bool
+	}
+	known := map[ref]string{}
+	check := func(s placedStep, at int, a lab.Addr) {
+		if lab.WellKnown(a.Name) {
+			return
+		}
+		r := ref{a.Host, a.Name, a.Mapped}
+		switch a.Host {
+		case "": // a plain alias is one of the caller's own host
+			r.host = s.process.Host
+		case "subject":
+			r.host = ""
+		}
+		problem, ok := known[r]
+		if !ok && !d.spend(x, len(columns)) {
+			problem = d.nameProblem(columns, r.host, r.name, r.mapped)
+			known[r] = problem
+		}
+		if problem != "" {
+			d.complain(d.within(s, at), "%s: %s", x.scope, problem)
+		}
+	}
+	for _, s := range x.parsed {
+		if d.full() {
+			return
+		}
+		if s.process.Host == "peer" {
+			check(s, s.callAt, lab.Addr{Host: "peer"})
+		}
+		for i, a := range s.call.Args {
+			if a, ok := a.(lab.Addr); ok && a.Name != "" {
+				check(s, s.argsAt[i], a)
+			}
+		}
+		for i, w := range s.want {
+			if a, ok := w.Answer.Value.(lab.Addr); ok && a.Name != "" {
+				check(s, s.wantsAt[i], a)
+			}
+		}
+	}
+}
+
+// nameProblem says what is wrong with host.name in the columns, the first of
+// them as an example; host "" is the subject.
+func (d *decoder) nameProblem(columns []*host, host, name string, mapped bool) string {
+	if host != "" && host != "peer" {
+		h := d.hosts[host]
+		if h == nil {
+			return fmt.Sprintf("no host %s%s", quote(host), hint(host, "hosts", d.hostNames()))
+		}
+		return aliasProblem(h, "", name, mapped)
+	}
+	first, more := "", 0
+	for _, subject := range columns {
+		h, role := subject, ""
+		if host != "" {
+			h = subject.peer
+		}
+		switch {
+		case h == nil && d.peersUnsure, h != nil && h.names(name, mapped):
+		case first != "":
+			more++
+		case h == nil:
+			first = fmt.Sprintf("host %q has no peer, no other host shares a network with it", subject.Name)
+		default:
+			if host != "" {
+				role = ", the peer of " + quote(subject.Name) + ","
+			}
+			first = aliasProblem(h, role, name, mapped)
+		}
+	}
+	if more > 0 {
+		first += fmt.Sprintf(" (and so for %s)", count(more, "other host"))
+	}
+	return first
+}
+
+// names reports whether name stands for an address of the host, IPv4 if it is
+// to be mapped, or may do so once its mistakes are gone.
+func (h *host) names(name string, mapped bool) bool {
+	a, ok := h.aliases[name]
+	return name == "" || h.unsure || ok && !(mapped && a.addr.Is6())
+}
+
+func aliasProblem(h *host, role, name string, mapped bool) string {
+	if h.names(name, mapped) {
+		return ""
+	}
+	if a, ok := h.aliases[name]; ok {
+		return fmt.Sprintf("mapped() takes an IPv4 address, %s of host %q%s is %s", name, h.Name, role, a.addr)
+	}
+	return fmt.Sprintf("host %q%s has no address named %s%s", h.Name, role, quote(name), hint(name, "names", h.Aliases()))
+}
+
+// class is columns whose hosts stand in the same relation to the hosts that
+// the steps name, so that a check of one is a check of all.
+type class struct {
+	subject string // its name when the steps name it, else ""
+	peer    string // the same for the peer
+}
+
+func (d *decoder) classes(x *experiment, columns []*host) []class {
+	named := map[string]bool{}
+	for _, s := range x.parsed {
+		named[s.process.Host] = true
+	}
+	for _, u := range x.Users {
+		named[u.Process.Host] = true
+	}
+	delete(named, "")
+	delete(named, "peer")
+	var list []class
+	seen := map[class]bool{}
+	for _, h := range columns {
+		c := class{peer: "peer"}
+		if named[h.Name] {
+			c.subject = h.Name
+		}
+		if h.peer != nil && named[h.peer.Name] {
+			c.peer = h.peer.Name
+		}
+		if !seen[c] {
+			seen[c] = true
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
+// canonical turns the names that a process has in a class into one.
+func (c class) canonical(p lab.Process) lab.Process {
+	switch {
+	case p.Host == "peer":
+		p.Host = c.peer
+	case p.Host != "" && p.Host == c.subject:
+		p.Host = ""
+	}
+	return p
+}
+
+var portSyntax = regexp.MustCompile(`\$([A-Za-z0-9_]+)`)

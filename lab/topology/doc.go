@@ -1,0 +1,13 @@
+// Package topology reads a topology file: YAML bytes in, a lab.Topology out.
+//
+// A Topology that Load returns has no loose ends: every name resolves, every
+// NIC has its addresses (those that the file leaves out are the next free ones,
+// the same on every run), and in every column that an experiment has, its steps
+// use only sockets, processes and ports that are there by then. Whatever is
+// wrong with the file comes out at once, as Diagnostics: each complaint has a
+// place, and says what was found there and what was allowed.
+//
+// A file is data from a stranger, so every size has a limit (limits.go) that is
+// checked before the work that grows with it. Names are taken as written: y, no
+// and 0x1f are names, never booleans or numbers.
+package topology

@@ -1,0 +1,210 @@
+package topology
+
+import (
+	"math"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+
+	"labrun/lab"
+)
+
+// experiment is an experiment of the file while it is read.
+type experiment struct {
+	lab.Experiment
+	scope  scope
+	parsed []placedStep
+	unsure bool // the columns are not known
+}
+
+// placedStep is a step as it was parsed, and where it stands.
+type placedStep struct {
+	*parsedStep
+	node    *yaml.Node
+	process lab.Process
+}
+
+func (d *decoder) decodeExperiments(e entry) {
+	list, ok := d.entries(e.value, scope{inner: "experiments"}, "from names to experiments")
+	if !ok {
+		return
+	}
+	if len(list) > maxExperiments {
+		d.complain(list[maxExperiments].pos, "the file has %d experiments, the limit is %d", len(list), maxExperiments)
+		return
+	}
+	for _, e := range list {
+		if d.full() {
+			return
+		}
+		x := &experiment{scope: scope{inner: "experiment " + quote(e.key)}}
+		x.Name, x.Pos = e.key, e.pos
+		d.checkName(e.pos, experimentName, e.key)
+		d.decodeExperiment(x, e)
+		d.checkExperiment(x)
+		d.top.Experiments = append(d.top.Experiments, x.Experiment)
+	}
+}
+
+func (d *decoder) decodeExperiment(x *experiment, e entry) {
+	before := d.made
+	keys, ok := d.fields(e.value, x.scope, "doc", "claim", "when", "hosts", "processes", "steps")
+	if !ok {
+		return
+	}
+	if k, ok := keys["doc"]; ok {
+		x.Doc = d.doc(k)
+	}
+	if k, ok := keys["claim"]; ok {
+		d.decodeClaimRef(x, k)
+	}
+	if k, ok := keys["when"]; ok {
+		x.Claim.When, _ = d.text(k.value, x.scope.String()+", when")
+		if _, ok := keys["claim"]; !ok {
+			d.complain(k.pos, "%s: \"when\" stands only with \"claim\"", x.scope)
+		}
+	}
+	if k, ok := keys["hosts"]; ok {
+		d.decodeColumns(x, k.value)
+	}
+	if k, ok := keys["processes"]; ok {
+		d.decodeUsers(x, k.value)
+	}
+	k, ok := keys["steps"]
+	if !ok {
+		if d.made == before {
+			d.complain(x.Pos, "key \"steps\" is missing in %s", x.scope)
+		}
+		return
+	}
+	d.decodeSteps(x, k.value)
+}
+
+// decodeClaimRef reads a claim's name, or "not" and a claim's name.
+func (d *decoder) decodeClaimRef(x *experiment, e entry) {
+	name, ok := d.text(e.value, x.scope.String()+", claim")
+	if !ok {
+		return
+	}
+	if rest, ok := strings.CutPrefix(name, "not "); ok {
+		name, x.Claim.Against = strings.TrimSpace(rest), true
+	}
+	if !d.checkName(posOf(e.value), claimName, name) {
+		return
+	}
+	x.Claim.Name = name
+	if d.claims != nil && !d.claims[name] {
+		var names []string
+		for c := range d.claims {
+			names = append(names, c)
+		}
+		d.complain(posOf(e.value), "%s: no claim %s%s", x.scope, quote(name), hint(name, "claims", sorted(names...)))
+	}
+}
+
+// decodeColumns reads the hosts that an experiment runs on.
+func (d *decoder) decodeColumns(x *experiment, n *yaml.Node) {
+	items := list(n)
+	if len(items) == 0 {
+		d.complain(posOf(n), "%s: hosts is empty; leave the key out for every host", x.scope)
+	}
+	lines := map[string]int{}
+	for _, item := range items {
+		name, ok := d.text(item, x.scope.String()+", hosts")
+		if !ok || !d.checkHost(posOf(item), x.scope, name) {
+			x.unsure = true
+			continue
+		}
+		if line, ok := lines[name]; ok {
+			d.complain(posOf(item), "%s: host %q is in line %d already", x.scope, name, line)
+			continue
+		}
+		lines[name] = item.Line
+		x.Hosts = append(x.Hosts, name)
+	}
+}
+
+// checkHost complains when there is no host of that name.
+func (d *decoder) checkHost(pos lab.Pos, s scope, name string) bool {
+	if d.hosts[name] != nil {
+		return true
+	}
+	if !d.hostsLost {
+		d.complain(pos, "%s: no host %s%s", s, quote(name), hint(name, "hosts", d.hostNames()))
+	}
+	return false
+}
+
+func (d *decoder) hostNames() []string {
+	var names []string
+	for _, h := range d.order {
+		if hostName.check(h.Name) == "" {
+			names = append(names, h.Name)
+		}
+	}
+	return names
+}
+
+func (d *decoder) decodeUsers(x *experiment, n *yaml.Node) {
+	list, _ := d.entries(n, x.scope.in("key", "processes"), "from processes to {user: NUMBER}")
+	for _, e := range list {
+		p, ok := d.process(e.pos, x.scope, e.key)
+		s := x.scope.in("process", e.key)
+		before := d.made
+		keys, fieldsOK := d.fields(e.value, s, "user")
+		if !ok || !fieldsOK {
+			continue
+		}
+		k, ok := keys["user"]
+		if !ok && d.made > before {
+			continue
+		}
+		if !ok {
+			d.complain(e.pos, "key \"user\" is missing in %s", s)
+			continue
+		}
+		text, ok := d.text(k.value, s.String()+", user")
+		if !ok {
+			continue
+		}
+		user, problem := decimal(text, 0, math.MaxUint32-1)
+		if problem != "" {
+			d.complain(posOf(k.value), "%s, user: %s", s, problem)
+			continue
+		}
+		x.Users = append(x.Users, lab.ProcessUser{Process: p, User: uint32(user), Pos: e.pos})
+	}
+}
+
+// futureKeys are kept for keys of a step to come.
+var futureKeys = []string{"run", "as", "limit", "background", "until", "stdout", "stderr", "exit",
+	"repeat", "doc", "want", "skip", "only", "axes"}
+
+// process reads the name of a process: web, peer/web, alpha/web.
+func (d *decoder) process(pos lab.Pos, s scope, text string) (lab.Process, bool) {
+	host, name, slash := strings.Cut(text, "/")
+	if !slash {
+		host, name = "", text
+	}
+	if slash && host == "subject" {
+		host, slash = "", false
+	}
+	if strings.ContainsAny(text, "( ") {
+		d.complain(pos, "%s: %s is not a process; quote a step that has \": \" in it", s, quote(text))
+		return lab.Process{}, false
+	}
+	if slices.Contains(futureKeys, name) {
+		d.complain(pos, "%s: %q cannot name a process, it is a reserved word", s, name)
+		return lab.Process{}, false
+	}
+	if name == "peer" && !slash {
+		d.complain(pos, "%s: a process of the peer is written peer/NAME", s)
+		return lab.Process{}, false
+	}
+	ok := d.checkName(pos, processName, name)
+	if slash && host != "peer" {
+		ok = d.checkHost(pos, s, host) && ok
+	}
+	return lab.Process{Host: host, Name: name}, ok
+}

@@ -1,0 +1,147 @@
+package topology
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+
+	"labrun/lab"
+)
+
+// FuzzParse: whatever the text, there is a topology without loose ends, or
+// complaints that each have a place inside the file.
+func FuzzParse(f *testing.F) {
+	files, _ := filepath.Glob("testdata/*/*.yaml")
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(text)
+	}
+	for _, small := range []string{
+		"name: a\nnetworks: {r: 10.0.0.0/8}\nhosts: {h: {nics: {e: {network: r, as: x}}}}\nexperiments: {x: {steps: [exit()]}}\n",
+		"name: a\nnetworks: &n {r: {subnet6: 'fd00::/64'}}\nhosts: {h: &h {nics: {e: {network: r, address: [{address: 'fd00::1', as: x}]}}}, p: *h}\n",
+		"hosts: {a: &a [*a]}\nname: !x |\n  y\n",
+		"a: {b: [c, 'd', \"\\x41\"]}\n? e\n: >-\n  f\n",
+	} {
+		f.Add([]byte(small))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		top, err := Parse("f", text)
+		if err != nil {
+			ds, ok := err.(Diagnostics)
+			if !ok || len(ds) == 0 {
+				t.Fatalf("%T", err)
+			}
+			checkPlaces(t, ds, text)
+			return
+		}
+		again, err := Parse("f", text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(describe(top), describe(again)); diff != "" {
+			t.Error(diff)
+		}
+		checkEnds(t, top)
+	})
+}
+
+func checkPlaces(t *testing.T, ds Diagnostics, text []byte) {
+	t.Helper()
+	s := newSource("f", text)
+	for i, d := range ds {
+		if d.Pos.Line < 1 || d.Pos.Line > len(s.lines) || d.Pos.Col < 1 || d.Pos.Col > 1+len(s.line(d.Pos.Line)) {
+			t.Errorf("%s is outside of the file", d)
+		}
+		if i > 0 && ds[i-1].Pos.Compare(d.Pos) > 0 {
+			t.Errorf("%s is out of order", d)
+		}
+		if d.Msg == "" || strings.ContainsFunc(d.Msg, unicode.IsControl) {
+			t.Errorf("message %q", d.Msg)
+		}
+	}
+	if strings.ContainsFunc(ds.Pretty(text, false), func(r rune) bool { return unicode.IsControl(r) && r != '\t' && r != '\n' }) {
+		t.Errorf("control characters in %q", ds.Pretty(text, false))
+	}
+}
+
+// checkEnds checks that everything that a topology names is there.
+func checkEnds(t *testing.T, top *lab.Topology) {
+	t.Helper()
+	for _, h := range top.Hosts {
+		for _, n := range h.NICs {
+			if top.Network(n.Network) == nil || len(n.Addresses) == 0 {
+				t.Errorf("host %q, nic %q: %+v", h.Name, n.Name, n)
+			}
+			for _, a := range n.Addresses {
+				if !a.Prefix.IsValid() {
+					t.Errorf("host %q, nic %q: no address", h.Name, n.Name)
+				}
+			}
+		}
+	}
+	for _, x := range top.Experiments {
+		for _, s := range x.Steps {
+			roundTrip(t, s.Call, s.Want)
+			for _, h := range top.Hosts {
+				if x.RunsOn(h.Name) {
+					checkStep(t, top, s, h.Name)
+				}
+			}
+		}
+	}
+}
+
+func checkStep(t *testing.T, top *lab.Topology, s lab.Step, subject string) {
+	t.Helper()
+	if top.HostOf(s.Process.Host, subject) == "" {
+		t.Errorf("step %s on %q: no host for %q", s.Pos, subject, s.Process)
+	}
+	args := append([]lab.Arg{}, s.Call.Args...)
+	for _, w := range s.Want {
+		args = append(args, w.Answer.Value)
+	}
+	for _, a := range args {
+		if a, ok := a.(lab.Addr); ok {
+			if _, err := top.Resolve(a, top.HostOf(s.Process.Host, subject), subject); err != nil {
+				t.Errorf("step %s on %q: %v", s.Pos, subject, err)
+			}
+		}
+	}
+}
+
+// FuzzStep: what is read and printed reads the same again.
+func FuzzStep(f *testing.F) {
+	for _, file := range []string{"testdata/ok/steps.yaml", "testdata/err/steps.yaml"} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for line := range strings.Lines(string(text)) {
+			f.Add(strings.TrimPrefix(strings.TrimSpace(line), "- "))
+		}
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		call, want, err := ParseStep(text)
+		if err == nil {
+			roundTrip(t, call, want)
+			return
+		}
+		errs, ok := err.(StepErrors)
+		if !ok || len(errs) == 0 {
+			t.Fatalf("%T", err)
+		}
+		for _, e := range errs {
+			if e.Col < 1 || e.Col > 1+utf8.RuneCountInString(text) || e.Msg == "" {
+				t.Errorf("%+v", e)
+			}
+		}
+	})
+}

@@ -1,0 +1,222 @@
+package topology
+
+import (
+	"net/netip"
+	"slices"
+
+	"go.yaml.in/yaml/v4"
+
+	"labrun/lab"
+)
+
+// host is a host of the file while it is read.
+type host struct {
+	lab.Host
+	aliases map[string]alias
+	nics    []*nic
+	peer    *host
+	unsure  bool // it had a mistake, so an alias may be missing because of that
+}
+
+// alias is a name for an address of a host.
+type alias struct {
+	addr netip.Addr
+	pos  lab.Pos
+}
+
+// nic is a NIC while it is read.
+type nic struct {
+	lab.NIC
+	scope     scope
+	network   *network // nil when there is none of that name
+	alias     string
+	aliasPos  lab.Pos
+	automatic bool
+	own       []bool // of Addresses: its alias is its own, not the NIC's
+}
+
+// place says where an address is, for the complaint about the next one.
+type place struct {
+	host string
+	line int
+}
+
+func (d *decoder) decodeHosts(e entry) {
+	if e.value == nil {
+		d.hostsLost = true
+		return
+	}
+	list, ok := d.entries(e.value, scope{inner: "hosts"}, "from names to hosts")
+	switch {
+	case !ok:
+	case len(list) > maxHosts:
+		d.complain(list[maxHosts].pos, "the file has %d hosts, the limit is %d", len(list), maxHosts)
+	case len(list) == 0:
+		d.complain(posOf(e.value), "hosts is empty, a topology needs at least one host")
+	}
+	if !ok || len(list) == 0 || len(list) > maxHosts {
+		d.hostsLost = true
+		return
+	}
+	for _, e := range list {
+		if d.full() {
+			d.hostsLost = true
+			return
+		}
+		h := &host{Host: lab.Host{Name: e.key, Pos: e.pos}, aliases: map[string]alias{}}
+		d.hosts[e.key] = h
+		d.order = append(d.order, h)
+		d.guard(h, func() { d.decodeHost(h, e) })
+	}
+	// Only now is every address known that the file gives.
+	for _, h := range d.order {
+		d.guard(h, func() { d.finishHost(h) })
+		d.top.Hosts = append(d.top.Hosts, h.Host)
+	}
+	d.findPeers()
+}
+
+// guard notes whether f complains about the host.
+func (d *decoder) guard(h *host, f func()) {
+	before := d.made
+	f()
+	h.unsure = h.unsure || d.made > before
+}
+
+func (d *decoder) decodeHost(h *host, e entry) {
+	s := scope{inner: "host " + quote(e.key)}
+	d.checkName(e.pos, hostName, e.key)
+	before := d.made
+	keys, _ := d.fields(e.value, s, "nics")
+	k, ok := keys["nics"]
+	if !ok {
+		d.peersUnsure = true
+		if d.made == before {
+			d.complain(e.pos, "key \"nics\" is missing in %s", s)
+		}
+		return
+	}
+	list, ok := d.entries(k.value, scope{inner: s.inner + ": nics"}, "from names to nics")
+	switch {
+	case !ok:
+		d.peersUnsure = true
+	case len(list) == 0:
+		d.complain(posOf(k.value), "%s has no nics, a host needs at least one", s)
+	case len(list) > maxNICs:
+		d.complain(list[maxNICs].pos, "%s has %d nics, the limit is %d", s, len(list), maxNICs)
+		d.peersUnsure = true
+		return
+	}
+	for _, e := range list {
+		h.nics = append(h.nics, d.decodeNIC(h, s.in("nic", e.key), e))
+	}
+}
+
+func (d *decoder) decodeNIC(h *host, s scope, e entry) *nic {
+	n := &nic{NIC: lab.NIC{Name: e.key, Pos: e.pos}, scope: s}
+	d.checkName(e.pos, nicName, e.key)
+	before := d.made
+	keys, _ := d.fields(e.value, s, "network", "address", "as")
+	if k, ok := keys["as"]; ok {
+		n.alias, n.aliasPos = d.aliasOf(k.value, s)
+	}
+	k, ok := keys["network"]
+	if ok {
+		n.network = d.networkOf(k.value, s)
+	} else if d.made == before {
+		d.complain(e.pos, "key \"network\" is missing in %s", s)
+	}
+	if n.network == nil {
+		d.peersUnsure = true
+		return n
+	}
+	n.Network = n.network.Name
+	n.network.nics++
+	if n.network.nics == maxPorts+1 {
+		d.complain(e.pos, "%s: network %q is full, a Linux bridge takes at most %d nics", s, n.Network, maxPorts)
+	}
+	if k, ok := keys["address"]; ok {
+		d.decodeAddresses(h, n, k.value)
+	} else {
+		n.automatic = true
+	}
+	return n
+}
+
+// networkOf returns the network that a NIC is on, or nil.
+func (d *decoder) networkOf(n *yaml.Node, s scope) *network {
+	name, ok := d.text(n, s.String()+", network")
+	if ok && d.networks[name] == nil && !d.networksLost {
+		d.complain(posOf(n), "%s: no network %s%s", s, quote(name), hint(name, "networks", d.networkNames()))
+	}
+	return d.networks[name]
+}
+
+func (d *decoder) aliasOf(n *yaml.Node, s scope) (string, lab.Pos) {
+	name, ok := d.text(n, s.String()+", as")
+	if !ok || !d.checkName(posOf(n), aliasName, name) {
+		return "", lab.Pos{}
+	}
+	return name, posOf(n)
+}
+
+func (d *decoder) networkNames() []string {
+	var names []string
+	for _, n := range d.top.Networks {
+		if networkName.check(n.Name) == "" {
+			names = append(names, n.Name)
+		}
+	}
+	return names
+}
+
+// finishHost gives addresses to the NICs that have none, and names to addresses.
+func (d *decoder) finishHost(h *host) {
+	for _, n := range h.nics {
+		if n.automatic {
+			d.allocate(h, n, n.network.Subnet, &n.network.next4)
+			d.allocate(h, n, n.network.Subnet6, &n.network.next6)
+		}
+		d.nameAddresses(h, n)
+		h.NICs = append(h.NICs, n.NIC)
+	}
+}
+
+func (d *decoder) allocate(h *host, n *nic, p netip.Prefix, a *allocator) {
+	if !p.IsValid() || a.full {
+		return
+	}
+	ip, ok := a.next(func(ip netip.Addr) bool { _, taken := d.used[usedAddr{ip, ""}]; return taken })
+	if !ok {
+		a.full = true
+		d.complain(n.Pos, "%s: network %q has no free address, %s has %s, all in use",
+			n.scope, n.Network, p, count(capacity(p), "host address"))
+		return
+	}
+	d.used[usedAddr{ip, ""}] = place{h.Name, n.Pos.Line}
+	n.Addresses = append(n.Addresses, lab.Address{Prefix: netip.PrefixFrom(ip, p.Bits()), Pos: n.Pos})
+	n.own = append(n.own, false)
+}
+
+// findPeers finds for every host the first other one on a network of its own.
+func (d *decoder) findPeers() {
+	first := map[*network][]*host{} // the first two hosts of each
+	index := map[*host]int{}
+	for i, h := range d.order {
+		index[h] = i
+		for _, n := range h.nics {
+			if on := first[n.network]; n.network != nil && len(on) < 2 && !slices.Contains(on, h) {
+				first[n.network] = append(on, h)
+			}
+		}
+	}
+	for _, h := range d.order {
+		for _, n := range h.nics {
+			for _, p := range first[n.network] {
+				if p != h && (h.peer == nil || index[p] < index[h.peer]) {
+					h.peer = p
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,100 @@
+package topology
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// token is a piece of a step: a word, a string, or a mark such as "(" or "<=".
+type token struct {
+	text  string // as written; of a string, its value
+	str   bool   // a quoted string
+	start int    // offset of the first byte in the step
+	end   int
+}
+
+// is reports whether t is that mark or word.
+func (t token) is(text string) bool { return !t.str && t.text == text }
+
+// word reports whether t is a name or a number.
+func (t token) word() bool {
+	r, _ := utf8.DecodeRuneInString(t.text)
+	return !t.str && wordRune(r)
+}
+
+// wordRune reports whether r belongs to a word. Words are taken large, so that
+// a complaint shows the whole of what somebody wrote: peer/web, 1.5s, $p, -1.
+func wordRune(r rune) bool {
+	return unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("_-.$/+", r)
+}
+
+// lex cuts a step into tokens.
+func lex(text string) ([]token, *mistake) {
+	var tokens []token
+	for i := 0; i < len(text); {
+		r, size := utf8.DecodeRuneInString(text[i:])
+		t := token{start: i, end: i + size}
+		switch {
+		case unicode.IsSpace(r):
+			i += size
+			continue
+		case wordRune(r):
+			t.end = i + wordLength(text[i:])
+		case r == '"':
+			value, length, m := lexString(text[i:])
+			if m != nil {
+				m.at += i
+				return nil, m
+			}
+			t.text, t.str, t.end = value, true, i+length
+		case strings.ContainsRune("<>=", r):
+			if strings.HasPrefix(text[i+1:], "=") {
+				t.end++
+			}
+		case r == '\'', r == '`':
+			return nil, &mistake{i, "strings have double quotes"}
+		case !strings.ContainsRune("(){}[],:?%", r) || size == 1 && r == utf8.RuneError:
+			return nil, &mistake{i, "unexpected character " + quote(text[i:i+size])}
+		}
+		if !t.str {
+			t.text = text[i:t.end]
+		}
+		tokens = append(tokens, t)
+		i = t.end
+	}
+	return tokens, nil
+}
+
+func wordLength(text string) int {
+	if n := strings.IndexFunc(text, func(r rune) bool { return !wordRune(r) }); n >= 0 {
+		return n
+	}
+	return len(text)
+}
+
+// lexString reads a string with Go's escapes, which are C's and some more. It
+// returns the value and the length of what was written.
+func lexString(text string) (string, int, *mistake) {
+	var value []byte
+	rest := text[1:]
+	for !strings.HasPrefix(rest, `"`) {
+		at := len(text) - len(rest)
+		if rest == "" {
+			return "", 0, &mistake{0, "this string has no closing quote"}
+		}
+		r, wide, tail, err := strconv.UnquoteChar(rest, '"')
+		if err != nil {
+			return "", 0, &mistake{at, fmt.Sprintf("unknown escape %s; there are \\n, \\t, \\r, \\\\, \\\" and \\x41", quote(rest[:min(2, len(rest))]))}
+		}
+		if wide {
+			value = utf8.AppendRune(value, r)
+		} else {
+			value = append(value, byte(r))
+		}
+		rest = tail
+	}
+	return string(value), len(text) - len(rest) + 1, nil
+}

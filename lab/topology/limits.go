@@ -1,0 +1,27 @@
+package topology
+
+import "time"
+
+// The limits of a file. They bound the time and the memory that a hostile one
+// can take, and stand well above what a machine could run.
+const (
+	maxFile        = 4 << 20 // bytes
+	maxMarks       = 400_000 // lines, commas and brackets: what makes YAML values
+	maxValues      = 1_000_000
+	maxClaims      = 1000
+	maxNetworks    = 4096
+	maxHosts       = 4096
+	maxNICs        = 64   // of a host
+	maxPorts       = 1023 // NICs of a network: BR_MAX_PORTS, linux/net/bridge/br_private.h
+	maxAddresses   = 64   // of a NIC
+	maxExperiments = 10_000
+	maxSteps       = 10_000    // of an experiment
+	maxStep        = 300_000   // bytes, enough for 64 KiB of \x41
+	maxMistakes    = 10        // of a step
+	maxProcesses   = 256       // of an experiment
+	maxChecks      = 5_000_000 // steps times kinds of columns
+	maxCandidates  = 1000      // names that a wrong one is compared with
+	maxComplaints  = 500       // more are not looked for
+	maxShown       = 50        // complaints that Error and Pretty print
+	maxWait        = 60 * time.Second
+)

@@ -1,0 +1,141 @@
+package topology
+
+import (
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+
+	"labrun/lab"
+)
+
+// entry is a key of a mapping and its value.
+type entry struct {
+	key   string
+	pos   lab.Pos // of the key
+	value *yaml.Node
+}
+
+// scope is the part of the file that a complaint is about: host "beta", nic "eth0".
+type scope struct{ outer, inner string }
+
+func (s scope) String() string {
+	if s.outer == "" {
+		return s.inner
+	}
+	return s.outer + ", " + s.inner
+}
+
+// in returns the scope of a part: in("nic", "eth0").
+func (s scope) in(noun, name string) scope {
+	inner := noun + " " + quote(name)
+	return scope{s.String(), inner}
+}
+
+func posOf(n *yaml.Node) lab.Pos { return lab.Pos{Line: n.Line, Col: n.Column} }
+
+// deref follows aliases; that they end was checked before.
+func deref(n *yaml.Node) *yaml.Node {
+	for n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	return n
+}
+
+// isEmpty reports whether nothing at all was written.
+func isEmpty(n *yaml.Node) bool {
+	return n.Kind == yaml.ScalarNode && n.Value == "" && n.Style == 0
+}
+
+// found says what a node is.
+func found(n *yaml.Node) string {
+	switch {
+	case n.Kind == yaml.MappingNode:
+		return "a mapping"
+	case n.Kind == yaml.SequenceNode:
+		return "a list"
+	case isEmpty(n):
+		return "nothing"
+	}
+	return quote(n.Value)
+}
+
+// entries returns the entries of a mapping, each key once; what says what the
+// mapping should be: "from names to hosts".
+func (d *decoder) entries(n *yaml.Node, s scope, what string) ([]entry, bool) {
+	n = deref(n)
+	if n.Kind != yaml.MappingNode {
+		d.complain(posOf(n), "%s must be a mapping %s; found %s", s, what, found(n))
+		return nil, false
+	}
+	lines := make(map[string]int, len(n.Content)/2)
+	list := make([]entry, 0, len(n.Content)/2)
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		k := deref(n.Content[i])
+		if k.Kind != yaml.ScalarNode {
+			d.complain(posOf(k), "%s: a key must be a name, found %s", s, found(k))
+			continue
+		}
+		if line, ok := lines[k.Value]; ok {
+			d.complain(posOf(k), "duplicate key %s in %s, it is in line %d already", quote(k.Value), s.inner, line)
+			continue
+		}
+		lines[k.Value] = k.Line
+		list = append(list, entry{k.Value, posOf(k), deref(n.Content[i+1])})
+	}
+	return list, true
+}
+
+// fields returns the entries of a mapping whose keys are fixed, and complains
+// about others. One that is misspelt counts as the one that it was meant to be,
+// so that nothing else is missing because of it.
+func (d *decoder) fields(n *yaml.Node, s scope, allowed ...string) (map[string]entry, bool) {
+	list, ok := d.entries(n, s, "with "+strings.Join(sorted(allowed...), ", "))
+	if !ok {
+		return nil, false
+	}
+	m := map[string]entry{}
+	var meant []entry
+	for _, e := range list {
+		if slices.Contains(allowed, e.key) {
+			m[e.key] = e
+			continue
+		}
+		if d.full() {
+			break
+		}
+		d.complain(e.pos, "unknown key %s in %s%s", quote(e.key), s.inner, hint(e.key, "allowed", sorted(allowed...)))
+		if near := nearest(e.key, allowed); near != "" {
+			meant = append(meant, entry{near, e.pos, e.value})
+		}
+	}
+	for _, e := range meant {
+		if _, ok := m[e.key]; !ok {
+			m[e.key] = e
+		}
+	}
+	return m, true
+}
+
+// text returns a scalar as written.
+func (d *decoder) text(n *yaml.Node, what string) (string, bool) {
+	n = deref(n)
+	if n.Kind != yaml.ScalarNode || isEmpty(n) {
+		d.complain(posOf(n), "%s must be text, found %s", what, found(n))
+		return "", false
+	}
+	return n.Value, true
+}
+
+// list returns the items of a list, or the one scalar that stands for a list of one.
+func list(n *yaml.Node) []*yaml.Node {
+	n = deref(n)
+	if n.Kind != yaml.SequenceNode {
+		return []*yaml.Node{n}
+	}
+	items := make([]*yaml.Node, len(n.Content))
+	for i, c := range n.Content {
+		items[i] = deref(c)
+	}
+	return items
+}

@@ -1,0 +1,233 @@
+package topology
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"labrun/lab"
+)
+
+// StepError is what is wrong with the text of a step.
+type StepError struct {
+	Col int // in characters, from 1
+	Msg string
+}
+
+func (e StepError) Error() string { return fmt.Sprintf("%d: %s", e.Col, e.Msg) }
+
+// StepErrors is everything that is wrong with a step. It is never empty.
+type StepErrors []StepError
+
+func (es StepErrors) Error() string {
+	var lines []string
+	for _, e := range es {
+		lines = append(lines, e.Error())
+	}
+	return strings.Join(lines, "\n")
+}
+
+// ParseStep reads a step as a file writes it,
+//
+//	[name =] call(arguments) [= ANSWER [ANSWER on linux < 6.2]]
+//
+// and is the reverse of Call.String and Want.String with " = " between them.
+// When the text is wrong, the error is StepErrors.
+func ParseStep(text string) (lab.Call, lab.Want, error) {
+	p := parseStep(text)
+	if len(p.mistakes) == 0 {
+		return p.call, p.want, nil
+	}
+	var errs StepErrors
+	for _, m := range p.mistakes {
+		errs = append(errs, StepError{1 + utf8.RuneCountInString(text[:m.at]), m.msg})
+	}
+	return lab.Call{}, nil, errs
+}
+
+// mistake is something wrong at an offset of a step.
+type mistake struct {
+	at  int
+	msg string
+}
+
+// parsedStep is a step while its experiment is read. Offsets are bytes of text.
+type parsedStep struct {
+	text     string
+	call     lab.Call
+	want     lab.Want
+	argsAt   []int // where each argument begins
+	wantsAt  []int // where each answer begins
+	mistakes []mistake
+	callAt   int
+	known    bool // the call is one that there is
+	makes    bool // and one that makes a socket
+	open     bool // a parenthesis is not closed
+}
+
+// stepParser walks over the tokens of a step.
+type stepParser struct {
+	*parsedStep
+	tokens []token
+	sig    lab.Signature
+	option lab.Option // of setsockopt and getsockopt, once it was read
+}
+
+func (p *parsedStep) wrong(at int, format string, args ...any) {
+	if len(p.mistakes) == maxMistakes {
+		return
+	}
+	p.mistakes = append(p.mistakes, mistake{at, fmt.Sprintf(format, args...)})
+}
+
+func parseStep(text string) *parsedStep {
+	step := &parsedStep{text: text}
+	if len(text) > maxStep {
+		step.text = ""
+		step.wrong(0, "the step has %d bytes, the limit is %d", len(text), maxStep)
+		return step
+	}
+	tokens, m := lex(text)
+	if m != nil {
+		step.mistakes = append(step.mistakes, *m)
+		return step
+	}
+	p := &stepParser{parsedStep: step, tokens: tokens}
+	p.parse()
+	return step
+}
+
+// peek returns the token that is n ahead, a zero one behind the end.
+func (p *stepParser) peek(n int) token {
+	if n < len(p.tokens) {
+		return p.tokens[n]
+	}
+	return token{start: len(p.text), end: len(p.text)}
+}
+
+func (p *stepParser) parse() {
+	if p.peek(0).word() && p.peek(1).is("=") && p.peek(2).word() && p.peek(3).is("(") {
+		name := p.peek(0)
+		if problem := socketName.check(name.text); problem != "" {
+			p.wrong(name.start, "%s", problem)
+		}
+		p.call.Makes = name.text
+		p.tokens = p.tokens[2:]
+	}
+	name := p.peek(0)
+	p.callAt = name.start
+	if !name.word() || !p.peek(1).is("(") {
+		p.wrong(name.start, "%s is not a call such as bind(a, x:80)", quote(p.text))
+		return
+	}
+	p.call.Name = name.text
+	p.sig, p.known = lab.SignatureOf(name.text)
+	p.makes = p.sig.Makes
+	if !p.known {
+		p.wrong(name.start, "unknown call %s%s", quote(name.text), hint(name.text, "calls", callNames()))
+	}
+	end := closing(p.tokens, 1)
+	if end < 0 {
+		p.open = true
+		p.wrong(p.peek(1).start, "this parenthesis is not closed")
+		return
+	}
+	args := p.tokens[2:end]
+	p.tokens = p.tokens[end+1:]
+	if p.known {
+		p.parseArgs(name, args)
+		p.parseAnswer()
+	}
+}
+
+// closing returns the index of the mark that closes the one at i, or -1.
+func closing(tokens []token, i int) int {
+	depth := 0
+	for ; i < len(tokens); i++ {
+		switch t := tokens[i]; {
+		case t.is("("), t.is("["), t.is("{"):
+			depth++
+		case t.is(")"), t.is("]"), t.is("}"):
+			if depth--; depth == 0 {
+				return i
+			}
+		}
+	}
+	return -1
+}
+
+// split cuts tokens at the commas outside of any brackets.
+func split(tokens []token) [][]token {
+	if len(tokens) == 0 {
+		return nil
+	}
+	var groups [][]token
+	begin, depth := 0, 0
+	for i, t := range tokens {
+		switch {
+		case t.is("("), t.is("["), t.is("{"):
+			depth++
+		case t.is(")"), t.is("]"), t.is("}"):
+			depth--
+		case t.is(",") && depth == 0:
+			groups = append(groups, tokens[begin:i])
+			begin = i + 1
+		}
+	}
+	return append(groups, tokens[begin:])
+}
+
+func (p *stepParser) parseArgs(name token, tokens []token) {
+	if p.sig.Makes && p.call.Makes == "" {
+		p.wrong(name.start, "%s makes a socket, which needs a name: a = %s(...)", p.sig.Name, p.sig.Name)
+	}
+	if !p.sig.Makes && p.call.Makes != "" {
+		p.wrong(name.start, "%s makes no socket, so it cannot have a name; what it answers stands after it: %s(...) = ok", p.sig.Name, p.sig.Name)
+	}
+	groups := split(tokens)
+	if len(groups) < len(p.sig.Args)-p.sig.Optional || len(groups) > len(p.sig.Args) {
+		p.wrong(name.start, "%s; found %d", p.takes(), len(groups))
+		return
+	}
+	for i, g := range groups {
+		at := p.endOf(tokens, groups, i)
+		if len(g) > 0 {
+			at = g[0].start
+		}
+		p.argsAt = append(p.argsAt, at)
+		p.call.Args = append(p.call.Args, p.arg(p.sig.Args[i], i, g, at))
+	}
+}
+
+// endOf returns the offset of the empty i-th argument.
+func (p *stepParser) endOf(tokens []token, groups [][]token, i int) int {
+	if i > 0 && len(groups[i-1]) > 0 {
+		before := groups[i-1]
+		return before[len(before)-1].end
+	}
+	return tokens[0].start
+}
+
+// takes says what the call takes: "bind takes 2 arguments, a socket and ...".
+func (p *stepParser) takes() string {
+	if len(p.sig.Args) == 0 {
+		return p.sig.Name + " takes no arguments"
+	}
+	var kinds []string
+	for i, k := range p.sig.Args {
+		s := string(k)
+		if i >= len(p.sig.Args)-p.sig.Optional {
+			s += " (optional)"
+		}
+		kinds = append(kinds, s)
+	}
+	return fmt.Sprintf("%s takes %s: %s", p.sig.Name, count(len(kinds), "argument"), strings.Join(kinds, ", "))
+}
+
+func callNames() []string {
+	var names []string
+	for _, s := range lab.Signatures {
+		names = append(names, s.Name)
+	}
+	return sorted(names...)
+}

@@ -1,0 +1,62 @@
+package topology
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"labrun/lab"
+)
+
+// compareSteps makes cmp see into netip's addresses.
+var compareSteps = cmp.Options{cmpopts.EquateComparable(lab.Addr{})}
+
+func TestParseStep(t *testing.T) {
+	call, want, err := ParseStep("bind(b, any6:80) = ok [EADDRINUSE on linux < 6.2]")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantCall := lab.Call{Name: "bind", Args: []lab.Arg{lab.Sock("b"), lab.Addr{Name: "any6", Port: lab.Port{Number: 80}}}}
+	wantWant := lab.Want{
+		{Answer: lab.Answer{Outcome: lab.Failed, Errno: "EADDRINUSE"}, On: []lab.VersionBound{{Op: "<", Version: lab.KernelVersion{6, 2, 0}}}},
+		{Answer: lab.Answer{Outcome: lab.OK}},
+	}
+	if diff := cmp.Diff(wantCall, call, compareSteps); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(wantWant, want, compareSteps); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestStepErrors looks at the columns, which count characters.
+func TestStepErrors(t *testing.T) {
+	_, _, err := ParseStep(`sendto(é$, "日本", z-$:1) = EXX`)
+	want := StepErrors{
+		{8, `"é$" is not a socket's name (letters, digits, '_', '-', not '-' first)`},
+		{18, `"z-$" is not a name for an address (letters, digits, '_', '-', a letter or '_' first)`},
+		{27, `unknown errno "EXX"`},
+	}
+	if diff := cmp.Diff(error(want), err); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// printStep writes a step as a file does.
+func printStep(c lab.Call, w lab.Want) string { return c.String() + " = " + w.String() }
+
+func roundTrip(t *testing.T, call lab.Call, want lab.Want) {
+	t.Helper()
+	text := printStep(call, want)
+	call2, want2, err := ParseStep(text)
+	if err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	if diff := cmp.Diff(call, call2, compareSteps); diff != "" {
+		t.Errorf("%s: %s", text, diff)
+	}
+	if diff := cmp.Diff(want, want2, compareSteps); diff != "" {
+		t.Errorf("%s: %s", text, diff)
+	}
+}

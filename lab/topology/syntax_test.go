@@ -1,0 +1,81 @@
+package topology
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestSyntax gives files that are not YAML, or not the YAML that we take.
+func TestSyntax(t *testing.T) {
+	for _, tt := range []struct{ name, text, want string }{
+		{"empty", "", "f:1:1: the file is empty; it needs name, networks and hosts"},
+		{"comment", "# nothing\n", "f:1:1: the file is empty; it needs name, networks and hosts"},
+		{"marker", "---\n", "f:1:1: the file is empty; it needs name, networks and hosts"},
+		{"scalar", "labrun", `f:1:1: the file must be a mapping with claims, doc, experiments, hosts, name, networks; found "labrun"`},
+		{"list", "- a\n", `f:1:1: the file must be a mapping with claims, doc, experiments, hosts, name, networks; found a list`},
+		{"second document", "name: a\n---\nname: b\n", "f:2:1: a second document begins; a topology is one document"},
+		{"trailing text", "name: a\n...\nb\n", "f:3:1: a second document begins; a topology is one document"},
+		{"tab", "name:\n\ta: b\n", "f:2:1: a tab cannot indent, use spaces"},
+		{"tab after text", "a: b\n\tc: d\n", "f:2:1: a tab cannot indent, use spaces"},
+		{"open list", "a:\n  b: [x, y\n", "f:2:6: this list does not end: a comma or ] is missing"},
+		{"open mapping", "a: {b: c", "f:1:4: this mapping does not end: a comma or } is missing"},
+		{"open quote", "a: 'x\nb: c", "f:1:4: this quote does not end"},
+		{"no value", "a: [", "f:1:5: a value, ] or } is missing"},
+		{"colon", "a: b: c", "f:1:5: a colon cannot stand here; quote the text, or check the indentation"},
+		{"indentation", "a:\n  - b\n c: d", "f:3:2: a key is expected here; check the indentation, and the quotes"},
+		{"dedented", " a: b\nc: d", "f:2:1: this does not belong to what stands before it; check the indentation"},
+		{"list and mapping", "- a\nb: c", "f:2:1: an item of the list that this line belongs to begins with \"- \"; check the indentation"},
+		{"item", "a: - b", "f:1:4: a list item cannot stand here, begin a new line"},
+		{"bad key", "a: |\n x\nb", "f:3:2: a key needs a colon after it; check the indentation"},
+		{"at sign", "a: @x", `f:1:4: text cannot begin with "@" unless it is quoted`},
+		{"backquote", "a: `x`", "f:1:4: text cannot begin with \"`\" unless it is quoted"},
+		{"percent", "a: b\n%x", "f:2:3: a % at the start of a line is a YAML directive; quote the text"},
+		{"directive", "%YAML 1.2\n---\na: b", "f:1:1: a %YAML directive; a topology file needs none"},
+		{"escape", `a: "\q"`, `f:1:5: unknown escape in a double-quoted string; use single quotes to take \ as written`},
+		{"anchor", "a: *x", `f:1:4: no anchor "&x" before this alias`},
+		{"cycle", "name: &x [*x]", `f:1:11: alias "*x" contains itself`},
+		{"utf16", "\xff\xfea\x00", "f:1:1: the file is UTF-16, a topology file is UTF-8"},
+		{"not utf8", "name: a\nd\xc3oc: b", "f:2:2: byte 0xc3 is not UTF-8"},
+		{"control", "name: \x1b[31m", "f:1:7: control character U+001B"},
+		{"lone return", "name: a\rdoc: b", "f:1:8: a carriage return without a line feed; end lines with a line feed"},
+		{"separator", "name: a\u2028doc: b", "f:1:8: line separator U+2028; end lines with a line feed"},
+		{"inner mark", "name: a\ufeff", "f:1:8: a byte order mark inside the file"},
+		{"deep", "a: " + strings.Repeat("[", 20000), "f:1:10004: values are nested too deep"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := Parse("f", []byte(tt.text))
+			if err == nil {
+				t.Fatal("no error")
+			}
+			if diff := cmp.Diff(tt.want, err.Error()); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// TestEncodings reads one file in the ways that editors write it.
+func TestEncodings(t *testing.T) {
+	text := string(mustRead(t, "testdata/ok/dual-nic.yaml"))
+	want, err := Parse("f", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, other := range map[string]string{
+		"crlf":           strings.ReplaceAll(text, "\n", "\r\n"),
+		"bom":            "\ufeff" + text,
+		"both":           "\ufeff" + strings.ReplaceAll(text, "\n", "\r\n"),
+		"no end of line": strings.TrimRight(text, "\n"),
+	} {
+		got, err := Parse("f", []byte(other))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if diff := cmp.Diff(describe(want), describe(got)); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+}
