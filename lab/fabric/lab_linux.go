@@ -1,0 +1,128 @@
+package fabric
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"sync"
+
+	"github.com/vishvananda/netlink/nl"
+)
+
+// Lab is the namespaces of a topology, alive until Close or the end of the
+// process.
+type Lab struct {
+	hosts  map[string]*Host
+	fabric *Host
+
+	mu     sync.Mutex
+	pool   *Pool   // takes the fabric back, nil when none does
+	ground *ground // what it takes
+}
+
+// hold makes the lab the owner of a namespace.
+func (l *Lab) hold(name string, file *os.File) {
+	h := &Host{name: name, file: file}
+	if name == "" {
+		l.fabric = h
+	} else {
+		l.hosts[name] = h
+	}
+}
+
+func (l *Lab) has(name string) bool {
+	if name == "" {
+		return l.fabric != nil
+	}
+	return l.hosts[name] != nil
+}
+
+// Host returns the host of that name, nil when the lab does not have it.
+func (l *Lab) Host(name string) *Host { return l.hosts[name] }
+
+// Close ends the lab: its namespaces go when the last process in them does. To
+// close it twice, or to close the nil Lab of a failed Up, does nothing.
+func (l *Lab) Close() error {
+	if l == nil {
+		return nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var errs []error
+	for _, h := range l.hosts {
+		errs = append(errs, h.close())
+	}
+	switch {
+	case l.ground != nil:
+		errs = append(errs, l.pool.give(l.ground))
+		l.ground = nil
+	case l.pool == nil && l.fabric != nil:
+		errs = append(errs, l.fabric.close())
+	}
+	return errors.Join(errs...)
+}
+
+// Host is a network namespace of a lab. Its methods may be called from any
+// goroutine; those of a nil Host return errors.
+type Host struct {
+	name string
+	file *os.File
+
+	mu   sync.Mutex
+	diag *nl.SocketHandle // opened by the first Sockets
+}
+
+// Name returns the host's name in the topology.
+func (h *Host) Name() string { return h.name }
+
+// NetNS returns the descriptor of the host's namespace for setns(2). It is the
+// lab's: do not close it, and do not use it after the lab is closed.
+func (h *Host) NetNS() int { return int(h.file.Fd()) }
+
+// Do runs f in the host, on a thread of its own that is thrown away afterwards,
+// and returns what f returns. Sockets that f makes and processes that it starts
+// belong to the host for good; goroutines that f starts run elsewhere. A child
+// with Pdeathsig ends with f, since that signal comes when the thread ends.
+func (h *Host) Do(f func() error) error {
+	if h == nil {
+		return fmt.Errorf("no such host: %w", fs.ErrNotExist)
+	}
+	return onThread(func() error {
+		if err := enter(h.file); err != nil {
+			return fmt.Errorf("host %q: %w", h.name, err)
+		}
+		return f()
+	})
+}
+
+// Sysctls returns the values of kernel parameters as the host sees them, their
+// fields separated by one space. Those that the kernel does not have are left
+// out.
+func (h *Host) Sysctls(names []string) (map[string]string, error) {
+	values := map[string]string{}
+	err := h.Do(func() error {
+		for _, n := range names {
+			if v, err := sysctl(n); err == nil {
+				values[n] = v
+			} else if !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		}
+		return nil
+	})
+	return values, err
+}
+
+func (h *Host) close() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.diag != nil {
+		h.diag.Close()
+		h.diag = nil
+	}
+	if err := h.file.Close(); !errors.Is(err, fs.ErrClosed) {
+		return err
+	}
+	return nil
+}

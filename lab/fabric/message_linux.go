@@ -1,0 +1,86 @@
+package fabric
+
+import (
+	"net/netip"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+
+	"labrun/lab/plan"
+)
+
+// One message carries out one op of a plan. netlink's Handle would send three
+// for a port: make it, look it up by name, put it under its bridge.
+
+const create = unix.NLM_F_CREATE | unix.NLM_F_EXCL
+
+func message(kind, flags int, data ...nl.NetlinkRequestData) *nl.NetlinkRequest {
+	m := nl.NewNetlinkRequest(kind, flags)
+	m.Data = data
+	return m
+}
+
+func addBridge(o plan.AddBridge) *nl.NetlinkRequest {
+	return message(unix.RTM_NEWLINK, create|unix.NLM_F_ACK, linkIsUp(0), ifname(o.Name), address(o.MAC), linkInfo("bridge"))
+}
+
+// addVeth makes both ends of the pair where they belong, the NIC in the
+// namespace that host is a descriptor of.
+func addVeth(o plan.AddVeth, bridge int, host uintptr) *nl.NetlinkRequest {
+	info := linkInfo("veth")
+	peer := info.AddRtAttr(nl.IFLA_INFO_DATA, nil).AddRtAttr(nl.VETH_INFO_PEER, nil)
+	nl.NewIfInfomsgChild(peer, unix.AF_UNSPEC)
+	peer.AddChild(ifname(o.NIC))
+	peer.AddChild(address(o.NICMAC))
+	peer.AddRtAttr(unix.IFLA_NET_NS_FD, nl.Uint32Attr(uint32(host)))
+	master := nl.NewRtAttr(unix.IFLA_MASTER, nl.Uint32Attr(uint32(bridge)))
+	return message(unix.RTM_NEWLINK, create|unix.NLM_F_ACK, linkIsUp(0), ifname(o.Port), address(o.PortMAC), master, info)
+}
+
+func addAddress(o plan.AddAddress, nic int) *nl.NetlinkRequest {
+	family := unix.AF_INET
+	if o.Prefix.Addr().Is6() {
+		family = unix.AF_INET6
+	}
+	msg := nl.NewIfAddrmsg(family)
+	msg.Prefixlen = uint8(o.Prefix.Bits())
+	msg.Index = uint32(nic)
+	if o.NoDAD() {
+		msg.Flags = unix.IFA_F_NODAD
+	}
+	ip := o.Prefix.Addr().AsSlice()
+	return message(unix.RTM_NEWADDR, create|unix.NLM_F_ACK, msg, nl.NewRtAttr(unix.IFA_LOCAL, ip), nl.NewRtAttr(unix.IFA_ADDRESS, ip))
+}
+
+func linkUp(link int) *nl.NetlinkRequest {
+	return message(unix.RTM_NEWLINK, unix.NLM_F_ACK, linkIsUp(link))
+}
+
+// getLink asks about a link, without the long list of its counters.
+func getLink(name string) *nl.NetlinkRequest {
+	const skipStats = 8 // RTEXT_FILTER_SKIP_STATS of linux/rtnetlink.h
+	filter := nl.NewRtAttr(unix.IFLA_EXT_MASK, nl.Uint32Attr(skipStats))
+	return message(unix.RTM_GETLINK, 0, nl.NewIfInfomsg(unix.AF_UNSPEC), ifname(name), filter)
+}
+
+// getRoute asks which way packets to an IPv6 address go.
+func getRoute(ip netip.Addr) *nl.NetlinkRequest {
+	msg := &nl.RtMsg{RtMsg: unix.RtMsg{Family: unix.AF_INET6, Dst_len: uint8(ip.BitLen())}}
+	return message(unix.RTM_GETROUTE, 0, msg, nl.NewRtAttr(unix.RTA_DST, ip.AsSlice()))
+}
+
+func linkIsUp(index int) *nl.IfInfomsg {
+	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
+	msg.Index = int32(index)
+	msg.Flags, msg.Change = unix.IFF_UP, unix.IFF_UP
+	return msg
+}
+
+func linkInfo(kind string) *nl.RtAttr {
+	info := nl.NewRtAttr(unix.IFLA_LINKINFO, nil)
+	info.AddRtAttr(nl.IFLA_INFO_KIND, nl.NonZeroTerminated(kind))
+	return info
+}
+
+func ifname(name string) *nl.RtAttr   { return nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(name)) }
+func address(mac plan.MAC) *nl.RtAttr { return nl.NewRtAttr(unix.IFLA_ADDRESS, mac[:]) }

@@ -1,0 +1,147 @@
+package fabric
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"labrun/lab/plan"
+)
+
+// Pool brings up labs in a row several times as fast as Up does. A bridge holds
+// nothing of a host once the host's port is gone, but to delete one the kernel
+// keeps the lock of rtnetlink for a grace period of RCU (rcu_barrier in
+// br_multicast_dev_del, net/bridge/br_multicast.c), and whoever builds a lab
+// meanwhile waits. So the fabric of a closed lab is kept for the next one that
+// has the same networks; hosts are new every time. The zero Pool is ready.
+type Pool struct {
+	mu     sync.Mutex
+	idle   []*ground
+	closed bool
+}
+
+// idleMax bounds the fabrics kept. A few are in use in turn, since ports go
+// some milliseconds after their host.
+const idleMax = 16
+
+// ground is the fabric of a lab from a pool: a namespace with bridges.
+type ground struct {
+	host  *Host
+	rtnl  *rtnl
+	ops   string   // that made it
+	ports []string // that its last lab had
+}
+
+func (g *ground) close() error {
+	g.rtnl.close()
+	return g.host.close()
+}
+
+// Up is like the function Up. Closing the lab gives its fabric back to the pool.
+func (p *Pool) Up(ctx context.Context, pl plan.Plan) (*Lab, error) {
+	fabric, hosts := split(pl.Ops)
+	b := newBuilder()
+	g := p.take(describe(fabric))
+	todo := pl.Ops
+	if g != nil {
+		todo = hosts
+		b.lab.fabric = g.host
+		b.spaces[fabric[0].(plan.AddNamespace).NS] = &space{file: g.host.file, rtnl: g.rtnl}
+	}
+	if err := b.up(ctx, todo); err != nil {
+		return nil, err
+	}
+	if b.lab.fabric != nil {
+		b.lab.ground = &ground{host: b.lab.fabric, rtnl: b.keep(b.lab.fabric), ops: describe(fabric), ports: ports(hosts)}
+		b.lab.pool = p
+	}
+	b.close()
+	return b.lab, nil
+}
+
+// take returns a fabric that was made by these ops and has no ports, nil when
+// there is none.
+func (p *Pool) take(ops string) *ground {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i, g := range p.idle {
+		if g.ops == ops && g.isEmpty() {
+			p.idle = slices.Delete(p.idle, i, i+1)
+			return g
+		}
+	}
+	return nil
+}
+
+// isEmpty reports whether the ports of the last lab are gone: a host that was
+// closed may still send until its namespace ends, and nobody is to hear it.
+func (g *ground) isEmpty() bool {
+	for len(g.ports) > 0 {
+		if _, err := g.rtnl.ask(getLink(g.ports[0])); !errors.Is(err, unix.ENODEV) {
+			return false
+		}
+		g.ports = g.ports[1:]
+	}
+	return true
+}
+
+func (p *Pool) give(g *ground) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return g.close()
+	}
+	p.idle = append(p.idle, g)
+	if len(p.idle) <= idleMax {
+		return nil
+	}
+	oldest := p.idle[0]
+	p.idle = slices.Delete(p.idle, 0, 1)
+	return oldest.close()
+}
+
+// Close lets go of the fabrics that are kept. Labs that are still up keep
+// theirs until they are closed.
+func (p *Pool) Close() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var errs []error
+	for _, g := range p.idle {
+		errs = append(errs, g.close())
+	}
+	p.idle, p.closed = nil, true
+	return errors.Join(errs...)
+}
+
+// split returns the ops that make the fabric, which come first, and the rest.
+func split(ops []plan.Op) (fabric, hosts []plan.Op) {
+	n := slices.IndexFunc(ops, func(o plan.Op) bool {
+		a, ok := o.(plan.AddNamespace)
+		return ok && a.Host != ""
+	})
+	if n < 0 {
+		n = len(ops)
+	}
+	return ops[:n], ops[n:]
+}
+
+func describe(ops []plan.Op) string {
+	var b strings.Builder
+	for _, o := range ops {
+		b.WriteString(o.String() + "\n")
+	}
+	return b.String()
+}
+
+func ports(ops []plan.Op) (names []string) {
+	for _, o := range ops {
+		if o, ok := o.(plan.AddVeth); ok {
+			names = append(names, o.Port)
+		}
+	}
+	return names
+}

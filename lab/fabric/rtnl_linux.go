@@ -1,0 +1,77 @@
+package fabric
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+)
+
+// rtnl is a socket that speaks rtnetlink(7) in the namespace where it was
+// opened.
+type rtnl struct {
+	sockets map[int]*nl.SocketHandle // the one socket, as nl wants to be given it
+	index   map[string]int           // of the links by name
+}
+
+// openRTNL opens a socket in the calling thread's namespace.
+func openRTNL() (*rtnl, error) {
+	// Subscribe to no group is the only way that nl has to open a socket.
+	s, err := nl.Subscribe(unix.NETLINK_ROUTE)
+	if err != nil {
+		return nil, os.NewSyscallError("socket", err)
+	}
+	_ = s.SetExtAck(true) // only the words of an error depend on it
+	return &rtnl{
+		sockets: map[int]*nl.SocketHandle{unix.NETLINK_ROUTE: {Socket: s}},
+		index:   map[string]int{"lo": 1},
+	}, nil
+}
+
+func (r *rtnl) close() {
+	if r != nil {
+		r.sockets[unix.NETLINK_ROUTE].Close()
+	}
+}
+
+// send sends a message and returns what the kernel says to it.
+func (r *rtnl) send(m *nl.NetlinkRequest) error {
+	m.Sockets = r.sockets
+	_, err := m.Execute(unix.NETLINK_ROUTE, 0)
+	return err
+}
+
+// ask sends a question that has one answer and returns it.
+func (r *rtnl) ask(m *nl.NetlinkRequest) ([]byte, error) {
+	m.Sockets = r.sockets
+	answers, err := m.Execute(unix.NETLINK_ROUTE, 0)
+	if err != nil {
+		return nil, err
+	}
+	if len(answers) != 1 {
+		return nil, fmt.Errorf("%d answers, want 1", len(answers))
+	}
+	return answers[0], nil
+}
+
+// indexOf looks a link up by an ioctl(2), which any socket takes and which,
+// unlike a message, does not queue for the lock of rtnetlink.
+func (r *rtnl) indexOf(name string) (int, error) {
+	if i, ok := r.index[name]; ok {
+		return i, nil
+	}
+	ifr, err := unix.NewIfreq(name)
+	if err == nil {
+		err = unix.IoctlIfreq(r.sockets[unix.NETLINK_ROUTE].Socket.GetFd(), unix.SIOCGIFINDEX, ifr)
+	}
+	if errors.Is(err, unix.EINVAL) {
+		return 0, fmt.Errorf("link name %q: %w", name, err)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("link %q: %w", name, err)
+	}
+	r.index[name] = int(ifr.Uint32())
+	return r.index[name], nil
+}

@@ -1,0 +1,106 @@
+package fabric
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"labrun/lab/plan"
+)
+
+// look prints the state of a namespace as ip(8) sees it, one JSON text a line.
+const look = `
+ip -j addr
+ip -j route show table all
+ip -j -6 route show table all
+echo "\"$(cat /proc/sys/net/ipv4/ip_local_reserved_ports)\""
+if test -e /proc/sys/net/ipv6; then
+	echo "\"$(cat /proc/sys/net/ipv6/conf/default/addr_gen_mode) $(cat /proc/sys/net/ipv6/conf/all/disable_ipv6)\""
+fi
+`
+
+// The script that the plan prints and Up build the same lab.
+func TestScriptBuildsTheSame(t *testing.T) {
+	needNetNS(t)
+	for _, program := range []string{"ip", "sysctl", "unshare", "mount"} {
+		need(t, program)
+	}
+	p := plan.New(dual(3), "h0", "h2")
+	l := mustUp(t, p)
+	dir := t.TempDir()
+	must(t, os.WriteFile(filepath.Join(dir, "plan.sh"), []byte(p.Script()), 0o666))
+	must(t, os.WriteFile(filepath.Join(dir, "look.sh"), []byte(look), 0o666))
+
+	// Names in /run/netns would be seen by all: a mount namespace keeps them in.
+	var run strings.Builder
+	run.WriteString("set -eu; mount -t tmpfs none /run; sh plan.sh >&2\n")
+	var spaces, hosts []string
+	for _, o := range p.Ops {
+		if o, ok := o.(plan.AddNamespace); ok {
+			spaces, hosts = append(spaces, o.NS), append(hosts, o.Host)
+			fmt.Fprintf(&run, "ip netns exec %s sh look.sh; echo ---\n", o.NS)
+		}
+	}
+	run.WriteString("sh -s down <plan.sh >&2; ip netns\n")
+	cmd := exec.Command("unshare", "-mn", "sh", "-c", run.String())
+	cmd.Dir = dir
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, stderr.String())
+	}
+	if stderr.Len() > 0 {
+		t.Errorf("the script complains: %s", stderr.String())
+	}
+	built := strings.Split(string(out), "---\n")
+	if last := built[len(built)-1]; last != "" || len(built) != len(spaces)+1 {
+		t.Fatalf("after down there still is: %s", last)
+	}
+	if x, _, _ := addresses(0); !strings.Contains(built[1], x.String()) {
+		t.Fatalf("host h0 has no %s: %s", x, built[1])
+	}
+	for i, h := range hosts {
+		var seen []byte
+		namespace := l.hosts[h]
+		if h == "" {
+			namespace = l.fabric
+		}
+		must(t, namespace.Do(func() (err error) {
+			seen, err = exec.Command("sh", filepath.Join(dir, "look.sh")).Output()
+			return err
+		}))
+		if diff := cmp.Diff(facts(t, built[i]), facts(t, string(seen))); diff != "" {
+			t.Errorf("namespace %s: -script +Up:\n%s", spaces[i], diff)
+		}
+	}
+}
+
+// facts reads what look prints and leaves out what depends on the order of
+// unrelated events: numbers of links, and whether the news of a carrier is out.
+func facts(t *testing.T, text string) []any {
+	t.Helper()
+	var all []any
+	for line := range strings.Lines(text) {
+		var v any
+		if err := json.Unmarshal([]byte(line), &v); err != nil {
+			t.Fatalf("%v: %s", err, line)
+		}
+		list, _ := v.([]any)
+		for _, e := range list {
+			if m, ok := e.(map[string]any); ok {
+				for _, k := range []string{"ifindex", "link_index", "link_netnsid", "operstate", "flags"} {
+					delete(m, k)
+				}
+			}
+		}
+		all = append(all, v)
+	}
+	return all
+}

@@ -1,0 +1,177 @@
+package fabric
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+
+	"labrun/lab/plan"
+)
+
+// Up builds the lab that p describes. When it fails, or ctx ends before it is
+// done, nothing is left of it; the error names the command of ip(8) that would
+// have failed too.
+func Up(ctx context.Context, p plan.Plan) (*Lab, error) {
+	b := newBuilder()
+	if err := b.up(ctx, p.Ops); err != nil {
+		return nil, err
+	}
+	b.close()
+	return b.lab, nil
+}
+
+// builder carries out the ops of a plan, on one thread that goes from
+// namespace to namespace.
+type builder struct {
+	lab     *Lab
+	spaces  map[string]*space // by the name that the plan has for it
+	current *space            // where the thread is
+}
+
+// space is a namespace while it is being built.
+type space struct {
+	file *os.File // the lab closes it
+	rtnl *rtnl
+}
+
+func newBuilder() *builder {
+	return &builder{lab: &Lab{hosts: map[string]*Host{}}, spaces: map[string]*space{}}
+}
+
+// up builds on a thread of its own, and leaves nothing when that fails.
+func (b *builder) up(ctx context.Context, ops []plan.Op) error {
+	err := onThread(func() error { return b.build(ctx, ops) })
+	if err != nil {
+		b.close()
+		b.lab.Close()
+	}
+	return err
+}
+
+func (b *builder) close() {
+	for _, s := range b.spaces {
+		s.rtnl.close()
+	}
+}
+
+// keep returns the open socket of a namespace, which close then passes over.
+func (b *builder) keep(h *Host) *rtnl {
+	for _, s := range b.spaces {
+		if s.file == h.file {
+			r := s.rtnl
+			s.rtnl = nil
+			return r
+		}
+	}
+	return nil
+}
+
+func (b *builder) build(ctx context.Context, ops []plan.Op) error {
+	for _, o := range ops {
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("%s: %w", o, context.Cause(ctx))
+		}
+		if err := b.do(o); err != nil {
+			return fmt.Errorf("%s: %w", o, explainFiles(err))
+		}
+	}
+	return b.settle(ctx, ops)
+}
+
+func (b *builder) do(o plan.Op) error {
+	switch o := o.(type) {
+	case plan.AddNamespace:
+		return b.addNamespace(o)
+	case plan.Sysctl:
+		return b.sysctl(o)
+	case plan.AddBridge:
+		return b.in(o.NS, func(s *space) error { return s.rtnl.send(addBridge(o)) })
+	case plan.AddVeth:
+		return b.addVeth(o)
+	case plan.AddAddress:
+		return b.onLink(o.NS, o.NIC, func(nic int) *nl.NetlinkRequest { return addAddress(o, nic) })
+	case plan.LinkUp:
+		return b.onLink(o.NS, o.Name, linkUp)
+	}
+	return fmt.Errorf("unknown operation %T", o)
+}
+
+func (b *builder) in(ns string, f func(*space) error) error {
+	s, ok := b.spaces[ns]
+	if !ok {
+		return noSpace(ns)
+	}
+	return f(s)
+}
+
+// onLink sends a message about a link.
+func (b *builder) onLink(ns, name string, m func(index int) *nl.NetlinkRequest) error {
+	return b.in(ns, func(s *space) error {
+		index, err := s.rtnl.indexOf(name)
+		if err != nil {
+			return err
+		}
+		return s.rtnl.send(m(index))
+	})
+}
+
+func (b *builder) addVeth(o plan.AddVeth) error {
+	host, ok := b.spaces[o.HostNS]
+	if !ok {
+		return noSpace(o.HostNS)
+	}
+	err := b.onLink(o.NS, o.Bridge, func(bridge int) *nl.NetlinkRequest { return addVeth(o, bridge, host.file.Fd()) })
+	if errors.Is(err, unix.EXFULL) {
+		return fmt.Errorf("%w: a network holds 1023 NICs (BR_MAX_PORTS)", err)
+	}
+	return err
+}
+
+func noSpace(ns string) error { return fmt.Errorf("no namespace %q: %w", ns, fs.ErrNotExist) }
+
+// addNamespace leaves the thread in the new namespace, where its sysctls, the
+// next ops, find it.
+func (b *builder) addNamespace(o plan.AddNamespace) error {
+	if _, ok := b.spaces[o.NS]; ok || b.lab.has(o.Host) {
+		return fmt.Errorf("namespace %q: %w", o.NS, fs.ErrExist)
+	}
+	file, err := newNamespace(o.NS)
+	if err != nil {
+		return err
+	}
+	b.lab.hold(o.Host, file)
+	s := &space{file: file}
+	b.spaces[o.NS], b.current = s, s
+	s.rtnl, err = openRTNL()
+	return err
+}
+
+func (b *builder) sysctl(o plan.Sysctl) error {
+	return b.in(o.NS, func(s *space) error {
+		if err := b.enter(s); err != nil {
+			return err
+		}
+		err := os.WriteFile(sysctlPath(o.Key), []byte(o.Value), 0)
+		if o.IfKnown && errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return err
+	})
+}
+
+// enter moves the thread into the namespace, if it is not there already.
+func (b *builder) enter(s *space) error {
+	if s == b.current {
+		return nil
+	}
+	if err := enter(s.file); err != nil {
+		return err
+	}
+	b.current = s
+	return nil
+}

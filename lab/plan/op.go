@@ -1,0 +1,110 @@
+package plan
+
+import (
+	"net/netip"
+	"strings"
+)
+
+// Op is one step of building a lab. The types are AddNamespace, Sysctl,
+// AddBridge, AddVeth, AddAddress and LinkUp. String returns the command that
+// does the same, for sh.
+type Op interface {
+	String() string
+	op()
+}
+
+type (
+	// AddNamespace makes a network namespace.
+	AddNamespace struct {
+		NS   string // its name in a script
+		Host string // "" is the fabric
+	}
+	// Sysctl sets a kernel parameter of a namespace.
+	Sysctl struct {
+		NS, Key, Value string
+		IfKnown        bool // a kernel that lacks it needs no setting: IPv6 may be compiled out
+	}
+	// AddBridge makes a bridge, up.
+	AddBridge struct {
+		NS, Name string
+		MAC      MAC
+	}
+	// AddVeth makes a pair of links: a port of the bridge, up, and a NIC in
+	// the host.
+	AddVeth struct {
+		NS, Port string
+		PortMAC  MAC
+		Bridge   string
+		HostNS   string
+		NIC      string
+		NICMAC   MAC
+	}
+	// AddAddress gives a NIC an address that is usable at once.
+	AddAddress struct {
+		NS, NIC string
+		Prefix  netip.Prefix
+	}
+	// LinkUp brings a link up.
+	LinkUp struct{ NS, Name string }
+)
+
+func (AddNamespace) op() {}
+func (Sysctl) op()       {}
+func (AddBridge) op()    {}
+func (AddVeth) op()      {}
+func (AddAddress) op()   {}
+func (LinkUp) op()       {}
+
+func (o AddNamespace) String() string { return command("ip", "netns", "add", o.NS) }
+
+func (o Sysctl) String() string {
+	flags := "-qw"
+	if o.IfKnown {
+		flags = "-eqw"
+	}
+	return command("ip", "netns", "exec", o.NS, "sysctl", flags, o.Key+"="+o.Value)
+}
+
+func (o AddBridge) String() string {
+	return command("ip", "-n", o.NS, "link", "add", "name", o.Name, "address", o.MAC.String(), "up", "type", "bridge")
+}
+
+func (o AddVeth) String() string {
+	return command("ip", "-n", o.NS, "link", "add", "name", o.Port, "address", o.PortMAC.String(),
+		"master", o.Bridge, "up", "type", "veth",
+		"peer", "name", o.NIC, "address", o.NICMAC.String(), "netns", o.HostNS)
+}
+
+func (o AddAddress) String() string {
+	args := []string{"ip", "-n", o.NS, "addr", "add", o.Prefix.String(), "dev", o.NIC}
+	if o.NoDAD() {
+		args = append(args, "nodad")
+	}
+	return command(args...)
+}
+
+// NoDAD reports whether duplicate address detection must be switched off, as
+// it must for IPv6: until it is over, bind(2) answers EADDRNOTAVAIL.
+func (o AddAddress) NoDAD() bool { return o.Prefix.Addr().Is6() }
+
+func (o LinkUp) String() string { return command("ip", "-n", o.NS, "link", "set", "dev", o.Name, "up") }
+
+// command joins words into a command line that sh takes apart the same way.
+func command(words ...string) string {
+	quoted := make([]string, len(words))
+	for i, w := range words {
+		quoted[i] = quote(w)
+	}
+	return strings.Join(quoted, " ")
+}
+
+// quote leaves a word alone when nothing in it means anything to sh.
+func quote(s string) string {
+	plain := func(r rune) bool {
+		return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("-_.,:/=@%+", r)
+	}
+	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}

@@ -1,0 +1,142 @@
+// Package plan turns a topology into the ordered list of operations that
+// builds it. A plan is data: the same topology gives the same plan on every
+// machine, and whatever depends on the machine happens in fabric, which carries
+// the plan out, or in sh, which runs its Script.
+//
+// The content of a lab: one namespace, the fabric, holds a bridge per network.
+// Every host is a namespace whose NICs are the ends of veth pairs; the other
+// ends are ports of the bridges. Nothing is said twice to the kernel, and what
+// is not said here stays as the kernel has it.
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"labrun/lab"
+)
+
+// Plan is how a lab is built. The zero Plan builds nothing.
+type Plan struct {
+	Name string // the topology's; it begins every namespace's name
+	Ops  []Op
+}
+
+// New returns the plan that builds the hosts named, all when none is named,
+// and the networks that they are on. Names that the topology does not have are
+// passed over. A host has the same addresses, link-layer ones too, whichever
+// hosts are built along with it.
+func New(t *lab.Topology, hosts ...string) Plan {
+	p := Plan{Name: cmp.Or(t.Name, "lab")}
+	wanted := func(h *lab.Host) bool { return len(hosts) == 0 || slices.Contains(hosts, h.Name) }
+	p.addFabric(t, wanted)
+	ports := reserved(t)
+	for i := range t.Hosts {
+		if wanted(&t.Hosts[i]) {
+			p.addHost(&t.Hosts[i], i, ports)
+		}
+	}
+	return p
+}
+
+// fabricNS has no dot after the topology's name and hostNS has one, so no
+// host's name can make the two the same.
+func (p *Plan) fabricNS() string          { return p.Name }
+func (p *Plan) hostNS(host string) string { return p.Name + "." + host }
+
+func (p *Plan) add(ops ...Op) { p.Ops = append(p.Ops, ops...) }
+
+func (p *Plan) addFabric(t *lab.Topology, wanted func(*lab.Host) bool) {
+	ns := p.fabricNS()
+	p.add(AddNamespace{NS: ns})
+	// A port with IPv6 would speak up (multicast listener reports, duplicate
+	// address detection) and every word goes to all ports of its bridge.
+	for _, conf := range []string{"all", "default"} {
+		p.add(Sysctl{NS: ns, Key: "net.ipv6.conf." + conf + ".disable_ipv6", Value: "1", IfKnown: true})
+	}
+	used := map[string]bool{}
+	for i := range t.Hosts {
+		if wanted(&t.Hosts[i]) {
+			for _, n := range t.Hosts[i].NICs {
+				used[n.Network] = true
+			}
+		}
+	}
+	for i, n := range t.Networks {
+		if used[n.Name] {
+			p.add(AddBridge{NS: ns, Name: n.Name, MAC: mac(bridgeMAC, i, 0)})
+		}
+	}
+}
+
+func (p *Plan) addHost(h *lab.Host, index int, ports string) {
+	ns := p.hostNS(h.Name)
+	p.add(AddNamespace{NS: ns, Host: h.Name})
+	// A NIC has the addresses that the file gives it and no link-local one.
+	p.add(Sysctl{NS: ns, Key: "net.ipv6.conf.default.addr_gen_mode", Value: "1", IfKnown: true})
+	if ports != "" {
+		p.add(Sysctl{NS: ns, Key: "net.ipv4.ip_local_reserved_ports", Value: ports})
+	}
+	p.add(LinkUp{NS: ns, Name: "lo"})
+	for i, n := range h.NICs {
+		p.add(AddVeth{
+			NS: p.fabricNS(), Port: fmt.Sprintf("%d.%d", index, i), PortMAC: mac(portMAC, index, i), Bridge: n.Network,
+			HostNS: ns, NIC: n.Name, NICMAC: mac(nicMAC, index, i),
+		})
+		for _, a := range n.Addresses {
+			p.add(AddAddress{NS: ns, NIC: n.Name, Prefix: a.Prefix})
+		}
+		// The NIC comes up after its port: the side that comes up last can send
+		// at once, and then only the fabric's links need waiting for.
+		p.add(LinkUp{NS: ns, Name: n.Name})
+	}
+}
+
+// The first byte of a link-layer address says what has it. All are locally
+// administered, so none is a real card's.
+const (
+	nicMAC    = 0x02
+	portMAC   = 0x06
+	bridgeMAC = 0x0a
+)
+
+// mac returns the address of the nth link of the host at index i.
+func mac(kind byte, i, n int) MAC {
+	return MAC{kind, byte(i >> 16), byte(i >> 8), byte(i), byte(n >> 8), byte(n)}
+}
+
+// reserved lists the ports that the experiments name, as ranges. The kernel is
+// told never to choose one by itself, or an experiment would fail once in some
+// ten thousand runs.
+func reserved(t *lab.Topology) string {
+	var ports []uint16
+	for i := range t.Experiments {
+		ports = append(ports, t.Experiments[i].Ports()...)
+	}
+	slices.Sort(ports)
+	ports = slices.Compact(ports)
+	var ranges []string
+	for len(ports) > 0 {
+		n := 1
+		for n < len(ports) && ports[n] == ports[n-1]+1 {
+			n++
+		}
+		r := strconv.Itoa(int(ports[0]))
+		if n > 1 {
+			r += "-" + strconv.Itoa(int(ports[n-1]))
+		}
+		ranges = append(ranges, r)
+		ports = ports[n:]
+	}
+	return strings.Join(ranges, ",")
+}
+
+// MAC is a link-layer address.
+type MAC [6]byte
+
+func (m MAC) String() string {
+	return fmt.Sprintf("%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5])
+}

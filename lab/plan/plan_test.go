@@ -1,0 +1,181 @@
+package plan
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"labrun/lab"
+)
+
+// random returns some topology without loose ends.
+func random(r *rand.Rand) *lab.Topology {
+	t := &lab.Topology{Name: "random"}
+	for i := range 1 + r.IntN(4) {
+		t.Networks = append(t.Networks, lab.Network{Name: fmt.Sprintf("net%d", i)})
+	}
+	for i := range 1 + r.IntN(20) {
+		h := lab.Host{Name: fmt.Sprintf("h%d", i)}
+		for j := range r.IntN(5) {
+			n := nic(fmt.Sprintf("eth%d", j), t.Networks[r.IntN(len(t.Networks))].Name)
+			for range r.IntN(4) {
+				ip := make([]byte, []int{4, 16}[r.IntN(2)])
+				for b := range ip {
+					ip[b] = byte(r.Uint32())
+				}
+				a, _ := netip.AddrFromSlice(ip)
+				n.Addresses = append(n.Addresses, lab.Address{Prefix: netip.PrefixFrom(a, 1+r.IntN(a.BitLen()))})
+			}
+			h.NICs = append(h.NICs, n)
+		}
+		t.Hosts = append(t.Hosts, h)
+	}
+	return t
+}
+
+// state is what the kernel would have after some ops.
+type state struct {
+	spaces, links, up, bridges map[string]bool // links as "namespace link"
+	macs                       map[MAC]bool
+}
+
+// apply fails the test when the kernel would refuse the op or the op comes at
+// the wrong time.
+func (s *state) apply(t *testing.T, o Op) {
+	t.Helper()
+	once := func(m map[string]bool, k string) {
+		if m[k] {
+			t.Errorf("%s: %q is made twice", o, k)
+		}
+		m[k] = true
+	}
+	need := func(m map[string]bool, k string) {
+		if !m[k] {
+			t.Errorf("%s: there is no %q yet", o, k)
+		}
+	}
+	link := func(ns, name string, mac MAC) {
+		need(s.spaces, ns)
+		once(s.links, ns+" "+name)
+		if len(name) == 0 || len(name) > 15 {
+			t.Errorf("%s: link name %q has %d bytes", o, name, len(name))
+		}
+		if s.macs[mac] || mac[0]&3 != 2 {
+			t.Errorf("%s: %s is taken, or not a local unicast address", o, mac)
+		}
+		s.macs[mac] = true
+	}
+	switch o := o.(type) {
+	case AddNamespace:
+		once(s.spaces, o.NS)
+		s.links[o.NS+" lo"] = true
+	case Sysctl:
+		need(s.spaces, o.NS)
+		if s.links[o.NS+" eth0"] {
+			t.Errorf("%s: comes after a NIC that it is meant for", o)
+		}
+	case AddBridge:
+		link(o.NS, o.Name, o.MAC)
+		s.bridges[o.NS+" "+o.Name] = true
+	case AddVeth:
+		need(s.bridges, o.NS+" "+o.Bridge)
+		link(o.NS, o.Port, o.PortMAC)
+		link(o.HostNS, o.NIC, o.NICMAC)
+	case AddAddress:
+		need(s.links, o.NS+" "+o.NIC)
+		if s.up[o.NS+" "+o.NIC] {
+			t.Errorf("%s: comes after the NIC went up", o)
+		}
+	case LinkUp:
+		need(s.links, o.NS+" "+o.Name)
+		once(s.up, o.NS+" "+o.Name)
+	default:
+		t.Errorf("unknown op %T", o)
+	}
+}
+
+func TestPlanIsInOrder(t *testing.T) {
+	for seed := range uint64(200) {
+		topology := random(rand.New(rand.NewPCG(seed, 0)))
+		s := state{map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}, map[MAC]bool{}}
+		for _, o := range New(topology).Ops {
+			s.apply(t, o)
+		}
+		for _, h := range topology.Hosts {
+			for _, n := range append(h.NICs, lab.NIC{Name: "lo"}) {
+				if !s.up["random."+h.Name+" "+n.Name] {
+					t.Errorf("seed %d: host %q: nic %q is not up", seed, h.Name, n.Name)
+				}
+			}
+		}
+		if t.Failed() {
+			t.Fatalf("seed %d", seed)
+		}
+	}
+}
+
+// A host is built by the same ops whichever hosts come along.
+func TestSubset(t *testing.T) {
+	for seed := range uint64(200) {
+		r := rand.New(rand.NewPCG(seed, 1))
+		topology := random(r)
+		var some []string
+		for _, h := range topology.Hosts {
+			if r.IntN(2) == 0 {
+				some = append(some, h.Name)
+			}
+		}
+		if len(some) == 0 {
+			continue
+		}
+		all := hostOps(New(topology))
+		got := hostOps(New(topology, some...))
+		if len(got) != len(some) {
+			t.Errorf("seed %d: %d hosts, want %d", seed, len(got), len(some))
+		}
+		for _, h := range some {
+			if diff := cmp.Diff(all[h], got[h]); diff != "" {
+				t.Errorf("seed %d: host %q: -all +subset:\n%s", seed, h, diff)
+			}
+		}
+	}
+}
+
+func hostOps(p Plan) map[string][]string {
+	ops := map[string][]string{}
+	host := ""
+	for _, o := range p.Ops {
+		if o, ok := o.(AddNamespace); ok {
+			host = o.Host
+		}
+		if host != "" {
+			ops[host] = append(ops[host], o.String())
+		}
+	}
+	return ops
+}
+
+func TestOnlyNetworksInUse(t *testing.T) {
+	for _, o := range New(dualNIC(), "gamma").Ops {
+		if b, ok := o.(AddBridge); ok && b.Name != "red" {
+			t.Errorf("%s: host gamma is not on that network", b)
+		}
+	}
+}
+
+func TestReserved(t *testing.T) {
+	for want, ports := range map[string][]uint16{
+		"":            nil,
+		"80":          {80, 80, 0},
+		"1-3,5,65535": {3, 1, 2, 65535, 5},
+		"65534-65535": {65535, 65534},
+	} {
+		topology := &lab.Topology{Experiments: []lab.Experiment{binds(ports...)}}
+		if got := reserved(topology); got != want {
+			t.Errorf("reserved(%v) = %q, want %q", ports, got, want)
+		}
+	}
+}
