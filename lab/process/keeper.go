@@ -1,0 +1,196 @@
+package process
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// self is this program, also when its file has been replaced or removed.
+const self = "/proc/self/exe"
+
+// grace is how long past the limit of a call a process may take to answer
+// before it counts as stuck; it is only ever used up by a bug or a machine that
+// stands still.
+const grace = 30 * time.Second
+
+// Process is the keeper's hold on a process of a lab.
+type Process struct {
+	Name  string
+	conn  *net.UnixConn
+	pid   int
+	pidfd int
+	dead  bool
+	last  *os.File // what it and its children wrote to standard error
+}
+
+// start runs the program again as a process. It is born in the namespaces of
+// the thread that calls in's function.
+func start(in func(func() error) error, name string, user *uint32) (*Process, error) {
+	last, err := lastWords()
+	if err != nil {
+		return nil, err
+	}
+	conn, theirs, err := pair()
+	if err != nil {
+		last.Close()
+		return nil, err
+	}
+	defer theirs.Close()
+	attr := &syscall.ProcAttr{
+		Env: []string{},
+		Sys: &syscall.SysProcAttr{Setpgid: true}, // the terminal's ^C is for labrun alone
+	}
+	if user != nil {
+		attr.Sys.Credential = &syscall.Credential{Uid: *user, Gid: *user}
+	}
+	p := &Process{Name: name, conn: conn, pidfd: -1, last: last}
+	err = in(func() error {
+		null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+		if err != nil {
+			return err
+		}
+		defer null.Close()
+		attr.Files = []uintptr{null.Fd(), null.Fd(), last.Fd(), theirs.Fd()}
+		p.pid, err = syscall.ForkExec(self, []string{Arg0, name}, attr)
+		return err
+	})
+	if err != nil {
+		p.conn.Close()
+		last.Close()
+		return nil, fmt.Errorf("start process %s: %w", name, err)
+	}
+	return p, p.open()
+}
+
+// open gets the descriptor by which the end of the process is awaited.
+func (p *Process) open() (err error) {
+	if p.pidfd, err = unix.PidfdOpen(p.pid, 0); err != nil {
+		return fmt.Errorf("pidfd of process %s: %w", p.Name, err)
+	}
+	return nil
+}
+
+// pair returns the two ends that join a process and its keeper.
+func pair() (*net.UnixConn, *os.File, error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, fmt.Errorf("socketpair: %w", err)
+	}
+	ours, theirs := os.NewFile(uintptr(fds[0]), "control"), os.NewFile(uintptr(fds[1]), "control")
+	defer ours.Close() // FileConn takes a duplicate
+	conn, err := net.FileConn(ours)
+	if err != nil {
+		theirs.Close()
+		return nil, nil, fmt.Errorf("socketpair: %w", err)
+	}
+	return conn.(*net.UnixConn), theirs, nil
+}
+
+// lastWords returns a file in memory for a process's standard error. Unlike a
+// pipe it never blocks a writer whom nobody reads.
+func lastWords() (*os.File, error) {
+	fd, err := unix.MemfdCreate("labrun-stderr", unix.MFD_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("memfd_create: %w", err)
+	}
+	return os.NewFile(uintptr(fd), "stderr"), nil
+}
+
+// ask sends a request, with a descriptor when there is one, and waits for the
+// reply.
+func (p *Process) ask(ctx context.Context, r request, file *os.File) (reply, error) {
+	if ctx.Err() != nil {
+		return reply{}, context.Cause(ctx)
+	}
+	b, err := json.Marshal(r)
+	if err != nil {
+		return reply{}, fmt.Errorf("process %s: %w", p.Name, err)
+	}
+	var rights []byte
+	if file != nil {
+		rights = unix.UnixRights(int(file.Fd()))
+	}
+	if err := p.conn.SetDeadline(time.Now().Add(r.Limit + grace)); err != nil {
+		return reply{}, p.lost(ctx, err)
+	}
+	stop := context.AfterFunc(ctx, func() { _ = p.conn.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
+	if _, _, err := p.conn.WriteMsgUnix(b, rights, nil); err != nil {
+		return reply{}, p.lost(ctx, err)
+	}
+	return p.hear(ctx)
+}
+
+// hear waits for the reply to a request.
+func (p *Process) hear(ctx context.Context) (reply, error) {
+	b := make([]byte, maxMessage)
+	n, err := p.conn.Read(b)
+	if err != nil {
+		return reply{}, p.lost(ctx, err)
+	}
+	if n == 0 {
+		return reply{}, p.lost(ctx, io.EOF)
+	}
+	var a reply
+	if err := json.Unmarshal(b[:n], &a); err != nil {
+		return reply{}, fmt.Errorf("process %s: %w", p.Name, err)
+	}
+	return a, nil
+}
+
+// lost says why a process does not answer.
+func (p *Process) lost(ctx context.Context, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return fmt.Errorf("process %s does not answer", p.Name)
+	case !errors.Is(err, io.EOF) && !errors.Is(err, unix.EPIPE) && !errors.Is(err, unix.ECONNRESET):
+		return fmt.Errorf("process %s: %w", p.Name, err)
+	}
+	if err := p.wait(ctx); err != nil {
+		return err
+	}
+	words := strings.TrimSpace(p.words())
+	if words == "" {
+		words = "it said nothing"
+	}
+	return fmt.Errorf("process %s died: %s", p.Name, words)
+}
+
+// words returns the beginning of what the process wrote to standard error.
+func (p *Process) words() string {
+	b := make([]byte, 4096)
+	n, err := p.last.ReadAt(b, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err.Error()
+	}
+	return string(b[:n])
+}
+
+// wait returns when the process has ended and its descriptors are closed. An
+// end-of-file on the pair comes earlier: exit_files closes one after the other.
+func (p *Process) wait(ctx context.Context) error {
+	for !p.dead {
+		if err := ctx.Err(); err != nil {
+			return context.Cause(ctx)
+		}
+		fds := []unix.PollFd{{Fd: int32(p.pidfd), Events: unix.POLLIN}}
+		n, err := unix.Poll(fds, 100) // wakes up for the sake of ctx only
+		if err != nil && !errors.Is(err, unix.EINTR) {
+			return fmt.Errorf("wait for process %s: %w", p.Name, err)
+		}
+		p.dead = n > 0
+	}
+	return nil
+}
