@@ -1,0 +1,36 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+)
+
+func (c command) checkCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "check FILE...",
+		Short: "find the mistakes in topology files, build nothing",
+		Long: `check reads topology files and reports every mistake in them, each as
+file:line:column, what was found, and what is allowed there. It builds nothing and
+needs no privilege. Exit status: 0 when all are good, 2 when one is not.`,
+		Args: args(1, "one or more FILEs"),
+		RunE: func(_ *cobra.Command, files []string) error {
+			topologies, err := c.load(files)
+			if err != nil {
+				return err
+			}
+			for _, t := range topologies {
+				fmt.Fprintf(c.stdout, "%s: good: %s, %s, %s\n", t.File, count(len(t.Networks), "network"),
+					count(len(t.Hosts), "host"), count(len(t.Experiments), "experiment"))
+			}
+			return nil
+		},
+	}
+}
+
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+)
+
+// Exit statuses; exec and shell pass the status of their program through.
+const (
+	exitFailed = 1 // some cells failed
+	exitUsage  = 2 // bad usage, or a bad file
+	exitError  = 3 // some cells could not be asked, or labrun could not do it
+)
+
+// command is the whole program with its outputs.
+type command struct {
+	stdout, stderr io.Writer
+}
+
+// exitStatus ends the program with a status that is not labrun's own failure:
+// everything that there is to say has been said.
+type exitStatus int
+
+func (e exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
+
+// usageError is a mistake in the command line or in a file.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// run executes the command line and returns the exit status.
+func (c command) run(args []string) int {
+	root := c.root()
+	root.SetArgs(args)
+	root.SetOut(c.stdout)
+	root.SetErr(c.stderr)
+	err := root.Execute()
+	var status exitStatus
+	var usage usageError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &status):
+		return int(status)
+	case errors.As(err, &usage):
+		c.complain(err)
+		return exitUsage
+	}
+	c.complain(err)
+	return exitError
+}
+
+func (c command) complain(err error) { fmt.Fprintf(c.stderr, "labrun: %v\n", err) }
+
+// untilSignal returns a context that the first of these signals cancels; the
+// second one ends the program at once. Either way nothing is left behind.
+func untilSignal(these ...os.Signal) context.Context {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, these...)
+	go func() {
+		s := <-signals
+		signal.Reset(these...)
+		cancel(fmt.Errorf("stopped by %s", unix.SignalName(s.(unix.Signal))))
+	}()
+	return ctx
+}
+
+const rootHelp = `labrun asks the Linux kernel what it answers to bind, listen and connect.
+
+A topology file declares hosts (network namespaces with two or more NICs) and
+experiments (system calls with the answers expected). labrun builds the hosts,
+runs every experiment inside every host, and prints a matrix of what held:
+
+    labrun topologies/dual-nic.yaml
+
+A file of your own can be as short as this:
+
+    name: hello
+    networks:
+      red: 192.0.2.0/24
+    hosts:
+      alpha: {nics: {eth0: {network: red, as: x}}}
+    experiments:
+      two-listeners:
+        steps:
+          - a = socket(tcp)
+          - bind(a, x:80)
+          - listen(a, 5)
+          - b = socket(tcp)
+          - bind(b, any:80) = EADDRINUSE
+
+"labrun check" finds its mistakes, "labrun plan" shows what would be built, and
+"labrun shell FILE HOST" lets you in. Root is not needed where the system lets
+you make user namespaces, and nothing is left behind, not even by kill -9.
+
+Exit status: 0 all passed, 1 some failed, 2 bad usage or a bad file, 3 some
+could not be asked.`
+
+func (c command) root() *cobra.Command {
+	var o runOptions
+	root := &cobra.Command{
+		Use:           "labrun FILE...",
+		Short:         "ask the kernel what it answers to bind, listen and connect",
+		Long:          rootHelp,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, files []string) error {
+			if len(files) == 0 {
+				if err := cmd.Help(); err != nil {
+					return err
+				}
+				return exitStatus(exitUsage)
+			}
+			return c.matrix(files, o)
+		},
+	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usagef("%w\ntype %q for help", err, cmd.CommandPath()+" --help")
+	})
+	o.flags(root.Flags())
+	root.AddCommand(c.checkCommand(), c.planCommand(), c.shellCommand(), c.execCommand(), c.versionCommand())
+	return root
+}
+
+// args demands that many arguments, with a message that says which.
+func args(n int, names string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) < n {
+			return usagef("%s takes %s; type %q for help", cmd.CommandPath(), names, cmd.CommandPath()+" --help")
+		}
+		return nil
+	}
+}

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"labrun/lab"
+	"labrun/lab/topology"
+)
+
+// load reads the files, and shows every mistake in all of them before it gives up.
+func (c command) load(files []string) ([]*lab.Topology, error) {
+	var topologies []*lab.Topology
+	bad := false
+	for _, file := range files {
+		t, err := topology.Load(file)
+		var found topology.Diagnostics
+		switch {
+		case err == nil:
+			topologies = append(topologies, t)
+		case errors.As(err, &found):
+			bad = true
+			c.show(file, found)
+		default:
+			bad = true
+			c.complain(err)
+		}
+	}
+	if bad {
+		return nil, exitStatus(exitUsage)
+	}
+	return topologies, nil
+}
+
+// show prints diagnostics, on a terminal with the source line and a caret.
+func (c command) show(file string, found topology.Diagnostics) {
+	source, err := os.ReadFile(file)
+	if err != nil || !terminal(c.stderr) {
+		fmt.Fprintln(c.stderr, found)
+		return
+	}
+	fmt.Fprint(c.stderr, found.Pretty(source, colour(c.stderr)))
+}
+
+// loadHost reads one file and finds a host in it.
+func (c command) loadHost(file, name string) (*lab.Topology, *lab.Host, error) {
+	topologies, err := c.load([]string{file})
+	if err != nil {
+		return nil, nil, err
+	}
+	t := topologies[0]
+	h := t.Host(name)
+	if h == nil {
+		return nil, nil, usagef("%s has no host %q; it has %s", file, name, list(hostNames(topologies)))
+	}
+	return t, h, nil
+}

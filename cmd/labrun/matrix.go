@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+	"golang.org/x/sys/unix"
+
+	"labrun/lab"
+	"labrun/lab/report"
+	"labrun/lab/run"
+)
+
+// runOptions are the flags of "labrun FILE...".
+type runOptions struct {
+	jobs    int
+	outputs []string
+	verbose bool
+	only    []string
+	hosts   []string
+	timeout time.Duration
+}
+
+func (o *runOptions) flags(f *pflag.FlagSet) {
+	f.IntVarP(&o.jobs, "jobs", "j", 0, "run `N` cells at a time (default one per processor)")
+	f.StringArrayVarP(&o.outputs, "output", "o", nil, "also write the report to `FILE`, whose name ends in .json")
+	f.BoolVarP(&o.verbose, "verbose", "v", false, "show every step of every cell")
+	f.StringArrayVar(&o.only, "only", nil, "run only experiments whose name matches `PATTERN`, e.g. 'claim-4*'")
+	f.StringArrayVar(&o.hosts, "host", nil, "run only in the host `NAME`")
+	f.DurationVar(&o.timeout, "timeout", 0, "stop the whole run after `DURATION`, e.g. 90s; what has not run is an error")
+}
+
+// check finds mistakes in the flags before anything is built.
+func (o *runOptions) check(topologies []*lab.Topology) error {
+	if o.jobs < 0 {
+		return usagef("-j %d: a number of cells, at least 1 (0 means one per processor)", o.jobs)
+	}
+	if o.timeout < 0 {
+		return usagef("--timeout %s: a duration above zero", o.timeout)
+	}
+	for _, file := range o.outputs {
+		if path.Ext(file) != ".json" {
+			return usagef("-o %s: the format is told by the suffix, and the only one is .json", file)
+		}
+	}
+	for _, name := range o.hosts {
+		if !slices.ContainsFunc(topologies, func(t *lab.Topology) bool { return t.Host(name) != nil }) {
+			return usagef("--host %s: no such host; there are %s", name, strings.Join(hostNames(topologies), ", "))
+		}
+	}
+	for _, pattern := range o.only {
+		if _, err := path.Match(pattern, ""); err != nil {
+			return usagef("--only %s: %w", pattern, err)
+		}
+		if !slices.ContainsFunc(experimentNames(topologies), func(name string) bool { return matches(pattern, name) }) {
+			return usagef("--only %s: no experiment of that name; there are %s", pattern, strings.Join(experimentNames(topologies), ", "))
+		}
+	}
+	return nil
+}
+
+func hostNames(topologies []*lab.Topology) []string {
+	var names []string
+	for _, t := range topologies {
+		for _, h := range t.Hosts {
+			names = append(names, h.Name)
+		}
+	}
+	return unique(names)
+}
+
+func experimentNames(topologies []*lab.Topology) []string {
+	var names []string
+	for _, t := range topologies {
+		for _, e := range t.Experiments {
+			names = append(names, e.Name)
+		}
+	}
+	return unique(names)
+}
+
+func unique(names []string) []string {
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+func matches(pattern, name string) bool {
+	ok, _ := path.Match(pattern, name) // check has seen the pattern
+	return ok
+}
+
+// selects returns whether an experiment is to run, nil when all are.
+func (o *runOptions) selects() func(string) bool {
+	if len(o.only) == 0 {
+		return nil
+	}
+	return func(name string) bool {
+		return slices.ContainsFunc(o.only, func(pattern string) bool { return matches(pattern, name) })
+	}
+}
+
+// matrix runs the main job: files to a report on standard output.
+func (c command) matrix(files []string, o runOptions) error {
+	topologies, err := c.load(files)
+	if err != nil {
+		return err
+	}
+	if err := o.check(topologies); err != nil {
+		return err
+	}
+	if err := c.privilege(background); err != nil {
+		return err
+	}
+	ctx := untilSignal(unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
+	env, kernel, err := environment(ctx)
+	if err != nil {
+		return err
+	}
+	if o.timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, o.timeout, fmt.Errorf("--timeout %s was over", o.timeout))
+		defer cancel()
+	}
+	status := c.status()
+	matrices := run.Run(ctx, kernel, topologies, run.Options{
+		Jobs: o.jobs, Only: o.selects(), Hosts: o.hosts, Progress: status.show,
+	})
+	status.clear()
+	env.Jobs = o.jobs
+	env.Elapsed = time.Since(env.Started).Seconds()
+	return c.print(lab.NewReport(env, matrices), o)
+}
+
+// print writes the report to standard output and to the files that were asked
+// for, and turns it into an exit status.
+func (c command) print(r lab.Report, o runOptions) error {
+	text := report.Text{Colour: colour(c.stdout), Verbose: o.verbose}
+	if err := text.Write(c.stdout, r); err != nil {
+		return fmt.Errorf("write the report: %w", err)
+	}
+	for _, file := range o.outputs {
+		if err := writeFile(file, r); err != nil {
+			return fmt.Errorf("-o %s: %w", file, err)
+		}
+	}
+	switch {
+	case r.Counts.Errors > 0:
+		return exitStatus(exitError)
+	case r.Counts.Failed > 0:
+		return exitStatus(exitFailed)
+	}
+	return nil
+}

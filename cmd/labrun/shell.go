@@ -1,0 +1,144 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+
+	"labrun/lab"
+	"labrun/lab/fabric"
+	"labrun/lab/plan"
+	"labrun/lab/process"
+	"labrun/lab/run"
+)
+
+const afterUsage = "first run `EXPERIMENT` in that host, to its end or its first red step, and keep its sockets"
+
+func (c command) shellCommand() *cobra.Command {
+	var after string
+	cmd := &cobra.Command{
+		Use:   "shell FILE HOST",
+		Short: "open a shell in a host; the lab is gone when it ends",
+		Long: `shell builds the file's lab and opens $SHELL in one of its hosts. ip, ss, ping and
+every other program there see the host's NICs and sockets. The lab, with all that was
+started in it, is gone when the shell ends.
+
+    labrun shell topologies/dual-nic.yaml alpha
+    labrun shell topologies/dual-nic.yaml alpha --after claim-1-established`,
+		Args: args(2, "a FILE and a HOST"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			argv := []string{cmp.Or(os.Getenv("SHELL"), "/bin/sh")}
+			return c.enter(args[0], args[1], after, argv, true)
+		},
+	}
+	cmd.Flags().StringVar(&after, "after", "", afterUsage)
+	return cmd
+}
+
+func (c command) execCommand() *cobra.Command {
+	var after string
+	cmd := &cobra.Command{
+		Use:   "exec FILE HOST -- COMMAND [ARG...]",
+		Short: "run a command in a host, with its exit status passed through",
+		Long: `exec builds the file's lab, runs a command in one of its hosts, and ends with the
+command's exit status (128 and the signal when one ended it). What the command left
+running ends with it.
+
+    labrun exec topologies/dual-nic.yaml alpha -- ip -br address`,
+		Args: args(3, "a FILE, a HOST and a COMMAND"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			return c.enter(args[0], args[1], after, args[2:], false)
+		},
+	}
+	cmd.Flags().StringVar(&after, "after", "", afterUsage)
+	return cmd
+}
+
+// enter builds a lab and runs a program in one of its hosts.
+func (c command) enter(file, hostName, after string, argv []string, interactive bool) error {
+	t, h, err := c.loadHost(file, hostName)
+	if err != nil {
+		return err
+	}
+	var e *lab.Experiment
+	if after != "" {
+		if e = t.Experiment(after); e == nil {
+			return usagef("--after %s: no experiment of that name in %s; there are %s", after, file, list(experimentNames([]*lab.Topology{t})))
+		}
+		if !e.RunsOn(hostName) {
+			return usagef("--after %s: that experiment does not run on %s, only on %s", after, hostName, list(e.Hosts))
+		}
+	}
+	if err := c.privilege(foreground); err != nil {
+		return err
+	}
+	// On a terminal ^C and ^\\ are meant for the program.
+	signal.Notify(make(chan os.Signal, 1), unix.SIGINT, unix.SIGQUIT)
+	ctx := untilSignal(unix.SIGTERM, unix.SIGHUP)
+	in, done, err := c.host(ctx, t, e, h)
+	if err != nil {
+		return err
+	}
+	defer done()
+	program := process.Program{
+		In: in.Do, Hostname: h.Name, Argv: argv,
+		Env: append(os.Environ(), "LABRUN_LAB="+t.Name, "LABRUN_HOST="+h.Name),
+	}
+	status, err := program.Run(ctx, func(pid int) {
+		if interactive {
+			fmt.Fprintf(c.stderr, "host %s of %s: %s\nfrom another terminal: nsenter --net -t %d\nthe lab is gone when this shell ends\n",
+				h.Name, t.Name, nics(h), pid)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	if status != 0 {
+		return exitStatus(status)
+	}
+	return nil
+}
+
+// host returns a host of a fresh lab, or as an experiment left it.
+func (c command) host(ctx context.Context, t *lab.Topology, e *lab.Experiment, h *lab.Host) (*fabric.Host, func(), error) {
+	if e == nil {
+		l, err := fabric.Up(ctx, plan.New(t))
+		if err != nil {
+			return nil, nil, err
+		}
+		return l.Host(h.Name), func() { _ = l.Close() }, nil
+	}
+	kernel, err := kernelVersion()
+	if err != nil {
+		return nil, nil, err
+	}
+	stage, err := run.NewStage(ctx, kernel, t, e, h.Name)
+	if err != nil {
+		return nil, nil, err
+	}
+	last := stage.Result.Steps[len(stage.Result.Steps)-1]
+	fmt.Fprintf(c.stderr, "%s on %s: %s at line %d: %s = %s\n", e.Name, h.Name, stage.Result.Verdict, last.Line, last.Call, last.Got)
+	return stage.Host(h.Name), func() { _ = stage.Close() }, nil
+}
+
+// nics describes a host's NICs in a line.
+func nics(h *lab.Host) string {
+	var words []string
+	for _, n := range h.NICs {
+		s := n.Name
+		for _, a := range n.Addresses {
+			s += " " + a.Prefix.String()
+			if a.Alias != "" {
+				s += " (" + a.Alias + ")"
+			}
+		}
+		words = append(words, s)
+	}
+	return strings.Join(words, ", ")
+}
