@@ -49,43 +49,31 @@ type message struct {
 	fd int
 }
 
-// serve answers requests one after the other. The process ends when its
-// keeper's end of the pair is closed, also in the middle of a call.
+// serve answers requests one after the other, on one thread. The process ends
+// when its keeper's end of the pair is closed, also in the middle of a call.
 func (a *agent) serve() error {
-	requests := make(chan message)
-	broken := make(chan error, 1)
-	go func() {
-		for {
-			m, err := receive()
-			if err != nil {
-				broken <- err
-				return
-			}
-			requests <- m
-		}
-	}()
+	buf := make([]byte, maxMessage)
 	for {
-		select {
-		case err := <-broken:
+		m, err := receive(buf)
+		if err != nil {
 			return err
-		case m := <-requests:
-			b, err := json.Marshal(a.do(m))
-			if err != nil {
-				return fmt.Errorf("encode the answer to %s: %w", m.Call, err)
-			}
-			if err := unix.Sendmsg(controlFD, b, nil, nil, unix.MSG_NOSIGNAL); err != nil {
-				return fmt.Errorf("answer %s: %w", m.Call, err)
-			}
+		}
+		b, err := json.Marshal(a.do(m))
+		if err != nil {
+			return fmt.Errorf("encode the answer to %s: %w", m.Call, err)
+		}
+		if err := unix.Sendmsg(controlFD, b, nil, nil, unix.MSG_NOSIGNAL); err != nil {
+			return fmt.Errorf("answer %s: %w", m.Call, err)
 		}
 	}
 }
 
-func receive() (message, error) {
-	b := make([]byte, maxMessage)
+func receive(buf []byte) (message, error) {
 	oob := make([]byte, unix.CmsgSpace(4))
-	n, oobn, _, _, err := ignoringEINTR(func() (int, int, int, unix.Sockaddr, error) {
-		return unix.Recvmsg(controlFD, b, oob, unix.MSG_CMSG_CLOEXEC)
-	})
+	n, oobn, _, _, err := unix.Recvmsg(controlFD, buf, oob, unix.MSG_CMSG_CLOEXEC)
+	for errors.Is(err, unix.EINTR) {
+		n, oobn, _, _, err = unix.Recvmsg(controlFD, buf, oob, unix.MSG_CMSG_CLOEXEC)
+	}
 	if err != nil {
 		return message{}, fmt.Errorf("receive: %w", err)
 	}
@@ -93,28 +81,50 @@ func receive() (message, error) {
 		os.Exit(0)
 	}
 	m := message{fd: -1}
-	if err := json.Unmarshal(b[:n], &m.request); err != nil {
+	if err := json.Unmarshal(buf[:n], &m.request); err != nil {
 		return m, fmt.Errorf("decode a request: %w", err)
 	}
 	if oobn > 0 {
-		cmsgs, err := unix.ParseSocketControlMessage(oob[:oobn])
-		if err != nil {
+		if m.fd, err = descriptor(oob[:oobn]); err != nil {
 			return m, fmt.Errorf("receive a descriptor: %w", err)
 		}
-		fds, err := unix.ParseUnixRights(&cmsgs[0])
-		if err != nil {
-			return m, fmt.Errorf("receive a descriptor: %w", err)
-		}
-		m.fd = fds[0]
 	}
 	return m, nil
 }
 
-func ignoringEINTR(f func() (int, int, int, unix.Sockaddr, error)) (n, oobn, flags int, from unix.Sockaddr, err error) {
+// descriptor returns the one descriptor of a control message, unix(7).
+func descriptor(oob []byte) (int, error) {
+	cmsgs, err := unix.ParseSocketControlMessage(oob)
+	if err != nil {
+		return -1, err
+	}
+	fds, err := unix.ParseUnixRights(&cmsgs[0])
+	if err != nil {
+		return -1, err
+	}
+	return fds[0], nil
+}
+
+// await waits until events come for fd (-1 waits for none) or the deadline has
+// passed, and reports whether they came. Nothing can come from the keeper
+// during a call but its end, and that is the end of the process.
+func await(fd int, events int16, deadline time.Time) (bool, error) {
 	for {
-		n, oobn, flags, from, err = f()
-		if !errors.Is(err, unix.EINTR) {
-			return n, oobn, flags, from, err
+		left := time.Until(deadline)
+		if left <= 0 {
+			return false, nil
+		}
+		timeout := unix.NsecToTimespec(int64(left))
+		fds := []unix.PollFd{{Fd: controlFD, Events: unix.POLLIN}, {Fd: int32(fd), Events: events}}
+		_, err := unix.Ppoll(fds, &timeout, nil)
+		switch {
+		case errors.Is(err, unix.EINTR):
+		case err != nil:
+			return false, fmt.Errorf("poll: %w", err)
+		case fds[0].Revents != 0:
+			os.Exit(0)
+		case fds[1].Revents != 0:
+			return true, nil
 		}
 	}
 }
@@ -156,7 +166,7 @@ func (a *agent) do(m message) reply {
 	case "shutdown":
 		return answer(unix.Shutdown(fd, shutdownHows[m.Word]))
 	case "close":
-		return a.close(m.Sock, m.Limit)
+		return a.close(m.Sock, deadline)
 	case "getsockname":
 		return addrOf(unix.Getsockname(fd))
 	case "getpeername":
@@ -168,8 +178,7 @@ func (a *agent) do(m message) reply {
 	case "kill":
 		return answer(unix.Kill(int(m.Int), unix.SIGKILL))
 	case "sleep":
-		time.Sleep(time.Duration(m.Int))
-		return reply{Outcome: lab.OK}
+		return sleep(time.Now().Add(time.Duration(m.Int)))
 	case "owned":
 		return a.owned()
 	}

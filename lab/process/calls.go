@@ -97,19 +97,43 @@ func recv(fd, size int, deadline time.Time) reply {
 	return r
 }
 
-// close waits for close(2), which SO_LINGER can make slow even on a
-// non-blocking socket (inet_release). The descriptor is gone at once either way.
-func (a *agent) close(name string, limit time.Duration) reply {
+// close closes the process's descriptor, which is gone at once. With SO_LINGER
+// the call itself may take long even on a non-blocking socket (inet_release).
+func (a *agent) close(name string, deadline time.Time) reply {
 	fd := a.socks[name]
 	delete(a.socks, name)
-	done := make(chan error, 1)
-	go func() { done <- unix.Close(fd) }()
-	select {
-	case err := <-done:
-		return answer(err)
-	case <-time.After(limit):
+	if l, err := unix.GetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER); err != nil || l.Onoff == 0 || l.Linger == 0 {
+		return answer(unix.Close(fd))
+	}
+	done, closed, err := pipe()
+	if err != nil {
+		return reply{Broken: err.Error()}
+	}
+	defer unix.Close(done)
+	result := make(chan error, 1)
+	go func() {
+		result <- unix.Close(fd)
+		unix.Close(closed) // await sees the end of the pipe
+	}()
+	if ended, err := await(done, unix.POLLIN, deadline); err != nil {
+		return reply{Broken: err.Error()}
+	} else if !ended {
 		return reply{Outcome: lab.Blocked}
 	}
+	return answer(<-result)
+}
+
+func pipe() (r, w int, err error) {
+	var fds [2]int
+	err = unix.Pipe2(fds[:], unix.O_CLOEXEC)
+	return fds[0], fds[1], err
+}
+
+func sleep(deadline time.Time) reply {
+	if _, err := await(-1, 0, deadline); err != nil {
+		return reply{Broken: err.Error()}
+	}
+	return reply{Outcome: lab.OK}
 }
 
 // errAgainIsAnswer is EAGAIN where it is the answer and not "wait".
@@ -128,14 +152,10 @@ func untilReady(fd int, events int16, deadline time.Time, call func() error) rep
 		case !errors.Is(err, unix.EAGAIN):
 			return answer(err)
 		}
-		left := time.Until(deadline)
-		if left <= 0 {
+		if ready, err := await(fd, events, deadline); err != nil {
+			return reply{Broken: err.Error()}
+		} else if !ready {
 			return reply{Outcome: lab.Blocked}
-		}
-		timeout := unix.NsecToTimespec(int64(left))
-		fds := []unix.PollFd{{Fd: int32(fd), Events: events}}
-		if _, err := unix.Ppoll(fds, &timeout, nil); err != nil && !errors.Is(err, unix.EINTR) {
-			return reply{Broken: "poll: " + err.Error()}
 		}
 	}
 }

@@ -22,7 +22,7 @@ func (a *agent) fork(m message) reply {
 		files = append(files, uintptr(a.socks[name]))
 	}
 	pid, err := syscall.ForkExec(self, argv, &syscall.ProcAttr{
-		Env: []string{}, Files: files, Sys: &syscall.SysProcAttr{Setpgid: true},
+		Env: environment, Files: files, Sys: &syscall.SysProcAttr{Setpgid: true},
 	})
 	if err != nil {
 		return reply{Broken: "fork: " + err.Error()}

@@ -29,6 +29,9 @@ type cell struct {
 	ports     map[string]uint16                // what $name stands for
 }
 
+// builder is fabric.Up, or that of a pool.
+type builder func(context.Context, plan.Plan) (*fabric.Lab, error)
+
 // madeBy names a socket of a process.
 type madeBy struct {
 	process lab.Process
@@ -42,8 +45,8 @@ func (e errSkip) Error() string { return string(e) }
 
 // run builds the cell's lab, runs the steps until one is red, and takes
 // everything down again.
-func (c *cell) run(ctx context.Context) lab.Cell {
-	steps, err := c.steps(ctx)
+func (c *cell) run(ctx context.Context, build builder) lab.Cell {
+	steps, err := c.steps(ctx, build)
 	if closeErr := c.close(); err == nil {
 		err = closeErr
 	}
@@ -70,15 +73,15 @@ func (c *cell) result(steps []lab.StepResult, err error) lab.Cell {
 	return result
 }
 
-func (c *cell) steps(ctx context.Context) ([]lab.StepResult, error) {
-	if err := c.up(ctx); err != nil {
+func (c *cell) steps(ctx context.Context, build builder) ([]lab.StepResult, error) {
+	if err := c.up(ctx, build); err != nil {
 		return nil, err
 	}
 	return c.play(ctx)
 }
 
 // up builds the lab and starts the processes that no other one forks.
-func (c *cell) up(ctx context.Context) error {
+func (c *cell) up(ctx context.Context, build builder) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -87,7 +90,7 @@ func (c *cell) up(ctx context.Context) error {
 	}
 	hosts := c.experiment.HostsUsed(c.topology, c.subject)
 	var err error
-	if c.lab, err = fabric.Up(ctx, plan.New(c.topology, hosts...)); err != nil {
+	if c.lab, err = build(ctx, plan.New(c.topology, hosts...)); err != nil {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"labrun/lab"
+	"labrun/lab/fabric"
 )
 
 // Options say which cells run, and how.
@@ -71,6 +72,8 @@ func runAll(ctx context.Context, cells []*cell, o Options) []lab.Cell {
 		jobs = runtime.NumCPU()
 	}
 	results := make([]lab.Cell, len(cells))
+	var pool fabric.Pool
+	defer pool.Close()
 	var next atomic.Int64
 	var workers sync.WaitGroup
 	var progress sync.Mutex
@@ -82,7 +85,7 @@ func runAll(ctx context.Context, cells []*cell, o Options) []lab.Cell {
 				if i >= len(cells) {
 					return
 				}
-				results[i] = cells[i].run(ctx)
+				results[i] = cells[i].run(ctx, pool.Up)
 				if o.Progress != nil {
 					progress.Lock()
 					done++

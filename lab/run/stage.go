@@ -17,7 +17,7 @@ type Stage struct {
 // and keeps its lab and its processes. The caller has to close the stage.
 func NewStage(ctx context.Context, kernel lab.KernelVersion, t *lab.Topology, e *lab.Experiment, host string) (*Stage, error) {
 	c := &cell{topology: t, experiment: e, subject: host, kernel: kernel}
-	steps, err := c.steps(ctx)
+	steps, err := c.steps(ctx, fabric.Up)
 	if err != nil {
 		_ = c.close()
 		return nil, err

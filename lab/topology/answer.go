@@ -2,7 +2,6 @@ package topology
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -93,17 +92,17 @@ func (p *stepParser) rule(open token, tokens []token) (lab.WantRule, int) {
 	return rule, at
 }
 
-var versionSyntax = regexp.MustCompile(`^(0|[1-9][0-9]{0,4})(\.(0|[1-9][0-9]{0,4})){1,2}$`)
+var versionSyntax = lazy(`^(0|[1-9][0-9]{0,4})(\.(0|[1-9][0-9]{0,4})){1,2}$`)
 
 func parseVersion(text string) (lab.KernelVersion, bool) {
-	if !versionSyntax.MatchString(text) {
+	if !versionSyntax().MatchString(text) {
 		return lab.KernelVersion{}, false
 	}
 	v, err := lab.ParseKernelVersion(text)
 	return v, err == nil
 }
 
-var errnoSyntax = regexp.MustCompile(`^E[A-Z0-9]+$`)
+var errnoSyntax = lazy(`^E[A-Z0-9]+$`)
 
 // answer reads ok, an errno, blocked, ? or a value.
 func (p *stepParser) answer(tokens []token, at int) lab.Answer {
@@ -127,7 +126,7 @@ func (p *stepParser) answer(tokens []token, at int) lab.Answer {
 		case isState:
 		case known:
 			return lab.Answer{Outcome: lab.Failed, Errno: name}
-		case p.sig.Answers != lab.KindStates && errnoSyntax.MatchString(t.text):
+		case p.sig.Answers != lab.KindStates && errnoSyntax().MatchString(t.text):
 			near := ""
 			if n := nearest(t.text, lab.ErrnoNames()); n != "" {
 				near = fmt.Sprintf(", did you mean %q?", n)

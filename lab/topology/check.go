@@ -2,7 +2,6 @@ package topology
 
 import (
 	"fmt"
-	"regexp"
 
 	"labrun/lab"
 )
@@ -180,4 +179,4 @@ func (c class) canonical(p lab.Process) lab.Process {
 	return p
 }
 
-var portSyntax = regexp.MustCompile(`\$([A-Za-z0-9_]+)`)
+var portSyntax = lazy(`\$([A-Za-z0-9_]+)`)

@@ -72,7 +72,7 @@ func (f *flow) step(s placedStep) bool {
 		f.unsure = true
 	}
 	if len(s.mistakes) > 0 {
-		for _, m := range portSyntax.FindAllStringSubmatch(s.text, -1) {
+		for _, m := range portSyntax().FindAllStringSubmatch(s.text, -1) {
 			f.ports[m[1]] = true
 		}
 	}

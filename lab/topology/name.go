@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"labrun/lab"
 )
@@ -11,31 +12,37 @@ import (
 // nameRule says how one kind of name is written.
 type nameRule struct {
 	noun     string
-	syntax   *regexp.Regexp
+	syntax   func() *regexp.Regexp
 	words    string // the syntax in words
 	longest  int    // bytes, 0 for any
 	reserved []string
 }
 
+// lazy compiles a pattern when it is first used: processes of a lab are this
+// program too, and read no file.
+func lazy(pattern string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
+}
+
 var (
-	topologyName = nameRule{"a topology's name", regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`),
+	topologyName = nameRule{"a topology's name", lazy(`^[A-Za-z0-9][A-Za-z0-9._-]*$`),
 		"letters, digits, '.', '_', '-', a letter or digit first", 63, nil}
 	experimentName = nameRule{"an experiment's name", topologyName.syntax, topologyName.words, 100, nil}
-	networkName    = nameRule{"a network's name", regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]*$`),
+	networkName    = nameRule{"a network's name", lazy(`^[A-Za-z0-9][A-Za-z0-9_-]*$`),
 		"letters, digits, '_', '-', a letter or digit first", 15, []string{"lo"}}
-	hostName = nameRule{"a host's name", regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]*$`),
+	hostName = nameRule{"a host's name", lazy(`^[A-Za-z0-9][A-Za-z0-9-]*$`),
 		"letters, digits, '-', a letter or digit first", 63, []string{"peer", "subject"}}
 	// dev_valid_name, linux/net/core/dev.c; '%' would be a pattern there.
-	nicName = nameRule{"a nic's name", regexp.MustCompile(`^[^\pZ\pC/:%]+$`),
+	nicName = nameRule{"a nic's name", lazy(`^[^\pZ\pC/:%]+$`),
 		"no space, '/', ':', '%'", 15, []string{"lo", ".", ".."}}
-	aliasName = nameRule{"a name for an address", regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*$`),
+	aliasName = nameRule{"a name for an address", lazy(`^[A-Za-z_][A-Za-z0-9_-]*$`),
 		"letters, digits, '_', '-', a letter or '_' first", 63,
 		[]string{"any", "any6", "lo", "lo6", "peer", "subject", "mapped"}}
-	claimName   = nameRule{"a claim's name", regexp.MustCompile(`^[^\pC\s]([^\pC]*[^\pC\s])?$`), "text on one line", 100, []string{"not"}}
-	processName = nameRule{"a process's name", regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_-]*$`),
+	claimName   = nameRule{"a claim's name", lazy(`^[^\pC\s]([^\pC]*[^\pC\s])?$`), "text on one line", 100, []string{"not"}}
+	processName = nameRule{"a process's name", lazy(`^[A-Za-z0-9_][A-Za-z0-9_-]*$`),
 		"letters, digits, '_', '-', not '-' first", 63, []string{"peer", "subject"}}
 	socketName = nameRule{"a socket's name", processName.syntax, processName.words, 63, nil}
-	portName   = nameRule{"a port variable's name", regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`),
+	portName   = nameRule{"a port variable's name", lazy(`^[A-Za-z_][A-Za-z0-9_]*$`),
 		"letters, digits, '_', not a digit first", 63, nil}
 )
 
@@ -46,7 +53,7 @@ func (r nameRule) check(name string) string {
 		return r.noun + " is empty"
 	case slices.Contains(r.reserved, name):
 		return quote(name) + " is reserved, it cannot be " + r.noun
-	case !r.syntax.MatchString(name):
+	case !r.syntax().MatchString(name):
 		return quote(name) + " is not " + r.noun + " (" + r.words + ")"
 	case r.longest > 0 && len(name) > r.longest:
 		return quote(name) + " has " + count(len(name), "byte") + ", " + r.noun + " has at most " + count(r.longest, "byte")
