@@ -32,7 +32,7 @@ func TestReadme(t *testing.T) {
 	if status := exitCode(err); status != exitFailed {
 		t.Errorf("exit status %d, want %d", status, exitFailed)
 	}
-	got := regexp.MustCompile(`(?m)^linux .*\n`).ReplaceAllString(string(out), "")
+	got := environmentLine.ReplaceAllString(string(out), "")
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("README.md (-) and labrun (+):\n%s", diff)
 	}

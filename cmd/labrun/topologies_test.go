@@ -1,0 +1,82 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// environmentLine is the line of a text report that differs between machines.
+var environmentLine = regexp.MustCompile(`(?m)^linux .*\n`)
+
+// TestTopologies runs every lesson: all of it passes, and the report is the
+// golden one.
+func TestTopologies(t *testing.T) {
+	needNetNS(t)
+	files, err := filepath.Glob("../../topologies/*.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no topologies: %v", err)
+	}
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".yaml")
+		t.Run(name, func(t *testing.T) {
+			out, err := labrun(t, file).Output()
+			if err != nil {
+				t.Fatalf("%v:\n%s", err, out)
+			}
+			got := environmentLine.ReplaceAllString(string(out), "")
+			golden := filepath.Join("testdata/topologies", name+".golden")
+			if *update {
+				write(t, golden, got)
+			}
+			if diff := cmp.Diff(read(t, golden), got); diff != "" {
+				t.Errorf("golden (-), labrun (+):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestTurnedRound turns one expectation of the lesson round: exit 1, and the
+// report points at that very line, with the holder of the port.
+func TestTurnedRound(t *testing.T) {
+	needNetNS(t)
+	lesson := read(t, dualNIC)
+	head, rest, found := strings.Cut(lesson, "claim-1-established:")
+	before, after, foundToo := strings.Cut(rest, `"bind(b, any:44567) = EADDRINUSE"`)
+	if !found || !foundToo {
+		t.Fatal("the lesson has changed")
+	}
+	before = head + "claim-1-established:" + before
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "wrong.yaml"), before+`"bind(b, any:44567)"`+after)
+	cmd := labrun(t, "wrong.yaml")
+	cmd.Dir = dir
+	out, err := cmd.Output()
+	if status := exitCode(err); status != exitFailed {
+		t.Errorf("exit status %d, want %d", status, exitFailed)
+	}
+	for _, want := range []string{
+		"\nclaim-1-established            FAIL   FAIL\n",
+		fmt.Sprintf(`
+FAIL claim-1-established on beta
+  wrong.yaml:%d: second: bind(b, any:44567)
+    wanted  ok
+    got     EADDRINUSE
+    held by tcp ESTABLISHED x:44567 -> peer.x:80 on host beta, process main (a), user 0
+    look    labrun shell --after claim-1-established wrong.yaml beta
+`, 1+strings.Count(before, "\n")),
+		"\n  SEED 1: not settled\n",
+		"\n50 passed, 2 failed, 0 skipped\n",
+	} {
+		if !strings.Contains(string(out), want) {
+			t.Errorf("no %q in:\n%s", want, out)
+		}
+	}
+}
