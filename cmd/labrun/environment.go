@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -23,41 +22,37 @@ var sysctls = []string{
 }
 
 // environment describes this machine and this run.
-func environment(ctx context.Context) (lab.Environment, lab.KernelVersion, error) {
-	var u unix.Utsname
-	if err := unix.Uname(&u); err != nil {
-		return lab.Environment{}, lab.KernelVersion{}, fmt.Errorf("uname: %w", err)
-	}
-	env := lab.Environment{
-		Labrun:  version(),
-		Kernel:  unix.ByteSliceToString(u.Release[:]),
-		Machine: unix.ByteSliceToString(u.Machine[:]),
-		User:    "root",
-		Started: time.Now().UTC(),
-	}
-	if os.Getenv(insideVar) != "" {
+func environment(ctx context.Context) (lab.Environment, error) {
+	env := lab.Environment{Labrun: version(), User: "root", Started: time.Now().UTC()}
+	if fabric.InUserNamespace() {
 		env.User = "user namespace"
 	}
-	kernel, err := lab.ParseKernelVersion(env.Kernel)
-	if err != nil {
-		return env, kernel, err
+	var err error
+	if env.Kernel, env.Machine, err = uname(); err != nil {
+		return env, err
 	}
 	probe := lab.Topology{Name: "probe", Hosts: []lab.Host{{Name: "probe"}}}
 	l, err := fabric.Up(ctx, plan.New(&probe))
 	if err != nil {
-		return env, kernel, err
+		return env, err
 	}
+	defer l.Close()
 	env.Sysctls, err = l.Host("probe").Sysctls(sysctls)
-	if closeErr := l.Close(); err == nil {
-		err = closeErr
+	return env, err
+}
+
+func uname() (release, machine string, err error) {
+	var u unix.Utsname
+	if err := unix.Uname(&u); err != nil {
+		return "", "", fmt.Errorf("uname: %w", err)
 	}
-	return env, kernel, err
+	return unix.ByteSliceToString(u.Release[:]), unix.ByteSliceToString(u.Machine[:]), nil
 }
 
 func kernelVersion() (lab.KernelVersion, error) {
-	var u unix.Utsname
-	if err := unix.Uname(&u); err != nil {
-		return lab.KernelVersion{}, fmt.Errorf("uname: %w", err)
+	release, _, err := uname()
+	if err != nil {
+		return lab.KernelVersion{}, err
 	}
-	return lab.ParseKernelVersion(unix.ByteSliceToString(u.Release[:]))
+	return lab.ParseKernelVersion(release)
 }

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -113,11 +115,15 @@ func (c command) matrix(files []string, o runOptions) error {
 	if err := o.check(topologies); err != nil {
 		return err
 	}
-	if err := c.privilege(background); err != nil {
+	if err := c.privilege(false); err != nil {
 		return err
 	}
 	ctx := untilSignal(unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
-	env, kernel, err := environment(ctx)
+	kernel, err := kernelVersion()
+	if err != nil {
+		return err
+	}
+	env, err := environment(ctx)
 	if err != nil {
 		return err
 	}
@@ -125,6 +131,9 @@ func (c command) matrix(files []string, o runOptions) error {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, o.timeout, fmt.Errorf("--timeout %s was over", o.timeout))
 		defer cancel()
+	}
+	if o.jobs == 0 {
+		o.jobs = runtime.NumCPU()
 	}
 	status := c.status()
 	matrices := run.Run(ctx, kernel, topologies, run.Options{
@@ -136,17 +145,22 @@ func (c command) matrix(files []string, o runOptions) error {
 	return c.print(lab.NewReport(env, matrices), o)
 }
 
-// print writes the report to standard output and to the files that were asked
-// for, and turns it into an exit status.
+// print writes the report to the files that were asked for and to standard
+// output, and turns it into an exit status. The files come first: whoever reads
+// the output may stop reading.
 func (c command) print(r lab.Report, o runOptions) error {
-	text := report.Text{Colour: colour(c.stdout), Verbose: o.verbose}
-	if err := text.Write(c.stdout, r); err != nil {
-		return fmt.Errorf("write the report: %w", err)
-	}
+	var errs []error
 	for _, file := range o.outputs {
 		if err := writeFile(file, r); err != nil {
-			return fmt.Errorf("-o %s: %w", file, err)
+			errs = append(errs, fmt.Errorf("-o %s: %w", file, err))
 		}
+	}
+	text := report.Text{Colour: colour(c.stdout), Verbose: o.verbose}
+	if err := text.Write(c.stdout, r); err != nil {
+		errs = append(errs, fmt.Errorf("write the report: %w", err))
+	}
+	if len(errs) > 0 {
+		return errors.Join(errs...)
 	}
 	switch {
 	case r.Counts.Errors > 0:

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"labrun/lab"
+	"labrun/lab/fabric"
 	"labrun/lab/report"
 )
 
@@ -73,7 +74,7 @@ func publish(f *os.File, name string) error {
 
 // giveToUser makes the user who typed sudo the owner of a file.
 func giveToUser(f *os.File) error {
-	if os.Geteuid() != 0 || os.Getenv("SUDO_UID") == "" || os.Getenv(insideVar) != "" {
+	if os.Geteuid() != 0 || os.Getenv("SUDO_UID") == "" || fabric.InUserNamespace() {
 		return nil
 	}
 	uid, err := strconv.Atoi(os.Getenv("SUDO_UID"))

@@ -75,7 +75,7 @@ func (c command) enter(file, hostName, after string, argv []string, interactive 
 			return usagef("--after %s: that experiment does not run on %s, only on %s", after, hostName, list(e.Hosts))
 		}
 	}
-	if err := c.privilege(foreground); err != nil {
+	if err := c.privilege(true); err != nil {
 		return err
 	}
 	// On a terminal ^C and ^\\ are meant for the program.

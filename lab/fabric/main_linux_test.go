@@ -37,6 +37,12 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	// Somebody who is not root gets namespaces for the tests in a user namespace.
+	if errors.Is(Probe(), fs.ErrPermission) {
+		if status, err := Again(false); err == nil {
+			os.Exit(status)
+		}
+	}
 	os.Exit(m.Run())
 }
 

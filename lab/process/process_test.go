@@ -2,6 +2,8 @@ package process_test
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -23,6 +25,12 @@ func init() { runtime.LockOSThread() }
 
 func TestMain(m *testing.M) {
 	process.Main()
+	// Somebody who is not root gets namespaces for the tests in a user namespace.
+	if errors.Is(fabric.Probe(), fs.ErrPermission) {
+		if status, err := fabric.Again(false); err == nil {
+			os.Exit(status)
+		}
+	}
 	os.Exit(m.Run())
 }
 

@@ -2,7 +2,6 @@ package run
 
 import (
 	"context"
-	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -13,7 +12,7 @@ import (
 
 // Options say which cells run, and how.
 type Options struct {
-	Jobs     int                          // cells at a time; 0 means one per processor
+	Jobs     int                          // cells at a time, at least one
 	Only     func(experiment string) bool // nil takes all
 	Hosts    []string                     // columns; empty takes all
 	Progress func(done, total int)        // called after every cell, not concurrently; may be nil
@@ -67,10 +66,6 @@ func row(e *lab.Experiment) lab.Row {
 // runAll runs the cells, several at a time, and returns their results in the
 // order of the cells.
 func runAll(ctx context.Context, cells []*cell, o Options) []lab.Cell {
-	jobs := o.Jobs
-	if jobs <= 0 {
-		jobs = runtime.NumCPU()
-	}
 	results := make([]lab.Cell, len(cells))
 	var pool fabric.Pool
 	defer pool.Close()
@@ -78,7 +73,7 @@ func runAll(ctx context.Context, cells []*cell, o Options) []lab.Cell {
 	var workers sync.WaitGroup
 	var progress sync.Mutex
 	done := 0
-	for range min(jobs, len(cells)) {
+	for range min(max(o.Jobs, 1), len(cells)) {
 		workers.Go(func() {
 			for {
 				i := int(next.Add(1)) - 1

@@ -1,0 +1,72 @@
+package fabric
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// againVar is set in a program that Again has started.
+const againVar = "LABRUN_AGAIN"
+
+// InUserNamespace reports whether this process lives in another user namespace
+// than the machine's first one: where not every user exists.
+func InUserNamespace() bool {
+	b, err := os.ReadFile("/proc/self/uid_map")
+	if err != nil {
+		return false
+	}
+	return strings.Join(strings.Fields(string(b)), " ") != "0 0 4294967295"
+}
+
+// Again runs this program again, with the same arguments, in a user namespace
+// of its own, where it may make network namespaces, and returns its exit
+// status: 128 and the signal when one ended it. It fails where the system does
+// not let this user have one, and in a program that it has started itself.
+//
+// Signals that would end this program go to the other one. With sharesTerminal
+// the two are one job of the terminal, which sends SIGINT and SIGQUIT to both.
+func Again(sharesTerminal bool) (int, error) {
+	if os.Getenv(againVar) != "" {
+		return 0, errors.New("no network namespace in a user namespace either")
+	}
+	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
+	cmd.Args[0] = os.Args[0]
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	cmd.Env = append(os.Environ(), againVar+"=1")
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags:  unix.CLONE_NEWUSER,
+		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}},
+		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}},
+		Pdeathsig:   unix.SIGKILL, // when the thread ends that starts it: call this on the main one
+		Setpgid:     !sharesTerminal,
+	}
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGHUP)
+	defer signal.Stop(signals)
+	if err := cmd.Start(); err != nil {
+		return 0, fmt.Errorf("unshare --user: %w", err)
+	}
+	go func() {
+		for s := range signals {
+			if !sharesTerminal || (s != unix.SIGINT && s != unix.SIGQUIT) {
+				_ = cmd.Process.Signal(s) // it may have ended
+			}
+		}
+	}()
+	err := cmd.Wait()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		if w := exit.Sys().(syscall.WaitStatus); w.Signaled() {
+			return 128 + int(w.Signal()), nil
+		}
+		return exit.ExitCode(), nil
+	}
+	return 0, err
+}
