@@ -7,6 +7,8 @@ import (
 	"os"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"labrun/lab/fabric"
 )
 
@@ -20,10 +22,13 @@ func (c command) privilege(interactive bool) error {
 		return err
 	}
 	status, err := fabric.Again(interactive)
-	if err != nil {
-		return forbidden(err)
+	switch {
+	case err == nil:
+		return exitStatus(status)
+	case errors.Is(err, unix.EMFILE), errors.Is(err, unix.ENFILE), errors.Is(err, unix.ENOMEM), errors.Is(err, unix.EAGAIN):
+		return err
 	}
-	return exitStatus(status)
+	return forbidden(err)
 }
 
 // forbidden says why an ordinary user cannot run labs here, and what to type.

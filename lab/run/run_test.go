@@ -1,0 +1,219 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"labrun/lab"
+	"labrun/lab/fabric"
+	"labrun/lab/process"
+)
+
+func init() { runtime.LockOSThread() }
+
+func TestMain(m *testing.M) {
+	process.Main()
+	// Somebody who is not root gets namespaces for the tests in a user namespace.
+	if errors.Is(fabric.Probe(), fs.ErrPermission) {
+		if status, err := fabric.Again(false); err == nil {
+			os.Exit(status)
+		}
+	}
+	os.Exit(m.Run())
+}
+
+func needNetNS(t *testing.T) {
+	t.Helper()
+	switch err := fabric.Probe(); {
+	case err == nil:
+	case os.Getenv("LABRUN_NETNS") == "required":
+		t.Fatalf("LABRUN_NETNS=required: %v", err)
+	default:
+		t.Skipf("no network namespaces here (%v); type: sudo go test ./lab/run", err)
+	}
+}
+
+// TestClaims turns what experiments showed into verdicts.
+func TestClaims(t *testing.T) {
+	for _, c := range []struct {
+		name        string
+		experiments map[string]string // "for", "against", with "+" when it has circumstances: verdicts of its cells
+		want        string
+	}{
+		{"nothing ran", nil, "not tested"},
+		{"all for", map[string]string{"for 1": "pass pass", "for 2": "pass"}, "holds"},
+		{"all against", map[string]string{"against 1": "pass"}, "does not hold"},
+		{"both, with circumstances", map[string]string{"for+ 1": "pass", "for+ 2": "pass", "against+ 3": "pass"}, "holds only when 1 is so, or when 2 is so"},
+		{"both, without", map[string]string{"for 1": "pass", "against 2": "pass"}, "holds only in part"},
+		{"a fail in one host", map[string]string{"for 1": "pass fail", "against 2": "pass"}, "not settled"},
+		{"a skip", map[string]string{"for 1": "skip", "for 2": "pass"}, "not settled"},
+		{"an error", map[string]string{"against 1": "error"}, "not settled"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			top := &lab.Topology{Claims: []lab.Claim{{Name: "C"}}}
+			var m lab.Matrix
+			for i := range 4 {
+				for _, side := range []string{"for", "for+", "against", "against+"} {
+					name := fmt.Sprintf("%s %d", side, i)
+					verdicts, ok := c.experiments[name]
+					if !ok {
+						continue
+					}
+					ref := lab.ClaimRef{Name: "C", Against: side[0] == 'a'}
+					if side[len(side)-1] == '+' {
+						ref.When = fmt.Sprintf("%d is so", i)
+					}
+					top.Experiments = append(top.Experiments, lab.Experiment{Name: name, Claim: ref})
+					m.Rows = append(m.Rows, lab.Row{Name: name})
+					for host, v := range strings.Fields(verdicts) {
+						m.Cells = append(m.Cells, lab.Cell{Experiment: name, Host: fmt.Sprint(host), Verdict: lab.Verdict(v)})
+					}
+				}
+			}
+			got := claims(top, m)
+			if len(got) != 1 || got[0].Verdict != c.want {
+				t.Errorf("%+v, want one claim that %s", got, c.want)
+			}
+		})
+	}
+}
+
+// TestStates picks the sockets at an address as netstat's reader would.
+func TestStates(t *testing.T) {
+	at := func(protocol, state, local string) lab.Socket {
+		return lab.Socket{Protocol: protocol, State: state, Local: netip.MustParseAddrPort(local)}
+	}
+	socks := []lab.Socket{
+		at("tcp", "TIME_WAIT", "192.0.2.1:80"), at("tcp", "LISTEN", "0.0.0.0:80"), at("tcp", "BOUND", "192.0.2.1:80"),
+		at("tcp6", "LISTEN", "[::]:80"), at("tcp6", "ESTABLISHED", "[::ffff:192.0.2.1]:80"), at("udp", "UNCONN", "192.0.2.1:80"),
+		at("tcp", "LISTEN", "192.0.2.1:81"), at("tcp6", "ESTABLISHED", "[fe80::1%eth0]:80"),
+	}
+	for addr, want := range map[string]string{
+		"0.0.0.0:80": "LISTEN LISTEN ESTABLISHED ESTABLISHED TIME_WAIT UNCONN",
+		"[::]:80":    "LISTEN ESTABLISHED ESTABLISHED", "192.0.2.1:80": "TIME_WAIT UNCONN", "[::ffff:192.0.2.1]:80": "ESTABLISHED",
+		"[fe80::1]:80": "ESTABLISHED", "192.0.2.1:81": "LISTEN", "192.0.2.1:82": "none", "192.0.2.2:80": "none",
+	} {
+		if got := states(socks, netip.MustParseAddrPort(addr)).String(); got != want {
+			t.Errorf("at %s: %s, want %s", addr, got, want)
+		}
+	}
+}
+
+// trial is a topology of alpha and beta on red, with one experiment.
+func trial(steps ...lab.Step) *lab.Topology {
+	host := func(name, cidr string) lab.Host {
+		return lab.Host{Name: name, NICs: []lab.NIC{{Name: "eth0", Network: "red", Addresses: []lab.Address{
+			{Prefix: netip.MustParsePrefix(cidr), Alias: "x"},
+		}}}}
+	}
+	for i := range steps {
+		steps[i].Process = lab.Process{Name: "main"}
+		steps[i].Pos.Line = i + 1
+		if len(steps[i].Want) == 0 {
+			steps[i].Want = lab.Want{{Answer: lab.Answer{Outcome: lab.OK}}}
+		}
+	}
+	return &lab.Topology{
+		Name:        "trial",
+		Networks:    []lab.Network{{Name: "red", Subnet: netip.MustParsePrefix("192.0.2.0/24")}},
+		Hosts:       []lab.Host{host("alpha", "192.0.2.1/24"), host("beta", "192.0.2.2/24")},
+		Experiments: []lab.Experiment{{Name: "e", Steps: steps}},
+	}
+}
+
+var (
+	socket  = lab.Step{Call: lab.Call{Makes: "a", Name: "socket", Args: []lab.Arg{lab.Word("tcp")}}}
+	foreign = lab.Call{Name: "bind", Args: []lab.Arg{lab.Sock("a"), lab.Addr{IP: netip.MustParseAddr("203.0.113.1"), Port: lab.Port{Number: 80}}}}
+)
+
+// TestByKernel has an answer that depends on the kernel that is said to run.
+func TestByKernel(t *testing.T) {
+	needNetNS(t)
+	step := lab.Step{Call: foreign, Want: lab.Want{
+		{Answer: lab.Answer{Outcome: lab.Failed, Errno: "EADDRNOTAVAIL"}, On: []lab.VersionBound{{Op: "<", Version: lab.KernelVersion{6, 2}}}},
+		{Answer: lab.Answer{Outcome: lab.OK}},
+	}}
+	for kernel, want := range map[lab.KernelVersion]lab.Verdict{{6, 1, 9}: lab.Pass, {6, 2, 0}: lab.Fail} {
+		m := Run(t.Context(), kernel, []*lab.Topology{trial(socket, step)}, Options{Jobs: 2})
+		for _, c := range m[0].Cells {
+			if c.Verdict != want {
+				t.Errorf("on %s: %+v, want %s", kernel, c, want)
+			}
+		}
+	}
+}
+
+// TestCancelled reports every cell of a run that never began.
+func TestCancelled(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errors.New("the reason"))
+	done := 0
+	m := Run(ctx, lab.KernelVersion{6, 18, 0}, []*lab.Topology{trial(socket)}, Options{Jobs: 3, Progress: func(n, total int) {
+		done = n
+		if total != 2 {
+			t.Errorf("%d cells, want 2", total)
+		}
+	}})
+	want := []lab.Cell{
+		{Experiment: "e", Host: "alpha", Verdict: lab.Error, Reason: "the reason", Steps: []lab.StepResult{}},
+		{Experiment: "e", Host: "beta", Verdict: lab.Error, Reason: "the reason", Steps: []lab.StepResult{}},
+	}
+	if diff := cmp.Diff(want, m[0].Cells); diff != "" || done != 2 {
+		t.Errorf("%d cells done, %s", done, diff)
+	}
+}
+
+// TestSelection runs only the cells that were asked for.
+func TestSelection(t *testing.T) {
+	needNetNS(t)
+	top := trial(socket)
+	top.Experiments = append(top.Experiments, lab.Experiment{Name: "f", Hosts: []string{"beta"}, Steps: top.Experiments[0].Steps})
+	for _, c := range []struct {
+		options Options
+		want    []string
+	}{
+		{Options{}, []string{"e alpha", "e beta", "f beta"}},
+		{Options{Hosts: []string{"alpha"}}, []string{"e alpha"}},
+		{Options{Only: func(e string) bool { return e == "f" }}, []string{"f beta"}},
+	} {
+		var got []string
+		for _, cell := range Run(t.Context(), lab.KernelVersion{6, 18, 0}, []*lab.Topology{top}, c.options)[0].Cells {
+			got = append(got, cell.Experiment+" "+cell.Host)
+			if cell.Verdict != lab.Pass {
+				t.Errorf("%+v", cell)
+			}
+		}
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
+
+// TestOldKernelHolders shows bound sockets where sock_diag does not.
+func TestOldKernelHolders(t *testing.T) {
+	needNetNS(t)
+	x := lab.Addr{Name: "x", Port: lab.Port{Number: 80}}
+	bind := func(sock string, want lab.Answer) lab.Step {
+		return lab.Step{Call: lab.Call{Name: "bind", Args: []lab.Arg{lab.Sock(sock), x}}, Want: lab.Want{{Answer: want}}}
+	}
+	second := lab.Step{Call: lab.Call{Makes: "b", Name: "socket", Args: []lab.Arg{lab.Word("tcp")}}}
+	ok := lab.Answer{Outcome: lab.OK}
+	top := trial(socket, bind("a", ok), second, bind("b", ok))
+	c := Run(t.Context(), lab.KernelVersion{6, 1, 0}, []*lab.Topology{top}, Options{Hosts: []string{"alpha"}})[0].Cells[0]
+	if c.Verdict != lab.Fail {
+		t.Fatalf("%+v", c)
+	}
+	want := []lab.Holder{{Host: "alpha", Protocol: "tcp", State: "BOUND", Local: "x:80", Owners: []string{"main (a)"}}}
+	if diff := cmp.Diff(want, c.Steps[len(c.Steps)-1].Holders); diff != "" {
+		t.Error(diff)
+	}
+}
