@@ -32,9 +32,22 @@ func addVeth(o plan.AddVeth, bridge int, host uintptr) *nl.NetlinkRequest {
 	nl.NewIfInfomsgChild(peer, unix.AF_UNSPEC)
 	peer.AddChild(ifname(o.NIC))
 	peer.AddChild(address(o.NICMAC))
+	for _, q := range oneQueue() {
+		peer.AddChild(q)
+	}
 	peer.AddRtAttr(unix.IFLA_NET_NS_FD, nl.Uint32Attr(uint32(host)))
 	master := nl.NewRtAttr(unix.IFLA_MASTER, nl.Uint32Attr(uint32(bridge)))
-	return message(unix.RTM_NEWLINK, create|unix.NLM_F_ACK, linkIsUp(0), ifname(o.Port), address(o.PortMAC), master, info)
+	port := append([]nl.NetlinkRequestData{linkIsUp(0), ifname(o.Port), address(o.PortMAC), master, info}, oneQueue()...)
+	return message(unix.RTM_NEWLINK, create|unix.NLM_F_ACK, port...)
+}
+
+// oneQueue asks for a single queue either way. A veth uses no more, but where
+// nobody says so it is made with one per processor, and to give the others back
+// takes two grace periods of RCU under the lock of rtnetlink (veth_init_queues).
+func oneQueue() []nl.NetlinkRequestData {
+	return []nl.NetlinkRequestData{
+		nl.NewRtAttr(unix.IFLA_NUM_TX_QUEUES, nl.Uint32Attr(1)), nl.NewRtAttr(unix.IFLA_NUM_RX_QUEUES, nl.Uint32Attr(1)),
+	}
 }
 
 func addAddress(o plan.AddAddress, nic int) *nl.NetlinkRequest {

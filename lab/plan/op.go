@@ -71,8 +71,8 @@ func (o AddBridge) String() string {
 
 func (o AddVeth) String() string {
 	return command("ip", "-n", o.NS, "link", "add", "name", o.Port, "address", o.PortMAC.String(),
-		"master", o.Bridge, "up", "type", "veth",
-		"peer", "name", o.NIC, "address", o.NICMAC.String(), "netns", o.HostNS)
+		"master", o.Bridge, "numtxqueues", "1", "numrxqueues", "1", "up", "type", "veth",
+		"peer", "name", o.NIC, "address", o.NICMAC.String(), "numtxqueues", "1", "numrxqueues", "1", "netns", o.HostNS)
 }
 
 func (o AddAddress) String() string {

@@ -27,7 +27,7 @@ $(touch x); '\''.-n *' sysctl -eqw net.ipv6.conf.default.addr_gen_mode=1
 ip -n 'a b
 $(touch x); '\''.-n *' link set dev lo up
 ip -n 'a b
-$(touch x); '\''' link add name 0.0 address 06:00:00:00:00:00 master '`id`' up type veth peer name '~' address 02:00:00:00:00:00 netns 'a b
+$(touch x); '\''' link add name 0.0 address 06:00:00:00:00:00 master '`id`' numtxqueues 1 numrxqueues 1 up type veth peer name '~' address 02:00:00:00:00:00 numtxqueues 1 numrxqueues 1 netns 'a b
 $(touch x); '\''.-n *'
 ip -n 'a b
 $(touch x); '\''.-n *' addr add 192.0.2.1/24 dev '~'
