@@ -128,6 +128,14 @@ func (t *Topology) hostWord(host, at, subject string) string {
 	return host
 }
 
+// HostAt returns the name of the host that has the address, "" when none has.
+func (t *Topology) HostAt(ip netip.Addr) string {
+	if names := (Addr{IP: ip}).hosts(t, ""); len(names) > 0 {
+		return names[0]
+	}
+	return ""
+}
+
 // hosts returns the hosts that a names or is an address of; a plain alias is of
 // the caller's host, which is there anyway.
 func (a Addr) hosts(t *Topology, subject string) []string {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/spf13/cobra"
 )
@@ -13,15 +14,18 @@ func (c command) checkCommand() *cobra.Command {
 		Long: `check reads topology files and reports every mistake in them, each as
 file:line:column, what was found, and what is allowed there. It builds nothing and
 needs no privilege. Exit status: 0 when all are good, 2 when one is not.`,
-		Args: args(1, "one or more FILEs"),
+		Args: args(1, math.MaxInt, "one or more FILEs"),
 		RunE: func(_ *cobra.Command, files []string) error {
 			topologies, err := c.load(files)
 			if err != nil {
 				return err
 			}
 			for _, t := range topologies {
-				fmt.Fprintf(c.stdout, "%s: good: %s, %s, %s\n", t.File, count(len(t.Networks), "network"),
+				_, err := fmt.Fprintf(c.stdout, "%s: good: %s, %s, %s\n", t.File, count(len(t.Networks), "network"),
 					count(len(t.Hosts), "host"), count(len(t.Experiments), "experiment"))
+				if err != nil {
+					return err
+				}
 			}
 			return nil
 		},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"os/signal"
 
 	"github.com/spf13/cobra"
@@ -46,6 +47,7 @@ func (c command) run(args []string) int {
 	err := root.Execute()
 	var status exitStatus
 	var usage usageError
+	var notFound *exec.Error
 	switch {
 	case err == nil:
 		return 0
@@ -56,20 +58,30 @@ func (c command) run(args []string) int {
 		return exitUsage
 	}
 	c.complain(err)
+	if errors.As(err, &notFound) { // as shells have it
+		if errors.Is(err, exec.ErrNotFound) {
+			return 127
+		}
+		return 126
+	}
 	return exitError
 }
 
 func (c command) complain(err error) { fmt.Fprintf(c.stderr, "labrun: %v\n", err) }
 
-// untilSignal returns a context that the first of these signals cancels; the
-// second one ends the program at once. Either way nothing is left behind.
-func untilSignal(these ...os.Signal) context.Context {
+// untilSignal returns a context that the first signal to end cancels; a second
+// one ends the program at once. Either way nothing is left behind.
+func untilSignal() context.Context {
+	these := []os.Signal{unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGHUP}
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, these...)
+	signal.Notify(signals, append(these, unix.SIGUSR1)...)
 	go func() {
 		s := <-signals
 		signal.Reset(these...)
+		if s == unix.SIGUSR1 {
+			s = unix.SIGINT // handed on, see fabric.Again
+		}
 		cancel(fmt.Errorf("stopped by %s", unix.SignalName(s.(unix.Signal))))
 	}()
 	return ctx
@@ -133,10 +145,10 @@ func (c command) root() *cobra.Command {
 	return root
 }
 
-// args demands that many arguments, with a message that says which.
-func args(n int, names string) cobra.PositionalArgs {
+// args demands from least to most arguments, with a message that says which.
+func args(least, most int, names string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
-		if len(args) < n {
+		if len(args) < least || len(args) > most {
 			return usagef("%s takes %s; type %q for help", cmd.CommandPath(), names, cmd.CommandPath()+" --help")
 		}
 		return nil

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
 
 	"labrun/lab"
 	"labrun/lab/topology"
@@ -14,14 +13,18 @@ func (c command) load(files []string) ([]*lab.Topology, error) {
 	var topologies []*lab.Topology
 	bad := false
 	for _, file := range files {
-		t, err := topology.Load(file)
+		source, err := topology.Read(file)
+		var t *lab.Topology
+		if err == nil {
+			t, err = topology.Parse(file, source)
+		}
 		var found topology.Diagnostics
 		switch {
 		case err == nil:
 			topologies = append(topologies, t)
 		case errors.As(err, &found):
 			bad = true
-			c.show(file, found)
+			c.show(source, found)
 		default:
 			bad = true
 			c.complain(err)
@@ -34,9 +37,8 @@ func (c command) load(files []string) ([]*lab.Topology, error) {
 }
 
 // show prints diagnostics, on a terminal with the source line and a caret.
-func (c command) show(file string, found topology.Diagnostics) {
-	source, err := os.ReadFile(file)
-	if err != nil || !terminal(c.stderr) {
+func (c command) show(source []byte, found topology.Diagnostics) {
+	if !terminal(c.stderr) {
 		fmt.Fprintln(c.stderr, found)
 		return
 	}

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
-	"golang.org/x/sys/unix"
 
 	"labrun/lab"
 	"labrun/lab/report"
@@ -118,7 +117,12 @@ func (c command) matrix(files []string, o runOptions) error {
 	if err := c.privilege(false); err != nil {
 		return err
 	}
-	ctx := untilSignal(unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
+	outputs, err := openOutputs(o.outputs)
+	if err != nil {
+		return err
+	}
+	defer closeOutputs(outputs)
+	ctx := untilSignal()
 	kernel, err := kernelVersion()
 	if err != nil {
 		return err
@@ -142,20 +146,20 @@ func (c command) matrix(files []string, o runOptions) error {
 	status.clear()
 	env.Jobs = o.jobs
 	env.Elapsed = time.Since(env.Started).Seconds()
-	return c.print(lab.NewReport(env, matrices), o)
+	return c.print(lab.NewReport(env, matrices), outputs, o.verbose)
 }
 
 // print writes the report to the files that were asked for and to standard
 // output, and turns it into an exit status. The files come first: whoever reads
 // the output may stop reading.
-func (c command) print(r lab.Report, o runOptions) error {
+func (c command) print(r lab.Report, outputs []*output, verbose bool) error {
 	var errs []error
-	for _, file := range o.outputs {
-		if err := writeFile(file, r); err != nil {
-			errs = append(errs, fmt.Errorf("-o %s: %w", file, err))
+	for _, out := range outputs {
+		if err := out.write(r); err != nil {
+			errs = append(errs, fmt.Errorf("-o %s: %w", out.name, err))
 		}
 	}
-	text := report.Text{Colour: colour(c.stdout), Verbose: o.verbose}
+	text := report.Text{Colour: colour(c.stdout), Verbose: verbose}
 	if err := text.Write(c.stdout, r); err != nil {
 		errs = append(errs, fmt.Errorf("write the report: %w", err))
 	}

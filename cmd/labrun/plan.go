@@ -15,9 +15,9 @@ func (c command) planCommand() *cobra.Command {
 		Long: `plan prints the shell script that builds the file's lab with ip(8): namespaces,
 bridges, NICs, addresses. labrun itself does the same through netlink, in namespaces
 without names. The script can be run, as root; its head says how to undo it.`,
-		Args: args(1, "a FILE"),
+		Args: args(1, 1, "a FILE"),
 		RunE: func(_ *cobra.Command, files []string) error {
-			topologies, err := c.load(files[:1])
+			topologies, err := c.load(files)
 			if err != nil {
 				return err
 			}

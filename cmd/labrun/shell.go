@@ -4,17 +4,17 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"os"
-	"os/signal"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
 
 	"labrun/lab"
 	"labrun/lab/fabric"
 	"labrun/lab/plan"
 	"labrun/lab/process"
+	"labrun/lab/report"
 	"labrun/lab/run"
 )
 
@@ -31,7 +31,7 @@ started in it, is gone when the shell ends.
 
     labrun shell topologies/dual-nic.yaml alpha
     labrun shell topologies/dual-nic.yaml alpha --after claim-1-established`,
-		Args: args(2, "a FILE and a HOST"),
+		Args: args(2, 2, "a FILE and a HOST"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			argv := []string{cmp.Or(os.Getenv("SHELL"), "/bin/sh")}
 			return c.enter(args[0], args[1], after, argv, true)
@@ -51,7 +51,7 @@ command's exit status (128 and the signal when one ended it). What the command l
 running ends with it.
 
     labrun exec topologies/dual-nic.yaml alpha -- ip -br address`,
-		Args: args(3, "a FILE, a HOST and a COMMAND"),
+		Args: args(3, math.MaxInt, "a FILE, a HOST and a COMMAND"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			return c.enter(args[0], args[1], after, args[2:], false)
 		},
@@ -78,19 +78,17 @@ func (c command) enter(file, hostName, after string, argv []string, interactive 
 	if err := c.privilege(true); err != nil {
 		return err
 	}
-	// On a terminal ^C and ^\\ are meant for the program.
-	signal.Notify(make(chan os.Signal, 1), unix.SIGINT, unix.SIGQUIT)
-	ctx := untilSignal(unix.SIGTERM, unix.SIGHUP)
+	ctx := untilSignal()
 	in, done, err := c.host(ctx, t, e, h)
 	if err != nil {
 		return err
 	}
 	defer done()
 	program := process.Program{
-		In: in.Do, Hostname: h.Name, Argv: argv,
+		In: in.Do, Hostname: h.Name, Argv: argv, AllProcesses: e != nil, // ss -p is to find the experiment's
 		Env: append(os.Environ(), "LABRUN_LAB="+t.Name, "LABRUN_HOST="+h.Name),
 	}
-	status, err := program.Run(ctx, func(pid int) {
+	status, err := program.Run(func(pid int) {
 		if interactive {
 			fmt.Fprintf(c.stderr, "host %s of %s: %s\nfrom another terminal: nsenter --net -t %d\nthe lab is gone when this shell ends\n",
 				h.Name, t.Name, nics(h), pid)
@@ -122,9 +120,12 @@ func (c command) host(ctx context.Context, t *lab.Topology, e *lab.Experiment, h
 	if err != nil {
 		return nil, nil, err
 	}
-	last := stage.Result.Steps[len(stage.Result.Steps)-1]
-	fmt.Fprintf(c.stderr, "%s on %s: %s at line %d: %s = %s\n", e.Name, h.Name, stage.Result.Verdict, last.Line, last.Call, last.Got)
-	return stage.Host(h.Name), func() { _ = stage.Close() }, nil
+	done := func() { _ = stage.Close() }
+	if err := (report.Text{Colour: colour(c.stderr)}).Last(c.stderr, t.File, stage.Result); err != nil {
+		done()
+		return nil, nil, err
+	}
+	return stage.Host(h.Name), done, nil
 }
 
 // nics describes a host's NICs in a line.

@@ -30,9 +30,11 @@ func InUserNamespace() bool {
 // status: 128 and the signal when one ended it. It fails where the system does
 // not let this user have one, and in a program that it has started itself.
 //
-// Signals that would end this program go to the other one. With sharesTerminal
-// the two are one job of the terminal, which sends SIGINT and SIGQUIT to both.
-func Again(sharesTerminal bool) (int, error) {
+// The two are one job of the terminal, so that either may write to it. Signals
+// that would end this program go to the other one; SIGINT as SIGUSR1, since the
+// terminal sends SIGINT to both, and two of them mean haste. When an interactive
+// program ends is its own business: SIGINT and SIGQUIT are not for this one then.
+func Again(interactive bool) (int, error) {
 	if os.Getenv(againVar) != "" {
 		return 0, errors.New("no network namespace in a user namespace either")
 	}
@@ -45,7 +47,6 @@ func Again(sharesTerminal bool) (int, error) {
 		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}},
 		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}},
 		Pdeathsig:   unix.SIGKILL, // when the thread ends that starts it: call this on the main one
-		Setpgid:     !sharesTerminal,
 	}
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGHUP)
@@ -55,9 +56,14 @@ func Again(sharesTerminal bool) (int, error) {
 	}
 	go func() {
 		for s := range signals {
-			if !sharesTerminal || (s != unix.SIGINT && s != unix.SIGQUIT) {
-				_ = cmd.Process.Signal(s) // it may have ended
+			switch s {
+			case unix.SIGINT, unix.SIGQUIT:
+				if interactive {
+					continue
+				}
+				s = unix.SIGUSR1
 			}
+			_ = cmd.Process.Signal(s) // it may have ended
 		}
 	}()
 	err := cmd.Wait()

@@ -10,11 +10,9 @@ import (
 	"labrun/lab"
 )
 
-type addrPort = netip.AddrPort
-
 // sockaddr returns the sockaddr_in of an IPv4 address and the sockaddr_in6 of
 // every other, mapped ones included: the kernel is asked what the file says.
-func sockaddr(a addrPort) (unix.Sockaddr, error) {
+func sockaddr(a netip.AddrPort) (unix.Sockaddr, error) {
 	if a.Addr().Is4() {
 		return &unix.SockaddrInet4{Port: int(a.Port()), Addr: a.Addr().As4()}, nil
 	}
@@ -29,7 +27,7 @@ func sockaddr(a addrPort) (unix.Sockaddr, error) {
 	return sa, nil
 }
 
-func fromSockaddr(sa unix.Sockaddr) (addrPort, error) {
+func fromSockaddr(sa unix.Sockaddr) (netip.AddrPort, error) {
 	switch sa := sa.(type) {
 	case *unix.SockaddrInet4:
 		return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port)), nil
@@ -38,13 +36,13 @@ func fromSockaddr(sa unix.Sockaddr) (addrPort, error) {
 		if sa.ZoneId != 0 {
 			nic, err := net.InterfaceByIndex(int(sa.ZoneId))
 			if err != nil {
-				return addrPort{}, fmt.Errorf("address %s with scope %d: %w", ip, sa.ZoneId, err)
+				return netip.AddrPort{}, fmt.Errorf("address %s with scope %d: %w", ip, sa.ZoneId, err)
 			}
 			ip = ip.WithZone(nic.Name)
 		}
 		return netip.AddrPortFrom(ip, uint16(sa.Port)), nil
 	}
-	return addrPort{}, fmt.Errorf("an address of type %T", sa)
+	return netip.AddrPort{}, fmt.Errorf("an address of type %T", sa)
 }
 
 func addrOf(sa unix.Sockaddr, err error) reply {

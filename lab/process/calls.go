@@ -2,6 +2,7 @@ package process
 
 import (
 	"errors"
+	"net/netip"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -23,16 +24,16 @@ var shutdownHows = map[string]int{
 
 func (a *agent) socket(r request) reply {
 	t := socketTypes[r.Word]
-	fd, err := unix.Socket(t[0], t[1]|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, t[2])
+	fd, err := unix.Socket(t[0], t[1]|unix.SOCK_CLOEXEC, t[2])
 	if err == nil {
 		a.socks[r.Makes] = fd
 	}
 	return answer(err)
 }
 
-func (a *agent) accept(fd int, makes string, deadline time.Time) reply {
-	return untilReady(fd, unix.POLLIN, deadline, func() error {
-		conn, _, err := unix.Accept4(fd, unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK)
+func (a *agent) accept(fd int, makes string, limit time.Duration) reply {
+	return a.bounded(fd, unix.SO_RCVTIMEO, limit, func() error {
+		conn, _, err := unix.Accept4(fd, unix.SOCK_CLOEXEC)
 		if err == nil {
 			a.socks[makes] = conn
 		}
@@ -40,41 +41,22 @@ func (a *agent) accept(fd int, makes string, deadline time.Time) reply {
 	})
 }
 
-// connect calls connect(2) until it has neither said EINPROGRESS nor EALREADY.
-// The call after the handshake has ended runs the very lines of
-// __inet_stream_connect that a blocking connect runs when it wakes up, which
-// reading SO_ERROR would not.
-func connect(fd int, to addrPort, deadline time.Time) reply {
+func (a *agent) connect(fd int, to netip.AddrPort, limit time.Duration) reply {
 	sa, err := sockaddr(to)
 	if err != nil {
 		return reply{Broken: err.Error()}
 	}
-	asked := false
-	return untilReady(fd, unix.POLLOUT, deadline, func() error {
-		err := unix.Connect(fd, sa)
-		switch {
-		case errors.Is(err, unix.EINPROGRESS):
-			asked = true
-			return unix.EAGAIN
-		case errors.Is(err, unix.EALREADY) && asked:
-			return unix.EAGAIN
-		case errors.Is(err, unix.EAGAIN) && !asked:
-			return errAgainIsAnswer // inet_autobind: no port is left
-		}
-		return err
-	})
+	return a.bounded(fd, unix.SO_SNDTIMEO, limit, func() error { return unix.Connect(fd, sa) })
 }
 
-func send(fd int, b []byte, to unix.Sockaddr, deadline time.Time) reply {
+func (a *agent) send(fd int, b []byte, to unix.Sockaddr, limit time.Duration) reply {
 	var sent int64
-	asked := false
-	r := untilReady(fd, unix.POLLOUT, deadline, func() error {
-		n, err := unix.SendmsgN(fd, b, nil, to, unix.MSG_NOSIGNAL)
-		sent = int64(n)
-		if errors.Is(err, unix.EAGAIN) && asked {
-			return errAgainIsAnswer // writable, and yet: inet_autobind found no port
+	r := a.bounded(fd, unix.SO_SNDTIMEO, limit, func() error {
+		n, err := unix.SendmsgN(fd, b[sent:], nil, to, unix.MSG_NOSIGNAL)
+		sent += int64(max(n, 0))
+		if err == nil && int(sent) < len(b) {
+			return unix.EAGAIN // the limit passed in the middle
 		}
-		asked = true
 		return err
 	})
 	if r.Outcome == lab.OK {
@@ -83,84 +65,77 @@ func send(fd int, b []byte, to unix.Sockaddr, deadline time.Time) reply {
 	return r
 }
 
-func recv(fd, size int, deadline time.Time) reply {
+func (a *agent) recv(fd, size int, limit time.Duration) reply {
 	b := make([]byte, size)
 	var n int
-	r := untilReady(fd, unix.POLLIN, deadline, func() (err error) {
+	r := a.bounded(fd, unix.SO_RCVTIMEO, limit, func() (err error) {
 		n, _, err = unix.Recvfrom(fd, b, 0)
 		return err
 	})
 	if r.Outcome == lab.OK {
-		b = b[:n]
+		b = b[:max(n, 0)]
 		r.Text = &b
 	}
 	return r
 }
 
+// tick is longer than one of the kernel's, in which it counts a time-out: none
+// ends before the limit.
+const tick = 10 * time.Millisecond
+
+// bounded makes a call that may block, on a socket that does: the kernel goes
+// the way that it goes for everybody. Only when the limit has passed, SO_RCVTIMEO
+// or SO_SNDTIMEO of socket(7) end the wait, with EAGAIN, or EINPROGRESS or
+// EALREADY for connect. The same errnos, sooner, are answers: EAGAIN is
+// inet_autobind's when no port is left.
+func (a *agent) bounded(fd, option int, limit time.Duration, call func() error) reply {
+	a.watch()
+	began := time.Now()
+	for {
+		left := max(limit-time.Since(began), 0) + tick
+		timeout := unix.NsecToTimeval(int64(left))
+		if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, option, &timeout); err != nil {
+			return reply{Broken: "set a time-out: " + err.Error()}
+		}
+		err := call()
+		switch {
+		case errors.Is(err, unix.EINTR):
+			continue // a signal of the Go runtime's
+		case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EINPROGRESS), errors.Is(err, unix.EALREADY):
+			if time.Since(began) >= limit {
+				return reply{Outcome: lab.Blocked}
+			}
+		}
+		return answer(err)
+	}
+}
+
 // close closes the process's descriptor, which is gone at once. With SO_LINGER
-// the call itself may take long even on a non-blocking socket (inet_release).
-func (a *agent) close(name string, deadline time.Time) reply {
+// the call itself may take its time (inet_release).
+func (a *agent) close(name string, limit time.Duration) reply {
 	fd := a.socks[name]
 	delete(a.socks, name)
 	if l, err := unix.GetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER); err != nil || l.Onoff == 0 || l.Linger == 0 {
 		return answer(unix.Close(fd))
 	}
-	done, closed, err := pipe()
-	if err != nil {
-		return reply{Broken: err.Error()}
-	}
-	defer unix.Close(done)
+	a.watch()
 	result := make(chan error, 1)
-	go func() {
-		result <- unix.Close(fd)
-		unix.Close(closed) // await sees the end of the pipe
-	}()
-	if ended, err := await(done, unix.POLLIN, deadline); err != nil {
-		return reply{Broken: err.Error()}
-	} else if !ended {
+	go func() { result <- unix.Close(fd) }()
+	select {
+	case err := <-result:
+		return answer(err)
+	case <-time.After(limit):
 		return reply{Outcome: lab.Blocked}
 	}
-	return answer(<-result)
 }
 
-func pipe() (r, w int, err error) {
-	var fds [2]int
-	err = unix.Pipe2(fds[:], unix.O_CLOEXEC)
-	return fds[0], fds[1], err
-}
-
-func sleep(deadline time.Time) reply {
-	if _, err := await(-1, 0, deadline); err != nil {
-		return reply{Broken: err.Error()}
-	}
+func (a *agent) sleep(d time.Duration) reply {
+	a.watch()
+	time.Sleep(d)
 	return reply{Outcome: lab.OK}
 }
 
-// errAgainIsAnswer is EAGAIN where it is the answer and not "wait".
-var errAgainIsAnswer = errors.New("EAGAIN")
-
-// untilReady repeats a call that says EAGAIN, each time after poll(2) found the
-// descriptor ready, until the deadline.
-func untilReady(fd int, events int16, deadline time.Time, call func() error) reply {
-	for {
-		err := call()
-		switch {
-		case err == errAgainIsAnswer:
-			return answer(unix.EAGAIN)
-		case errors.Is(err, unix.EINTR):
-			continue
-		case !errors.Is(err, unix.EAGAIN):
-			return answer(err)
-		}
-		if ready, err := await(fd, events, deadline); err != nil {
-			return reply{Broken: err.Error()}
-		} else if !ready {
-			return reply{Outcome: lab.Blocked}
-		}
-	}
-}
-
-func withAddr(to addrPort, call func(unix.Sockaddr) error) reply {
+func withAddr(to netip.AddrPort, call func(unix.Sockaddr) error) reply {
 	sa, err := sockaddr(to)
 	if err != nil {
 		return reply{Broken: err.Error()}

@@ -7,8 +7,6 @@
 // reason, it ends: nobody has to kill it. A forked process is a real child of
 // its parent, which passes its sockets on; its keeper is the same.
 //
-// Sockets are non-blocking, and a call that would block waits in poll(2) until
-// its limit has passed. A connect is called again once poll says that it has
-// ended, which runs the rest of the path that a blocking connect takes in
-// __inet_stream_connect.
+// Sockets are blocking ones, as in the simplest C program; a call that would
+// wait past its limit is ended by SO_RCVTIMEO or SO_SNDTIMEO.
 package process

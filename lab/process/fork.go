@@ -40,8 +40,12 @@ func (a *agent) names() []string {
 	return names
 }
 
-// owned lists the process's sockets as it sees them itself.
-func (a *agent) owned() reply {
+// manyOwned is how many sockets a process tells of: a reply is one message.
+const manyOwned = 256
+
+// owned lists the process's sockets at some ports, or the one of that name, as it
+// sees them itself.
+func (a *agent) owned(only string, ports []uint16) reply {
 	var socks []Owned
 	for _, name := range a.names() {
 		fd := a.socks[name]
@@ -52,6 +56,9 @@ func (a *agent) owned() reply {
 		o := Owned{Name: name, Inode: uint32(st.Ino), UID: st.Uid, Protocol: protocolOf(fd)}
 		if r := addrOf(unix.Getsockname(fd)); r.Addr != nil {
 			o.Local = *r.Addr
+		}
+		if name != only && !slices.Contains(ports, o.Local.Port()) || len(socks) == manyOwned {
+			continue
 		}
 		if r := addrOf(unix.Getpeername(fd)); r.Addr != nil {
 			o.Remote = *r.Addr

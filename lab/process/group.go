@@ -129,7 +129,7 @@ func (p *Process) Call(ctx context.Context, a Args) (lab.Answer, netip.AddrPort,
 		case lab.Int:
 			req.Int = int64(arg)
 		case lab.Duration:
-			req.Int, req.Limit = int64(arg), time.Duration(arg)
+			req.Limit = time.Duration(arg)
 		case lab.Text:
 			req.Text = []byte(arg)
 		case lab.Word:
@@ -184,12 +184,29 @@ func (p *Process) Kill(ctx context.Context, victim *Process) (lab.Answer, error)
 	return answer, victim.wait(ctx)
 }
 
-// Owned returns the sockets that the process has; none when it has ended.
-func (p *Process) Owned(ctx context.Context) ([]Owned, error) {
+// Owns returns one of the process's sockets, the zero Owned when it has none of
+// that name.
+func (p *Process) Owns(ctx context.Context, name string) (Owned, error) {
+	if p.dead {
+		return Owned{}, nil
+	}
+	r, err := p.ask(ctx, request{Call: "owned", Name: name}, nil)
+	if err == nil && r.Broken != "" {
+		err = fmt.Errorf("process %s: %s", p.Name, r.Broken)
+	}
+	if err != nil || len(r.Sockets) == 0 {
+		return Owned{}, err
+	}
+	return r.Sockets[0], nil
+}
+
+// Owned returns the sockets that the process has at those ports, not more than a
+// few hundred; none when it has ended.
+func (p *Process) Owned(ctx context.Context, ports []uint16) ([]Owned, error) {
 	if p.dead {
 		return nil, nil
 	}
-	r, err := p.ask(ctx, request{Call: "owned"}, nil)
+	r, err := p.ask(ctx, request{Call: "owned", Ports: ports}, nil)
 	if err == nil && r.Broken != "" {
 		err = fmt.Errorf("process %s: %s", p.Name, r.Broken)
 	}

@@ -58,7 +58,7 @@ func start(in func(func() error) error, name string, user *uint32) (*Process, er
 		Env: environment,
 		Sys: &syscall.SysProcAttr{Setpgid: true}, // the terminal's ^C is for labrun alone
 	}
-	if user != nil {
+	if user != nil && (int(*user) != os.Geteuid() || int(*user) != os.Getegid()) {
 		attr.Sys.Credential = &syscall.Credential{Uid: *user, Gid: *user}
 	}
 	p := &Process{Name: name, conn: conn, pidfd: -1, last: last}
@@ -75,6 +75,9 @@ func start(in func(func() error) error, name string, user *uint32) (*Process, er
 	if err != nil {
 		p.conn.Close()
 		last.Close()
+		if attr.Sys.Credential != nil && errors.Is(err, unix.EACCES) {
+			err = fmt.Errorf("user %d may not execute labrun's file: %w", *user, err)
+		}
 		return nil, fmt.Errorf("start process %s: %w", name, err)
 	}
 	return p, p.open()

@@ -168,6 +168,45 @@ func TestCalls(t *testing.T) {
 	}
 }
 
+// TestBlocking has calls that only a blocking socket answers as most programs
+// know them: a non-blocking one says EAGAIN, a short count, or EALREADY.
+func TestBlocking(t *testing.T) {
+	l := newLab(t)
+	g := newGroup(t)
+	p, q := mustStart(t, g, l.Host("alpha"), "main"), mustStart(t, g, l.Host("beta"), "main")
+	const soon, ample = 50 * time.Millisecond, 10 * time.Second
+	many := lab.Text(strings.Repeat("x", 64<<10))
+	for i, s := range []struct {
+		p     *process.Process
+		call  lab.Call
+		addr  string
+		limit time.Duration
+		want  string
+	}{
+		{p, call("a", "socket", lab.Word("udp")), "", ample, "ok"},
+		{p, call("", "connect", a), "127.0.0.1:5001", ample, "ok"},
+		{p, call("", "shutdown", a, lab.Word("SHUT_RD")), "", ample, "ok"},
+		{p, call("", "recv", a), "", ample, `""`}, // __skb_wait_for_more_packets
+
+		{q, call("a", "socket", lab.Word("tcp")), "", ample, "ok"},
+		{q, call("", "setsockopt", a, lab.Word("SO_RCVBUF"), lab.Int(4096)), "", ample, "ok"},
+		{q, call("", "bind", a), "192.0.2.2:80", ample, "ok"},
+		{q, call("", "listen", a, lab.Int(5)), "", ample, "ok"},
+		{p, call("b", "socket", lab.Word("tcp")), "", ample, "ok"},
+		{p, call("", "setsockopt", b, lab.Word("SO_SNDBUF"), lab.Int(4096)), "", ample, "ok"},
+		{p, call("", "connect", b), "192.0.2.2:80", ample, "ok"},
+		{p, call("", "send", b, many), "", soon, "blocked"}, // nobody receives
+
+		{p, call("c", "socket", lab.Word("tcp")), "", ample, "ok"},
+		{p, call("", "connect", c), "192.0.2.99:80", soon, "blocked"}, // nobody is there
+		{p, call("", "connect", c), "192.0.2.99:80", soon, "blocked"},
+	} {
+		if got := ask(t, s.p, s.call, s.addr, s.limit); got != s.want {
+			t.Errorf("%d: %.60s %s = %s, want %s", i, s.call, s.addr, got, s.want)
+		}
+	}
+}
+
 // TestNoPortLeft tells an EAGAIN that is the answer from one that means "wait".
 func TestNoPortLeft(t *testing.T) {
 	l := newLab(t)
@@ -271,7 +310,7 @@ func TestForkAndExit(t *testing.T) {
 
 func inode(t *testing.T, p *process.Process) uint32 {
 	t.Helper()
-	owned, err := p.Owned(t.Context())
+	owned, err := p.Owned(t.Context(), []uint16{80})
 	if err != nil || len(owned) != 1 {
 		t.Fatal(owned, err)
 	}

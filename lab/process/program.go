@@ -1,12 +1,10 @@
 package process
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
-	"os/signal"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -16,19 +14,21 @@ import (
 // everything that it starts. It sees the host's name, its links in /sys, and
 // itself and its children alone in /proc; files are the machine's.
 type Program struct {
-	In       func(f func() error) error // runs f on a thread that is in the host's namespace
-	Hostname string
-	Argv     []string
-	Env      []string
+	In           func(f func() error) error // runs f on a thread that is in the host's namespace
+	Hostname     string
+	Argv         []string
+	Env          []string
+	AllProcesses bool // leave /proc as it is, with the machine's processes
 }
 
 // arg0Init is the argv[0] of the init of a program's PID namespace.
 const arg0Init = "labrun-init"
 
-// Run runs the program on the caller's terminal and returns its exit status,
-// 128 and the signal when one ended it, as shells do. All that it started dies
-// with it, or with the caller, or when ctx is done.
-func (p Program) Run(ctx context.Context, started func(pid int)) (int, error) {
+// Run runs the program on the caller's terminal, if it has one, and returns its
+// exit status, 128 and the signal when one ended it, as shells do. All that it
+// started dies with it or with the caller. SIGTERM and SIGHUP are handed on to
+// it. When started is called, pid is a process in the host.
+func (p Program) Run(started func(pid int)) (int, error) {
 	path, err := exec.LookPath(p.Argv[0])
 	if err != nil {
 		return 0, err
@@ -38,14 +38,23 @@ func (p Program) Run(ctx context.Context, started func(pid int)) (int, error) {
 		return 0, err
 	}
 	defer hold.Close() // the init of the program's PID namespace ends, and with it the namespace
+	term := openTerminal()
+	defer term.takeBack()
 	attr := &syscall.ProcAttr{
 		Env:   p.Env,
 		Files: []uintptr{0, 1, 2, theirs.Fd()},
-		Sys:   &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWPID | unix.CLONE_NEWNS | unix.CLONE_NEWUTS},
+		Sys: &syscall.SysProcAttr{
+			Cloneflags: unix.CLONE_NEWPID | unix.CLONE_NEWNS | unix.CLONE_NEWUTS,
+			Foreground: term.ours, // a job of its own: it can give the terminal away and back
+		},
+	}
+	view := viewOwn
+	if p.AllProcesses {
+		view = viewAll
 	}
 	var pid int
 	err = p.In(func() error {
-		pid, err = syscall.ForkExec(self, append([]string{arg0Init, p.Hostname, path}, p.Argv...), attr)
+		pid, err = syscall.ForkExec(self, append([]string{arg0Init, p.Hostname, view, path}, p.Argv...), attr)
 		return err
 	})
 	theirs.Close()
@@ -53,14 +62,11 @@ func (p Program) Run(ctx context.Context, started func(pid int)) (int, error) {
 		return 0, fmt.Errorf("start %s: %w", p.Argv[0], err)
 	}
 	started(pid)
-	stop := context.AfterFunc(ctx, func() { hold.Close() })
-	defer stop()
+	defer handOn(pid)()
+	go term.follow(hold, pid)
 	status, err := waitFor(pid)
 	if err != nil {
 		return 0, fmt.Errorf("wait for %s: %w", p.Argv[0], err)
-	}
-	if ctx.Err() != nil {
-		return 0, context.Cause(ctx)
 	}
 	return exitStatus(status), nil
 }
@@ -82,42 +88,53 @@ func exitStatus(w unix.WaitStatus) int {
 	return w.ExitStatus()
 }
 
+// What the init of a program's PID namespace is to show it of /proc.
+const (
+	viewOwn = "own"
+	viewAll = "all"
+)
+
 // initMain is PID 1 of a program's namespace: it makes the host's view of the
 // machine, starts the program, reaps, and ends with it or with labrun.
-func initMain(hostname, path string, argv []string) {
+func initMain(hostname, view, path string, argv []string) {
 	go func() {
 		_, _ = unix.Read(controlFD, make([]byte, 1)) // end-of-file, sooner or later
 		os.Exit(128 + int(unix.SIGKILL))
 	}()
 	unix.CloseOnExec(controlFD)
-	// The terminal's signals are for the program. Handled ones, unlike ignored
-	// ones, are the default again in the program.
-	signal.Notify(make(chan os.Signal, 1), unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGHUP)
-	view(hostname)
+	show(hostname, view)
 	pid, err := syscall.ForkExec(path, argv, &syscall.ProcAttr{Env: os.Environ(), Files: []uintptr{0, 1, 2}})
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "labrun: %s: %v\n", path, err)
 		os.Exit(126)
 	}
+	handOn(pid)
 	for {
 		var status unix.WaitStatus
-		reaped, err := unix.Wait4(-1, &status, 0, nil)
-		if err == nil && reaped == pid {
+		reaped, err := unix.Wait4(-1, &status, unix.WUNTRACED, nil)
+		switch {
+		case err != nil || reaped != pid:
+		case status.Stopped():
+			// The terminal's ^Z: labrun gives the terminal back and stops as well.
+			_, _ = unix.Write(controlFD, []byte{0})
+		default:
 			os.Exit(exitStatus(status))
 		}
 	}
 }
 
-// view gives the program /proc of its PID namespace, /sys of its network
+// show gives the program /proc of its PID namespace, /sys of its network
 // namespace, and the host's name. Inside containers that hide parts of /proc or
 // /sys the kernel refuses new ones (mount_too_revealing); the program then
 // sees the machine's.
-func view(hostname string) {
+func show(hostname, view string) {
 	_ = unix.Sethostname([]byte(hostname))
 	if unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "") != nil {
 		return
 	}
 	const flags = unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC
-	_ = unix.Mount("proc", "/proc", "proc", flags, "")
+	if view == viewOwn {
+		_ = unix.Mount("proc", "/proc", "proc", flags, "")
+	}
 	_ = unix.Mount("sysfs", "/sys", "sysfs", flags, "")
 }

@@ -18,6 +18,7 @@ type request struct {
 	Word   string         `json:"word,omitempty"`
 	Name   string         `json:"name,omitempty"` // of a process to fork
 	Linger lab.Linger     `json:"linger,omitzero"`
+	Ports  []uint16       `json:"ports,omitempty"` // of owned
 	Limit  time.Duration  `json:"limit,omitempty"`
 }
 

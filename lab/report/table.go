@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"strconv"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -72,23 +73,18 @@ func (t Text) hostColumns(w table.Writer, m lab.Matrix) {
 		head = append(head, h)
 	}
 	w.AppendHeader(head)
+	type place struct{ experiment, host string }
+	words := make(map[place]string, len(m.Cells))
+	for _, c := range m.Cells {
+		words[place{c.Experiment, c.Host}] = t.verdict(c.Verdict)
+	}
 	for _, r := range m.Rows {
 		line := table.Row{r.Name}
 		for _, h := range m.Hosts {
-			line = append(line, t.cell(m, r.Name, h))
+			line = append(line, cmp.Or(words[place{r.Name, h}], "-"))
 		}
 		w.AppendRow(line)
 	}
-}
-
-// cell is the word for one cell, a dash where the experiment has none.
-func (t Text) cell(m lab.Matrix, experiment, host string) string {
-	for _, c := range m.Cells {
-		if c.Experiment == experiment && c.Host == host {
-			return t.verdict(c.Verdict)
-		}
-	}
-	return "-"
 }
 
 func (t Text) countColumns(w table.Writer, m lab.Matrix) {

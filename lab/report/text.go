@@ -95,22 +95,37 @@ func indent(s string) string { return "  " + strings.ReplaceAll(s, "\n", "\n  ")
 // red explains a failed cell: the line, the call, what was wanted, what the
 // kernel answered, who held the port, and how to look for oneself.
 func (t Text) red(b *bytes.Buffer, m lab.Matrix, c lab.Cell) {
-	s := c.Steps[len(c.Steps)-1]
 	fmt.Fprintf(b, "%s %s on %s\n", t.verdict(c.Verdict), t.paint(bold, c.Experiment), c.Host)
-	fmt.Fprintf(b, "  %s:%d: %s: %s\n", m.File, s.Line, s.Process, s.Call)
+	t.last(b, m.File, c)
+	fmt.Fprintf(b, "    look    labrun shell --after %s %s %s\n\n", c.Experiment, quote(m.File), c.Host)
+}
+
+// Last writes how the cell ended: its verdict and its last step, with the
+// evidence when that one is red.
+func (t Text) Last(w io.Writer, file string, c lab.Cell) error {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "%s %s on %s\n", t.verdict(c.Verdict), t.paint(bold, c.Experiment), c.Host)
+	t.last(&b, file, c)
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+// last explains a cell's last step.
+func (t Text) last(b *bytes.Buffer, file string, c lab.Cell) {
+	s := c.Steps[len(c.Steps)-1]
+	fmt.Fprintf(b, "  %s:%d: %s: %s\n", file, s.Line, s.Process, s.Call)
 	fmt.Fprintf(b, "    wanted  %s\n", t.paint(green, s.Want))
 	fmt.Fprintf(b, "    got     %s\n", t.paint(red, s.Got))
 	word := "sockets"
-	if s.Got == "EADDRINUSE" || s.Got == "EADDRNOTAVAIL" {
+	if s.Got == "EADDRINUSE" || s.Got == "EADDRNOTAVAIL" && len(s.Holders) > 0 {
 		word = "held by"
 		if len(s.Holders) == 0 {
-			fmt.Fprintf(b, "    %s nobody: no socket has that port\n", word)
+			fmt.Fprintf(b, "    %s nobody that the kernel tells of\n", word)
 		}
 	}
 	for i, h := range s.Holders {
 		fmt.Fprintf(b, "    %-7s %s\n", []string{word, ""}[min(i, 1)], h)
 	}
-	fmt.Fprintf(b, "    look    labrun shell --after %s %s %s\n\n", c.Experiment, quote(m.File), c.Host)
 }
 
 // steps lists what every cell asked and what it got, -v.

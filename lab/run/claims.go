@@ -18,17 +18,27 @@ func claims(t *lab.Topology, m lab.Matrix) []lab.ClaimResult {
 			all = append(all, lab.Claim{Name: e.Claim.Name, Pos: e.Pos})
 		}
 	}
+	passed := passedEverywhere(m)
+	rows := map[string]bool{}
+	for _, row := range m.Rows {
+		rows[row.Name] = true
+	}
+	ran := map[string][]lab.Experiment{} // by claim
+	for _, e := range t.Experiments {
+		if rows[e.Name] {
+			ran[e.Claim.Name] = append(ran[e.Claim.Name], e)
+		}
+	}
 	var results []lab.ClaimResult
 	for _, claim := range all {
+		if len(ran[claim.Name]) == 0 && isTested(t, claim.Name) {
+			continue // not in this run
+		}
 		r := lab.ClaimResult{Name: claim.Name, Text: claim.Text}
-		for _, row := range m.Rows { // those that ran
-			e := t.Experiment(row.Name)
-			if e.Claim.Name != claim.Name {
-				continue
-			}
+		for _, e := range ran[claim.Name] {
 			evidence := lab.ClaimEvidence{Experiment: e.Name, When: e.Claim.When}
-			switch passed := passedEverywhere(m, e.Name); {
-			case !passed:
+			switch {
+			case !passed[e.Name]:
 				r.Unknown = append(r.Unknown, evidence)
 			case e.Claim.Against:
 				r.Against = append(r.Against, evidence)
@@ -42,18 +52,21 @@ func claims(t *lab.Topology, m lab.Matrix) []lab.ClaimResult {
 	return results
 }
 
-// passedEverywhere reports whether the experiment has cells and all passed.
-func passedEverywhere(m lab.Matrix, experiment string) bool {
-	cells := 0
+// isTested reports whether the topology has an experiment about the claim.
+func isTested(t *lab.Topology, claim string) bool {
+	return slices.ContainsFunc(t.Experiments, func(e lab.Experiment) bool { return e.Claim.Name == claim })
+}
+
+// passedEverywhere says of every experiment that has cells whether all passed.
+func passedEverywhere(m lab.Matrix) map[string]bool {
+	passed := map[string]bool{}
 	for _, c := range m.Cells {
-		if c.Experiment == experiment {
-			cells++
-			if c.Verdict != lab.Pass {
-				return false
-			}
+		if _, ok := passed[c.Experiment]; !ok {
+			passed[c.Experiment] = true
 		}
+		passed[c.Experiment] = passed[c.Experiment] && c.Verdict == lab.Pass
 	}
-	return cells > 0
+	return passed
 }
 
 func verdict(r lab.ClaimResult) string {

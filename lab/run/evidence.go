@@ -42,42 +42,110 @@ func (c *cell) portName(port uint16) string {
 	return "$" + slices.Min(names)
 }
 
-// endpoint is a port of a host.
-type endpoint struct {
-	host string
-	port uint16
+// question is what a red step asked about, to find the sockets that explain the
+// answer.
+type question struct {
+	host     string // whose sockets
+	protocol string // tcp or udp
+	self     uint32 // inode of the socket that asked; it explains nothing
+	local    netip.AddrPort
+	remote   netip.AddrPort // when the whole 4-tuple counts
 }
 
-// holders returns the sockets at the ports that a step was about: those of its
-// address and of its socket, and for connect the destination's on its host.
-func (c *cell) holders(ctx context.Context, s *lab.Step) ([]lab.Holder, error) {
-	who := c.resolve(s.Process)
-	owned, err := c.owned(ctx)
+// holders returns the sockets that explain the answer to a red step: those that
+// a bind or listen conflicts with, the 4-tuple of a connect, the destination of
+// one that was refused, and for other calls those at the socket's own port.
+func (c *cell) holders(ctx context.Context, s *lab.Step, g got) ([]lab.Holder, error) {
+	if err := c.settle(ctx); err != nil {
+		return nil, err
+	}
+	q, err := c.question(ctx, s, g)
+	if err != nil || q.local.Port() == 0 || c.lab.Host(q.host) == nil {
+		return nil, err
+	}
+	socks, err := c.lab.Host(q.host).Sockets()
 	if err != nil {
 		return nil, err
 	}
-	var at []endpoint
+	owned, err := c.owned(ctx, q.local.Port())
+	if err != nil {
+		return nil, err
+	}
+	var holders []lab.Holder
+	for _, s := range c.withBound(socks, owned, q.host) {
+		if q.concerns(s) {
+			holders = append(holders, c.holder(q.host, s, owned))
+		}
+	}
+	slices.SortStableFunc(holders, func(a, b lab.Holder) int {
+		return cmp.Or(
+			slices.Index(lab.StateNames, a.State)-slices.Index(lab.StateNames, b.State), // listeners first, bound ones even before
+			cmp.Compare(a.String(), b.String()),
+		)
+	})
+	return holders, nil
+}
+
+func (c *cell) question(ctx context.Context, s *lab.Step, g got) (question, error) {
+	who := c.resolve(s.Process)
+	q := question{host: who.Host}
 	for _, a := range s.Call.Args {
 		switch a := a.(type) {
+		case lab.Sock:
+			o, err := c.processes[who].Owns(ctx, string(a))
+			if err != nil {
+				return q, err
+			}
+			q.protocol, q.self, q.local = o.Protocol[:min(3, len(o.Protocol))], o.Inode, o.Local
 		case lab.Addr:
 			addr, err := c.addr(a, who.Host)
 			if err != nil {
-				return nil, err
+				return q, err
 			}
-			host := who.Host
-			if a.Host != "" {
-				host = c.topology.HostOf(a.Host, c.subject)
-			}
-			at = append(at, endpoint{host, addr.Port()})
-		case lab.Sock:
-			for _, o := range owned {
-				if o.process == who && o.Name == string(a) {
-					at = append(at, endpoint{who.Host, o.Local.Port()})
-				}
+			switch {
+			case s.Call.Name == "connect" && g.Errno == "EADDRNOTAVAIL":
+				q.remote = addr
+			case s.Call.Name == "connect", s.Call.Name == "sendto":
+				q.local, q.self = addr, 0
+				q.host = cmp.Or(c.topology.HostAt(addr.Addr()), who.Host)
+			default:
+				q.local = addr
 			}
 		}
 	}
-	return c.socketsAt(at, owned)
+	if s.Call.Name != "bind" && s.Call.Name != "listen" && s.Call.Name != "connect" {
+		q.self = 0
+	}
+	return q, nil
+}
+
+// concerns reports whether a socket is part of the explanation.
+func (q question) concerns(s lab.Socket) bool {
+	switch {
+	case q.self != 0 && s.Inode == q.self,
+		s.Local.Port() != q.local.Port(),
+		q.protocol != "" && s.Protocol[:3] != q.protocol,
+		q.remote.IsValid() && s.Remote != q.remote:
+		return false
+	}
+	return overlap(q.local.Addr(), s.Local.Addr(), s.V6Only)
+}
+
+// overlap reports whether two local addresses overlap, as inet_rcv_saddr_equal
+// sees them: equal, or one of them is a wildcard that takes the other in. The
+// wildcard of IPv6 takes IPv4 in unless it is v6only.
+func overlap(a, b netip.Addr, v6only bool) bool {
+	four := func(ip netip.Addr) bool { return ip.Is4() || ip.Is4In6() }
+	switch {
+	case !a.IsValid() || !b.IsValid():
+		return true
+	case four(a) && four(b), !four(a) && !four(b):
+		a, b = a.Unmap().WithZone(""), b.Unmap().WithZone("")
+		return a == b || a.IsUnspecified() || b.IsUnspecified()
+	case four(a):
+		return b.IsUnspecified() && !v6only
+	}
+	return a.IsUnspecified()
 }
 
 // ownedBy is a socket with the process that has it.
@@ -86,11 +154,11 @@ type ownedBy struct {
 	process.Owned
 }
 
-// owned asks every living process for its sockets.
-func (c *cell) owned(ctx context.Context) ([]ownedBy, error) {
+// owned asks every living process for its sockets at a port.
+func (c *cell) owned(ctx context.Context, port uint16) ([]ownedBy, error) {
 	var all []ownedBy
 	for _, who := range c.born {
-		socks, err := c.processes[who].Owned(ctx)
+		socks, err := c.processes[who].Owned(ctx, []uint16{port})
 		if err != nil {
 			return nil, err
 		}
@@ -99,40 +167,6 @@ func (c *cell) owned(ctx context.Context) ([]ownedBy, error) {
 		}
 	}
 	return all, nil
-}
-
-// socketsAt describes the sockets at those endpoints, each once, in an order
-// that is the same on every run.
-func (c *cell) socketsAt(at []endpoint, owned []ownedBy) ([]lab.Holder, error) {
-	var holders []lab.Holder
-	for _, h := range c.topology.Hosts {
-		var ports []uint16
-		for _, e := range at {
-			if e.host == h.Name && e.port != 0 {
-				ports = append(ports, e.port)
-			}
-		}
-		if len(ports) == 0 || c.lab.Host(h.Name) == nil {
-			continue
-		}
-		socks, err := c.lab.Host(h.Name).Sockets()
-		if err != nil {
-			return nil, err
-		}
-		for _, s := range c.withBound(socks, owned, h.Name) {
-			if slices.Contains(ports, s.Local.Port()) {
-				holders = append(holders, c.holder(h.Name, s, owned))
-			}
-		}
-	}
-	slices.SortStableFunc(holders, func(a, b lab.Holder) int {
-		return cmp.Or(
-			cmp.Compare(a.Host, b.Host),
-			slices.Index(lab.StateNames, a.State)-slices.Index(lab.StateNames, b.State), // listeners first, bound ones even before
-			cmp.Compare(a.String(), b.String()),
-		)
-	})
-	return holders, nil
 }
 
 // withBound adds the TCP sockets that only their processes know of. Linux 6.8

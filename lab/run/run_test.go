@@ -99,7 +99,7 @@ func TestStates(t *testing.T) {
 	}
 	for addr, want := range map[string]string{
 		"0.0.0.0:80": "LISTEN LISTEN ESTABLISHED ESTABLISHED TIME_WAIT UNCONN",
-		"[::]:80":    "LISTEN ESTABLISHED ESTABLISHED", "192.0.2.1:80": "TIME_WAIT UNCONN", "[::ffff:192.0.2.1]:80": "ESTABLISHED",
+		"[::]:80":    "LISTEN ESTABLISHED ESTABLISHED", "192.0.2.1:80": "ESTABLISHED TIME_WAIT UNCONN", "[::ffff:192.0.2.1]:80": "ESTABLISHED",
 		"[fe80::1]:80": "ESTABLISHED", "192.0.2.1:81": "LISTEN", "192.0.2.1:82": "none", "192.0.2.2:80": "none",
 	} {
 		if got := states(socks, netip.MustParseAddrPort(addr)).String(); got != want {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"time"
 
 	"labrun/lab"
 	"labrun/lab/process"
@@ -41,10 +40,13 @@ func (c *cell) step(ctx context.Context, s *lab.Step) (lab.StepResult, error) {
 		c.keep(want, g)
 		return r, nil
 	}
+	if exhausted(g) {
+		return r, fmt.Errorf("line %d: %s: %s: this machine or its limits have no more to give", s.Pos.Line, s.Call, r.Got)
+	}
 	if missing(s.Call, g) {
 		return r, errSkip(fmt.Sprintf("line %d: this kernel has no %s: %s answers %s", s.Pos.Line, s.Call.Args[0], s.Call, r.Got))
 	}
-	r.Holders, err = c.holders(ctx, s)
+	r.Holders, err = c.holders(ctx, s, g)
 	return r, err
 }
 
@@ -165,48 +167,8 @@ func missing(call lab.Call, g got) bool {
 	return slices.Contains([]string{"EAFNOSUPPORT", "EPROTONOSUPPORT", "ESOCKTNOSUPPORT"}, g.Errno)
 }
 
-// sockets answers what netstat would show on the process's host. Packets take
-// a moment, so it looks again until it sees the states that are expected or
-// the step's limit has passed.
-func (c *cell) sockets(ctx context.Context, who lab.Process, s *lab.Step, want lab.Answer) (got, error) {
-	addr, err := c.addr(s.Call.Args[0].(lab.Addr), who.Host)
-	if err != nil {
-		return got{}, err
-	}
-	deadline := time.Now().Add(s.LimitOr())
-	for pause := 100 * time.Microsecond; ; pause = min(2*pause, 20*time.Millisecond) {
-		socks, err := c.lab.Host(who.Host).Sockets()
-		if err != nil {
-			return got{}, err
-		}
-		g := got{Answer: lab.Answer{Outcome: lab.OK, Value: states(socks, addr)}}
-		if ok, err := c.matches(want, g, who.Host); ok || err != nil || !time.Now().Before(deadline) {
-			return g, err
-		}
-		select {
-		case <-ctx.Done():
-			return got{}, context.Cause(ctx)
-		case <-time.After(pause):
-		}
-	}
-}
-
-// states returns the states of the sockets at an address. An unspecified
-// address stands for every local address of its family, 0.0.0.0 for all.
-func states(socks []lab.Socket, at netip.AddrPort) lab.States {
-	states := lab.States{}
-	for _, s := range socks {
-		local := s.Local.Addr()
-		switch {
-		case s.Local.Port() != at.Port() || s.State == "BOUND": // netstat does not show it
-		case at.Addr() == netip.IPv4Unspecified(),
-			at.Addr() == netip.IPv6Unspecified() && local.Is6(),
-			at.Addr().WithZone("") == local.WithZone(""):
-			states = append(states, s.State)
-		}
-	}
-	slices.SortFunc(states, func(a, b string) int {
-		return slices.Index(lab.StateNames, a) - slices.Index(lab.StateNames, b)
-	})
-	return states
+// exhausted reports whether the answer tells of a shortage, getrlimit(2), and
+// nothing of the rules that a file asks about.
+func exhausted(g got) bool {
+	return slices.Contains([]string{"EMFILE", "ENFILE", "ENOMEM", "ENOBUFS"}, g.Errno)
 }

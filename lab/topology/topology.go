@@ -13,6 +13,16 @@ import (
 // Load reads a topology file. When something is wrong with what it says, the
 // error is Diagnostics.
 func Load(file string) (*lab.Topology, error) {
+	source, err := Read(file)
+	if err != nil {
+		return nil, err
+	}
+	return Parse(file, source)
+}
+
+// Read returns the text of a file for Parse. Of a file that is too large it
+// returns just enough for Parse to say so.
+func Read(file string) ([]byte, error) {
 	f, err := os.Open(file)
 	if err != nil {
 		return nil, fmt.Errorf("read topology: %w", err)
@@ -22,7 +32,7 @@ func Load(file string) (*lab.Topology, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read topology: %w", err)
 	}
-	return Parse(file, source)
+	return source, nil
 }
 
 // Parse reads the text of a topology file; the name of the file is for messages
