@@ -33,6 +33,7 @@ func TestReadme(t *testing.T) {
 		t.Errorf("exit status %d, want %d", status, exitFailed)
 	}
 	got := environmentLine.ReplaceAllString(string(out), "")
+	want = environmentLine.ReplaceAllString(want, "")
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("README.md (-) and labrun (+):\n%s", diff)
 	}

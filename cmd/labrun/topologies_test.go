@@ -73,7 +73,7 @@ FAIL claim-1-established on beta
     look    labrun shell --after claim-1-established wrong.yaml beta
 `, 1+strings.Count(before, "\n")),
 		"\n  SEED 1: not settled\n",
-		"\n50 passed, 2 failed, 0 skipped\n",
+		"\n54 passed, 2 failed, 0 skipped\n",
 	} {
 		if !strings.Contains(string(out), want) {
 			t.Errorf("no %q in:\n%s", want, out)

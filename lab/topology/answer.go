@@ -141,8 +141,6 @@ func (p *stepParser) answer(tokens []token, at int) lab.Answer {
 		return none
 	case lab.KindStates:
 		return lab.Answer{Outcome: lab.OK, Value: p.states(tokens)}
-	case lab.KindAddr:
-		return lab.Answer{Outcome: lab.OK, Value: p.addrAnswer(tokens, at)}
 	}
 	return lab.Answer{Outcome: lab.OK, Value: p.value(p.sig.Answers, tokens, at)}
 }
@@ -156,14 +154,6 @@ func (p *stepParser) answers() string {
 		words = string(k) + ", " + words
 	}
 	return p.sig.Name + " answers " + words
-}
-
-func (p *stepParser) addrAnswer(tokens []token, at int) lab.Arg {
-	arg := p.value(lab.KindAddr, tokens, at)
-	if a, ok := arg.(lab.Addr); ok && a.Port == (lab.Port{}) {
-		p.wrong(at, "port 0 is no answer; write %s:$p for any port, which keeps it as $p", a.Base())
-	}
-	return arg
 }
 
 // states reads what sockets() answers, and puts it into netstat's order.

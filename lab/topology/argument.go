@@ -70,7 +70,11 @@ func (p *stepParser) value(k lab.Kind, tokens []token, at int) lab.Arg {
 		}
 		return a
 	case lab.KindText:
-		return p.string(string(k), tokens, at)
+		text := p.string(string(k), tokens, at)
+		if t, ok := text.(lab.Text); ok && len(t) > maxText {
+			p.wrong(at, "the text has %d bytes, the limit is %d", len(t), maxText)
+		}
+		return text
 	case lab.KindValue:
 		switch p.option.Value {
 		case lab.ValueInt:

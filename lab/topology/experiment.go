@@ -79,6 +79,9 @@ func (d *decoder) decodeExperiment(x *experiment, e entry) {
 		return
 	}
 	d.decodeSteps(x, k.value)
+	if n := len(x.Steps); n > 0 && x.Claim.Name != "" && x.Steps[n-1].Want[0].Answer.Outcome == lab.Unasked {
+		d.complain(x.Steps[n-1].Pos, "%s: the last step of an experiment with a claim must expect an answer, or a pass would say nothing", x.scope)
+	}
 }
 
 // decodeClaimRef reads a claim's name, or "not" and a claim's name.

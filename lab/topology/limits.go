@@ -16,6 +16,7 @@ const (
 	maxAddresses   = 64   // of a NIC
 	maxExperiments = 10_000
 	maxSteps       = 10_000    // of an experiment
+	maxText        = 64 << 10  // bytes, more than a datagram takes
 	maxStep        = 300_000   // bytes, enough for 64 KiB of \x41
 	maxMistakes    = 10        // of a step
 	maxProcesses   = 256       // of an experiment

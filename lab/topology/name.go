@@ -29,12 +29,13 @@ var (
 		"letters, digits, '.', '_', '-', a letter or digit first", 63, nil}
 	experimentName = nameRule{"an experiment's name", topologyName.syntax, topologyName.words, 100, nil}
 	networkName    = nameRule{"a network's name", lazy(`^[A-Za-z0-9][A-Za-z0-9_-]*$`),
-		"letters, digits, '_', '-', a letter or digit first", 15, []string{"lo"}}
+		"letters, digits, '_', '-', a letter or digit first", 15, []string{"lo", "all", "default"}}
 	hostName = nameRule{"a host's name", lazy(`^[A-Za-z0-9][A-Za-z0-9-]*$`),
 		"letters, digits, '-', a letter or digit first", 63, []string{"peer", "subject"}}
-	// dev_valid_name, linux/net/core/dev.c; '%' would be a pattern there.
+	// dev_valid_name, linux/net/core/dev.c; '%' would be a pattern there. all and
+	// default are folders beside the links' in /proc/sys/net/ipv4/conf.
 	nicName = nameRule{"a nic's name", lazy(`^[^\pZ\pC/:%]+$`),
-		"no space, '/', ':', '%'", 15, []string{"lo", ".", ".."}}
+		"no space, '/', ':', '%'", 15, []string{"lo", "all", "default", ".", ".."}}
 	aliasName = nameRule{"a name for an address", lazy(`^[A-Za-z_][A-Za-z0-9_-]*$`),
 		"letters, digits, '_', '-', a letter or '_' first", 63,
 		[]string{"any", "any6", "lo", "lo6", "peer", "subject", "mapped"}}

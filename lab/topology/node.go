@@ -3,6 +3,8 @@ package topology
 import (
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v4"
 
@@ -124,7 +126,19 @@ func (d *decoder) text(n *yaml.Node, what string) (string, bool) {
 		d.complain(posOf(n), "%s must be text, found %s", what, found(n))
 		return "", false
 	}
+	if i := strings.IndexFunc(n.Value, commands); i >= 0 {
+		r, _ := utf8.DecodeRuneInString(n.Value[i:])
+		d.complain(posOf(n), "%s has the character %U, which would tell a terminal what to do", what, r)
+		return "", false
+	}
 	return n.Value, true
+}
+
+// commands reports whether a terminal would obey a character rather than show
+// it: control characters and those that turn the direction of writing. In the
+// file itself they are seen before; escapes in double quotes make them here.
+func commands(r rune) bool {
+	return r != '\n' && r != '\t' && (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029')
 }
 
 // list returns the items of a list, or the one scalar that stands for a list of one.

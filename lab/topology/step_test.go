@@ -1,6 +1,7 @@
 package topology
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -58,5 +59,16 @@ func roundTrip(t *testing.T, call lab.Call, want lab.Want) {
 	}
 	if diff := cmp.Diff(want, want2, compareSteps); diff != "" {
 		t.Errorf("%s: %s", text, diff)
+	}
+}
+
+// TestLongText has a text that is just short enough for a process's message, and
+// one that is not.
+func TestLongText(t *testing.T) {
+	for n, good := range map[int]bool{maxText: true, maxText + 1: false} {
+		_, _, err := ParseStep(`send(a, "` + strings.Repeat("x", n) + `")`)
+		if (err == nil) != good {
+			t.Errorf("%d bytes: %v", n, err)
+		}
 	}
 }
