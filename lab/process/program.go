@@ -109,6 +109,7 @@ func initMain(hostname, view, path string, argv []string) {
 		os.Exit(126)
 	}
 	handOn(pid)
+	continueWith(pid)
 	for {
 		var status unix.WaitStatus
 		reaped, err := unix.Wait4(-1, &status, unix.WUNTRACED, nil)

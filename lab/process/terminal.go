@@ -57,6 +57,20 @@ func (t terminal) follow(init io.Reader, pid int) {
 	}
 }
 
+// continueWith passes SIGCONT on to a program that has made a process group of its
+// own, as shells do: labrun continues the one that init began in.
+func continueWith(pid int) {
+	continued := make(chan os.Signal, 1)
+	signal.Notify(continued, unix.SIGCONT)
+	go func() {
+		for range continued {
+			if group, err := unix.Getpgid(pid); err == nil && group != unix.Getpgrp() {
+				_ = unix.Kill(-group, unix.SIGCONT)
+			}
+		}
+	}()
+}
+
 // handOn passes the signals on that are meant to end a program, until the
 // function that it returns is called. SIGINT and SIGQUIT are the terminal's to
 // send.
