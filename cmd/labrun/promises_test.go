@@ -62,7 +62,8 @@ func TestSameReport(t *testing.T) {
 }
 
 // sameReport has what could differ: ports that the kernel chose, TIME_WAIT,
-// holders in several processes and hosts, a child, a skip, an error, a block.
+// holders in several processes and hosts, a child, a connection that is being
+// closed, a call that blocks.
 const sameReport = `
 name: same
 networks: {red: 192.0.2.0/24, blue: {subnet6: "2001:db8::/64"}}
@@ -89,6 +90,12 @@ experiments:
       - other: [v = socket(tcp), "setsockopt(v, SO_REUSEPORT, 1)", "bind(v, x:80)", "listen(v, 5)"]
       - peer/client: [c = socket(tcp), "connect(c, subject.x:80)"]
       - main: [b = socket(tcp), "bind(b, lo:80)"]
+  segments-on-their-way:
+    steps:
+      - server: [w = socket(tcp), "bind(w, any:44567)", "listen(w, 5)"]
+      - peer/client: [c = socket(tcp), "connect(c, subject.x:44567)"]
+      - server: [s = accept(w), exit()]
+      - restarted: [w = socket(tcp), "bind(w, any:44567)"]
   unmade:
     steps: [a = socket(tcp), "listen(a, 5)", "close(a)", "sockets(any:80) = none"]
   blocked:

@@ -217,3 +217,37 @@ func TestOldKernelHolders(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// TestConcerns picks the sockets that explain why a bind was refused.
+func TestConcerns(t *testing.T) {
+	at := func(protocol, local string, v6only bool) lab.Socket {
+		return lab.Socket{Protocol: protocol, State: "LISTEN", Local: netip.MustParseAddrPort(local), V6Only: v6only, Inode: 7}
+	}
+	for _, c := range []struct {
+		asked string // a TCP bind of this address
+		sock  lab.Socket
+		want  bool
+	}{
+		{"192.0.2.1:80", at("tcp", "192.0.2.1:80", false), true},
+		{"192.0.2.1:80", at("tcp", "0.0.0.0:80", false), true},
+		{"192.0.2.1:80", at("tcp6", "[::]:80", false), true},
+		{"192.0.2.1:80", at("tcp6", "[::ffff:192.0.2.1]:80", false), true},
+		{"192.0.2.1:80", at("tcp6", "[::]:80", true), false},
+		{"192.0.2.1:80", at("tcp", "192.0.2.2:80", false), false},
+		{"192.0.2.1:80", at("tcp", "192.0.2.1:81", false), false},
+		{"192.0.2.1:80", at("udp", "192.0.2.1:80", false), false},
+		{"192.0.2.1:80", at("tcp6", "[2001:db8::1]:80", false), false},
+		{"[::]:80", at("tcp", "192.0.2.1:80", false), true},
+		{"[2001:db8::1]:80", at("tcp6", "[::]:80", true), true},
+		{"[2001:db8::1]:80", at("tcp", "0.0.0.0:80", false), false},
+		{"0.0.0.0:80", at("tcp", "192.0.2.1:80", false), true},
+	} {
+		q := question{protocol: "tcp", self: 8, local: netip.MustParseAddrPort(c.asked)}
+		if got := q.concerns(c.sock); got != c.want {
+			t.Errorf("bind %s, %s %s v6only=%v: %v, want %v", c.asked, c.sock.Protocol, c.sock.Local, c.sock.V6Only, got, c.want)
+		}
+		if q.self = 7; q.concerns(c.sock) {
+			t.Errorf("%s explains itself", c.sock.Local)
+		}
+	}
+}
