@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -52,6 +53,8 @@ func (p Program) Run(started func(pid int)) (int, error) {
 	if p.AllProcesses {
 		view = viewAll
 	}
+	signals := catch()
+	defer signal.Stop(signals)
 	var pid int
 	err = p.In(func() error {
 		pid, err = syscall.ForkExec(self, append([]string{arg0Init, p.Hostname, view, path}, p.Argv...), attr)
@@ -62,7 +65,7 @@ func (p Program) Run(started func(pid int)) (int, error) {
 		return 0, fmt.Errorf("start %s: %w", p.Argv[0], err)
 	}
 	started(pid)
-	defer handOn(pid)()
+	go handOn(signals, pid)
 	go term.follow(hold, pid)
 	status, err := waitFor(pid)
 	if err != nil {
@@ -102,14 +105,14 @@ func initMain(hostname, view, path string, argv []string) {
 		os.Exit(128 + int(unix.SIGKILL))
 	}()
 	unix.CloseOnExec(controlFD)
+	signals := catch(unix.SIGCONT)
 	show(hostname, view)
 	pid, err := syscall.ForkExec(path, argv, &syscall.ProcAttr{Env: os.Environ(), Files: []uintptr{0, 1, 2}})
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "labrun: %s: %v\n", path, err)
 		os.Exit(126)
 	}
-	handOn(pid)
-	continueWith(pid)
+	go handOn(signals, pid)
 	for {
 		var status unix.WaitStatus
 		reaped, err := unix.Wait4(-1, &status, unix.WUNTRACED, nil)

@@ -57,32 +57,26 @@ func (t terminal) follow(init io.Reader, pid int) {
 	}
 }
 
-// continueWith passes SIGCONT on to a program that has made a process group of its
-// own, as shells do: labrun continues the one that init began in.
-func continueWith(pid int) {
-	continued := make(chan os.Signal, 1)
-	signal.Notify(continued, unix.SIGCONT)
-	go func() {
-		for range continued {
+// catch takes the signals from now on that handOn hands on, so that none ends
+// this program before there is another one to have it.
+func catch(more ...os.Signal) chan os.Signal {
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, append(more, unix.SIGTERM, unix.SIGHUP, unix.SIGINT, unix.SIGQUIT)...)
+	return signals
+}
+
+// handOn passes the signals on that are meant to end a program. SIGINT and
+// SIGQUIT are the terminal's to send. SIGCONT, which init alone catches, goes to
+// the process group that the program has made itself, as shells do.
+func handOn(signals chan os.Signal, pid int) {
+	for s := range signals {
+		switch s {
+		case unix.SIGTERM, unix.SIGHUP:
+			_ = unix.Kill(pid, s.(unix.Signal))
+		case unix.SIGCONT:
 			if group, err := unix.Getpgid(pid); err == nil && group != unix.Getpgrp() {
 				_ = unix.Kill(-group, unix.SIGCONT)
 			}
 		}
-	}()
-}
-
-// handOn passes the signals on that are meant to end a program, until the
-// function that it returns is called. SIGINT and SIGQUIT are the terminal's to
-// send.
-func handOn(pid int) func() {
-	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, unix.SIGTERM, unix.SIGHUP, unix.SIGINT, unix.SIGQUIT)
-	go func() {
-		for s := range signals {
-			if s == unix.SIGTERM || s == unix.SIGHUP {
-				_ = unix.Kill(pid, s.(unix.Signal))
-			}
-		}
-	}()
-	return func() { signal.Stop(signals); close(signals) }
+	}
 }
