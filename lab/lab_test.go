@@ -129,6 +129,21 @@ func TestHostsUsed(t *testing.T) {
 	}
 }
 
+func TestWithoutIPv6(t *testing.T) {
+	top := topology()
+	top.Hosts[0].NICs[0].Addresses = append(top.Hosts[0].NICs[0].Addresses, top.Hosts[2].NICs[0].Addresses...)
+	four := top.WithoutIPv6()
+	if got := four.Hosts[0].NICs[0].Addresses; len(got) != 1 || !got[0].Prefix.Addr().Is4() {
+		t.Errorf("alpha has %v", got)
+	}
+	if n := len(four.Hosts[2].NICs[0].Addresses); n != 0 {
+		t.Errorf("gamma has %d addresses", n)
+	}
+	if len(top.Hosts[0].NICs[0].Addresses) != 2 || len(top.Hosts[2].NICs[0].Addresses) != 1 {
+		t.Error("the topology itself has changed")
+	}
+}
+
 func TestPorts(t *testing.T) {
 	addr := func(port uint16) lab.Addr { return lab.Addr{Name: "x", Port: lab.Port{Number: port}} }
 	e := lab.Experiment{Steps: []lab.Step{

@@ -110,6 +110,21 @@ func sharesNetwork(a, b *Host) bool {
 	return false
 }
 
+// WithoutIPv6 returns the topology as a kernel without IPv6 can build it: NICs
+// have their IPv4 addresses alone.
+func (t *Topology) WithoutIPv6() *Topology {
+	four := *t
+	four.Hosts = slices.Clone(t.Hosts)
+	for i := range four.Hosts {
+		h := &four.Hosts[i]
+		h.NICs = slices.Clone(h.NICs)
+		for j := range h.NICs {
+			h.NICs[j].Addresses = slices.DeleteFunc(slices.Clone(h.NICs[j].Addresses), func(a Address) bool { return a.Prefix.Addr().Is6() })
+		}
+	}
+	return &four
+}
+
 // HostOf turns a host as a step names it ("" or "subject" for the subject,
 // "peer", or a host's own name) into the name of a host, "" when there is no
 // such host.

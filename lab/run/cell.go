@@ -90,7 +90,11 @@ func (c *cell) up(ctx context.Context, build builder) error {
 	}
 	hosts := c.experiment.HostsUsed(c.topology, c.subject)
 	var err error
-	if c.lab, err = build(ctx, plan.New(c.topology, hosts...)); err != nil {
+	buildable := c.topology
+	if !fabric.HasIPv6() { // experiments with IPv6 sockets skip themselves
+		buildable = buildable.WithoutIPv6()
+	}
+	if c.lab, err = build(ctx, plan.New(buildable, hosts...)); err != nil {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
