@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"labrun/lab"
 	"labrun/lab/fabric"
 )
 
@@ -44,5 +45,5 @@ func forbidden(err error) error {
 			why = fmt.Sprintf(" (sysctl %s = %s)", s.name, s.bad)
 		}
 	}
-	return fmt.Errorf("this system does not let you make user namespaces%s: %w; type: sudo labrun %s", why, err, strings.Join(os.Args[1:], " "))
+	return fmt.Errorf("this system does not let you make user namespaces%s: %w; type: sudo labrun %s", why, err, lab.Command(os.Args[1:]...))
 }

@@ -2,7 +2,8 @@ package plan
 
 import (
 	"net/netip"
-	"strings"
+
+	"labrun/lab"
 )
 
 // Op is one step of building a lab. The types are AddNamespace, Sysctl,
@@ -55,22 +56,22 @@ func (AddVeth) op()      {}
 func (AddAddress) op()   {}
 func (LinkUp) op()       {}
 
-func (o AddNamespace) String() string { return command("ip", "netns", "add", o.NS) }
+func (o AddNamespace) String() string { return lab.Command("ip", "netns", "add", o.NS) }
 
 func (o Sysctl) String() string {
 	flags := "-qw"
 	if o.IfKnown {
 		flags = "-eqw"
 	}
-	return command("ip", "netns", "exec", o.NS, "sysctl", flags, o.Key+"="+o.Value)
+	return lab.Command("ip", "netns", "exec", o.NS, "sysctl", flags, o.Key+"="+o.Value)
 }
 
 func (o AddBridge) String() string {
-	return command("ip", "-n", o.NS, "link", "add", "name", o.Name, "address", o.MAC.String(), "up", "type", "bridge")
+	return lab.Command("ip", "-n", o.NS, "link", "add", "name", o.Name, "address", o.MAC.String(), "up", "type", "bridge")
 }
 
 func (o AddVeth) String() string {
-	return command("ip", "-n", o.NS, "link", "add", "name", o.Port, "address", o.PortMAC.String(),
+	return lab.Command("ip", "-n", o.NS, "link", "add", "name", o.Port, "address", o.PortMAC.String(),
 		"master", o.Bridge, "numtxqueues", "1", "numrxqueues", "1", "up", "type", "veth",
 		"peer", "name", o.NIC, "address", o.NICMAC.String(), "numtxqueues", "1", "numrxqueues", "1", "netns", o.HostNS)
 }
@@ -80,31 +81,13 @@ func (o AddAddress) String() string {
 	if o.NoDAD() {
 		args = append(args, "nodad")
 	}
-	return command(args...)
+	return lab.Command(args...)
 }
 
 // NoDAD reports whether duplicate address detection must be switched off, as
 // it must for IPv6: until it is over, bind(2) answers EADDRNOTAVAIL.
 func (o AddAddress) NoDAD() bool { return o.Prefix.Addr().Is6() }
 
-func (o LinkUp) String() string { return command("ip", "-n", o.NS, "link", "set", "dev", o.Name, "up") }
-
-// command joins words into a command line that sh takes apart the same way.
-func command(words ...string) string {
-	quoted := make([]string, len(words))
-	for i, w := range words {
-		quoted[i] = quote(w)
-	}
-	return strings.Join(quoted, " ")
-}
-
-// quote leaves a word alone when nothing in it means anything to sh.
-func quote(s string) string {
-	plain := func(r rune) bool {
-		return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("-_.,:/=@%+", r)
-	}
-	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+func (o LinkUp) String() string {
+	return lab.Command("ip", "-n", o.NS, "link", "set", "dev", o.Name, "up")
 }

@@ -3,6 +3,8 @@ package plan
 import (
 	"fmt"
 	"strings"
+
+	"labrun/lab"
 )
 
 // Script returns the plan as a script for sh(1) that builds the lab with named
@@ -17,7 +19,7 @@ if [ "${1-}" = down ]; then
 `, p.Name)
 	for _, o := range p.Ops {
 		if o, ok := o.(AddNamespace); ok {
-			fmt.Fprintf(&b, "\t%s\n", command("ip", "netns", "del", o.NS))
+			fmt.Fprintf(&b, "\t%s\n", lab.Command("ip", "netns", "del", o.NS))
 		}
 	}
 	b.WriteString("\texit\nfi\nset -eu\n")

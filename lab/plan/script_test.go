@@ -119,8 +119,8 @@ func TestQuote(t *testing.T) {
 		"~":             "'~'",
 		"é":             "'é'",
 	} {
-		if got := quote(in); got != want {
-			t.Errorf("quote(%q) = %s, want %s", in, got, want)
+		if got := lab.Quote(in); got != want {
+			t.Errorf("Quote(%q) = %s, want %s", in, got, want)
 		}
 	}
 }

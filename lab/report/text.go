@@ -97,7 +97,7 @@ func indent(s string) string { return "  " + strings.ReplaceAll(s, "\n", "\n  ")
 func (t Text) red(b *bytes.Buffer, m lab.Matrix, c lab.Cell) {
 	fmt.Fprintf(b, "%s %s on %s\n", t.verdict(c.Verdict), t.paint(bold, c.Experiment), c.Host)
 	t.last(b, m.File, c)
-	fmt.Fprintf(b, "    look    labrun shell --after %s %s %s\n\n", c.Experiment, quote(m.File), c.Host)
+	fmt.Fprintf(b, "    look    %s\n\n", lab.Command("labrun", "shell", "--after", c.Experiment, m.File, c.Host))
 }
 
 // Last writes how the cell ended: its verdict and its last step, with the
@@ -141,12 +141,4 @@ func (t Text) steps(b *bytes.Buffer, m lab.Matrix) {
 		}
 		fmt.Fprintln(b)
 	}
-}
-
-// quote makes a file name safe to paste into a shell.
-func quote(s string) string {
-	if s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+,:@%") == "" {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
