@@ -42,7 +42,7 @@ func TestSameReport(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "lab.yaml")
 	write(t, file, sameReport)
 	var want, wantJSON string
-	for i := range 50 {
+	for i := range times(50) {
 		report := filepath.Join(t.TempDir(), "report.json")
 		out, err := labrun(t, "-j", []string{"1", "8"}[i%2], "-v", "-o", report, file).Output()
 		if status := exitCode(err); status != exitFailed {
@@ -133,7 +133,7 @@ func TestKillLeavesNothing(t *testing.T) {
 	adoptOrphans(t)
 	mounts := read(t, "/proc/self/mountinfo")
 	dir := t.TempDir()
-	for i := range 40 {
+	for i := range times(40) {
 		report := filepath.Join(dir, fmt.Sprintf("%d.json", i))
 		cmd := labrun(t, "-j", "4", "-o", report, dualNIC)
 		if err := cmd.Start(); err != nil {
@@ -332,6 +332,15 @@ func TestOrdinaryUser(t *testing.T) {
 	if uid := info.Sys().(*syscall.Stat_t).Uid; uid != 65534 {
 		t.Errorf("the report belongs to %d", uid)
 	}
+}
+
+// times is how often a test repeats itself: with -short, as under the race
+// detector, which makes every process of a lab many times as dear, less often.
+func times(n int) int {
+	if testing.Short() {
+		return n / 10
+	}
+	return n
 }
 
 func exitCode(err error) int {
