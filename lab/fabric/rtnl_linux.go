@@ -9,6 +9,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// nl finds the byte order out at its first message and writes it down without a
+// lock (v1.3.1): labs that go up at the same time would race for it.
+var _ = nl.NativeEndian()
+
 // rtnl is a socket that speaks rtnetlink(7) in the namespace where it was
 // opened.
 type rtnl struct {

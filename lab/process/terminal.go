@@ -73,6 +73,7 @@ func handOn(signals chan os.Signal, pid int) {
 		switch s {
 		case unix.SIGTERM, unix.SIGHUP:
 			_ = unix.Kill(pid, s.(unix.Signal))
+			_ = unix.Kill(pid, unix.SIGCONT) // it may be stopped, and would never know
 		case unix.SIGCONT:
 			if group, err := unix.Getpgid(pid); err == nil && group != unix.Getpgrp() {
 				_ = unix.Kill(-group, unix.SIGCONT)
