@@ -132,6 +132,7 @@ func (d *decoder) decodeNIC(h *host, s scope, e entry) *nic {
 	}
 	n.Network = n.network.Name
 	n.network.nics++
+	h.unsure = h.unsure || n.network.bad // it may have no address because of that
 	if n.network.nics == maxPorts+1 {
 		d.complain(e.pos, "%s: network %q is full, a Linux bridge takes at most %d nics", s, n.Network, maxPorts)
 	}
