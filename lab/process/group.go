@@ -56,9 +56,6 @@ func (g *Group) Fork(ctx context.Context, parent *Process, name string) (*Proces
 	}
 	defer theirs.Close()
 	r, err := parent.ask(ctx, request{Call: "fork", Name: name}, theirs)
-	if err == nil && r.Broken != "" {
-		err = fmt.Errorf("process %s: %s", parent.Name, r.Broken)
-	}
 	if err != nil {
 		conn.Close()
 		return nil, lab.Answer{}, err
@@ -95,15 +92,8 @@ func (p *Process) reap() error {
 		}
 		errs = append(errs, unix.Close(p.pidfd))
 	}
-	for {
-		_, err := unix.Wait4(p.pid, nil, 0, nil)
-		if errors.Is(err, unix.EINTR) {
-			continue
-		}
-		if err != nil && !errors.Is(err, unix.ECHILD) {
-			errs = append(errs, fmt.Errorf("wait for process %s: %w", p.Name, err))
-		}
-		break
+	if _, err := waitFor(p.pid); err != nil && !errors.Is(err, unix.ECHILD) { // its parent may have been quicker
+		errs = append(errs, fmt.Errorf("wait for process %s: %w", p.Name, err))
 	}
 	p.last.Close() // a child's is its parent's, closed already
 	return errors.Join(errs...)
@@ -145,9 +135,6 @@ func (p *Process) Call(ctx context.Context, a Args) (lab.Answer, netip.AddrPort,
 		req.Int = 64 << 10
 	}
 	r, err := p.ask(ctx, req, nil)
-	if err == nil && r.Broken != "" {
-		err = fmt.Errorf("process %s: %s", p.Name, r.Broken)
-	}
 	if err != nil {
 		return lab.Answer{}, netip.AddrPort{}, err
 	}
@@ -191,9 +178,6 @@ func (p *Process) Owns(ctx context.Context, name string) (Owned, error) {
 		return Owned{}, nil
 	}
 	r, err := p.ask(ctx, request{Call: "owned", Name: name}, nil)
-	if err == nil && r.Broken != "" {
-		err = fmt.Errorf("process %s: %s", p.Name, r.Broken)
-	}
 	if err != nil || len(r.Sockets) == 0 {
 		return Owned{}, err
 	}
@@ -207,8 +191,5 @@ func (p *Process) Owned(ctx context.Context, ports []uint16) ([]Owned, error) {
 		return nil, nil
 	}
 	r, err := p.ask(ctx, request{Call: "owned", Ports: ports}, nil)
-	if err == nil && r.Broken != "" {
-		err = fmt.Errorf("process %s: %s", p.Name, r.Broken)
-	}
 	return r.Sockets, err
 }

@@ -142,7 +142,8 @@ func (p *Process) ask(ctx context.Context, r request, file *os.File) (reply, err
 	return p.hear(ctx)
 }
 
-// hear waits for the reply to a request.
+// hear waits for the reply to a request. One that says that the call could not be
+// made is an error.
 func (p *Process) hear(ctx context.Context) (reply, error) {
 	b := buffers.Get().(*[maxMessage]byte)
 	defer buffers.Put(b)
@@ -156,6 +157,9 @@ func (p *Process) hear(ctx context.Context) (reply, error) {
 	var a reply
 	if err := json.Unmarshal(b[:n], &a); err != nil {
 		return reply{}, fmt.Errorf("process %s: %w", p.Name, err)
+	}
+	if a.Broken != "" {
+		return reply{}, fmt.Errorf("process %s: %s", p.Name, a.Broken)
 	}
 	return a, nil
 }

@@ -99,6 +99,25 @@ func ask(t testing.TB, p *process.Process, call lab.Call, addr string, limit tim
 	return answer.String()
 }
 
+// expected is a call and its answer as text.
+type expected struct {
+	p     *process.Process
+	call  lab.Call
+	addr  string
+	limit time.Duration
+	want  string
+}
+
+// expect makes the calls one after the other.
+func expect(t *testing.T, calls []expected) {
+	t.Helper()
+	for i, e := range calls {
+		if got := ask(t, e.p, e.call, e.addr, e.limit); got != e.want {
+			t.Errorf("%d: %.60s %s = %s, want %s", i, e.call, e.addr, got, e.want)
+		}
+	}
+}
+
 func call(makes, name string, args ...lab.Arg) lab.Call {
 	return lab.Call{Makes: makes, Name: name, Args: args}
 }
@@ -115,13 +134,7 @@ func TestCalls(t *testing.T) {
 	p := mustStart(t, g, l.Host("alpha"), "main")
 	q := mustStart(t, g, l.Host("beta"), "main")
 	const soon, ample = 20 * time.Millisecond, 10 * time.Second
-	for i, s := range []struct {
-		p     *process.Process
-		call  lab.Call
-		addr  string
-		limit time.Duration
-		want  string
-	}{
+	expect(t, []expected{
 		{p, call("a", "socket", lab.Word("tcp")), "", ample, "ok"},
 		{p, call("", "setsockopt", a, lab.Word("SO_REUSEADDR"), lab.Int(1)), "", ample, "ok"},
 		{p, call("", "getsockopt", a, lab.Word("SO_REUSEADDR")), "", ample, "1"},
@@ -161,11 +174,7 @@ func TestCalls(t *testing.T) {
 		{p, call("", "recvfrom", lab.Sock("u")), "", ample, `"hi"`},
 		{p, call("", "listen", lab.Sock("u"), lab.Int(1)), "", ample, "EOPNOTSUPP"},
 		{p, call("", "sleep", lab.Duration(time.Millisecond)), "", ample, "ok"},
-	} {
-		if got := ask(t, s.p, s.call, s.addr, s.limit); got != s.want {
-			t.Fatalf("%d: %s %s = %s, want %s", i, s.call, s.addr, got, s.want)
-		}
-	}
+	})
 }
 
 // TestBlocking has calls that only a blocking socket answers as most programs
@@ -176,13 +185,7 @@ func TestBlocking(t *testing.T) {
 	p, q := mustStart(t, g, l.Host("alpha"), "main"), mustStart(t, g, l.Host("beta"), "main")
 	const soon, ample = 50 * time.Millisecond, 10 * time.Second
 	many := lab.Text(strings.Repeat("x", 64<<10))
-	for i, s := range []struct {
-		p     *process.Process
-		call  lab.Call
-		addr  string
-		limit time.Duration
-		want  string
-	}{
+	expect(t, []expected{
 		{p, call("a", "socket", lab.Word("udp")), "", ample, "ok"},
 		{p, call("", "connect", a), "127.0.0.1:5001", ample, "ok"},
 		{p, call("", "shutdown", a, lab.Word("SHUT_RD")), "", ample, "ok"},
@@ -200,11 +203,7 @@ func TestBlocking(t *testing.T) {
 		{p, call("c", "socket", lab.Word("tcp")), "", ample, "ok"},
 		{p, call("", "connect", c), "192.0.2.99:80", soon, "blocked"}, // nobody is there
 		{p, call("", "connect", c), "192.0.2.99:80", soon, "blocked"},
-	} {
-		if got := ask(t, s.p, s.call, s.addr, s.limit); got != s.want {
-			t.Errorf("%d: %.60s %s = %s, want %s", i, s.call, s.addr, got, s.want)
-		}
-	}
+	})
 }
 
 // TestNoPortLeft tells an EAGAIN that is the answer from one that means "wait".
