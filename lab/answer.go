@@ -98,6 +98,19 @@ func ParseKernelVersion(release string) (KernelVersion, error) {
 	return k, nil
 }
 
+// KernelVersionOf returns the version of the running kernel from what uname(2)
+// says of it. Debian's release keeps the number that its series began with
+// ("6.1.0-56-amd64"); what it is made from stands in the version ("#1 SMP
+// PREEMPT_DYNAMIC Debian 6.1.192-2 (2026-08-29)").
+func KernelVersionOf(release, version string) (KernelVersion, error) {
+	if _, debian, ok := strings.Cut(version, " Debian "); ok {
+		if k, err := ParseKernelVersion(debian); err == nil {
+			return k, nil
+		}
+	}
+	return ParseKernelVersion(release)
+}
+
 // Compare is negative when k is older than l, positive when it is newer.
 func (k KernelVersion) Compare(l KernelVersion) int {
 	for i := range k {

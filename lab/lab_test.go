@@ -24,6 +24,22 @@ func TestKernelVersion(t *testing.T) {
 	}
 }
 
+func TestKernelVersionOf(t *testing.T) {
+	for _, c := range []struct {
+		release, version string
+		want             lab.KernelVersion
+	}{
+		{"6.1.0-56-cloud-amd64", "#1 SMP PREEMPT_DYNAMIC Debian 6.1.192-2 (2026-08-29)", lab.KernelVersion{6, 1, 192}},
+		{"6.12.107+deb13-amd64", "#1 SMP PREEMPT_DYNAMIC Debian 6.12.107-1 (2026-08-29)", lab.KernelVersion{6, 12, 107}},
+		{"6.18.44", "#1 SMP PREEMPT_DYNAMIC @0", lab.KernelVersion{6, 18, 44}},
+		{"6.18.44", "#1 SMP by Debian fans", lab.KernelVersion{6, 18, 44}},
+	} {
+		if got, err := lab.KernelVersionOf(c.release, c.version); err != nil || got != c.want {
+			t.Errorf("%s, %s: %v, %v, want %v", c.release, c.version, got, err, c.want)
+		}
+	}
+}
+
 func TestWantOn(t *testing.T) {
 	errno := func(name string) lab.Answer { return lab.Answer{Outcome: lab.Failed, Errno: name} }
 	want := lab.Want{

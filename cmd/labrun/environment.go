@@ -27,10 +27,11 @@ func environment(ctx context.Context) (lab.Environment, error) {
 	if fabric.InUserNamespace() {
 		env.User = "user namespace"
 	}
-	var err error
-	if env.Kernel, env.Machine, err = uname(); err != nil {
+	u, err := uname()
+	if err != nil {
 		return env, err
 	}
+	env.Kernel, env.Machine = unix.ByteSliceToString(u.Release[:]), unix.ByteSliceToString(u.Machine[:])
 	probe := lab.Topology{Name: "probe", Hosts: []lab.Host{{Name: "probe"}}}
 	l, err := fabric.Up(ctx, plan.New(&probe))
 	if err != nil {
@@ -41,18 +42,17 @@ func environment(ctx context.Context) (lab.Environment, error) {
 	return env, err
 }
 
-func uname() (release, machine string, err error) {
-	var u unix.Utsname
+func uname() (u unix.Utsname, err error) {
 	if err := unix.Uname(&u); err != nil {
-		return "", "", fmt.Errorf("uname: %w", err)
+		return u, fmt.Errorf("uname: %w", err)
 	}
-	return unix.ByteSliceToString(u.Release[:]), unix.ByteSliceToString(u.Machine[:]), nil
+	return u, nil
 }
 
 func kernelVersion() (lab.KernelVersion, error) {
-	release, _, err := uname()
+	u, err := uname()
 	if err != nil {
 		return lab.KernelVersion{}, err
 	}
-	return lab.ParseKernelVersion(release)
+	return lab.KernelVersionOf(unix.ByteSliceToString(u.Release[:]), unix.ByteSliceToString(u.Version[:]))
 }
