@@ -79,8 +79,18 @@ func (d *decoder) decodeExperiment(x *experiment, e entry) {
 		return
 	}
 	d.decodeSteps(x, k.value)
-	if n := len(x.Steps); n > 0 && x.Claim.Name != "" && x.Steps[n-1].Want[0].Answer.Outcome == lab.Unasked {
-		d.complain(x.Steps[n-1].Pos, "%s: the last step of an experiment with a claim must expect an answer, or a pass would say nothing", x.scope)
+	d.checkClaimSays(x)
+}
+
+// checkClaimSays complains about an experiment with a claim whose last step
+// expects nothing. Steps with mistakes may have no answer at all.
+func (d *decoder) checkClaimSays(x *experiment) {
+	if x.Claim.Name == "" || len(x.Steps) == 0 {
+		return
+	}
+	last := x.Steps[len(x.Steps)-1]
+	if len(last.Want) > 0 && last.Want[0].Answer.Outcome == lab.Unasked {
+		d.complain(last.Pos, "%s: the last step of an experiment with a claim must expect an answer, or a pass would say nothing", x.scope)
 	}
 }
 
