@@ -12,18 +12,26 @@ type Addr struct {
 	Name   string     // an alias, or any, any6, lo, lo6; "" when IP is given
 	IP     netip.Addr // a literal, may carry a zone
 	Mapped bool       // mapped(...): the IPv4 address as ::ffff:a.b.c.d
+	Family string     // family(AF_UNIX, ...): what sa_family says instead of the truth, one of Families
 	Port   Port
 }
+
+// Unspec is the address that undoes a connect: AF_UNSPEC and zeros, connect(2).
+var Unspec = Addr{Family: "AF_UNSPEC"}
 
 // Port is a number, or a variable that keeps a port which the kernel chose.
 type Port struct {
 	Number uint16
+	To     uint16 // in an answer only: any port from Number to To
 	Var    string // without the '$'; Number is 0 then
 }
 
 func (p Port) String() string {
-	if p.Var != "" {
+	switch {
+	case p.Var != "":
 		return "$" + p.Var
+	case p.To != 0:
+		return fmt.Sprintf("%d-%d", p.Number, p.To)
 	}
 	return strconv.Itoa(int(p.Number))
 }
@@ -39,17 +47,25 @@ func (a Addr) Base() string {
 	default:
 		s = a.Name
 	}
-	if a.Mapped {
-		return "mapped(" + s + ")"
+	switch {
+	case a.Mapped:
+		s = "mapped(" + s + ")"
+	case a.Name == "" && a.IP.Is6():
+		s = "[" + s + "]"
 	}
-	if a.Name == "" && a.IP.Is6() {
-		return "[" + s + "]"
+	if a.Family != "" {
+		s = "family(" + a.Family + ", " + s + ")"
 	}
 	return s
 }
 
-func (a Addr) String() string { return a.Base() + ":" + a.Port.String() }
-func (Addr) arg()             {}
+func (a Addr) String() string {
+	if a == Unspec {
+		return "unspec"
+	}
+	return a.Base() + ":" + a.Port.String()
+}
+func (Addr) arg() {}
 
 // wellKnown are the addresses that every host has under the same name.
 var wellKnown = map[string]netip.Addr{

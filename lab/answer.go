@@ -43,10 +43,40 @@ type Want []WantRule
 type WantRule struct {
 	Answer Answer
 	On     []VersionBound // all must hold; empty holds everywhere
+	Has    *Feature       // must hold too
+}
+
+// Kernel is what conditions ask about.
+type Kernel struct {
+	Version KernelVersion
+	// Has reports whether the kernel has a feature (Not is not looked at); it is
+	// found by trying, and nil means that it has none.
+	Has func(Feature) bool
+}
+
+// Feature is something that a kernel has or lacks, whatever its version says:
+// stable kernels take fixes back, and configurations leave things out.
+//
+//	bind(a, x:0) = ok [EADDRINUSE on no probe shares-ports]
+type Feature struct {
+	Not  bool
+	Kind string // one of FeatureKinds
+	Name string // sysctl net.ipv4.tcp_tw_reuse_delay, option IP_LOCAL_PORT_RANGE, socket sctp, probe NAME of the file
+}
+
+// FeatureKinds are the kinds of features.
+var FeatureKinds = []string{"sysctl", "option", "socket", "probe"}
+
+func (f Feature) String() string {
+	s := f.Kind + " " + f.Name
+	if f.Not {
+		return "no " + s
+	}
+	return s
 }
 
 // On returns the answer expected of that kernel.
-func (w Want) On(k KernelVersion) Answer {
+func (w Want) On(k Kernel) Answer {
 	for _, r := range w {
 		if r.holds(k) {
 			return r.Answer
@@ -55,9 +85,15 @@ func (w Want) On(k KernelVersion) Answer {
 	return Answer{Outcome: OK}
 }
 
-func (r WantRule) holds(k KernelVersion) bool {
+func (r WantRule) holds(k Kernel) bool {
 	for _, b := range r.On {
-		if !b.holds(k) {
+		if !b.holds(k.Version) {
+			return false
+		}
+	}
+	if f := r.Has; f != nil {
+		f := Feature{Kind: f.Kind, Name: f.Name}
+		if (k.Has != nil && k.Has(f)) == r.Has.Not {
 			return false
 		}
 	}
@@ -69,13 +105,19 @@ func (w Want) String() string {
 	var plain string
 	var b strings.Builder
 	for _, r := range w {
-		if len(r.On) == 0 {
+		if len(r.On) == 0 && r.Has == nil {
 			plain = r.Answer.String()
 			continue
 		}
-		fmt.Fprintf(&b, " [%s on linux", r.Answer)
+		fmt.Fprintf(&b, " [%s", r.Answer)
+		if len(r.On) > 0 {
+			b.WriteString(" on linux")
+		}
 		for _, v := range r.On {
 			fmt.Fprintf(&b, " %s", v)
+		}
+		if r.Has != nil {
+			fmt.Fprintf(&b, " on %s", r.Has)
 		}
 		b.WriteString("]")
 	}

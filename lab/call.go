@@ -2,7 +2,7 @@ package lab
 
 import (
 	"fmt"
-	"slices"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -29,7 +29,8 @@ func (c Call) String() string {
 }
 
 // Arg is an argument of a call, or the value that one answers. The types are
-// Sock, ProcessName, Addr, Int, Text, Word, Linger, Duration and States.
+// Sock, Socks, ProcessName, Addr, Int, Text, Word, Name, Prefix, Linger, Range,
+// Membership, Selector, Duration, States and Finish.
 type Arg interface {
 	String() string
 	arg()
@@ -44,8 +45,15 @@ type (
 	Int int64
 	// Text is a string of bytes, "hello".
 	Text string
-	// Word is one of a few names: tcp, SO_REUSEADDR, SHUT_WR.
+	// Word is one of a few names, or several joined by '|': tcp, SO_REUSEADDR,
+	// MSG_PEEK|MSG_DONTWAIT.
 	Word string
+	// Name is the name of a link or of a kernel parameter.
+	Name string
+	// Prefix is an address with the length of its subnet: 192.0.2.77/24.
+	Prefix netip.Prefix
+	// Socks is what who() answers: names of sockets in the order of the call.
+	Socks []Sock
 	// Duration is a time: 100ms.
 	Duration time.Duration
 	// States is what sockets() answers: the states of sockets in netstat's
@@ -55,6 +63,22 @@ type (
 	Linger struct {
 		On      int32
 		Seconds int32
+	}
+	// Range is the value of IP_LOCAL_PORT_RANGE, ip(7): 40000-40010. 0 at either
+	// end leaves that end as the host has it.
+	Range struct{ Low, High uint16 }
+	// Membership is the value of IP_ADD_MEMBERSHIP and its like, ip(7) and
+	// ipv6(7): {233.252.0.1, eth0}.
+	Membership struct {
+		Group netip.Addr
+		NIC   string
+	}
+	// Selector is a program for SO_ATTACH_REUSEPORT_CBPF and _EBPF, which picks a
+	// socket of a group: index(1) the second one to have joined it, mod(2) the
+	// first four bytes of the payload modulo 2, cpu the processor's number.
+	Selector struct {
+		Op string // index, mod or cpu
+		N  uint32
 	}
 )
 
@@ -66,6 +90,28 @@ func (w Word) String() string        { return string(w) }
 func (d Duration) String() string    { return time.Duration(d).String() }
 func (l Linger) String() string {
 	return fmt.Sprintf("{l_onoff=%d, l_linger=%d}", l.On, l.Seconds)
+}
+func (n Name) String() string {
+	if n == "" {
+		return `""`
+	}
+	return string(n)
+}
+func (p Prefix) String() string     { return netip.Prefix(p).String() }
+func (r Range) String() string      { return fmt.Sprintf("%d-%d", r.Low, r.High) }
+func (m Membership) String() string { return fmt.Sprintf("{%s, %s}", m.Group, Name(m.NIC)) }
+func (s Selector) String() string {
+	if s.Op == "cpu" {
+		return s.Op
+	}
+	return fmt.Sprintf("%s(%d)", s.Op, s.N)
+}
+func (s Socks) String() string {
+	words := make([]string, len(s))
+	for i, name := range s {
+		words[i] = string(name)
+	}
+	return strings.Join(words, " ")
 }
 func (s States) String() string {
 	if len(s) == 0 {
@@ -82,79 +128,9 @@ func (Word) arg()        {}
 func (Duration) arg()    {}
 func (States) arg()      {}
 func (Linger) arg()      {}
-
-// Kind says what an argument, or the value of an answer, may be.
-type Kind string
-
-// The kinds. Their values are the words that error messages use.
-const (
-	KindSock     Kind = "a socket"
-	KindProcess  Kind = "a process"
-	KindAddr     Kind = "an address with a port"
-	KindInt      Kind = "a number"
-	KindText     Kind = "a string"
-	KindDuration Kind = "a duration"
-	KindType     Kind = "a socket type"
-	KindHow      Kind = "a direction"
-	KindOption   Kind = "a socket option"
-	KindValue    Kind = "a value" // of the option that stands before it
-	KindStates   Kind = "socket states"
-)
-
-// Signature says what a call takes and what it answers.
-type Signature struct {
-	Name     string
-	Args     []Kind
-	Optional int    // how many of the last Args may be left out
-	Makes    bool   // "name = call(...)" names a new socket
-	Answers  Kind   // the value it answers on success; "" when it answers only ok
-	Doc      string // one line, with the manual page
-}
-
-// Signatures lists every call there is. A new call is a row here and a case in
-// process.
-var Signatures = []Signature{
-	{Name: "socket", Args: []Kind{KindType}, Makes: true, Doc: "make a socket, socket(2)"},
-	{Name: "setsockopt", Args: []Kind{KindSock, KindOption, KindValue}, Doc: "set an option, setsockopt(2)"},
-	{Name: "getsockopt", Args: []Kind{KindSock, KindOption}, Answers: KindValue, Doc: "read an option, getsockopt(2)"},
-	{Name: "bind", Args: []Kind{KindSock, KindAddr}, Doc: "give a socket its local address, bind(2)"},
-	{Name: "listen", Args: []Kind{KindSock, KindInt}, Doc: "open passively, with a backlog, listen(2)"},
-	{Name: "accept", Args: []Kind{KindSock}, Makes: true, Doc: "take a connection off the queue, accept(2)"},
-	{Name: "connect", Args: []Kind{KindSock, KindAddr}, Doc: "open actively, connect(2)"},
-	{Name: "send", Args: []Kind{KindSock, KindText}, Answers: KindInt, Doc: "send, answers the number of bytes, send(2)"},
-	{Name: "recv", Args: []Kind{KindSock, KindInt}, Optional: 1, Answers: KindText, Doc: "receive, \"\" is the end of the stream, recv(2)"},
-	{Name: "sendto", Args: []Kind{KindSock, KindText, KindAddr}, Answers: KindInt, Doc: "send a datagram to an address, sendto(2)"},
-	{Name: "recvfrom", Args: []Kind{KindSock, KindInt}, Optional: 1, Answers: KindText, Doc: "receive a datagram, recvfrom(2)"},
-	{Name: "shutdown", Args: []Kind{KindSock, KindHow}, Doc: "close one direction or both, shutdown(2)"},
-	{Name: "close", Args: []Kind{KindSock}, Doc: "close the process's descriptor, close(2)"},
-	{Name: "getsockname", Args: []Kind{KindSock}, Answers: KindAddr, Doc: "the local address, getsockname(2)"},
-	{Name: "getpeername", Args: []Kind{KindSock}, Answers: KindAddr, Doc: "the remote address, getpeername(2)"},
-	{Name: "fork", Args: []Kind{KindProcess}, Doc: "make a child that inherits the sockets, fork(2)"},
-	{Name: "exit", Args: []Kind{KindInt}, Optional: 1, Doc: "end the calling process, _exit(2)"},
-	{Name: "kill", Args: []Kind{KindProcess}, Doc: "end a process by SIGKILL, kill(2)"},
-	{Name: "sleep", Args: []Kind{KindDuration}, Doc: "do nothing for a while, nanosleep(2)"},
-	{Name: "sockets", Args: []Kind{KindAddr}, Answers: KindStates,
-		Doc: "what netstat shows at an address (any: all of them), from sock_diag(7); waits for the states that are expected"},
-}
-
-// SignatureOf returns the signature of the call of that name.
-func SignatureOf(name string) (Signature, bool) {
-	i := slices.IndexFunc(Signatures, func(s Signature) bool { return s.Name == name })
-	if i < 0 {
-		return Signature{}, false
-	}
-	return Signatures[i], true
-}
-
-// SocketTypes are the words that socket() takes.
-var SocketTypes = []string{"tcp", "udp", "tcp6", "udp6"}
-
-// ShutdownHows are the words that shutdown() takes, shutdown(2).
-var ShutdownHows = []string{"SHUT_RD", "SHUT_WR", "SHUT_RDWR"}
-
-// StateNames are the states of sockets in netstat(8)'s words, in the order in
-// which sockets() lists them. UNCONN is a UDP socket that is not connected.
-var StateNames = []string{
-	"LISTEN", "SYN_SENT", "SYN_RECV", "ESTABLISHED", "FIN_WAIT1", "FIN_WAIT2",
-	"CLOSE_WAIT", "CLOSING", "LAST_ACK", "TIME_WAIT", "UNCONN",
-}
+func (Name) arg()        {}
+func (Prefix) arg()      {}
+func (Socks) arg()       {}
+func (Range) arg()       {}
+func (Membership) arg()  {}
+func (Selector) arg()    {}

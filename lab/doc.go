@@ -33,11 +33,20 @@
 // never unlocked. The main thread never changes. Code cannot end up in the
 // caller's namespace, not even when something failed half-way.
 //
+// # Axes
+//
+// An experiment is Slots, items of its steps. With axes, a slot holds the
+// different things that it may be, each once, and says which of them it is in
+// a combination; StepsOf puts the steps of one together. All of that is found out
+// when the file is read, so a Combo is a number, half a million of them are two
+// megabytes, and a Cell says nothing that its Row says already.
+//
 // # Where a change goes
 //
-// A new system call is a row in Signatures and a case in process; a new socket
-// option is a row in Options and one in process; a new operation on links is an
-// Op in plan and a case in fabric; a new report format is a file in report.
+// A new system call is a row in Signatures and a case in process, or in run where
+// it is made by labrun on a host; a new socket option is a row in Options and one in
+// process; a new operation on links is an Op in plan and a case in fabric; a new
+// report format is a file in report.
 //
 // # What makes a report the same on every run
 //

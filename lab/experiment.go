@@ -2,6 +2,7 @@ package lab
 
 import (
 	"cmp"
+	"iter"
 	"slices"
 	"time"
 )
@@ -10,15 +11,18 @@ import (
 // its step says nothing else.
 const DefaultLimit = 2 * time.Second
 
-// Experiment is a list of steps with the answers expected: one row of the matrix.
+// Experiment is a list of steps with the answers expected: one row of the matrix,
+// or with axes a family of rows, one for each combination of their values.
 type Experiment struct {
-	Name  string
-	Doc   string
-	Claim ClaimRef // zero when it tests none
-	Hosts []string // the hosts whose columns it has; empty means every host
-	Users []ProcessUser
-	Steps []Step
-	Pos   Pos
+	Name   string
+	Doc    string
+	Claim  ClaimRef // zero when it tests none
+	Hosts  []string // the hosts whose columns it has; empty means every host
+	Users  []ProcessUser
+	Axes   []Axis
+	Combos []Combo // the combinations that run, in order; of an experiment without axes the one Combo 0
+	Slots  []Slot
+	Pos    Pos
 }
 
 // ClaimRef says what a passing experiment means for a claim.
@@ -28,11 +32,13 @@ type ClaimRef struct {
 	When    string // the circumstances, as a clause: "the first connection is in TIME_WAIT"
 }
 
-// ProcessUser makes a process run as somebody else.
+// ProcessUser makes a process run as somebody else, with the capabilities that
+// a login would have: none, or those named.
 type ProcessUser struct {
-	Process Process
-	User    uint32 // uid and gid alike
-	Pos     Pos
+	Process      Process
+	User         uint32   // uid and gid alike
+	Capabilities []string // that it keeps, capabilities(7): CAP_NET_BIND_SERVICE
+	Pos          Pos
 }
 
 // Process names a process of an experiment.
@@ -48,12 +54,15 @@ func (p Process) String() string {
 	return p.Host + "/" + p.Name
 }
 
-// Step is one call by one process, and the answer it must get.
+// Step is one call by one process, or one program, and the answer it must get.
 type Step struct {
 	Process Process
 	Call    Call
+	Run     *Run // a real program; Call is only its words then
 	Want    Want
 	Limit   time.Duration // 0 means DefaultLimit
+	Until   time.Duration // not 0: make the call again until it answers so, for that long
+	Shown   bool          // its answer comes from the experiment's "want:", and is what a grid shows
 	Pos     Pos
 }
 
@@ -62,16 +71,31 @@ func (e *Experiment) RunsOn(host string) bool {
 	return len(e.Hosts) == 0 || slices.Contains(e.Hosts, host)
 }
 
+// Steps returns every step of every combination, each once.
+func (e *Experiment) Steps() iter.Seq[*Step] {
+	return func(yield func(*Step) bool) {
+		for _, slot := range e.Slots {
+			for _, steps := range slot.Variants {
+				for i := range steps {
+					if !yield(&steps[i]) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
 // Ports returns the port numbers that the steps name, sorted, 0 left out.
 // A port that appears in an answer and not here was chosen by the kernel.
 func (e *Experiment) Ports() []uint16 {
 	var ports []uint16
 	add := func(a Arg) {
-		if addr, ok := a.(Addr); ok && addr.Port.Number != 0 {
+		if addr, ok := a.(Addr); ok && addr.Port.Number != 0 && addr.Port.To == 0 {
 			ports = append(ports, addr.Port.Number)
 		}
 	}
-	for _, s := range e.Steps {
+	for s := range e.Steps() {
 		for _, a := range s.Call.Args {
 			add(a)
 		}
@@ -85,9 +109,11 @@ func (e *Experiment) Ports() []uint16 {
 
 // HostsUsed returns the names of the hosts that the experiment needs when it
 // runs on the subject, in the order of the file: the subject, the hosts of its
-// processes, and those whose addresses it names, by alias or literally.
+// processes, and those whose addresses it names, by alias or literally. A
+// program may dial any host, so with one all are needed.
 func (e *Experiment) HostsUsed(t *Topology, subject string) []string {
 	used := map[string]bool{subject: true}
+	all := false
 	add := func(a Arg) {
 		if addr, ok := a.(Addr); ok {
 			for _, h := range addr.hosts(t, subject) {
@@ -95,7 +121,8 @@ func (e *Experiment) HostsUsed(t *Topology, subject string) []string {
 			}
 		}
 	}
-	for _, s := range e.Steps {
+	for s := range e.Steps() {
+		all = all || s.Run != nil
 		used[t.HostOf(s.Process.Host, subject)] = true
 		for _, a := range s.Call.Args {
 			add(a)
@@ -106,7 +133,7 @@ func (e *Experiment) HostsUsed(t *Topology, subject string) []string {
 	}
 	var names []string
 	for _, h := range t.Hosts {
-		if used[h.Name] {
+		if all || used[h.Name] {
 			names = append(names, h.Name)
 		}
 	}

@@ -54,7 +54,7 @@ func TestWantOn(t *testing.T) {
 		{6, 1, 99}: "EADDRINUSE", {6, 2, 0}: "EACCES", {6, 3, 4}: "EACCES", {6, 3, 5}: "ok",
 		{6, 5, 0}: "EPERM", {6, 5, 1}: "ok", {6, 17, 9}: "ok", {6, 18, 0}: "EINVAL",
 	} {
-		if got := want.On(kernel).String(); got != answer {
+		if got := want.On(lab.Kernel{Version: kernel}).String(); got != answer {
 			t.Errorf("on %s: %s, want %s", kernel, got, answer)
 		}
 	}
@@ -138,7 +138,7 @@ func TestHostsUsed(t *testing.T) {
 		{"alpha", []lab.Step{step("", lab.Addr{IP: netip.MustParseAddr("::ffff:192.0.2.2")})}, []string{"alpha", "beta"}},
 		{"alpha", []lab.Step{step("gamma", lab.Addr{Name: "x"})}, []string{"alpha", "gamma"}},
 	} {
-		e := lab.Experiment{Steps: c.steps}
+		e := lab.Experiment{Slots: []lab.Slot{{Variants: [][]lab.Step{c.steps}}}}
 		if got := e.HostsUsed(topology(), c.subject); !slices.Equal(got, c.want) {
 			t.Errorf("on %s: %v, want %v", c.subject, got, c.want)
 		}
@@ -162,10 +162,10 @@ func TestWithoutIPv6(t *testing.T) {
 
 func TestPorts(t *testing.T) {
 	addr := func(port uint16) lab.Addr { return lab.Addr{Name: "x", Port: lab.Port{Number: port}} }
-	e := lab.Experiment{Steps: []lab.Step{
+	e := lab.Experiment{Slots: []lab.Slot{{Variants: [][]lab.Step{{
 		{Call: lab.Call{Args: []lab.Arg{lab.Sock("a"), addr(80)}}},
 		{Call: lab.Call{Args: []lab.Arg{addr(0)}}, Want: lab.Want{{Answer: lab.Answer{Value: addr(22)}}, {Answer: lab.Answer{Value: addr(80)}}}},
-	}}
+	}}}}}
 	if got := e.Ports(); !slices.Equal(got, []uint16{22, 80}) {
 		t.Errorf("ports %v, want 22 and 80", got)
 	}

@@ -10,6 +10,12 @@ const (
 	ValueInt    ValueKind = "a number"
 	ValueLinger ValueKind = "a linger, {l_onoff=1, l_linger=0}"
 	ValueDevice ValueKind = "the name of a NIC"
+	// ValueIndex is written as ValueDevice is; the kernel gets the NIC's index.
+	ValueIndex ValueKind = "the name of a NIC (for its index)"
+	// ValueRange is written 40000-40010, or 0-0 for none.
+	ValueRange      ValueKind = "a port range, 40000-40010"
+	ValueMembership ValueKind = "a group and a NIC, {233.252.0.1, eth0}"
+	ValueSelector   ValueKind = "a program, index(1), mod(2) or cpu"
 )
 
 // Option is a socket option that setsockopt and getsockopt know.
@@ -47,6 +53,42 @@ var Options = []Option{
 	{"TCP_DEFER_ACCEPT", ValueInt, "tcp(7), seconds"},
 	{"TCP_LINGER2", ValueInt, "tcp(7): seconds in FIN_WAIT2"},
 	{"TCP_USER_TIMEOUT", ValueInt, "tcp(7), milliseconds"},
+	{"SO_BINDTOIFINDEX", ValueIndex, "socket(7): SO_BINDTODEVICE by index, \"\" unties it"},
+	{"SO_INCOMING_CPU", ValueInt, "socket(7): of a SO_REUSEPORT group, prefer the socket of this processor"},
+	{"SO_ATTACH_REUSEPORT_CBPF", ValueSelector, "socket(7): a classic BPF program picks the socket of a SO_REUSEPORT group"},
+	{"SO_ATTACH_REUSEPORT_EBPF", ValueSelector, "socket(7): the same with an extended BPF program, bpf(2)"},
+	{"SO_DETACH_REUSEPORT_BPF", ValueInt, "socket(7): the group chooses by hash again"},
+	{"SO_OOBINLINE", ValueInt, "socket(7)"},
+	{"SO_RCVLOWAT", ValueInt, "socket(7), bytes"},
+	{"IP_LOCAL_PORT_RANGE", ValueRange, "ip(7): the ports to choose from, within the host's (Linux 6.3)"},
+	{"IP_UNICAST_IF", ValueIndex, "ip(7): send by this NIC unless routing says otherwise"},
+	{"IP_MULTICAST_IF", ValueIndex, "ip(7): send multicast by this NIC"},
+	{"IP_MULTICAST_LOOP", ValueInt, "ip(7): hear one's own multicast"},
+	{"IP_MULTICAST_TTL", ValueInt, "ip(7)"},
+	{"IP_MULTICAST_ALL", ValueInt, "ip(7): hear the groups that any socket of the host has joined"},
+	{"IP_ADD_MEMBERSHIP", ValueMembership, "ip(7): join a multicast group"},
+	{"IP_DROP_MEMBERSHIP", ValueMembership, "ip(7): leave it"},
+	{"IP_TOS", ValueInt, "ip(7)"},
+	{"IP_RECVERR", ValueInt, "ip(7)"},
+	{"IP_MTU_DISCOVER", ValueInt, "ip(7)"},
+	{"IPV6_FREEBIND", ValueInt, "IP_FREEBIND for IPv6"},
+	{"IPV6_TRANSPARENT", ValueInt, "IP_TRANSPARENT for IPv6"},
+	{"IPV6_UNICAST_IF", ValueIndex, "IP_UNICAST_IF for IPv6"},
+	{"IPV6_MULTICAST_IF", ValueIndex, "ipv6(7)"},
+	{"IPV6_MULTICAST_LOOP", ValueInt, "ipv6(7)"},
+	{"IPV6_MULTICAST_HOPS", ValueInt, "ipv6(7)"},
+	{"IPV6_MULTICAST_ALL", ValueInt, "IP_MULTICAST_ALL for IPv6"},
+	{"IPV6_ADD_MEMBERSHIP", ValueMembership, "ipv6(7): join a multicast group"},
+	{"IPV6_DROP_MEMBERSHIP", ValueMembership, "ipv6(7): leave it"},
+	{"IPV6_ADDRFORM", ValueInt, "ipv6(7): turn the socket into one of AF_INET"},
+	{"TCP_FASTOPEN", ValueInt, "tcp(7): how many connections may wait that came with data in their SYN"},
+	{"TCP_FASTOPEN_CONNECT", ValueInt, "tcp(7): connect waits for the first data"},
+	{"TCP_MAXSEG", ValueInt, "tcp(7), bytes"},
+	{"TCP_CORK", ValueInt, "tcp(7)"},
+	{"TCP_QUICKACK", ValueInt, "tcp(7)"},
+	{"TCP_SYNCNT", ValueInt, "tcp(7)"},
+	{"TCP_REPAIR", ValueInt, "the socket binds over everything, TCP_REPAIR of tcp(7)"},
+	{"TCP_SAVE_SYN", ValueInt, "tcp(7)"},
 }
 
 // OptionOf returns the option of that name.

@@ -1,49 +1,79 @@
 package lab
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"fmt"
+	"iter"
+	"slices"
+	"strings"
 	"time"
 )
 
 // Verdict is what a cell comes to.
-type Verdict string
+type Verdict uint8
 
 // The verdicts. Fail is the kernel's (it answers something else than the file
 // says), Error is labrun's (it could not ask).
 const (
-	Pass  Verdict = "pass"
-	Fail  Verdict = "fail"
-	Skip  Verdict = "skip"
-	Error Verdict = "error"
+	Pass Verdict = iota
+	Fail
+	Skip
+	Error
 )
 
-// Cell is one experiment in one host.
+var verdicts = []string{"pass", "fail", "skip", "error"}
+
+func (v Verdict) String() string { return verdicts[v] }
+
+// MarshalText writes the verdict's word.
+func (v Verdict) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
+
+// UnmarshalText reads it.
+func (v *Verdict) UnmarshalText(text []byte) error {
+	i := slices.Index(verdicts, string(text))
+	if i < 0 {
+		return fmt.Errorf("%q is not a verdict; allowed: %s", text, strings.Join(verdicts, ", "))
+	}
+	*v = Verdict(i)
+	return nil
+}
+
+// Cell is one combination of one experiment in one host. There may be half a
+// million in a run, so it says nothing that its row says already.
 type Cell struct {
-	Experiment string       `json:"experiment"`
-	Host       string       `json:"host"`
-	Verdict    Verdict      `json:"verdict"`
-	Reason     string       `json:"reason,omitempty"` // of a skip or an error
-	Steps      []StepResult `json:"steps"`            // those that ran; of a failed cell the last one is the red one
+	Row     int32 // index in Matrix.Rows
+	Host    int32 // index in Matrix.Hosts
+	Combo   Combo
+	Verdict Verdict
+	// Got is what the steps that ran were answered; of a failed cell the last one
+	// is the red one. Addresses go by the names that they have in the file, and a
+	// port that the kernel chose is "$name" where the file keeps it and
+	// "ephemeral" elsewhere: the same words on every run. Cells share it: do not
+	// change what it holds.
+	Got  []string
+	Note *Note // nil when there is no more to say
 }
 
-// StepResult is a step that ran. Addresses in it go by the names that they have
-// in the file, and a port that the kernel chose is "$name" where the file keeps
-// it and "ephemeral" elsewhere: the same words on every run.
-type StepResult struct {
-	Line    int      `json:"line"`
-	Process string   `json:"process"`
-	Call    string   `json:"call"`
-	Want    string   `json:"want"`
-	Got     string   `json:"got"`
-	Match   bool     `json:"match"`
+// Note explains a cell that did not pass.
+type Note struct {
+	Reason  string   `json:"reason,omitempty"`  // of a skip or an error
 	Holders []Holder `json:"holders,omitempty"` // of a red step: the sockets at its ports
+	Outputs []Output `json:"outputs,omitempty"` // of the programs of a cell that did not pass
 }
 
-// Red reports whether the kernel answered something else than was wanted.
-func (r StepResult) Red() bool { return !r.Match }
+// Reason returns why the cell is a skip or an error.
+func (c Cell) Reason() string {
+	if c.Note == nil {
+		return ""
+	}
+	return c.Note.Reason
+}
+
+// StepResult is a step that ran.
+type StepResult struct {
+	RowStep
+	Got string
+	Red bool // the kernel answered something else than was wanted
+}
 
 // Holder is a socket that held a port when a step failed.
 type Holder struct {
@@ -90,11 +120,79 @@ func (h Holder) String() string {
 
 // Row is an experiment as a report shows it.
 type Row struct {
-	Name  string `json:"name"`
-	Doc   string `json:"doc,omitempty"`
-	Claim string `json:"claim,omitempty"` // as the file writes it: "SEED 2", "not SEED 2"
-	Line  int    `json:"line"`
+	Name  string    `json:"name"`
+	Doc   string    `json:"doc,omitempty"`
+	Claim string    `json:"claim,omitempty"` // as the file writes it: "SEED 2", "not SEED 2"
+	Line  int       `json:"line"`
+	Axes  []Axis    `json:"axes,omitempty"`
+	Slots []RowSlot `json:"steps"`
 }
+
+// RowSlot is a Slot as a report shows it.
+type RowSlot struct {
+	Axes     []int       `json:"axes,omitempty"`
+	Shown    bool        `json:"shown,omitempty"`
+	Which    Which       `json:"which,omitempty"`
+	Variants [][]RowStep `json:"variants"`
+}
+
+// RowStep is a Step as a report shows it, with the answer that this kernel had to
+// give.
+type RowStep struct {
+	Line    int    `json:"line"`
+	Process string `json:"process"`
+	Call    string `json:"call"`
+	Want    string `json:"want"`
+	Shown   bool   `json:"shown,omitempty"`
+}
+
+// NewRow returns the row of an experiment on that kernel.
+func NewRow(e *Experiment, k Kernel) Row {
+	r := Row{Name: e.Name, Doc: e.Doc, Claim: e.Claim.Name, Line: e.Pos.Line, Axes: e.Axes}
+	if e.Claim.Against {
+		r.Claim = "not " + r.Claim
+	}
+	for _, s := range e.Slots {
+		slot := RowSlot{Axes: s.Axes, Shown: s.Shown, Which: s.Which, Variants: make([][]RowStep, len(s.Variants))}
+		for i, steps := range s.Variants {
+			for _, s := range steps {
+				slot.Variants[i] = append(slot.Variants[i], RowStep{
+					Line: s.Pos.Line, Process: s.Process.String(), Call: s.Call.String(), Want: s.Want.On(k).String(), Shown: s.Shown,
+				})
+			}
+		}
+		r.Slots = append(r.Slots, slot)
+	}
+	return r
+}
+
+// At returns the steps for values of all the axes.
+func (s *RowSlot) At(radix Radix, values []int) []RowStep {
+	if i := s.Which.Of(radix.Index(s.Axes, values)); i >= 0 {
+		return s.Variants[i]
+	}
+	return nil
+}
+
+// Steps returns the steps of a combination, in order; shown says of each whether a
+// grid shows its answer.
+func (r *Row) Steps(c Combo) iter.Seq2[RowStep, bool] {
+	return func(yield func(RowStep, bool) bool) {
+		radix := RadixOf(r.Axes)
+		values := radix.Split(c)
+		for i := range r.Slots {
+			slot := &r.Slots[i]
+			for _, s := range slot.At(radix, values) {
+				if !yield(s, s.Shown) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// CellName names the cell of a combination, as --only takes it.
+func (r *Row) CellName(c Combo) string { return CellName(r.Name, r.Axes, c) }
 
 // ClaimResult is what was measured about a claim.
 type ClaimResult struct {
@@ -119,8 +217,24 @@ type Matrix struct {
 	Doc    string        `json:"doc,omitempty"`
 	Hosts  []string      `json:"hosts"`
 	Rows   []Row         `json:"rows"`
-	Cells  []Cell        `json:"cells"` // row by row, in the order of Hosts
+	Cells  []Cell        `json:"-"` // row by row, in the order of Hosts, combination by combination
 	Claims []ClaimResult `json:"claims,omitempty"`
+}
+
+// NameOf returns the cell's name, as --only takes it.
+func (m *Matrix) NameOf(c *Cell) string { return m.Rows[c.Row].CellName(c.Combo) }
+
+// StepsOf returns the steps of a cell that ran, with their answers.
+func (m *Matrix) StepsOf(c *Cell) []StepResult {
+	var steps []StepResult
+	for s := range m.Rows[c.Row].Steps(c.Combo) {
+		i := len(steps)
+		if i == len(c.Got) {
+			break
+		}
+		steps = append(steps, StepResult{s, c.Got[i], c.Verdict == Fail && i == len(c.Got)-1})
+	}
+	return steps
 }
 
 // Environment is all that may differ between two runs of one file without a
@@ -182,22 +296,4 @@ func NewReport(env Environment, matrices []Matrix) Report {
 		}
 	}
 	return r
-}
-
-// DigestOf names the outcome of a run: equal digests mean that the same calls of
-// the same cells got the same answers. Where they stand in which file does not
-// count, nor do its comments and docs, nor the evidence about red cells.
-func DigestOf(matrices []Matrix) string {
-	h := sha256.New()
-	enc := json.NewEncoder(h)
-	for _, m := range matrices {
-		for _, c := range m.Cells {
-			// Strings always encode, and a hash takes every write.
-			_ = enc.Encode([]string{m.Name, c.Experiment, c.Host, string(c.Verdict)})
-			for _, s := range c.Steps {
-				_ = enc.Encode([]string{s.Process, s.Call, s.Want, s.Got})
-			}
-		}
-	}
-	return "sha256:" + hex.EncodeToString(h.Sum(nil))
 }

@@ -15,6 +15,7 @@ type Topology struct {
 	Claims      []Claim
 	Networks    []Network
 	Hosts       []Host
+	Probes      []Experiment // ask what the kernel is like, before the experiments: its features of kind probe
 	Experiments []Experiment
 }
 
@@ -84,6 +85,20 @@ func (t *Topology) Experiment(name string) *Experiment {
 		}
 	}
 	return nil
+}
+
+// CountCells returns how many cells the topology's matrix has.
+func (t *Topology) CountCells() int {
+	n := 0
+	for i := range t.Experiments {
+		e := &t.Experiments[i]
+		columns := len(e.Hosts)
+		if columns == 0 {
+			columns = len(t.Hosts)
+		}
+		n += columns * len(e.Combos)
+	}
+	return n
 }
 
 // Peer returns the name of the first other host that shares a network with

@@ -1,0 +1,73 @@
+package lab
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+)
+
+// DigestOf names the outcome of a run: equal digests mean that the same calls of
+// the same cells got the same answers. Where they stand in which file does not
+// count, nor do its comments and docs, nor the evidence about red cells.
+func DigestOf(matrices []Matrix) string {
+	h := sha256.New()
+	var d digest
+	for i := range matrices {
+		m := &matrices[i]
+		row := int32(-1)
+		for j := range m.Cells {
+			c := &m.Cells[j]
+			if c.Row != row {
+				row = c.Row
+				d.radix = RadixOf(m.Rows[row].Axes)
+				d.values = make([]int, len(d.radix))
+			}
+			d.b = d.b[:0]
+			d.cell(m, c)
+			h.Write(d.b) // a hash takes every write
+		}
+	}
+	return "sha256:" + hex.EncodeToString(h.Sum(nil))
+}
+
+// digest writes down the outcome of one cell after the other in such a way that
+// no two outcomes read the same.
+type digest struct {
+	b      []byte // the outcome
+	name   []byte
+	radix  Radix // of the row
+	values []int // of the cell
+}
+
+func (d *digest) number(n int) { d.b = binary.AppendUvarint(d.b, uint64(n)) }
+
+func (d *digest) word(s string) {
+	d.number(len(s))
+	d.b = append(d.b, s...)
+}
+
+func (d *digest) cell(m *Matrix, c *Cell) {
+	r := &m.Rows[c.Row]
+	d.name = AppendCellName(d.name[:0], r.Name, r.Axes, c.Combo)
+	d.word(m.Name)
+	d.number(len(d.name))
+	d.b = append(d.b, d.name...)
+	d.word(m.Hosts[c.Host])
+	d.b = append(d.b, byte(c.Verdict))
+	d.number(len(c.Got))
+	d.radix.SplitInto(d.values, c.Combo)
+	got := c.Got
+	for i := range r.Slots {
+		slot := &r.Slots[i]
+		for _, s := range slot.At(d.radix, d.values) {
+			if len(got) == 0 {
+				return
+			}
+			d.word(s.Process)
+			d.word(s.Call)
+			d.word(s.Want)
+			d.word(got[0])
+			got = got[1:]
+		}
+	}
+}

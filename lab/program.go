@@ -1,0 +1,69 @@
+package lab
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// Run is a real program in a host.
+type Run struct {
+	Argv       []string
+	Background bool     // the next step does not wait for its end
+	Stdout     *Pattern // what it must print; nil takes anything
+	Stderr     *Pattern
+}
+
+// Pattern is a text that output must be, but for a last line end, or a regular expression that must be
+// found in it, RE2 syntax.
+type Pattern struct {
+	Text   string
+	Regexp *regexp.Regexp // not nil: Text is its source
+}
+
+// Match reports whether the output is as it should be.
+func (p *Pattern) Match(output string) bool {
+	switch {
+	case p == nil:
+		return true
+	case p.Regexp != nil:
+		return p.Regexp.MatchString(output)
+	}
+	return output == p.Text || output == p.Text+"\n"
+}
+
+func (p *Pattern) String() string {
+	if p.Regexp != nil {
+		return "/" + p.Text + "/"
+	}
+	return strconv.Quote(p.Text)
+}
+
+// Finish is how a program must end, or did end.
+type Finish struct {
+	Status         int    // 128 and the signal when one ended it
+	Stdout, Stderr string // as String shows them: a pattern or a quoted output; "" is not shown
+}
+
+func (f Finish) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "exit %d", f.Status)
+	if f.Stdout != "" {
+		b.WriteString(", stdout " + f.Stdout)
+	}
+	if f.Stderr != "" {
+		b.WriteString(", stderr " + f.Stderr)
+	}
+	return b.String()
+}
+
+func (Finish) arg() {}
+
+// Output is what a program has printed, for the report of a red cell.
+type Output struct {
+	Process string `json:"process"`
+	Stdout  string `json:"stdout,omitempty"`
+	Stderr  string `json:"stderr,omitempty"`
+	Status  *int   `json:"status,omitempty"` // nil while it runs
+}

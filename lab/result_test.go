@@ -1,0 +1,205 @@
+package lab_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"labrun/lab"
+)
+
+// grid is a matrix of one experiment with two axes in two hosts.
+func grid() lab.Matrix {
+	step := func(line int, call, want string) []lab.RowStep {
+		return []lab.RowStep{{Line: line, Process: "main", Call: call, Want: want}}
+	}
+	m := lab.Matrix{
+		File: "lab.yaml", Name: "lab", Doc: "doc", Hosts: []string{"alpha", "beta"},
+		Rows: []lab.Row{{
+			Name: "two", Doc: "doc", Claim: "SEED 1", Line: 3,
+			Axes: []lab.Axis{{"first", []string{"x", "y"}}, {"second", []string{"x", "y", "any"}}},
+			Slots: []lab.RowSlot{
+				{Variants: [][]lab.RowStep{step(4, "a = socket(tcp)", "ok")}},
+				{Axes: []int{0}, Variants: [][]lab.RowStep{step(5, "bind(a, x:80)", "ok"), step(5, "bind(a, y:80)", "ok")}},
+				{Axes: []int{1}, Shown: true, Variants: [][]lab.RowStep{step(6, "bind(b, x:80)", "ok"), nil, step(6, "bind(b, any:80)", "EADDRINUSE")}},
+			},
+		}},
+	}
+	for h := range m.Hosts {
+		for c := range lab.Combo(6) {
+			cell := lab.Cell{Host: int32(h), Combo: c, Got: []string{"ok", "ok"}}
+			switch c % 3 {
+			case 0:
+				cell.Got = append(cell.Got, "ok")
+			case 2:
+				cell.Got = append(cell.Got, "EADDRINUSE")
+			}
+			m.Cells = append(m.Cells, cell)
+		}
+	}
+	return m
+}
+
+func TestStepsOf(t *testing.T) {
+	m := grid()
+	c := &m.Cells[5]
+	c.Verdict, c.Got = lab.Fail, []string{"ok", "EACCES"}
+	want := []lab.StepResult{
+		{lab.RowStep{Line: 4, Process: "main", Call: "a = socket(tcp)", Want: "ok"}, "ok", false},
+		{lab.RowStep{Line: 5, Process: "main", Call: "bind(a, y:80)", Want: "ok"}, "EACCES", true},
+	}
+	if diff := cmp.Diff(want, m.StepsOf(c)); diff != "" {
+		t.Error(diff)
+	}
+	if got, want := m.NameOf(c), "two[first=y,second=any]"; got != want {
+		t.Errorf("the cell is %s, want %s", got, want)
+	}
+}
+
+// TestDigestNamesTheOutcome changes one thing at a time.
+func TestDigestNamesTheOutcome(t *testing.T) {
+	digest := lab.DigestOf([]lab.Matrix{grid()})
+	for name, change := range map[string]func(m *lab.Matrix){
+		"topology":   func(m *lab.Matrix) { m.Name = "other" },
+		"experiment": func(m *lab.Matrix) { m.Rows[0].Name = "other" },
+		"axis":       func(m *lab.Matrix) { m.Rows[0].Axes[0].Name = "other" },
+		"value":      func(m *lab.Matrix) { m.Rows[0].Axes[1].Values[2] = "other" },
+		"host":       func(m *lab.Matrix) { m.Hosts[1] = "other" },
+		"process":    func(m *lab.Matrix) { m.Rows[0].Slots[0].Variants[0][0].Process = "other" },
+		"call":       func(m *lab.Matrix) { m.Rows[0].Slots[1].Variants[1][0].Call = "other" },
+		"want":       func(m *lab.Matrix) { m.Rows[0].Slots[2].Variants[2][0].Want = "other" },
+		"answer":     func(m *lab.Matrix) { m.Cells[7].Got = []string{"ok", "other"} },
+		"verdict":    func(m *lab.Matrix) { m.Cells[3].Verdict = lab.Skip },
+		"cell":       func(m *lab.Matrix) { m.Cells = m.Cells[:11] },
+		"step": func(m *lab.Matrix) {
+			m.Rows[0].Slots[2].Variants[1] = []lab.RowStep{{Line: 6, Process: "main", Call: "close(a)", Want: "ok"}}
+			m.Cells[1].Got = []string{"ok", "ok", "ok"}
+		},
+		// The same words, cut elsewhere.
+		"cut": func(m *lab.Matrix) {
+			s := &m.Rows[0].Slots[0].Variants[0][0]
+			s.Process, s.Call = s.Process+s.Call[:1], s.Call[1:]
+		},
+	} {
+		m := grid()
+		if change(&m); lab.DigestOf([]lab.Matrix{m}) == digest {
+			t.Errorf("%s: another outcome has the same digest", name)
+		}
+	}
+	for name, change := range map[string]func(m *lab.Matrix){
+		"file":  func(m *lab.Matrix) { m.File = "other" },
+		"doc":   func(m *lab.Matrix) { m.Doc, m.Rows[0].Doc = "other", "other" },
+		"claim": func(m *lab.Matrix) { m.Rows[0].Claim = "other" },
+		"line":  func(m *lab.Matrix) { m.Rows[0].Line, m.Rows[0].Slots[0].Variants[0][0].Line = 7, 8 },
+		"note":  func(m *lab.Matrix) { m.Cells[0].Note = &lab.Note{Reason: "other"} },
+		"shown": func(m *lab.Matrix) { m.Rows[0].Slots[2].Shown = false },
+		// Steps that no cell has made are no part of the outcome.
+		"not made": func(m *lab.Matrix) {
+			m.Rows[0].Slots = append(m.Rows[0].Slots, lab.RowSlot{Variants: [][]lab.RowStep{{{Line: 7, Process: "main", Call: "close(a)", Want: "ok"}}}})
+		},
+		// Nor is a value of an axis that no cell has, though it makes other Combos.
+		"value": func(m *lab.Matrix) {
+			r := &m.Rows[0]
+			r.Axes[1].Values = append(r.Axes[1].Values, "lo")
+			r.Slots[2].Variants = append(r.Slots[2].Variants, nil)
+			for i := range m.Cells {
+				c := &m.Cells[i]
+				c.Combo = c.Combo/3*4 + c.Combo%3
+			}
+		},
+		// Nor is which slot a step stands in.
+		"slots": func(m *lab.Matrix) {
+			s := m.Rows[0].Slots
+			for i, steps := range s[1].Variants {
+				s[1].Variants[i] = append([]lab.RowStep{s[0].Variants[0][0]}, steps...)
+			}
+			m.Rows[0].Slots = s[1:]
+		},
+	} {
+		m := grid()
+		if change(&m); lab.DigestOf([]lab.Matrix{m}) != digest {
+			t.Errorf("%s: the same outcome has another digest", name)
+		}
+	}
+}
+
+// many is a matrix of 500 000 cells.
+func many() lab.Matrix {
+	row := lab.Row{Name: "many"}
+	for i := range 5 {
+		a := lab.Axis{Name: fmt.Sprintf("axis-%d", i)}
+		for v := range 10 {
+			a.Values = append(a.Values, fmt.Sprintf("value-%d", v))
+		}
+		row.Axes = append(row.Axes, a)
+		slot := lab.RowSlot{Axes: []int{i}}
+		for v := range 10 {
+			slot.Variants = append(slot.Variants, []lab.RowStep{
+				{Line: i, Process: "main", Call: fmt.Sprintf("setsockopt(a, SO_REUSEADDR, %d)", v), Want: "ok"},
+				{Line: i, Process: "main", Call: "bind(a, any:44567)", Want: "EADDRINUSE"},
+			})
+		}
+		row.Slots = append(row.Slots, slot)
+	}
+	m := lab.Matrix{Name: "lab", Rows: []lab.Row{row}}
+	var got []string
+	for range 5 {
+		got = append(got, "ok", "EADDRINUSE")
+	}
+	for h := range int32(5) {
+		m.Hosts = append(m.Hosts, fmt.Sprint("host-", h))
+		for c := range lab.Combo(100_000) {
+			m.Cells = append(m.Cells, lab.Cell{Host: h, Combo: c, Got: got})
+		}
+	}
+	return m
+}
+
+// TestDigestAllocatesNothingForACell, for there may be half a million.
+func TestDigestAllocatesNothingForACell(t *testing.T) {
+	m := many()
+	m.Cells = m.Cells[:5000]
+	matrices := []lab.Matrix{m}
+	if n := testing.AllocsPerRun(1, func() { lab.DigestOf(matrices) }); n > 100 {
+		t.Errorf("%v allocations for 5000 cells", n)
+	}
+}
+
+func BenchmarkDigestOf(b *testing.B) {
+	matrices := []lab.Matrix{many()}
+	b.ReportAllocs()
+	for b.Loop() {
+		lab.DigestOf(matrices)
+	}
+}
+
+func TestNewRowSharesSteps(t *testing.T) {
+	bind := func(want string) lab.Step {
+		s := lab.Step{Process: lab.Process{Name: "main"}, Call: lab.Call{Name: "listen", Args: []lab.Arg{lab.Sock("a"), lab.Int(5)}}, Pos: lab.Pos{Line: 7, Col: 9}}
+		s.Want = lab.Want{
+			{Answer: lab.Answer{Outcome: lab.Failed, Errno: want}, On: []lab.VersionBound{{Op: ">=", Version: lab.KernelVersion{6, 2}}}},
+			{Answer: lab.Answer{Outcome: lab.OK}},
+		}
+		return s
+	}
+	e := lab.Experiment{
+		Name: "one", Claim: lab.ClaimRef{Name: "SEED 1", Against: true}, Pos: lab.Pos{Line: 5},
+		Axes:  []lab.Axis{{Name: "x", Values: []string{"a", "b", "c", "d"}}},
+		Slots: []lab.Slot{{Axes: []int{0}, Shown: true, Variants: [][]lab.Step{{bind("EINVAL")}, {bind("EACCES")}, nil, {bind("EINVAL")}}}},
+	}
+	got := lab.NewRow(&e, lab.Kernel{Version: lab.KernelVersion{6, 1, 0}})
+	ok := []lab.RowStep{{Line: 7, Process: "main", Call: "listen(a, 5)", Want: "ok"}}
+	want := lab.Row{
+		Name: "one", Claim: "not SEED 1", Line: 5, Axes: e.Axes,
+		Slots: []lab.RowSlot{{Axes: []int{0}, Shown: true, Variants: [][]lab.RowStep{ok, ok, nil, ok}}},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	got = lab.NewRow(&e, lab.Kernel{Version: lab.KernelVersion{6, 2, 0}})
+	v := got.Slots[0].Variants
+	if v[0][0].Want != "EINVAL" || v[1][0].Want != "EACCES" {
+		t.Errorf("on linux 6.2: %v", v)
+	}
+}

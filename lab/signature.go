@@ -1,0 +1,156 @@
+package lab
+
+import "slices"
+
+// Kind says what an argument, or the value of an answer, may be.
+type Kind string
+
+// The kinds. Their values are the words that error messages use.
+const (
+	KindSock       Kind = "a socket"
+	KindSocks      Kind = "sockets"
+	KindProcess    Kind = "a process"
+	KindAddr       Kind = "an address with a port"
+	KindInt        Kind = "a number"
+	KindLength     Kind = "a length of the address"
+	KindText       Kind = "a string"
+	KindPath       Kind = "a path"
+	KindDuration   Kind = "a duration"
+	KindType       Kind = "a socket type"
+	KindSockFlags  Kind = "socket flags"
+	KindFlags      Kind = "message flags"
+	KindHow        Kind = "a direction"
+	KindFcntl      Kind = "a command of fcntl"
+	KindFDFlags    Kind = "descriptor flags"
+	KindSignal     Kind = "a signal"
+	KindUser       Kind = "a user's number"
+	KindOption     Kind = "a socket option"
+	KindValue      Kind = "a value" // of the option that stands before it
+	KindStates     Kind = "socket states"
+	KindSysctl     Kind = "a kernel parameter"
+	KindNIC        Kind = "a link"
+	KindLink       Kind = "a kind of link"
+	KindPrefix     Kind = "an address with a length"
+	KindDescriptor Kind = "a descriptor's number"
+)
+
+// Maker says what performs a call.
+type Maker string
+
+// The makers of calls.
+const (
+	ByProcess Maker = ""       // the process that the step names
+	ByHost    Maker = "host"   // labrun, in the network namespace of that process's host
+	ByLabrun  Maker = "labrun" // labrun, about processes
+)
+
+// Signature says what a call takes and what it answers.
+type Signature struct {
+	Name     string
+	Args     []Kind
+	Optional int  // how many of the last Args may be left out
+	Repeats  bool // the last of Args may stand any number of times
+	Makes    bool // "name = call(...)" names a new socket
+	Answers  Kind // the value it answers on success; "" when it answers only ok
+	By       Maker
+	Touches  bool   // it may change more of a lab than its sockets, or more of a process
+	Doc      string // one line, with the manual page
+}
+
+// Signatures lists every call there is. A new call is a row here and a case in
+// process, or in run where labrun makes it.
+var Signatures = []Signature{
+	{Name: "socket", Args: []Kind{KindType, KindSockFlags}, Optional: 1, Makes: true, Doc: "make a socket, socket(2)"},
+	{Name: "file", Makes: true, Touches: true, Doc: "open a file, a descriptor that is no socket, memfd_create(2)"},
+	{Name: "fd", Args: []Kind{KindDescriptor}, Makes: true, Touches: true, Doc: "name a descriptor that is not open: fd(-1)"},
+	{Name: "dup", Args: []Kind{KindSock}, Makes: true, Doc: "another descriptor of the same socket, dup(2)"},
+	{Name: "setsockopt", Args: []Kind{KindSock, KindOption, KindValue}, Doc: "set an option, setsockopt(2)"},
+	{Name: "getsockopt", Args: []Kind{KindSock, KindOption}, Answers: KindValue, Doc: "read an option, getsockopt(2)"},
+	{Name: "bind", Args: []Kind{KindSock, KindAddr, KindLength}, Optional: 1, Doc: "give a socket its local address, bind(2)"},
+	{Name: "listen", Args: []Kind{KindSock, KindInt}, Doc: "open passively, with a backlog, listen(2)"},
+	{Name: "accept", Args: []Kind{KindSock, KindSockFlags}, Optional: 1, Makes: true, Doc: "take a connection off the queue, accept(2)"},
+	{Name: "connect", Args: []Kind{KindSock, KindAddr, KindLength}, Optional: 1,
+		Doc: "open actively, connect(2); to unspec: undo that"},
+	{Name: "send", Args: []Kind{KindSock, KindText, KindFlags}, Optional: 1, Answers: KindInt,
+		Doc: "send, answers the number of bytes, send(2)"},
+	{Name: "recv", Args: []Kind{KindSock, KindInt, KindFlags}, Optional: 2, Answers: KindText,
+		Doc: "receive, \"\" is the end of the stream, recv(2)"},
+	{Name: "sendto", Args: []Kind{KindSock, KindText, KindAddr, KindFlags}, Optional: 1, Answers: KindInt,
+		Doc: "send to an address, sendto(2); with MSG_FASTOPEN connect along with it"},
+	{Name: "recvfrom", Args: []Kind{KindSock, KindInt, KindFlags}, Optional: 2, Answers: KindText, Doc: "receive a datagram, recvfrom(2)"},
+	{Name: "sendmsg", Args: []Kind{KindSock, KindSock}, Doc: "send the second one's descriptor over the first, a unix socket, SCM_RIGHTS of unix(7)"},
+	{Name: "recvmsg", Args: []Kind{KindSock}, Makes: true, Doc: "receive a descriptor over a unix socket, SCM_RIGHTS of unix(7)"},
+	{Name: "who", Args: []Kind{KindSock}, Repeats: true, Answers: KindSocks,
+		Doc: "which of the sockets have something to receive or to accept; waits for the first, poll(2)"},
+	{Name: "shutdown", Args: []Kind{KindSock, KindHow}, Doc: "close one direction or both, shutdown(2)"},
+	{Name: "close", Args: []Kind{KindSock}, Doc: "close the process's descriptor, close(2)"},
+	{Name: "getsockname", Args: []Kind{KindSock}, Answers: KindAddr, Doc: "the local address, getsockname(2)"},
+	{Name: "getpeername", Args: []Kind{KindSock}, Answers: KindAddr, Doc: "the remote address, getpeername(2)"},
+	{Name: "fchown", Args: []Kind{KindSock, KindUser}, Doc: "make the socket somebody else's, fchown(2)"},
+	{Name: "unlink", Args: []Kind{KindPath}, Touches: true, Doc: "remove a unix socket's name, unlink(2)"},
+	{Name: "fcntl", Args: []Kind{KindSock, KindFcntl, KindFDFlags}, Touches: true, Doc: "fcntl(a, F_SETFD, FD_CLOEXEC): exec() closes it, fcntl(2)"},
+	{Name: "seteuid", Args: []Kind{KindUser}, Touches: true, Doc: "go on as that user, seteuid(2); sockets made from now on are that user's"},
+	{Name: "exec", Touches: true, Doc: "become another program: sockets that are not close-on-exec stay, execve(2)"},
+	{Name: "fork", Args: []Kind{KindProcess, KindSock}, Optional: 1, Repeats: true, By: ByLabrun, Touches: true,
+		Doc: "make a child that inherits the sockets, all or those named, fork(2)"},
+	{Name: "exit", Args: []Kind{KindInt}, Optional: 1, By: ByLabrun, Touches: true, Doc: "end the calling process, _exit(2)"},
+	{Name: "kill", Args: []Kind{KindProcess, KindSignal}, Optional: 1, By: ByLabrun, Touches: true,
+		Doc: "end a process or a program by SIGKILL, or send it the signal, kill(2)"},
+	{Name: "wait", Args: []Kind{KindProcess}, Answers: KindInt, By: ByLabrun, Touches: true,
+		Doc: "wait for a program in the background to end, answers its exit status, 128 and the signal when one ended it"},
+	{Name: "sleep", Args: []Kind{KindDuration}, Doc: "do nothing for a while, nanosleep(2)"},
+	{Name: "sockets", Args: []Kind{KindAddr}, Answers: KindStates, By: ByHost,
+		Doc: "what netstat shows at an address (any: all of them), from sock_diag(7); waits for the states that are expected"},
+	{Name: "sysctl", Args: []Kind{KindSysctl, KindText}, Optional: 1, Answers: KindText, By: ByHost, Touches: true,
+		Doc: "read or set a parameter of the host's network namespace, sysctl(8)"},
+	{Name: "addr_add", Args: []Kind{KindNIC, KindPrefix}, By: ByHost, Touches: true, Doc: "give a link an address, ip-address(8)"},
+	{Name: "addr_del", Args: []Kind{KindNIC, KindPrefix}, By: ByHost, Touches: true, Doc: "take an address away, ip-address(8)"},
+	{Name: "link_up", Args: []Kind{KindNIC}, By: ByHost, Touches: true, Doc: "ip link set NIC up, ip-link(8)"},
+	{Name: "link_down", Args: []Kind{KindNIC}, By: ByHost, Touches: true, Doc: "ip link set NIC down, ip-link(8)"},
+	{Name: "link_add", Args: []Kind{KindNIC, KindLink}, By: ByHost, Touches: true, Doc: "make a link: dummy, vrf, bridge, ifb, ip-link(8)"},
+	{Name: "link_del", Args: []Kind{KindNIC}, By: ByHost, Touches: true, Doc: "remove a link, ip-link(8)"},
+	{Name: "link_master", Args: []Kind{KindNIC, KindNIC}, By: ByHost, Touches: true,
+		Doc: "put a link under a bridge or into a VRF, ip link set NIC master, ip-link(8)"},
+}
+
+// SignatureOf returns the signature of the call of that name.
+func SignatureOf(name string) (Signature, bool) {
+	i := slices.IndexFunc(Signatures, func(s Signature) bool { return s.Name == name })
+	if i < 0 {
+		return Signature{}, false
+	}
+	return Signatures[i], true
+}
+
+// SocketTypes are the words that socket() takes. raw is a raw socket of ICMP's.
+var SocketTypes = []string{
+	"tcp", "udp", "tcp6", "udp6", "mptcp", "mptcp6", "sctp", "sctp6", "dccp", "dccp6", "udplite", "udplite6",
+	"raw", "raw6", "unix", "unix-dgram", "unix-seqpacket",
+}
+
+// The words that flags and such arguments are made of; flags are joined by '|'.
+var (
+	// SocketFlags are the words of the second argument of socket() and accept(), socket(2).
+	SocketFlags = []string{"SOCK_NONBLOCK", "SOCK_CLOEXEC"}
+	// MessageFlags are those that send() and recv() take, send(2) and recv(2).
+	MessageFlags = []string{"MSG_DONTWAIT", "MSG_FASTOPEN", "MSG_MORE", "MSG_OOB", "MSG_PEEK", "MSG_TRUNC", "MSG_WAITALL"}
+	// ShutdownHows are the words that shutdown() takes, shutdown(2).
+	ShutdownHows = []string{"SHUT_RD", "SHUT_WR", "SHUT_RDWR"}
+	// FcntlCommands are the words that fcntl() takes, fcntl(2).
+	FcntlCommands = []string{"F_SETFD"}
+	// DescriptorFlags are the words of its last argument; 0 clears them.
+	DescriptorFlags = []string{"FD_CLOEXEC", "0"}
+	// Signals are those that kill() takes, signal(7).
+	Signals = []string{"SIGHUP", "SIGINT", "SIGQUIT", "SIGKILL", "SIGUSR1", "SIGUSR2", "SIGTERM", "SIGWINCH"}
+	// LinkKinds are the kinds of links that link_add() makes, ip-link(8).
+	LinkKinds = []string{"dummy", "vrf", "bridge", "ifb"}
+	// Families are the words that family() takes in an address, socket(2).
+	Families = []string{"AF_UNSPEC", "AF_UNIX", "AF_INET", "AF_INET6"}
+)
+
+// StateNames are the states of sockets in netstat(8)'s words, in the order in
+// which sockets() lists them. UNCONN is a UDP socket that is not connected.
+var StateNames = []string{
+	"LISTEN", "SYN_SENT", "SYN_RECV", "ESTABLISHED", "FIN_WAIT1", "FIN_WAIT2",
+	"CLOSE_WAIT", "CLOSING", "LAST_ACK", "TIME_WAIT", "UNCONN",
+}
