@@ -52,25 +52,45 @@ func (p *stepParser) conditionAt() int {
 	return i
 }
 
-// rule reads what stands in the brackets: ANSWER on linux OP VERSION ...
+// rule reads what stands in the brackets: ANSWER on linux OP VERSION ..., ANSWER
+// on option NAME, ANSWER on no sysctl NAME, or both kinds of condition.
 func (p *stepParser) rule(open token, tokens []token) (lab.WantRule, int) {
-	on := slices.IndexFunc(tokens, func(t token) bool { return t.is("on") })
-	for on >= 0 && on+1 < len(tokens) && !tokens[on+1].is("linux") {
-		next := slices.IndexFunc(tokens[on+1:], func(t token) bool { return t.is("on") })
-		if next < 0 {
-			break
-		}
-		on += 1 + next
-	}
-	if on < 0 || on+1 >= len(tokens) || !tokens[on+1].is("linux") {
-		p.wrong(open.start, "a condition is written [ANSWER on linux < 6.2], found %s", quote("["+p.raw(tokens)+"]"))
+	clauses := cutAtOn(tokens)
+	if len(clauses) < 2 || len(clauses[0]) == 0 {
+		p.wrong(open.start, "a condition is written [ANSWER on linux < 6.2] or [ANSWER on option NAME], found %s", quote("["+p.raw(tokens)+"]"))
 		return lab.WantRule{}, open.start
 	}
-	at := tokens[0].start
-	rule := lab.WantRule{Answer: p.answer(tokens[:on], at)}
-	bounds := tokens[on+2:]
+	at := clauses[0][0].start
+	rule := lab.WantRule{Answer: p.answer(clauses[0], at)}
+	for _, c := range clauses[1:] {
+		if c[0].is("linux") {
+			rule.On = append(rule.On, p.versions(c)...)
+		} else {
+			rule.Has = p.feature(c)
+		}
+	}
+	return rule, at
+}
+
+// cutAtOn cuts tokens at every "on" that begins a condition.
+func cutAtOn(tokens []token) [][]token {
+	var clauses [][]token
+	begin := 0
+	for i, t := range tokens {
+		if t.is("on") && i+1 < len(tokens) && (tokens[i+1].is("linux") || tokens[i+1].is("no") ||
+			slices.ContainsFunc(lab.FeatureKinds, tokens[i+1].is)) {
+			clauses = append(clauses, tokens[begin:i])
+			begin = i + 1
+		}
+	}
+	return append(clauses, tokens[begin:])
+}
+
+// versions reads linux OP VERSION ...
+func (p *stepParser) versions(tokens []token) (on []lab.VersionBound) {
+	bounds := tokens[1:]
 	if len(bounds) == 0 {
-		p.wrong(tokens[on+1].end, "on linux of which version? write < 6.2")
+		p.wrong(tokens[0].end, "on linux of which version? write < 6.2")
 	}
 	for ; len(bounds) > 0; bounds = bounds[min(2, len(bounds)):] {
 		op := bounds[0]
@@ -87,14 +107,46 @@ func (p *stepParser) rule(open token, tokens []token) (lab.WantRule, int) {
 			p.wrong(op.end, "%s is not a kernel's version such as 6.2 or 6.1.32", quote(version))
 			break
 		}
-		rule.On = append(rule.On, lab.VersionBound{Op: op.text, Version: v})
+		on = append(on, lab.VersionBound{Op: op.text, Version: v})
 	}
-	return rule, at
+	return on
+}
+
+// feature reads [no] KIND NAME.
+func (p *stepParser) feature(tokens []token) *lab.Feature {
+	f := &lab.Feature{}
+	if f.Not = tokens[0].is("no"); f.Not {
+		tokens = tokens[1:]
+	}
+	if len(tokens) != 2 || !slices.ContainsFunc(lab.FeatureKinds, tokens[0].is) || !tokens[1].word() {
+		at := len(p.text)
+		if len(tokens) > 0 {
+			at = tokens[0].start
+		}
+		p.wrong(at, "a feature is %s and a name, found %s", strings.Join(lab.FeatureKinds, ", "), p.foundIn(tokens))
+		return f
+	}
+	name := tokens[1:]
+	f.Kind, f.Name = tokens[0].text, tokens[1].text
+	switch at := tokens[1].start; f.Kind {
+	case "sysctl":
+		p.sysctl(name, at)
+	case "option":
+		p.oneOf("socket option", optionNames(), name, at)
+	case "socket":
+		p.oneOf("socket type", lab.SocketTypes, name, at)
+	case "probe":
+		p.name(experimentName, f.Name, at)
+	}
+	return f
 }
 
 var versionSyntax = lazy(`^(0|[1-9][0-9]{0,4})(\.(0|[1-9][0-9]{0,4})){1,2}$`)
 
 func parseVersion(text string) (lab.KernelVersion, bool) {
+	if !strings.Contains(text, ".") {
+		text += ".0"
+	}
 	if !versionSyntax().MatchString(text) {
 		return lab.KernelVersion{}, false
 	}
@@ -141,6 +193,10 @@ func (p *stepParser) answer(tokens []token, at int) lab.Answer {
 		return none
 	case lab.KindStates:
 		return lab.Answer{Outcome: lab.OK, Value: p.states(tokens)}
+	case lab.KindSocks:
+		return lab.Answer{Outcome: lab.OK, Value: p.socks(tokens)}
+	case lab.KindAddr:
+		return lab.Answer{Outcome: lab.OK, Value: p.addrAnswer(tokens, at)}
 	}
 	return lab.Answer{Outcome: lab.OK, Value: p.value(p.sig.Answers, tokens, at)}
 }

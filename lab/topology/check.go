@@ -2,13 +2,15 @@ package topology
 
 import (
 	"fmt"
+	"iter"
+	"slices"
 
 	"labrun/lab"
 )
 
 // checkExperiment checks what depends on the subject, for every column.
 func (d *decoder) checkExperiment(x *experiment) {
-	if d.hostsLost || len(x.parsed) == 0 {
+	if d.hostsLost || len(x.slots) == 0 {
 		return
 	}
 	columns := d.order
@@ -19,8 +21,26 @@ func (d *decoder) checkExperiment(x *experiment) {
 		}
 	}
 	d.checkNames(x, columns)
+	if x.broken || x.axesUnsure {
+		return // steps are missing
+	}
 	classes := d.classes(x, columns)
 	d.checkFlows(x, classes)
+}
+
+// all returns the steps of every combination, each once.
+func (x *experiment) all() iter.Seq[placedStep] {
+	return func(yield func(placedStep) bool) {
+		for _, slot := range x.slots {
+			for _, steps := range slot.variants {
+				for _, s := range steps {
+					if !yield(s) {
+						return
+					}
+				}
+			}
+		}
+	}
 }
 
 // spend counts work, and reports whether there was too much of it.
@@ -61,7 +81,7 @@ func (d *decoder) checkNames(x *experiment, columns []*host) {
 			d.complain(d.within(s, at), "%s: %s", x.scope, problem)
 		}
 	}
-	for _, s := range x.parsed {
+	for s := range x.all() {
 		if d.full() {
 			return
 		}
@@ -77,8 +97,21 @@ func (d *decoder) checkNames(x *experiment, columns []*host) {
 			if a, ok := w.Answer.Value.(lab.Addr); ok && a.Name != "" {
 				check(s, s.wantsAt[i], a)
 			}
+			if f := w.Has; f != nil && f.Kind == "probe" && !d.probesLost && !d.hasProbe(f.Name) {
+				d.complain(d.within(s, s.wantsAt[i]), "%s: no probe %s%s", x.scope, quote(f.Name), hint(f.Name, "probes", d.probeNames()))
+			}
 		}
 	}
+}
+
+func (d *decoder) hasProbe(name string) bool { return slices.Contains(d.probeNames(), name) }
+
+func (d *decoder) probeNames() []string {
+	var names []string
+	for _, p := range d.top.Probes {
+		names = append(names, p.Name)
+	}
+	return names
 }
 
 // nameProblem says what is wrong with host.name in the columns, the first of
@@ -142,7 +175,7 @@ type class struct {
 
 func (d *decoder) classes(x *experiment, columns []*host) []class {
 	named := map[string]bool{}
-	for _, s := range x.parsed {
+	for s := range x.all() {
 		named[s.process.Host] = true
 	}
 	for _, u := range x.Users {

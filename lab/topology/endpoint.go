@@ -2,6 +2,7 @@ package topology
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 
 	"labrun/lab"
@@ -11,6 +12,12 @@ import (
 // peer.x:$p, mapped(any):80, [2001:db8::1]:80.
 func parseAddr(text string) (lab.Addr, *mistake) {
 	var a lab.Addr
+	if text == lab.Unspec.String() {
+		return lab.Unspec, nil
+	}
+	if inner, ok := strings.CutPrefix(text, "family("); ok {
+		return familyAddr(inner, len(text)-len(inner))
+	}
 	base, rest, m := addrBase(text)
 	if m != nil {
 		return a, m
@@ -32,10 +39,54 @@ func parseAddr(text string) (lab.Addr, *mistake) {
 		return a, &mistake{0, "address " + quote(text) + " has no port, write " + clip(base) + ":80"}
 	}
 	var problem string
-	if a.Port, problem = parsePort(rest[1:]); problem != "" {
+	if a.Port, problem = parsePorts(rest[1:]); problem != "" {
 		return a, &mistake{len(base) + 1, problem}
 	}
 	return a, nil
+}
+
+// familyAddr reads what follows "family(": AF_UNIX, any):80.
+func familyAddr(text string, at int) (lab.Addr, *mistake) {
+	family, rest, ok := strings.Cut(text, ",")
+	end := strings.LastIndexByte(rest, ')')
+	if !ok || end < 0 {
+		return lab.Addr{}, &mistake{0, "a wrong family is written family(AF_UNIX, any):80"}
+	}
+	if !slices.Contains(lab.Families, family) {
+		return lab.Addr{}, &mistake{at, "unknown family " + quote(family) + hint(family, "allowed", lab.Families)}
+	}
+	inner := strings.TrimLeft(rest[:end], " ")
+	a, m := parseAddr(inner + rest[end+1:])
+	if m != nil {
+		m.at += at + len(family) + 1 + (end - len(inner))
+		return a, m
+	}
+	if a.Family != "" {
+		return a, &mistake{at, "family() inside of family()"}
+	}
+	a.Family = family
+	return a, nil
+}
+
+// parsePorts reads the port of an answer, which may be any of a range.
+func parsePorts(text string) (lab.Port, string) {
+	low, high, ok := strings.Cut(text, "-")
+	if !ok {
+		return parsePort(text)
+	}
+	p, problem := parsePort(low)
+	if problem != "" {
+		return p, problem
+	}
+	to, problem := parsePort(high)
+	switch {
+	case problem != "":
+		return p, problem
+	case p.Var != "" || to.Var != "" || to.Number <= p.Number:
+		return p, quote(text) + " is not a range of ports such as 40000-40010"
+	}
+	p.To = to.Number
+	return p, ""
 }
 
 // addrBase cuts the port off: what is left begins with the colon.

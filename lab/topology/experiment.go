@@ -1,7 +1,6 @@
 package topology
 
 import (
-	"math"
 	"slices"
 	"strings"
 
@@ -14,8 +13,15 @@ import (
 type experiment struct {
 	lab.Experiment
 	scope  scope
-	parsed []placedStep
+	axes   []axis
+	wants  map[string]*wantSet // by name, "" is ${want}
+	slots  []slot
 	unsure bool // the columns are not known
+
+	axesUnsure  bool            // an axis had a mistake
+	rulesUnsure bool            // so did a rule
+	broken      bool            // so did a slot: it may lack steps
+	used        map[string]bool // the named answers that steps have
 }
 
 // placedStep is a step as it was parsed, and where it stands.
@@ -23,6 +29,8 @@ type placedStep struct {
 	*parsedStep
 	node    *yaml.Node
 	process lab.Process
+	with    string // the combination that it is of, for messages
+	step    lab.Step
 }
 
 func (d *decoder) decodeExperiments(e entry) {
@@ -47,14 +55,33 @@ func (d *decoder) decodeExperiments(e entry) {
 	}
 }
 
-func (d *decoder) decodeExperiment(x *experiment, e entry) {
-	before := d.made
-	keys, ok := d.fields(e.value, x.scope, "doc", "claim", "when", "hosts", "processes", "steps")
+// decodeProbes reads the questions that conditions "on probe NAME" refer to.
+func (d *decoder) decodeProbes(e entry) {
+	list, ok := d.entries(e.value, scope{inner: "probes"}, "from names to {doc, processes, steps}")
 	if !ok {
+		d.probesLost = true
 		return
 	}
-	if k, ok := keys["doc"]; ok {
-		x.Doc = d.doc(k)
+	for _, e := range list {
+		x := &experiment{scope: scope{inner: "probe " + quote(e.key)}}
+		x.Name, x.Pos = e.key, e.pos
+		d.checkName(e.pos, experimentName, e.key)
+		if len(d.order) > 0 {
+			x.Hosts = []string{d.order[0].Name}
+		}
+		keys, ok := d.fields(e.value, x.scope, "doc", "processes", "steps")
+		if ok {
+			d.decodeBody(x, e, keys)
+		}
+		d.checkExperiment(x)
+		d.top.Probes = append(d.top.Probes, x.Experiment)
+	}
+}
+
+func (d *decoder) decodeExperiment(x *experiment, e entry) {
+	keys, ok := d.fields(e.value, x.scope, "doc", "claim", "when", "hosts", "processes", "axes", "skip", "only", "want", "steps")
+	if !ok {
+		return
 	}
 	if k, ok := keys["claim"]; ok {
 		d.decodeClaimRef(x, k)
@@ -68,8 +95,31 @@ func (d *decoder) decodeExperiment(x *experiment, e entry) {
 	if k, ok := keys["hosts"]; ok {
 		d.decodeColumns(x, k.value)
 	}
+	d.decodeBody(x, e, keys)
+	d.checkClaimSays(x)
+}
+
+// decodeBody reads what experiments and probes have alike: what they do.
+func (d *decoder) decodeBody(x *experiment, e entry, keys map[string]entry) {
+	before := d.made
+	if k, ok := keys["doc"]; ok {
+		x.Doc = d.doc(k)
+	}
 	if k, ok := keys["processes"]; ok {
 		d.decodeUsers(x, k.value)
+	}
+	if k, ok := keys["axes"]; ok {
+		d.decodeAxes(x, k.value)
+	}
+	var skip, only []matcher
+	for key, rules := range map[string]*[]matcher{"skip": &skip, "only": &only} {
+		if k, ok := keys[key]; ok {
+			*rules = d.decodePrune(x, k)
+		}
+	}
+	d.combine(x, skip, only, e.pos)
+	if k, ok := keys["want"]; ok {
+		d.decodeWants(x, k)
 	}
 	k, ok := keys["steps"]
 	if !ok {
@@ -78,19 +128,30 @@ func (d *decoder) decodeExperiment(x *experiment, e entry) {
 		}
 		return
 	}
+	x.used = map[string]bool{}
 	d.decodeSteps(x, k.value)
-	d.checkClaimSays(x)
+	for name, set := range x.wants {
+		if !x.used[name] && !x.broken && !x.rulesUnsure {
+			d.complain(set.pos, "%s: no step has the answer ${%s}", x.scope, strings.TrimSuffix("want."+name, "."))
+		}
+	}
 }
 
 // checkClaimSays complains about an experiment with a claim whose last step
 // expects nothing. Steps with mistakes may have no answer at all.
 func (d *decoder) checkClaimSays(x *experiment) {
-	if x.Claim.Name == "" || len(x.Steps) == 0 {
+	if x.Claim.Name == "" || len(x.slots) == 0 {
 		return
 	}
-	last := x.Steps[len(x.Steps)-1]
-	if len(last.Want) > 0 && last.Want[0].Answer.Outcome == lab.Unasked {
-		d.complain(last.Pos, "%s: the last step of an experiment with a claim must expect an answer, or a pass would say nothing", x.scope)
+	for _, steps := range x.slots[len(x.slots)-1].variants {
+		if len(steps) == 0 {
+			continue
+		}
+		last := steps[len(steps)-1]
+		if len(last.want) > 0 && last.want[0].Answer.Outcome == lab.Unasked {
+			d.complain(posOf(last.node), "%s: the last step of an experiment with a claim must expect an answer, or a pass would say nothing", x.scope)
+			return
+		}
 	}
 }
 
@@ -165,7 +226,7 @@ func (d *decoder) decodeUsers(x *experiment, n *yaml.Node) {
 		p, ok := d.process(e.pos, x.scope, e.key)
 		s := x.scope.in("process", e.key)
 		before := d.made
-		keys, fieldsOK := d.fields(e.value, s, "user")
+		keys, fieldsOK := d.fields(e.value, s, "user", "capabilities")
 		if !ok || !fieldsOK {
 			continue
 		}
@@ -181,17 +242,35 @@ func (d *decoder) decodeUsers(x *experiment, n *yaml.Node) {
 		if !ok {
 			continue
 		}
-		user, problem := decimal(text, 0, math.MaxUint32-1)
+		user, problem := decimal(text, 0, maxUser)
 		if problem != "" {
 			d.complain(posOf(k.value), "%s, user: %s", s, problem)
 			continue
 		}
-		x.Users = append(x.Users, lab.ProcessUser{Process: p, User: uint32(user), Pos: e.pos})
+		u := lab.ProcessUser{Process: p, User: uint32(user), Pos: e.pos}
+		if k, ok := keys["capabilities"]; ok {
+			u.Capabilities = d.capabilities(s, k.value)
+		}
+		x.Users = append(x.Users, u)
 	}
 }
 
-// futureKeys are kept for keys of a step to come.
-var futureKeys = []string{"run", "as", "limit", "background", "until", "stdout", "stderr", "exit",
+// capabilities reads the names of capabilities(7) that a process keeps.
+func (d *decoder) capabilities(s scope, n *yaml.Node) []string {
+	var names []string
+	for _, item := range list(n) {
+		name, ok := d.text(item, s.String()+", capabilities")
+		if ok && !slices.Contains(lab.Capabilities, name) {
+			d.complain(posOf(item), "%s: unknown capability %s%s", s, quote(name), hint(name, "allowed", lab.Capabilities))
+			continue
+		}
+		names = append(names, name)
+	}
+	return names
+}
+
+// stepKeys are the keys of a step beside its process, and some kept for later.
+var stepKeys = []string{"run", "as", "limit", "background", "until", "stdout", "stderr", "exit",
 	"repeat", "doc", "want", "skip", "only", "axes"}
 
 // process reads the name of a process: web, peer/web, alpha/web.
@@ -207,7 +286,7 @@ func (d *decoder) process(pos lab.Pos, s scope, text string) (lab.Process, bool)
 		d.complain(pos, "%s: %s is not a process; quote a step that has \": \" in it", s, quote(text))
 		return lab.Process{}, false
 	}
-	if slices.Contains(futureKeys, name) {
+	if slices.Contains(stepKeys, name) {
 		d.complain(pos, "%s: %q cannot name a process, it is a reserved word", s, name)
 		return lab.Process{}, false
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"labrun/lab"
 )
@@ -16,15 +17,17 @@ type flow struct {
 	class     class
 	processes map[lab.Process]*process
 	ports     map[string]bool
-	mine      []lab.Pos        // places complained about
-	told      map[lab.Pos]bool // places that another class complained about
-	unsure    bool             // a step that could not be read may have made or closed a socket
+	ran       map[lab.Process]bool // programs that have ended
+	mine      []lab.Pos            // places complained about
+	told      map[lab.Pos]bool     // places that another class complained about
+	unsure    bool                 // a step that could not be read may have made or closed a socket
 }
 
 // process is a process at some step. Lines are those of the file.
 type process struct {
 	first   int // the line of its first call, or of the fork that made it
 	forked  bool
+	program bool   // a real one, in the background
 	ended   string // how it ended: exit() in line 9
 	sockets map[string]socket
 }
@@ -36,31 +39,112 @@ type socket struct {
 }
 
 func (d *decoder) checkFlows(x *experiment, classes []class) {
-	unused := map[lab.Process]int{} // in how many classes
+	unused := map[lab.Process]int{} // in how many classes of how many combinations
 	told := map[lab.Pos]bool{}
+	flows := x.flows()
 	for _, c := range classes {
-		f := &flow{decoder: d, x: x, class: c, processes: map[lab.Process]*process{}, ports: map[string]bool{}, told: told}
-		for _, s := range x.parsed {
-			if d.full() || d.spend(x, 1) || !f.step(s) {
-				return
+		for _, steps := range flows {
+			f := &flow{decoder: d, x: x, class: c, processes: map[lab.Process]*process{}, ports: map[string]bool{}, ran: map[lab.Process]bool{}, told: told}
+			for _, s := range steps {
+				if d.full() || d.spend(x, 1) || !f.step(s) {
+					return
+				}
 			}
-		}
-		f.checkUsers(unused)
-		for _, pos := range f.mine {
-			told[pos] = true
+			f.checkUsers(unused)
+			for _, pos := range f.mine {
+				told[pos] = true
+			}
 		}
 	}
 	for _, u := range x.Users {
-		if n := unused[u.Process]; n > 0 && n == len(classes) {
+		if n := unused[u.Process]; n > 0 && n == len(classes)*len(flows) {
 			d.complain(u.Pos, "%s: process %q makes no call", x.scope, u.Process)
 		}
 	}
 }
 
+// flows returns the steps of the combinations, those alike once: most differ in
+// addresses and options alone, which this check does not look at.
+func (x *experiment) flows() [][]placedStep {
+	if len(x.Combos) == 1 {
+		return [][]placedStep{x.stepsOf(x.Combos[0])}
+	}
+	kinds := map[string]byte{}
+	of := make([][]byte, len(x.slots)) // of every variant of a slot
+	for i, slot := range x.slots {
+		for _, steps := range slot.variants {
+			var b strings.Builder
+			for _, s := range steps {
+				b.WriteString(s.flow())
+			}
+			if _, ok := kinds[b.String()]; !ok && len(kinds) < 255 {
+				kinds[b.String()] = byte(len(kinds))
+			}
+			k, ok := kinds[b.String()]
+			if !ok {
+				k = 255 // too many kinds to tell apart: one stands for the rest
+			}
+			of[i] = append(of[i], k)
+		}
+	}
+	seen := map[string]bool{}
+	radix := lab.RadixOf(x.Axes)
+	key := make([]byte, len(x.slots))
+	var all [][]placedStep
+	values := make([]int, len(x.Axes))
+	for _, c := range x.Combos {
+		radix.SplitInto(values, c)
+		for i, slot := range x.slots {
+			key[i] = of[i][slot.Which.Of(radix.Index(slot.Axes, values))]
+		}
+		if seen[string(key)] {
+			continue
+		}
+		seen[string(key)] = true
+		all = append(all, x.stepsOf(c))
+	}
+	return all
+}
+
+func (x *experiment) stepsOf(c lab.Combo) []placedStep {
+	radix := lab.RadixOf(x.Axes)
+	values := radix.Split(c)
+	var steps []placedStep
+	for i := range x.slots {
+		steps = append(steps, x.slots[i].at(radix, values)...)
+	}
+	return steps
+}
+
+// flow returns what the check looks at of a step.
+func (s placedStep) flow() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s=%s %t %t %t %t(", s.process, s.call.Makes, s.call.Name, s.known, len(s.mistakes) > 0, fails(s.want), s.step.Run != nil)
+	for _, a := range s.call.Args {
+		switch a := a.(type) {
+		case lab.Sock, lab.ProcessName:
+			fmt.Fprintf(&b, "%s,", a)
+		case lab.Addr:
+			fmt.Fprintf(&b, "$%s,", a.Port.Var)
+		}
+	}
+	for _, w := range s.want {
+		if a, ok := w.Answer.Value.(lab.Addr); ok {
+			fmt.Fprintf(&b, "=$%s", a.Port.Var)
+		}
+		fmt.Fprintf(&b, "%t", w.Answer.Errno == "EBADF")
+	}
+	return b.String() + ");"
+}
+
 func (f *flow) complain(s placedStep, at int, format string, args ...any) {
 	pos := f.within(s, at)
-	if !f.told[pos] {
-		f.add(pos, "%s: %s", f.x.scope, fmt.Sprintf(format, args...))
+	if !f.told[pos] && !slices.Contains(f.mine, pos) {
+		scope := f.x.scope
+		if s.with != "" {
+			scope = scope.with(s.with)
+		}
+		f.add(pos, "%s: %s", scope, fmt.Sprintf(format, args...))
 		f.mine = append(f.mine, pos)
 	}
 }
@@ -87,6 +171,22 @@ func (f *flow) step(s placedStep) bool {
 	if p.ended != "" {
 		f.complain(s, s.callAt, "process %q has ended: %s", s.process, p.ended)
 		p.ended = "" // once is enough
+	}
+	if s.step.Run != nil {
+		if p.first != s.node.Line && !p.program && p.ended == "" {
+			f.complain(s, 0, "%q is a process, from line %d; give the program another name", s.process, p.first)
+			return true
+		}
+		p.program = true
+		if !s.step.Run.Background {
+			delete(f.processes, f.class.canonical(s.process)) // its name is free again
+			f.ran[f.class.canonical(s.process)] = true
+		}
+		return true
+	}
+	if p.program {
+		f.complain(s, s.callAt, "%q is a program, it makes no calls", s.process)
+		return true
 	}
 	f.checkPorts(s)
 	if s.known {
@@ -139,6 +239,7 @@ func (f *flow) checkSockets(s placedStep, p *process) {
 			f.complain(s, s.argsAt[i], "process %q has no socket %q%s", s.process, name,
 				hint(string(name), "open", p.open()))
 			p.sockets[string(name)] = socket{unsure: true} // once is enough
+		case k.closed > 0 && wants(s.want, "EBADF"):
 		case k.closed > 0:
 			f.complain(s, s.argsAt[i], "socket %q of process %q is closed since line %d", name, s.process, k.closed)
 			p.sockets[string(name)] = socket{unsure: true}
@@ -166,6 +267,11 @@ func (f *flow) makeSocket(s placedStep, p *process, name string) {
 	}
 }
 
+// wants reports whether the errno is one of the answers.
+func wants(w lab.Want, errno string) bool {
+	return slices.ContainsFunc(w, func(r lab.WantRule) bool { return r.Answer.Errno == errno })
+}
+
 // fails reports whether no answer that is expected is a success.
 func fails(w lab.Want) bool {
 	return !slices.ContainsFunc(w, func(r lab.WantRule) bool {
@@ -191,8 +297,8 @@ func (f *flow) carryOut(s placedStep, p *process) {
 		p.ended = fmt.Sprintf("exit() in line %d", s.node.Line)
 	case "fork":
 		f.fork(s, p)
-	case "kill":
-		f.kill(s)
+	case "kill", "wait":
+		f.end(s)
 	}
 }
 
@@ -211,23 +317,34 @@ func (f *flow) fork(s placedStep, p *process) {
 	if fails(s.want) || f.spend(f.x, len(p.sockets)) {
 		return
 	}
-	f.processes[key] = &process{first: s.node.Line, forked: true, sockets: maps.Clone(p.sockets)}
+	inherited := maps.Clone(p.sockets)
+	if only := s.call.Args[1:]; len(only) > 0 {
+		maps.DeleteFunc(inherited, func(name string, _ socket) bool { return !slices.Contains(only, lab.Arg(lab.Sock(name))) })
+	}
+	f.processes[key] = &process{first: s.node.Line, forked: true, sockets: inherited}
 }
 
-func (f *flow) kill(s placedStep) {
+// end follows kill() and wait(), which end a process, unless the signal may be
+// one that it survives.
+func (f *flow) end(s placedStep) {
 	victim := s.process
 	victim.Name = string(s.call.Args[0].(lab.ProcessName))
 	v := f.processes[f.class.canonical(victim)]
+	waits := s.call.Name == "wait"
 	switch {
+	case f.class.canonical(victim) == f.class.canonical(s.process) && waits:
+		f.complain(s, s.argsAt[0], "process %q waits for itself", victim)
 	case f.class.canonical(victim) == f.class.canonical(s.process):
 		f.complain(s, s.argsAt[0], "process %q kills itself, write exit()", victim)
 	case v == nil && f.unsure:
 	case v == nil:
 		f.complain(s, s.argsAt[0], "there is no process %q so far%s", victim, hint(victim.Name, "processes", f.living(s.process)))
+	case waits && !v.program:
+		f.complain(s, s.argsAt[0], "wait() is for a program in the background, %q is a process", victim)
 	case v.ended != "":
 		f.complain(s, s.argsAt[0], "process %q has ended already: %s", victim, v.ended)
-	case !fails(s.want):
-		v.ended = fmt.Sprintf("kill() in line %d", s.node.Line)
+	case !fails(s.want) && (waits || len(s.call.Args) == 1 || s.call.Args[1] == lab.Arg(lab.Word("SIGKILL")) && !v.program):
+		v.ended = fmt.Sprintf("%s() in line %d", s.call.Name, s.node.Line)
 	}
 }
 
@@ -252,8 +369,10 @@ func (f *flow) checkUsers(unused map[lab.Process]int) {
 		switch line := given[key]; {
 		case line > 0:
 			f.add(u.Pos, "%s: process %q is the same as the one in line %d", f.x.scope, u.Process, line)
-		case p == nil && !f.unsure:
+		case p == nil && !f.unsure && !f.ran[key]:
 			unused[u.Process]++
+		case len(u.Capabilities) > 0 && (f.ran[key] || p != nil && p.program):
+			f.add(u.Pos, "%s: %q is a program, it keeps no capabilities", f.x.scope, u.Process)
 		case p != nil && p.forked:
 			f.add(u.Pos, "%s: process %q is forked in line %d, a child runs as its parent", f.x.scope, u.Process, p.first)
 		}

@@ -1,6 +1,9 @@
 package topology
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // The limits of a file. They bound the time and the memory that a hostile one
 // can take, and stand well above what a machine could run.
@@ -16,6 +19,9 @@ const (
 	maxAddresses   = 64   // of a NIC
 	maxExperiments = 10_000
 	maxSteps       = 10_000    // of an experiment
+	maxCombos      = 1_000_000 // of an experiment's axes
+	maxVariants    = 100_000   // of a step, that differ between them
+	maxTurns       = 10_000    // of repeat
 	maxText        = 64 << 10  // bytes, more than a datagram takes
 	maxStep        = 300_000   // bytes, enough for 64 KiB of \x41
 	maxMistakes    = 10        // of a step
@@ -25,4 +31,5 @@ const (
 	maxComplaints  = 500       // more are not looked for
 	maxShown       = 50        // complaints that Error and Pretty print
 	maxWait        = 60 * time.Second
+	maxUser        = math.MaxUint32 - 1
 )

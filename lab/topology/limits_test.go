@@ -134,3 +134,20 @@ func TestLoad(t *testing.T) {
 		t.Errorf("Load = %+v, %v", top, err)
 	}
 }
+
+// TestFragmentsDoNotExplode has values that stand for twice the next one, 25 deep:
+// what is made of them is bounded before it is made.
+func TestFragmentsDoNotExplode(t *testing.T) {
+	for _, innermost := range []string{"a = socket(tcp)", ""} {
+		var axes strings.Builder
+		for i := range 25 {
+			fmt.Fprintf(&axes, "      a%d: {s: ['${a%d}', '${a%d}']}\n", i, i+1, i+1)
+		}
+		text := "name: n\nnetworks: {red: 192.0.2.0/24}\nhosts: {h: {nics: {eth0: {network: red}}}}\nexperiments:\n  e:\n    axes:\n" +
+			axes.String() + "      a25: {s: [" + innermost + "]}\n    steps: ['${a0}']\n"
+		_, err := Parse("f", []byte(text))
+		if err == nil || !strings.Contains(err.Error(), "this makes more than 10000 steps, the limit") {
+			t.Errorf("%q: %v", innermost, err)
+		}
+	}
+}

@@ -34,6 +34,9 @@ func (s scope) in(noun, name string) scope {
 	return scope{s.String(), inner}
 }
 
+// with returns the scope within a combination.
+func (s scope) with(combination string) scope { return scope{s.String(), "with " + combination} }
+
 func posOf(n *yaml.Node) lab.Pos { return lab.Pos{Line: n.Line, Col: n.Column} }
 
 // deref follows aliases; that they end was checked before.
@@ -105,6 +108,10 @@ func (d *decoder) fields(n *yaml.Node, s scope, allowed ...string) (map[string]e
 		}
 		if d.full() {
 			break
+		}
+		if e.key == "<<" {
+			d.complain(e.pos, "merge keys are not for topology files; write the keys out in %s (aliases of whole values are)", s.inner)
+			continue
 		}
 		d.complain(e.pos, "unknown key %s in %s%s", quote(e.key), s.inner, hint(e.key, "allowed", sorted(allowed...)))
 		if near := nearest(e.key, allowed); near != "" {

@@ -185,7 +185,7 @@ func (p *stepParser) parseArgs(name token, tokens []token) {
 		p.wrong(name.start, "%s makes no socket, so it cannot have a name; what it answers stands after it: %s(...) = ok", p.sig.Name, p.sig.Name)
 	}
 	groups := split(tokens)
-	if len(groups) < len(p.sig.Args)-p.sig.Optional || len(groups) > len(p.sig.Args) {
+	if len(groups) < len(p.sig.Args)-p.sig.Optional || len(groups) > len(p.sig.Args) && !p.sig.Repeats {
 		p.wrong(name.start, "%s; found %d", p.takes(), len(groups))
 		return
 	}
@@ -195,7 +195,7 @@ func (p *stepParser) parseArgs(name token, tokens []token) {
 			at = g[0].start
 		}
 		p.argsAt = append(p.argsAt, at)
-		p.call.Args = append(p.call.Args, p.arg(p.sig.Args[i], i, g, at))
+		p.call.Args = append(p.call.Args, p.arg(p.sig.Args[min(i, len(p.sig.Args)-1)], g, at))
 	}
 }
 
@@ -218,6 +218,9 @@ func (p *stepParser) takes() string {
 		s := string(k)
 		if i >= len(p.sig.Args)-p.sig.Optional {
 			s += " (optional)"
+		}
+		if p.sig.Repeats && i == len(p.sig.Args)-1 {
+			s += " ..."
 		}
 		kinds = append(kinds, s)
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 // compareSteps makes cmp see into netip's addresses.
-var compareSteps = cmp.Options{cmpopts.EquateComparable(lab.Addr{})}
+var compareSteps = cmp.Options{cmpopts.EquateComparable(lab.Addr{}, lab.Prefix{}, lab.Membership{})}
 
 func TestParseStep(t *testing.T) {
 	call, want, err := ParseStep("bind(b, any6:80) = ok [EADDRINUSE on linux < 6.2]")

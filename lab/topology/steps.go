@@ -1,6 +1,7 @@
 package topology
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -21,17 +22,19 @@ func (d *decoder) decodeSteps(x *experiment, n *yaml.Node) {
 		d.complain(posOf(n), "%s has %d steps, the limit is %d", x.scope, countSteps(n), maxSteps)
 		return
 	}
-	main := lab.Process{Name: "main"}
 	for _, item := range whole(n) {
 		if d.full() {
 			return
 		}
-		if item.Kind == yaml.MappingNode {
-			d.decodeStepsOf(x, item)
-		} else {
-			d.decodeStep(x, main, item, n.Style, 0)
-		}
+		d.slot(x, item, n.Style)
 	}
+}
+
+// maker is who makes the calls that are read, and how long they may take.
+type maker struct {
+	lab.Process
+	limit time.Duration
+	until time.Duration
 }
 
 // countSteps counts the steps of a list, those inside of mappings too.
@@ -49,66 +52,98 @@ func countSteps(n *yaml.Node) int {
 	return total
 }
 
-// decodeStepsOf reads steps that say which process makes them: peer/web: [...].
-func (d *decoder) decodeStepsOf(x *experiment, n *yaml.Node) {
-	list, _ := d.entries(n, scope{x.scope.String(), "this step"}, "")
-	var limit time.Duration
+// group reads a mapping: the process that makes calls and those calls, with limit
+// and until beside it, or a program.
+func (r *reader) group(by maker, n *yaml.Node) {
+	if hasKey(n, "run") {
+		r.program(n)
+		return
+	}
+	s := scope{r.scope().String(), "this step"}
+	list, _ := r.entries(n, s, "")
 	var calls []entry
 	for _, e := range list {
-		if e.key == "limit" {
-			limit = d.limit(x, e.value)
-		} else {
+		switch e.key {
+		case "limit":
+			by.limit = r.duration(e)
+		case "until":
+			by.until = r.duration(e)
+		default:
 			calls = append(calls, e)
 		}
 	}
 	if len(calls) == 0 {
-		d.complain(posOf(n), "%s: a step is a call, or a process and its calls", x.scope)
+		r.complain(posOf(n), "%s: a step is a call, or a process and its calls", r.scope())
 		return
 	}
 	for i, e := range calls {
-		p, ok := d.process(e.pos, x.scope, e.key)
+		key, ok := r.fillText(entry{e.key, e.pos, e.value})
+		if !ok {
+			return
+		}
+		p, ok := r.process(e.pos, r.scope(), key)
 		switch {
 		case !ok:
-			x.lost(e)
+			r.lost(e.value)
 		case i > 0:
-			d.complain(e.pos, "%s: a second process in one step, begin it with \"- \"", x.scope)
+			r.complain(e.pos, "%s: a second process in one step, begin it with \"- \"", r.scope())
 		default:
-			d.decodeCalls(x, p, e.value, limit)
+			by.Process = p
+			r.calls(by, e.value)
 		}
 	}
+}
+
+func hasKey(n *yaml.Node, key string) bool {
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if deref(n.Content[i]).Value == key {
+			return true
+		}
+	}
+	return false
+}
+
+// fillText fills the placeholders of a key.
+func (r *reader) fillText(e entry) (string, bool) {
+	n, ok := r.fill(&yaml.Node{Kind: yaml.ScalarNode, Value: e.key, Line: e.pos.Line, Column: e.pos.Col})
+	return n.Value, ok
 }
 
 // lost notes that steps are missing: what they would have made may be there.
-func (x *experiment) lost(e entry) {
-	x.parsed = append(x.parsed, placedStep{parsedStep: &parsedStep{mistakes: []mistake{{}}}, node: e.value})
+func (r *reader) lost(n *yaml.Node) {
+	r.steps = append(r.steps, placedStep{parsedStep: &parsedStep{mistakes: []mistake{{}}}, node: n})
 }
 
-func (d *decoder) decodeCalls(x *experiment, p lab.Process, n *yaml.Node, limit time.Duration) {
+func (r *reader) calls(by maker, n *yaml.Node) {
 	if n.Kind != yaml.SequenceNode {
-		d.decodeStep(x, p, n, 0, limit)
+		r.item(by, n, 0)
 		return
 	}
 	if len(n.Content) == 0 {
-		d.complain(posOf(n), "%s: process %q has no steps here", x.scope, p)
+		r.complain(posOf(n), "%s: process %q has no steps here", r.scope(), by.Process)
 	}
 	for _, item := range whole(n) {
-		if d.full() {
+		if r.full() {
 			return
 		}
-		d.decodeStep(x, p, item, n.Style, limit)
+		r.item(by, item, n.Style)
 	}
 }
 
-func (d *decoder) limit(x *experiment, n *yaml.Node) time.Duration {
-	text, ok := d.text(n, x.scope.String()+", limit")
+func (r *reader) duration(e entry) time.Duration {
+	n, ok := r.fill(e.value)
 	if !ok {
 		return 0
 	}
-	limit, problem := duration(text)
-	if problem != "" {
-		d.complain(posOf(n), "%s: limit %s", x.scope, problem)
+	text, ok := r.text(n, r.scope().String()+", "+e.key)
+	if !ok {
+		return 0
 	}
-	return limit
+	d, problem := duration(text)
+	if problem != "" {
+		r.complain(posOf(e.value), "%s: %s %s", r.scope(), e.key, problem)
+	}
+	return d
 }
 
 // whole returns the items of a list of steps, without those that a comma cut
@@ -133,27 +168,74 @@ func whole(n *yaml.Node) []*yaml.Node {
 	return items
 }
 
-func (d *decoder) decodeStep(x *experiment, p lab.Process, n *yaml.Node, around yaml.Style, limit time.Duration) {
-	if n.Kind != yaml.ScalarNode || isEmpty(n) {
-		d.complain(posOf(n), "%s: a step is a call such as bind(a, x:80), found %s", x.scope, found(n))
-		x.lost(entry{value: n})
+// call reads one call. A text that an axis leaves empty is no step, nor is one
+// that a rule leaves out.
+func (r *reader) call(by maker, raw *yaml.Node, around yaml.Style) {
+	n, ok := r.fill(raw)
+	if !ok {
 		return
 	}
-	step := d.steps[n]
+	if n.Kind != yaml.ScalarNode || isEmpty(n) {
+		r.complain(posOf(n), "%s: a step is a call such as bind(a, x:80), found %s", r.scope(), found(n))
+		r.lost(n)
+		return
+	}
+	if n.Value != raw.Value && (n.Value == "" || strings.HasSuffix(strings.TrimSpace(n.Value), "= "+leftOut)) {
+		return
+	}
+	step := r.parsed[n.Value]
 	if step == nil {
 		step = parseStep(n.Value)
-		d.steps[n] = step
+		r.parsed[n.Value] = step
 	}
-	placed := placedStep{step, n, p}
+	placed := placedStep{parsedStep: step, node: n, process: by.Process, with: r.with, step: lab.Step{
+		Process: by.Process, Call: step.call, Want: step.want, Limit: by.limit, Until: by.until, Pos: posOf(n), Shown: r.shown(raw.Value),
+	}}
 	for _, m := range step.mistakes {
 		at, msg := m.at, m.msg
 		if step.open && around&yaml.FlowStyle != 0 && n.Style == 0 {
 			at, msg = 0, "inside [...] a comma ends a step, quote it: \""+firstWord(n.Value)+"(...)\""
 		}
-		d.complain(d.within(placed, at), "%s: %s", x.scope, msg)
+		if rule, ok := r.ruleAt(raw, at); ok {
+			r.complain(rule.pos, "%s, want: %s", r.x.scope, msg)
+			r.inRules++
+			r.x.rulesUnsure = true
+			continue
+		}
+		r.complain(r.within(placed, at), "%s: %s", r.scope(), msg)
 	}
-	x.parsed = append(x.parsed, placed)
-	x.Steps = append(x.Steps, lab.Step{Process: p, Call: step.call, Want: step.want, Limit: limit, Pos: posOf(n)})
+	r.steps = append(r.steps, placed)
+}
+
+// ruleAt returns the rule that the answer comes from which stands at an offset of a
+// step whose answer is ${want}.
+func (r *reader) ruleAt(raw *yaml.Node, at int) (wantRule, bool) {
+	var name string
+	m := placeholder().FindAllStringSubmatchIndex(raw.Value, -1)
+	first := slices.IndexFunc(m, func(m []int) bool {
+		want, ok := wantName(raw.Value[m[2]:m[3]])
+		name = want
+		return ok
+	})
+	if first < 0 {
+		return wantRule{}, false
+	}
+	before, ok := r.fillIn(raw, raw.Value[:m[first][0]])
+	if !ok || at < len(before) {
+		return wantRule{}, false
+	}
+	_, from, _ := r.x.wants[name].answer(r.values)
+	// The one without a condition comes first in the step, and last in the rules.
+	end := len(before)
+	for _, rule := range append(from[len(from)-1:], from[:len(from)-1]...) {
+		if end += len(rule.answer); rule.on != "" {
+			end += len(" []") + len(rule.on)
+		}
+		if at <= end {
+			return rule, true
+		}
+	}
+	return from[len(from)-1], true
 }
 
 func firstWord(text string) string { return text[:wordLength(text)] }

@@ -69,13 +69,14 @@ type decoder struct {
 	claims   map[string]bool // nil when the file has no such section
 	networks map[string]*network
 	hosts    map[string]*host
-	order    []*host            // the hosts in the order of the file
-	used     map[usedAddr]place // every address that is taken
-	steps    map[*yaml.Node]*parsedStep
-	checks   int // steps checked so far
+	order    []*host                // the hosts in the order of the file
+	used     map[usedAddr]place     // every address that is taken
+	parsed   map[string]*parsedStep // by their text
+	checks   int                    // steps checked so far
 
 	networksLost bool // the section is unusable, so any name may be right
 	hostsLost    bool
+	probesLost   bool
 	peersUnsure  bool // which host is on which network is not quite known
 }
 
@@ -86,7 +87,7 @@ func newDecoder(c *complaints) *decoder {
 		networks:   map[string]*network{},
 		hosts:      map[string]*host{},
 		used:       map[usedAddr]place{},
-		steps:      map[*yaml.Node]*parsedStep{},
+		parsed:     map[string]*parsedStep{},
 	}
 }
 
@@ -96,7 +97,7 @@ func (d *decoder) complain(pos lab.Pos, format string, args ...any) { d.add(pos,
 // each comes after those that it refers to.
 func (d *decoder) file(root *yaml.Node) {
 	s := scope{inner: "the file"}
-	keys, ok := d.fields(root, s, "name", "doc", "claims", "networks", "hosts", "experiments")
+	keys, ok := d.fields(root, s, "name", "doc", "claims", "networks", "hosts", "probes", "experiments")
 	if !ok {
 		return
 	}
@@ -118,6 +119,9 @@ func (d *decoder) file(root *yaml.Node) {
 	}
 	d.decodeNetworks(keys["networks"])
 	d.decodeHosts(keys["hosts"])
+	if e, ok := keys["probes"]; ok {
+		d.decodeProbes(e)
+	}
 	if e, ok := keys["experiments"]; ok {
 		d.decodeExperiments(e)
 	}

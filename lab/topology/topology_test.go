@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -80,13 +81,25 @@ func describe(top *lab.Topology) string {
 			}
 		}
 	}
-	for _, x := range top.Experiments {
+	for _, x := range append(slices.Clone(top.Probes), top.Experiments...) {
 		line("%s experiment %s, doc %q, hosts %q, claim %+v", x.Pos, x.Name, x.Doc, x.Hosts, x.Claim)
 		for _, u := range x.Users {
-			line("%s   process %s: user %d", u.Pos, u.Process, u.User)
+			line("%s   process %s: user %d %v", u.Pos, u.Process, u.User, u.Capabilities)
 		}
-		for _, s := range x.Steps {
-			line("%s   %s: %s = %s, limit %s", s.Pos, s.Process, s.Call, s.Want, s.LimitOr())
+		for _, c := range x.Combos {
+			if len(x.Axes) > 0 {
+				line("  cell %s", x.CellName(c))
+			}
+			for _, s := range x.StepsOf(c) {
+				more := ""
+				if s.Until != 0 {
+					more += fmt.Sprintf(", until %s", s.Until)
+				}
+				if r := s.Run; r != nil {
+					more += fmt.Sprintf(", words %q, background %t", r.Argv, r.Background)
+				}
+				line("%s   %s: %s = %s, limit %s%s", s.Pos, s.Process, s.Call, s.Want, s.LimitOr(), more)
+			}
 		}
 	}
 	return b.String()

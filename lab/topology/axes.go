@@ -1,0 +1,277 @@
+package topology
+
+import (
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+
+	"labrun/lab"
+)
+
+// axis is an axis of an experiment while it is read.
+type axis struct {
+	name   string
+	values []value
+}
+
+// value is what ${axis} stands for: a text, or steps.
+type value struct {
+	name  string
+	text  string
+	steps []*yaml.Node // nil for a text
+}
+
+// axisWords mean something else where an axis could stand.
+var axisWords = []string{"want", "answer", "linux", "has", "else", "not", "i"}
+
+var (
+	axisName = nameRule{"an axis's name", lazy(`^[A-Za-z_][A-Za-z0-9_-]*$`),
+		"letters, digits, '_', '-', a letter or '_' first", 63, axisWords}
+	// Names of values stand in names of cells, and are what --only takes.
+	valueName = nameRule{"a name for a value", lazy(`^[^\pC\s,=\[\]*?\\]([^\pC,=\[\]*?\\]*[^\pC\s,=\[\]*?\\])?$`),
+		"text without any of , = [ ] * ? \\", 63, nil}
+)
+
+func (d *decoder) decodeAxes(x *experiment, n *yaml.Node) {
+	list, _ := d.entries(n, x.scope.in("key", "axes"), "from names to lists of values")
+	for _, e := range list {
+		if !d.checkName(e.pos, axisName, e.key) {
+			x.axesUnsure = true
+			continue
+		}
+		a := axis{name: e.key}
+		s := x.scope.in("axis", e.key)
+		switch e.value.Kind {
+		case yaml.SequenceNode:
+			d.decodeValues(&a, s, e.value)
+		case yaml.MappingNode:
+			d.decodeNamedValues(&a, s, e.value)
+		default:
+			d.complain(posOf(e.value), "%s must be a list of values, or a mapping from names to texts or steps; found %s", s, found(e.value))
+		}
+		if len(a.values) == 0 {
+			x.axesUnsure = true
+			if e.value.Kind != yaml.ScalarNode && len(e.value.Content) == 0 {
+				d.complain(posOf(e.value), "%s has no values", s)
+			}
+			continue
+		}
+		x.axes = append(x.axes, a)
+		words := lab.Axis{Name: a.name}
+		for _, v := range a.values {
+			words.Values = append(words.Values, v.name)
+		}
+		x.Axes = append(x.Axes, words)
+	}
+	product := 1
+	for _, a := range x.axes {
+		if product *= len(a.values); product > maxCombos {
+			d.complain(posOf(n), "%s: the axes have more than %d combinations, the limit", x.scope, maxCombos)
+			x.axesUnsure = true
+			return
+		}
+	}
+}
+
+// decodeValues reads values that are their own names.
+func (d *decoder) decodeValues(a *axis, s scope, n *yaml.Node) {
+	lines := map[string]int{}
+	for _, item := range list(n) {
+		text, ok := d.text(item, s.String()+", a value")
+		if !ok {
+			continue
+		}
+		if problem := valueName.check(text); problem != "" {
+			d.complain(posOf(item), "%s: %s; name it: {NAME: %s}", s, problem, quote(text))
+			continue
+		}
+		if line, ok := lines[text]; ok {
+			d.complain(posOf(item), "%s has the value %s in line %d already", s, quote(text), line)
+			continue
+		}
+		lines[text] = item.Line
+		a.values = append(a.values, value{name: text, text: text})
+	}
+}
+
+func (d *decoder) decodeNamedValues(a *axis, s scope, n *yaml.Node) {
+	list, _ := d.entries(n, s, "")
+	for _, e := range list {
+		if !d.checkName(e.pos, valueName, e.key) {
+			continue
+		}
+		v := value{name: e.key}
+		switch {
+		case e.value.Kind == yaml.SequenceNode:
+			v.steps = whole(e.value)
+			if v.steps == nil {
+				v.steps = []*yaml.Node{}
+			}
+		case e.value.Kind == yaml.ScalarNode && !isEmpty(e.value) && e.value.Value != "":
+			var ok bool
+			if v.text, ok = d.text(e.value, s.String()+", value "+quote(e.key)); !ok {
+				continue
+			}
+		case e.value.Kind != yaml.ScalarNode:
+			d.complain(posOf(e.value), "%s, value %s must be a text or a list of steps, found %s", s, quote(e.key), found(e.value))
+			continue
+		}
+		a.values = append(a.values, v)
+	}
+}
+
+// axisAt returns the index of an axis, -1 when there is none of that name.
+func (x *experiment) axisAt(name string) int {
+	return slices.IndexFunc(x.axes, func(a axis) bool { return a.name == name })
+}
+
+func (x *experiment) axisNames() []string {
+	var names []string
+	for _, a := range x.axes {
+		names = append(names, a.name)
+	}
+	return names
+}
+
+func (a *axis) valueNames() []string {
+	var names []string
+	for _, v := range a.values {
+		names = append(names, v.name)
+	}
+	return names
+}
+
+// matcher is what a rule demands of a combination: for some axes, which values
+// will do.
+type matcher []demand
+
+type demand struct {
+	axis   int
+	values []bool // by index: this value will do
+}
+
+func (m matcher) matches(values []int) bool {
+	for _, c := range m {
+		if !c.values[values[c.axis]] {
+			return false
+		}
+	}
+	return true
+}
+
+// demand reads what a rule says of an axis: a value, a list of values, or either
+// with "not".
+func (d *decoder) demand(x *experiment, s scope, e entry) (demand, bool) {
+	i := x.axisAt(e.key)
+	if i < 0 {
+		if !x.axesUnsure {
+			d.complain(e.pos, "unknown key %s in %s%s", quote(e.key), s, hint(e.key, "axes", x.axisNames()))
+		}
+		return demand{}, false
+	}
+	a := &x.axes[i]
+	items, not := list(e.value), false
+	if e.value.Kind == yaml.MappingNode {
+		keys, ok := d.fields(e.value, s.in("key", e.key), "not")
+		k, found := keys["not"]
+		if !ok || !found {
+			return demand{}, false
+		}
+		items, not = list(k.value), true
+	}
+	c := demand{axis: i, values: make([]bool, len(a.values))}
+	ok := len(items) > 0
+	if !ok {
+		d.complain(posOf(e.value), "%s, %s: the list of values is empty", s, e.key)
+	}
+	for _, item := range items {
+		text, isText := d.text(item, s.String()+", "+e.key)
+		if !isText {
+			return c, false
+		}
+		v := slices.Index(a.valueNames(), text)
+		if rest, negated := strings.CutPrefix(text, "not "); negated && v < 0 && len(items) == 1 && !not {
+			text, not = strings.TrimSpace(rest), true
+			v = slices.Index(a.valueNames(), text)
+		}
+		if v < 0 {
+			d.complain(posOf(item), "%s: axis %q has no value %s%s", s, a.name, quote(text), hint(text, "values", a.valueNames()))
+			ok = false
+			continue
+		}
+		c.values[v] = true
+	}
+	for v := range c.values {
+		c.values[v] = c.values[v] != not
+	}
+	return c, ok
+}
+
+// decodePrune reads skip: or only:, a list of mappings from axes to values.
+func (d *decoder) decodePrune(x *experiment, e entry) []matcher {
+	s := x.scope.in("key", e.key)
+	var rules []matcher
+	items := list(e.value)
+	if len(items) == 0 {
+		d.complain(posOf(e.value), "%s is empty", s)
+	}
+	for _, item := range items {
+		entries, ok := d.entries(item, s, "from axes to values")
+		if !ok {
+			x.rulesUnsure = true
+			continue
+		}
+		var m matcher
+		for _, e := range entries {
+			c, ok := d.demand(x, s, e)
+			if !ok {
+				x.rulesUnsure = true
+				continue
+			}
+			m = append(m, c)
+		}
+		rules = append(rules, m)
+	}
+	return rules
+}
+
+// combine lists the combinations that run.
+func (d *decoder) combine(x *experiment, skip, only []matcher, pos lab.Pos) {
+	if x.axesUnsure || x.rulesUnsure {
+		return
+	}
+	any := func(rules []matcher, values []int) bool {
+		return slices.ContainsFunc(rules, func(m matcher) bool { return m.matches(values) })
+	}
+	for c, values := range combos(x.Axes) {
+		if !any(skip, values) && (only == nil || any(only, values)) {
+			x.Combos = append(x.Combos, c)
+		}
+	}
+	if len(x.Combos) == 0 {
+		d.complain(pos, "%s: skip and only leave no combination to run", x.scope)
+	}
+}
+
+// combos calls for every combination of the axes; values is good until the next one.
+func combos(axes []lab.Axis) func(yield func(lab.Combo, []int) bool) {
+	return func(yield func(lab.Combo, []int) bool) {
+		values := make([]int, len(axes))
+		for c := lab.Combo(0); ; c++ {
+			if !yield(c, values) {
+				return
+			}
+			i := len(axes) - 1
+			for ; i >= 0; i-- {
+				if values[i]++; values[i] < len(axes[i].Values) {
+					break
+				}
+				values[i] = 0
+			}
+			if i < 0 {
+				return
+			}
+		}
+	}
+}

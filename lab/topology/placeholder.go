@@ -1,0 +1,100 @@
+package topology
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// ${name} in a step stands for the value that the axis has in a combination,
+// ${want} and ${want.name} for the answer that the rules give it, and ${i}
+// inside repeat for the number of the turn.
+var placeholder = lazy(`\$\{([^{}]*)\}`)
+
+// whole fragments: a step that is nothing but ${axis}.
+var onlyPlaceholder = lazy(`^\$\{([^{}]*)\}$`)
+
+// wantName returns which named answer a placeholder stands for: "" is the only one.
+func wantName(placeholder string) (name string, ok bool) {
+	name, ok = strings.CutPrefix(placeholder, "want")
+	if !ok || name == "" {
+		return "", ok
+	}
+	return strings.CutPrefix(name, ".")
+}
+
+// dependencies collects the axes that a part of the steps depends on.
+type dependencies struct {
+	d      *decoder
+	x      *experiment
+	axes   map[int]bool
+	looked map[int]bool // axes whose values were looked into
+	inner  []int        // those that are being looked into
+}
+
+func (p *dependencies) add(n *yaml.Node) {
+	n = deref(n)
+	for _, c := range n.Content {
+		p.add(c)
+	}
+	if n.Kind != yaml.ScalarNode || !strings.Contains(n.Value, "${") {
+		return
+	}
+	alone := onlyPlaceholder().MatchString(n.Value)
+	for _, m := range placeholder().FindAllStringSubmatch(n.Value, -1) {
+		p.name(n, m[1], alone)
+	}
+}
+
+func (p *dependencies) name(n *yaml.Node, name string, alone bool) {
+	x := p.x
+	want, isWant := wantName(name)
+	switch {
+	case name == "i":
+		return // repeat knows it
+	case isWant:
+		set := x.wants[want]
+		if set == nil {
+			var names []string
+			for w := range x.wants {
+				names = append(names, strings.TrimSuffix("want."+w, "."))
+			}
+			p.unknown(n, fmt.Sprintf("no answer ${%s}%s", name, hint(name, "answers", sorted(names...))))
+			return
+		}
+		x.used[want] = true
+		for _, a := range set.axes() {
+			p.axes[a] = true
+		}
+		return
+	}
+	i := x.axisAt(name)
+	switch {
+	case i < 0:
+		p.unknown(n, fmt.Sprintf("no axis %s%s", quote(name), hint(name, "axes", x.axisNames())))
+	case slices.Contains(p.inner, i):
+		p.unknown(n, fmt.Sprintf("the steps of axis %q contain themselves", name))
+	case !alone && slices.ContainsFunc(x.axes[i].values, func(v value) bool { return v.steps != nil }):
+		p.unknown(n, fmt.Sprintf("axis %q has steps, so ${%s} is a step of its own", name, name))
+	case !p.looked[i]:
+		p.axes[i] = true
+		p.looked[i] = true
+		p.inner = append(p.inner, i)
+		for _, v := range x.axes[i].values {
+			p.add(&yaml.Node{Kind: yaml.ScalarNode, Value: v.text, Line: n.Line, Column: n.Column})
+			for _, s := range v.steps {
+				p.add(s)
+			}
+		}
+		p.inner = p.inner[:len(p.inner)-1]
+	}
+}
+
+func (p *dependencies) unknown(n *yaml.Node, problem string) {
+	if !p.x.axesUnsure && (!p.x.rulesUnsure || !strings.HasPrefix(problem, "no answer")) {
+		p.d.complain(posOf(n), "%s: %s", p.x.scope, problem)
+	}
+	p.x.broken = true
+}

@@ -1,0 +1,146 @@
+package topology
+
+import (
+	"cmp"
+	"regexp"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v4"
+
+	"labrun/lab"
+)
+
+// programLimit is how long a program in the foreground may take.
+const programLimit = 10 * time.Second
+
+// program reads a real program: {run: WORDS, as: web, background: true, ...}.
+func (r *reader) program(raw *yaml.Node) {
+	n, ok := r.fill(raw)
+	if !ok {
+		return
+	}
+	s := scope{r.scope().String(), "this program"}
+	keys, ok := r.fields(n, s, "run", "as", "background", "until", "stdout", "stderr", "exit", "limit")
+	if !ok {
+		return
+	}
+	p := placedStep{parsedStep: &parsedStep{known: true}, node: keys["run"].value, with: r.with}
+	p.process = lab.Process{Name: "program"}
+	p.step = lab.Step{Run: &lab.Run{}, Limit: programLimit, Pos: keys["run"].pos}
+	p.step.Run.Argv = r.words(s, keys["run"].value)
+	if k, ok := keys["as"]; ok {
+		if name, ok := r.text(k.value, s.String()+", as"); ok {
+			p.process, _ = r.process(posOf(k.value), s, name)
+		}
+	}
+	if k, ok := keys["limit"]; ok {
+		p.step.Limit = cmp.Or(r.duration(k), programLimit)
+	}
+	if k, ok := keys["background"]; ok {
+		p.step.Run.Background = r.boolean(s, k)
+	}
+	r.finish(s, &p, keys)
+	p.step.Process = p.process
+	p.call = lab.Call{Name: "run", Args: []lab.Arg{lab.Text(lab.Command(p.step.Run.Argv...))}}
+	p.step.Call = p.call
+	p.step.Want = p.want
+	r.steps = append(r.steps, p)
+	if k, ok := keys["until"]; ok {
+		if !p.step.Run.Background {
+			r.complain(k.pos, "%s: \"until\" stands only with \"background: true\"", s)
+		}
+		by := maker{Process: lab.Process{Host: p.process.Host, Name: "until"}, limit: p.step.Limit}
+		r.call(by, k.value, 0)
+	}
+}
+
+// finish reads how the program must end and what it must print.
+func (r *reader) finish(s scope, p *placedStep, keys map[string]entry) {
+	run := p.step.Run
+	var end lab.Finish
+	for _, key := range []string{"exit", "stdout", "stderr"} {
+		k, ok := keys[key]
+		switch {
+		case !ok:
+			continue
+		case run.Background:
+			r.complain(k.pos, "%s: a program in the background has not ended; wait(%s) = STATUS tells how it did", s, p.process.Name)
+			continue
+		}
+		switch key {
+		case "exit":
+			text, ok := r.text(k.value, s.String()+", exit")
+			if !ok {
+				continue
+			}
+			status, problem := decimal(text, 0, 255)
+			if problem != "" {
+				r.complain(posOf(k.value), "%s: exit: %s", s, problem)
+			}
+			end.Status = int(status)
+		case "stdout":
+			run.Stdout = r.pattern(s, k)
+			end.Stdout = run.Stdout.String()
+		case "stderr":
+			run.Stderr = r.pattern(s, k)
+			end.Stderr = run.Stderr.String()
+		}
+	}
+	answer := lab.Answer{Outcome: lab.OK}
+	if !run.Background {
+		answer.Value = end
+	}
+	p.want = lab.Want{{Answer: answer}}
+	p.wantsAt = []int{0}
+}
+
+// pattern reads a text, or a regular expression between slashes.
+func (r *reader) pattern(s scope, e entry) *lab.Pattern {
+	n := deref(e.value)
+	if n.Kind != yaml.ScalarNode {
+		r.complain(posOf(n), "%s: %s must be a text or /a regular expression/, found %s", s, e.key, found(n))
+		return &lab.Pattern{}
+	}
+	source, ok := strings.CutPrefix(n.Value, "/")
+	if !ok || !strings.HasSuffix(source, "/") {
+		return &lab.Pattern{Text: n.Value}
+	}
+	source = source[:len(source)-1]
+	re, err := regexp.Compile(source)
+	if err != nil {
+		r.complain(posOf(n), "%s: %s: %s", s, e.key, strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+	}
+	return &lab.Pattern{Text: source, Regexp: re}
+}
+
+// words reads the words of a command: a list, or a text that is taken apart as
+// sh(1) would, without any expansion.
+func (r *reader) words(s scope, n *yaml.Node) []string {
+	var words []string
+	if n.Kind == yaml.SequenceNode {
+		for _, item := range list(n) {
+			if word, ok := r.text(item, s.String()+", run"); ok {
+				words = append(words, word)
+			}
+		}
+	} else if text, ok := r.text(n, s.String()+", run"); ok {
+		var err error
+		if words, err = lab.Words(text); err != nil {
+			r.complain(posOf(n), "%s, run: %v", s, err)
+			return nil
+		}
+	}
+	if len(words) == 0 || words[0] == "" {
+		r.complain(posOf(n), "%s: run names no program", s)
+	}
+	return words
+}
+
+func (r *reader) boolean(s scope, e entry) bool {
+	text, ok := r.text(e.value, s.String()+", "+e.key)
+	if ok && text != "true" && text != "false" {
+		r.complain(posOf(e.value), "%s: %s is true or false, found %s", s, e.key, quote(text))
+	}
+	return text == "true"
+}

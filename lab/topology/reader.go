@@ -1,0 +1,169 @@
+package topology
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// scene is what the placeholders stand for while a slot is read.
+type scene struct {
+	values []int  // of every axis; only those of the slot's axes mean something
+	turn   string // of repeat, "" outside
+	with   string // for messages: first=x, second=y
+}
+
+// reader reads one variant of a slot.
+type reader struct {
+	*decoder
+	x *experiment
+	scene
+	steps   []placedStep
+	items   int // that were read
+	inRules int // complaints that are about answers of rules
+}
+
+// scope is what complaints begin with.
+func (r *reader) scope() scope {
+	if r.with == "" {
+		return r.x.scope
+	}
+	return r.x.scope.with(r.with)
+}
+
+// fill returns the node with every placeholder filled in; false after a
+// complaint.
+func (r *reader) fill(n *yaml.Node) (*yaml.Node, bool) {
+	n = deref(n)
+	c := *n
+	ok := true
+	if n.Kind == yaml.ScalarNode && strings.Contains(n.Value, "${") {
+		c.Value, ok = r.fillIn(n, n.Value)
+		if c.Value == "" {
+			c.Style = yaml.DoubleQuotedStyle // something was written, and it came to nothing
+		}
+	}
+	c.Content = nil
+	for _, child := range n.Content {
+		f, good := r.fill(child)
+		ok = ok && good
+		c.Content = append(c.Content, f)
+	}
+	return &c, ok
+}
+
+// shown reports whether a step's answer is one that the rules are about.
+func (r *reader) shown(text string) bool {
+	return slices.ContainsFunc(placeholder().FindAllStringSubmatch(text, -1), func(m []string) bool {
+		name, ok := wantName(m[1])
+		return ok && r.x.wants[name].asks()
+	})
+}
+
+func (r *reader) value(n *yaml.Node, name string) (string, bool) {
+	if name == "i" {
+		if r.turn == "" {
+			r.complain(posOf(n), "%s: ${i} stands only inside repeat", r.scope())
+		}
+		return r.turn, r.turn != ""
+	}
+	if want, ok := wantName(name); ok {
+		answer, _, ok := r.x.wants[want].answer(r.values)
+		if !ok {
+			r.complain(posOf(n), "%s: no rule of %s covers this combination; end it with {else: ANSWER}", r.scope(), name)
+		} else if strings.HasPrefix(answer, leftOut+" [") {
+			r.complain(posOf(n), "%s: %s leaves the step out, but a rule before that gives it an answer on some kernels", r.scope(), name)
+			ok = false
+		}
+		return answer, ok
+	}
+	a := r.x.axisAt(name)
+	return r.fillIn(n, r.x.axes[a].values[r.values[a]].text)
+}
+
+// fillIn fills in the placeholders of a text; dependencies has seen that they end.
+func (r *reader) fillIn(n *yaml.Node, text string) (string, bool) {
+	ok := true
+	return placeholder().ReplaceAllStringFunc(text, func(m string) string {
+		value, good := r.value(n, m[2:len(m)-1])
+		ok = ok && good
+		return value
+	}), ok
+}
+
+// item reads an item of a list of steps: a call, steps of a process, a program,
+// or the steps that a value of an axis stands for.
+func (r *reader) item(by maker, n *yaml.Node, around yaml.Style) {
+	n = deref(n)
+	if r.items++; r.items > maxSteps {
+		if r.items == maxSteps+1 {
+			r.complain(posOf(n), "%s: this makes more than %d steps, the limit", r.scope(), maxSteps)
+		}
+		return
+	}
+	switch {
+	case n.Kind == yaml.MappingNode:
+		r.repeat(by, n)
+		return
+	case n.Kind == yaml.ScalarNode:
+		if steps := r.fragment(n.Value); steps != nil {
+			for _, s := range steps {
+				r.item(by, s, 0)
+			}
+			return
+		}
+	}
+	r.call(by, n, around)
+}
+
+// fragment returns the steps that a step stands for which is only ${axis}.
+func (r *reader) fragment(text string) []*yaml.Node {
+	m := onlyPlaceholder().FindStringSubmatch(text)
+	if m == nil {
+		return nil
+	}
+	if a := r.x.axisAt(m[1]); a >= 0 {
+		return r.x.axes[a].values[r.values[a]].steps
+	}
+	return nil
+}
+
+// repeat reads a mapping as often as its "repeat" says.
+func (r *reader) repeat(by maker, n *yaml.Node) {
+	at := -1
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if deref(n.Content[i]).Value == "repeat" {
+			at = i
+		}
+	}
+	if at < 0 {
+		r.group(by, n)
+		return
+	}
+	count, ok := r.fill(n.Content[at+1])
+	if !ok {
+		return
+	}
+	text, ok := r.text(count, r.scope().String()+", repeat")
+	if !ok {
+		return
+	}
+	turns, problem := decimal(text, 1, maxTurns)
+	switch {
+	case problem != "":
+		r.complain(posOf(count), "%s: repeat: %s", r.scope(), problem)
+		return
+	case r.turn != "":
+		r.complain(posOf(n), "%s: repeat inside of repeat", r.scope())
+		return
+	}
+	rest := *n
+	rest.Content = slices.Delete(slices.Clone(n.Content), at, at+2)
+	for i := int64(1); i <= turns && !r.full() && len(r.steps) <= maxSteps; i++ {
+		r.turn = strconv.FormatInt(i, 10)
+		r.group(by, &rest)
+	}
+	r.turn = ""
+}

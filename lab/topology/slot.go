@@ -1,0 +1,114 @@
+package topology
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+
+	"labrun/lab"
+)
+
+// slot reads an item of the steps, for every combination that is needed of the
+// axes that it depends on.
+func (d *decoder) slot(x *experiment, item *yaml.Node, around yaml.Style) {
+	deps := &dependencies{d: d, x: x, axes: map[int]bool{}, looked: map[int]bool{}}
+	deps.add(item)
+	s := slot{}
+	for a := range deps.axes {
+		s.Axes = append(s.Axes, a)
+	}
+	slices.Sort(s.Axes)
+	if x.broken || x.axesUnsure || x.rulesUnsure {
+		x.broken = true
+		return
+	}
+	radix := lab.RadixOf(x.Axes)
+	size := 1
+	for _, a := range s.Axes {
+		size *= len(x.axes[a].values)
+	}
+	const unknown = -1 // or not needed
+	s.Which = make(lab.Which, size)
+	for i := range s.Which {
+		s.Which[i] = unknown
+	}
+	known := map[string]int32{}
+	values := make([]int, len(x.Axes))
+	for _, c := range x.Combos {
+		if d.full() || x.broken {
+			break
+		}
+		radix.SplitInto(values, c)
+		i := radix.Index(s.Axes, values)
+		if s.Which[i] != unknown {
+			continue
+		}
+		before := d.made
+		r := &reader{decoder: d, x: x, scene: scene{values: values, with: x.with(s.Axes, values)}}
+		r.item(maker{Process: lab.Process{Name: "main"}}, item, around)
+		s.Which[i] = s.variant(known, r.steps)
+		s.Shown = s.Shown || slices.ContainsFunc(r.steps, func(p placedStep) bool { return p.step.Shown })
+		if len(s.variants) > maxVariants {
+			d.complain(posOf(item), "%s: the combinations make more than %d different steps of this one, the limit", x.scope, maxVariants)
+			x.broken = true
+		}
+		if d.made > before+r.inRules {
+			x.broken = x.broken || len(s.Axes) > 0 // the others have the same mistake, most likely
+		}
+	}
+	if len(s.Axes) == 0 {
+		s.Which = nil
+	}
+	x.slots = append(x.slots, s)
+	x.Slots = append(x.Slots, s.Slot)
+}
+
+// with names a combination of some axes.
+func (x *experiment) with(axes, values []int) string {
+	var words []string
+	for _, a := range axes {
+		words = append(words, x.axes[a].name+"="+x.axes[a].values[values[a]].name)
+	}
+	return strings.Join(words, ", ")
+}
+
+// slot is a slot of the steps while it is read.
+type slot struct {
+	lab.Slot
+	variants [][]placedStep
+}
+
+// variant returns the index of the variant with these steps, new if there is no
+// such one so far.
+func (s *slot) variant(known map[string]int32, steps []placedStep) int32 {
+	var key strings.Builder
+	if len(s.Axes) == 0 {
+		steps = slices.Clip(steps) // the only one
+	}
+	for i := 0; len(s.Axes) > 0 && i < len(steps); i++ {
+		p := steps[i]
+		fmt.Fprintf(&key, "%d:%d %s/%s %d %d %q", p.node.Line, p.node.Column, p.process.Host, p.process.Name, p.step.Limit, p.step.Until, p.text)
+		if p.step.Run != nil {
+			fmt.Fprintf(&key, " %q %t %s", p.step.Run.Argv, p.step.Run.Background, p.want)
+		}
+	}
+	i, ok := known[key.String()]
+	if !ok {
+		i = int32(len(s.variants))
+		known[key.String()] = i
+		s.variants = append(s.variants, steps)
+		var words []lab.Step
+		for _, p := range steps {
+			words = append(words, p.step)
+		}
+		s.Variants = append(s.Variants, words)
+	}
+	return i
+}
+
+// at returns the steps for values of all the axes.
+func (s *slot) at(radix lab.Radix, values []int) []placedStep {
+	return s.variants[s.Which.Of(radix.Index(s.Axes, values))]
+}

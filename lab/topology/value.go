@@ -1,0 +1,174 @@
+package topology
+
+import (
+	"math"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"labrun/lab"
+)
+
+// flags reads words joined by '|', in the order of the list.
+func (p *stepParser) flags(noun string, words []string, tokens []token, at int) lab.Arg {
+	if len(tokens) != 1 || tokens[0].str {
+		return p.oneOf(noun, words, tokens, at)
+	}
+	var found []string
+	for _, w := range strings.Split(tokens[0].text, "|") {
+		if !slices.Contains(words, w) {
+			p.wrong(at, "unknown %s %s%s", noun, quote(w), hint(w, "allowed", words))
+			return nil
+		}
+		found = append(found, w)
+	}
+	return lab.Word(strings.Join(found, "|"))
+}
+
+// path reads the name of a unix socket: relative, so that it stays in the lab,
+// or abstract, "@name".
+func (p *stepParser) path(tokens []token, at int) lab.Arg {
+	text, ok := p.string(string(lab.KindPath), tokens, at).(lab.Text)
+	if !ok {
+		return nil
+	}
+	problem := ""
+	switch {
+	case len(text) > maxPath:
+		problem = "is longer than " + count(maxPath, "byte") + ", unix(7)"
+	case strings.Contains(string(text), "\x00"):
+		problem = "has a zero byte"
+	case strings.HasPrefix(string(text), "@"):
+	case strings.HasPrefix(string(text), "/"):
+		problem = "is absolute; paths are those of the lab's own folder, write it without the first /"
+	case slices.Contains(strings.Split(string(text), "/"), ".."):
+		problem = "leads out of the lab's own folder"
+	}
+	if problem != "" {
+		p.wrong(at, "path %s %s", quote(string(text)), problem)
+		return nil
+	}
+	return text
+}
+
+// maxPath is what sun_path holds beside the zero byte at its end, unix(7).
+const maxPath = 107
+
+// nic reads the name of a link, bare or in quotes; "" stands for none.
+func (p *stepParser) nic(tokens []token, at int) lab.Arg {
+	name, ok := p.device(tokens, at).(lab.Text)
+	if !ok {
+		return nil
+	}
+	if name == "" && (p.sig.Name != "link_master" || len(p.call.Args) == 0) {
+		p.wrong(at, "%s: the name of a link is empty", p.sig.Name)
+		return nil
+	}
+	return lab.Name(name)
+}
+
+var sysctlSyntax = lazy(`^net(\.[A-Za-z0-9_/-]+)+$`)
+
+// sysctl reads the name of a kernel parameter of a network namespace. As in
+// sysctl(8), a '/' stands for a dot in a NIC's name.
+func (p *stepParser) sysctl(tokens []token, at int) lab.Arg {
+	name := p.raw(tokens)
+	switch {
+	case len(tokens) == 1 && sysctlSyntax().MatchString(name):
+		return lab.Name(name)
+	case strings.HasPrefix(name, "net."):
+		p.wrong(at, "%s is not the name of a kernel parameter such as net.ipv4.tcp_tw_reuse", quote(name))
+	default:
+		p.wrong(at, "parameter %s is not one of a network namespace, those begin with net.", quote(name))
+	}
+	return nil
+}
+
+func (p *stepParser) prefix(tokens []token, at int) lab.Arg {
+	prefix, err := netip.ParsePrefix(p.raw(tokens))
+	if err != nil || prefix.Addr().Is4In6() {
+		p.wrong(at, "%s is not an address with a length such as 192.0.2.77/24", p.foundIn(tokens))
+		return nil
+	}
+	return lab.Prefix(prefix)
+}
+
+// portRange reads the value of IP_LOCAL_PORT_RANGE. A wrong order is the
+// kernel's to refuse.
+func (p *stepParser) portRange(tokens []token, at int) lab.Arg {
+	low, high, ok := strings.Cut(p.raw(tokens), "-")
+	l, problem := decimal(low, 0, math.MaxUint16)
+	h, problem2 := decimal(high, 0, math.MaxUint16)
+	if !ok || problem != "" || problem2 != "" {
+		p.wrong(at, "%s: %s is expected here, found %s", p.sig.Name, lab.ValueRange, p.foundIn(tokens))
+		return nil
+	}
+	return lab.Range{Low: uint16(l), High: uint16(h)}
+}
+
+// membership reads {233.252.0.1, eth0}, the NIC may be "".
+func (p *stepParser) membership(tokens []token, at int) lab.Arg {
+	if len(tokens) > 2 && tokens[0].is("{") && closing(tokens, 0) == len(tokens)-1 {
+		fields := split(tokens[1 : len(tokens)-1])
+		if len(fields) == 2 && len(fields[0]) > 0 && len(fields[1]) > 0 {
+			group, err := netip.ParseAddr(strings.Trim(p.raw(fields[0]), "[]"))
+			nic, ok := p.device(fields[1], fields[1][0].start).(lab.Text)
+			if err == nil && ok {
+				return lab.Membership{Group: group, NIC: string(nic)}
+			}
+		}
+	}
+	p.wrong(at, "%s: %s is expected here, found %s", p.sig.Name, lab.ValueMembership, p.foundIn(tokens))
+	return nil
+}
+
+func (p *stepParser) selector(tokens []token, at int) lab.Arg {
+	op := ""
+	if len(tokens) > 0 && !tokens[0].str {
+		op = tokens[0].text
+	}
+	if len(tokens) == 1 && op == "cpu" {
+		return lab.Selector{Op: op}
+	}
+	if (op == "index" || op == "mod") && len(tokens) == 4 && tokens[1].is("(") && tokens[3].is(")") {
+		low := int64(0)
+		if op == "mod" {
+			low = 1
+		}
+		n, problem := decimal(tokens[2].text, low, math.MaxInt32)
+		if problem != "" {
+			p.wrong(tokens[2].start, "%s: %s", op, problem)
+			return nil
+		}
+		return lab.Selector{Op: op, N: uint32(n)}
+	}
+	p.wrong(at, "%s: %s is expected here, found %s", p.sig.Name, lab.ValueSelector, p.foundIn(tokens))
+	return nil
+}
+
+// socks reads what who() answers, in the order of the call's arguments.
+func (p *stepParser) socks(tokens []token) lab.Arg {
+	var socks lab.Socks
+	for _, t := range tokens {
+		i := slices.Index(p.call.Args, lab.Arg(lab.Sock(t.text)))
+		if t.str || i < 0 {
+			p.wrong(t.start, "%s is not one of the sockets that the call names", quote(t.text))
+			return nil
+		}
+		socks = append(socks, lab.Sock(t.text))
+	}
+	slices.SortStableFunc(socks, func(a, b lab.Sock) int {
+		return slices.Index(p.call.Args, lab.Arg(a)) - slices.Index(p.call.Args, lab.Arg(b))
+	})
+	return socks
+}
+
+// addrAnswer reads the address that a call answers.
+func (p *stepParser) addrAnswer(tokens []token, at int) lab.Arg {
+	value := p.value(lab.KindAddr, tokens, at)
+	if a, ok := value.(lab.Addr); ok && a.Family != "" {
+		p.wrong(at, "%s answers what the kernel says, family() is for what it is told", p.sig.Name)
+		return nil
+	}
+	return value
+}

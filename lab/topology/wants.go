@@ -1,0 +1,164 @@
+package topology
+
+import (
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+
+	"labrun/lab"
+)
+
+// wantSet is the rules of one named answer.
+type wantSet struct {
+	pos   lab.Pos
+	rules []wantRule
+}
+
+// wantRule gives the answer of the combinations that it matches.
+type wantRule struct {
+	matcher
+	answer string
+	on     string  // its condition on the kernel, as a step writes it: "on linux < 6.2"
+	pos    lab.Pos // of the answer
+}
+
+// leftOut is the answer that leaves a step out.
+const leftOut = "-"
+
+// decodeWants reads want: a list of rules, or several lists by name.
+func (d *decoder) decodeWants(x *experiment, e entry) {
+	x.wants = map[string]*wantSet{}
+	switch e.value.Kind {
+	case yaml.SequenceNode:
+		x.wants[""] = d.decodeRules(x, x.scope.in("key", "want"), e.value)
+	case yaml.MappingNode:
+		list, _ := d.entries(e.value, x.scope, "")
+		for _, e := range list {
+			d.checkName(e.pos, axisName, e.key)
+			x.wants[e.key] = d.decodeRules(x, x.scope.in("want", e.key), e.value)
+		}
+	default:
+		d.complain(posOf(e.value), "%s: want must be a list of rules, or a mapping from names to such lists; found %s", x.scope, found(e.value))
+		x.rulesUnsure = true
+	}
+}
+
+func (d *decoder) decodeRules(x *experiment, s scope, n *yaml.Node) *wantSet {
+	set := &wantSet{pos: posOf(n)}
+	if n.Kind == yaml.SequenceNode && len(n.Content) == 0 {
+		d.complain(posOf(n), "%s is empty; end it with {else: ANSWER}", s)
+		x.rulesUnsure = true
+		return set
+	}
+	if n.Kind != yaml.SequenceNode {
+		d.complain(posOf(n), "%s must be a list of rules such as {%s: VALUE, answer: EADDRINUSE} and last {else: ok}; found %s", s, x.someAxis(), found(n))
+		x.rulesUnsure = true
+		return set
+	}
+	items := list(n)
+	for i, item := range items {
+		entries, ok := d.entries(item, s, "from axes to values, and answer")
+		if !ok {
+			x.rulesUnsure = true
+			continue
+		}
+		r, isElse := d.decodeRule(x, s, item, entries)
+		if isElse && i < len(items)-1 {
+			d.complain(posOf(item), "%s: \"else\" is the last rule, the ones after it are never looked at", s)
+		}
+		set.rules = append(set.rules, r)
+	}
+	return set
+}
+
+func (x *experiment) someAxis() string {
+	if len(x.axes) == 0 {
+		return "AXIS"
+	}
+	return x.axes[0].name
+}
+
+func (d *decoder) decodeRule(x *experiment, s scope, item *yaml.Node, entries []entry) (r wantRule, isElse bool) {
+	before := d.made
+	var has bool
+	for _, e := range entries {
+		switch e.key {
+		case "answer", "else":
+			r.answer, _ = d.text(e.value, s.String()+", "+e.key)
+			r.pos = posOf(e.value)
+			has, isElse = true, isElse || e.key == "else"
+		case "linux", "has":
+			r.on += d.condition(s, e)
+		default:
+			if c, ok := d.demand(x, s, e); ok {
+				r.matcher = append(r.matcher, c)
+			}
+		}
+	}
+	switch {
+	case !has && d.made == before:
+		d.complain(posOf(item), "%s: key \"answer\" is missing in this rule", s)
+	case isElse && (len(entries) > 1):
+		d.complain(posOf(item), "%s: \"else\" stands alone in its rule", s)
+	case r.answer == leftOut && r.on != "":
+		d.complain(posOf(item), "%s: a step cannot be left out on some kernels only", s)
+	}
+	if d.made > before {
+		x.rulesUnsure = true
+	}
+	return r, isElse
+}
+
+// condition reads linux: or has:, and returns it as a step writes it.
+func (d *decoder) condition(s scope, e entry) string {
+	text, ok := d.text(e.value, s.String()+", "+e.key)
+	if !ok {
+		return ""
+	}
+	on := " on " + text
+	if e.key == "linux" {
+		on = " on linux " + text
+	}
+	for _, m := range parseStep("close(a) = ok [ok" + on + "]").mistakes {
+		d.complain(posOf(e.value), "%s, %s: %s", s, e.key, m.msg)
+		break
+	}
+	return on
+}
+
+// axes returns the axes that the answer depends on.
+func (w *wantSet) axes() []int {
+	var axes []int
+	for _, r := range w.rules {
+		for _, c := range r.matcher {
+			axes = append(axes, c.axis)
+		}
+	}
+	slices.Sort(axes)
+	return slices.Compact(axes)
+}
+
+// asks reports whether the rules know any answer but ok: those that only leave a
+// step out are not what the experiment is about.
+func (w *wantSet) asks() bool {
+	return slices.ContainsFunc(w.rules, func(r wantRule) bool { return r.answer != string(lab.OK) && r.answer != leftOut })
+}
+
+// answer returns the answer of a combination as a step writes it, false when no
+// rule covers it. Rules for some kernels only come before it in brackets. from
+// are the rules that its parts come from.
+func (w *wantSet) answer(values []int) (text string, from []wantRule, ok bool) {
+	var some strings.Builder
+	for _, r := range w.rules {
+		if !r.matches(values) {
+			continue
+		}
+		from = append(from, r)
+		if r.on == "" {
+			return r.answer + some.String(), from, true
+		}
+		some.WriteString(" [" + r.answer + r.on + "]")
+	}
+	return "", from, false
+}
