@@ -19,16 +19,18 @@ type Lab struct {
 	mu     sync.Mutex
 	pool   *Pool   // takes the fabric back, nil when none does
 	ground *ground // what it takes
+	spoilt bool    // it is not to
 }
 
 // hold makes the lab the owner of a namespace.
-func (l *Lab) hold(name string, file *os.File) {
-	h := &Host{name: name, file: file}
+func (l *Lab) hold(name string, file *os.File) *Host {
+	h := &Host{name: name, file: file, ports: map[string]port{}}
 	if name == "" {
 		l.fabric = h
 	} else {
 		l.hosts[name] = h
 	}
+	return h
 }
 
 func (l *Lab) has(name string) bool {
@@ -40,6 +42,15 @@ func (l *Lab) has(name string) bool {
 
 // Host returns the host of that name, nil when the lab does not have it.
 func (l *Lab) Host(name string) *Host { return l.hosts[name] }
+
+// Spoil says that somebody had privilege in a host who is not trusted: the lab's
+// bridges are not for another one. A program may change the fabric's links by
+// rtnetlink from its host, to which its NICs are joined (IFLA_TARGET_NETNSID).
+func (l *Lab) Spoil() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.spoilt = true
+}
 
 // Close ends the lab: its namespaces go when the last process in them does. To
 // close it twice, or to close the nil Lab of a failed Up, does nothing.
@@ -54,6 +65,9 @@ func (l *Lab) Close() error {
 		errs = append(errs, h.close())
 	}
 	switch {
+	case l.ground != nil && l.spoilt:
+		errs = append(errs, l.ground.host.close())
+		l.ground = nil
 	case l.ground != nil:
 		errs = append(errs, l.pool.give(l.ground))
 		l.ground = nil
@@ -66,15 +80,30 @@ func (l *Lab) Close() error {
 // Host is a network namespace of a lab. Its methods may be called from any
 // goroutine; those of a nil Host return errors.
 type Host struct {
-	name string
-	file *os.File
+	name  string
+	file  *os.File
+	ports map[string]port // at the other ends of its NICs
 
-	mu   sync.Mutex
-	diag *nl.SocketHandle // opened by the first Sockets
+	mu     sync.Mutex
+	diag   *nl.SocketHandle // opened by the first Sockets
+	counts *os.File         // so are these, see isVacant
+	rtnl   *rtnl            // opened by the first change to a link
+	tables uint32           // how many routing tables VRFs have
+}
+
+// port is a port of a bridge.
+type port struct {
+	fabric *Host
+	name   string
 }
 
 // Name returns the host's name in the topology.
-func (h *Host) Name() string { return h.name }
+func (h *Host) Name() string {
+	if h == nil {
+		return ""
+	}
+	return h.name
+}
 
 // NetNS returns the descriptor of the host's namespace for setns(2). It is the
 // lab's: do not close it, and do not use it after the lab is closed.
@@ -96,24 +125,6 @@ func (h *Host) Do(f func() error) error {
 	})
 }
 
-// Sysctls returns the values of kernel parameters as the host sees them, their
-// fields separated by one space. Those that the kernel does not have are left
-// out.
-func (h *Host) Sysctls(names []string) (map[string]string, error) {
-	values := map[string]string{}
-	err := h.Do(func() error {
-		for _, n := range names {
-			if v, err := sysctl(n); err == nil {
-				values[n] = v
-			} else if !errors.Is(err, fs.ErrNotExist) {
-				return err
-			}
-		}
-		return nil
-	})
-	return values, err
-}
-
 func (h *Host) close() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -121,6 +132,12 @@ func (h *Host) close() error {
 		h.diag.Close()
 		h.diag = nil
 	}
+	if h.counts != nil {
+		h.counts.Close()
+		h.counts = nil
+	}
+	h.rtnl.close()
+	h.rtnl = nil
 	if err := h.file.Close(); !errors.Is(err, fs.ErrClosed) {
 		return err
 	}

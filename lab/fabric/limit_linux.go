@@ -3,8 +3,6 @@ package fabric
 import (
 	"errors"
 	"fmt"
-	"os"
-	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -34,16 +32,6 @@ func explainNamespaces(err error) error {
 	}
 	return fmt.Errorf("%w: this user may have %s network namespaces (user.max_net_namespaces); try: sysctl -w user.max_net_namespaces=10000",
 		err, now("user.max_net_namespaces"))
-}
-
-// sysctlPath returns the file of a kernel parameter. What is below net is the
-// calling thread's namespace's.
-func sysctlPath(key string) string { return "/proc/sys/" + strings.ReplaceAll(key, ".", "/") }
-
-// sysctl returns the value of a kernel parameter.
-func sysctl(key string) (string, error) {
-	b, err := os.ReadFile(sysctlPath(key))
-	return strings.Join(strings.Fields(string(b)), " "), err
 }
 
 // now is sysctl for messages.

@@ -105,9 +105,10 @@ func dual(n int) *lab.Topology {
 			}},
 		}})
 	}
-	t.Experiments = []lab.Experiment{{Steps: []lab.Step{{Call: lab.Call{
+	bind := lab.Step{Call: lab.Call{
 		Name: "bind", Args: []lab.Arg{lab.Sock("a"), lab.Addr{Name: "any", Port: lab.Port{Number: 80}}},
-	}}}}}
+	}}
+	t.Experiments = []lab.Experiment{{Combos: []lab.Combo{0}, Slots: []lab.Slot{{Variants: [][]lab.Step{{bind}}}}}}
 	return t
 }
 

@@ -51,35 +51,90 @@ func oneQueue() []nl.NetlinkRequestData {
 }
 
 func addAddress(o plan.AddAddress, nic int) *nl.NetlinkRequest {
+	m := onAddress(unix.RTM_NEWADDR, create|unix.NLM_F_ACK, o.Prefix, nic)
+	if o.NoDAD() {
+		m.Data[0].(*nl.IfAddrmsg).Flags = unix.IFA_F_NODAD
+	}
+	return m
+}
+
+func delAddress(p netip.Prefix, nic int) *nl.NetlinkRequest {
+	return onAddress(unix.RTM_DELADDR, unix.NLM_F_ACK, p, nic)
+}
+
+func onAddress(kind, flags int, p netip.Prefix, nic int) *nl.NetlinkRequest {
 	family := unix.AF_INET
-	if o.Prefix.Addr().Is6() {
+	if p.Addr().Is6() {
 		family = unix.AF_INET6
 	}
 	msg := nl.NewIfAddrmsg(family)
-	msg.Prefixlen = uint8(o.Prefix.Bits())
+	msg.Prefixlen = uint8(p.Bits())
 	msg.Index = uint32(nic)
-	if o.NoDAD() {
-		msg.Flags = unix.IFA_F_NODAD
-	}
-	ip := o.Prefix.Addr().AsSlice()
-	return message(unix.RTM_NEWADDR, create|unix.NLM_F_ACK, msg, nl.NewRtAttr(unix.IFA_LOCAL, ip), nl.NewRtAttr(unix.IFA_ADDRESS, ip))
+	ip := p.Addr().AsSlice()
+	return message(kind, flags, msg, nl.NewRtAttr(unix.IFA_LOCAL, ip), nl.NewRtAttr(unix.IFA_ADDRESS, ip))
+}
+
+// getAddresses asks for the IPv6 addresses of a namespace.
+func getAddresses() *nl.NetlinkRequest {
+	return message(unix.RTM_GETADDR, unix.NLM_F_DUMP, nl.NewIfAddrmsg(unix.AF_INET6))
 }
 
 func linkUp(link int) *nl.NetlinkRequest {
 	return message(unix.RTM_NEWLINK, unix.NLM_F_ACK, linkIsUp(link))
 }
 
-// getLink asks about a link, without the long list of its counters.
-func getLink(name string) *nl.NetlinkRequest {
-	const skipStats = 8 // RTEXT_FILTER_SKIP_STATS of linux/rtnetlink.h
-	filter := nl.NewRtAttr(unix.IFLA_EXT_MASK, nl.Uint32Attr(skipStats))
-	return message(unix.RTM_GETLINK, 0, nl.NewIfInfomsg(unix.AF_UNSPEC), ifname(name), filter)
+func linkDown(link int) *nl.NetlinkRequest {
+	msg := linkIsUp(link)
+	msg.Flags = 0
+	return message(unix.RTM_NEWLINK, unix.NLM_F_ACK, msg)
 }
 
-// getRoute asks which way packets to an IPv6 address go.
-func getRoute(ip netip.Addr) *nl.NetlinkRequest {
+// addLink makes a link that needs to be told no more than its kind, or as a VRF
+// the number of its routing table.
+func addLink(name, kind string, table uint32) *nl.NetlinkRequest {
+	info := linkInfo(kind)
+	if kind == "vrf" {
+		info.AddRtAttr(nl.IFLA_INFO_DATA, nil).AddRtAttr(nl.IFLA_VRF_TABLE, nl.Uint32Attr(table))
+	}
+	return message(unix.RTM_NEWLINK, create|unix.NLM_F_ACK, nl.NewIfInfomsg(unix.AF_UNSPEC), ifname(name), info)
+}
+
+func delLink(link int) *nl.NetlinkRequest {
+	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
+	msg.Index = int32(link)
+	return message(unix.RTM_DELLINK, unix.NLM_F_ACK, msg)
+}
+
+// setMaster puts a link under another one, 0 under none.
+func setMaster(link, master int) *nl.NetlinkRequest {
+	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
+	msg.Index = int32(link)
+	return message(unix.RTM_NEWLINK, unix.NLM_F_ACK, msg, nl.NewRtAttr(unix.IFLA_MASTER, nl.Uint32Attr(uint32(master))))
+}
+
+// getLink asks about a link, without the long list of its counters.
+func getLink(name string) *nl.NetlinkRequest {
+	m := getLinkAt(0)
+	m.AddData(ifname(name))
+	return m
+}
+
+func getLinkAt(index int) *nl.NetlinkRequest {
+	const skipStats = 8 // RTEXT_FILTER_SKIP_STATS of linux/rtnetlink.h
+	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
+	msg.Index = int32(index)
+	return message(unix.RTM_GETLINK, 0, msg, nl.NewRtAttr(unix.IFLA_EXT_MASK, nl.Uint32Attr(skipStats)))
+}
+
+// getRoute asks which way packets to an IPv6 address go, those of a socket that
+// is tied to the NIC when that is not 0.
+func getRoute(ip netip.Addr, nic int) *nl.NetlinkRequest {
 	msg := &nl.RtMsg{RtMsg: unix.RtMsg{Family: unix.AF_INET6, Dst_len: uint8(ip.BitLen())}}
-	return message(unix.RTM_GETROUTE, 0, msg, nl.NewRtAttr(unix.RTA_DST, ip.AsSlice()))
+	m := message(unix.RTM_GETROUTE, 0, msg, nl.NewRtAttr(unix.RTA_DST, ip.AsSlice()))
+	if nic != 0 {
+		m.AddData(nl.NewRtAttr(unix.RTA_OIF, nl.Uint32Attr(uint32(nic))))
+	}
+	return m
 }
 
 func linkIsUp(index int) *nl.IfInfomsg {

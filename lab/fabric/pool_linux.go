@@ -31,14 +31,8 @@ const idleMax = 16
 // ground is the fabric of a lab from a pool: a namespace with bridges.
 type ground struct {
 	host  *Host
-	rtnl  *rtnl
 	ops   string   // that made it
 	ports []string // that its last lab had
-}
-
-func (g *ground) close() error {
-	g.rtnl.close()
-	return g.host.close()
 }
 
 // Up is like the function Up. Closing the lab gives its fabric back to the pool.
@@ -50,13 +44,15 @@ func (p *Pool) Up(ctx context.Context, pl plan.Plan) (*Lab, error) {
 	if g != nil {
 		todo = hosts
 		b.lab.fabric = g.host
-		b.spaces[fabric[0].(plan.AddNamespace).NS] = &space{file: g.host.file, rtnl: g.rtnl}
+		b.spaces[fabric[0].(plan.AddNamespace).NS] = &space{host: g.host, rtnl: g.host.rtnl}
+		g.host.rtnl = nil // the builder has it now
 	}
 	if err := b.up(ctx, todo); err != nil {
 		return nil, err
 	}
 	if b.lab.fabric != nil {
-		b.lab.ground = &ground{host: b.lab.fabric, rtnl: b.keep(b.lab.fabric), ops: describe(fabric), ports: ports(hosts)}
+		b.keep(b.lab.fabric)
+		b.lab.ground = &ground{host: b.lab.fabric, ops: describe(fabric), ports: ports(hosts)}
 		b.lab.pool = p
 	}
 	b.close()
@@ -81,7 +77,7 @@ func (p *Pool) take(ops string) *ground {
 // closed may still send until its namespace ends, and nobody is to hear it.
 func (g *ground) isEmpty() bool {
 	for len(g.ports) > 0 {
-		if _, err := g.rtnl.ask(getLink(g.ports[0])); !errors.Is(err, unix.ENODEV) {
+		if _, err := g.host.rtnl.ask(getLink(g.ports[0])); !errors.Is(err, unix.ENODEV) {
 			return false
 		}
 		g.ports = g.ports[1:]
@@ -93,7 +89,7 @@ func (p *Pool) give(g *ground) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
-		return g.close()
+		return g.host.close()
 	}
 	p.idle = append(p.idle, g)
 	if len(p.idle) <= idleMax {
@@ -101,7 +97,7 @@ func (p *Pool) give(g *ground) error {
 	}
 	oldest := p.idle[0]
 	p.idle = slices.Delete(p.idle, 0, 1)
-	return oldest.close()
+	return oldest.host.close()
 }
 
 // Close lets go of the fabrics that are kept. Labs that are still up keep
@@ -111,7 +107,7 @@ func (p *Pool) Close() error {
 	defer p.mu.Unlock()
 	var errs []error
 	for _, g := range p.idle {
-		errs = append(errs, g.close())
+		errs = append(errs, g.host.close())
 	}
 	p.idle, p.closed = nil, true
 	return errors.Join(errs...)

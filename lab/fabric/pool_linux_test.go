@@ -73,6 +73,54 @@ func TestPoolKeepsNetworksApart(t *testing.T) {
 	}
 }
 
+// Whatever a host does to its links, the next lab has a fabric like new.
+func TestPoolAfterChanges(t *testing.T) {
+	needNetNS(t)
+	var pool Pool
+	defer pool.Close()
+	p := plan.New(dual(2))
+	fabrics := map[*Host]bool{}
+	const labs = 30
+	for i := range labs {
+		l, err := pool.Up(t.Context(), p)
+		must(t, err)
+		fabric := l.fabric
+		fabrics[fabric] = true
+		h0, h1 := l.Host("h0"), l.Host("h1")
+		if diff := cmp.Diff([]string{"0.0", "0.1", "1.0", "1.1", "blue", "lo", "red"}, links(t, fabric)); diff != "" {
+			t.Fatalf("links of the fabric: -want +got:\n%s", diff)
+		}
+		x, y, y6 := addresses(1)
+		for _, ip := range []netip.Addr{x, y, y6} {
+			dial(t, h0, h1, netip.AddrPortFrom(ip, 80))
+		}
+		must(t, h1.SetLink("eth0", false))
+		switch i % 3 {
+		case 0:
+			must(t, h0.AddLink("br0", "bridge"))
+			must(t, h0.SetMaster("eth0", "br0"))
+			must(t, h0.SetMaster("eth1", "br0")) // joins both networks
+			must(t, h0.SetLink("br0", true))
+		case 1:
+			must(t, h0.DelLink("eth0"))
+			if got := links(t, fabric); slices.Contains(got, "0.0") {
+				t.Errorf("the NIC's port is still there: %v", got)
+			}
+			must(t, h0.AddLink("eth0", "ifb")) // has no port
+			must(t, h0.SetLink("eth0", true))
+		case 2:
+			for _, nic := range []string{"eth0", "eth1"} {
+				must(t, h0.DelLink(nic))
+				must(t, ignore(h1.DelLink(nic), unix.ENODEV))
+			}
+		}
+		must(t, l.Close())
+	}
+	if len(fabrics) == labs {
+		t.Error("no fabric was used twice")
+	}
+}
+
 func TestPoolAfterFailure(t *testing.T) {
 	needNetNS(t)
 	var pool Pool
@@ -97,5 +145,27 @@ func TestPoolAfterFailure(t *testing.T) {
 	}
 	if diff := cmp.Diff(fds, descriptors(t)); diff != "" {
 		t.Errorf("descriptors: -before +after:\n%s", diff)
+	}
+}
+
+// TestSpoilt gives no bridges to the next lab that somebody may have changed.
+func TestSpoilt(t *testing.T) {
+	needNetNS(t)
+	var p Pool
+	defer p.Close()
+	for _, spoil := range []bool{false, true} {
+		l, err := p.Up(t.Context(), plan.New(dual(1)))
+		must(t, err)
+		if spoil {
+			l.Spoil()
+		}
+		must(t, l.Close())
+		if kept := len(p.idle) == 1; kept == spoil {
+			t.Errorf("spoilt %v, kept for the next lab: %v", spoil, kept)
+		}
+		for _, g := range p.idle {
+			must(t, g.host.close())
+		}
+		p.idle = nil
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"syscall"
 	"time"
 
 	"github.com/vishvananda/netlink/nl"
@@ -36,7 +37,7 @@ func (b *builder) settle(ctx context.Context, ops []plan.Op) error {
 			err = b.await(ctx, o.NS, unix.RTNLGRP_LINK, func(r *rtnl) (bool, error) { return r.forwards(o.Port) })
 		case plan.AddAddress:
 			if ip := o.Prefix.Addr(); ip.Is6() {
-				err = b.await(ctx, o.NS, unix.RTNLGRP_IPV6_ROUTE, func(r *rtnl) (bool, error) { return r.isLocal(ip) })
+				err = b.await(ctx, o.NS, unix.RTNLGRP_IPV6_ROUTE, func(r *rtnl) (bool, error) { return r.isLocal(ip, 0) })
 			}
 		}
 		if err != nil {
@@ -46,8 +47,7 @@ func (b *builder) settle(ctx context.Context, ops []plan.Op) error {
 	return nil
 }
 
-// await returns when ready says yes. It asks again whenever the kernel tells
-// the group that something changed.
+// await returns when ready says yes.
 func (b *builder) await(ctx context.Context, ns string, group uint, ready func(*rtnl) (bool, error)) error {
 	s, ok := b.spaces[ns]
 	if !ok {
@@ -59,18 +59,35 @@ func (b *builder) await(ctx context.Context, ns string, group uint, ready func(*
 	if err := b.enter(s); err != nil {
 		return err
 	}
+	return awaitEvents(ctx, group, func() (bool, error) { return ready(s.rtnl) })
+}
+
+// lookAgain is how long the news may come before what they tell of. The kernel
+// tells of a route that is in its table already, but on its way there steps over
+// the node until the word has gone out (fib6_add_rt2node in net/ipv6/ip6_fib.c
+// sets RTN_RTINFO last), and that may have been the last word.
+const lookAgain = 10 * time.Millisecond
+
+// awaitEvents asks whether all is ready until it is: at first, whenever the
+// kernel tells the group that something changed in the thread's namespace, and
+// a moment later.
+func awaitEvents(ctx context.Context, group uint, ready func() (bool, error)) error {
 	events, err := nl.Subscribe(unix.NETLINK_ROUTE, group)
 	if err != nil {
 		return os.NewSyscallError("socket", err)
 	}
 	defer events.Close()
+	timeout := unix.NsecToTimeval(lookAgain.Nanoseconds())
+	if err := events.SetReceiveTimeout(&timeout); err != nil {
+		return err
+	}
 	defer context.AfterFunc(ctx, events.Close)()
 	for {
-		if ok, err := ready(s.rtnl); ok || err != nil {
+		if ok, err := ready(); ok || err != nil {
 			return err
 		}
 		// ENOBUFS says that events were lost: there were some.
-		if _, _, err := events.Receive(); err != nil && !errors.Is(err, unix.ENOBUFS) {
+		if _, _, err := events.Receive(); err != nil && !errors.Is(err, unix.ENOBUFS) && !errors.Is(err, unix.EAGAIN) {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
@@ -81,12 +98,7 @@ func (b *builder) await(ctx context.Context, ns string, group uint, ready func(*
 
 // forwards reports whether a port of a bridge passes frames.
 func (r *rtnl) forwards(port string) (bool, error) {
-	// Since Linux 6.8 the question itself makes the link watcher catch up.
-	answer, err := r.ask(getLink(port))
-	if err != nil {
-		return false, err
-	}
-	attrs, err := nl.ParseRouteAttrAsMap(answer[unix.SizeofIfInfomsg:])
+	_, attrs, err := r.link(getLink(port))
 	if err != nil {
 		return false, err
 	}
@@ -101,6 +113,17 @@ func (r *rtnl) forwards(port string) (bool, error) {
 	return is(attrs[unix.IFLA_OPERSTATE].Value, operUp) && is(bridge[nl.IFLA_BRPORT_STATE].Value, forwarding), nil
 }
 
+// link returns what the kernel tells of a link. Since Linux 6.8 the question
+// itself makes the link watcher catch up.
+func (r *rtnl) link(question *nl.NetlinkRequest) (*nl.IfInfomsg, map[uint16]syscall.NetlinkRouteAttr, error) {
+	answer, err := r.ask(question)
+	if err != nil {
+		return nil, nil, err
+	}
+	attrs, err := nl.ParseRouteAttrAsMap(answer[unix.SizeofIfInfomsg:])
+	return nl.DeserializeIfInfomsg(answer), attrs, err
+}
+
 const (
 	operUp     = 6 // IF_OPER_UP of linux/if.h
 	forwarding = 3 // BR_STATE_FORWARDING of linux/if_bridge.h
@@ -108,9 +131,10 @@ const (
 
 func is(value []byte, want byte) bool { return len(value) == 1 && value[0] == want }
 
-// isLocal reports whether the namespace takes packets to ip for its own.
-func (r *rtnl) isLocal(ip netip.Addr) (bool, error) {
-	answer, err := r.ask(getRoute(ip))
+// isLocal reports whether the namespace takes packets to ip for its own, the
+// VRF of the NIC where that is in one; 0 is no NIC.
+func (r *rtnl) isLocal(ip netip.Addr, nic int) (bool, error) {
+	answer, err := r.ask(getRoute(ip, nic))
 	if errors.Is(err, unix.ENETUNREACH) || errors.Is(err, unix.EHOSTUNREACH) {
 		return false, nil
 	}
@@ -118,4 +142,25 @@ func (r *rtnl) isLocal(ip netip.Addr) (bool, error) {
 		return false, err
 	}
 	return nl.DeserializeRtMsg(answer).Type == unix.RTN_LOCAL, nil
+}
+
+// addresses returns the IPv6 addresses of a link that need no detection of
+// duplicates.
+func (r *rtnl) addresses(link int) ([]netip.Addr, error) {
+	answers, err := r.dump(getAddresses)
+	var all []netip.Addr
+	for _, a := range answers {
+		msg := nl.DeserializeIfAddrmsg(a)
+		if msg.Family != unix.AF_INET6 || int(msg.Index) != link || msg.Flags&unix.IFA_F_NODAD == 0 {
+			continue
+		}
+		attrs, err := nl.ParseRouteAttrAsMap(a[unix.SizeofIfAddrmsg:])
+		if err != nil {
+			return nil, err
+		}
+		if ip, ok := netip.AddrFromSlice(attrs[unix.IFA_ADDRESS].Value); ok {
+			all = append(all, ip)
+		}
+	}
+	return all, err
 }

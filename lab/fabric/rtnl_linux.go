@@ -60,12 +60,33 @@ func (r *rtnl) ask(m *nl.NetlinkRequest) ([]byte, error) {
 	return answers[0], nil
 }
 
-// indexOf looks a link up by an ioctl(2), which any socket takes and which,
-// unlike a message, does not queue for the lock of rtnetlink.
+// dump asks for a list, again when that changed meanwhile.
+func (r *rtnl) dump(question func() *nl.NetlinkRequest) ([][]byte, error) {
+	for try := 0; ; try++ {
+		m := question()
+		m.Sockets = r.sockets
+		answers, err := m.Execute(unix.NETLINK_ROUTE, 0)
+		if !errors.Is(err, nl.ErrDumpInterrupted) || try == 10 {
+			return answers, err
+		}
+	}
+}
+
+// indexOf is lookUp with a memory, for who knows that links keep their names.
 func (r *rtnl) indexOf(name string) (int, error) {
 	if i, ok := r.index[name]; ok {
 		return i, nil
 	}
+	i, err := r.lookUp(name)
+	if err == nil {
+		r.index[name] = i
+	}
+	return i, err
+}
+
+// lookUp returns the index of a link. It asks by an ioctl(2), which any socket
+// takes and which, unlike a message, does not queue for the lock of rtnetlink.
+func (r *rtnl) lookUp(name string) (int, error) {
 	ifr, err := unix.NewIfreq(name)
 	if err == nil {
 		err = unix.IoctlIfreq(r.sockets[unix.NETLINK_ROUTE].Socket.GetFd(), unix.SIOCGIFINDEX, ifr)
@@ -76,6 +97,5 @@ func (r *rtnl) indexOf(name string) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("link %q: %w", name, err)
 	}
-	r.index[name] = int(ifr.Uint32())
-	return r.index[name], nil
+	return int(ifr.Uint32()), nil
 }

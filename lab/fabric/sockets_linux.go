@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -16,16 +17,37 @@ import (
 	"labrun/lab"
 )
 
-// protocols are the tables that sock_diag(7) has, in the order of the listing.
-var protocols = []struct {
-	name     string
+// tables are what sock_diag(7) lists, in the order of the listing.
+var tables = []table{
+	// To look for connections takes most of the time: a walk through a hash table
+	// of the whole machine (tcp_diag_dump in net/ipv4/tcp_diag.c), a hundred
+	// thousand buckets and more. The older kind of request finds those of both
+	// families in one.
+	{names: []string{"tcp", "tcp6"}, kind: tcpDiag, protocol: unix.IPPROTO_TCP},
+	{names: []string{"udp"}, kind: nl.SOCK_DIAG_BY_FAMILY, family: unix.AF_INET, protocol: unix.IPPROTO_UDP},
+	{names: []string{"udp6"}, kind: nl.SOCK_DIAG_BY_FAMILY, family: unix.AF_INET6, protocol: unix.IPPROTO_UDP},
+	{names: []string{"udplite"}, kind: nl.SOCK_DIAG_BY_FAMILY, family: unix.AF_INET, protocol: unix.IPPROTO_UDPLITE, optional: true},
+	{names: []string{"udplite6"}, kind: nl.SOCK_DIAG_BY_FAMILY, family: unix.AF_INET6, protocol: unix.IPPROTO_UDPLITE, optional: true},
+}
+
+// tcpDiag is TCPDIAG_GETSOCK of linux/inet_diag.h.
+const tcpDiag = 18
+
+// table is one request and the protocols that it is for.
+type table struct {
+	names    []string
+	kind     int
 	family   uint8
 	protocol uint8
-}{
-	{"tcp", unix.AF_INET, unix.IPPROTO_TCP},
-	{"tcp6", unix.AF_INET6, unix.IPPROTO_TCP},
-	{"udp", unix.AF_INET, unix.IPPROTO_UDP},
-	{"udp6", unix.AF_INET6, unix.IPPROTO_UDP},
+	optional bool // some kernels are without
+}
+
+// protocols are the names of all tables, in the order of the listing.
+func protocols() (names []string) {
+	for _, t := range tables {
+		names = append(names, t.names...)
+	}
+	return names
 }
 
 // tcpStates are the states of include/net/tcp_states.h in netstat's words. A
@@ -36,35 +58,48 @@ var tcpStates = map[uint8]string{
 	8: "CLOSE_WAIT", 9: "LAST_ACK", 10: "LISTEN", 11: "CLOSING", 12: "SYN_RECV", 13: "BOUND",
 }
 
-// Sockets lists the TCP and UDP sockets of the host, in all states, in an order
-// that does not depend on their history: by protocol, by state as in
-// lab.StateNames, by address. V6Only is known of sockets that listen, are bound,
-// or are UDP's and not connected; the kernel tells it of no others.
-func (h *Host) Sockets() ([]lab.Socket, error) {
+// Sockets lists the TCP and UDP sockets of the host: SocketsOf "tcp", "tcp6",
+// "udp" and "udp6".
+func (h *Host) Sockets() ([]lab.Socket, error) { return h.SocketsOf("tcp", "tcp6", "udp", "udp6") }
+
+// SocketsOf lists the sockets of some protocols, "udplite" and "udplite6" are
+// the others, in all states, in an order that does not depend on their history:
+// by protocol, by state as in lab.StateNames, by address. V6Only is known of
+// sockets that listen, are bound, or are UDP's and not connected; the kernel
+// tells it of no others. An MPTCP socket shows as the TCP sockets that it has.
+func (h *Host) SocketsOf(names ...string) ([]lab.Socket, error) {
 	if h == nil {
 		return nil, fmt.Errorf("no such host: %w", os.ErrNotExist)
+	}
+	known := protocols()
+	for _, n := range names {
+		if !slices.Contains(known, n) {
+			return nil, fmt.Errorf("no protocol %q, there are: %s", n, strings.Join(known, ", "))
+		}
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if err := h.openDiag(); err != nil {
 		return nil, fmt.Errorf("host %q: sock_diag: %w", h.name, err)
 	}
-	var all []lab.Socket
-	for _, p := range protocols {
-		messages, err := h.dump(p.family, p.protocol)
-		if err != nil {
-			return nil, fmt.Errorf("host %q: sock_diag %s: %w", h.name, p.name, err)
-		}
-		from := len(all)
-		for _, m := range messages {
-			s, err := h.socket(p.name, m)
-			if err != nil {
-				return nil, fmt.Errorf("host %q: sock_diag %s: %w", h.name, p.name, err)
-			}
-			all = append(all, s)
-		}
-		slices.SortStableFunc(all[from:], compare)
+	if h.isVacant() {
+		return nil, nil
 	}
+	var all []lab.Socket
+	for _, t := range tables {
+		if !slices.ContainsFunc(t.names, func(n string) bool { return slices.Contains(names, n) }) {
+			continue
+		}
+		sockets, err := h.list(t)
+		if err != nil {
+			return nil, fmt.Errorf("host %q: sock_diag %s: %w", h.name, t.names[0], err)
+		}
+		all = append(all, sockets...)
+	}
+	all = slices.DeleteFunc(all, func(s lab.Socket) bool { return !slices.Contains(names, s.Protocol) })
+	slices.SortStableFunc(all, func(a, b lab.Socket) int {
+		return cmp.Or(cmp.Compare(slices.Index(known, a.Protocol), slices.Index(known, b.Protocol)), compare(a, b))
+	})
 	return all, nil
 }
 
@@ -79,35 +114,60 @@ func (h *Host) openDiag() error {
 			return explainFiles(os.NewSyscallError("socket", err))
 		}
 		h.diag = &nl.SocketHandle{Socket: s}
+		// Without it isVacant is never sure.
+		h.counts, _ = os.Open("/proc/thread-self/net/sockstat")
 		return nil
 	})
 }
 
-// dump asks for all sockets of one table, again when they changed meanwhile.
-func (h *Host) dump(family, protocol uint8) ([][]byte, error) {
+// list returns the sockets of one table. It asks again when they changed
+// meanwhile.
+func (h *Host) list(t table) ([]lab.Socket, error) {
 	for try := 0; ; try++ {
-		req := nl.NewNetlinkRequest(nl.SOCK_DIAG_BY_FAMILY, unix.NLM_F_DUMP)
+		req := nl.NewNetlinkRequest(t.kind, unix.NLM_F_DUMP)
 		req.Sockets = map[int]*nl.SocketHandle{unix.NETLINK_INET_DIAG: h.diag}
-		req.AddData(diagRequest{family, protocol})
-		messages, err := req.Execute(unix.NETLINK_INET_DIAG, nl.SOCK_DIAG_BY_FAMILY)
+		req.AddData(diagRequest(t))
+		messages, err := req.Execute(unix.NETLINK_INET_DIAG, uint16(t.kind))
 		switch {
-		case errors.Is(err, unix.ENOENT) && family == unix.AF_INET6:
-			return nil, nil // the kernel is without IPv6
-		case !errors.Is(err, nl.ErrDumpInterrupted) || try == 10:
-			return messages, err
+		case errors.Is(err, unix.ENOENT) && (t.optional || t.family == unix.AF_INET6):
+			return nil, nil // the kernel is without it, or without IPv6
+		case errors.Is(err, nl.ErrDumpInterrupted) && try < 10:
+			continue
+		case err != nil:
+			return nil, err
 		}
+		var all []lab.Socket
+		for _, m := range messages {
+			s, err := h.socket(t, m)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, s)
+		}
+		return all, nil
 	}
 }
 
-// diagRequest is struct inet_diag_req_v2 of linux/inet_diag.h.
-type diagRequest struct{ family, protocol uint8 }
+// diagRequest is struct inet_diag_req_v2 of linux/inet_diag.h, or for tcpDiag
+// struct inet_diag_req, which has the states elsewhere and means every family.
+type diagRequest table
 
-func (diagRequest) Len() int { return 56 }
+func (r diagRequest) Len() int {
+	if r.kind == tcpDiag {
+		return 60
+	}
+	return 56
+}
 
 func (r diagRequest) Serialize() []byte {
+	const everyState = 1<<14 - 1<<1 // from 1 to 13
 	b := make([]byte, r.Len())
+	if r.kind == tcpDiag {
+		binary.NativeEndian.PutUint32(b[52:], everyState)
+		return b
+	}
 	b[0], b[1] = r.family, r.protocol
-	binary.NativeEndian.PutUint32(b[4:], 1<<14-1<<1) // every state from 1 to 13
+	binary.NativeEndian.PutUint32(b[4:], everyState)
 	return b
 }
 
@@ -116,12 +176,16 @@ const v6Only = 11
 
 // socket reads struct inet_diag_msg of linux/inet_diag.h and the attributes
 // after it.
-func (h *Host) socket(protocol string, m []byte) (lab.Socket, error) {
+func (h *Host) socket(t table, m []byte) (lab.Socket, error) {
 	const size = 72
 	if len(m) < size {
 		return lab.Socket{}, fmt.Errorf("answer of %d bytes, want %d", len(m), size)
 	}
 	family, state := m[0], m[1]
+	protocol := t.names[0]
+	if family == unix.AF_INET6 {
+		protocol = t.names[len(t.names)-1]
+	}
 	native := binary.NativeEndian
 	s := lab.Socket{
 		Protocol: protocol,
@@ -196,4 +260,19 @@ func stateOrder(state string) int {
 		return i
 	}
 	return len(lab.StateNames)
+}
+
+// OpenSockets returns how many sockets of labrun's own the host has: those that
+// Sockets and the changes to links keep open in it.
+func (h *Host) OpenSockets() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	n := 0
+	if h.diag != nil {
+		n++
+	}
+	if h.rtnl != nil {
+		n++
+	}
+	return n
 }

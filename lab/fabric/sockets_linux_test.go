@@ -2,9 +2,11 @@ package fabric
 
 import (
 	"cmp"
+	"errors"
 	"net/netip"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -211,5 +213,123 @@ func BenchmarkSockets(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		mustSockets(b, h)
+	}
+}
+
+func BenchmarkNoSockets(b *testing.B) {
+	needNetNS(b)
+	h := mustUp(b, plan.New(dual(1))).Host("h0")
+	awaitVacant(b, h)
+	b.ReportAllocs()
+	for b.Loop() {
+		mustSockets(b, h)
+	}
+}
+
+// awaitVacant waits until the sockets that built the host are gone: the kernel
+// frees those of netlink after a grace period of RCU.
+func awaitVacant(t testing.TB, h *Host) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); !h.IsVacant(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Skip("this kernel does not count sockets per namespace")
+		}
+	}
+}
+
+// A host with any socket at all, and after them, is not taken for vacant.
+func TestVacant(t *testing.T) {
+	needNetNS(t)
+	l := mustUp(t, plan.New(dual(2)))
+	h, other := l.Host("h0"), l.Host("h1")
+	awaitVacant(t, h)
+	must(t, h.SetLink("eth0", true)) // labrun's own socket does not count
+	awaitVacant(t, h)
+	x, _, _ := addresses(0)
+	for _, family := range []int{unix.AF_INET, unix.AF_INET6, unix.AF_UNIX} {
+		for _, kind := range []int{unix.SOCK_STREAM, unix.SOCK_DGRAM} {
+			fd := mustSocket(t, h, family, kind)
+			if h.IsVacant() {
+				t.Errorf("vacant with a socket of family %d, kind %d", family, kind)
+			}
+			unix.Close(fd)
+			awaitVacant(t, h)
+		}
+	}
+	at := netip.AddrPortFrom(x, 80)
+	server := mustListen(t, h, at)
+	client := mustSocket(t, other, unix.AF_INET, unix.SOCK_STREAM)
+	defer unix.Close(client)
+	_, sa := sockaddr(at)
+	must(t, unix.Connect(client, sa))
+	accepted, _, err := unix.Accept(server)
+	must(t, err)
+	unix.Close(server)
+	unix.Close(accepted) // an orphan, in FIN_WAIT1 or FIN_WAIT2
+	for _, closed := range []bool{false, true} {
+		if closed { // TIME_WAIT
+			awaitEnd(t, client)
+			must(t, unix.Shutdown(client, unix.SHUT_WR))
+		}
+		if got := mustSockets(t, h); len(got) != 1 || h.IsVacant() {
+			t.Errorf("vacant: %t with %v, want one connection", h.IsVacant(), got)
+		}
+	}
+}
+
+func TestSocketsOf(t *testing.T) {
+	needNetNS(t)
+	h := mustUp(t, plan.New(dual(1))).Host("h0")
+	var want []string
+	for _, p := range protocols() {
+		family, kind, protocol := unix.AF_INET, unix.SOCK_DGRAM, 0
+		if strings.HasSuffix(p, "6") {
+			family = unix.AF_INET6
+		}
+		if strings.HasPrefix(p, "tcp") {
+			kind = unix.SOCK_STREAM
+		}
+		if strings.HasPrefix(p, "udplite") {
+			protocol = unix.IPPROTO_UDPLITE
+		}
+		err := h.Do(func() error {
+			fd, err := unix.Socket(family, kind|unix.SOCK_CLOEXEC, protocol)
+			if err != nil {
+				return err
+			}
+			t.Cleanup(func() { unix.Close(fd) })
+			_, sa := sockaddr(netip.AddrPortFrom(netip.IPv6Unspecified(), 80))
+			if family == unix.AF_INET {
+				_, sa = sockaddr(netip.AddrPortFrom(netip.IPv4Unspecified(), 80))
+			} else if err := unix.SetsockoptInt(fd, unix.SOL_IPV6, unix.IPV6_V6ONLY, 1); err != nil {
+				return err
+			}
+			if err := unix.Bind(fd, sa); err != nil || kind != unix.SOCK_STREAM {
+				return err
+			}
+			return unix.Listen(fd, 1)
+		})
+		if errors.Is(err, unix.EPROTONOSUPPORT) {
+			continue // a kernel without UDP-Lite
+		}
+		must(t, err)
+		want = append(want, p)
+		names := func(of ...string) (got []string) {
+			sockets, err := h.SocketsOf(of...)
+			must(t, err)
+			for _, s := range sockets {
+				got = append(got, s.Protocol)
+			}
+			return got
+		}
+		if got := names(p); !slices.Equal(got, []string{p}) {
+			t.Errorf("sockets of %s are %v", p, got)
+		}
+		if got := names(protocols()...); !slices.Equal(got, want) {
+			t.Errorf("all sockets are %v, want %v", got, want)
+		}
+	}
+	if _, err := h.SocketsOf("tcp", "smoke"); err == nil || !strings.Contains(err.Error(), `no protocol "smoke"`) {
+		t.Errorf("SocketsOf smoke signals = %v", err)
 	}
 }

@@ -74,6 +74,9 @@ func TestNoHost(t *testing.T) {
 		if _, err := h.Sockets(); err == nil {
 			t.Errorf("Sockets on %v: no error", h)
 		}
+		if h.IsVacant() {
+			t.Errorf("%v is vacant", h)
+		}
 	}
 	if err := h.Do(func() error { return nil }); !errors.Is(err, fs.ErrClosed) {
 		t.Errorf("Do after Close = %v, want %v", err, fs.ErrClosed)

@@ -35,7 +35,7 @@ type builder struct {
 
 // space is a namespace while it is being built.
 type space struct {
-	file *os.File // the lab closes it
+	host *Host // the lab closes it
 	rtnl *rtnl
 }
 
@@ -59,16 +59,13 @@ func (b *builder) close() {
 	}
 }
 
-// keep returns the open socket of a namespace, which close then passes over.
-func (b *builder) keep(h *Host) *rtnl {
+// keep leaves the open socket of a namespace to its host.
+func (b *builder) keep(h *Host) {
 	for _, s := range b.spaces {
-		if s.file == h.file {
-			r := s.rtnl
-			s.rtnl = nil
-			return r
+		if s.host == h {
+			h.rtnl, s.rtnl = s.rtnl, nil
 		}
 	}
-	return nil
 }
 
 func (b *builder) build(ctx context.Context, ops []plan.Op) error {
@@ -125,9 +122,12 @@ func (b *builder) addVeth(o plan.AddVeth) error {
 	if !ok {
 		return noSpace(o.HostNS)
 	}
-	err := b.onLink(o.NS, o.Bridge, func(bridge int) *nl.NetlinkRequest { return addVeth(o, bridge, host.file.Fd()) })
+	err := b.onLink(o.NS, o.Bridge, func(bridge int) *nl.NetlinkRequest { return addVeth(o, bridge, host.host.file.Fd()) })
 	if errors.Is(err, unix.EXFULL) {
 		return fmt.Errorf("%w: a network holds 1023 NICs (BR_MAX_PORTS)", err)
+	}
+	if err == nil {
+		host.host.ports[o.NIC] = port{b.spaces[o.NS].host, o.Port}
 	}
 	return err
 }
@@ -144,8 +144,7 @@ func (b *builder) addNamespace(o plan.AddNamespace) error {
 	if err != nil {
 		return err
 	}
-	b.lab.hold(o.Host, file)
-	s := &space{file: file}
+	s := &space{host: b.lab.hold(o.Host, file)}
 	b.spaces[o.NS], b.current = s, s
 	s.rtnl, err = openRTNL()
 	return err
@@ -169,7 +168,7 @@ func (b *builder) enter(s *space) error {
 	if s == b.current {
 		return nil
 	}
-	if err := enter(s.file); err != nil {
+	if err := enter(s.host.file); err != nil {
 		return err
 	}
 	b.current = s

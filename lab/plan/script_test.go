@@ -26,12 +26,12 @@ func nic(name, network string, addresses ...string) lab.NIC {
 
 // binds is an experiment that names these ports.
 func binds(ports ...uint16) lab.Experiment {
-	var e lab.Experiment
+	var steps []lab.Step
 	for _, p := range ports {
 		a := lab.Addr{Name: "any", Port: lab.Port{Number: p}}
-		e.Steps = append(e.Steps, lab.Step{Call: lab.Call{Name: "bind", Args: []lab.Arg{lab.Sock("a"), a}}})
+		steps = append(steps, lab.Step{Call: lab.Call{Name: "bind", Args: []lab.Arg{lab.Sock("a"), a}}})
 	}
-	return e
+	return lab.Experiment{Combos: []lab.Combo{0}, Slots: []lab.Slot{{Variants: [][]lab.Step{steps}}}}
 }
 
 // dualNIC is two hosts that share two networks, and a third that is on one.
