@@ -1,57 +1,136 @@
 package process
 
 import (
+	"encoding/binary"
+	"errors"
 	"fmt"
-	"net"
 	"net/netip"
+	"strings"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
 	"labrun/lab"
 )
 
-// sockaddr returns the sockaddr_in of an IPv4 address and the sockaddr_in6 of
-// every other, mapped ones included: the kernel is asked what the file says.
-func sockaddr(a netip.AddrPort) (unix.Sockaddr, error) {
-	if a.Addr().Is4() {
-		return &unix.SockaddrInet4{Port: int(a.Port()), Addr: a.Addr().As4()}, nil
-	}
-	sa := &unix.SockaddrInet6{Port: int(a.Port()), Addr: a.Addr().As16()}
-	if zone := a.Addr().Zone(); zone != "" {
-		nic, err := net.InterfaceByName(zone)
-		if err != nil {
-			return nil, fmt.Errorf("address %s: %w", a, err)
-		}
-		sa.ZoneId = uint32(nic.Index)
-	}
-	return sa, nil
+// sockaddr is an address as the kernel gets it: bytes, and a length that need
+// not be theirs. What lies past the address is zeros, for any length that is too
+// large: the kernel reads no more than 128 bytes (move_addr_to_kernel).
+type sockaddr struct {
+	bytes  [256]byte
+	length int32
 }
 
-func fromSockaddr(sa unix.Sockaddr) (netip.AddrPort, error) {
-	switch sa := sa.(type) {
-	case *unix.SockaddrInet4:
-		return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port)), nil
-	case *unix.SockaddrInet6:
-		ip := netip.AddrFrom16(sa.Addr)
-		if sa.ZoneId != 0 {
-			nic, err := net.InterfaceByIndex(int(sa.ZoneId))
-			if err != nil {
-				return netip.AddrPort{}, fmt.Errorf("address %s with scope %d: %w", ip, sa.ZoneId, err)
+// families are the numbers of lab.Families.
+var families = map[string]uint16{
+	"AF_UNSPEC": unix.AF_UNSPEC, "AF_UNIX": unix.AF_UNIX, "AF_INET": unix.AF_INET, "AF_INET6": unix.AF_INET6,
+}
+
+// set makes s the address of the request: a sockaddr_in for an IPv4 address, a
+// sockaddr_in6 for every other, mapped ones included, a sockaddr_un for a path,
+// and 16 bytes of AF_UNSPEC for none at all, with the family and the length that
+// the request says: the kernel is asked what the file says.
+func (s *sockaddr) set(r *request) error {
+	clear(s.bytes[:])
+	ip := r.Addr.Addr()
+	switch {
+	case r.Path != nil:
+		s.setPath(*r.Path)
+	case !ip.IsValid():
+		s.length = unix.SizeofSockaddrInet4 // family 0, zeros
+	case ip.Is4():
+		s.family(unix.AF_INET)
+		binary.BigEndian.PutUint16(s.bytes[2:], r.Addr.Port())
+		four := ip.As4()
+		copy(s.bytes[4:], four[:])
+		s.length = unix.SizeofSockaddrInet4
+	default:
+		s.family(unix.AF_INET6)
+		binary.BigEndian.PutUint16(s.bytes[2:], r.Addr.Port())
+		six := ip.As16()
+		copy(s.bytes[8:], six[:])
+		if zone := ip.Zone(); zone != "" {
+			index, errno := nicIndex(zone)
+			if errno != 0 {
+				return fmt.Errorf("address %s: %w", r.Addr, errno)
 			}
-			ip = ip.WithZone(nic.Name)
+			binary.NativeEndian.PutUint32(s.bytes[24:], index)
 		}
-		return netip.AddrPortFrom(ip, uint16(sa.Port)), nil
+		s.length = unix.SizeofSockaddrInet6
 	}
-	return netip.AddrPort{}, fmt.Errorf("an address of type %T", sa)
+	if r.Family != "" {
+		f, ok := families[r.Family]
+		if !ok {
+			return errors.New("no family " + r.Family)
+		}
+		s.family(f)
+	}
+	if r.Length != nil {
+		s.length = *r.Length
+	}
+	return nil
 }
 
-func addrOf(sa unix.Sockaddr, err error) reply {
-	if err != nil {
-		return answer(err)
+func (s *sockaddr) family(f uint16) { binary.NativeEndian.PutUint16(s.bytes[:], f) }
+
+// setPath writes an address of unix(7): a path with its NUL, an abstract name,
+// or the family alone, for which bind chooses an abstract name. One that is too
+// long is cut, and its length says that it was too long.
+func (s *sockaddr) setPath(path string) {
+	s.family(unix.AF_UNIX)
+	copy(s.bytes[2:len(s.bytes)-1], path)
+	s.length = 2 + int32(len(path))
+	switch {
+	case strings.HasPrefix(path, "@"):
+		s.bytes[2] = 0
+	case path != "":
+		s.length++
 	}
-	a, err := fromSockaddr(sa)
-	if err != nil {
-		return reply{Broken: err.Error()}
+}
+
+// pointer and size are the two arguments of a system call that takes an address.
+func (s *sockaddr) pointer() unsafe.Pointer { return unsafe.Pointer(&s.bytes) }
+func (s *sockaddr) size() uintptr           { return uintptr(s.length) }
+
+// nameOf answers getsockname or getpeername, by their system call's number.
+func (s *sockaddr) nameOf(fd int, call uintptr) reply {
+	size := uint32(len(s.bytes))
+	if _, _, errno := unix.Syscall(call, uintptr(fd), uintptr(s.pointer()), uintptr(unsafe.Pointer(&size))); errno != 0 {
+		return failed(errno)
 	}
+	family := uint16(unix.AF_UNSPEC)
+	if size >= 2 {
+		family = binary.NativeEndian.Uint16(s.bytes[:])
+	}
+	port := binary.BigEndian.Uint16(s.bytes[2:])
+	var ip netip.Addr
+	switch family {
+	case unix.AF_UNIX:
+		path := pathOf(s.bytes[2:max(size, 2)])
+		return reply{Outcome: lab.OK, Text: &path}
+	case unix.AF_INET:
+		ip = netip.AddrFrom4([4]byte(s.bytes[4:8]))
+	case unix.AF_INET6:
+		ip = netip.AddrFrom16([16]byte(s.bytes[8:24]))
+		if scope := binary.NativeEndian.Uint32(s.bytes[24:]); scope != 0 {
+			name, errno := nicName(scope)
+			if errno != 0 {
+				return reply{Broken: fmt.Sprintf("address %s with scope %d: %v", ip, scope, errno)}
+			}
+			ip = ip.WithZone(name)
+		}
+	default:
+		return reply{Broken: fmt.Sprintf("an address of family %d", family)}
+	}
+	a := netip.AddrPortFrom(ip, port)
 	return reply{Outcome: lab.OK, Addr: &a}
+}
+
+// pathOf returns what sun_path says as a step writes it: "" when it has no name.
+func pathOf(path []byte) []byte {
+	if len(path) > 0 && path[0] == 0 {
+		return append([]byte("@"), path[1:]...)
+	}
+	name, _, _ := strings.Cut(string(path), "\x00")
+	return []byte(name)
 }

@@ -4,8 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"os"
+	"runtime"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -15,8 +15,23 @@ import (
 
 // agent is the inside of a process.
 type agent struct {
-	socks   map[string]int // by the names of the experiment
+	name    string
+	socks   map[string]handle // by the names of the experiment
+	folder  int               // the working directory, -1 when it has none of its own
+	paths   []string          // that it has bound in it
+	table   int               // sockstat of the host, -1 before it is asked for
 	watched sync.Once
+	addr    sockaddr // room for the address of a call
+	buf     []byte   // room for what a call receives
+	solo    *solo    // the batch that was loaded
+}
+
+// handle is a descriptor that has a name. All of an agent's are close-on-exec,
+// for the sake of the programs that it starts; cloexec is what the experiment
+// wants of this one, and what exec obeys.
+type handle struct {
+	fd      int // a closed one's is -1: a call that uses it answers EBADF
+	cloexec bool
 }
 
 // Main is the whole life of a process of a lab, when this program was started
@@ -32,20 +47,13 @@ func Main() {
 }
 
 func agentMain() {
-	a := agent{socks: map[string]int{}}
-	next := controlFD + 1
-	for _, name := range os.Args[2:] {
-		unix.CloseOnExec(next)
-		a.socks[name] = next
-		next++
+	// Calls are made on one thread: what seteuid changes is the thread's.
+	runtime.LockOSThread()
+	a, err := inherit(os.Args[1], os.Args[2:])
+	if err == nil {
+		err = a.serve()
 	}
-	unix.CloseOnExec(controlFD)
-	// Descriptors that labrun's own caller left open are no business of a lab's.
-	// Before Linux 5.9 there is no such call, and they stay.
-	_ = unix.CloseRange(uint(next), math.MaxUint32, 0)
-	// ss -p and ps show the experiment's name for the process. Best effort.
-	_ = os.WriteFile("/proc/self/comm", []byte(os.Args[1]), 0)
-	fmt.Fprintln(os.Stderr, "labrun: process:", a.serve())
+	fmt.Fprintln(os.Stderr, "labrun: process:", err)
 	os.Exit(1)
 }
 
@@ -55,8 +63,8 @@ type message struct {
 	fd int
 }
 
-// serve answers requests one after the other, on one thread, until its keeper's
-// end of the pair is closed.
+// serve answers requests one after the other until its keeper's end of the pair
+// is closed.
 func (a *agent) serve() error {
 	buf := make([]byte, maxMessage)
 	for {
@@ -64,14 +72,18 @@ func (a *agent) serve() error {
 		if err != nil {
 			return err
 		}
-		b, err := json.Marshal(a.do(m))
-		if err != nil {
-			return fmt.Errorf("encode the answer to %s: %w", m.Call, err)
-		}
-		if err := unix.Sendmsg(controlFD, b, nil, nil, unix.MSG_NOSIGNAL); err != nil {
+		if err := respond(a.do(&m.request, m.fd)); err != nil {
 			return fmt.Errorf("answer %s: %w", m.Call, err)
 		}
 	}
+}
+
+func respond(r reply) error {
+	b, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	return unix.Sendmsg(controlFD, b, nil, nil, unix.MSG_NOSIGNAL)
 }
 
 func receive(buf []byte) (message, error) {
@@ -104,6 +116,9 @@ func descriptor(oob []byte) (int, error) {
 	if err != nil {
 		return -1, err
 	}
+	if len(cmsgs) == 0 {
+		return -1, errors.New("no descriptor came along")
+	}
 	fds, err := unix.ParseUnixRights(&cmsgs[0])
 	if err != nil {
 		return -1, err
@@ -127,73 +142,16 @@ func (a *agent) watch() {
 	})
 }
 
-// do carries out one call.
-func (a *agent) do(m message) reply {
-	if m.Sock != "" {
-		if _, ok := a.socks[m.Sock]; !ok {
-			return reply{Broken: fmt.Sprintf("socket %s was never made", m.Sock)}
+// keep gives a descriptor a name. One that had the name is still open, as it is
+// in C when a variable is overwritten; it goes by the name with a prime.
+func (a *agent) keep(name string, h handle) reply {
+	if old, ok := a.socks[name]; ok && old.fd >= 0 {
+		former := name + "'"
+		for a.socks[former].fd > 0 {
+			former += "'"
 		}
+		a.socks[former] = old
 	}
-	fd := a.socks[m.Sock]
-	switch m.Call {
-	case "socket":
-		return a.socket(m.request)
-	case "setsockopt":
-		return setsockopt(fd, m.request)
-	case "getsockopt":
-		return getsockopt(fd, m.Word)
-	case "bind":
-		return withAddr(m.Addr, func(sa unix.Sockaddr) error { return unix.Bind(fd, sa) })
-	case "listen":
-		return answer(unix.Listen(fd, int(m.Int)))
-	case "accept":
-		return a.accept(fd, m.Makes, m.Limit)
-	case "connect":
-		return a.connect(fd, m.Addr, m.Limit)
-	case "send":
-		return a.send(fd, m.Text, nil, m.Limit)
-	case "sendto":
-		sa, err := sockaddr(m.Addr)
-		if err != nil {
-			return reply{Broken: err.Error()}
-		}
-		return a.send(fd, m.Text, sa, m.Limit)
-	case "recv", "recvfrom":
-		return a.recv(fd, int(m.Int), m.Limit)
-	case "shutdown":
-		return answer(unix.Shutdown(fd, shutdownHows[m.Word]))
-	case "close":
-		return a.close(m.Sock, m.Limit)
-	case "getsockname":
-		return addrOf(unix.Getsockname(fd))
-	case "getpeername":
-		return addrOf(unix.Getpeername(fd))
-	case "fork":
-		return a.fork(m)
-	case "exit":
-		os.Exit(int(m.Int))
-	case "kill":
-		return answer(unix.Kill(int(m.Int), unix.SIGKILL))
-	case "sleep":
-		return a.sleep(m.Limit)
-	case "owned":
-		return a.owned(m.Name, m.Ports)
-	}
-	return reply{Broken: fmt.Sprintf("no call %q", m.Call)}
-}
-
-// answer turns what a system call returned into a reply.
-func answer(err error) reply {
-	if err == nil {
-		return reply{Outcome: lab.OK}
-	}
-	var errno unix.Errno
-	if !errors.As(err, &errno) {
-		return reply{Broken: err.Error()}
-	}
-	name, ok := lab.CanonicalErrno(unix.ErrnoName(errno))
-	if !ok {
-		return reply{Broken: fmt.Sprintf("the kernel answered with errno %d, which has no name", errno)}
-	}
-	return reply{Outcome: lab.Failed, Errno: name}
+	a.socks[name] = h
+	return reply{Outcome: lab.OK}
 }

@@ -5,8 +5,21 @@
 // A process is this very program started again (Main), joined to its keeper by
 // one end of a SOCK_SEQPACKET pair. When the other end closes, for whatever
 // reason, it ends: nobody has to kill it. A forked process is a real child of
-// its parent, which passes its sockets on; its keeper is the same.
+// its parent, which passes its sockets on; its keeper is the same. So is that of
+// a process that called exec: the same program again, in the same process.
 //
-// Sockets are blocking ones, as in the simplest C program; a call that would
-// wait past its limit is ended by SO_RCVTIMEO or SO_SNDTIMEO.
+// The kernel is asked what the file says: addresses go to it as bytes, with
+// wrong lengths and families where a file wants them, and a socket that is
+// closed is used as descriptor -1. Sockets are blocking ones, as in the simplest
+// C program, unless the file says otherwise; a call that would wait past its
+// limit is ended by SO_RCVTIMEO or SO_SNDTIMEO.
+//
+// All calls of a process are made on its main thread, so that it may change its
+// user as a program with one thread does. Every descriptor is close-on-exec;
+// which of them exec closes, an experiment decides by flags of its own.
+//
+// A program (ProgramSpec) is somebody else's, and not trusted: it runs below an
+// init of its own PID namespace, which holds the other end of its pair, in a view
+// of the machine that is thrown away with it. Program is the shell of somebody who
+// may as well use another terminal: it has the machine as it is.
 package process

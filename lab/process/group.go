@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
 	"sync"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -24,6 +24,13 @@ type Spec struct {
 	Name string                     // for ps(1) and for errors: "alpha/web"
 	In   func(f func() error) error // runs f on a thread that is in the host's namespace
 	User *uint32                    // uid and gid; nil keeps the caller's
+	// Capabilities, of lab.Capabilities, are what a process of another user than
+	// the caller keeps.
+	Capabilities []string
+	// Dir is the folder in which it resolves the paths of unix(7): its working
+	// directory. nil is none, and calls with paths cannot be made. It stays the
+	// caller's to close, at any time after Start.
+	Dir *os.File
 }
 
 var adopt = sync.OnceValue(func() error {
@@ -40,22 +47,23 @@ func (g *Group) Start(s Spec) (*Process, error) {
 	if err := adopt(); err != nil {
 		return nil, fmt.Errorf("prctl PR_SET_CHILD_SUBREAPER: %w", err)
 	}
-	p, err := start(s.In, s.Name, s.User)
+	p, err := start(s)
 	if p != nil {
 		g.all = append(g.all, p)
 	}
 	return p, err
 }
 
-// Fork makes the process call fork: the child has its sockets, under the same
-// names, and its user.
-func (g *Group) Fork(ctx context.Context, parent *Process, name string) (*Process, lab.Answer, error) {
+// Fork makes the process call fork: the child has its sockets, or those of the
+// names, under the same names, its user and its folder. To the child the other
+// sockets are closed ones.
+func (g *Group) Fork(ctx context.Context, parent *Process, name string, socks []string) (*Process, lab.Answer, error) {
 	conn, theirs, err := pair()
 	if err != nil {
 		return nil, lab.Answer{}, err
 	}
 	defer theirs.Close()
-	r, err := parent.ask(ctx, request{Call: "fork", Name: name}, theirs)
+	r, err := parent.ask(ctx, request{Call: "fork", Name: name, Socks: socks}, theirs)
 	if err != nil {
 		conn.Close()
 		return nil, lab.Answer{}, err
@@ -99,57 +107,20 @@ func (p *Process) reap() error {
 	return errors.Join(errs...)
 }
 
-// Args is a call's arguments, resolved: every name that has a meaning only in
-// the file has become what it stands for.
-type Args struct {
-	Call  lab.Call
-	Addr  netip.AddrPort // for the Addr among the arguments
-	Limit time.Duration
-}
-
 // Call makes the process carry out one call and returns its answer, at the
 // latest when the limit has passed: then it is "blocked". An error means that
 // the call could not be made.
 func (p *Process) Call(ctx context.Context, a Args) (lab.Answer, netip.AddrPort, error) {
-	req := request{Call: a.Call.Name, Makes: a.Call.Makes, Addr: a.Addr, Limit: a.Limit}
-	for _, arg := range a.Call.Args {
-		switch arg := arg.(type) {
-		case lab.Sock:
-			req.Sock = string(arg)
-		case lab.Int:
-			req.Int = int64(arg)
-		case lab.Duration:
-			req.Limit = time.Duration(arg)
-		case lab.Text:
-			req.Text = []byte(arg)
-		case lab.Word:
-			req.Word = string(arg)
-		case lab.Linger:
-			req.Linger = arg
-		case lab.Addr:
-		default:
-			return lab.Answer{}, netip.AddrPort{}, fmt.Errorf("process %s: %s has an argument of type %T", p.Name, a.Call, arg)
-		}
-	}
-	if req.Int == 0 && (req.Call == "recv" || req.Call == "recvfrom") {
-		req.Int = 64 << 10
+	req, err := newRequest(a)
+	if err != nil {
+		return lab.Answer{}, netip.AddrPort{}, fmt.Errorf("process %s: %w", p.Name, err)
 	}
 	r, err := p.ask(ctx, req, nil)
 	if err != nil {
 		return lab.Answer{}, netip.AddrPort{}, err
 	}
-	answer := lab.Answer{Outcome: r.Outcome, Errno: r.Errno}
-	switch {
-	case r.Int != nil:
-		answer.Value = lab.Int(*r.Int)
-	case r.Text != nil:
-		answer.Value = lab.Text(*r.Text)
-	case r.Linger != nil:
-		answer.Value = *r.Linger
-	case r.Addr != nil:
-		return answer, *r.Addr, nil
-	}
-	return answer, netip.AddrPort{}, nil
+	answer, addr := r.answer()
+	return answer, addr, nil
 }
 
 // Exit makes the process end with that status and waits until it has.
@@ -161,35 +132,17 @@ func (p *Process) Exit(ctx context.Context, status int) (lab.Answer, error) {
 	return lab.Answer{}, err
 }
 
-// Kill makes the process send SIGKILL to another one of its host and, when that
-// was allowed, waits until the other has ended.
-func (p *Process) Kill(ctx context.Context, victim *Process) (lab.Answer, error) {
-	answer, _, err := p.Call(ctx, Args{Call: lab.Call{Name: "kill", Args: []lab.Arg{lab.Int(victim.pid)}}})
-	if err != nil || answer.Outcome != lab.OK {
-		return answer, err
+// Kill makes the process send a signal, one of lab.Signals, to another one of its
+// host. When SIGKILL was allowed, it waits until the other has ended; what
+// another signal does to it, and when, is not looked at.
+func (p *Process) Kill(ctx context.Context, victim *Process, signal string) (lab.Answer, error) {
+	r, err := p.ask(ctx, request{Call: "kill", Int: int64(victim.pid), Word: signal}, nil)
+	if err != nil {
+		return lab.Answer{}, err
 	}
-	return answer, victim.wait(ctx)
-}
-
-// Owns returns one of the process's sockets, the zero Owned when it has none of
-// that name.
-func (p *Process) Owns(ctx context.Context, name string) (Owned, error) {
-	if p.dead {
-		return Owned{}, nil
+	answer, _ := r.answer()
+	if answer.Outcome == lab.OK && signal == "SIGKILL" {
+		err = victim.wait(ctx)
 	}
-	r, err := p.ask(ctx, request{Call: "owned", Name: name}, nil)
-	if err != nil || len(r.Sockets) == 0 {
-		return Owned{}, err
-	}
-	return r.Sockets[0], nil
-}
-
-// Owned returns the sockets that the process has at those ports, not more than a
-// few hundred; none when it has ended.
-func (p *Process) Owned(ctx context.Context, ports []uint16) ([]Owned, error) {
-	if p.dead {
-		return nil, nil
-	}
-	r, err := p.ask(ctx, request{Call: "owned", Ports: ports}, nil)
-	return r.Sockets, err
+	return answer, err
 }

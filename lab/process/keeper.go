@@ -16,9 +16,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// self is this program, also when its file has been replaced or removed.
-const self = "/proc/self/exe"
-
 // grace is how long past the limit of a call a process may take to answer
 // before it counts as stuck; it is only ever used up by a bug or a machine that
 // stands still.
@@ -39,11 +36,17 @@ type Process struct {
 	pidfd int
 	dead  bool
 	last  *os.File // what it and its children wrote to standard error
+
+	traces [][]string // of the batch that it has: what cells were answered
 }
 
 // start runs the program again as a process. It is born in the namespaces of
 // the thread that calls in's function.
-func start(in func(func() error) error, name string, user *uint32) (*Process, error) {
+func start(s Spec) (*Process, error) {
+	caps, err := capabilities(s.Capabilities)
+	if err != nil {
+		return nil, fmt.Errorf("start process %s: %w", s.Name, err)
+	}
 	last, err := lastWords()
 	if err != nil {
 		return nil, err
@@ -58,27 +61,37 @@ func start(in func(func() error) error, name string, user *uint32) (*Process, er
 		Env: environment,
 		Sys: &syscall.SysProcAttr{Setpgid: true}, // the terminal's ^C is for labrun alone
 	}
-	if user != nil && (int(*user) != os.Geteuid() || int(*user) != os.Getegid()) {
+	if user := s.User; user != nil && (int(*user) != os.Geteuid() || int(*user) != os.Getegid()) {
 		attr.Sys.Credential = &syscall.Credential{Uid: *user, Gid: *user}
+		attr.Sys.AmbientCaps = caps
 	}
-	p := &Process{Name: name, conn: conn, pidfd: -1, last: last}
-	err = in(func() error {
+	p := &Process{Name: s.Name, conn: conn, pidfd: -1, last: last}
+	err = s.In(func() error {
 		null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 		if err != nil {
 			return err
 		}
 		defer null.Close()
 		attr.Files = []uintptr{null.Fd(), null.Fd(), last.Fd(), theirs.Fd()}
-		p.pid, err = syscall.ForkExec(self, []string{Arg0, name}, attr)
+		argv := []string{Arg0, s.Name}
+		if s.Dir != nil {
+			argv = append(argv, handle{}.argument("", len(attr.Files)))
+			attr.Files = append(attr.Files, s.Dir.Fd())
+		}
+		p.pid, err = syscall.ForkExec(self, argv, attr)
 		return err
 	})
 	if err != nil {
 		p.conn.Close()
 		last.Close()
-		if attr.Sys.Credential != nil && errors.Is(err, unix.EACCES) {
-			err = fmt.Errorf("user %d may not execute labrun's file: %w", *user, err)
+		switch {
+		case attr.Sys.Credential == nil:
+		case errors.Is(err, unix.EACCES):
+			err = fmt.Errorf("user %d may not execute labrun's file: %w", *s.User, err)
+		case len(caps) > 0 && errors.Is(err, unix.EPERM):
+			err = fmt.Errorf("user %d cannot keep %s: %w", *s.User, strings.Join(s.Capabilities, ", "), err)
 		}
-		return nil, fmt.Errorf("start process %s: %w", name, err)
+		return nil, fmt.Errorf("start process %s: %w", s.Name, err)
 	}
 	return p, p.open()
 }

@@ -1,7 +1,8 @@
 package process
 
 import (
-	"bytes"
+	"context"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -10,73 +11,124 @@ import (
 
 // options are the level and number of every lab.Options.
 var options = map[string][2]int{
-	"SO_REUSEADDR":            {unix.SOL_SOCKET, unix.SO_REUSEADDR},
-	"SO_REUSEPORT":            {unix.SOL_SOCKET, unix.SO_REUSEPORT},
-	"SO_LINGER":               {unix.SOL_SOCKET, unix.SO_LINGER},
-	"SO_BINDTODEVICE":         {unix.SOL_SOCKET, unix.SO_BINDTODEVICE},
-	"SO_KEEPALIVE":            {unix.SOL_SOCKET, unix.SO_KEEPALIVE},
-	"SO_BROADCAST":            {unix.SOL_SOCKET, unix.SO_BROADCAST},
-	"SO_DONTROUTE":            {unix.SOL_SOCKET, unix.SO_DONTROUTE},
-	"SO_ERROR":                {unix.SOL_SOCKET, unix.SO_ERROR},
-	"SO_TYPE":                 {unix.SOL_SOCKET, unix.SO_TYPE},
-	"SO_PROTOCOL":             {unix.SOL_SOCKET, unix.SO_PROTOCOL},
-	"SO_DOMAIN":               {unix.SOL_SOCKET, unix.SO_DOMAIN},
-	"SO_ACCEPTCONN":           {unix.SOL_SOCKET, unix.SO_ACCEPTCONN},
-	"SO_RCVBUF":               {unix.SOL_SOCKET, unix.SO_RCVBUF},
-	"SO_SNDBUF":               {unix.SOL_SOCKET, unix.SO_SNDBUF},
-	"SO_MARK":                 {unix.SOL_SOCKET, unix.SO_MARK},
-	"SO_PRIORITY":             {unix.SOL_SOCKET, unix.SO_PRIORITY},
-	"IPV6_V6ONLY":             {unix.IPPROTO_IPV6, unix.IPV6_V6ONLY},
-	"IP_FREEBIND":             {unix.IPPROTO_IP, unix.IP_FREEBIND},
-	"IP_TRANSPARENT":          {unix.IPPROTO_IP, unix.IP_TRANSPARENT},
-	"IP_BIND_ADDRESS_NO_PORT": {unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT},
-	"IP_TTL":                  {unix.IPPROTO_IP, unix.IP_TTL},
-	"TCP_NODELAY":             {unix.IPPROTO_TCP, unix.TCP_NODELAY},
-	"TCP_DEFER_ACCEPT":        {unix.IPPROTO_TCP, unix.TCP_DEFER_ACCEPT},
-	"TCP_LINGER2":             {unix.IPPROTO_TCP, unix.TCP_LINGER2},
-	"TCP_USER_TIMEOUT":        {unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT},
+	"SO_REUSEADDR":             {unix.SOL_SOCKET, unix.SO_REUSEADDR},
+	"SO_REUSEPORT":             {unix.SOL_SOCKET, unix.SO_REUSEPORT},
+	"SO_LINGER":                {unix.SOL_SOCKET, unix.SO_LINGER},
+	"SO_BINDTODEVICE":          {unix.SOL_SOCKET, unix.SO_BINDTODEVICE},
+	"SO_BINDTOIFINDEX":         {unix.SOL_SOCKET, unix.SO_BINDTOIFINDEX},
+	"SO_KEEPALIVE":             {unix.SOL_SOCKET, unix.SO_KEEPALIVE},
+	"SO_BROADCAST":             {unix.SOL_SOCKET, unix.SO_BROADCAST},
+	"SO_DONTROUTE":             {unix.SOL_SOCKET, unix.SO_DONTROUTE},
+	"SO_ERROR":                 {unix.SOL_SOCKET, unix.SO_ERROR},
+	"SO_TYPE":                  {unix.SOL_SOCKET, unix.SO_TYPE},
+	"SO_PROTOCOL":              {unix.SOL_SOCKET, unix.SO_PROTOCOL},
+	"SO_DOMAIN":                {unix.SOL_SOCKET, unix.SO_DOMAIN},
+	"SO_ACCEPTCONN":            {unix.SOL_SOCKET, unix.SO_ACCEPTCONN},
+	"SO_RCVBUF":                {unix.SOL_SOCKET, unix.SO_RCVBUF},
+	"SO_SNDBUF":                {unix.SOL_SOCKET, unix.SO_SNDBUF},
+	"SO_MARK":                  {unix.SOL_SOCKET, unix.SO_MARK},
+	"SO_PRIORITY":              {unix.SOL_SOCKET, unix.SO_PRIORITY},
+	"SO_INCOMING_CPU":          {unix.SOL_SOCKET, unix.SO_INCOMING_CPU},
+	"SO_ATTACH_REUSEPORT_CBPF": {unix.SOL_SOCKET, unix.SO_ATTACH_REUSEPORT_CBPF},
+	"SO_ATTACH_REUSEPORT_EBPF": {unix.SOL_SOCKET, unix.SO_ATTACH_REUSEPORT_EBPF},
+	"SO_DETACH_REUSEPORT_BPF":  {unix.SOL_SOCKET, unix.SO_DETACH_REUSEPORT_BPF},
+	"SO_OOBINLINE":             {unix.SOL_SOCKET, unix.SO_OOBINLINE},
+	"SO_RCVLOWAT":              {unix.SOL_SOCKET, unix.SO_RCVLOWAT},
+	"IP_FREEBIND":              {unix.IPPROTO_IP, unix.IP_FREEBIND},
+	"IP_TRANSPARENT":           {unix.IPPROTO_IP, unix.IP_TRANSPARENT},
+	"IP_BIND_ADDRESS_NO_PORT":  {unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT},
+	"IP_LOCAL_PORT_RANGE":      {unix.IPPROTO_IP, unix.IP_LOCAL_PORT_RANGE},
+	"IP_TTL":                   {unix.IPPROTO_IP, unix.IP_TTL},
+	"IP_TOS":                   {unix.IPPROTO_IP, unix.IP_TOS},
+	"IP_RECVERR":               {unix.IPPROTO_IP, unix.IP_RECVERR},
+	"IP_MTU_DISCOVER":          {unix.IPPROTO_IP, unix.IP_MTU_DISCOVER},
+	"IP_UNICAST_IF":            {unix.IPPROTO_IP, unix.IP_UNICAST_IF},
+	"IP_MULTICAST_IF":          {unix.IPPROTO_IP, unix.IP_MULTICAST_IF},
+	"IP_MULTICAST_LOOP":        {unix.IPPROTO_IP, unix.IP_MULTICAST_LOOP},
+	"IP_MULTICAST_TTL":         {unix.IPPROTO_IP, unix.IP_MULTICAST_TTL},
+	"IP_MULTICAST_ALL":         {unix.IPPROTO_IP, unix.IP_MULTICAST_ALL},
+	"IP_ADD_MEMBERSHIP":        {unix.IPPROTO_IP, unix.IP_ADD_MEMBERSHIP},
+	"IP_DROP_MEMBERSHIP":       {unix.IPPROTO_IP, unix.IP_DROP_MEMBERSHIP},
+	"IPV6_V6ONLY":              {unix.IPPROTO_IPV6, unix.IPV6_V6ONLY},
+	"IPV6_FREEBIND":            {unix.IPPROTO_IPV6, unix.IPV6_FREEBIND},
+	"IPV6_TRANSPARENT":         {unix.IPPROTO_IPV6, unix.IPV6_TRANSPARENT},
+	"IPV6_UNICAST_IF":          {unix.IPPROTO_IPV6, unix.IPV6_UNICAST_IF},
+	"IPV6_MULTICAST_IF":        {unix.IPPROTO_IPV6, unix.IPV6_MULTICAST_IF},
+	"IPV6_MULTICAST_LOOP":      {unix.IPPROTO_IPV6, unix.IPV6_MULTICAST_LOOP},
+	"IPV6_MULTICAST_HOPS":      {unix.IPPROTO_IPV6, unix.IPV6_MULTICAST_HOPS},
+	"IPV6_MULTICAST_ALL":       {unix.IPPROTO_IPV6, unix.IPV6_MULTICAST_ALL},
+	"IPV6_ADD_MEMBERSHIP":      {unix.IPPROTO_IPV6, unix.IPV6_ADD_MEMBERSHIP},
+	"IPV6_DROP_MEMBERSHIP":     {unix.IPPROTO_IPV6, unix.IPV6_DROP_MEMBERSHIP},
+	"IPV6_ADDRFORM":            {unix.IPPROTO_IPV6, unix.IPV6_ADDRFORM},
+	"TCP_NODELAY":              {unix.IPPROTO_TCP, unix.TCP_NODELAY},
+	"TCP_DEFER_ACCEPT":         {unix.IPPROTO_TCP, unix.TCP_DEFER_ACCEPT},
+	"TCP_LINGER2":              {unix.IPPROTO_TCP, unix.TCP_LINGER2},
+	"TCP_USER_TIMEOUT":         {unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT},
+	"TCP_FASTOPEN":             {unix.IPPROTO_TCP, unix.TCP_FASTOPEN},
+	"TCP_FASTOPEN_CONNECT":     {unix.IPPROTO_TCP, unix.TCP_FASTOPEN_CONNECT},
+	"TCP_MAXSEG":               {unix.IPPROTO_TCP, unix.TCP_MAXSEG},
+	"TCP_CORK":                 {unix.IPPROTO_TCP, unix.TCP_CORK},
+	"TCP_QUICKACK":             {unix.IPPROTO_TCP, unix.TCP_QUICKACK},
+	"TCP_SYNCNT":               {unix.IPPROTO_TCP, unix.TCP_SYNCNT},
+	"TCP_REPAIR":               {unix.IPPROTO_TCP, unix.TCP_REPAIR},
+	"TCP_SAVE_SYN":             {unix.IPPROTO_TCP, unix.TCP_SAVE_SYN},
 }
 
-func setsockopt(fd int, r request) reply {
-	o, ok := lab.OptionOf(r.Word)
-	if !ok {
-		return reply{Broken: "no option " + r.Word}
-	}
-	level, number := options[r.Word][0], options[r.Word][1]
-	switch o.Value {
-	case lab.ValueLinger:
-		return answer(unix.SetsockoptLinger(fd, level, number, &unix.Linger{Onoff: r.Linger.On, Linger: r.Linger.Seconds}))
-	case lab.ValueDevice:
-		return answer(unix.SetsockoptString(fd, level, number, string(r.Text)))
-	}
-	return answer(unix.SetsockoptInt(fd, level, number, int(r.Int)))
+// set is setsockopt(2).
+func set(fd, level, number int, value unsafe.Pointer, size uintptr) unix.Errno {
+	_, _, errno := unix.Syscall6(unix.SYS_SETSOCKOPT, uintptr(fd), uintptr(level), uintptr(number), uintptr(value), size, 0)
+	return errno
 }
 
-func getsockopt(fd int, name string) reply {
-	o, ok := lab.OptionOf(name)
+// get is getsockopt(2).
+func get(fd, level, number int, value unsafe.Pointer, size *uint32) unix.Errno {
+	_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, uintptr(fd), uintptr(level), uintptr(number), uintptr(value),
+		uintptr(unsafe.Pointer(size)), 0)
+	return errno
+}
+
+// HasOption reports whether the kernel knows an option of lab.Options, for any
+// kind of TCP or UDP socket.
+func (p *Process) HasOption(ctx context.Context, name string) (bool, error) {
+	r, err := p.ask(ctx, request{Call: "knows", Word: name}, nil)
+	if err != nil {
+		return false, err
+	}
+	return r.Int != nil && *r.Int != 0, nil
+}
+
+func knows(name string) reply {
+	o, ok := options[name]
 	if !ok {
 		return reply{Broken: "no option " + name}
 	}
-	level, number := options[name][0], options[name][1]
-	switch o.Value {
-	case lab.ValueLinger:
-		l, err := unix.GetsockoptLinger(fd, level, number)
+	var n int64
+	for _, kind := range []string{"tcp", "udp", "tcp6", "udp6"} {
+		t := socketTypes[kind]
+		fd, err := unix.Socket(t[0], t[1]|unix.SOCK_CLOEXEC, t[2])
 		if err != nil {
-			return answer(err)
+			continue // no IPv6
 		}
-		return reply{Outcome: lab.OK, Linger: &lab.Linger{On: l.Onoff, Seconds: l.Linger}}
-	case lab.ValueDevice:
-		s, err := unix.GetsockoptString(fd, level, number)
-		if err != nil {
-			return answer(err)
+		if takes(fd, o[0], o[1]) {
+			n = 1
 		}
-		b, _, _ := bytes.Cut([]byte(s), []byte{0})
-		return reply{Outcome: lab.OK, Text: &b}
+		unix.Close(fd)
 	}
-	v, err := unix.GetsockoptInt(fd, level, number)
-	if err != nil {
-		return answer(err)
+	return reply{Outcome: lab.OK, Int: &n}
+}
+
+// takes reports whether the kernel has any other answer for a socket's option
+// than that there is none: ENOPROTOOPT, or EOPNOTSUPP for a level that is
+// another family's (do_ip_getsockopt).
+func takes(fd, level, number int) bool {
+	unknown := func(errno unix.Errno) bool { return errno == unix.ENOPROTOOPT || errno == unix.EOPNOTSUPP }
+	var value uint32
+	size := uint32(unsafe.Sizeof(value))
+	if !unknown(get(fd, level, number, unsafe.Pointer(&value), &size)) {
+		return true
 	}
-	i := int64(v)
-	return reply{Outcome: lab.OK, Int: &i}
+	// Some can only be set. A zero does no harm to a socket of one's own; less than
+	// an int would be EINVAL before anybody looked which option it is (sk_setsockopt).
+	value = 0
+	return !unknown(set(fd, level, number, unsafe.Pointer(&value), unsafe.Sizeof(value)))
 }

@@ -3,9 +3,9 @@ package process
 import (
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -13,7 +13,8 @@ import (
 
 // Program is a real program that runs in a host, a shell for instance, with
 // everything that it starts. It sees the host's name, its links in /sys, and
-// itself and its children alone in /proc; files are the machine's.
+// itself and its children alone in /proc; files are the machine's, with the seed's
+// programs beside those in /usr/local/bin.
 type Program struct {
 	In           func(f func() error) error // runs f on a thread that is in the host's namespace
 	Hostname     string
@@ -22,16 +23,17 @@ type Program struct {
 	AllProcesses bool // leave /proc as it is, with the machine's processes
 }
 
-// arg0Init is the argv[0] of the init of a program's PID namespace.
-const arg0Init = "labrun-init"
-
 // Run runs the program on the caller's terminal, if it has one, and returns its
 // exit status, 128 and the signal when one ended it, as shells do. All that it
 // started dies with it or with the caller. SIGTERM and SIGHUP are handed on to
 // it. When started is called, pid is a process in the host.
 func (p Program) Run(started func(pid int)) (int, error) {
 	path, err := exec.LookPath(p.Argv[0])
-	if err != nil {
+	switch {
+	case err == nil:
+	case slices.Contains(SeedPrograms, p.Argv[0]):
+		path = self
+	default:
 		return 0, err
 	}
 	hold, theirs, err := pair()
@@ -89,56 +91,4 @@ func exitStatus(w unix.WaitStatus) int {
 		return 128 + int(w.Signal())
 	}
 	return w.ExitStatus()
-}
-
-// What the init of a program's PID namespace is to show it of /proc.
-const (
-	viewOwn = "own"
-	viewAll = "all"
-)
-
-// initMain is PID 1 of a program's namespace: it makes the host's view of the
-// machine, starts the program, reaps, and ends with it or with labrun.
-func initMain(hostname, view, path string, argv []string) {
-	go func() {
-		_, _ = unix.Read(controlFD, make([]byte, 1)) // end-of-file, sooner or later
-		os.Exit(128 + int(unix.SIGKILL))
-	}()
-	unix.CloseOnExec(controlFD)
-	signals := catch(unix.SIGCONT)
-	show(hostname, view)
-	pid, err := syscall.ForkExec(path, argv, &syscall.ProcAttr{Env: os.Environ(), Files: []uintptr{0, 1, 2}})
-	if err != nil {
-		fmt.Fprintf(os.Stderr, "labrun: %s: %v\n", path, err)
-		os.Exit(126)
-	}
-	go handOn(signals, pid)
-	for {
-		var status unix.WaitStatus
-		reaped, err := unix.Wait4(-1, &status, unix.WUNTRACED, nil)
-		switch {
-		case err != nil || reaped != pid:
-		case status.Stopped():
-			// The terminal's ^Z: labrun gives the terminal back and stops as well.
-			_, _ = unix.Write(controlFD, []byte{0})
-		default:
-			os.Exit(exitStatus(status))
-		}
-	}
-}
-
-// show gives the program /proc of its PID namespace, /sys of its network
-// namespace, and the host's name. Inside containers that hide parts of /proc or
-// /sys the kernel refuses new ones (mount_too_revealing); the program then
-// sees the machine's.
-func show(hostname, view string) {
-	_ = unix.Sethostname([]byte(hostname))
-	if unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "") != nil {
-		return
-	}
-	const flags = unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC
-	if view == viewOwn {
-		_ = unix.Mount("proc", "/proc", "proc", flags, "")
-	}
-	_ = unix.Mount("sysfs", "/sys", "sysfs", flags, "")
 }

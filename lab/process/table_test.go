@@ -1,7 +1,12 @@
 package process
 
 import (
+	"net/netip"
+	"slices"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"labrun/lab"
 )
@@ -21,9 +26,90 @@ func TestTables(t *testing.T) {
 			t.Errorf("socket type %s has no numbers", w)
 		}
 	}
-	for _, w := range lab.ShutdownHows {
-		if _, ok := shutdownHows[w]; !ok {
-			t.Errorf("%s has no number", w)
+	words(t, "how", lab.ShutdownHows, shutdownHows)
+	words(t, "socket flag", lab.SocketFlags, socketFlags)
+	words(t, "message flag", lab.MessageFlags, messageFlags)
+	words(t, "descriptor flag", lab.DescriptorFlags, descriptorFlags)
+	words(t, "signal", lab.Signals, signals)
+	words(t, "family", lab.Families, families)
+}
+
+func words[N any](t *testing.T, what string, names []string, numbers map[string]N) {
+	t.Helper()
+	for _, w := range names {
+		if _, ok := numbers[w]; !ok {
+			t.Errorf("%s %s has no number", what, w)
+		}
+	}
+	if len(names) != len(numbers) {
+		t.Errorf("%d words of kind %q have numbers, the vocabulary has %d", len(numbers), what, len(names))
+	}
+}
+
+// TestCapabilities holds the places in the vocabulary to the kernel's numbers.
+func TestCapabilities(t *testing.T) {
+	got, err := capabilities([]string{"CAP_CHOWN", "CAP_NET_BIND_SERVICE", "CAP_SYS_ADMIN", "CAP_BPF", "CAP_CHECKPOINT_RESTORE"})
+	want := []uintptr{unix.CAP_CHOWN, unix.CAP_NET_BIND_SERVICE, unix.CAP_SYS_ADMIN, unix.CAP_BPF, unix.CAP_CHECKPOINT_RESTORE}
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("%v, %v, want %v", got, err, want)
+	}
+	if len(lab.Capabilities) != unix.CAP_LAST_CAP+1 {
+		t.Errorf("%d capabilities, want %d", len(lab.Capabilities), unix.CAP_LAST_CAP+1)
+	}
+	if _, err := capabilities([]string{"CAP_FLY"}); err == nil {
+		t.Error("CAP_FLY is known")
+	}
+}
+
+// TestTakes has an option that no kernel knows.
+func TestTakes(t *testing.T) {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	for _, level := range []int{unix.SOL_SOCKET, unix.IPPROTO_IP, unix.IPPROTO_IPV6, unix.IPPROTO_TCP} {
+		if takes(fd, level, 9999) {
+			t.Errorf("option 9999 of level %d is known", level)
+		}
+	}
+}
+
+// BenchmarkDo is the cost of calls inside a process, over the same calls bare.
+func BenchmarkDo(b *testing.B) {
+	a := &agent{socks: map[string]handle{}, folder: -1, table: -1}
+	loopback := netip.MustParseAddrPort("127.0.0.1:0")
+	requests := []request{
+		{Call: "socket", Word: "tcp", Makes: "a"}, {Call: "bind", Sock: "a", Addr: loopback},
+		{Call: "listen", Sock: "a", Int: 5}, {Call: "close", Sock: "a"},
+	}
+	var bare, own time.Duration
+	for b.Loop() {
+		began := time.Now()
+		fd, _ := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, unix.IPPROTO_TCP)
+		_ = unix.Bind(fd, &unix.SockaddrInet4{Addr: loopback.Addr().As4()})
+		_ = unix.Listen(fd, 5)
+		_ = unix.Close(fd)
+		bare += time.Since(began)
+		began = time.Now()
+		for i := range requests {
+			if r := a.do(&requests[i], -1); r.Outcome != lab.OK {
+				b.Fatal(requests[i], r)
+			}
+		}
+		own += time.Since(began)
+	}
+	b.ReportMetric(float64(own)/float64(bare), "x-bare")
+	b.ReportMetric(float64(own.Nanoseconds())/float64(b.N), "ns/own")
+	b.ReportMetric(0, "ns/op") // both together, which says nothing
+}
+
+// BenchmarkSockstat is the cost of a reset inside a process that has nothing.
+func BenchmarkSockstat(b *testing.B) {
+	a := &agent{socks: map[string]handle{}, folder: -1, table: -1}
+	for b.Loop() {
+		if r := a.reset(); r.Table == nil {
+			b.Fatal(r)
 		}
 	}
 }

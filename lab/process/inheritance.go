@@ -1,0 +1,169 @@
+package process
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"labrun/lab"
+)
+
+// What a process gets from the one before it stands in its arguments: names and
+// numbers of descriptors, "a=4", "^a=4" for one that the experiment has made
+// close-on-exec, "a=-1" for a closed one. The nameless one is its folder.
+const (
+	markCloexec = "^"
+	markExeced  = "!" // this program was started by the call exec, whose answer is due
+)
+
+// inherit makes an agent of the arguments that follow its name.
+func inherit(name string, arguments []string) (*agent, error) {
+	a := &agent{name: name, socks: map[string]handle{}, folder: -1, table: -1}
+	top, execed := controlFD, false
+	for _, argument := range arguments {
+		if argument == markExeced {
+			execed = true
+			continue
+		}
+		sock, cloexec := strings.CutPrefix(argument, markCloexec)
+		sock, number, _ := strings.Cut(sock, "=")
+		fd, err := strconv.Atoi(number)
+		if err != nil {
+			return nil, fmt.Errorf("argument %q: %w", argument, err)
+		}
+		if _, err := unix.FcntlInt(uintptr(fd), unix.F_SETFD, unix.FD_CLOEXEC); err == nil {
+			top = max(top, fd)
+		}
+		if sock == "" {
+			a.folder = fd
+			continue
+		}
+		a.socks[sock] = handle{fd, cloexec}
+	}
+	unix.CloseOnExec(controlFD)
+	// Descriptors that labrun's own caller left open are no business of a lab's.
+	// Before Linux 5.9 there is no such call, and they stay.
+	_ = unix.CloseRange(uint(top+1), math.MaxUint32, 0)
+	if a.folder >= 0 {
+		if err := unix.Fchdir(a.folder); err != nil {
+			return nil, fmt.Errorf("enter the folder for paths: %w", err)
+		}
+	}
+	settle(name)
+	if execed {
+		return a, respond(reply{Outcome: lab.OK})
+	}
+	return a, nil
+}
+
+// settle makes a process look and die as the experiment's own program would.
+func settle(name string) {
+	// ss -p and ps show the experiment's name for the process. Best effort: it is
+	// the main thread's name that they show, and main is who called.
+	if b, err := unix.ByteSliceFromString(name); err == nil {
+		_ = unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(&b[0])), 0, 0, 0)
+	}
+	// Who may connect to a path depends on it, and a report does not on the caller's.
+	unix.Umask(0022)
+	// The Go runtime catches these two for signal.Notify and ignores them when
+	// nobody asks; other programs die of them. A zero sigaction is SIG_DFL.
+	var dfl [64]byte
+	for _, s := range []unix.Signal{unix.SIGUSR1, unix.SIGUSR2} {
+		_, _, _ = unix.Syscall6(unix.SYS_RT_SIGACTION, uintptr(s), uintptr(unsafe.Pointer(&dfl)), 0, 8, 0, 0)
+	}
+}
+
+// names returns the names of the process's sockets, sorted.
+func (a *agent) names() []string { return slices.Sorted(maps.Keys(a.socks)) }
+
+// open reports whether the descriptor is.
+func (h handle) open() bool {
+	_, err := unix.FcntlInt(uintptr(h.fd), unix.F_GETFD, 0)
+	return err == nil
+}
+
+// argument is how a descriptor is passed on, as number fd.
+func (h handle) argument(name string, fd int) string {
+	mark := ""
+	if h.cloexec {
+		mark = markCloexec
+	}
+	return mark + name + "=" + strconv.Itoa(fd)
+}
+
+// fork starts a child with the process's sockets, or those that the request
+// names, and with control as its end of the pair. Of the others it knows the
+// names: a child that closed them. The child is this program started again,
+// which a socket cannot tell from fork(2): descriptors of the child refer to
+// the same open sockets. Nobody reaps it until its parent has ended.
+func (a *agent) fork(r *request, control int) reply {
+	defer unix.Close(control)
+	for _, name := range r.Socks {
+		if _, ok := a.socks[name]; !ok {
+			return unknown(name)
+		}
+	}
+	argv := []string{Arg0, r.Name}
+	files := []uintptr{0, 1, 2, uintptr(control)}
+	if a.folder >= 0 {
+		argv = append(argv, handle{}.argument("", len(files)))
+		files = append(files, uintptr(a.folder))
+	}
+	for _, name := range a.names() {
+		h := a.socks[name]
+		switch {
+		case len(r.Socks) > 0 && !slices.Contains(r.Socks, name):
+			argv = append(argv, h.argument(name, -1))
+		case !h.open():
+			argv = append(argv, h.argument(name, h.fd))
+		default:
+			argv = append(argv, h.argument(name, len(files)))
+			files = append(files, uintptr(h.fd))
+		}
+	}
+	pid, err := syscall.ForkExec(self, argv, &syscall.ProcAttr{
+		Env: environment, Files: files, Sys: &syscall.SysProcAttr{Setpgid: true},
+	})
+	if err != nil {
+		return reply{Broken: "fork: " + err.Error()}
+	}
+	return reply{Outcome: lab.OK, PID: pid}
+}
+
+// exec becomes this program from its start, with the sockets that are not
+// close-on-exec. When it succeeds the answer comes from there.
+func (a *agent) exec() reply {
+	argv := []string{Arg0, a.name, markExeced}
+	passed := []int{controlFD}
+	if a.folder >= 0 {
+		argv = append(argv, handle{}.argument("", a.folder))
+		passed = append(passed, a.folder)
+	}
+	for _, name := range a.names() {
+		h := a.socks[name]
+		switch {
+		case h.cloexec:
+			argv = append(argv, name+"=-1")
+		case !h.open():
+			argv = append(argv, h.argument(name, h.fd))
+		default:
+			argv = append(argv, h.argument(name, h.fd))
+			passed = append(passed, h.fd)
+		}
+	}
+	for _, fd := range passed {
+		_, _ = unix.FcntlInt(uintptr(fd), unix.F_SETFD, 0)
+	}
+	err := unix.Exec(self, argv, environment)
+	for _, fd := range passed {
+		unix.CloseOnExec(fd)
+	}
+	return answer(err)
+}

@@ -1,0 +1,240 @@
+package process
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// arg0Init is the argv[0] of the init of a program's PID namespace.
+const arg0Init = "labrun-init"
+
+// What the init of a program's PID namespace is to show it of the machine.
+const (
+	viewOwn  = "own"  // its files, and of the processes the program's own
+	viewAll  = "all"  // its files and its processes
+	viewCopy = "copy" // see view
+)
+
+// initMain is PID 1 of a program's namespace: it makes the host's view of the
+// machine, starts the program, reaps, and ends with it or with labrun.
+func initMain(hostname, view, path string, argv []string) {
+	if view == viewCopy {
+		copyMain(hostname, argv)
+	}
+	go endWithLabrun()
+	unix.CloseOnExec(controlFD)
+	signals := catch(unix.SIGCONT)
+	show(hostname, view)
+	pid, err := syscall.ForkExec(path, argv, &syscall.ProcAttr{Env: os.Environ(), Files: []uintptr{0, 1, 2}})
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "labrun: %s: %v\n", path, err)
+		os.Exit(126)
+	}
+	go handOn(signals, pid)
+	for {
+		var status unix.WaitStatus
+		reaped, err := unix.Wait4(-1, &status, unix.WUNTRACED, nil)
+		switch {
+		case err != nil || reaped != pid:
+		case status.Stopped():
+			// The terminal's ^Z: labrun gives the terminal back and stops as well.
+			_, _ = unix.Write(controlFD, []byte{0})
+		default:
+			os.Exit(exitStatus(status))
+		}
+	}
+}
+
+// endWithLabrun ends the namespace with everything in it when labrun's end of the
+// pair is closed.
+func endWithLabrun() {
+	for {
+		if _, err := unix.Read(controlFD, make([]byte, 1)); !errors.Is(err, unix.EINTR) {
+			os.Exit(128 + int(unix.SIGKILL))
+		}
+	}
+}
+
+// show gives the program /proc of its PID namespace, /sys of its network
+// namespace, and the host's name. Inside containers that hide parts of /proc or
+// /sys the kernel refuses new ones (mount_too_revealing); the program then
+// sees the machine's.
+func show(hostname, view string) {
+	_ = unix.Sethostname([]byte(hostname))
+	if unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "") != nil {
+		return
+	}
+	if view == viewOwn {
+		_ = unix.Mount("proc", "/proc", "proc", confined, "")
+	}
+	_ = unix.Mount("sysfs", "/sys", "sysfs", confined, "")
+	_ = showSeeds() // without them there is still the rest
+}
+
+// Descriptors of the init of a copied view, beside the pair's end.
+const (
+	exeFD   = controlFD + 1 // what it is executed from: other numbers are taken before that
+	setupFD = controlFD + 2
+	tmpFD   = controlFD + 3
+)
+
+// setup is what the init of a copied view is told.
+type setup struct {
+	User   *uint32
+	Hosts  string
+	Dir    string
+	Env    []string
+	HasTmp bool // as tmpFD
+	Self   file // labrun's
+	Shared []string
+}
+
+// report is what it tells, one after the other: that the program runs, with a
+// pidfd of it, or why not; and its end.
+type report struct {
+	Failed string `json:",omitempty"`
+	Status int
+}
+
+// copyMain is initMain for programs of an experiment. It outlives the program,
+// whose children may go on.
+func copyMain(hostname string, argv []string) {
+	// Only this thread gives up privileges, and a thread that the program traced
+	// would give it those of the others: nobody may trace this process, ptrace(2).
+	runtime.LockOSThread()
+	unix.Close(exeFD)
+	err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)
+	go endWithLabrun()
+	catch() // by which no signal is ignored in the program because labrun's caller ignores it
+	var pid int
+	if err == nil {
+		pid, err = startCopy(hostname, argv)
+	}
+	var rights []byte
+	if err == nil {
+		var pidfd int
+		if pidfd, err = unix.PidfdOpen(pid, 0); err == nil {
+			rights = unix.UnixRights(pidfd)
+		}
+	}
+	if err != nil {
+		tell(report{Failed: err.Error()}, nil)
+		os.Exit(1)
+	}
+	tell(report{}, rights)
+	for {
+		var status unix.WaitStatus
+		reaped, err := unix.Wait4(-1, &status, 0, nil)
+		if reaped == pid {
+			tell(report{Status: exitStatus(status)}, nil)
+		}
+		if errors.Is(err, unix.ECHILD) {
+			select {} // nobody is left to make children
+		}
+	}
+}
+
+func tell(r report, rights []byte) {
+	b, err := json.Marshal(r)
+	if err == nil {
+		err = unix.Sendmsg(controlFD, b, rights, nil, unix.MSG_NOSIGNAL)
+	}
+	if err != nil {
+		os.Exit(1) // labrun has gone, or will see that this has
+	}
+}
+
+// startCopy makes the view and starts the program in it.
+func startCopy(hostname string, argv []string) (pid int, err error) {
+	var s setup
+	in := os.NewFile(setupFD, "setup")
+	err = json.NewDecoder(io.NewSectionReader(in, 0, math.MaxInt64)).Decode(&s)
+	in.Close()
+	if err != nil {
+		return 0, fmt.Errorf("read the setup: %w", err)
+	}
+	if err := keepDescriptors(); err != nil {
+		return 0, err
+	}
+	if err := unix.Sethostname([]byte(hostname)); err != nil {
+		return 0, fmt.Errorf("sethostname: %w", err)
+	}
+	unix.Umask(0)
+	if err := makeView(s); err != nil {
+		return 0, err
+	}
+	unix.Umask(0o022)
+	if err := dropPrivilege(); err != nil {
+		return 0, err
+	}
+	if err := filterCalls(); err != nil {
+		return 0, err
+	}
+	if err := limitResources(); err != nil {
+		return 0, err
+	}
+	path, err := lookPath(argv[0], s.Env)
+	if err != nil {
+		return 0, err
+	}
+	// A session of its own has no terminal whose input it could feign.
+	attr := &syscall.ProcAttr{Env: s.Env, Files: []uintptr{0, 1, 2}, Sys: &syscall.SysProcAttr{Setsid: true}}
+	if s.User != nil {
+		attr.Sys.Credential = &syscall.Credential{Uid: *s.User, Gid: *s.User}
+	}
+	if pid, err = syscall.ForkExec(path, argv, attr); err != nil {
+		return 0, &os.PathError{Op: "exec", Path: path, Err: err}
+	}
+	return pid, nil
+}
+
+// keepDescriptors keeps those from the program that labrun's own caller left
+// open, and this process's own.
+func keepDescriptors() error {
+	dir, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return err
+	}
+	for _, e := range dir {
+		if fd, err := strconv.Atoi(e.Name()); err == nil && fd >= controlFD {
+			unix.CloseOnExec(fd)
+		}
+	}
+	return nil
+}
+
+// lookPath finds a program as execvp(3) does.
+func lookPath(name string, env []string) (string, error) {
+	if strings.Contains(name, "/") {
+		return name, nil
+	}
+	path := ""
+	for _, e := range env {
+		if p, ok := strings.CutPrefix(e, "PATH="); ok {
+			path = p
+		}
+	}
+	for _, dir := range filepath.SplitList(path) {
+		if file := filepath.Join(dir, name); executable(file) {
+			return file, nil
+		}
+	}
+	return "", &exec.Error{Name: name, Err: exec.ErrNotFound}
+}
+
+func executable(file string) bool {
+	info, err := os.Stat(file)
+	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0
+}

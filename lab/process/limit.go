@@ -1,0 +1,139 @@
+package process
+
+import (
+	"errors"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"labrun/lab"
+)
+
+// tick is longer than one of the kernel's, in which it counts a time-out: none
+// ends before the limit.
+const tick = 10 * time.Millisecond
+
+// bounded makes a call that may block, on a socket that does: the kernel goes
+// the way that it goes for everybody. Only when the limit has passed, SO_RCVTIMEO
+// or SO_SNDTIMEO of socket(7) end the wait, with EAGAIN, or EINPROGRESS or
+// EALREADY for connect. The same errnos, sooner, are answers: EAGAIN is
+// inet_autobind's when no port is left.
+//
+// A socket that does not block, or a call with MSG_DONTWAIT, needs no limit: its
+// EAGAIN or EINPROGRESS is always the answer. Nor does a descriptor that is no
+// socket.
+func (a *agent) bounded(fd, option int, limit time.Duration, flags int, call func() unix.Errno) reply {
+	if flags&unix.MSG_DONTWAIT != 0 || nonblocking(fd) {
+		return ended(retry(call))
+	}
+	a.watch()
+	began := time.Now()
+	for {
+		left := max(limit-time.Since(began), 0) + tick
+		timeout := unix.NsecToTimeval(int64(left))
+		if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, option, &timeout); err != nil {
+			if errors.Is(err, unix.EBADF) || errors.Is(err, unix.ENOTSOCK) {
+				return ended(retry(call))
+			}
+			return reply{Broken: "set a time-out: " + err.Error()}
+		}
+		errno := call()
+		switch errno {
+		case unix.EINTR:
+			continue // a signal of the Go runtime's
+		case unix.EAGAIN, unix.EINPROGRESS, unix.EALREADY:
+			if time.Since(began) >= limit {
+				return reply{Outcome: lab.Blocked}
+			}
+		}
+		return ended(errno)
+	}
+}
+
+// retry makes a call that does not block until no signal of the Go runtime's
+// comes between.
+func retry(call func() unix.Errno) unix.Errno {
+	for {
+		if errno := call(); errno != unix.EINTR {
+			return errno
+		}
+	}
+}
+
+// nonblocking reports whether the socket is one, whoever made it so: the flag is
+// the open socket's, and its duplicates and heirs have it too.
+func nonblocking(fd int) bool {
+	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
+	return err == nil && flags&unix.O_NONBLOCK != 0
+}
+
+// multipath reports whether the socket is MPTCP's. Such a listener waits by the
+// time-out of its first subflow (mptcp_stream_accept), which nobody can set.
+func multipath(fd int) bool {
+	var protocol, size = int32(0), uint32(4)
+	errno := get(fd, unix.SOL_SOCKET, unix.SO_PROTOCOL, unsafe.Pointer(&protocol), &size)
+	return errno == 0 && protocol == unix.IPPROTO_MPTCP
+}
+
+// readable waits until there is something to accept, or an error to hear of.
+func (a *agent) readable(fd int, limit time.Duration) bool {
+	a.watch()
+	fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+	for began := time.Now(); ; {
+		timeout := unix.NsecToTimespec(int64(max(limit-time.Since(began), 0)))
+		n, err := unix.Ppoll(fds, &timeout, nil)
+		if !errors.Is(err, unix.EINTR) {
+			return n > 0
+		}
+	}
+}
+
+func (a *agent) sleep(d time.Duration) reply {
+	a.watch()
+	time.Sleep(d)
+	return reply{Outcome: lab.OK}
+}
+
+// who waits until one of the sockets has something to receive or to accept and
+// answers with all that have, in the order of the arguments.
+func (a *agent) who(names []string, limit time.Duration) reply {
+	fds := make([]unix.PollFd, len(names))
+	for i, name := range names {
+		h, ok := a.socks[name]
+		if !ok {
+			return unknown(name)
+		}
+		if h.fd < 0 { // which poll would pass over
+			return failed(unix.EBADF)
+		}
+		fds[i] = unix.PollFd{Fd: int32(h.fd), Events: unix.POLLIN}
+	}
+	began := time.Now()
+	for left := time.Duration(0); ; left = limit - time.Since(began) {
+		if left < 0 {
+			return reply{Outcome: lab.Blocked}
+		}
+		timeout := unix.NsecToTimespec(int64(left))
+		if _, err := unix.Ppoll(fds, &timeout, nil); err != nil && !errors.Is(err, unix.EINTR) {
+			return answer(err)
+		}
+		var ready []string
+		for i := range fds {
+			switch events := fds[i].Revents; {
+			case events&unix.POLLNVAL != 0:
+				return failed(unix.EBADF)
+			case events&unix.POLLIN != 0:
+				ready = append(ready, names[i])
+			case events != 0:
+				// A hang-up or an error alone, as of a TCP socket that is neither connected
+				// nor listening, would only keep poll from waiting for the others.
+				fds[i].Fd = -1
+			}
+		}
+		if ready != nil {
+			return reply{Outcome: lab.OK, Socks: ready}
+		}
+		a.watch()
+	}
+}

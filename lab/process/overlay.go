@@ -1,0 +1,283 @@
+package process
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// layers is what programs write, on a file system in memory that ends with its
+// mount namespace, and how it is laid over the machine's files.
+type layers struct {
+	base    string  // where that file system is mounted
+	made    int     // how many layers there are
+	laid    int     // how many of them could be mounted
+	refusal error   // why the last of the others could not
+	entries int     // of skeletons, so far
+	mounts  []mount // the machine's, before anything was laid over them
+	extra   string  // options that overlays need here
+}
+
+// baseDir is a directory that every machine has, and whose files no program of a
+// lab sees: only mounts of its own namespace ever hide them.
+const baseDir = "/tmp"
+
+func newLayers() (*layers, error) {
+	l := &layers{base: baseDir}
+	var err error
+	if l.mounts, err = readMounts(); err != nil {
+		return nil, err
+	}
+	in, err := inUserNamespace()
+	if err != nil {
+		return nil, err
+	}
+	if in {
+		l.extra = ",userxattr" // trusted.* attributes are for the machine's root alone
+	}
+	return l, mountTmpfs(l.base, 0o755, layersSize)
+}
+
+// all shows the machine's files at target. Where the kernel refuses every overlay,
+// as in user namespaces before Linux 5.11, too little is left of them.
+func (l *layers) all(target string) error {
+	if err := l.tree("/", target, 0); err != nil {
+		return err
+	}
+	if l.laid == 0 {
+		return fmt.Errorf("programs need overlays, which in user namespaces takes Linux 5.11: %w", l.refusal)
+	}
+	return nil
+}
+
+// What is shown of directories that take no overlay: so many levels of them, and
+// so many entries in all, which are mounts each.
+const (
+	maxLevels  = 3
+	maxEntries = 1000
+)
+
+// tree shows the machine's files below path at target, an empty directory,
+// copy-on-write. What cannot be shown so is left out, but for regular files near
+// the top, which are read-only; as is what private says.
+//
+// An overlay does not see through to the file systems that are mounted below its
+// lower layer, so each gets one of its own. In a user namespace the kernel refuses
+// an overlay above such mounts, which might hide something from the user
+// (clone_private_mount); then the directory is built anew, entry by entry, and so
+// are some levels of one that takes no overlay for another reason. Only a file
+// system without sockets and pipes can be bound as a whole: read-only keeps nobody
+// from connecting to the machine's, or from writing to its pipes.
+func (l *layers) tree(path, target string, level int) error {
+	err := l.overlay(path, target, nil)
+	switch {
+	case err == nil:
+		for _, m := range l.below(path) {
+			if !private(m.path) && !m.pseudo() {
+				l.entry(m.path, filepath.Join(target, strings.TrimPrefix(m.path, path)), 0)
+			}
+		}
+		return nil
+	case len(l.below(path)) > 0:
+		return l.skeleton(path, target, level)
+	case filesOnly(path):
+		return bindReadOnly(path, target)
+	case level < maxLevels:
+		return l.skeleton(path, target, level+1)
+	}
+	return err
+}
+
+// filesOnly reports whether the file system that has path cannot have sockets or
+// pipes. None of these takes an overlay (ovl_dentry_weird).
+func filesOnly(path string) bool {
+	const exfat = 0x2011bab0
+	var st unix.Statfs_t
+	return unix.Statfs(path, &st) == nil && (st.Type == unix.MSDOS_SUPER_MAGIC || st.Type == exfat)
+}
+
+// entry shows what a file system is mounted on, or a directory has, at a target
+// that is there.
+func (l *layers) entry(path, target string, level int) {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return
+	}
+	if info.IsDir() {
+		_ = l.tree(path, target, level)
+	} else if info.Mode().IsRegular() {
+		_ = bindReadOnly(path, target)
+	}
+}
+
+// overlay lays a fresh layer over the directory path and shows both at target.
+// The layer's own files are put there by prepare. A socket or a pipe with a name
+// is another one through an overlay than on the machine: nobody is behind it.
+func (l *layers) overlay(path, target string, prepare func(upper string) error) error {
+	lower, err := unix.Open(path, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return &os.PathError{Op: "open", Path: path, Err: err}
+	}
+	defer unix.Close(lower)
+	return l.overlayAt(lower, target, prepare)
+}
+
+func (l *layers) overlayAt(lower int, target string, prepare func(upper string) error) error {
+	l.made++
+	upper, work := fmt.Sprintf("%s/upper%d", l.base, l.made), fmt.Sprintf("%s/work%d", l.base, l.made)
+	for _, dir := range []string{upper, work} {
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			return err
+		}
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(lower, &st); err != nil {
+		return fmt.Errorf("stat: %w", err)
+	}
+	// A directory is whose its upper layer says. Users whom a user namespace does
+	// not have cannot own a file there; it stays its root's.
+	_ = os.Chown(upper, int(st.Uid), int(st.Gid))
+	if err := unix.Chmod(upper, st.Mode&0o7777); err != nil {
+		return &os.PathError{Op: "chmod", Path: upper, Err: err}
+	}
+	if prepare != nil {
+		if err := prepare(upper); err != nil {
+			return err
+		}
+	}
+	// By its descriptor, the lower layer needs no escapes for ":" and ",".
+	options := fmt.Sprintf("lowerdir=%s,upperdir=%s,workdir=%s%s", descriptorPath(lower), upper, work, l.extra)
+	if err := unix.Mount("overlay", target, "overlay", unix.MS_NOSUID|unix.MS_NODEV, options); err != nil {
+		l.refusal = &os.PathError{Op: "mount overlay", Path: target, Err: err}
+		return l.refusal
+	}
+	l.laid++
+	return nil
+}
+
+// skeleton shows a directory as a fresh one with the same entries, without sockets,
+// pipes and devices.
+func (l *layers) skeleton(path, target string, level int) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if err := mountTmpfs(target, info.Mode().Perm(), tmpfsSize); err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return nil // who may not list it sees nothing in it
+	}
+	for _, e := range entries {
+		if l.entries++; l.entries > maxEntries {
+			return nil
+		}
+		from, to := filepath.Join(path, e.Name()), filepath.Join(target, e.Name())
+		switch {
+		case e.Type() == os.ModeSymlink:
+			if link, err := os.Readlink(from); err == nil {
+				_ = os.Symlink(link, to)
+			}
+		case e.IsDir():
+			if err := os.Mkdir(to, 0o755); err != nil {
+				return err
+			}
+			if !private(from) && !l.pseudo(from) {
+				l.entry(from, to, level)
+			}
+		case e.Type().IsRegular() && !private(from):
+			if err := os.WriteFile(to, nil, 0o644); err != nil {
+				return err
+			}
+			l.entry(from, to, level)
+		}
+	}
+	return nil
+}
+
+// private reports whether a path is not the machine's for programs of a lab:
+// they have one of their own.
+func private(path string) bool {
+	for _, p := range []string{"/proc", "/sys", "/dev", "/run", "/tmp", hostsFile, resolvFile} {
+		if path == p || strings.HasPrefix(path, p+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+// mount is a line of /proc/self/mountinfo, proc_pid_mountinfo(5).
+type mount struct{ path, fstype string }
+
+// pseudo reports whether the mount is a window on the kernel, not a store of
+// files, or one that appears when somebody looks.
+func (m mount) pseudo() bool {
+	return slices.Contains([]string{
+		"autofs", "binfmt_misc", "bpf", "cgroup", "cgroup2", "configfs", "debugfs", "devpts", "devtmpfs", "efivarfs",
+		"fusectl", "hugetlbfs", "mqueue", "nsfs", "proc", "pstore", "rpc_pipefs", "securityfs", "sysfs", "tracefs",
+	}, m.fstype)
+}
+
+func (l *layers) pseudo(path string) bool {
+	return slices.ContainsFunc(l.mounts, func(m mount) bool { return m.path == path && m.pseudo() })
+}
+
+// below returns the mounts below path that lie below no other one of them.
+func (l *layers) below(path string) []mount {
+	var found []mount
+	for _, m := range l.mounts {
+		within := func(dir string) bool {
+			return m.path != dir && strings.HasPrefix(m.path, strings.TrimSuffix(dir, "/")+"/")
+		}
+		if within(path) && !slices.ContainsFunc(found, func(f mount) bool { return f.path == m.path || within(f.path) }) {
+			found = append(found, m)
+		}
+	}
+	return found
+}
+
+// readMounts returns the mounts of this namespace, sorted by their paths: a
+// directory stands before what is below it.
+func readMounts() ([]mount, error) {
+	f, err := os.Open("/proc/self/mountinfo")
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	var mounts []mount
+	lines := bufio.NewScanner(f)
+	lines.Buffer(nil, 1<<20) // overlays have long options
+	for lines.Scan() {
+		before, after, _ := strings.Cut(lines.Text(), " - ")
+		words, rest := strings.Fields(before), strings.Fields(after)
+		if len(words) < 5 || len(rest) < 1 {
+			return nil, fmt.Errorf("%s: no mount is described by %q", f.Name(), lines.Text())
+		}
+		mounts = append(mounts, mount{unescape(words[4]), rest[0]})
+	}
+	slices.SortStableFunc(mounts, func(a, b mount) int { return strings.Compare(a.path, b.path) })
+	return mounts, lines.Err()
+}
+
+// unescape undoes the octal escapes of spaces, tabs, newlines and backslashes.
+func unescape(s string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '\\' && i+3 < len(s) {
+			if n, err := strconv.ParseUint(s[i+1:i+4], 8, 8); err == nil {
+				b.WriteByte(byte(n))
+				i += 3
+				continue
+			}
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
+}

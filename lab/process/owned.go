@@ -1,0 +1,85 @@
+package process
+
+import (
+	"context"
+	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"labrun/lab"
+)
+
+// Owns returns one of the process's sockets, the zero Owned when it has none of
+// that name.
+func (p *Process) Owns(ctx context.Context, name string) (Owned, error) {
+	socks, err := p.owned(ctx, request{Call: "owned", Name: name})
+	if err != nil || len(socks) == 0 {
+		return Owned{}, err
+	}
+	return socks[0], nil
+}
+
+// Owned returns the sockets that the process has at those ports, not more than a
+// few hundred; none when it has ended.
+func (p *Process) Owned(ctx context.Context, ports []uint16) ([]Owned, error) {
+	return p.owned(ctx, request{Call: "owned", Ports: ports})
+}
+
+func (p *Process) owned(ctx context.Context, r request) ([]Owned, error) {
+	if p.dead {
+		return nil, nil
+	}
+	answer, err := p.ask(ctx, r, nil)
+	if p.dead { // of a signal that nobody has waited for
+		return nil, nil
+	}
+	return answer.Sockets, err
+}
+
+// manyOwned is how many sockets a process tells of: a reply is one message.
+const manyOwned = 256
+
+// owned lists the process's sockets at some ports, or the one of that name, as it
+// sees them itself.
+func (a *agent) owned(only string, ports []uint16) reply {
+	var socks []Owned
+	for _, name := range a.names() {
+		fd := a.socks[name].fd
+		var st unix.Stat_t
+		switch err := unix.Fstat(fd, &st); {
+		case err == unix.EBADF:
+			continue // closed
+		case err != nil:
+			return reply{Broken: "stat socket " + name + ": " + err.Error()}
+		}
+		o := Owned{Name: name, Inode: uint32(st.Ino), UID: st.Uid, Protocol: protocolOf(fd)}
+		if r := a.addr.nameOf(fd, unix.SYS_GETSOCKNAME); r.Addr != nil {
+			o.Local = *r.Addr
+		}
+		if name != only && (!o.Local.IsValid() || !slices.Contains(ports, o.Local.Port())) || len(socks) == manyOwned {
+			continue
+		}
+		if r := a.addr.nameOf(fd, unix.SYS_GETPEERNAME); r.Addr != nil {
+			o.Remote = *r.Addr
+		}
+		socks = append(socks, o)
+	}
+	return reply{Outcome: lab.OK, Sockets: socks}
+}
+
+// protocolOf returns the word of lab.SocketTypes that made the socket, "?" when
+// it is none.
+func protocolOf(fd int) string {
+	domain, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DOMAIN)
+	if err != nil {
+		return "?"
+	}
+	kind, _ := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TYPE)
+	protocol, _ := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_PROTOCOL)
+	for word, t := range socketTypes {
+		if t == [3]int{domain, kind, protocol} {
+			return word
+		}
+	}
+	return "?"
+}

@@ -1,0 +1,102 @@
+package process_test
+
+import (
+	"testing"
+	"time"
+
+	"labrun/lab"
+	"labrun/lab/process"
+)
+
+func reset(t *testing.T, p *process.Process) process.Table {
+	t.Helper()
+	table, err := p.Reset(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return table
+}
+
+// emptied waits until a new host has no sockets: the netlink ones that made its
+// links count until an RCU grace period after their close (netlink_release).
+func emptied(t *testing.T, p *process.Process) {
+	t.Helper()
+	for deadline := time.Now().Add(ample); ; {
+		table := reset(t, p)
+		if table == (process.Table{}) {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("a new host has %+v", table)
+		}
+	}
+}
+
+// TestReset leaves nothing behind of two cells.
+func TestReset(t *testing.T) {
+	l := newLab(t)
+	g := newGroup(t)
+	p := mustStartIn(t, g, process.Spec{In: l.Host("alpha").Do, Dir: folder(t)})
+	q := mustStart(t, g, l.Host("alpha"), "other")
+	emptied(t, p)
+	for range 2 {
+		expect(t, []expected{
+			{p, call("a", "socket", lab.Word("tcp")), "", 0, "ok"},
+			{p, call("", "bind", a), "192.0.2.1:80", 0, "ok"},
+			{p, call("", "listen", a, lab.Int(5)), "", 0, "ok"},
+			{q, call("b", "socket", lab.Word("tcp")), "", 0, "ok"},
+			{q, call("", "connect", b), "192.0.2.1:80", ample, "ok"},
+			{p, call("c", "accept", a), "", ample, "ok"},
+			{q, call("d", "socket", lab.Word("tcp")), "", 0, "ok"},
+			{q, call("", "connect", d), "192.0.2.1:80", ample, "ok"}, // nobody accepts it
+			{p, call("a", "socket", lab.Word("tcp")), "", 0, "ok"},   // the listener has no name any more
+			{p, call("u", "socket", lab.Word("unix")), "", 0, "ok"},
+			{p, call("", "bind", u, lab.Text("name")), "", 0, "ok"},
+			{p, call("f", "file"), "", 0, "ok"},
+			{p, call("n", "fd", lab.Int(999)), "", 0, "ok"},
+		})
+		if first := reset(t, p); first.Sockets == 0 {
+			t.Errorf("while another process has sockets the host has %+v", first)
+		}
+		if after := reset(t, q); after != (process.Table{}) {
+			t.Errorf("in the end the host has %+v", after)
+		}
+		if got, err := try(t, p, call("", "close", u), "", 0); err == nil {
+			t.Errorf("after a reset close = %s", got)
+		}
+	}
+}
+
+// TestTimeWait has a connection that ends as usual, which a reset sees.
+func TestTimeWait(t *testing.T) {
+	l := newLab(t)
+	g := newGroup(t)
+	p, q := mustStart(t, g, l.Host("alpha"), "main"), mustStart(t, g, l.Host("alpha"), "other")
+	emptied(t, p)
+	expect(t, []expected{
+		{p, call("a", "socket", lab.Word("tcp")), "", 0, "ok"},
+		{p, call("", "bind", a), "192.0.2.1:80", 0, "ok"},
+		{p, call("", "listen", a, lab.Int(5)), "", 0, "ok"},
+		{q, call("b", "socket", lab.Word("tcp")), "", 0, "ok"},
+		{q, call("", "connect", b), "192.0.2.1:80", ample, "ok"},
+		{p, call("c", "accept", a), "", ample, "ok"},
+		{q, call("", "close", b), "", 0, "ok"},
+		{p, call("", "recv", c), "", ample, `""`},
+		{p, call("", "close", c), "", 0, "ok"},
+	})
+	reset(t, p)
+	if after := reset(t, q); after != (process.Table{TimeWait: 1}) {
+		t.Errorf("after a connection the host has %+v", after)
+	}
+}
+
+// BenchmarkReset is the cost of a reset of nothing, message and all.
+func BenchmarkReset(b *testing.B) {
+	l := newLab(b)
+	p := mustStart(b, newGroup(b), l.Host("alpha"), "main")
+	for b.Loop() {
+		if _, err := p.Reset(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,286 @@
+package process
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"labrun/lab"
+)
+
+// ProgramPath is the PATH of a program of an experiment.
+const ProgramPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+// ProgramSpec says what program an experiment runs, where and as whom.
+//
+// The program sees the machine's files copy-on-write, /dev, /proc, /run, /sys and
+// /tmp of its own, and no process but its own. Of root's privileges it has those
+// over its view and over its host's network. What it started is gone with it
+// when it is closed, or when labrun ends.
+type ProgramSpec struct {
+	Name     string                     // for errors: "alpha/web"
+	In       func(f func() error) error // runs f on a thread that is in the host's namespace
+	Hostname string
+	Argv     []string
+	User     *uint32  // uid and gid; nil keeps the caller's
+	Hosts    string   // what /etc/hosts says
+	Dir      string   // the working directory, the topology file's; "" is /
+	Tmp      *os.File // a tmpfs from fsmount(2) that is to be /tmp, see shareTmp; nil for one of its own
+	Env      []string // beside PATH, HOME and LANG; nothing comes from labrun's own
+	Shared   []string // kernel parameters that are not the host's alone: read-only
+}
+
+// Running is a program that was started.
+type Running struct {
+	name           string
+	conn           *net.UnixConn // the hold on the init of the program's PID namespace
+	init           int
+	pidfd          int // of the program
+	stdout, stderr *output
+
+	ended  chan struct{} // closed when one of these is known
+	status int
+	err    error
+}
+
+// Start starts the program, and returns when it has.
+func (s ProgramSpec) Start() (*Running, error) {
+	r := &Running{name: s.Name, pidfd: -1, ended: make(chan struct{})}
+	conn, theirs, err := pair()
+	if err != nil {
+		return nil, err
+	}
+	defer theirs.Close()
+	r.conn = conn
+	if err := s.launch(r, theirs); err != nil {
+		r.conn.Close()
+		for _, o := range []*output{r.stdout, r.stderr} {
+			if o != nil {
+				o.close()
+			}
+		}
+		return nil, fmt.Errorf("start program %s: %w", s.Name, err)
+	}
+	err = r.begin()
+	if err != nil {
+		return nil, fmt.Errorf("start program %s: %w", s.Name, errors.Join(err, r.Close()))
+	}
+	go r.follow(conn)
+	return r, nil
+}
+
+// launch starts the init of the program's namespaces.
+func (s ProgramSpec) launch(r *Running, theirs *os.File) (err error) {
+	in, err := s.setup()
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	var stdout, stderr *os.File
+	if r.stdout, stdout, err = newOutput(s.User); err != nil {
+		return err
+	}
+	defer stdout.Close()
+	if r.stderr, stderr, err = newOutput(s.User); err != nil {
+		return err
+	}
+	defer stderr.Close()
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		return err
+	}
+	defer null.Close()
+	exe, err := sealed()
+	if err != nil {
+		return err
+	}
+	files := []uintptr{null.Fd(), stdout.Fd(), stderr.Fd(), theirs.Fd(), exe.Fd(), in.Fd()}
+	if s.Tmp != nil {
+		files = append(files, s.Tmp.Fd())
+	}
+	attr := &syscall.ProcAttr{
+		Env:   environment,
+		Files: files,
+		Sys: &syscall.SysProcAttr{
+			Cloneflags: unix.CLONE_NEWPID | unix.CLONE_NEWNS | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC,
+			Setsid:     true,
+		},
+	}
+	return s.In(func() error {
+		r.init, err = syscall.ForkExec(descriptorPath(exeFD), append([]string{arg0Init, s.Hostname, viewCopy, ""}, s.Argv...), attr)
+		return err
+	})
+}
+
+// setup returns a file that says what the init is to do.
+func (s ProgramSpec) setup() (*os.File, error) {
+	home := "/root"
+	if s.User != nil && *s.User != 0 {
+		home = "/"
+	}
+	in := setup{
+		Hosts: s.Hosts, Dir: s.Dir, HasTmp: s.Tmp != nil, Self: selfFile(), Shared: s.Shared,
+		Env: append([]string{"PATH=" + ProgramPath, "HOME=" + home, "LANG=C.UTF-8"}, s.Env...),
+	}
+	if s.User != nil && (int(*s.User) != os.Geteuid() || int(*s.User) != os.Getegid()) {
+		in.User = s.User
+	}
+	fd, err := unix.MemfdCreate("labrun-setup", unix.MFD_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("memfd_create: %w", err)
+	}
+	f := os.NewFile(uintptr(fd), "setup")
+	if err := json.NewEncoder(f).Encode(in); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// begin waits until the program runs.
+func (r *Running) begin() error {
+	if err := r.conn.SetReadDeadline(time.Now().Add(grace)); err != nil {
+		return err
+	}
+	b, oob := make([]byte, 64<<10), make([]byte, unix.CmsgSpace(4))
+	n, oobn, _, _, err := r.conn.ReadMsgUnix(b, oob)
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return fmt.Errorf("its init ended: %s", r.stderr)
+	}
+	var first report
+	if err := json.Unmarshal(b[:n], &first); err != nil {
+		return err
+	}
+	if first.Failed != "" {
+		return errors.New(first.Failed)
+	}
+	if r.pidfd, err = descriptor(oob[:oobn]); err != nil {
+		return fmt.Errorf("receive a pidfd: %w", err)
+	}
+	unix.CloseOnExec(r.pidfd) // the net package has asked for that already
+	return r.conn.SetReadDeadline(time.Time{})
+}
+
+// follow waits for the program's end.
+func (r *Running) follow(conn io.Reader) {
+	defer close(r.ended)
+	b := make([]byte, 4096)
+	n, err := conn.Read(b)
+	if err != nil || n == 0 {
+		r.err = fmt.Errorf("program %s: the init of its namespace is gone", r.name)
+		return
+	}
+	var last report
+	if err := json.Unmarshal(b[:n], &last); err != nil {
+		r.err = fmt.Errorf("program %s: %w", r.name, err)
+	}
+	r.status = last.Status
+}
+
+// PID returns the program's process id, 0 when it has been reaped.
+func (r *Running) PID() int {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/self/fdinfo/%d", r.pidfd))
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(b)) {
+		if id, ok := strings.CutPrefix(line, "Pid:"); ok {
+			pid, err := strconv.Atoi(strings.TrimSpace(id))
+			if err != nil || pid < 0 {
+				return 0
+			}
+			return pid
+		}
+	}
+	return 0
+}
+
+// Wait waits for the program's end, as long as the limit says, and returns its
+// exit status, 128 and the signal when one ended it. What it has started may go
+// on.
+func (r *Running) Wait(ctx context.Context, limit time.Duration) (status int, ended bool, err error) {
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-r.ended:
+		return r.status, r.err == nil, r.err
+	case <-ctx.Done():
+		return 0, false, context.Cause(ctx)
+	case <-timer.C:
+		status, ended = r.Ended() // also when the limit is 0
+		return status, ended, nil
+	}
+}
+
+// Ended returns the exit status of a program that has ended by itself.
+func (r *Running) Ended() (status int, ended bool) {
+	select {
+	case <-r.ended:
+		return r.status, r.err == nil
+	default:
+		return 0, false
+	}
+}
+
+// Signal sends a signal to the program itself. The error is the kernel's: ESRCH
+// when it has ended.
+func (r *Running) Signal(sig unix.Signal) error {
+	return unix.PidfdSendSignal(r.pidfd, sig, nil, 0)
+}
+
+// Output returns what the program and its children have written until now, of
+// more than 1 MiB the beginning, with a note.
+func (r *Running) Output() (stdout, stderr string) {
+	return r.stdout.String(), r.stderr.String()
+}
+
+// Close ends the program with all that it started, and waits until they are
+// gone. What it wrote can still be had.
+func (r *Running) Close() error {
+	if r.conn == nil {
+		return nil
+	}
+	r.conn.Close()
+	r.conn = nil
+	// The kernel lets go of an init when it has reaped everybody else.
+	_ = unix.Kill(r.init, unix.SIGKILL) // it is not reaped yet, so the number is its own
+	_, err := waitFor(r.init)
+	r.stdout.close()
+	r.stderr.close()
+	if r.pidfd >= 0 {
+		<-r.ended
+		unix.Close(r.pidfd)
+		r.pidfd = -1
+	}
+	if err != nil {
+		return fmt.Errorf("wait for program %s: %w", r.name, err)
+	}
+	return nil
+}
+
+// Kill is Signal by the name of the signal, with the kernel's answer.
+func (r *Running) Kill(signal string) (lab.Answer, error) {
+	s, ok := signals[signal]
+	if !ok {
+		return lab.Answer{}, fmt.Errorf("no signal %s", signal)
+	}
+	err := r.Signal(s)
+	answer, ok := AnswerOf(err)
+	if !ok {
+		return answer, err
+	}
+	return answer, nil
+}

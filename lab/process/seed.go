@@ -1,0 +1,111 @@
+package process
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// SeedPrograms are programs that labrun itself is when it is started under their
+// names. Programs in a lab find them on their PATH.
+var SeedPrograms = []string{"connect", "server"}
+
+const seedDir = "/usr/local/bin"
+
+// seeds is what is needed to put the seed's programs in their directory once
+// other things are mounted over the paths.
+type seeds struct {
+	exe, dir int // descriptors of this program's file and of seedDir, -1 for none
+}
+
+func findSeeds(exe file) seeds {
+	s := seeds{exe: exe.open(), dir: -1}
+	var err error
+	if s.dir, err = unix.Open(seedDir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err != nil {
+		s.dir = -1
+	}
+	return s
+}
+
+func (s seeds) close() {
+	for _, fd := range []int{s.exe, s.dir} {
+		if fd >= 0 {
+			unix.Close(fd)
+		}
+	}
+}
+
+// place makes seedDir have the programs beside what the machine has there. How
+// is cover's to know: it has prepare put their files in a directory that it lays
+// over the machine's.
+func (s seeds) place(cover func(lower int, prepare func(dir string) error) error) error {
+	if err := cover(s.dir, s.write); err != nil || s.exe < 0 {
+		return err
+	}
+	for _, name := range SeedPrograms {
+		if err := bindReadOnly(descriptorPath(s.exe), filepath.Join(seedDir, name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// write makes the files: copies when there is no path to bind.
+func (s seeds) write(dir string) error {
+	for _, name := range SeedPrograms {
+		path := filepath.Join(dir, name)
+		_ = os.Remove(path) // the machine's own, if it has one
+		f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o755)
+		if err != nil {
+			return err
+		}
+		if s.exe < 0 {
+			err = copySelf(f)
+		}
+		if closed := f.Close(); err == nil {
+			err = closed
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// showSeeds puts the programs into the machine's own directory as this mount
+// namespace has it. That is read-only then: it could not pass on what is written.
+func showSeeds() (err error) {
+	s := findSeeds(selfFile())
+	defer s.close()
+	if s.dir < 0 {
+		return &os.PathError{Op: "open", Path: seedDir, Err: unix.ENOENT}
+	}
+	mounted := 0
+	defer func() {
+		for ; err != nil && mounted > 0; mounted-- {
+			_ = unix.Unmount(seedDir, unix.MNT_DETACH)
+		}
+	}()
+	return s.place(func(lower int, prepare func(dir string) error) error {
+		if err := mountTmpfs(seedDir, 0o755, layersSize); err != nil {
+			return err
+		}
+		mounted++
+		if err := prepare(seedDir); err != nil {
+			return err
+		}
+		upper, err := unix.Open(seedDir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return fmt.Errorf("open %s: %w", seedDir, err)
+		}
+		defer unix.Close(upper)
+		options := "lowerdir=" + descriptorPath(upper) + ":" + descriptorPath(lower)
+		if err := unix.Mount("overlay", seedDir, "overlay", unix.MS_RDONLY, options); err != nil {
+			return &os.PathError{Op: "mount overlay", Path: seedDir, Err: err}
+		}
+		mounted++
+		return nil
+	})
+}

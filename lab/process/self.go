@@ -1,0 +1,101 @@
+package process
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// self is this program, also when its file has been replaced or removed.
+const self = "/proc/self/exe"
+
+// sealed returns a copy of this program in memory that nobody can change, made
+// once. The init of a program of an experiment is executed from it: the program
+// can execute /proc/self/exe, and the inode of what it then finds there must not
+// be the machine's.
+var sealed = sync.OnceValues(func() (*os.File, error) {
+	// A child that is forked meanwhile would have the file open to write until it
+	// executes, and what somebody may write cannot be executed (ETXTBSY).
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	fd, err := memfd("labrun")
+	if err != nil {
+		return nil, fmt.Errorf("memfd_create for a copy of labrun: %w (the parameter vm.memfd_noexec may forbid it)", err)
+	}
+	f := os.NewFile(uintptr(fd), "labrun")
+	defer f.Close()
+	if err := copySelf(f); err != nil {
+		return nil, fmt.Errorf("copy labrun: %w", err)
+	}
+	const seals = unix.F_SEAL_WRITE | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW
+	_, err = unix.FcntlInt(f.Fd(), unix.F_ADD_SEALS, seals|unix.F_SEAL_EXEC|unix.F_SEAL_SEAL)
+	if errors.Is(err, unix.EINVAL) { // Linux 6.3 is the first one that seals the mode
+		_, err = unix.FcntlInt(f.Fd(), unix.F_ADD_SEALS, seals|unix.F_SEAL_SEAL)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("seal a copy of labrun: %w", err)
+	}
+	r, err := os.Open(descriptorPath(fd))
+	if err != nil {
+		return nil, fmt.Errorf("open a copy of labrun: %w", err)
+	}
+	return r, nil
+})
+
+// memfd returns a file in memory that can be executed and sealed. Since Linux 6.3
+// the flag says so, where the parameter vm.memfd_noexec has another default.
+func memfd(name string) (int, error) {
+	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING|unix.MFD_EXEC)
+	if errors.Is(err, unix.EINVAL) {
+		fd, err = unix.MemfdCreate(name, unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
+	}
+	return fd, err
+}
+
+func copySelf(w io.Writer) error {
+	r, err := os.Open(self)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	_, err = io.Copy(w, r)
+	return err
+}
+
+// file is a file by its path, and which one that was.
+type file struct {
+	Path     string
+	Dev, Ino uint64
+}
+
+// selfFile returns the file of this program, the zero file when it has none any
+// more. /proc/self/exe itself is a file of the mount namespace that this program
+// was started from, and no bind takes it over into another one. Its path does,
+// when it still is that file's.
+func selfFile() file {
+	path, err := os.Readlink(self)
+	var st unix.Stat_t
+	if err != nil || unix.Stat(self, &st) != nil {
+		return file{}
+	}
+	return file{Path: path, Dev: uint64(st.Dev), Ino: st.Ino}
+}
+
+// open returns a descriptor of the file, -1 when it is not there.
+func (f file) open() int {
+	fd, err := unix.Open(f.Path, unix.O_PATH|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1
+	}
+	var st unix.Stat_t
+	if unix.Fstat(fd, &st) != nil || uint64(st.Dev) != f.Dev || st.Ino != f.Ino {
+		unix.Close(fd)
+		return -1
+	}
+	return fd
+}

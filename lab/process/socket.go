@@ -1,0 +1,162 @@
+package process
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"labrun/lab"
+)
+
+func (a *agent) socket(r *request) reply {
+	t, ok := socketTypes[r.Word]
+	if !ok {
+		return reply{Broken: "no socket type " + r.Word}
+	}
+	flags, err := flagsOf(socketFlags, r.Flags)
+	if err != nil {
+		return reply{Broken: err.Error()}
+	}
+	fd, _, errno := unix.Syscall(unix.SYS_SOCKET, uintptr(t[0]), uintptr(t[1]|flags|unix.SOCK_CLOEXEC), uintptr(t[2]))
+	if errno != 0 {
+		return failed(errno)
+	}
+	return a.keep(r.Makes, handle{int(fd), flags&unix.SOCK_CLOEXEC != 0})
+}
+
+// file opens a file in memory, for calls that want a socket.
+func (a *agent) file(makes string) reply {
+	fd, err := unix.MemfdCreate("labrun-file", unix.MFD_CLOEXEC)
+	if err != nil {
+		return answer(err)
+	}
+	return a.keep(makes, handle{fd: fd})
+}
+
+// number names a descriptor that is not open.
+func (a *agent) number(r *request) reply {
+	if _, err := unix.FcntlInt(uintptr(r.Int), unix.F_GETFD, 0); err == nil {
+		return reply{Broken: fmt.Sprintf("descriptor %d is one that the process itself has open", r.Int)}
+	}
+	return a.keep(r.Makes, handle{fd: int(r.Int)})
+}
+
+func (a *agent) dup(fd int, makes string) reply {
+	d, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return answer(err)
+	}
+	return a.keep(makes, handle{fd: d}) // dup(2): the duplicate is not close-on-exec
+}
+
+func (a *agent) bind(fd int, r *request) reply {
+	if err := a.address(r); err != nil {
+		return reply{Broken: err.Error()}
+	}
+	if _, _, errno := unix.Syscall(unix.SYS_BIND, uintptr(fd), uintptr(a.addr.pointer()), a.addr.size()); errno != 0 {
+		return failed(errno)
+	}
+	if named(r.Path) {
+		a.paths = append(a.paths, *r.Path)
+	}
+	return reply{Outcome: lab.OK}
+}
+
+func (a *agent) accept(fd int, r *request) reply {
+	flags, err := flagsOf(socketFlags, r.Flags)
+	if err != nil {
+		return reply{Broken: err.Error()}
+	}
+	if multipath(fd) && !nonblocking(fd) && !a.readable(fd, r.Limit) {
+		return reply{Outcome: lab.Blocked}
+	}
+	return a.bounded(fd, unix.SO_RCVTIMEO, r.Limit, 0, func() unix.Errno {
+		conn, _, errno := unix.Syscall6(unix.SYS_ACCEPT4, uintptr(fd), 0, 0, uintptr(flags|unix.SOCK_CLOEXEC), 0, 0)
+		if errno == 0 {
+			a.keep(r.Makes, handle{int(conn), flags&unix.SOCK_CLOEXEC != 0})
+		}
+		return errno
+	})
+}
+
+func (a *agent) connect(fd int, r *request) reply {
+	if err := a.address(r); err != nil {
+		return reply{Broken: err.Error()}
+	}
+	return a.bounded(fd, unix.SO_SNDTIMEO, r.Limit, 0, func() unix.Errno {
+		_, _, errno := unix.Syscall(unix.SYS_CONNECT, uintptr(fd), uintptr(a.addr.pointer()), a.addr.size())
+		return errno
+	})
+}
+
+func shutdown(fd int, how string) reply {
+	h, ok := shutdownHows[how]
+	if !ok {
+		return reply{Broken: "no direction " + how}
+	}
+	_, _, errno := unix.Syscall(unix.SYS_SHUTDOWN, uintptr(fd), uintptr(h), 0)
+	return ended(errno)
+}
+
+// close closes the process's descriptor, which is gone at once. With SO_LINGER
+// the call itself may take its time (inet_release).
+func (a *agent) close(name string, limit time.Duration) reply {
+	fd := a.socks[name].fd
+	a.socks[name] = handle{fd: -1}
+	var l unix.Linger
+	size := uint32(unsafe.Sizeof(l))
+	if errno := get(fd, unix.SOL_SOCKET, unix.SO_LINGER, unsafe.Pointer(&l), &size); errno != 0 || l.Onoff == 0 || l.Linger == 0 {
+		_, _, errno := unix.Syscall(unix.SYS_CLOSE, uintptr(fd), 0, 0)
+		return ended(errno)
+	}
+	a.watch()
+	result := make(chan error, 1)
+	go func() { result <- unix.Close(fd) }()
+	select {
+	case err := <-result:
+		return answer(err)
+	case <-time.After(limit):
+		return reply{Outcome: lab.Blocked}
+	}
+}
+
+// fcntl sets what exec does with a descriptor.
+func (a *agent) fcntl(fd int, r *request) reply {
+	flags, err := flagsOf(descriptorFlags, r.Flags)
+	if err != nil || r.Word != "F_SETFD" {
+		return reply{Broken: fmt.Sprintf("no fcntl %s, %s", r.Word, r.Flags)}
+	}
+	if _, err := unix.FcntlInt(uintptr(fd), unix.F_SETFD, unix.FD_CLOEXEC); err != nil {
+		return answer(err)
+	}
+	a.socks[r.Sock] = handle{fd, flags&unix.FD_CLOEXEC != 0}
+	return reply{Outcome: lab.OK}
+}
+
+// errNoFolder is what is wrong with a path when there is no place for it: the
+// working directory is the caller's.
+var errNoFolder = errors.New("the process has no folder for paths")
+
+// address makes the request's address the one of the next call.
+func (a *agent) address(r *request) error {
+	if a.folder < 0 && named(r.Path) {
+		return errNoFolder
+	}
+	return a.addr.set(r)
+}
+
+// named reports whether an address of unix(7) is a path, which a file stands for.
+func named(path *string) bool {
+	return path != nil && *path != "" && !strings.HasPrefix(*path, "@")
+}
+
+func (a *agent) unlink(path string) reply {
+	if a.folder < 0 {
+		return reply{Broken: errNoFolder.Error()}
+	}
+	return answer(unix.Unlink(path))
+}

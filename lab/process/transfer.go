@@ -1,0 +1,125 @@
+package process
+
+import (
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"labrun/lab"
+)
+
+// send is send(2), or sendto(2) when the request has an address.
+func (a *agent) send(fd int, r *request) reply {
+	flags, err := flagsOf(messageFlags, r.Flags)
+	if err != nil {
+		return reply{Broken: err.Error()}
+	}
+	to, size := unsafe.Pointer(nil), uintptr(0)
+	if r.Call == "sendto" {
+		if err := a.address(r); err != nil {
+			return reply{Broken: err.Error()}
+		}
+		to, size = a.addr.pointer(), a.addr.size()
+	}
+	var sent int
+	whole := flags&unix.MSG_DONTWAIT == 0 && !nonblocking(fd)
+	answer := a.bounded(fd, unix.SO_SNDTIMEO, r.Limit, flags, func() unix.Errno {
+		rest := r.Text[sent:]
+		n, _, errno := unix.Syscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(rest))),
+			uintptr(len(rest)), uintptr(flags|unix.MSG_NOSIGNAL), uintptr(to), size)
+		if errno != 0 {
+			return errno
+		}
+		sent += int(n)
+		if whole && sent < len(r.Text) {
+			return unix.EAGAIN // the limit passed in the middle
+		}
+		return 0
+	})
+	if answer.Outcome == lab.OK {
+		n := int64(sent)
+		answer.Int = &n
+	}
+	return answer
+}
+
+func (a *agent) recv(fd int, r *request) reply {
+	flags, err := flagsOf(messageFlags, r.Flags)
+	if err != nil {
+		return reply{Broken: err.Error()}
+	}
+	if r.Int < 0 || r.Int > maxText {
+		return reply{Broken: "a call receives from 0 to 65536 bytes"}
+	}
+	if a.buf == nil {
+		a.buf = make([]byte, maxText)
+	}
+	b := a.buf[:r.Int]
+	if flags&unix.MSG_TRUNC != 0 {
+		clear(b) // tcp(7): the bytes are thrown away and not received
+	}
+	var n int
+	began := time.Now()
+	answer := a.bounded(fd, unix.SO_RCVTIMEO, r.Limit, flags, func() unix.Errno {
+		got, _, errno := unix.Syscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))),
+			uintptr(len(b)), uintptr(flags), 0, 0)
+		if errno == 0 {
+			n = int(got)
+		}
+		return errno
+	})
+	if answer.Outcome != lab.OK {
+		return answer
+	}
+	if n > 0 && n < wanted(fd, len(b), flags) && time.Since(began) >= r.Limit {
+		return reply{Outcome: lab.Blocked} // the limit passed in the middle
+	}
+	// With MSG_TRUNC n is the datagram's length, which may be more than was received.
+	text := append([]byte{}, b[:min(n, len(b))]...)
+	answer.Text = &text
+	return answer
+}
+
+// wanted returns how many bytes recv waits for on a socket that blocks.
+func wanted(fd, size, flags int) int {
+	if flags&unix.MSG_DONTWAIT != 0 || nonblocking(fd) {
+		return 0
+	}
+	if flags&unix.MSG_WAITALL != 0 {
+		return size
+	}
+	low, _ := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVLOWAT)
+	return min(low, size)
+}
+
+// sendmsg sends a descriptor, with the one byte that a stream needs to carry it.
+func (a *agent) sendmsg(fd int, r *request) reply {
+	h, ok := a.socks[r.Other]
+	if !ok {
+		return unknown(r.Other)
+	}
+	return a.bounded(fd, unix.SO_SNDTIMEO, r.Limit, 0, func() unix.Errno {
+		return errnoOf(unix.Sendmsg(fd, []byte{0}, unix.UnixRights(h.fd), nil, unix.MSG_NOSIGNAL))
+	})
+}
+
+// recvmsg receives a descriptor.
+func (a *agent) recvmsg(fd int, r *request) reply {
+	var b [1]byte
+	oob := make([]byte, unix.CmsgSpace(4))
+	var oobn int
+	answer := a.bounded(fd, unix.SO_RCVTIMEO, r.Limit, 0, func() (errno unix.Errno) {
+		var err error
+		_, oobn, _, _, err = unix.Recvmsg(fd, b[:], oob, unix.MSG_CMSG_CLOEXEC)
+		return errnoOf(err)
+	})
+	if answer.Outcome != lab.OK {
+		return answer
+	}
+	got, err := descriptor(oob[:oobn])
+	if err != nil {
+		return reply{Broken: "recvmsg: " + err.Error()}
+	}
+	return a.keep(r.Makes, handle{fd: got})
+}

@@ -1,0 +1,63 @@
+package process
+
+import (
+	"errors"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// socketTypes are the arguments of socket(2) for lab.SocketTypes.
+var socketTypes = map[string][3]int{
+	"tcp":            {unix.AF_INET, unix.SOCK_STREAM, unix.IPPROTO_TCP},
+	"udp":            {unix.AF_INET, unix.SOCK_DGRAM, unix.IPPROTO_UDP},
+	"tcp6":           {unix.AF_INET6, unix.SOCK_STREAM, unix.IPPROTO_TCP},
+	"udp6":           {unix.AF_INET6, unix.SOCK_DGRAM, unix.IPPROTO_UDP},
+	"mptcp":          {unix.AF_INET, unix.SOCK_STREAM, unix.IPPROTO_MPTCP},
+	"mptcp6":         {unix.AF_INET6, unix.SOCK_STREAM, unix.IPPROTO_MPTCP},
+	"sctp":           {unix.AF_INET, unix.SOCK_STREAM, unix.IPPROTO_SCTP},
+	"sctp6":          {unix.AF_INET6, unix.SOCK_STREAM, unix.IPPROTO_SCTP},
+	"dccp":           {unix.AF_INET, unix.SOCK_DCCP, unix.IPPROTO_DCCP},
+	"dccp6":          {unix.AF_INET6, unix.SOCK_DCCP, unix.IPPROTO_DCCP},
+	"udplite":        {unix.AF_INET, unix.SOCK_DGRAM, unix.IPPROTO_UDPLITE},
+	"udplite6":       {unix.AF_INET6, unix.SOCK_DGRAM, unix.IPPROTO_UDPLITE},
+	"raw":            {unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_ICMP},
+	"raw6":           {unix.AF_INET6, unix.SOCK_RAW, unix.IPPROTO_ICMPV6},
+	"unix":           {unix.AF_UNIX, unix.SOCK_STREAM, 0},
+	"unix-dgram":     {unix.AF_UNIX, unix.SOCK_DGRAM, 0},
+	"unix-seqpacket": {unix.AF_UNIX, unix.SOCK_SEQPACKET, 0},
+}
+
+// The numbers of the words that calls take, by their names in the vocabulary.
+var (
+	socketFlags = map[string]int{"SOCK_NONBLOCK": unix.SOCK_NONBLOCK, "SOCK_CLOEXEC": unix.SOCK_CLOEXEC}
+
+	messageFlags = map[string]int{
+		"MSG_DONTWAIT": unix.MSG_DONTWAIT, "MSG_FASTOPEN": unix.MSG_FASTOPEN, "MSG_MORE": unix.MSG_MORE, "MSG_OOB": unix.MSG_OOB,
+		"MSG_PEEK": unix.MSG_PEEK, "MSG_TRUNC": unix.MSG_TRUNC, "MSG_WAITALL": unix.MSG_WAITALL,
+	}
+
+	shutdownHows = map[string]int{"SHUT_RD": unix.SHUT_RD, "SHUT_WR": unix.SHUT_WR, "SHUT_RDWR": unix.SHUT_RDWR}
+
+	descriptorFlags = map[string]int{"FD_CLOEXEC": unix.FD_CLOEXEC, "0": 0}
+
+	signals = map[string]unix.Signal{
+		"SIGHUP": unix.SIGHUP, "SIGINT": unix.SIGINT, "SIGQUIT": unix.SIGQUIT, "SIGKILL": unix.SIGKILL,
+		"SIGUSR1": unix.SIGUSR1, "SIGUSR2": unix.SIGUSR2, "SIGTERM": unix.SIGTERM, "SIGWINCH": unix.SIGWINCH,
+	}
+)
+
+// flagsOf returns the flags that words stand for, joined by '|'; "" is none.
+func flagsOf(of map[string]int, words string) (int, error) {
+	flags := 0
+	for words != "" {
+		var word string
+		word, words, _ = strings.Cut(words, "|")
+		bit, ok := of[word]
+		if !ok {
+			return 0, errors.New("no flag " + word)
+		}
+		flags |= bit
+	}
+	return flags, nil
+}
