@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
 	"slices"
+	"strings"
 
 	"labrun/lab"
 	"labrun/lab/fabric"
@@ -13,20 +15,31 @@ import (
 	"labrun/lab/process"
 )
 
-// cell is one experiment in one host while it runs.
+// cell is one combination of one experiment in one host while it runs.
 type cell struct {
 	topology   *lab.Topology
 	experiment *lab.Experiment
+	plan       []*lab.Step // what it does
 	subject    string
-	kernel     lab.KernelVersion
-	matrix     int // the index of the matrix that it belongs to
+	kernel     lab.Kernel
+	sharing    bool // other cells may come after it in the same set
 
+	*set
+	made  map[madeBy]string // the sockets that were not made, and why
+	ports map[string]uint16 // what $name stands for
+}
+
+// set is what a cell runs in: a lab, and the processes in it.
+type set struct {
 	lab       *fabric.Lab
 	group     process.Group
 	processes map[lab.Process]*process.Process // by name, hosts resolved
 	born      []lab.Process                    // in the order of their birth
-	made      map[madeBy]string                // the sockets that were not made, and why
-	ports     map[string]uint16                // what $name stands for
+	programs  map[lab.Process]*process.Running
+	ran       []lab.Process       // programs, in the order of their start
+	dirs      map[string]*os.File // where unix sockets have their names, by host
+
+	fresh map[string]process.Table // what each host had before the first cell; nil when the set is not shared
 }
 
 // builder is fabric.Up, or that of a pool.
@@ -43,50 +56,71 @@ type errSkip string
 
 func (e errSkip) Error() string { return string(e) }
 
-// run builds the cell's lab, runs the steps until one is red, and takes
-// everything down again.
-func (c *cell) run(ctx context.Context, build builder) lab.Cell {
-	steps, err := c.steps(ctx, build)
-	if closeErr := c.close(); err == nil {
-		err = closeErr
-	}
-	return c.result(steps, err)
+// outcome is the steps that ran: what they were answered, and evidence about the
+// last one when that is red.
+type outcome struct {
+	got     []string
+	red     bool
+	holders []lab.Holder
 }
 
 // result judges the steps that ran and the error that ended them.
-func (c *cell) result(steps []lab.StepResult, err error) lab.Cell {
-	result := lab.Cell{Experiment: c.experiment.Name, Host: c.subject, Steps: steps}
-	if steps == nil {
-		result.Steps = []lab.StepResult{} // [] and not null in JSON
-	}
+func (c *cell) result(o outcome, err error) lab.Cell {
+	result := lab.Cell{Got: o.got}
 	var skip errSkip
+	var note lab.Note
 	switch {
 	case errors.As(err, &skip):
-		result.Verdict, result.Reason = lab.Skip, skip.Error()
+		result.Verdict, note.Reason = lab.Skip, skip.Error()
 	case err != nil:
-		result.Verdict, result.Reason = lab.Error, err.Error()
-	case len(steps) > 0 && steps[len(steps)-1].Red():
-		result.Verdict = lab.Fail
+		result.Verdict, note.Reason = lab.Error, err.Error()
+	case o.red:
+		result.Verdict, note.Holders = lab.Fail, o.holders
 	default:
-		result.Verdict = lab.Pass
+		return result
 	}
+	note.Outputs = c.outputs()
+	result.Note = &note
 	return result
 }
 
-func (c *cell) steps(ctx context.Context, build builder) ([]lab.StepResult, error) {
-	if err := c.up(ctx, build); err != nil {
-		return nil, err
+func (c *cell) steps(ctx context.Context, build builder) (outcome, error) {
+	if err := c.ready(ctx, build); err != nil {
+		return outcome{}, err
 	}
 	return c.play(ctx)
 }
 
-// up builds the lab and starts the processes that no other one forks.
-func (c *cell) up(ctx context.Context, build builder) error {
+// ready makes what the cell runs in, unless it was left to it whole.
+func (c *cell) ready(ctx context.Context, build builder) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	if err := c.usersExist(); err != nil {
 		return err
+	}
+	if c.set == nil {
+		if err := c.up(ctx, build); err != nil {
+			return err
+		}
+	}
+	if err := c.startProcesses(); err != nil {
+		return err
+	}
+	if c.sharing && c.fresh == nil {
+		if err := c.measure(ctx); err != nil {
+			return err
+		}
+	}
+	c.made = map[madeBy]string{}
+	c.ports = map[string]uint16{}
+	return nil
+}
+
+// up builds the lab.
+func (c *cell) up(ctx context.Context, build builder) error {
+	c.set = &set{
+		processes: map[lab.Process]*process.Process{}, programs: map[lab.Process]*process.Running{}, dirs: map[string]*os.File{},
 	}
 	hosts := c.experiment.HostsUsed(c.topology, c.subject)
 	var err error
@@ -94,25 +128,33 @@ func (c *cell) up(ctx context.Context, build builder) error {
 	if !fabric.HasIPv6() { // experiments with IPv6 sockets skip themselves
 		buildable = buildable.WithoutIPv6()
 	}
-	if c.lab, err = build(ctx, plan.New(buildable, hosts...)); err != nil {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		return err
+	if c.lab, err = build(ctx, plan.New(buildable, hosts...)); err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
 	}
-	c.processes = map[lab.Process]*process.Process{}
-	c.made = map[madeBy]string{}
-	c.ports = map[string]uint16{}
+	return err
+}
+
+// startProcesses starts the processes that no other one forks, those that a
+// shared set has already left out.
+func (c *cell) startProcesses() error {
 	forked := map[lab.Process]bool{}
-	for _, s := range c.experiment.Steps {
+	for _, s := range c.plan {
 		who := c.resolve(s.Process)
 		if s.Call.Name == "fork" {
 			forked[lab.Process{Host: who.Host, Name: string(s.Call.Args[0].(lab.ProcessName))}] = true
 		}
-		if forked[who] || slices.Contains(c.born, who) {
+		if forked[who] || c.processes[who] != nil || !needsProcess(s) {
 			continue
 		}
-		p, err := c.group.Start(process.Spec{Name: who.String(), In: c.lab.Host(who.Host).Do, User: c.user(who)})
+		spec := process.Spec{Name: who.String(), In: c.lab.Host(who.Host).Do}
+		if u := c.user(who); u != nil {
+			spec.User, spec.Capabilities = &u.User, u.Capabilities
+		}
+		var err error
+		if spec.Dir, err = c.dir(who.Host); err != nil {
+			return err
+		}
+		p, err := c.group.Start(spec)
 		if err != nil {
 			return err
 		}
@@ -121,9 +163,42 @@ func (c *cell) up(ctx context.Context, build builder) error {
 	return nil
 }
 
-func (c *cell) bear(who lab.Process, p *process.Process) {
-	c.processes[who] = p
-	c.born = append(c.born, who)
+// needsProcess reports whether it takes a process to make the step's call.
+func needsProcess(s *lab.Step) bool {
+	sig, _ := lab.SignatureOf(s.Call.Name)
+	return s.Run == nil && sig.By != lab.ByHost && s.Call.Name != "wait"
+}
+
+// dir returns the folder in which unix sockets of a host have their names, nil
+// when the experiment gives none a name.
+func (c *cell) dir(host string) (*os.File, error) {
+	if d := c.dirs[host]; d != nil || !namesPaths(c.plan) {
+		return d, nil
+	}
+	d, err := fabric.NewDir()
+	if err == nil {
+		c.dirs[host] = d
+	}
+	return d, err
+}
+
+// namesPaths reports whether a step names a file, or a program may make one.
+func namesPaths(steps []*lab.Step) bool {
+	return slices.ContainsFunc(steps, func(s *lab.Step) bool {
+		sig, _ := lab.SignatureOf(s.Call.Name)
+		for i, a := range s.Call.Args {
+			if text, ok := a.(lab.Text); ok && s.Run == nil && (sig.Args[i] == lab.KindAddr || sig.Args[i] == lab.KindPath) &&
+				!strings.HasPrefix(string(text), "@") {
+				return true
+			}
+		}
+		return s.Run != nil
+	})
+}
+
+func (s *set) bear(who lab.Process, p *process.Process) {
+	s.processes[who] = p
+	s.born = append(s.born, who)
 }
 
 // resolve turns the host of a process into the name of a host.
@@ -132,49 +207,93 @@ func (c *cell) resolve(p lab.Process) lab.Process {
 }
 
 // user returns whom the file wants a process to run as, nil for the caller.
-func (c *cell) user(who lab.Process) *uint32 {
-	for _, u := range c.experiment.Users {
+func (c *cell) user(who lab.Process) *lab.ProcessUser {
+	for i, u := range c.experiment.Users {
 		if c.resolve(u.Process) == who {
-			return &u.User
+			return &c.experiment.Users[i]
 		}
 	}
 	return nil
 }
 
+// usersExist finds out whether the users are there that the steps ask for.
 func (c *cell) usersExist() error {
-	for _, u := range c.experiment.Users {
-		if ok, err := process.UserExists(u.User); err != nil {
+	check := func(id uint32, what string) error {
+		if ok, err := process.UserExists(id); err != nil {
 			return err
 		} else if !ok {
-			return errSkip(fmt.Sprintf("process %s needs user %d, and this user namespace has no such user (as root there is)", u.Process, u.User))
+			return errSkip(fmt.Sprintf("%s needs user %d, and this user namespace has no such user (as root there is)", what, id))
+		}
+		return nil
+	}
+	for _, s := range c.plan {
+		if u := c.user(c.resolve(s.Process)); u != nil {
+			if err := check(u.User, "process "+u.Process.String()); err != nil {
+				return err
+			}
+		}
+		sig, _ := lab.SignatureOf(s.Call.Name)
+		for i, a := range s.Call.Args {
+			if id, ok := a.(lab.Int); ok && s.Run == nil && sig.Args[min(i, len(sig.Args)-1)] == lab.KindUser {
+				if err := check(uint32(id), s.Call.String()); err != nil {
+					return err
+				}
+			}
 		}
 	}
 	return nil
 }
 
 // play runs the steps in their order until one is red or cannot be asked.
-func (c *cell) play(ctx context.Context) ([]lab.StepResult, error) {
-	var results []lab.StepResult
-	for i := range c.experiment.Steps {
-		r, err := c.step(ctx, &c.experiment.Steps[i])
-		if err != nil {
-			return results, err
+func (c *cell) play(ctx context.Context) (outcome, error) {
+	var o outcome
+	for _, s := range c.plan {
+		answer, red, holders, err := c.step(ctx, s)
+		if answer != "" {
+			o.got = append(o.got, answer)
 		}
-		results = append(results, r)
-		if r.Red() {
+		if err != nil {
+			return o, err
+		}
+		if red {
+			o.red, o.holders = true, holders
 			break
 		}
 	}
-	return results, nil
+	return o, nil
 }
 
-// close takes everything down; the cell may be in any state.
-func (c *cell) close() error {
-	err := c.group.Close()
-	if c.lab != nil {
-		err = errors.Join(err, c.lab.Close())
+// leave ends the cell. The set is returned for the next cell when that is wanted
+// and nothing is left in it.
+func (c *cell) leave(ctx context.Context, keep bool) (*set, error) {
+	if c.set == nil {
+		return nil, nil
 	}
-	return err
+	if keep {
+		if empty, err := c.isEmpty(ctx); empty && err == nil {
+			return c.set, nil
+		}
+	}
+	return nil, c.close()
+}
+
+// close takes everything down; the set may be in any state.
+func (s *set) close() error {
+	if s == nil {
+		return nil
+	}
+	var errs []error
+	for _, who := range s.ran {
+		errs = append(errs, s.programs[who].Close())
+	}
+	errs = append(errs, s.group.Close())
+	if s.lab != nil {
+		errs = append(errs, s.lab.Close())
+	}
+	for _, d := range s.dirs {
+		errs = append(errs, d.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // addr resolves an address in a step by a process on the host at to what a

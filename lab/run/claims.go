@@ -60,11 +60,12 @@ func isTested(t *lab.Topology, claim string) bool {
 // passedEverywhere says of every experiment that has cells whether all passed.
 func passedEverywhere(m lab.Matrix) map[string]bool {
 	passed := map[string]bool{}
-	for _, c := range m.Cells {
-		if _, ok := passed[c.Experiment]; !ok {
-			passed[c.Experiment] = true
+	for i := range m.Cells {
+		c := &m.Cells[i]
+		name := m.Rows[c.Row].Name
+		if before, ok := passed[name]; before || !ok {
+			passed[name] = c.Verdict == lab.Pass
 		}
-		passed[c.Experiment] = passed[c.Experiment] && c.Verdict == lab.Pass
 	}
 	return passed
 }

@@ -92,12 +92,18 @@ func (c *cell) question(ctx context.Context, s *lab.Step, g got) (question, erro
 	for _, a := range s.Call.Args {
 		switch a := a.(type) {
 		case lab.Sock:
+			if c.processes[who] == nil {
+				continue
+			}
 			o, err := c.processes[who].Owns(ctx, string(a))
 			if err != nil {
 				return q, err
 			}
 			q.protocol, q.self, q.local = o.Protocol[:min(3, len(o.Protocol))], o.Inode, o.Local
 		case lab.Addr:
+			if a == lab.Unspec {
+				continue
+			}
 			addr, err := c.addr(a, who.Host)
 			if err != nil {
 				return q, err
@@ -174,7 +180,7 @@ func (c *cell) owned(ctx context.Context, port uint16) ([]ownedBy, error) {
 // and know better: getsockname still names a port that a failed connect has
 // given back.
 func (c *cell) withBound(socks []lab.Socket, owned []ownedBy, host string) []lab.Socket {
-	if c.kernel.Compare(lab.KernelVersion{6, 8, 0}) >= 0 {
+	if c.kernel.Version.Compare(lab.KernelVersion{6, 8, 0}) >= 0 {
 		return socks
 	}
 	seen := map[uint32]bool{}

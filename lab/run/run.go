@@ -12,84 +12,133 @@ import (
 
 // Options say which cells run, and how.
 type Options struct {
-	Jobs     int                          // cells at a time, at least one
-	Only     func(experiment string) bool // nil takes all
-	Hosts    []string                     // columns; empty takes all
-	Progress func(done, total int)        // called after every cell, not concurrently; may be nil
+	Jobs     int                                       // cells at a time, at least one
+	Only     func(e *lab.Experiment, c lab.Combo) bool // nil takes all
+	Hosts    []string                                  // columns; empty takes all
+	Progress func(done, total int)                     // called after every cell or more, not concurrently; may be nil
 }
 
 // Run runs the experiments of the topologies and reports what the kernel
 // answered. Cancelling ctx ends the run early: cells that had not finished are
-// errors, with the cause of the cancellation as their reason.
-func Run(ctx context.Context, kernel lab.KernelVersion, topologies []*lab.Topology, o Options) []lab.Matrix {
-	var cells []*cell
+// errors, with the cause of the cancellation as their reason. Run itself fails
+// when a feature that answers depend on could not be looked for.
+func Run(ctx context.Context, version lab.KernelVersion, topologies []*lab.Topology, o Options) ([]lab.Matrix, error) {
+	var pool fabric.Pool
+	defer pool.Close()
 	matrices := make([]lab.Matrix, len(topologies))
+	var jobs []*job
 	for i, t := range topologies {
-		m := &matrices[i]
-		*m = lab.Matrix{File: t.File, Name: t.Name, Doc: t.Doc}
-		for _, h := range t.Hosts {
-			if len(o.Hosts) == 0 || slices.Contains(o.Hosts, h.Name) {
-				m.Hosts = append(m.Hosts, h.Name)
-			}
+		kernel, err := probe(ctx, version, t, pool.Up)
+		if err != nil {
+			return nil, err
 		}
-		for j := range t.Experiments {
-			e := &t.Experiments[j]
-			if o.Only != nil && !o.Only(e.Name) {
-				continue
-			}
-			m.Rows = append(m.Rows, row(e))
-			for _, host := range m.Hosts {
-				if e.RunsOn(host) {
-					cells = append(cells, &cell{topology: t, experiment: e, subject: host, kernel: kernel, matrix: i})
-				}
-			}
-		}
+		jobs = append(jobs, prepare(t, kernel, o, &matrices[i])...)
 	}
-	for i, result := range runAll(ctx, cells, o) {
-		m := &matrices[cells[i].matrix]
-		m.Cells = append(m.Cells, result)
-	}
+	runAll(ctx, jobs, o, &pool)
 	for i, t := range topologies {
 		matrices[i].Claims = claims(t, matrices[i])
 	}
-	return matrices
+	return matrices, nil
 }
 
-func row(e *lab.Experiment) lab.Row {
-	r := lab.Row{Name: e.Name, Doc: e.Doc, Claim: e.Claim.Name, Line: e.Pos.Line}
-	if e.Claim.Against {
-		r.Claim = "not " + r.Claim
+// prepare lays a matrix out, with room for every cell, and cuts it into jobs.
+func prepare(t *lab.Topology, kernel lab.Kernel, o Options, m *lab.Matrix) []*job {
+	*m = lab.Matrix{File: t.File, Name: t.Name, Doc: t.Doc}
+	for _, h := range t.Hosts {
+		if len(o.Hosts) == 0 || slices.Contains(o.Hosts, h.Name) {
+			m.Hosts = append(m.Hosts, h.Name)
+		}
 	}
-	return r
+	var jobs []*job
+	words := &interned{slices: map[string][]string{}}
+	total := 0
+	for j := range t.Experiments {
+		e := &t.Experiments[j]
+		combos := e.Combos
+		if o.Only != nil {
+			combos = slices.DeleteFunc(slices.Clone(combos), func(c lab.Combo) bool { return !o.Only(e, c) })
+		}
+		if len(combos) == 0 {
+			continue
+		}
+		row := int32(len(m.Rows))
+		m.Rows = append(m.Rows, lab.NewRow(e, kernel))
+		sharing, alone := shares(e), soloist(e)
+		size := chunkOf(alone)
+		for h, host := range m.Hosts {
+			if !e.RunsOn(host) {
+				continue
+			}
+			for chunk := range slices.Chunk(combos, size) {
+				jobs = append(jobs, &job{
+					topology: t, experiment: e, kernel: kernel, subject: host, words: words, soloist: alone, sharing: sharing,
+					row: row, host: int32(h), combos: chunk, at: total,
+				})
+				total += len(chunk)
+			}
+		}
+	}
+	m.Cells = make([]lab.Cell, total)
+	for _, j := range jobs {
+		j.cells = m.Cells[j.at : j.at+len(j.combos)]
+	}
+	return jobs
 }
 
-// runAll runs the cells, several at a time, and returns their results in the
-// order of the cells.
-func runAll(ctx context.Context, cells []*cell, o Options) []lab.Cell {
-	results := make([]lab.Cell, len(cells))
-	var pool fabric.Pool
-	defer pool.Close()
+// runAll runs the jobs, several at a time.
+func runAll(ctx context.Context, jobs []*job, o Options, pool *fabric.Pool) {
+	total := 0
+	for _, j := range jobs {
+		total += len(j.combos)
+	}
 	var next atomic.Int64
 	var workers sync.WaitGroup
 	var progress sync.Mutex
 	done := 0
-	for range min(max(o.Jobs, 1), len(cells)) {
+	tell := func(n int) {
+		if o.Progress != nil {
+			progress.Lock()
+			done += n
+			o.Progress(done, total)
+			progress.Unlock()
+		}
+	}
+	for range min(max(o.Jobs, 1), len(jobs)) {
 		workers.Go(func() {
 			for {
 				i := int(next.Add(1)) - 1
-				if i >= len(cells) {
+				if i >= len(jobs) {
 					return
 				}
-				results[i] = cells[i].run(ctx, pool.Up)
-				if o.Progress != nil {
-					progress.Lock()
-					done++
-					o.Progress(done, len(cells))
-					progress.Unlock()
-				}
+				jobs[i].run(ctx, pool.Up, tell)
 			}
 		})
 	}
 	workers.Wait()
-	return results
+}
+
+// interned keeps one copy of equal lists of answers: cells have the same ones by
+// the thousand.
+type interned struct {
+	mu     sync.Mutex
+	slices map[string][]string
+}
+
+func (in *interned) get(words []string) []string {
+	n := 0
+	for _, w := range words {
+		n += len(w) + 1
+	}
+	key := make([]byte, 0, n)
+	for _, w := range words {
+		key = append(append(key, w...), 0)
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if same, ok := in.slices[string(key)]; ok {
+		return same
+	}
+	words = slices.Clip(slices.Clone(words))
+	in.slices[string(key)] = words
+	return words
 }

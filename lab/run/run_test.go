@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"labrun/lab"
 	"labrun/lab/fabric"
@@ -74,8 +75,12 @@ func TestClaims(t *testing.T) {
 					}
 					top.Experiments = append(top.Experiments, lab.Experiment{Name: name, Claim: ref})
 					m.Rows = append(m.Rows, lab.Row{Name: name})
-					for host, v := range strings.Fields(verdicts) {
-						m.Cells = append(m.Cells, lab.Cell{Experiment: name, Host: fmt.Sprint(host), Verdict: lab.Verdict(v)})
+					for host, word := range strings.Fields(verdicts) {
+						c := lab.Cell{Row: int32(len(m.Rows) - 1), Host: int32(host)}
+						if err := c.Verdict.UnmarshalText([]byte(word)); err != nil {
+							t.Fatal(err)
+						}
+						m.Cells = append(m.Cells, c)
 					}
 				}
 			}
@@ -126,7 +131,7 @@ func trial(steps ...lab.Step) *lab.Topology {
 		Name:        "trial",
 		Networks:    []lab.Network{{Name: "red", Subnet: netip.MustParsePrefix("192.0.2.0/24")}},
 		Hosts:       []lab.Host{host("alpha", "192.0.2.1/24"), host("beta", "192.0.2.2/24")},
-		Experiments: []lab.Experiment{{Name: "e", Steps: steps}},
+		Experiments: []lab.Experiment{{Name: "e", Combos: []lab.Combo{0}, Slots: []lab.Slot{{Variants: [][]lab.Step{steps}}}}},
 	}
 }
 
@@ -143,8 +148,7 @@ func TestByKernel(t *testing.T) {
 		{Answer: lab.Answer{Outcome: lab.OK}},
 	}}
 	for kernel, want := range map[lab.KernelVersion]lab.Verdict{{6, 1, 9}: lab.Pass, {6, 2, 0}: lab.Fail} {
-		m := Run(t.Context(), kernel, []*lab.Topology{trial(socket, step)}, Options{Jobs: 2})
-		for _, c := range m[0].Cells {
+		for _, c := range mustRun(t, kernel, trial(socket, step), Options{Jobs: 2}).Cells {
 			if c.Verdict != want {
 				t.Errorf("on %s: %+v, want %s", kernel, c, want)
 			}
@@ -157,37 +161,51 @@ func TestCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errors.New("the reason"))
 	done := 0
-	m := Run(ctx, lab.KernelVersion{6, 18, 0}, []*lab.Topology{trial(socket)}, Options{Jobs: 3, Progress: func(n, total int) {
+	m, err := Run(ctx, lab.KernelVersion{6, 18, 0}, []*lab.Topology{trial(socket)}, Options{Jobs: 3, Progress: func(n, total int) {
 		done = n
 		if total != 2 {
 			t.Errorf("%d cells, want 2", total)
 		}
 	}})
-	want := []lab.Cell{
-		{Experiment: "e", Host: "alpha", Verdict: lab.Error, Reason: "the reason", Steps: []lab.StepResult{}},
-		{Experiment: "e", Host: "beta", Verdict: lab.Error, Reason: "the reason", Steps: []lab.StepResult{}},
+	if err != nil {
+		t.Fatal(err)
 	}
-	if diff := cmp.Diff(want, m[0].Cells); diff != "" || done != 2 {
+	note := &lab.Note{Reason: "the reason"}
+	want := []lab.Cell{{Host: 0, Verdict: lab.Error, Note: note}, {Host: 1, Verdict: lab.Error, Note: note}}
+	if diff := cmp.Diff(want, m[0].Cells, cmpopts.EquateEmpty()); diff != "" || done != 2 {
 		t.Errorf("%d cells done, %s", done, diff)
 	}
+}
+
+// mustRun runs one topology.
+func mustRun(t testing.TB, kernel lab.KernelVersion, top *lab.Topology, o Options) lab.Matrix {
+	t.Helper()
+	m, err := Run(t.Context(), kernel, []*lab.Topology{top}, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m[0]
 }
 
 // TestSelection runs only the cells that were asked for.
 func TestSelection(t *testing.T) {
 	needNetNS(t)
 	top := trial(socket)
-	top.Experiments = append(top.Experiments, lab.Experiment{Name: "f", Hosts: []string{"beta"}, Steps: top.Experiments[0].Steps})
+	top.Experiments = append(top.Experiments, lab.Experiment{
+		Name: "f", Hosts: []string{"beta"}, Combos: []lab.Combo{0}, Slots: top.Experiments[0].Slots,
+	})
 	for _, c := range []struct {
 		options Options
 		want    []string
 	}{
 		{Options{}, []string{"e alpha", "e beta", "f beta"}},
 		{Options{Hosts: []string{"alpha"}}, []string{"e alpha"}},
-		{Options{Only: func(e string) bool { return e == "f" }}, []string{"f beta"}},
+		{Options{Only: func(e *lab.Experiment, _ lab.Combo) bool { return e.Name == "f" }}, []string{"f beta"}},
 	} {
 		var got []string
-		for _, cell := range Run(t.Context(), lab.KernelVersion{6, 18, 0}, []*lab.Topology{top}, c.options)[0].Cells {
-			got = append(got, cell.Experiment+" "+cell.Host)
+		m := mustRun(t, lab.KernelVersion{6, 18, 0}, top, c.options)
+		for _, cell := range m.Cells {
+			got = append(got, m.NameOf(&cell)+" "+m.Hosts[cell.Host])
 			if cell.Verdict != lab.Pass {
 				t.Errorf("%+v", cell)
 			}
@@ -208,12 +226,12 @@ func TestOldKernelHolders(t *testing.T) {
 	second := lab.Step{Call: lab.Call{Makes: "b", Name: "socket", Args: []lab.Arg{lab.Word("tcp")}}}
 	ok := lab.Answer{Outcome: lab.OK}
 	top := trial(socket, bind("a", ok), second, bind("b", ok))
-	c := Run(t.Context(), lab.KernelVersion{6, 1, 0}, []*lab.Topology{top}, Options{Hosts: []string{"alpha"}})[0].Cells[0]
+	c := mustRun(t, lab.KernelVersion{6, 1, 0}, top, Options{Hosts: []string{"alpha"}}).Cells[0]
 	if c.Verdict != lab.Fail {
 		t.Fatalf("%+v", c)
 	}
 	want := []lab.Holder{{Host: "alpha", Protocol: "tcp", State: "BOUND", Local: "x:80", Owners: []string{"main (a)"}}}
-	if diff := cmp.Diff(want, c.Steps[len(c.Steps)-1].Holders); diff != "" {
+	if diff := cmp.Diff(want, c.Note.Holders); diff != "" {
 		t.Error(diff)
 	}
 }

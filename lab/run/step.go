@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"time"
 
 	"labrun/lab"
 	"labrun/lab/process"
@@ -16,67 +17,87 @@ type got struct {
 	addr netip.AddrPort
 }
 
-// step carries out one step and judges the answer.
-func (c *cell) step(ctx context.Context, s *lab.Step) (lab.StepResult, error) {
+// step carries out one step and judges the answer. Of a red one it finds the
+// sockets that explain it. The answer is "" when there was none.
+func (c *cell) step(ctx context.Context, s *lab.Step) (answer string, red bool, holders []lab.Holder, err error) {
 	want := s.Want.On(c.kernel)
-	g, err := c.call(ctx, s, want)
+	g, matched, err := c.ask(ctx, s, want)
 	if err != nil {
-		return lab.StepResult{}, fmt.Errorf("line %d: %s: %w", s.Pos.Line, s.Call, err)
+		return "", false, nil, fmt.Errorf("line %d: %s: %w", s.Pos.Line, s.Call, err)
 	}
-	at := c.resolve(s.Process).Host
-	matched, err := c.matches(want, g, at)
-	if err != nil {
-		return lab.StepResult{}, err
-	}
-	r := lab.StepResult{
-		Line:    s.Pos.Line,
-		Process: s.Process.String(),
-		Call:    s.Call.String(),
-		Want:    want.String(),
-		Got:     c.answer(g, at),
-		Match:   matched,
-	}
+	answer = c.answer(g, c.resolve(s.Process).Host)
 	if matched {
 		c.keep(want, g)
-		return r, nil
+		if s.Run != nil {
+			answer = want.String() // what a program prints may differ where nobody looks
+		}
+		return answer, false, nil, nil
 	}
+	if err := c.blame(ctx, s, g, answer); err != nil {
+		return answer, false, nil, err
+	}
+	holders, err = c.holders(ctx, s, g)
+	return answer, true, holders, err
+}
+
+// blame returns an error when the answer of a red step says nothing about the
+// kernel's rules: the machine is short of something, or the kernel lacks it.
+func (c *cell) blame(ctx context.Context, s *lab.Step, g got, answer string) error {
 	if exhausted(g) {
-		return r, fmt.Errorf("line %d: %s: %s: this machine or its limits have no more to give", s.Pos.Line, s.Call, r.Got)
+		return fmt.Errorf("line %d: %s: %s: this machine or its limits have no more to give", s.Pos.Line, s.Call, answer)
 	}
-	if missing(s.Call, g) {
-		return r, errSkip(fmt.Sprintf("line %d: this kernel has no %s: %s answers %s", s.Pos.Line, s.Call.Args[0], s.Call, r.Got))
+	lacks, err := c.lacks(ctx, s, g)
+	if err == nil && lacks != "" {
+		err = errSkip(fmt.Sprintf("line %d: %s: %s answers %s", s.Pos.Line, lacks, s.Call, answer))
 	}
-	r.Holders, err = c.holders(ctx, s, g)
-	return r, err
+	return err
+}
+
+// ask makes the call of a step, again when that is asked for, and reports whether
+// the answer is the one wanted.
+func (c *cell) ask(ctx context.Context, s *lab.Step, want lab.Answer) (got, bool, error) {
+	deadline := time.Now().Add(s.Until)
+	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
+		g, err := c.call(ctx, s, want)
+		if err != nil {
+			return g, false, err
+		}
+		matched, err := c.matches(want, g, c.resolve(s.Process).Host)
+		if s.Run != nil {
+			matched = c.programMatches(s, g)
+		}
+		if matched || err != nil || s.Until == 0 || time.Now().After(deadline) {
+			return g, matched, err
+		}
+		select {
+		case <-ctx.Done():
+			return g, false, context.Cause(ctx)
+		case <-time.After(pause):
+		}
+	}
 }
 
 // call makes the call of a step.
 func (c *cell) call(ctx context.Context, s *lab.Step, want lab.Answer) (got, error) {
 	who := c.resolve(s.Process)
+	sig, _ := lab.SignatureOf(s.Call.Name)
+	switch {
+	case s.Run != nil:
+		return c.program(ctx, who, s)
+	case s.Call.Name == "sockets":
+		return c.sockets(ctx, who, s, want)
+	case sig.By == lab.ByHost:
+		return c.onHost(who, s)
+	case s.Call.Name == "wait":
+		return c.wait(ctx, who, s)
+	}
 	p := c.processes[who]
 	if p == nil {
 		return got{}, fmt.Errorf("process %s does not exist", who)
 	}
-	args := process.Args{Call: s.Call, Limit: s.LimitOr()}
-	for _, a := range s.Call.Args {
-		switch a := a.(type) {
-		case lab.Sock:
-			if why, ok := c.made[madeBy{who, string(a)}]; ok {
-				return got{}, fmt.Errorf("there is no socket %s, %s", a, why)
-			}
-		case lab.Addr:
-			addr, err := c.addr(a, who.Host)
-			if err != nil {
-				return got{}, err
-			}
-			args.Addr = addr
-		}
-	}
 	var g got
 	var err error
 	switch s.Call.Name {
-	case "sockets":
-		return c.sockets(ctx, who, s, want)
 	case "fork":
 		return c.fork(ctx, who, p, s)
 	case "exit":
@@ -86,18 +107,57 @@ func (c *cell) call(ctx context.Context, s *lab.Step, want lab.Answer) (got, err
 		}
 		g.Answer, err = p.Exit(ctx, status)
 	case "kill":
-		victim := lab.Process{Host: who.Host, Name: string(s.Call.Args[0].(lab.ProcessName))}
-		if c.processes[victim] == nil {
-			return got{}, fmt.Errorf("process %s does not exist", victim)
-		}
-		g.Answer, err = p.Kill(ctx, c.processes[victim])
+		g.Answer, err = c.kill(ctx, who, p, s)
 	default:
-		g.Answer, g.addr, err = p.Call(ctx, args)
+		var args process.Args
+		if args, err = c.args(who, s); err == nil {
+			g.Answer, g.addr, err = p.Call(ctx, args)
+		}
 	}
 	if err == nil && s.Call.Makes != "" {
 		c.note(madeBy{who, s.Call.Makes}, s, g)
 	}
 	return g, err
+}
+
+// args resolves what a process cannot know.
+func (c *cell) args(who lab.Process, s *lab.Step) (process.Args, error) {
+	args := process.Args{Call: s.Call, Limit: s.LimitOr()}
+	for _, a := range s.Call.Args {
+		switch a := a.(type) {
+		case lab.Sock:
+			if why, ok := c.made[madeBy{who, string(a)}]; ok {
+				return args, fmt.Errorf("there is no socket %s, %s", a, why)
+			}
+		case lab.Addr:
+			if a == lab.Unspec {
+				continue
+			}
+			addr, err := c.addr(a, who.Host)
+			if err != nil {
+				return args, err
+			}
+			args.Addr = addr
+		}
+	}
+	return args, nil
+}
+
+// kill ends another process or program of the host, or sends it a signal.
+func (c *cell) kill(ctx context.Context, who lab.Process, p *process.Process, s *lab.Step) (lab.Answer, error) {
+	name := lab.Process{Host: who.Host, Name: string(s.Call.Args[0].(lab.ProcessName))}
+	signal := "SIGKILL"
+	if len(s.Call.Args) > 1 {
+		signal = s.Call.Args[1].String()
+	}
+	if program := c.programs[name]; program != nil {
+		return program.Kill(signal)
+	}
+	victim := c.processes[name]
+	if victim == nil {
+		return lab.Answer{}, fmt.Errorf("process %s does not exist", name)
+	}
+	return p.Kill(ctx, victim, signal)
 }
 
 // note remembers whether a socket was made, for the message of a later step.
@@ -111,7 +171,11 @@ func (c *cell) note(m madeBy, s *lab.Step, g got) {
 
 func (c *cell) fork(ctx context.Context, who lab.Process, p *process.Process, s *lab.Step) (got, error) {
 	child := lab.Process{Host: who.Host, Name: string(s.Call.Args[0].(lab.ProcessName))}
-	q, answer, err := c.group.Fork(ctx, p, child.String())
+	var only []string // nil is all of them
+	for _, a := range s.Call.Args[1:] {
+		only = append(only, a.String())
+	}
+	q, answer, err := c.group.Fork(ctx, p, child.String(), only)
 	if err != nil {
 		return got{}, err
 	}
@@ -140,13 +204,20 @@ func (c *cell) matches(want lab.Answer, g got, at string) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		if addr.Port() == 0 && v.Port.Var != "" { // any port the kernel chose
-			return addr.Addr() == g.addr.Addr() && g.addr.Port() != 0, nil
+		port := g.addr.Port()
+		switch {
+		case v.Port.To != 0:
+			return addr.Addr() == g.addr.Addr() && v.Port.Number <= port && port <= v.Port.To, nil
+		case addr.Port() == 0 && v.Port.Var != "": // any port the kernel chose
+			return addr.Addr() == g.addr.Addr() && port != 0, nil
 		}
 		return addr == g.addr, nil
 	case lab.States:
 		states, ok := g.Value.(lab.States)
 		return ok && slices.Equal(v, states), nil
+	case lab.Socks:
+		socks, ok := g.Value.(lab.Socks)
+		return ok && slices.Equal(v, socks), nil
 	}
 	return want.Value == g.Value, nil
 }
@@ -156,15 +227,6 @@ func (c *cell) keep(want lab.Answer, g got) {
 	if a, ok := want.Value.(lab.Addr); ok && a.Port.Var != "" {
 		c.ports[a.Port.Var] = g.addr.Port()
 	}
-}
-
-// missing reports whether the answer means that the kernel lacks the type of
-// socket that the step wants to make, socket(2).
-func missing(call lab.Call, g got) bool {
-	if call.Name != "socket" || g.Outcome != lab.Failed {
-		return false
-	}
-	return slices.Contains([]string{"EAFNOSUPPORT", "EPROTONOSUPPORT", "ESOCKTNOSUPPORT"}, g.Errno)
 }
 
 // exhausted reports whether the answer tells of a shortage, getrlimit(2), and

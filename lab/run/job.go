@@ -1,0 +1,72 @@
+package run
+
+import (
+	"context"
+
+	"labrun/lab"
+)
+
+// job is cells of one experiment in one host that run one after the other.
+// Which cells are of one job depends on the file alone, never on the machine.
+type job struct {
+	topology   *lab.Topology
+	experiment *lab.Experiment
+	kernel     lab.Kernel
+	subject    string
+	words      *interned
+	soloist    *lab.Process // makes every call by itself, nil when none does
+	sharing    bool         // its cells may share a lab
+
+	row, host int32
+	combos    []lab.Combo
+	at        int        // the index of its first cell in the matrix
+	cells     []lab.Cell // where the results go
+}
+
+// Cells of an experiment without axes are jobs of their own, for the sake of
+// many processors. Those of axes share labs while nothing is left in them, and
+// where one process does all of it by itself, many are quicker than one message.
+const (
+	manyCells = 16
+	mostCells = 16384
+)
+
+func chunkOf(soloist *lab.Process) int {
+	if soloist != nil {
+		return mostCells
+	}
+	return manyCells
+}
+
+// run runs the job's cells; tell is told how many more are done.
+func (j *job) run(ctx context.Context, build builder, tell func(int)) {
+	if j.solo(ctx, build, tell) {
+		return
+	}
+	var kept *set
+	sharing := len(j.combos) > 1 && j.sharing
+	for i, combo := range j.combos {
+		c := j.cell(combo)
+		c.set, c.sharing = kept, sharing
+		steps, err := c.steps(ctx, build)
+		result := c.result(steps, err)
+		kept, err = c.leave(ctx, sharing && err == nil && i+1 < len(j.combos))
+		if err != nil && result.Verdict != lab.Error {
+			result.Verdict, result.Note = lab.Error, &lab.Note{Reason: err.Error()}
+		}
+		j.store(i, result)
+		tell(1)
+	}
+}
+
+func (j *job) cell(combo lab.Combo) *cell {
+	return &cell{
+		topology: j.topology, experiment: j.experiment, plan: j.experiment.StepsOf(combo), subject: j.subject, kernel: j.kernel,
+	}
+}
+
+func (j *job) store(i int, c lab.Cell) {
+	c.Row, c.Host, c.Combo = j.row, j.host, j.combos[i]
+	c.Got = j.words.get(c.Got)
+	j.cells[i] = c
+}

@@ -1,0 +1,173 @@
+package run
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"labrun/lab"
+	"labrun/lab/fabric"
+	"labrun/lab/process"
+)
+
+// program runs a real program, to its end unless it is one for the background.
+func (c *cell) program(ctx context.Context, who lab.Process, s *lab.Step) (got, error) {
+	if pkg, missing := process.Missing(s.Run.Argv); missing {
+		why := s.Run.Argv[0] + " is not installed"
+		if pkg != "" {
+			why += "; on Debian it is in the package " + pkg
+		}
+		return got{}, errSkip(why)
+	}
+	spec := process.ProgramSpec{
+		Name: who.String(), In: c.lab.Host(who.Host).Do, Hostname: who.Host, Argv: s.Run.Argv,
+		Hosts: c.hostsFile(who.Host), Dir: folderOf(c.topology.File),
+		Env:    []string{"LABRUN_LAB=" + c.topology.Name, "LABRUN_HOST=" + who.Host},
+		Shared: fabric.SharedSysctls(),
+	}
+	if u := c.user(who); u != nil {
+		spec.User = &u.User
+	}
+	var err error
+	if spec.Tmp, err = c.dir(who.Host); err != nil {
+		return got{}, err
+	}
+	c.lab.Spoil()
+	running, err := spec.Start()
+	if err != nil {
+		return got{}, err
+	}
+	if old := c.programs[who]; old != nil { // it has ended, and its name is free
+		if err := old.Close(); err != nil {
+			return got{}, err
+		}
+	} else {
+		c.ran = append(c.ran, who)
+	}
+	c.programs[who] = running
+	if s.Run.Background {
+		return got{Answer: lab.Answer{Outcome: lab.OK}}, nil
+	}
+	status, ended, err := running.Wait(ctx, s.LimitOr())
+	if err != nil {
+		return got{}, err
+	}
+	if !ended {
+		return got{Answer: lab.Answer{Outcome: lab.Blocked}}, nil
+	}
+	finish := lab.Finish{Status: status}
+	stdout, stderr := running.Output()
+	if s.Run.Stdout != nil {
+		finish.Stdout = quoted(stdout)
+	}
+	if s.Run.Stderr != nil {
+		finish.Stderr = quoted(stderr)
+	}
+	return got{Answer: lab.Answer{Outcome: lab.OK, Value: finish}}, nil
+}
+
+// quoted shows an output in one line; the end of a long one stands below it in
+// the report.
+func quoted(output string) string {
+	const most = 400
+	if len(output) <= most {
+		return strconv.Quote(output)
+	}
+	return fmt.Sprintf("%q and %d bytes more", output[:most], len(output)-most)
+}
+
+// folderOf returns the folder of a topology file, where its programs begin.
+func folderOf(file string) string {
+	if dir, err := filepath.Abs(filepath.Dir(file)); err == nil {
+		return dir
+	}
+	return "/"
+}
+
+// programMatches reports whether a program ended as it should.
+func (c *cell) programMatches(s *lab.Step, g got) bool {
+	if s.Run.Background {
+		return g.Outcome == lab.OK
+	}
+	finish, ok := g.Value.(lab.Finish)
+	want, _ := s.Want.On(c.kernel).Value.(lab.Finish)
+	if !ok || finish.Status != want.Status {
+		return false
+	}
+	stdout, stderr := c.programs[c.resolve(s.Process)].Output()
+	return s.Run.Stdout.Match(stdout) && s.Run.Stderr.Match(stderr)
+}
+
+// wait waits for the end of a program in the background.
+func (c *cell) wait(ctx context.Context, who lab.Process, s *lab.Step) (got, error) {
+	name := lab.Process{Host: who.Host, Name: string(s.Call.Args[0].(lab.ProcessName))}
+	running := c.programs[name]
+	if running == nil {
+		return got{}, fmt.Errorf("program %s does not exist", name)
+	}
+	status, ended, err := running.Wait(ctx, s.LimitOr())
+	switch {
+	case err != nil:
+		return got{}, err
+	case !ended:
+		return got{Answer: lab.Answer{Outcome: lab.Blocked}}, nil
+	}
+	return got{Answer: lab.Answer{Outcome: lab.OK, Value: lab.Int(status)}}, nil
+}
+
+// outputs returns what the cell's programs have printed so far.
+func (c *cell) outputs() []lab.Output {
+	if c.set == nil {
+		return nil
+	}
+	var all []lab.Output
+	for _, who := range c.ran {
+		o := lab.Output{Process: who.String()}
+		o.Stdout, o.Stderr = c.programs[who].Output()
+		if status, ended := c.programs[who].Ended(); ended {
+			o.Status = &status
+		}
+		all = append(all, o)
+	}
+	return all
+}
+
+// hostsFile is what the programs of a host have as /etc/hosts: the names that
+// addresses go by in the file.
+func (c *cell) hostsFile(at string) string {
+	var b strings.Builder
+	b.WriteString("127.0.0.1 localhost\n::1 localhost ip6-localhost\n")
+	words := map[string][]string{c.subject: {"subject"}}
+	if peer := c.topology.Peer(c.subject); peer != "" {
+		words[peer] = append(words[peer], "peer")
+	}
+	for _, h := range c.topology.Hosts {
+		if c.lab.Host(h.Name) == nil {
+			continue
+		}
+		first := true
+		for _, n := range h.NICs {
+			for _, a := range n.Addresses {
+				var names []string
+				if a.Alias != "" {
+					if h.Name == at {
+						names = append(names, a.Alias)
+					}
+					for _, word := range append([]string{h.Name}, words[h.Name]...) {
+						names = append(names, word+"."+a.Alias)
+					}
+				}
+				if first {
+					names = append(names, h.Name)
+				}
+				first = false
+				if len(names) > 0 {
+					fmt.Fprintf(&b, "%s %s\n", a.Prefix.Addr(), strings.Join(names, " "))
+				}
+			}
+		}
+	}
+	return b.String()
+}
