@@ -1,7 +1,7 @@
 package report
 
 import (
-	"bytes"
+	"bufio"
 	"fmt"
 	"strings"
 
@@ -11,7 +11,7 @@ import (
 )
 
 // claims says claim by claim what was measured.
-func (t Text) claims(b *bytes.Buffer, m lab.Matrix) {
+func (t Text) claims(b *bufio.Writer, m *lab.Matrix) {
 	if len(m.Claims) == 0 {
 		return
 	}
@@ -33,7 +33,7 @@ func (t Text) claims(b *bytes.Buffer, m lab.Matrix) {
 	fmt.Fprintln(b)
 }
 
-func (t Text) evidence(b *bytes.Buffer, word string, evidence []lab.ClaimEvidence) {
+func (t Text) evidence(b *bufio.Writer, word string, evidence []lab.ClaimEvidence) {
 	for _, e := range evidence {
 		fmt.Fprintf(b, "    %s %s", t.paint(faint, word), e.Experiment)
 		if e.When != "" {

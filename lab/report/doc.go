@@ -1,3 +1,23 @@
-// Package report prints matrices. It computes nothing: what a report says was
-// found by package run.
+// Package report prints matrices, as text for people and as JSON, and reads the
+// JSON back. It computes nothing: what a report says was found by package run.
+//
+// A text report has one table for each topology, experiments by hosts. An
+// experiment with one axis has a line for each of its values there; one with
+// more axes, or with very many values, has a line that counts its cells. Below
+// the table such an experiment with two or more axes has a grid of answers,
+// one for all hosts that answered alike:
+//
+//	two-binders on alpha, beta
+//	       second
+//	first  x           y   any
+//	x      EADDRINUSE  ok  !ok (want EADDRINUSE)
+//	any    EADDRINUSE  .   EADDRINUSE
+//	"." is left out by the file
+//
+// What is red is explained below that, and last come the claims, the environment
+// and the counts.
+//
+// There may be half a million cells, so both formats are written as they are
+// made and hold nothing for a cell. What no page can bear is cut, and a line says
+// how to see it. In JSON each cell has a line of its own, for grep(1) and diff(1).
 package report

@@ -2,7 +2,6 @@ package report
 
 import (
 	"bytes"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
@@ -20,35 +19,33 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 
 // sample has every verdict, and everything that a cell can carry.
 func sample() lab.Report {
-	ok := lab.StepResult{Line: 20, Process: "web", Call: "a = socket(tcp)", Want: "ok", Got: "ok", Match: true}
-	red := lab.StepResult{
-		Line: 23, Process: "main", Call: "bind(b, any:80)", Want: "ok", Got: "EADDRINUSE",
-		Holders: []lab.Holder{
-			{Host: "alpha", Protocol: "tcp", State: "LISTEN", Local: "x:80", User: 1000, Owners: []string{"web (a)", "child (a)"}},
-			{Host: "alpha", Protocol: "tcp6", State: "BOUND", Local: "any6:80", Device: "eth0", V6Only: true, Owners: []string{"six (s)"}},
-			{Host: "alpha", Protocol: "tcp", State: "ESTABLISHED", Local: "x:80", Remote: "peer.x:ephemeral"},
-			{Host: "alpha", Protocol: "tcp", State: "TIME_WAIT", Local: "x:80", Remote: "peer.x:$p"},
-		},
-	}
-	refused := lab.StepResult{Line: 30, Process: "peer/client", Call: "connect(c, subject.x:80)", Want: "ok", Got: "ECONNREFUSED"}
-	nobody := lab.StepResult{Line: 31, Process: "main", Call: "bind(a, 203.0.113.1:80)", Want: "ok", Got: "EADDRNOTAVAIL"}
+	ok := slot(step(20, "web", "a = socket(tcp)", "ok"))
 	m := lab.Matrix{
 		File: "some folder/lab.yaml", Name: "lab", Doc: "every verdict there is\nand a second line",
 		Hosts: []string{"alpha", "beta"},
 		Rows: []lab.Row{
-			{Name: "good", Doc: "holds", Claim: "SEED 1", Line: 10}, {Name: "wrong", Claim: "not SEED 2", Line: 20},
-			{Name: "one-host", Line: 30}, {Name: "skipped", Line: 40}, {Name: "broken", Line: 50},
+			{Name: "good", Doc: "holds", Claim: "SEED 1", Line: 10, Slots: []lab.RowSlot{ok}},
+			{Name: "wrong", Claim: "not SEED 2", Line: 20, Slots: []lab.RowSlot{
+				ok, slot(step(23, "main", "bind(b, any:80)", "ok")), slot(step(30, "peer/client", "connect(c, subject.x:80)", "ok"))}},
+			{Name: "one-host", Line: 30, Slots: []lab.RowSlot{slot(step(31, "main", "bind(a, 203.0.113.1:80)", "ok"))}},
+			{Name: "skipped", Line: 40},
+			{Name: "broken", Line: 50, Slots: []lab.RowSlot{ok}},
 		},
 		Cells: []lab.Cell{
-			{Experiment: "good", Host: "alpha", Verdict: lab.Pass, Steps: []lab.StepResult{ok}},
-			{Experiment: "good", Host: "beta", Verdict: lab.Pass, Steps: []lab.StepResult{ok}},
-			{Experiment: "wrong", Host: "alpha", Verdict: lab.Fail, Steps: []lab.StepResult{ok, red}},
-			{Experiment: "wrong", Host: "beta", Verdict: lab.Fail, Steps: []lab.StepResult{ok, refused}},
-			{Experiment: "one-host", Host: "beta", Verdict: lab.Fail, Steps: []lab.StepResult{nobody}},
-			{Experiment: "skipped", Host: "alpha", Verdict: lab.Skip, Reason: "no such thing here", Steps: []lab.StepResult{}},
-			{Experiment: "skipped", Host: "beta", Verdict: lab.Skip, Reason: "no such thing here", Steps: []lab.StepResult{}},
-			{Experiment: "broken", Host: "alpha", Verdict: lab.Error, Reason: "process alpha/main died: panic\nmain.go:1", Steps: []lab.StepResult{ok}},
-			{Experiment: "broken", Host: "beta", Verdict: lab.Pass, Steps: []lab.StepResult{ok}},
+			{Row: 0, Host: 0, Got: []string{"ok"}},
+			{Row: 0, Host: 1, Got: []string{"ok"}},
+			{Row: 1, Host: 0, Verdict: lab.Fail, Got: []string{"ok", "EADDRINUSE"}, Note: &lab.Note{Holders: []lab.Holder{
+				{Host: "alpha", Protocol: "tcp", State: "LISTEN", Local: "x:80", User: 1000, Owners: []string{"web (a)", "child (a)"}},
+				{Host: "alpha", Protocol: "tcp6", State: "BOUND", Local: "any6:80", Device: "eth0", V6Only: true, Owners: []string{"six (s)"}},
+				{Host: "alpha", Protocol: "tcp", State: "ESTABLISHED", Local: "x:80", Remote: "peer.x:ephemeral"},
+				{Host: "alpha", Protocol: "tcp", State: "TIME_WAIT", Local: "x:80", Remote: "peer.x:$p"},
+			}}},
+			{Row: 1, Host: 1, Verdict: lab.Fail, Got: []string{"ok", "ok", "ECONNREFUSED"}},
+			{Row: 2, Host: 1, Verdict: lab.Fail, Got: []string{"EADDRNOTAVAIL"}},
+			{Row: 3, Host: 0, Verdict: lab.Skip, Note: &lab.Note{Reason: "no such thing here"}},
+			{Row: 3, Host: 1, Verdict: lab.Skip, Note: &lab.Note{Reason: "no such thing here"}},
+			{Row: 4, Host: 0, Verdict: lab.Error, Got: []string{"ok"}, Note: &lab.Note{Reason: "process alpha/main died: panic\nmain.go:1"}},
+			{Row: 4, Host: 1, Got: []string{"ok"}},
 		},
 		Claims: []lab.ClaimResult{
 			{Name: "SEED 1", Text: "A sentence.", Verdict: "holds", For: []lab.ClaimEvidence{{Experiment: "good"}}},
@@ -63,7 +60,131 @@ func sample() lab.Report {
 		Started: time.Date(2026, 11, 22, 13, 0, 0, 0, time.UTC), Elapsed: 0.25,
 		Sysctls: map[string]string{"net.ipv4.tcp_timestamps": "1"},
 	}
-	return lab.NewReport(env, []lab.Matrix{m, {File: "empty.yaml", Name: "empty", Hosts: []string{"alpha"}}})
+	return lab.NewReport(env, []lab.Matrix{m, axes(), programs(), {File: "empty.yaml", Name: "empty", Hosts: []string{"alpha"}}})
+}
+
+func step(line int, process, call, want string) lab.RowStep {
+	return lab.RowStep{Line: line, Process: process, Call: call, Want: want}
+}
+
+// shown is a step whose answer a grid shows.
+func shown(line int, call, want string) lab.RowStep {
+	return lab.RowStep{Line: line, Process: "main", Call: call, Want: want, Shown: true}
+}
+
+// slot is one that no axis changes.
+func slot(steps ...lab.RowStep) lab.RowSlot { return lab.RowSlot{Variants: [][]lab.RowStep{steps}} }
+
+// axes has experiments with one, two and three axes.
+func axes() lab.Matrix {
+	m := lab.Matrix{
+		File: "axes.yaml", Name: "axes", Hosts: []string{"alpha", "beta"},
+		Rows: []lab.Row{one(), two(), three()},
+	}
+	for h := range int32(2) { // one[option=reuse] fails on beta
+		for c, got := range [][]string{{"ok"}, {"ok"}, {"EADDRINUSE"}} {
+			m.Cells = append(m.Cells, lab.Cell{Row: 0, Host: h, Combo: lab.Combo(c), Got: got})
+		}
+	}
+	m.Cells[4].Verdict, m.Cells[4].Got = lab.Fail, []string{"EACCES"}
+	for h := range int32(2) { // alike in both hosts; first=any,second=y is left out
+		for c, got := range []string{"EADDRINUSE", "ok", "EADDRINUSE", "ok", "EADDRINUSE", "ok", "EADDRINUSE"} {
+			m.Cells = append(m.Cells, lab.Cell{Row: 1, Host: h, Combo: lab.Combo(c), Got: []string{"ok", got}})
+		}
+		failed := &m.Cells[len(m.Cells)-2]
+		failed.Verdict = lab.Fail
+		m.Cells = append(m.Cells, lab.Cell{Row: 1, Host: h, Combo: 8, Verdict: lab.Skip, Note: &lab.Note{Reason: "no any here"}})
+	}
+	for h := range int32(2) {
+		for c := range lab.Combo(8) {
+			cell := lab.Cell{Row: 2, Host: h, Combo: c, Got: []string{"ok", "ok", "ok"}}
+			if c%2 == 1 { // no listen, see three
+				cell.Got = []string{"ok", "EADDRINUSE"}
+			}
+			if h == 1 {
+				switch c {
+				case 2: // the first step already fails
+					cell.Verdict, cell.Got = lab.Fail, []string{"EMFILE"}
+				case 3:
+					cell.Verdict, cell.Got, cell.Note = lab.Error, nil, &lab.Note{Reason: "no lab: no memory"}
+				case 4: // the first of two answers is wrong, the second is missing
+					cell.Verdict, cell.Got = lab.Fail, []string{"ok", "EINVAL"}
+				}
+			}
+			m.Cells = append(m.Cells, cell)
+		}
+	}
+	return m
+}
+
+// one has one axis, whose answer is shown.
+func one() lab.Row {
+	return lab.Row{
+		Name: "one", Line: 3, Axes: []lab.Axis{{Name: "option", Values: []string{"none", "reuse", "both"}}},
+		Slots: []lab.RowSlot{{Axes: []int{0}, Shown: true, Variants: [][]lab.RowStep{
+			{shown(5, "bind(a, x:80)", "ok")}, {shown(5, "bind(a, y:80)", "ok")}, {shown(5, "bind(a, any:80)", "EADDRINUSE")},
+		}}},
+	}
+}
+
+// two has two axes and shows nothing: its last step counts.
+func two() lab.Row {
+	r := lab.Row{Name: "two", Line: 10, Axes: []lab.Axis{
+		{Name: "first", Values: []string{"x", "y", "any"}}, {Name: "second", Values: []string{"x", "y", "any"}}}}
+	first, second := lab.RowSlot{Axes: []int{0}}, lab.RowSlot{Axes: []int{0, 1}}
+	for i, a := range r.Axes[0].Values {
+		first.Variants = append(first.Variants, []lab.RowStep{step(12, "main", "bind(a, "+a+":80)", "ok")})
+		for j, b := range r.Axes[1].Values {
+			want := "ok"
+			if i == j || i == 2 || j == 2 {
+				want = "EADDRINUSE"
+			}
+			second.Variants = append(second.Variants, []lab.RowStep{step(13, "main", "bind(b, "+b+":80)", want)})
+		}
+	}
+	r.Slots = []lab.RowSlot{first, second}
+	return r
+}
+
+// three has three axes and two answers; the second step is left out where the
+// first one has to fail.
+func three() lab.Row {
+	return lab.Row{
+		Name: "three", Line: 20,
+		Axes: []lab.Axis{{Name: "option", Values: []string{"none", "reuse"}}, {Name: "state", Values: []string{"bound", "listening"}},
+			{Name: "address", Values: []string{"other", "same"}}},
+		Slots: []lab.RowSlot{
+			slot(step(22, "main", "b = socket(tcp)", "ok")),
+			{Axes: []int{2}, Shown: true, Variants: [][]lab.RowStep{
+				{shown(23, "bind(b, y:80)", "ok")}, {shown(23, "bind(b, x:80)", "EADDRINUSE")}}},
+			{Axes: []int{2}, Shown: true, Variants: [][]lab.RowStep{{shown(24, "listen(b, 5)", "ok")}, nil}},
+		},
+	}
+}
+
+// programs has cells in which programs ran.
+func programs() lab.Matrix {
+	var lines strings.Builder
+	for i := range 25 {
+		fmt.Fprintf(&lines, "line %d\n", i+1)
+	}
+	one, zero := 1, 0
+	return lab.Matrix{
+		File: "programs.yaml", Name: "programs", Hosts: []string{"alpha"},
+		Rows: []lab.Row{
+			{Name: "red", Line: 3, Slots: []lab.RowSlot{slot(step(5, "peer/web", "python3 -m http.server 80", "exit 0"))}},
+			{Name: "stuck", Line: 8, Slots: []lab.RowSlot{slot(step(9, "program", "sleep 1000", "exit 0"))}},
+		},
+		Cells: []lab.Cell{
+			{Row: 0, Verdict: lab.Fail, Got: []string{"exit 1"}, Note: &lab.Note{Outputs: []lab.Output{
+				{Process: "alpha/web", Stdout: lines.String(), Stderr: "warning: \x1b[31mred\x1b[0m \u00e9\t\u202e\r\nbroken \ufffd, no newline", Status: &one},
+				{Process: "beta/quiet", Status: &zero},
+			}}},
+			{Row: 1, Verdict: lab.Error, Note: &lab.Note{
+				Reason: "program sleep: still running after 10s", Outputs: []lab.Output{{Process: "alpha/program", Stdout: "waiting\n"}},
+			}},
+		},
+	}
 }
 
 func TestGolden(t *testing.T) {
@@ -116,37 +237,17 @@ func TestColourAddsNothing(t *testing.T) {
 	}
 }
 
-func TestJSONComesBack(t *testing.T) {
-	var b bytes.Buffer
-	want := sample()
-	if err := JSON(&b, want); err != nil {
-		t.Fatal(err)
-	}
-	var got lab.Report
-	dec := json.NewDecoder(&b)
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&got); err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Error(diff)
-	}
-	if got.Digest != lab.DigestOf(got.Matrices) {
-		t.Error("the digest is not that of the cells that came back")
-	}
-}
-
 // TestManyHosts has more hosts than a table has room for columns.
 func TestManyHosts(t *testing.T) {
 	m := lab.Matrix{Name: "many", Rows: []lab.Row{{Name: "one"}}}
-	for i := range 1000 {
+	for i := range int32(1000) {
 		host := fmt.Sprintf("h%d", i)
 		verdict := lab.Pass
 		if i == 7 {
 			verdict = lab.Skip
 		}
 		m.Hosts = append(m.Hosts, host)
-		m.Cells = append(m.Cells, lab.Cell{Experiment: "one", Host: host, Verdict: verdict})
+		m.Cells = append(m.Cells, lab.Cell{Host: i, Verdict: verdict})
 	}
 	var b bytes.Buffer
 	if err := (Text{}).Write(&b, lab.NewReport(lab.Environment{}, []lab.Matrix{m})); err != nil {

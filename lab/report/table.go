@@ -1,8 +1,10 @@
 package report
 
 import (
-	"cmp"
+	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	prettytext "github.com/jedib0t/go-pretty/v6/text"
@@ -49,9 +51,57 @@ func worst(c lab.Counts) lab.Verdict {
 // manyHosts is the number of columns up to which a matrix has one for each host.
 const manyHosts = 16
 
-// table draws the matrix: experiments by hosts, or, when there are too many
-// hosts for columns, experiments by verdicts.
-func (t Text) table(m lab.Matrix) string {
+// manyValues is the number of values up to which the only axis of an experiment
+// has a line of the table for each.
+const manyValues = 12
+
+// tally counts cells by verdict.
+type tally [4]int32
+
+func (n tally) sum() int32 { return n[lab.Pass] + n[lab.Fail] + n[lab.Skip] + n[lab.Error] }
+
+// line is a line of a table: the cells of a combination, or all of an experiment.
+type line struct {
+	name  string
+	combo bool    // one line of several that the experiment has
+	one   bool    // it has one cell in each host
+	hosts []tally // in the order of the matrix's
+	cells int     // in all hosts
+}
+
+// lines sorts the cells into the lines of the table.
+func lines(m *lab.Matrix) []line {
+	var lines []line
+	first := make([]int, len(m.Rows)) // the first line of each row
+	for i := range m.Rows {
+		r := &m.Rows[i]
+		first[i] = len(lines)
+		if !hasLines(r) {
+			lines = append(lines, line{name: r.Name, one: len(r.Axes) == 0, hosts: make([]tally, len(m.Hosts))})
+			continue
+		}
+		for c := range r.Axes[0].Values {
+			lines = append(lines, line{name: r.CellName(lab.Combo(c)), combo: true, one: true, hosts: make([]tally, len(m.Hosts))})
+		}
+	}
+	for i := range m.Cells {
+		c := &m.Cells[i]
+		l := first[c.Row]
+		if hasLines(&m.Rows[c.Row]) {
+			l += int(c.Combo)
+		}
+		lines[l].hosts[c.Host][c.Verdict]++
+		lines[l].cells++
+	}
+	// A combination that the file leaves out has no line.
+	return slices.DeleteFunc(lines, func(l line) bool { return l.cells == 0 && l.combo })
+}
+
+// hasLines reports whether a row has a line for each value of its only axis.
+func hasLines(r *lab.Row) bool { return len(r.Axes) == 1 && len(r.Axes[0].Values) <= manyValues }
+
+// newTable returns a table in the style of all of them: nothing but columns.
+func newTable() table.Writer {
 	w := table.NewWriter()
 	style := table.StyleDefault
 	style.Options = table.OptionsNoBordersAndSeparators
@@ -59,6 +109,13 @@ func (t Text) table(m lab.Matrix) string {
 	style.Box.PaddingLeft, style.Box.PaddingRight = "", "  "
 	w.SetStyle(style)
 	w.SuppressTrailingSpaces()
+	return w
+}
+
+// table draws the matrix: experiments by hosts, or, when there are too many
+// hosts for columns, experiments by verdicts.
+func (t Text) table(m *lab.Matrix) string {
+	w := newTable()
 	if len(m.Hosts) > manyHosts {
 		t.countColumns(w, m)
 	} else {
@@ -67,48 +124,56 @@ func (t Text) table(m lab.Matrix) string {
 	return w.Render()
 }
 
-func (t Text) hostColumns(w table.Writer, m lab.Matrix) {
+func (t Text) hostColumns(w table.Writer, m *lab.Matrix) {
 	head := table.Row{"experiment"}
 	for _, h := range m.Hosts {
 		head = append(head, h)
 	}
 	w.AppendHeader(head)
-	type place struct{ experiment, host string }
-	words := make(map[place]string, len(m.Cells))
-	for _, c := range m.Cells {
-		words[place{c.Experiment, c.Host}] = t.verdict(c.Verdict)
-	}
-	for _, r := range m.Rows {
-		line := table.Row{r.Name}
-		for _, h := range m.Hosts {
-			line = append(line, cmp.Or(words[place{r.Name, h}], "-"))
+	for _, l := range lines(m) {
+		row := table.Row{l.name}
+		for _, n := range l.hosts {
+			row = append(row, t.tally(n, l.one))
 		}
-		w.AppendRow(line)
+		w.AppendRow(row)
 	}
 }
 
-func (t Text) countColumns(w table.Writer, m lab.Matrix) {
-	verdicts := []lab.Verdict{lab.Pass, lab.Fail, lab.Skip, lab.Error}
-	w.AppendHeader(table.Row{"experiment", "pass", "fail", "skip", "error"})
-	counts := map[string]map[lab.Verdict]int{}
-	for _, c := range m.Cells {
-		if counts[c.Experiment] == nil {
-			counts[c.Experiment] = map[lab.Verdict]int{}
-		}
-		counts[c.Experiment][c.Verdict]++
+// tally says what the cells of a line came to in one host.
+func (t Text) tally(n tally, one bool) string {
+	sum := n.sum()
+	if sum == 0 {
+		return "-"
 	}
-	for _, r := range m.Rows {
-		line := table.Row{r.Name}
-		for _, v := range verdicts {
-			n := counts[r.Name][v]
-			s := strconv.Itoa(n)
-			if n == 0 {
-				s = "-"
-			} else {
-				s = t.paint(coloursOf[v], s)
-			}
-			line = append(line, s)
+	var words []string
+	for _, v := range []lab.Verdict{lab.Error, lab.Fail, lab.Skip, lab.Pass} {
+		switch {
+		case n[v] == sum && one:
+			return t.verdict(v)
+		case n[v] == sum && (v == lab.Pass || v == lab.Skip):
+			return t.paint(coloursOf[v], fmt.Sprintf("%s %d", wordsOf[v], sum))
+		case n[v] > 0 && v != lab.Pass:
+			words = append(words, t.paint(coloursOf[v], fmt.Sprintf("%s %d", wordsOf[v], n[v])))
 		}
-		w.AppendRow(line)
+	}
+	return fmt.Sprintf("%s of %d", strings.Join(words, ", "), sum)
+}
+
+func (t Text) countColumns(w table.Writer, m *lab.Matrix) {
+	w.AppendHeader(table.Row{"experiment", "pass", "fail", "skip", "error"})
+	for _, l := range lines(m) {
+		row := table.Row{l.name}
+		for _, v := range []lab.Verdict{lab.Pass, lab.Fail, lab.Skip, lab.Error} {
+			var n int
+			for _, host := range l.hosts {
+				n += int(host[v])
+			}
+			s := "-"
+			if n > 0 {
+				s = t.paint(coloursOf[v], strconv.Itoa(n))
+			}
+			row = append(row, s)
+		}
+		w.AppendRow(row)
 	}
 }

@@ -1,0 +1,145 @@
+package report
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"runtime"
+	"testing"
+	"time"
+
+	"labrun/lab"
+)
+
+// many is a matrix of about so many cells: six axes and ten answers in five
+// hosts, nearly all as wanted. Its last answer depends on every axis.
+func many(cells int) lab.Matrix {
+	combos := cells / 5
+	row := lab.Row{Name: "many-cells"}
+	for i := range 5 {
+		row.Axes = append(row.Axes, lab.Axis{Name: fmt.Sprintf("axis-%d", i)})
+		a := &row.Axes[i]
+		s := lab.RowSlot{Axes: []int{i}}
+		for v := range 5 {
+			a.Values = append(a.Values, fmt.Sprintf("value-%d", v))
+			s.Variants = append(s.Variants, []lab.RowStep{
+				step(i, "main", fmt.Sprintf("a%d = socket(tcp)", i), "ok"), step(i, "main", fmt.Sprintf("bind(a%d, x:%d)", i, v), "ok")})
+		}
+		row.Slots = append(row.Slots, s)
+	}
+	last := lab.Axis{Name: "last"}
+	for v := range (combos + 3124) / 3125 {
+		last.Values = append(last.Values, fmt.Sprint("last-", v))
+	}
+	row.Axes = append(row.Axes, last)
+	answers := [][]string{nil, nil} // cells share them
+	wanted := [][]lab.RowStep{nil, nil}
+	for i, answer := range []string{"ok", "EADDRINUSE"} {
+		for range 10 {
+			answers[i] = append(answers[i], "ok")
+		}
+		answers[i] = append(answers[i], answer)
+		wanted[i] = []lab.RowStep{shown(9, "listen(a0, 5)", answer)}
+	}
+	every := lab.RowSlot{Axes: []int{0, 1, 2, 3, 4, 5}, Shown: true}
+	for c := range 3125 * len(last.Values) {
+		every.Variants = append(every.Variants, wanted[c%2])
+	}
+	row.Slots = append(row.Slots, every)
+	m := lab.Matrix{File: "many.yaml", Name: "many", Rows: []lab.Row{row}, Cells: make([]lab.Cell, 0, cells)}
+	for h := range int32(5) {
+		m.Hosts = append(m.Hosts, fmt.Sprint("host-", h))
+		for c := range combos {
+			cell := lab.Cell{Host: h, Combo: lab.Combo(c), Got: answers[c%2]}
+			if c%5000 == 77 {
+				cell.Verdict, cell.Got = lab.Fail, answers[0]
+			}
+			m.Cells = append(m.Cells, cell)
+		}
+	}
+	return m
+}
+
+// peak calls f, and returns the most that the heap held meanwhile and the most
+// that it had from the system, in megabytes.
+func peak(f func()) (inUse, system float64) {
+	done, stopped := make(chan bool), make(chan bool)
+	var mem runtime.MemStats
+	look := func() {
+		runtime.ReadMemStats(&mem)
+		inUse = max(inUse, float64(mem.HeapInuse)/1e6)
+		system = max(system, float64(mem.Sys)/1e6)
+	}
+	go func() {
+		defer close(stopped)
+		tick := time.NewTicker(2 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-done:
+				return
+			case <-tick.C:
+				look()
+			}
+		}
+	}()
+	f()
+	close(done)
+	<-stopped
+	look()
+	return inUse, system
+}
+
+// BenchmarkHalfAMillionCells makes a matrix of 500 000 cells, a report of it, and
+// writes it in both formats.
+func BenchmarkHalfAMillionCells(b *testing.B) {
+	for b.Loop() {
+		runtime.GC() // the matrix before this one
+		var r lab.Report
+		inUse, system := peak(func() {
+			r = lab.NewReport(lab.Environment{}, []lab.Matrix{many(500_000)})
+			if err := JSON(io.Discard, r); err != nil {
+				b.Fatal(err)
+			}
+			if err := (Text{}).Write(io.Discard, r); err != nil {
+				b.Fatal(err)
+			}
+		})
+		b.ReportMetric(inUse, "MB-heap")
+		b.ReportMetric(system, "MB-system")
+		b.ReportMetric(float64(len(r.Matrices[0].Cells)), "cells")
+	}
+}
+
+func BenchmarkJSON(b *testing.B) {
+	r := lab.Report{Matrices: []lab.Matrix{many(500_000)}}
+	text := mustJSON(b, r)
+	b.Run("write", func(b *testing.B) {
+		b.SetBytes(int64(len(text)))
+		b.ReportAllocs()
+		for b.Loop() {
+			if err := JSON(io.Discard, r); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("read", func(b *testing.B) {
+		b.SetBytes(int64(len(text)))
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := ReadJSON(bytes.NewReader(text)); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+func BenchmarkText(b *testing.B) {
+	r := lab.Report{Matrices: []lab.Matrix{many(500_000)}}
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := (Text{}).Write(io.Discard, r); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

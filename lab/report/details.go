@@ -1,0 +1,220 @@
+package report
+
+import (
+	"bufio"
+	"cmp"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"labrun/lab"
+)
+
+// More than tooMany explanations of one kind are cut down to the first few.
+const (
+	tooMany = 20
+	few     = 10
+)
+
+// details explains every cell that did not pass. Skips and errors that many
+// cells share are told once.
+func (t Text) details(b *bufio.Writer, m *lab.Matrix) {
+	t.fails(b, m)
+	t.reasons(b, m, lab.Skip)
+	t.reasons(b, m, lab.Error)
+}
+
+// fails explains the failed cells; of an experiment with too many of them only
+// the first few, unless the user asks for all.
+func (t Text) fails(b *bufio.Writer, m *lab.Matrix) {
+	failed := make([]int, len(m.Rows)) // how many cells of each row
+	for i := range m.Cells {
+		if c := &m.Cells[i]; c.Verdict == lab.Fail {
+			failed[c.Row]++
+		}
+	}
+	told := make([]int, len(m.Rows))
+	for i := range m.Cells {
+		c := &m.Cells[i]
+		if c.Verdict != lab.Fail {
+			continue
+		}
+		told[c.Row]++
+		left := failed[c.Row] - few
+		switch {
+		case t.Verbose || failed[c.Row] <= tooMany || told[c.Row] <= few:
+			t.red(b, m, c)
+		case told[c.Row] == few+1:
+			name := m.Rows[c.Row].Name
+			fmt.Fprintf(b, "%s %s: and %d more: %s\n\n", t.verdict(lab.Fail), t.paint(bold, name), left,
+				lab.Command("labrun", "--only", name, "-v", fileWord(m)))
+		}
+	}
+}
+
+// shared is a reason with the cells that give it.
+type shared struct {
+	reason  string
+	cells   int
+	first   []string // the first cells of them, named
+	outputs []lab.Output
+}
+
+// reasons tells why cells came to a verdict, skip or error.
+func (t Text) reasons(b *bufio.Writer, m *lab.Matrix, v lab.Verdict) {
+	var all []*shared
+	known := map[string]*shared{}
+	for i := range m.Cells {
+		c := &m.Cells[i]
+		if c.Verdict != v {
+			continue
+		}
+		s := known[c.Reason()]
+		if own := c.Note != nil && len(c.Note.Outputs) > 0; own || s == nil {
+			s = &shared{reason: c.Reason()}
+			all = append(all, s)
+			if own { // what its programs printed is no other cell's
+				s.outputs = c.Note.Outputs
+			} else {
+				known[s.reason] = s
+			}
+		}
+		if s.cells++; s.cells <= most {
+			s.first = append(s.first, m.NameOf(c)+" on "+m.Hosts[c.Host])
+		}
+	}
+	left := 0
+	if len(all) > tooMany && !t.Verbose {
+		all, left = all[:few], len(all)-few
+	}
+	for _, s := range all {
+		fmt.Fprintf(b, "%s %s\n", t.verdict(v), some(s.first, s.cells))
+		fmt.Fprintln(b, indent(s.reason))
+		t.outputs(b, s.outputs)
+		fmt.Fprintln(b)
+	}
+	if left > 0 {
+		fmt.Fprintf(b, "%s and for %d more reasons: %s\n\n", t.verdict(v), left, lab.Command("labrun", "-v", fileWord(m)))
+	}
+}
+
+// most is how many names a list has before it is cut.
+const most = 4
+
+// some lists the first few of many.
+func some(first []string, of int) string {
+	if of <= most {
+		return strings.Join(first, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(first[:most], ", "), of-most)
+}
+
+func indent(s string) string { return "  " + strings.ReplaceAll(s, "\n", "\n  ") }
+
+// red explains a failed cell: the line, the call, what was wanted, what the
+// kernel answered, who held the port, and how to look for oneself.
+func (t Text) red(b *bufio.Writer, m *lab.Matrix, c *lab.Cell) {
+	t.head(b, m, c)
+	t.last(b, m, c)
+	label(b, "look", lab.Command("labrun", "shell", "--after", m.NameOf(c), fileWord(m), m.Hosts[c.Host]))
+	fmt.Fprintln(b)
+}
+
+// Last writes how the cell ended: its verdict and its last step, with the
+// evidence when that one is red.
+func (t Text) Last(w io.Writer, m *lab.Matrix, c *lab.Cell) error {
+	b := bufio.NewWriter(w)
+	t.head(b, m, c)
+	t.last(b, m, c)
+	return b.Flush()
+}
+
+// label writes a line of an explanation.
+func label(b *bufio.Writer, word, s string) { fmt.Fprintf(b, "    %-7s %s\n", word, s) }
+
+// last explains a cell's last step.
+func (t Text) last(b *bufio.Writer, m *lab.Matrix, c *lab.Cell) {
+	note := cmp.Or(c.Note, &lab.Note{})
+	if steps := m.StepsOf(c); len(steps) > 0 {
+		s := steps[len(steps)-1]
+		fmt.Fprintf(b, "  %s:%d: %s: %s\n", m.File, s.Line, s.Process, s.Call)
+		label(b, "wanted", t.paint(green, s.Want))
+		label(b, "got", t.paint(red, s.Got))
+		holders(b, s.Got, note.Holders)
+	}
+	t.outputs(b, note.Outputs)
+}
+
+func holders(b *bufio.Writer, got string, holders []lab.Holder) {
+	word := "sockets"
+	if got == "EADDRINUSE" || got == "EADDRNOTAVAIL" && len(holders) > 0 {
+		word = "held by"
+		if len(holders) == 0 {
+			label(b, word, "nobody that the kernel tells of")
+		}
+	}
+	for i, h := range holders {
+		label(b, []string{word, ""}[min(i, 1)], h.String())
+	}
+}
+
+// outputs shows the programs of a cell, and the end of what they printed.
+func (t Text) outputs(b *bufio.Writer, outputs []lab.Output) {
+	for _, o := range outputs {
+		status := "still running"
+		if o.Status != nil {
+			status = "exit " + strconv.Itoa(*o.Status)
+		}
+		label(b, "program", t.paint(bold, o.Process)+", "+status)
+		printed(b, "stdout", o.Stdout)
+		printed(b, "stderr", o.Stderr)
+	}
+}
+
+// lastLines is how much of an output is shown.
+const lastLines = 20
+
+func printed(b *bufio.Writer, word, s string) {
+	if s == "" {
+		return
+	}
+	lines := strings.Split(strings.TrimSuffix(s, "\n"), "\n")
+	if left := len(lines) - lastLines; left > 0 {
+		label(b, word, fmt.Sprintf("(%d lines before these)", left))
+		word, lines = "", lines[left:]
+	}
+	for _, line := range lines {
+		label(b, word, visible(line))
+		word = ""
+	}
+}
+
+// visible writes out what a terminal would obey: a program prints what it likes.
+func visible(line string) string {
+	var b strings.Builder
+	for i, r := range line {
+		_, n := utf8.DecodeRuneInString(line[i:])
+		switch {
+		case r == '\t' || unicode.IsPrint(r) && (r != utf8.RuneError || n > 1):
+			b.WriteRune(r)
+		case r == utf8.RuneError:
+			fmt.Fprintf(&b, `\x%02x`, line[i])
+		default:
+			q := strconv.QuoteRuneToASCII(r)
+			b.WriteString(q[1 : len(q)-1])
+		}
+	}
+	return b.String()
+}
+
+// fileWord is the file's name as an argument: one that begins with "-" would be
+// taken for a flag.
+func fileWord(m *lab.Matrix) string {
+	if strings.HasPrefix(m.File, "-") {
+		return "./" + m.File
+	}
+	return m.File
+}

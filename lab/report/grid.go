@@ -1,0 +1,337 @@
+package report
+
+import (
+	"bufio"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	prettytext "github.com/jedib0t/go-pretty/v6/text"
+
+	"labrun/lab"
+)
+
+// What a page can bear.
+const (
+	mostCells    = 2000 // of a grid; of a larger one the wrong rows are shown
+	mostRows     = 200
+	mostWrong    = 20 // rows of a grid that is too large
+	mostOutcomes = 16 // grids of one experiment
+	mostWidth    = 160
+)
+
+// grids draws the answers of every experiment with two or more axes.
+func (t Text) grids(b *bufio.Writer, m *lab.Matrix) {
+	for rest := m.Cells; len(rest) > 0; {
+		row := rest[0].Row
+		var cells []lab.Cell
+		cells, rest = split(rest, func(c *lab.Cell) bool { return c.Row == row })
+		if len(m.Rows[row].Axes) < 2 {
+			continue
+		}
+		g := newGrid(t, m, row)
+		outcomes := g.outcomes(cells)
+		for i, o := range outcomes {
+			if i == mostOutcomes {
+				fmt.Fprintf(b, "%s and %d more outcomes: -o FILE.json has them all\n\n", t.paint(bold, g.row.Name), len(outcomes)-i)
+				break
+			}
+			g.outcome(b, o)
+		}
+	}
+}
+
+// split cuts the cells where they stop to be what they have to.
+func split(cells []lab.Cell, are func(*lab.Cell) bool) (head, rest []lab.Cell) {
+	for i := range cells {
+		if !are(&cells[i]) {
+			return cells[:i], cells[i:]
+		}
+	}
+	return cells, nil
+}
+
+// grid draws the answers of one experiment.
+type grid struct {
+	Text
+	m      *lab.Matrix
+	row    *lab.Row
+	radix  lab.Radix
+	values []int // of the cell at hand
+	shows  bool  // some of its slots are shown; else its last step is
+}
+
+func newGrid(t Text, m *lab.Matrix, row int32) *grid {
+	g := &grid{Text: t, m: m, row: &m.Rows[row]}
+	g.radix = lab.RadixOf(g.row.Axes)
+	g.values = make([]int, len(g.radix))
+	g.shows = slices.ContainsFunc(g.row.Slots, func(s lab.RowSlot) bool { return s.Shown })
+	return g
+}
+
+// outcome is what some hosts answered alike.
+type outcome struct {
+	hosts []string
+	cells []lab.Cell // of the first of them
+}
+
+// outcomes sorts the hosts by what they answered.
+func (g *grid) outcomes(cells []lab.Cell) []*outcome {
+	var all []*outcome
+	for len(cells) > 0 {
+		host := cells[0].Host
+		var of []lab.Cell
+		of, cells = split(cells, func(c *lab.Cell) bool { return c.Host == host })
+		i := slices.IndexFunc(all, func(o *outcome) bool { return slices.EqualFunc(o.cells, of, g.same) })
+		if i < 0 {
+			i = len(all)
+			all = append(all, &outcome{cells: of})
+		}
+		all[i].hosts = append(all[i].hosts, g.m.Hosts[host])
+	}
+	return all
+}
+
+// same reports whether two cells look alike in a grid.
+func (g *grid) same(a, b lab.Cell) bool {
+	return a.Combo == b.Combo && a.Verdict == b.Verdict && (slices.Equal(a.Got, b.Got) || g.answer(&a) == g.answer(&b))
+}
+
+// answer returns what stands in a cell of the grid: the answers that are shown.
+func (g *grid) answer(c *lab.Cell) string {
+	if c.Verdict == lab.Skip || c.Verdict == lab.Error {
+		return wordsOf[c.Verdict]
+	}
+	var got, want []string
+	last := len(c.Got) - 1
+	n, redLine, redWant, redShown := 0, 0, "", false
+	g.radix.SplitInto(g.values, c.Combo)
+	for i := range g.row.Slots {
+		slot := &g.row.Slots[i]
+		steps := slot.At(g.radix, g.values)
+		if slot.Shown && !slices.ContainsFunc(steps, func(s lab.RowStep) bool { return s.Shown }) {
+			got, want = append(got, "-"), append(want, "-")
+		}
+		for _, s := range steps {
+			answer := "-"
+			if n < len(c.Got) {
+				answer = c.Got[n]
+			}
+			switch {
+			case s.Shown:
+				got, want = append(got, answer), append(want, s.Want)
+			case !g.shows: // the last step replaces all before it
+				got, want, redShown = append(got[:0], answer), append(want[:0], s.Want), false
+			}
+			if n == last {
+				redLine, redWant, redShown = s.Line, s.Want, s.Shown || !g.shows
+			}
+			n++
+		}
+	}
+	words := strings.Join(got, "/")
+	switch {
+	case c.Verdict != lab.Fail || last < 0:
+		return words
+	case redShown:
+		return fmt.Sprintf("!%s (want %s)", words, strings.Join(want, "/"))
+	}
+	return fmt.Sprintf("!line %d: %s (want %s)", redLine, c.Got[last], redWant)
+}
+
+// outcome draws one grid, or says why there is none.
+func (g *grid) outcome(b *bufio.Writer, o *outcome) {
+	hosts := some(o.hosts, len(o.hosts))
+	if len(o.hosts) == len(g.m.Hosts) && len(o.hosts) > 3 {
+		hosts = "all hosts"
+	}
+	fmt.Fprintf(b, "%s on %s", g.paint(bold, g.row.Name), hosts)
+	var d drawing
+	if len(o.cells) <= mostCells {
+		d = g.draw(o.cells)
+	} else {
+		fmt.Fprintf(b, ": %d cells are too many to show. -o FILE.json has them all, and a part of them is shown by\n  %s\n", len(o.cells), g.part())
+		wrong := g.wrong(o.cells)
+		if len(wrong) == 0 {
+			fmt.Fprintln(b)
+			return
+		}
+		fmt.Fprint(b, "These rows are wrong, or the first of those that are:")
+		d = g.across(wrong, len(g.radix)-1) // they are rows so, and only so
+	}
+	fmt.Fprintf(b, "\n%s\n", d.text)
+	if d.left > 0 {
+		fmt.Fprintf(b, "and %d more rows: -o FILE.json has them all, and some are shown by\n  %s\n", d.left, g.part())
+	}
+	if legend := g.legend(d); legend != "" {
+		fmt.Fprintln(b, g.paint(faint, legend))
+	}
+	fmt.Fprintln(b)
+}
+
+// part is a command that runs some of the cells.
+func (g *grid) part() string {
+	a := g.row.Axes[0]
+	return lab.Command("labrun", "--only", fmt.Sprintf("%s[%s=%s]", g.row.Name, a.Name, a.Values[0]), fileWord(g.m))
+}
+
+// wrong returns the cells of the first rows that have one which failed, or could
+// not be asked.
+func (g *grid) wrong(cells []lab.Cell) []lab.Cell {
+	columns := lab.Combo(g.radix[len(g.radix)-1]) // the last axis turns fastest
+	var wrong []lab.Cell
+	for n := 0; len(cells) > 0 && n < mostWrong; {
+		row := cells[0].Combo / columns
+		var of []lab.Cell
+		of, cells = split(cells, func(c *lab.Cell) bool { return c.Combo/columns == row })
+		if slices.ContainsFunc(of, func(c lab.Cell) bool { return c.Verdict == lab.Fail || c.Verdict == lab.Error }) {
+			wrong = append(wrong, of...)
+			n++
+		}
+	}
+	return wrong
+}
+
+// drawing is a grid on paper.
+type drawing struct {
+	text   string
+	width  int
+	left   int  // rows that it has no room for
+	pruned bool // some places have no cell
+	unmade bool // some steps were not made
+}
+
+// draw draws the cells with the last axis across. Where that gets too wide,
+// another axis goes across: the last one that fits, or that is narrowest.
+func (g *grid) draw(cells []lab.Cell) drawing {
+	var best drawing
+	for across := len(g.radix) - 1; across >= 0; across-- {
+		d := g.across(cells, across)
+		if best.text == "" || d.width < best.width {
+			best = d
+		}
+		if best.width <= mostWidth {
+			break
+		}
+	}
+	return best
+}
+
+// across draws the cells with one axis across and the others down.
+func (g *grid) across(cells []lab.Cell, across int) drawing {
+	var d drawing
+	var down []int
+	for i := range g.radix {
+		if i != across {
+			down = append(down, i)
+		}
+	}
+	type place struct{ row, column int }
+	words := map[place]string{}
+	rows := map[int][]int{} // the values of the axes that go down
+	columns := map[int]bool{}
+	for i := range cells {
+		c := &cells[i]
+		s := g.answer(c)
+		d.unmade = d.unmade || slices.Contains(strings.Split(s, "/"), "-")
+		if c.Verdict != lab.Pass {
+			s = g.paint(coloursOf[c.Verdict], s)
+		}
+		values := g.radix.Split(c.Combo)
+		p := place{g.radix.Index(down, values), values[across]}
+		words[p], rows[p.row], columns[p.column] = s, values, true
+	}
+	w := newTable()
+	g.header(w, down, across, slices.Sorted(maps.Keys(columns)))
+	var above []int
+	for _, row := range slices.Sorted(maps.Keys(rows)) {
+		if w.Length() == mostRows {
+			d.left = len(rows) - mostRows
+			break
+		}
+		line := g.rowHead(down, rows[row], above)
+		above = rows[row]
+		for _, column := range slices.Sorted(maps.Keys(columns)) {
+			s, ok := words[place{row, column}]
+			if !ok {
+				s, d.pruned = ".", true
+			}
+			line = append(line, s)
+		}
+		w.AppendRow(line)
+	}
+	d.text = w.Render()
+	d.width = prettytext.LongestLineLen(d.text)
+	return d
+}
+
+// header has the name of the axis that goes across over its values.
+func (g *grid) header(w table.Writer, down []int, across int, columns []int) {
+	var names, values table.Row
+	for _, a := range down {
+		names, values = append(names, ""), append(values, g.row.Axes[a].Name)
+	}
+	for _, v := range columns {
+		names, values = append(names, ""), append(values, g.row.Axes[across].Values[v])
+	}
+	names[len(down)] = g.row.Axes[across].Name
+	w.AppendHeader(names)
+	w.AppendHeader(values)
+}
+
+// rowHead names the values of a row. What is as in the row above is left blank,
+// as in a book.
+func (g *grid) rowHead(down, values, above []int) table.Row {
+	var head table.Row
+	blank := above != nil
+	for _, a := range down {
+		blank = blank && values[a] == above[a]
+		s := g.row.Axes[a].Values[values[a]]
+		if blank {
+			s = ""
+		}
+		head = append(head, s)
+	}
+	return head
+}
+
+// legend explains the signs that a grid has.
+func (g *grid) legend(d drawing) string {
+	var words []string
+	if calls := g.calls(); len(calls) > 1 {
+		words = append(words, "answers of "+strings.Join(calls, "/"))
+	}
+	if d.unmade {
+		words = append(words, `"-" was not called`)
+	}
+	if d.pruned {
+		words = append(words, `"." is left out by the file`)
+	}
+	return strings.Join(words, "; ")
+}
+
+// calls names the calls whose answers are shown.
+func (g *grid) calls() []string {
+	var calls []string
+	for _, slot := range g.row.Slots {
+		if !slot.Shown {
+			continue
+		}
+		names := map[string]bool{}
+		for _, steps := range slot.Variants {
+			for _, s := range steps {
+				if !s.Shown {
+					continue
+				}
+				name, _, _ := strings.Cut(s.Call, "(")
+				if words := strings.Fields(name); len(words) > 0 {
+					names[words[len(words)-1]] = true // b = accept(a)
+				}
+			}
+		}
+		calls = append(calls, strings.Join(slices.Sorted(maps.Keys(names)), " or "))
+	}
+	return calls
+}

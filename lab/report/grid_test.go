@@ -1,0 +1,239 @@
+package report
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"labrun/lab"
+)
+
+// of returns a matrix of one experiment, called e, whose single step wants ok and
+// gets it everywhere. Every axis has so many values: a0, a1, ...
+func of(hosts int, values ...int) lab.Matrix {
+	row := lab.Row{Name: "e", Line: 1, Slots: []lab.RowSlot{slot(step(2, "main", "listen(a, 5)", "ok"))}}
+	combos := 1
+	for i, n := range values {
+		a := lab.Axis{Name: fmt.Sprintf("axis%d", i)}
+		for v := range n {
+			a.Values = append(a.Values, fmt.Sprintf("%c%d", 'a'+i, v))
+		}
+		row.Axes = append(row.Axes, a)
+		combos *= n
+	}
+	m := lab.Matrix{File: "lab.yaml", Name: "lab", Rows: []lab.Row{row}}
+	for h := range hosts {
+		m.Hosts = append(m.Hosts, fmt.Sprintf("h%d", h))
+		for c := range combos {
+			m.Cells = append(m.Cells, lab.Cell{Host: int32(h), Combo: lab.Combo(c), Got: []string{"ok"}})
+		}
+	}
+	return m
+}
+
+// fail makes a cell red.
+func fail(c *lab.Cell) { c.Verdict, c.Got = lab.Fail, []string{"EINVAL"} }
+
+func textOf(t *testing.T, text Text, m lab.Matrix) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := text.Write(&b, lab.NewReport(lab.Environment{}, []lab.Matrix{m})); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// section returns what a text has from one line to the next empty one.
+func section(t *testing.T, text, begin string) string {
+	t.Helper()
+	i := strings.Index("\n"+text, "\n"+begin)
+	if i < 0 {
+		t.Fatalf("no line begins with %q in:\n%s", begin, text)
+	}
+	s, _, _ := strings.Cut(text[i:], "\n\n")
+	return s
+}
+
+func mustEqual(t *testing.T, want, got string) {
+	t.Helper()
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestOneAxisHasLines(t *testing.T) {
+	m := of(2, 3)
+	m.Cells = append(m.Cells[:1], m.Cells[2:]...) // h0 lacks a1
+	fail(&m.Cells[4])
+	mustEqual(t, `experiment   h0    h1
+e[axis0=a0]  pass  pass
+e[axis0=a1]  -     pass
+e[axis0=a2]  pass  FAIL`, section(t, textOf(t, Text{}, m), "experiment"))
+
+	m.Cells = append(m.Cells[:3], m.Cells[4:]...) // and so does h1: the file leaves it out
+	mustEqual(t, `experiment   h0    h1
+e[axis0=a0]  pass  pass
+e[axis0=a2]  pass  FAIL`, section(t, textOf(t, Text{}, m), "experiment"))
+
+	m = of(3, 13) // too many values
+	m.Cells[14].Verdict, m.Cells[15].Verdict, m.Cells[16].Verdict = lab.Error, lab.Skip, lab.Skip
+	fail(&m.Cells[17])
+	for i := 26; i < 39; i++ {
+		m.Cells[i].Verdict = lab.Skip
+	}
+	text := textOf(t, Text{}, m)
+	mustEqual(t, `experiment  h0       h1                             h2
+e           pass 13  ERROR 1, FAIL 1, skip 2 of 13  skip 13`, section(t, text, "experiment"))
+	if strings.Contains(text, "e on ") {
+		t.Errorf("a grid for one axis:\n%s", text)
+	}
+}
+
+func TestManyHostsCountTogether(t *testing.T) {
+	m := of(20, 2, 3)
+	fail(&m.Cells[119])
+	text := textOf(t, Text{}, m)
+	mustEqual(t, `experiment  pass  fail  skip  error
+e           119   1     -     -`, section(t, text, "experiment"))
+	mustEqual(t, `e on h0, h1, h2, h3 and 15 more
+       axis1
+axis0  b0     b1  b2
+a0     ok     ok  ok
+a1     ok     ok  ok`, section(t, text, "e on h0"))
+	mustEqual(t, `e on h19
+       axis1
+axis0  b0     b1  b2
+a0     ok     ok  ok
+a1     ok     ok  !EINVAL (want ok)`, section(t, text, "e on h19"))
+}
+
+func TestGridNamesItsHosts(t *testing.T) {
+	for hosts, want := range map[int]string{1: "e on h0\n", 3: "e on h0, h1, h2\n", 4: "e on all hosts\n", 20: "e on all hosts\n"} {
+		if text := textOf(t, Text{}, of(hosts, 2, 2)); !strings.Contains(text, "\n"+want) {
+			t.Errorf("%d hosts: no %q in:\n%s", hosts, want, text)
+		}
+	}
+}
+
+// TestGridTellsOnlyShownAnswersApart: what is not shown makes no second grid.
+func TestGridTellsOnlyShownAnswersApart(t *testing.T) {
+	m := of(2, 2, 2)
+	m.Rows[0].Slots = []lab.RowSlot{slot(step(1, "main", "getsockopt(a, SO_RCVBUF)", "?")), m.Rows[0].Slots[0]}
+	for i := range m.Cells {
+		m.Cells[i].Got = []string{fmt.Sprint(i), "ok"}
+	}
+	if text := textOf(t, Text{}, m); !strings.Contains(text, "\ne on h0, h1\n") {
+		t.Errorf("two grids:\n%s", text)
+	}
+}
+
+func TestManyOutcomes(t *testing.T) {
+	m := of(20, 5, 5)
+	for h := range 20 {
+		fail(&m.Cells[25*h+h])
+	}
+	text := textOf(t, Text{}, m)
+	if n := strings.Count(text, "\ne on h"); n != mostOutcomes || !strings.Contains(text, "\ne and 4 more outcomes: -o FILE.json has them all\n") {
+		t.Errorf("%d grids:\n%s", n, text)
+	}
+}
+
+func TestTooManyRows(t *testing.T) {
+	text := section(t, textOf(t, Text{}, of(1, 41, 5, 2)), "e on h0")
+	lines := strings.Split(text, "\n")
+	mustEqual(t, `and 5 more rows: -o FILE.json has them all, and some are shown by
+  labrun --only 'e[axis0=a0]' lab.yaml`, strings.Join(lines[len(lines)-2:], "\n"))
+	if len(lines) != 3+mostRows+2 {
+		t.Errorf("%d lines", len(lines))
+	}
+}
+
+func TestTooManyCells(t *testing.T) {
+	m := of(1, 41, 5, 10)
+	text := textOf(t, Text{}, m)
+	mustEqual(t, `e on h0: 2050 cells are too many to show. -o FILE.json has them all, and a part of them is shown by
+  labrun --only 'e[axis0=a0]' lab.yaml`, section(t, text, "e on h0"))
+
+	for _, i := range []int{13, 17, 2049} {
+		fail(&m.Cells[i])
+	}
+	text = textOf(t, Text{}, m)
+	mustEqual(t, `e on h0: 2050 cells are too many to show. -o FILE.json has them all, and a part of them is shown by
+  labrun --only 'e[axis0=a0]' lab.yaml
+These rows are wrong, or the first of those that are:
+              axis2
+axis0  axis1  c0     c1  c2  c3                 c4  c5  c6  c7                 c8  c9
+a0     b1     ok     ok  ok  !EINVAL (want ok)  ok  ok  ok  !EINVAL (want ok)  ok  ok
+a40    b4     ok     ok  ok  ok                 ok  ok  ok  ok                 ok  !EINVAL (want ok)`, section(t, text, "e on h0"))
+
+	for i := range m.Cells {
+		fail(&m.Cells[i])
+	}
+	text = textOf(t, Text{}, m)
+	if n := strings.Count(section(t, text, "e on h0"), "\n"); n != 4+mostWrong {
+		t.Errorf("%d lines:\n%s", n, section(t, text, "e on h0"))
+	}
+}
+
+// TestTooWide has an axis that goes across no page.
+func TestTooWide(t *testing.T) {
+	mustEqual(t, `e on h0
+       axis0
+axis1  a0     a1
+b0     ok     ok
+b1     ok     ok`, strings.Join(strings.Split(section(t, textOf(t, Text{}, of(1, 2, 50)), "e on h0"), "\n")[:5], "\n"))
+
+	// Nothing fits: the narrowest one it is.
+	m := of(1, 41, 42)
+	text := section(t, textOf(t, Text{}, m), "e on h0")
+	if !strings.HasPrefix(text, "e on h0\n       axis0\naxis1  a0     a1") {
+		t.Errorf("the wider axis goes across:\n%s", text)
+	}
+}
+
+func TestManyFailures(t *testing.T) {
+	m := of(2, 3, 4)
+	for i := range 21 {
+		fail(&m.Cells[i])
+	}
+	text := textOf(t, Text{}, m)
+	if n := strings.Count(text, "look    labrun shell"); n != few {
+		t.Errorf("%d failures are explained, want %d", n, few)
+	}
+	if want := "\nFAIL e: and 11 more: labrun --only e -v lab.yaml\n"; !strings.Contains(text, want) {
+		t.Errorf("no %q in:\n%s", want, text)
+	}
+	if n := strings.Count(textOf(t, Text{Verbose: true}, m), "look    labrun shell"); n != 21 {
+		t.Errorf("-v explains %d failures of 21", n)
+	}
+	m.Cells[0].Verdict = lab.Pass // twenty are not too many
+	if n := strings.Count(textOf(t, Text{}, m), "look    labrun shell"); n != 20 {
+		t.Errorf("%d failures of 20 are explained", n)
+	}
+}
+
+func TestManyReasons(t *testing.T) {
+	m := of(2, 3, 4)
+	for i := range 21 {
+		m.Cells[i].Verdict, m.Cells[i].Note = lab.Error, &lab.Note{Reason: fmt.Sprint("reason ", i)}
+	}
+	text := textOf(t, Text{}, m)
+	if want := "  reason 9\n\nERROR and for 11 more reasons: labrun -v lab.yaml\n"; !strings.Contains(text, want) || strings.Contains(text, "reason 10") {
+		t.Errorf("no %q in:\n%s", want, text)
+	}
+	m.Cells[3].Note = m.Cells[4].Note
+	mustEqual(t, "ERROR e[axis0=a0,axis1=b3] on h0, e[axis0=a1,axis1=b0] on h0\n  reason 4", section(t, textOf(t, Text{}, m), "ERROR e[axis0=a0,axis1=b3]"))
+}
+
+func TestVisible(t *testing.T) {
+	for line, want := range map[string]string{
+		"plain \t\u00e9": "plain \t\u00e9", "\x1b[31m": `\x1b[31m`, "a\r": `a\r`, "broken \xff": `broken \xff`, "\ufffd": "\ufffd", "\u202e": `\u202e`,
+	} {
+		if got := visible(line); got != want {
+			t.Errorf("%q: %s, want %s", line, got, want)
+		}
+	}
+}

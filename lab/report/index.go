@@ -1,0 +1,184 @@
+package report
+
+import (
+	"cmp"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"labrun/lab"
+)
+
+// index finds what the cells of a report name, and puts them into their matrix.
+type index struct {
+	m      *lab.Matrix
+	hosts  map[string]int32
+	rows   map[string]*rowIndex
+	shared map[string][]string // answers, by all of them in one
+	key    []byte              // of shared
+	got    []string            // of the cell at hand
+}
+
+// rowIndex finds the cells of one row by their names.
+type rowIndex struct {
+	row    int32
+	radix  lab.Radix
+	values []int            // of the cell at hand
+	before []string         // what stands before each value in a name: "[first=", ",second="
+	index  []map[string]int // of the values of each axis
+}
+
+// mostCombos bounds the combinations of a row, so that each is a lab.Combo.
+const mostCombos = 1 << 31
+
+func (in *index) addHosts() error {
+	in.hosts = map[string]int32{}
+	for i, h := range in.m.Hosts {
+		in.hosts[h] = int32(i)
+	}
+	if len(in.hosts) < len(in.m.Hosts) {
+		return errors.New("a host is there twice")
+	}
+	return nil
+}
+
+// addRow adds the row that the matrix got last.
+func (in *index) addRow() error {
+	r := &in.m.Rows[len(in.m.Rows)-1]
+	if in.rows[r.Name] != nil {
+		return fmt.Errorf("experiment %q is there twice", r.Name)
+	}
+	x := &rowIndex{row: int32(len(in.m.Rows) - 1), radix: lab.RadixOf(r.Axes), values: make([]int, len(r.Axes))}
+	combos := 1
+	for i, a := range r.Axes {
+		values := map[string]int{}
+		for v, name := range a.Values {
+			values[name] = v
+		}
+		x.before = append(x.before, "[,"[min(i, 1):][:1]+a.Name+"=")
+		x.index = append(x.index, values)
+		switch {
+		case len(values) == 0:
+			return fmt.Errorf("axis %q has no values", a.Name)
+		case len(values) < len(a.Values):
+			return fmt.Errorf("axis %q has a value twice", a.Name)
+		case slices.ContainsFunc(r.Axes[:i], func(b lab.Axis) bool { return b.Name == a.Name }):
+			return fmt.Errorf("axis %q is there twice", a.Name)
+		case combos > mostCombos/len(values):
+			return fmt.Errorf("the axes have more than %d combinations", mostCombos)
+		}
+		combos *= len(values)
+	}
+	in.rows[r.Name] = x
+	return x.check(r.Slots)
+}
+
+// check reports slots that do not fit the axes.
+func (x *rowIndex) check(slots []lab.RowSlot) error {
+	for i, s := range slots {
+		variants, last := 1, -1
+		for _, a := range s.Axes {
+			if a <= last || a >= len(x.radix) {
+				return fmt.Errorf("step %d: its axes are %v, of %d in ascending order", i, s.Axes, len(x.radix))
+			}
+			variants *= x.radix[a]
+			last = a
+		}
+		if s.Which == nil && len(s.Variants) != variants {
+			return fmt.Errorf("step %d: it has %d variants, its axes have %d", i, len(s.Variants), variants)
+		}
+		if s.Which != nil && len(s.Which) != variants {
+			return fmt.Errorf("step %d: \"which\" has %d items, its axes have %d combinations", i, len(s.Which), variants)
+		}
+		for _, w := range s.Which {
+			if int(w) >= len(s.Variants) {
+				return fmt.Errorf("step %d: there is no variant %d", i, w)
+			}
+		}
+	}
+	return nil
+}
+
+// find returns the row and the combination that a cell's name stands for.
+func (in *index) find(name string) (*rowIndex, lab.Combo, error) {
+	experiment, _, _ := strings.Cut(name, "[")
+	x := in.rows[experiment]
+	if x == nil {
+		return nil, 0, fmt.Errorf("there is no experiment %q", experiment)
+	}
+	rest := name[len(experiment):]
+	combo := 0
+	for i, before := range x.before {
+		after, ok := strings.CutPrefix(rest, before)
+		end := strings.LastIndexByte(after, ']')
+		if i+1 < len(x.before) {
+			end = strings.Index(after, x.before[i+1])
+		}
+		if !ok || end < 0 {
+			return nil, 0, fmt.Errorf("the experiment's cells are called %s", in.m.Rows[x.row].CellName(0))
+		}
+		v, ok := x.index[i][after[:end]]
+		if !ok {
+			return nil, 0, fmt.Errorf("there is no %s%s", before[1:], after[:end])
+		}
+		combo = combo*x.radix[i] + v
+		rest = after[end:]
+	}
+	if rest != "" && rest != "]" || len(x.before) == 0 && rest != "" {
+		return nil, 0, fmt.Errorf("the experiment's cells are called %s", in.m.Rows[x.row].CellName(0))
+	}
+	return x, lab.Combo(combo), nil
+}
+
+// add puts a cell into the matrix.
+func (in *index) add(name, host string, c lab.Cell, got []string) error {
+	x, combo, err := in.find(name)
+	if err != nil {
+		return err
+	}
+	h, ok := in.hosts[host]
+	if !ok {
+		return errors.New("there is no such host")
+	}
+	c.Row, c.Host, c.Combo = x.row, h, combo
+	if n := len(in.m.Cells); n > 0 {
+		b := &in.m.Cells[n-1]
+		if cmp.Or(cmp.Compare(b.Row, c.Row), cmp.Compare(b.Host, c.Host), cmp.Compare(b.Combo, c.Combo)) >= 0 {
+			return errors.New("it is there twice, or stands in the wrong place")
+		}
+	}
+	steps := 0
+	x.radix.SplitInto(x.values, combo)
+	for i := range in.m.Rows[x.row].Slots {
+		steps += len(in.m.Rows[x.row].Slots[i].At(x.radix, x.values))
+	}
+	switch {
+	case len(got) > steps:
+		return fmt.Errorf("it has %d answers, and its experiment %d steps", len(got), steps)
+	case len(got) == 0 && c.Verdict == lab.Fail:
+		return errors.New("it failed without an answer")
+	}
+	c.Got = in.share(got)
+	in.m.Cells = append(in.m.Cells, c)
+	return nil
+}
+
+// share returns the same answers for all cells that have the same.
+func (in *index) share(got []string) []string {
+	if len(got) == 0 {
+		return nil
+	}
+	in.key = in.key[:0]
+	for _, s := range got {
+		in.key = binary.AppendUvarint(in.key, uint64(len(s)))
+		in.key = append(in.key, s...)
+	}
+	known, ok := in.shared[string(in.key)]
+	if !ok {
+		known = slices.Clone(got)
+		in.shared[string(in.key)] = known
+	}
+	return known
+}

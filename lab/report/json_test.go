@@ -1,0 +1,223 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"reflect"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"labrun/lab"
+)
+
+func mustJSON(tb testing.TB, r lab.Report) []byte {
+	tb.Helper()
+	var b bytes.Buffer
+	if err := JSON(&b, r); err != nil {
+		tb.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func TestJSONComesBack(t *testing.T) {
+	want := sample()
+	got, err := ReadJSON(bytes.NewReader(mustJSON(t, want)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if got.Digest != lab.DigestOf(got.Matrices) {
+		t.Error("the digest is not that of the cells that came back")
+	}
+	cells := got.Matrices[1].Cells
+	if &cells[0].Got[0] != &cells[1].Got[0] {
+		t.Error("two cells with the same answers do not share them")
+	}
+}
+
+// TestJSONIsJSON asks encoding/json, and counts the lines of cells.
+func TestJSONIsJSON(t *testing.T) {
+	r := sample()
+	text := mustJSON(t, r)
+	var any map[string]json.RawMessage
+	if err := json.Unmarshal(text, &any); err != nil {
+		t.Fatal(err)
+	}
+	lines, want := 0, 0
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimSuffix(strings.TrimSpace(line), ",")
+		if strings.HasPrefix(line, `{"cell":`) && json.Valid([]byte(line)) {
+			lines++
+		}
+	}
+	for _, m := range r.Matrices {
+		want += len(m.Cells)
+	}
+	if lines != want {
+		t.Errorf("%d lines are cells, of %d cells", lines, want)
+	}
+}
+
+func TestJSONStrings(t *testing.T) {
+	j := &jsonWriter{}
+	j.enc = json.NewEncoder(&j.scratch)
+	j.enc.SetEscapeHTML(false)
+	for _, s := range []string{"", "plain", `"quoted" \ <tag> &`, "tab\t", "caf\u00e9", "\x00\x7f\u2028", "broken \xff"} {
+		var want bytes.Buffer
+		enc := json.NewEncoder(&want)
+		enc.SetEscapeHTML(false)
+		if err := enc.Encode(s); err != nil {
+			t.Fatal(err)
+		}
+		got := appendString([]byte("before "), j, s)
+		if w := "before " + strings.TrimSpace(want.String()); string(got) != w {
+			t.Errorf("%q: %s, want %s", s, got, w)
+		}
+	}
+}
+
+// TestEveryFieldIsWritten fails when a type has a field that the hand-written
+// part of the format does not know of.
+func TestEveryFieldIsWritten(t *testing.T) {
+	for _, c := range []struct {
+		value  any
+		fields string
+	}{
+		{lab.Report{}, "Environment Digest Counts Matrices"},
+		{lab.Matrix{}, "File Name Doc Hosts Rows Cells Claims"},
+		{lab.Row{}, "Name Doc Claim Line Axes Slots"},
+		{lab.RowSlot{}, "Axes Shown Which Variants"},
+		{lab.Cell{}, "Row Host Combo Verdict Got Note"},
+		{lab.Note{}, "Reason Holders Outputs"},
+	} {
+		var names []string
+		for f := range reflect.TypeOf(c.value).Fields() {
+			names = append(names, f.Name)
+		}
+		if got := strings.Join(names, " "); got != c.fields {
+			t.Errorf("%T has %s; json.go writes %s", c.value, got, c.fields)
+		}
+	}
+}
+
+// TestJSONStreams holds what is allocated to no more than a line's buffers,
+// however many cells there are.
+func TestJSONStreams(t *testing.T) {
+	m := of(5, 100, 100)
+	allocated := func(cells int) uint64 {
+		m.Cells = m.Cells[:cells]
+		r := lab.Report{Matrices: []lab.Matrix{m}}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		if err := JSON(io.Discard, r); err != nil {
+			t.Fatal(err)
+		}
+		runtime.ReadMemStats(&after)
+		return after.TotalAlloc - before.TotalAlloc
+	}
+	many, few := allocated(50_000), allocated(1000)
+	if many > few+16<<10 {
+		t.Errorf("1000 cells: %d bytes allocated, 50 000 cells: %d", few, many)
+	}
+}
+
+// change replaces some text of the sample report.
+func change(tb testing.TB, old, new string) string {
+	tb.Helper()
+	text := string(mustJSON(tb, sample()))
+	if !strings.Contains(text, old) {
+		tb.Fatalf("the sample has no %s", old)
+	}
+	return strings.Replace(text, old, new, 1)
+}
+
+func TestReadJSONSaysWhatIsWrong(t *testing.T) {
+	for _, c := range []struct{ old, new, want string }{
+		{`"digest"`, `"disgust"`, `unknown key "disgust"; allowed: counts, digest, environment, topologies`},
+		{`"passed"`, `"past"`, `counts: json: unknown field "past"`},
+		{`"file"`, `"fill"`, `topologies: [0]: unknown key "fill"; allowed: cells, claims, doc, file, hosts, name, rows`},
+		{`"shown": true`, `"shone": true`, `rows: [0]: steps: [0]: unknown key "shone"; allowed: axes, shown, variants`},
+		{`"process":"web"`, `"prozess":"web"`, `variants: [0]: json: unknown field "prozess"`},
+		{`"verdict":"pass"`, `"verdict":"maybe"`, `cells: [0]: "maybe" is not a verdict; allowed: pass, fail, skip, error`},
+		{`"verdict":"pass",`, ``, `cells: [0]: it needs a "cell", a "host" and a "verdict"`},
+		{`"verdict":"pass"`, `"verdict":null`, `it needs a "cell", a "host" and a "verdict"`},
+		{`"got":["ok"]`, `"gut":["ok"]`, `cells: [0]: json: unknown field "gut"`},
+		{`{"cell":"good","host":"alpha"`, `{"cell":"good","host":"gamma"`, `cells: [0]: "good" on "gamma": there is no such host`},
+		{`{"cell":"good"`, `{"cell":"bad"`, `"bad" on "alpha": there is no experiment "bad"`},
+		{`{"cell":"good"`, `{"cell":"good[x=y]"`, `"good[x=y]" on "alpha": the experiment's cells are called good`},
+		{`"two[first=x,second=x]"`, `"two[first=x]"`, `the experiment's cells are called two[first=x,second=x]`},
+		{`"two[first=x,second=x]"`, `"two"`, `the experiment's cells are called two[first=x,second=x]`},
+		{`"two[first=x,second=x]"`, `"two[first=x,second=x]]"`, `there is no second=x]`},
+		{`"two[first=x,second=x]"`, `"two[first=q,second=x]"`, `there is no first=q`},
+		{`"two[first=x,second=x]"`, `"two[first=x,second=y]"`, `it is there twice, or stands in the wrong place`},
+		{`"got":["ok"]`, `"got":["ok","ok"]`, `it has 2 answers, and its experiment 1 steps`},
+		{`"got":["ok","EADDRINUSE"]`, `"got":[]`, `"wrong" on "alpha": it failed without an answer`},
+		{`"name": "wrong"`, `"name": "good"`, `rows: [1]: experiment "good" is there twice`},
+		{"\"alpha\",\n        \"beta\"", `"alpha","alpha"`, `hosts: a host is there twice`},
+		{`"values":["none","reuse","both"]`, `"values":[]`, `axis "option" has no values`},
+		{`"values":["none","reuse","both"]`, `"values":["none","reuse","none"]`, `axis "option" has a value twice`},
+		{`"values":["none","reuse","both"]`, `"values":["none","reuse"]`, `step 0: it has 3 variants, its axes have 2`},
+		{`"name":"second"`, `"name":"first"`, `axis "first" is there twice`},
+		{`[0,1]`, `[1,0]`, `step 1: its axes are [1 0], of 2 in ascending order`},
+		{`[0,1]`, `[0,2]`, `step 1: its axes are [0 2], of 2 in ascending order`},
+		{`[0,1]`, `[-1,1]`, `step 1: its axes are [-1 1], of 2 in ascending order`},
+		{`"rows"`, `"cells": [], "rows"`, `cells: they stand before the "hosts" and "rows" that they are of`},
+		{`"name": "lab",`, `"name": "lab", "name": "lab",`, `topologies: [0]: key "name" is there twice`},
+		{`"name": "lab",`, ``, `topologies: [0]: key "name" is missing`},
+		{`"topologies": [`, `"topologies": {`, `topologies: { in the place of "["`},
+		{"{\n", "[]", `[ in the place of "{"`},
+	} {
+		_, err := ReadJSON(strings.NewReader(change(t, c.old, c.new)))
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s for %s: %v, want %s", c.new, c.old, err, c.want)
+		}
+	}
+	text := string(mustJSON(t, sample()))
+	for _, c := range []struct{ text, want string }{
+		{"", "before byte 0: unexpected EOF"},
+		{text[:len(text)/2], "unexpected EOF"},
+		{text + "{}", "the report is over and there is more"},
+		{"{}", `key "environment" is missing`},
+		{"%", "invalid character '%'"},
+	} {
+		if _, err := ReadJSON(strings.NewReader(c.text)); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%.20q: %v, want %s", c.text, err, c.want)
+		}
+	}
+}
+
+// FuzzReadJSON reads anything. What it takes can be printed, and written comes
+// back as it was.
+func FuzzReadJSON(f *testing.F) {
+	f.Add(string(mustJSON(f, sample())))
+	f.Add(string(mustJSON(f, lab.Report{Matrices: []lab.Matrix{many(20)}})))
+	f.Add(change(f, `"values":["none","reuse","both"]`, `"values":["none",",option=","]"]`))
+	f.Add(change(f, `"two[first=x,second=x]"`, `"two[first=q,second=x]"`))
+	f.Add(`{"environment":{},"digest":"","counts":{},"topologies":[]}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		r, err := ReadJSON(strings.NewReader(text))
+		if err != nil {
+			return
+		}
+		for _, verbose := range []bool{false, true} {
+			if err := (Text{Verbose: verbose}).Write(io.Discard, r); err != nil {
+				t.Fatal(err)
+			}
+		}
+		lab.DigestOf(r.Matrices)
+		first := mustJSON(t, r)
+		again, err := ReadJSON(bytes.NewReader(first))
+		if err != nil {
+			t.Fatalf("%v\n%s", err, first)
+		}
+		if diff := cmp.Diff(string(first), string(mustJSON(t, again))); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
