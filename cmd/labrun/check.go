@@ -21,8 +21,8 @@ needs no privilege. Exit status: 0 when all are good, 2 when one is not.`,
 				return err
 			}
 			for _, t := range topologies {
-				_, err := fmt.Fprintf(c.stdout, "%s: good: %s, %s, %s\n", t.File, count(len(t.Networks), "network"),
-					count(len(t.Hosts), "host"), count(len(t.Experiments), "experiment"))
+				_, err := fmt.Fprintf(c.stdout, "%s: good: %s, %s, %s, %s\n", t.File, count(len(t.Networks), "network"),
+					count(len(t.Hosts), "host"), count(len(t.Experiments), "experiment"), count(t.CountCells(), "cell"))
 				if err != nil {
 					return err
 				}

@@ -39,8 +39,14 @@ func (e usageError) Unwrap() error { return e.error }
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
 // run executes the command line and returns the exit status.
-func (c command) run(args []string) int {
-	root := c.root()
+func (c command) run(args []string) int { return c.execute(c.root(), args) }
+
+// execute does so for a command that is the whole program.
+func (c command) execute(root *cobra.Command, args []string) int {
+	root.SilenceErrors, root.SilenceUsage = true, true
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usagef("%w\ntype %q for help", err, cmd.CommandPath()+" --help")
+	})
 	root.SetArgs(args)
 	root.SetOut(c.stdout)
 	root.SetErr(c.stderr)
@@ -121,12 +127,10 @@ could not be asked.`
 func (c command) root() *cobra.Command {
 	var o runOptions
 	root := &cobra.Command{
-		Use:           "labrun FILE...",
-		Short:         "ask the kernel what it answers to bind, listen and connect",
-		Long:          rootHelp,
-		SilenceErrors: true,
-		SilenceUsage:  true,
-		Args:          cobra.ArbitraryArgs,
+		Use:   "labrun FILE...",
+		Short: "ask the kernel what it answers to bind, listen and connect",
+		Long:  rootHelp,
+		Args:  cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, files []string) error {
 			if len(files) == 0 {
 				if err := cmd.Help(); err != nil {
@@ -137,11 +141,9 @@ func (c command) root() *cobra.Command {
 			return c.matrix(files, o)
 		},
 	}
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usagef("%w\ntype %q for help", err, cmd.CommandPath()+" --help")
-	})
 	o.flags(root.Flags())
-	root.AddCommand(c.checkCommand(), c.planCommand(), c.shellCommand(), c.execCommand(), c.versionCommand())
+	root.AddCommand(c.checkCommand(), c.planCommand(), c.shellCommand(), c.execCommand(),
+		c.connectCommand(), c.serverCommand(), c.versionCommand())
 	return root
 }
 

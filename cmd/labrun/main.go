@@ -15,5 +15,9 @@ func init() { runtime.LockOSThread() }
 
 func main() {
 	process.Main() // does not return in a process of a lab
-	os.Exit(command{stdout: os.Stdout, stderr: os.Stderr}.run(os.Args[1:]))
+	c := command{stdout: os.Stdout, stderr: os.Stderr}
+	if status, is := c.seedMain(os.Args); is {
+		os.Exit(status)
+	}
+	os.Exit(c.run(os.Args[1:]))
 }

@@ -14,6 +14,9 @@ import (
 
 func TestMain(m *testing.M) {
 	process.Main()
+	if status, is := (command{stdout: os.Stdout, stderr: os.Stderr}).seedMain(os.Args); is {
+		os.Exit(status)
+	}
 	testscript.Main(m, map[string]func(){
 		"labrun": func() { os.Exit(command{stdout: os.Stdout, stderr: os.Stderr}.run(os.Args[1:])) },
 	})

@@ -25,13 +25,15 @@ type runOptions struct {
 	only    []string
 	hosts   []string
 	timeout time.Duration
+
+	patterns []cellPattern // only, parsed by check
 }
 
 func (o *runOptions) flags(f *pflag.FlagSet) {
 	f.IntVarP(&o.jobs, "jobs", "j", 0, "run `N` cells at a time (default one per processor)")
 	f.StringArrayVarP(&o.outputs, "output", "o", nil, "also write the report to `FILE`, whose name ends in .json")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "show every step of every cell")
-	f.StringArrayVar(&o.only, "only", nil, "run only experiments whose name matches `PATTERN`, e.g. 'claim-4*'")
+	f.StringArrayVar(&o.only, "only", nil, "run only experiments whose name matches `PATTERN`, e.g. 'claim-4*', or some of their cells, 'NAME[axis=value]'")
 	f.StringArrayVar(&o.hosts, "host", nil, "run only in the host `NAME`")
 	f.DurationVar(&o.timeout, "timeout", 0, "stop the whole run after `DURATION`, e.g. 90s; what has not run is an error")
 }
@@ -54,13 +56,15 @@ func (o *runOptions) check(topologies []*lab.Topology) error {
 			return usagef("--host %s: no such host; there are %s", name, strings.Join(hostNames(topologies), ", "))
 		}
 	}
-	for _, pattern := range o.only {
-		if _, err := path.Match(pattern, ""); err != nil {
-			return usagef("--only %s: %w", pattern, err)
+	for _, text := range o.only {
+		p, err := parseCellPattern(text)
+		if err != nil {
+			return usagef("--only %s: %w", text, err)
 		}
-		if !slices.ContainsFunc(experimentNames(topologies), func(name string) bool { return matches(pattern, name) }) {
-			return usagef("--only %s: no experiment of that name; there are %s", pattern, strings.Join(experimentNames(topologies), ", "))
+		if e, _, _ := p.find(topologies); e == nil {
+			return noCell("--only", p, topologies)
 		}
+		o.patterns = append(o.patterns, p)
 	}
 	return nil
 }
@@ -90,18 +94,13 @@ func unique(names []string) []string {
 	return slices.Compact(names)
 }
 
-func matches(pattern, name string) bool {
-	ok, _ := path.Match(pattern, name) // check has seen the pattern
-	return ok
-}
-
-// selects returns whether an experiment is to run, nil when all are.
-func (o *runOptions) selects() func(string) bool {
-	if len(o.only) == 0 {
+// selects returns which cells are to run, nil when all are.
+func (o *runOptions) selects() func(*lab.Experiment, lab.Combo) bool {
+	if len(o.patterns) == 0 {
 		return nil
 	}
-	return func(name string) bool {
-		return slices.ContainsFunc(o.only, func(pattern string) bool { return matches(pattern, name) })
+	return func(e *lab.Experiment, c lab.Combo) bool {
+		return slices.ContainsFunc(o.patterns, func(p cellPattern) bool { return p.matches(e, c) })
 	}
 }
 
@@ -140,10 +139,13 @@ func (c command) matrix(files []string, o runOptions) error {
 		o.jobs = runtime.NumCPU()
 	}
 	status := c.status()
-	matrices := run.Run(ctx, kernel, topologies, run.Options{
+	matrices, err := run.Run(ctx, kernel, topologies, run.Options{
 		Jobs: o.jobs, Only: o.selects(), Hosts: o.hosts, Progress: status.show,
 	})
 	status.clear()
+	if err != nil {
+		return err
+	}
 	env.Jobs = o.jobs
 	env.Elapsed = time.Since(env.Started).Seconds()
 	return c.print(lab.NewReport(env, matrices), outputs, o.verbose)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -87,11 +86,7 @@ func nameless(beside string) (*os.File, error) {
 // write writes the report whole or not at all. Behind sudo the file is the
 // user's, not root's.
 func (out *output) write(r lab.Report) error {
-	var b bytes.Buffer
-	if err := report.JSON(&b, r); err != nil {
-		return err
-	}
-	if _, err := out.file.Write(b.Bytes()); err != nil {
+	if err := report.JSON(out.file, r); err != nil {
 		return errors.Join(err, out.discard())
 	}
 	if out.direct {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -18,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"labrun/lab"
+	"labrun/lab/report"
 )
 
 const dualNIC = "../../topologies/dual-nic.yaml"
@@ -43,12 +43,12 @@ func TestSameReport(t *testing.T) {
 	write(t, file, sameReport)
 	var want, wantJSON string
 	for i := range times(50) {
-		report := filepath.Join(t.TempDir(), "report.json")
-		out, err := labrun(t, "-j", []string{"1", "8"}[i%2], "-v", "-o", report, file).Output()
+		saved := filepath.Join(t.TempDir(), "report.json")
+		out, err := labrun(t, "-j", []string{"1", "8"}[i%2], "-v", "-o", saved, file).Output()
 		if status := exitCode(err); status != exitFailed {
 			t.Fatalf("exit status %d, want %d:\n%s", status, exitFailed, out)
 		}
-		text, outcome := string(out), withoutEnvironment(t, report)
+		text, outcome := string(out), withoutEnvironment(t, saved)
 		if i == 0 {
 			want, wantJSON = text, outcome
 		}
@@ -105,25 +105,32 @@ experiments:
         limit: 1ms
 `
 
-func withoutEnvironment(t *testing.T, report string) string {
+func withoutEnvironment(t *testing.T, file string) string {
 	t.Helper()
-	b, err := os.ReadFile(report)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var r lab.Report
-	if err := json.Unmarshal(b, &r); err != nil {
-		t.Fatal(err)
-	}
+	r := readReport(t, file)
 	if got := lab.DigestOf(r.Matrices); got != r.Digest {
 		t.Errorf("the report says digest %s, its cells have %s", r.Digest, got)
 	}
 	r.Environment = lab.Environment{}
-	b, err = json.MarshalIndent(r, "", " ")
+	var b strings.Builder
+	if err := report.JSON(&b, r); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func readReport(t *testing.T, file string) lab.Report {
+	t.Helper()
+	f, err := os.Open(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(b)
+	defer f.Close()
+	r, err := report.ReadJSON(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
 }
 
 // TestKillLeavesNothing kills runs at many instants. This process adopts what
@@ -134,8 +141,8 @@ func TestKillLeavesNothing(t *testing.T) {
 	mounts := read(t, "/proc/self/mountinfo")
 	dir := t.TempDir()
 	for i := range times(40) {
-		report := filepath.Join(dir, fmt.Sprintf("%d.json", i))
-		cmd := labrun(t, "-j", "4", "-o", report, dualNIC)
+		saved := filepath.Join(dir, fmt.Sprintf("%d.json", i))
+		cmd := labrun(t, "-j", "4", "-o", saved, dualNIC)
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
@@ -145,8 +152,8 @@ func TestKillLeavesNothing(t *testing.T) {
 		}
 		_ = cmd.Wait() // it was killed, or was done before
 		reapAll(t)
-		if _, err := os.Stat(report); err == nil {
-			withoutEnvironment(t, report) // it is whole
+		if _, err := os.Stat(saved); err == nil {
+			withoutEnvironment(t, saved) // it is whole
 		}
 	}
 	if after := read(t, "/proc/self/mountinfo"); after != mounts {

@@ -38,3 +38,32 @@ func TestReadme(t *testing.T) {
 		t.Errorf("README.md (-) and labrun (+):\n%s", diff)
 	}
 }
+
+// TestReadmeExamples runs the other examples of the README: all of them pass.
+func TestReadmeExamples(t *testing.T) {
+	needNetNS(t)
+	blocks := regexp.MustCompile("(?s)```yaml\n(  .*?)```").FindAllStringSubmatch(read(t, "../../README.md"), -1)
+	if len(blocks) != 2 {
+		t.Fatalf("%d examples, want axes and programs", len(blocks))
+	}
+	head := `name: example
+networks: {red: 192.0.2.0/24, blue: 198.51.100.0/24}
+hosts:
+  alpha: {nics: {eth0: {network: red, as: x}, eth1: {network: blue, as: y}}}
+  beta:  {nics: {eth0: {network: red, as: x}, eth1: {network: blue, as: y}}}
+experiments:
+`
+	for _, b := range blocks {
+		example := b[1]
+		if strings.HasPrefix(example, "      - ") {
+			example = "  example:\n    steps:\n" + example
+		}
+		file := filepath.Join(t.TempDir(), "example.yaml")
+		write(t, file, head+example)
+		if out, err := labrun(t, file).CombinedOutput(); err != nil {
+			t.Errorf("%v\n%s\n%s", err, example, out)
+		} else if !regexp.MustCompile(`\n[1-9][0-9]* passed, 0 failed`).Match(out) {
+			t.Errorf("nothing passed:\n%s", out)
+		}
+	}
+}

@@ -26,8 +26,9 @@ func (c command) shellCommand() *cobra.Command {
 		Use:   "shell FILE HOST",
 		Short: "open a shell in a host; the lab is gone when it ends",
 		Long: `shell builds the file's lab and opens $SHELL in one of its hosts. ip, ss, ping and
-every other program there see the host's NICs and sockets. The lab, with all that was
-started in it, is gone when the shell ends.
+every other program there see the host's NICs and sockets; "connect" and "server" are
+there too (labrun connect --help), in /usr/local/bin, which is read-only meanwhile. The
+lab, with all that was started in it, is gone when the shell ends.
 
     labrun shell topologies/dual-nic.yaml alpha
     labrun shell topologies/dual-nic.yaml alpha --after claim-1-established`,
@@ -67,9 +68,10 @@ func (c command) enter(file, hostName, after string, argv []string, interactive 
 		return err
 	}
 	var e *lab.Experiment
+	var combo lab.Combo
 	if after != "" {
-		if e = t.Experiment(after); e == nil {
-			return usagef("--after %s: no experiment of that name in %s; there are %s", after, file, list(experimentNames([]*lab.Topology{t})))
+		if e, combo, err = cellOf("--after", after, t); err != nil {
+			return err
 		}
 		if !e.RunsOn(hostName) {
 			return usagef("--after %s: that experiment does not run on %s, only on %s", after, hostName, list(e.Hosts))
@@ -79,7 +81,7 @@ func (c command) enter(file, hostName, after string, argv []string, interactive 
 		return err
 	}
 	ctx := untilSignal()
-	in, done, err := c.host(ctx, t, e, h)
+	in, done, err := c.host(ctx, t, e, combo, h)
 	if err != nil {
 		return err
 	}
@@ -104,7 +106,7 @@ func (c command) enter(file, hostName, after string, argv []string, interactive 
 }
 
 // host returns a host of a fresh lab, or as an experiment left it.
-func (c command) host(ctx context.Context, t *lab.Topology, e *lab.Experiment, h *lab.Host) (*fabric.Host, func(), error) {
+func (c command) host(ctx context.Context, t *lab.Topology, e *lab.Experiment, combo lab.Combo, h *lab.Host) (*fabric.Host, func(), error) {
 	if e == nil {
 		l, err := fabric.Up(ctx, plan.New(t))
 		if err != nil {
@@ -116,12 +118,12 @@ func (c command) host(ctx context.Context, t *lab.Topology, e *lab.Experiment, h
 	if err != nil {
 		return nil, nil, err
 	}
-	stage, err := run.NewStage(ctx, kernel, t, e, h.Name)
+	stage, err := run.NewStage(ctx, kernel, t, e, combo, h.Name)
 	if err != nil {
 		return nil, nil, err
 	}
 	done := func() { _ = stage.Close() }
-	if err := (report.Text{Colour: colour(c.stderr)}).Last(c.stderr, t.File, stage.Result); err != nil {
+	if err := (report.Text{Colour: colour(c.stderr)}).Last(c.stderr, &stage.Matrix, &stage.Matrix.Cells[0]); err != nil {
 		done()
 		return nil, nil, err
 	}

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"labrun/lab"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -16,8 +18,8 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 // environmentLine is the line of a text report that differs between machines.
 var environmentLine = regexp.MustCompile(`(?m)^linux .*\n`)
 
-// TestTopologies runs every lesson: all of it passes, and the report is the
-// golden one.
+// TestTopologies runs every lesson: nothing fails, and every cell is answered as
+// its golden file says. What this kernel lacks is a skip, here or there.
 func TestTopologies(t *testing.T) {
 	needNetNS(t)
 	files, err := filepath.Glob("../../topologies/*.yaml")
@@ -27,19 +29,67 @@ func TestTopologies(t *testing.T) {
 	for _, file := range files {
 		name := strings.TrimSuffix(filepath.Base(file), ".yaml")
 		t.Run(name, func(t *testing.T) {
-			out, err := labrun(t, file).Output()
-			if err != nil {
+			saved := filepath.Join(t.TempDir(), "report.json")
+			if out, err := labrun(t, "-o", saved, file).Output(); err != nil {
 				t.Fatalf("%v:\n%s", err, out)
 			}
-			got := environmentLine.ReplaceAllString(string(out), "")
+			got := outcomes(readReport(t, saved))
 			golden := filepath.Join("testdata/topologies", name+".golden")
 			if *update {
-				write(t, golden, got)
+				write(t, golden, strings.Join(got, "\n")+"\n")
 			}
-			if diff := cmp.Diff(read(t, golden), got); diff != "" {
+			want := strings.Split(strings.TrimSuffix(read(t, golden), "\n"), "\n")
+			if len(want) == len(got) {
+				for i := range got {
+					if skipped(got[i]) || skipped(want[i]) {
+						got[i], want[i] = "", ""
+					}
+				}
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("golden (-), labrun (+):\n%s", diff)
 			}
 		})
+	}
+}
+
+// outcomes lists every cell with its answers, and every claim with its verdict
+// where nothing was skipped.
+func outcomes(r lab.Report) []string {
+	var lines []string
+	for i := range r.Matrices {
+		m := &r.Matrices[i]
+		for j := range m.Cells {
+			c := &m.Cells[j]
+			lines = append(lines, fmt.Sprintf("%s on %s: %s %s", m.NameOf(c), m.Hosts[c.Host], c.Verdict, strings.Join(c.Got, ", ")))
+		}
+		for _, c := range m.Claims {
+			verdict := c.Verdict
+			if verdict == "not settled" {
+				verdict = "skip " + verdict
+			}
+			lines = append(lines, fmt.Sprintf("claim %s: %s", c.Name, verdict))
+		}
+	}
+	return lines
+}
+
+func skipped(line string) bool { return strings.Contains(line, ": skip ") }
+
+// TestLessonText holds the text report of one lesson to its golden file.
+func TestLessonText(t *testing.T) {
+	needNetNS(t)
+	out, err := labrun(t, dualNIC).Output()
+	if err != nil {
+		t.Fatalf("%v:\n%s", err, out)
+	}
+	got := environmentLine.ReplaceAllString(string(out), "")
+	golden := "testdata/dual-nic.txt"
+	if *update {
+		write(t, golden, got)
+	}
+	if diff := cmp.Diff(read(t, golden), got); diff != "" {
+		t.Errorf("golden (-), labrun (+):\n%s", diff)
 	}
 }
 

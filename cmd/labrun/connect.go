@@ -1,0 +1,169 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+)
+
+const connectHelp = `connect is the program of the note that labrun starts from: it makes one TCP
+connection, and says what it calls. It is meant for hosts of a lab; anywhere else it
+connects from where you are.
+
+    $ labrun shell topologies/dual-nic.yaml alpha
+    $ connect -r -b 44568 192.0.2.20 80
+    setsockopt SO_REUSEADDR
+    bind (0.0.0.0:44568)
+    connect 192.0.2.20:80 ...
+    connect succeed
+
+Then it waits, so that the connection stays: until its standard input ends (^D), or
+the peer closes. From /dev/null that is at once, which leaves the port in TIME_WAIT;
+with --keep its input does not matter, and it can be kept in the background.
+
+Exit status: 0 it connected, 1 a call failed, 2 bad usage.`
+
+func (c command) connectCommand() *cobra.Command {
+	var reuse, keep bool
+	var bind uint16
+	cmd := &cobra.Command{
+		Use:                   "connect [-r] [-b PORT] IP PORT",
+		Short:                 "make one connection, as the note's program does (in labrun shell)",
+		Long:                  connectHelp,
+		DisableFlagsInUseLine: true,
+		Args:                  args(2, 2, "an IP and a PORT"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			to, err := addrPort(args[0], args[1])
+			if err != nil {
+				return err
+			}
+			var from *netip.AddrPort
+			if cmd.Flags().Changed("bind") {
+				a := netip.AddrPortFrom(unspecified(to.Addr()), bind)
+				from = &a
+			}
+			fd, err := seedSocket(c.stdout, to.Addr(), reuse, from)
+			if err != nil {
+				return err
+			}
+			return connect(c.stdout, fd, to, keep)
+		},
+	}
+	cmd.Flags().BoolVarP(&reuse, "reuse", "r", false, "set SO_REUSEADDR before bind")
+	cmd.Flags().Uint16VarP(&bind, "bind", "b", 0, "bind this `PORT` first")
+	cmd.Flags().BoolVar(&keep, "keep", false, "do not look at standard input: only the peer, or a signal, ends the connection")
+	return cmd
+}
+
+// connect connects, and stays as long as it should.
+func connect(out io.Writer, fd int, to netip.AddrPort, keep bool) error {
+	fmt.Fprintf(out, "connect %s ...\n", to)
+	if err := unix.Connect(fd, sockaddr(to)); err != nil {
+		return callFailed(out, "connect", err)
+	}
+	fmt.Fprintln(out, "connect succeed")
+	fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}, {Fd: 0, Events: unix.POLLIN}}
+	if keep {
+		fds = fds[:1]
+	}
+	for {
+		if _, err := unix.Poll(fds, -1); err != nil && !errors.Is(err, unix.EINTR) {
+			return fmt.Errorf("poll: %w", err)
+		}
+		for _, p := range fds {
+			if p.Revents != 0 && ended(int(p.Fd)) {
+				return nil // the kernel closes the connection
+			}
+		}
+	}
+}
+
+// ended takes what there is to read, and reports whether nothing more will come.
+func ended(fd int) bool {
+	n, err := unix.Read(fd, make([]byte, 4096))
+	return err == nil && n == 0 || err != nil && !errors.Is(err, unix.EINTR) && !errors.Is(err, unix.EAGAIN)
+}
+
+// seedSocket makes a TCP socket as the note's programs do: with the option
+// between socket and bind, and bound if there is something to bind it to.
+func seedSocket(out io.Writer, family netip.Addr, reuse bool, bind *netip.AddrPort) (int, error) {
+	domain := unix.AF_INET
+	if family.Is6() {
+		domain = unix.AF_INET6
+	}
+	fd, err := unix.Socket(domain, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return -1, callFailed(out, "socket", err)
+	}
+	if reuse {
+		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
+			return -1, callFailed(out, "setsockopt", err)
+		}
+		fmt.Fprintln(out, "setsockopt SO_REUSEADDR")
+	}
+	if bind != nil {
+		fmt.Fprintf(out, "bind (%s)\n", bind)
+		if err := unix.Bind(fd, sockaddr(*bind)); err != nil {
+			return -1, callFailed(out, "bind", err)
+		}
+	}
+	return fd, nil
+}
+
+// callFailed prints what the note's programs print when a call fails, in the
+// words of strerror(3), which begin with a capital.
+func callFailed(out io.Writer, call string, err error) error {
+	words := err.Error()
+	fmt.Fprintf(out, "%s failed:%s%s\n", call, strings.ToUpper(words[:1]), words[1:])
+	return exitStatus(exitFailed)
+}
+
+func addrPort(ip, port string) (netip.AddrPort, error) {
+	addr, err := netip.ParseAddr(ip)
+	if err != nil || addr.Zone() != "" {
+		return netip.AddrPort{}, usagef("%q is no IP address", ip)
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		return netip.AddrPort{}, usagef("%q is no port: 0 to 65535", port)
+	}
+	return netip.AddrPortFrom(addr, uint16(n)), nil
+}
+
+func unspecified(like netip.Addr) netip.Addr {
+	if like.Is4() {
+		return netip.IPv4Unspecified()
+	}
+	return netip.IPv6Unspecified()
+}
+
+func sockaddr(a netip.AddrPort) unix.Sockaddr {
+	if a.Addr().Is4() {
+		return &unix.SockaddrInet4{Port: int(a.Port()), Addr: a.Addr().As4()}
+	}
+	return &unix.SockaddrInet6{Port: int(a.Port()), Addr: a.Addr().As16()}
+}
+
+// seedMain is the life of labrun under another name: that of one of the note's
+// programs, or of a server's child. Under its own name it returns at once.
+func (c command) seedMain(argv []string) (status int, is bool) {
+	if len(argv) == 0 {
+		return 0, false
+	}
+	switch name := argv[0]; name[strings.LastIndex(name, "/")+1:] {
+	case "connect":
+		return c.execute(c.connectCommand(), argv[1:]), true
+	case "server":
+		return c.execute(c.serverCommand(), argv[1:]), true
+	case arg0Child:
+		return childMain(os.Stdin), true
+	}
+	return 0, false
+}
