@@ -21,8 +21,12 @@ var chain = map[string][]string{
 	"lab/fabric":   {"lab/plan"},
 	"lab/process":  nil, // gets its host as a function
 	"lab/run":      {"lab/plan", "lab/fabric", "lab/process"},
-	"lab/report":   nil, // prints, computes nothing
-	"cmd/labrun":   {"lab/topology", "lab/plan", "lab/fabric", "lab/process", "lab/run", "lab/report"},
+	"lab/compare":  nil,             // two results in, what differs out
+	"lab/report":   {"lab/compare"}, // prints, computes nothing
+	"lab/graph":    nil,             // pure, for reports as much as for commands
+	"cmd/labrun":   {"lab/topology", "lab/plan", "lab/fabric", "lab/process", "lab/run", "lab/compare", "lab/report", "lab/graph"},
+	// All of the chain as a test of somebody else's, beside cmd/labrun at its end.
+	"lab/labtest": {"lab/topology", "lab/fabric", "lab/process", "lab/run", "lab/report"},
 }
 
 // owners are the only packages that may import a module, and why.
@@ -35,7 +39,7 @@ var owners = map[string]struct {
 	"github.com/spf13/":            {[]string{"cmd/labrun"}, "the command line stays in cmd"},
 	"github.com/jedib0t/go-pretty": {[]string{"lab/report"}, "only reports print tables"},
 	"golang.org/x/sys/":            {[]string{"lab/fabric", "lab/process", "cmd/labrun"}, "the rest runs on every system"},
-	"encoding/json":                {[]string{"lab", "lab/process", "lab/report"}, "results and the wire alone are JSON"},
+	"encoding/json":                {[]string{"lab", "lab/process", "lab/report", "lab/topology"}, "results, the wire and schemas alone are JSON"},
 }
 
 func TestImportsPointOneWay(t *testing.T) {

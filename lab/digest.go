@@ -8,7 +8,8 @@ import (
 
 // DigestOf names the outcome of a run: equal digests mean that the same calls of
 // the same cells got the same answers. Where they stand in which file does not
-// count, nor do its comments and docs, nor the evidence about red cells.
+// count, nor do its comments and docs, nor the lab that it builds, nor the
+// evidence about red cells.
 func DigestOf(matrices []Matrix) string {
 	h := sha256.New()
 	var d digest

@@ -4,7 +4,7 @@
 //
 // # The chain
 //
-//	YAML --topology.Load--> Topology --plan.New--> Plan --fabric.Up--> Lab --run.Run--> Matrix --report--> text, JSON
+//	YAML --topology.Load--> Topology --plan.New--> Plan --fabric.Up--> Lab --run.Run--> Matrix --report--> text, JSON, HTML ...
 //
 // Every arrow hands on a plain value that prints itself. "labrun check" stops
 // after the first, "labrun plan" prints the Plan as a script of ip(8) commands
@@ -17,7 +17,10 @@
 //	lab/fabric     Plan to live namespaces; alone uses netlink and netns
 //	lab/process    the processes of a lab: calls in, errnos out
 //	lab/run        cells: builds, asks, judges
-//	lab/report     matrices to text and JSON; prints, computes nothing
+//	lab/compare    two reports to what differs; pure
+//	lab/report     matrices to text, JSON and other formats; prints, computes nothing
+//	lab/graph      hosts and networks as a drawing; pure
+//	lab/labtest    all of it for go test: a cell is a subtest
 //
 // # The rules
 //
@@ -46,13 +49,14 @@
 // A new system call is a row in Signatures and a case in process, or in run where
 // it is made by labrun on a host; a new socket option is a row in Options and one in
 // process; a new operation on links is an Op in plan and a case in fabric; a new
-// report format is a file in report.
+// report format is a file in report and a line in its Formats.
 //
 // # What makes a report the same on every run
 //
 // Automatic addresses follow from the file alone. Ports that a file names are
 // kept out of the kernel's automatic choice (net.ipv4.ip_local_reserved_ports in
-// every host), so no ephemeral port ever meets one. A port that the kernel did
+// every host), so no ephemeral port ever meets one. A late segment does not end
+// TIME_WAIT (net.ipv4.tcp_rfc1337). A port that the kernel did
 // choose is printed as its $name or as "ephemeral". What still differs between
 // runs stands in Environment, and DigestOf leaves it out.
 package lab

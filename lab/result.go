@@ -55,12 +55,12 @@ type Cell struct {
 
 // Note explains a cell that did not pass.
 type Note struct {
-	Reason  string   `json:"reason,omitempty"`  // of a skip or an error
+	Reason  string   `json:"reason,omitempty"`  // of a skip or an error, or how often a failed cell answered what
 	Holders []Holder `json:"holders,omitempty"` // of a red step: the sockets at its ports
 	Outputs []Output `json:"outputs,omitempty"` // of the programs of a cell that did not pass
 }
 
-// Reason returns why the cell is a skip or an error.
+// Reason returns why the cell is a skip or an error, or that it is flaky.
 func (c Cell) Reason() string {
 	if c.Note == nil {
 		return ""
@@ -215,6 +215,8 @@ type Matrix struct {
 	File   string        `json:"file"`
 	Name   string        `json:"name"`
 	Doc    string        `json:"doc,omitempty"`
+	Source string        `json:"source,omitempty"` // the text of the file
+	Layout Layout        `json:"topology"`         // of all the file, whatever hosts the run was confined to
 	Hosts  []string      `json:"hosts"`
 	Rows   []Row         `json:"rows"`
 	Cells  []Cell        `json:"-"` // row by row, in the order of Hosts, combination by combination

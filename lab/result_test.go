@@ -92,6 +92,8 @@ func TestDigestNamesTheOutcome(t *testing.T) {
 		"doc":   func(m *lab.Matrix) { m.Doc, m.Rows[0].Doc = "other", "other" },
 		"claim": func(m *lab.Matrix) { m.Rows[0].Claim = "other" },
 		"line":  func(m *lab.Matrix) { m.Rows[0].Line, m.Rows[0].Slots[0].Variants[0][0].Line = 7, 8 },
+		"text":  func(m *lab.Matrix) { m.Source = "other" },
+		"lab":   func(m *lab.Matrix) { m.Layout.Hosts = []lab.Host{{Name: "other"}} },
 		"note":  func(m *lab.Matrix) { m.Cells[0].Note = &lab.Note{Reason: "other"} },
 		"shown": func(m *lab.Matrix) { m.Rows[0].Slots[2].Shown = false },
 		// Steps that no cell has made are no part of the outcome.

@@ -10,6 +10,7 @@ import (
 // (every name resolves, every address is given) and is never changed afterwards.
 type Topology struct {
 	File        string // as the user named it, for messages
+	Source      string // the text of the file
 	Name        string
 	Doc         string
 	Claims      []Claim
@@ -26,35 +27,45 @@ type Claim struct {
 	Pos  Pos
 }
 
+// Layout is what a topology builds, without its experiments: what a report shows
+// of it. Reports leave out where it stands in the file.
+type Layout struct {
+	Networks []Network `json:"networks"`
+	Hosts    []Host    `json:"hosts"`
+}
+
+// Layout returns what the topology builds.
+func (t *Topology) Layout() Layout { return Layout{Networks: t.Networks, Hosts: t.Hosts} }
+
 // Network is a layer-2 segment: a bridge in the lab's fabric namespace.
 type Network struct {
-	Name    string       // at most 15 bytes, it names the bridge
-	Subnet  netip.Prefix // IPv4, masked; invalid when the network has none
-	Subnet6 netip.Prefix // IPv6, masked; invalid when the network has none
-	Pos     Pos
+	Name    string       `json:"name"`             // at most 15 bytes, it names the bridge
+	Subnet  netip.Prefix `json:"subnet,omitzero"`  // IPv4, masked; invalid when the network has none
+	Subnet6 netip.Prefix `json:"subnet6,omitzero"` // IPv6, masked; invalid when the network has none
+	Pos     Pos          `json:"-"`
 }
 
 // Host is a network namespace with NICs.
 type Host struct {
-	Name string
-	NICs []NIC
-	Pos  Pos
+	Name string `json:"name"`
+	NICs []NIC  `json:"nics,omitempty"`
+	Pos  Pos    `json:"-"`
 }
 
 // NIC is the end of a veth pair inside a host; the other end is a port of its
 // network's bridge.
 type NIC struct {
-	Name      string // ip-link(8) takes at most 15 bytes, without '/' or space
-	Network   string
-	Addresses []Address
-	Pos       Pos
+	Name      string    `json:"name"` // ip-link(8) takes at most 15 bytes, without '/' or space
+	Network   string    `json:"network"`
+	Addresses []Address `json:"addresses,omitempty"`
+	Pos       Pos       `json:"-"`
 }
 
 // Address is an address on a NIC, with the prefix length of the subnet.
 type Address struct {
-	Prefix netip.Prefix
-	Alias  string // the name that steps use; empty when it has none
-	Pos    Pos
+	Prefix netip.Prefix `json:"prefix"`
+	Alias  string       `json:"alias,omitempty"` // the name that steps use; empty when it has none
+	Pos    Pos          `json:"-"`
 }
 
 // Host returns the host of that name, nil when there is none.
