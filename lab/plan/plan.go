@@ -80,6 +80,11 @@ func (p *Plan) addHost(h *lab.Host, index int, ports string) {
 	if ports != "" {
 		p.add(Sysctl{NS: ns, Key: "net.ipv4.ip_local_reserved_ports", Value: ports})
 	}
+	// On a busy machine a FIN is sent again before its ACK comes. TIME_WAIT answers
+	// the second one too, the other side has no socket any more and answers with a
+	// reset, and that ends TIME_WAIT (tcp_timewait_state_process), unless RFC 1337
+	// is followed. It decides nothing else.
+	p.add(Sysctl{NS: ns, Key: "net.ipv4.tcp_rfc1337", Value: "1", IfKnown: true})
 	p.add(LinkUp{NS: ns, Name: "lo"})
 	for i, n := range h.NICs {
 		p.add(AddVeth{

@@ -24,6 +24,8 @@ ip netns add 'a b
 $(touch x); '\''.-n *'
 ip netns exec 'a b
 $(touch x); '\''.-n *' sysctl -eqw net.ipv6.conf.default.addr_gen_mode=1
+ip netns exec 'a b
+$(touch x); '\''.-n *' sysctl -eqw net.ipv4.tcp_rfc1337=1
 ip -n 'a b
 $(touch x); '\''.-n *' link set dev lo up
 ip -n 'a b
