@@ -11,31 +11,38 @@ import (
 // NewDir returns an empty directory that is in no file tree: a file system in
 // memory of its own, at most 16 MiB, where everybody may make files as in /tmp.
 // It is there for who has the descriptor, to fchdir(2) into or to open files
-// below, and goes with the last one. No symbolic link in it is followed: whoever
-// may write there could else lead others out to the machine's files. That takes
-// Linux 5.14.
-func NewDir() (*os.File, error) {
-	dir, err := newTmpfs()
+// below, and goes with the last one. Where strangers may write in it, no symbolic
+// link in it is followed, which could else lead others out to the machine's files.
+// That takes Linux 5.14; the error of an older one is ErrLinks.
+func NewDir(strangers bool) (*os.File, error) {
+	attrs := unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_NOEXEC
+	if strangers {
+		attrs |= unix.MOUNT_ATTR_NOSYMFOLLOW
+	}
+	dir, err := newTmpfs(attrs)
 	if errors.Is(err, unix.EPERM) {
 		// fsopen(2) wants a mount namespace that belongs to the user namespace.
 		err = onThread(func() error {
 			if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
 				return os.NewSyscallError("unshare", err)
 			}
-			dir, err = newTmpfs()
+			dir, err = newTmpfs(attrs)
 			return err
 		})
 	}
 	switch {
-	case errors.Is(err, unix.ENOSYS), errors.Is(err, unix.EINVAL): // no fsopen(2), or no MOUNT_ATTR_NOSYMFOLLOW
-		return nil, fmt.Errorf("names of unix sockets need Linux 5.14: %w", err)
+	case errors.Is(err, unix.EINVAL) && strangers: // no MOUNT_ATTR_NOSYMFOLLOW
+		return nil, ErrLinks
 	case err != nil:
 		return nil, fmt.Errorf("a directory of its own: %w", explainFiles(err))
 	}
 	return dir, nil
 }
 
-func newTmpfs() (*os.File, error) {
+// ErrLinks is NewDir's error where the kernel cannot keep from following links.
+var ErrLinks = errors.New("a directory whose symbolic links are not followed needs Linux 5.14")
+
+func newTmpfs(attrs int) (*os.File, error) {
 	fs, err := unix.Fsopen("tmpfs", unix.FSOPEN_CLOEXEC)
 	if err != nil {
 		return nil, os.NewSyscallError("fsopen", err)
@@ -50,7 +57,6 @@ func newTmpfs() (*os.File, error) {
 	if err != nil {
 		return nil, os.NewSyscallError("fsconfig", err)
 	}
-	const attrs = unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_NOEXEC | unix.MOUNT_ATTR_NOSYMFOLLOW
 	dir, err := unix.Fsmount(fs, unix.FSMOUNT_CLOEXEC, attrs)
 	if err != nil {
 		return nil, os.NewSyscallError("fsmount", err)

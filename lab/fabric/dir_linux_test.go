@@ -22,9 +22,9 @@ func TestNewDir(t *testing.T) {
 	fds := descriptors(t)
 	mounts, err := os.ReadFile("/proc/self/mountinfo")
 	must(t, err)
-	dir, err := NewDir()
+	dir, err := NewDir(true)
 	must(t, err)
-	other, err := NewDir()
+	other, err := NewDir(true)
 	must(t, err)
 
 	server, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
@@ -70,7 +70,7 @@ func TestNewDir(t *testing.T) {
 // TestNewDirSymlink has a link in the directory that leads out of it.
 func TestNewDirSymlink(t *testing.T) {
 	needNetNS(t)
-	dir, err := NewDir()
+	dir, err := NewDir(true)
 	must(t, err)
 	defer dir.Close()
 	outside := t.TempDir()

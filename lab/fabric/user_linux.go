@@ -25,6 +25,10 @@ func InUserNamespace() bool {
 	return strings.Join(strings.Fields(string(b)), " ") != "0 0 4294967295"
 }
 
+// IsAgain reports whether Again has started this program: it lives in a user
+// namespace that nobody else is in.
+func IsAgain() bool { return os.Getenv(againVar) != "" }
+
 // Again runs this program again, with the same arguments, in a user namespace
 // of its own, where it may make network namespaces, and returns its exit
 // status: 128 and the signal when one ended it. It fails where the system does
@@ -35,7 +39,7 @@ func InUserNamespace() bool {
 // terminal sends SIGINT to both, and two of them mean haste. When an interactive
 // program ends is its own business: SIGINT and SIGQUIT are not for this one then.
 func Again(interactive bool) (int, error) {
-	if os.Getenv(againVar) != "" {
+	if IsAgain() {
 		return 0, errors.New("no network namespace in a user namespace either")
 	}
 	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
