@@ -142,13 +142,20 @@ func (p *stepParser) parse() {
 
 // closing returns the index of the mark that closes the one at i, or -1.
 func closing(tokens []token, i int) int {
-	depth := 0
+	var open []string
 	for ; i < len(tokens); i++ {
 		switch t := tokens[i]; {
-		case t.is("("), t.is("["), t.is("{"):
-			depth++
+		case t.is("("):
+			open = append(open, ")")
+		case t.is("["):
+			open = append(open, "]")
+		case t.is("{"):
+			open = append(open, "}")
 		case t.is(")"), t.is("]"), t.is("}"):
-			if depth--; depth == 0 {
+			if len(open) == 0 || !t.is(open[len(open)-1]) {
+				return -1
+			}
+			if open = open[:len(open)-1]; len(open) == 0 {
 				return i
 			}
 		}

@@ -58,6 +58,7 @@ func Parse(file string, text []byte) (*lab.Topology, error) {
 	if err := c.err(); err != nil {
 		return nil, err
 	}
+	d.top.Source = string(text)
 	return d.top, nil
 }
 

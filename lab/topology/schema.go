@@ -1,0 +1,127 @@
+package topology
+
+import (
+	"bytes"
+	"encoding/json"
+	"maps"
+	"regexp"
+	"strings"
+)
+
+// Schema returns the JSON Schema, draft 2020-12, of a topology file: for editors,
+// which complete its keys and calls by it and show what they mean. It is made from
+// the vocabulary, so a new call or option is in it by itself. A file that it
+// takes may still have mistakes, such as a name that names nothing; Load finds
+// those.
+//
+// Names are taken as written here, while a reader of YAML 1.2 makes booleans and
+// numbers of yes, 1e3 and 0x1f, or not: the schema takes all three.
+//
+// Its patterns are those that Go and JavaScript read alike.
+func Schema() []byte {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if err := e.Encode(fileSchema()); err != nil {
+		panic(err) // maps, lists and strings: there is nothing that JSON could not say
+	}
+	return b.Bytes()
+}
+
+// object is a JSON object of the schema.
+type object map[string]any
+
+// schemas are keys and what their values may be.
+type schemas map[string]object
+
+// closed is a mapping with these keys and no others.
+func closed(doc string, keys schemas, required ...string) object {
+	o := object{"type": "object", "description": doc, "properties": titled(keys), "additionalProperties": false}
+	if len(required) > 0 {
+		o["required"] = required
+	}
+	return o
+}
+
+// titled gives each its key as a title, which editors show above the description.
+func titled(keys schemas) schemas {
+	all := schemas{}
+	for key, o := range keys {
+		all[key] = maps.Clone(o)
+		if o["title"] == nil {
+			all[key]["title"] = key
+		}
+	}
+	return all
+}
+
+// named is a mapping from names that the file chooses.
+func named(doc string, rule nameRule, value object) object {
+	return object{"type": "object", "description": doc, "propertyNames": rule.schema(), "additionalProperties": value}
+}
+
+// schema is what a name must look like. Lengths are bytes here and characters
+// there, so Load may refuse a few more.
+func (r nameRule) schema() object {
+	o := object{"description": r.noun + ": " + r.words, "pattern": portable(r.syntax()), "maxLength": r.longest, "minLength": 1}
+	if len(r.reserved) > 0 {
+		o["not"] = object{"enum": r.reserved}
+	}
+	return o
+}
+
+// value is the same where a value names something.
+func (r nameRule) value(doc string) object {
+	return r.schema().with("type", texts).with("description", doc)
+}
+
+func (o object) with(key string, value any) object {
+	o[key] = value
+	return o
+}
+
+// portable writes a pattern as JavaScript does too, whose classes of characters
+// have braces.
+func portable(re *regexp.Regexp) string {
+	return strings.NewReplacer(`\pC`, `\p{C}`, `\pZ`, `\p{Z}`).Replace(re.String())
+}
+
+// texts are the types of what is taken as written.
+var texts = []string{"string", "number", "boolean"}
+
+// text is anything that is not a mapping or a list.
+func text(doc string, examples ...string) object {
+	o := object{"type": texts, "description": doc}
+	if len(examples) > 0 {
+		o["examples"] = examples
+	}
+	return o
+}
+
+// like is a text of some form.
+func like(doc, pattern string, examples ...string) object {
+	return text(doc, examples...).with("pattern", pattern)
+}
+
+// either is one of several forms.
+func either(doc string, forms ...object) object {
+	return object{"description": doc, "anyOf": forms}
+}
+
+// oneOrMore is a value, or a list of them with at least one.
+func oneOrMore(doc string, item object) object {
+	return either(doc, item, object{"type": "array", "items": item, "minItems": 1})
+}
+
+func ref(name string) object { return object{"$ref": "#/$defs/" + name} }
+
+// filled is a number that an axis may give too.
+func filled(doc string, low, high int64) object {
+	return either(doc,
+		object{"type": "integer", "minimum": low, "maximum": high},
+		object{"type": "string", "pattern": `^[0-9]+$|` + fillPattern})
+}
+
+// fillPattern is a placeholder somewhere in a text.
+const fillPattern = `\$\{[^{}]*\}`

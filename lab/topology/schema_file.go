@@ -1,0 +1,103 @@
+package topology
+
+import "labrun/lab"
+
+// What addresses look like; whether they are any, Load finds out.
+const (
+	ip4Pattern = `[0-9]{1,3}(?:\.[0-9]{1,3}){3}`
+	ip6Pattern = `[0-9A-Fa-f]*:[0-9A-Fa-f:.]*`
+)
+
+func fileSchema() object {
+	o := closed("A topology of labrun: hosts with NICs on networks, and experiments about bind, listen and connect.", schemas{
+		"name":        topologyName.value("The topology's name, as reports show it: " + topologyName.words + "."),
+		"doc":         ref("doc"),
+		"claims":      claimsSchema(),
+		"networks":    networksSchema(),
+		"hosts":       hostsSchema(),
+		"probes":      probesSchema(),
+		"experiments": experimentsSchema(),
+	}, "name", "networks", "hosts")
+	o["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+	o["title"] = "labrun topology"
+	o["$defs"] = definitions()
+	return o
+}
+
+// definitions are the parts that stand in several places, or in themselves.
+func definitions() schemas {
+	defs := schemas{
+		"doc":       text("What it is about; reports show it. Several lines: doc: |"),
+		"duration":  durationSchema(),
+		"processes": processesSchema(),
+		"steps":     stepsSchema(),
+		"step":      stepSchema(),
+		"program":   programSchema(),
+		"calls":     callsSchema(),
+		"call":      callSchema(),
+		"match":     matchSchema(),
+		"rules":     rulesSchema(),
+	}
+	for _, s := range lab.Signatures {
+		defs["call-"+s.Name] = signatureSchema(s)
+	}
+	return defs
+}
+
+func claimsSchema() object {
+	o := named("Sentences that the experiments put to the test; an experiment names one with \"claim:\".", claimName,
+		text("The sentence."))
+	o["maxProperties"] = maxClaims
+	return o
+}
+
+func networksSchema() object {
+	four := like("An IPv4 subnet.", "^"+ip4Pattern+"/[0-9]{1,2}$", "192.0.2.0/24", "198.51.100.0/24", "10.1.0.0/16")
+	six := like("An IPv6 subnet.", "^"+ip6Pattern+"/[0-9]{1,3}$", "2001:db8:a::/64", "2001:db8:b::/64")
+	both := closed("The network's IPv4 subnet, its IPv6 subnet, or both.", schemas{"subnet": four, "subnet6": six})
+	both["minProperties"] = 1
+	o := named("Networks by name: a SUBNET, or {subnet: IPV4, subnet6: IPV6}. A network is a bridge of the lab's own.", networkName,
+		either("The network's subnet, or both of them: {subnet: IPV4, subnet6: IPV6}.", four, six, both))
+	o["minProperties"], o["maxProperties"] = 1, maxNetworks
+	o["defaultSnippets"] = []object{{"label": "two networks", "body": object{
+		"red": "192.0.2.0/24", "blue": object{"subnet": "198.51.100.0/24", "subnet6": "2001:db8:b::/64"},
+	}}}
+	return o
+}
+
+func hostsSchema() object {
+	alias := aliasName.value("A name for the address, which steps use: x is the IPv4 address, x6 the IPv6 address beside it.").
+		with("examples", []string{"x", "y"})
+	address := like("An address in a subnet of the network, with or without its length.",
+		"^(?:"+ip4Pattern+"|"+ip6Pattern+")(?:/[0-9]{1,3})?$", "192.0.2.10/24", "2001:db8:a::10/64")
+	several := object{"type": "array", "minItems": 1, "maxItems": maxAddresses, "items": either(
+		"An address, or {address, as} to give it a name of its own.", address,
+		closed("An address with a name of its own.", schemas{"address": address, "as": alias}, "address"))}
+	nic := closed("A NIC: one end of a veth pair, the other end is a port of the network.", schemas{
+		"network": networkName.value("The name of the network that the NIC is on."),
+		"address": either("The NIC's address, or a list of them. Left out: the next free one, the same on every run.", address, several),
+		"as":      alias,
+	}, "network")
+	nics := named("The host's NICs by name.", nicName, nic)
+	nics["minProperties"], nics["maxProperties"] = 1, maxNICs
+	nics["defaultSnippets"] = []object{{"label": "two NICs", "body": twoNICs}}
+	o := named("Hosts by name. A host is a network namespace with NICs; experiments run in every one.", hostName,
+		closed("A host: a network namespace.", schemas{"nics": nics}, "nics"))
+	o["minProperties"], o["maxProperties"] = 1, maxHosts
+	o["defaultSnippets"] = []object{{"label": "two hosts with two NICs", "body": object{
+		"alpha": object{"nics": twoNICs}, "beta": object{"nics": twoNICs},
+	}}}
+	return o
+}
+
+var twoNICs = object{
+	"eth0": object{"network": "red", "as": "x"},
+	"eth1": object{"network": "blue", "as": "y"},
+}
+
+func probesSchema() object {
+	return named("Questions asked first, on the first host, that answers may depend on: [ok on probe NAME].", experimentName,
+		closed("A probe: the kernel has this feature when every step is answered as it says.", schemas{
+			"doc": ref("doc"), "processes": ref("processes"), "steps": ref("steps"),
+		}, "steps"))
+}
