@@ -39,7 +39,7 @@ type handle struct {
 // the TestMain of a package whose tests start processes.
 func Main() {
 	switch {
-	case len(os.Args) >= 5 && os.Args[0] == arg0Init:
+	case len(os.Args) >= 4 && os.Args[0] == arg0Init:
 		initMain(os.Args[1], os.Args[2], os.Args[3], os.Args[4:])
 	case len(os.Args) >= 2 && os.Args[0] == Arg0:
 		agentMain()

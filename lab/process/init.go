@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -36,8 +34,20 @@ func initMain(hostname, view, path string, argv []string) {
 	go endWithLabrun()
 	unix.CloseOnExec(controlFD)
 	signals := catch(unix.SIGCONT)
-	show(hostname, view)
-	pid, err := syscall.ForkExec(path, argv, &syscall.ProcAttr{Env: os.Environ(), Files: []uintptr{0, 1, 2}})
+	s, err := readSetup()
+	show(hostname, view, s.Hosts)
+	if path == "" && err == nil {
+		holdMain()
+	}
+	files := []uintptr{0, 1, 2}
+	if s.HasFolder {
+		unix.CloseOnExec(folderFD)
+		files = append(files, folderFD)
+	}
+	var pid int
+	if err == nil {
+		pid, err = syscall.ForkExec(path, argv, &syscall.ProcAttr{Env: os.Environ(), Files: files})
+	}
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "labrun: %s: %v\n", path, err)
 		os.Exit(126)
@@ -71,7 +81,7 @@ func endWithLabrun() {
 // namespace, and the host's name. Inside containers that hide parts of /proc or
 // /sys the kernel refuses new ones (mount_too_revealing); the program then
 // sees the machine's.
-func show(hostname, view string) {
+func show(hostname, view, hosts string) {
 	_ = unix.Sethostname([]byte(hostname))
 	if unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "") != nil {
 		return
@@ -81,24 +91,23 @@ func show(hostname, view string) {
 	}
 	_ = unix.Mount("sysfs", "/sys", "sysfs", confined, "")
 	_ = showSeeds() // without them there is still the rest
+	if hosts != "" {
+		_ = showHosts(hosts)
+	}
 }
 
-// Descriptors of the init of a copied view, beside the pair's end.
-const (
-	exeFD   = controlFD + 1 // what it is executed from: other numbers are taken before that
-	setupFD = controlFD + 2
-	tmpFD   = controlFD + 3
-)
-
-// setup is what the init of a copied view is told.
-type setup struct {
-	User   *uint32
-	Hosts  string
-	Dir    string
-	Env    []string
-	HasTmp bool // as tmpFD
-	Self   file // labrun's
-	Shared []string
+// showHosts puts a file with that text in the place of /etc/hosts. A file system
+// in memory stands in the way of another one for as long as that takes.
+func showHosts(text string) error {
+	if err := mountTmpfs(baseDir, 0o755, tmpfsSize); err != nil {
+		return err
+	}
+	defer unix.Unmount(baseDir, unix.MNT_DETACH) // the file's own mount keeps the file system
+	file := filepath.Join(baseDir, "hosts")
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+		return err
+	}
+	return bind(file, hostsFile)
 }
 
 // report is what it tells, one after the other: that the program runs, with a
@@ -158,12 +167,9 @@ func tell(r report, rights []byte) {
 
 // startCopy makes the view and starts the program in it.
 func startCopy(hostname string, argv []string) (pid int, err error) {
-	var s setup
-	in := os.NewFile(setupFD, "setup")
-	err = json.NewDecoder(io.NewSectionReader(in, 0, math.MaxInt64)).Decode(&s)
-	in.Close()
+	s, err := readSetup()
 	if err != nil {
-		return 0, fmt.Errorf("read the setup: %w", err)
+		return 0, err
 	}
 	if err := keepDescriptors(); err != nil {
 		return 0, err

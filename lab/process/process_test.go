@@ -2,8 +2,6 @@ package process_test
 
 import (
 	"context"
-	"errors"
-	"io/fs"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -19,6 +17,7 @@ import (
 
 	"labrun/lab"
 	"labrun/lab/fabric"
+	"labrun/lab/labtest"
 	"labrun/lab/plan"
 	"labrun/lab/process"
 )
@@ -40,25 +39,13 @@ func TestMain(m *testing.M) {
 	if slices.Contains(process.SeedPrograms, filepath.Base(os.Args[0])) {
 		os.Exit(helper(os.Args[1:]))
 	}
-	// Somebody who is not root gets namespaces for the tests in a user namespace.
-	if errors.Is(fabric.Probe(), fs.ErrPermission) {
-		if status, err := fabric.Again(false); err == nil {
-			os.Exit(status)
-		}
-	}
-	os.Exit(m.Run())
+	labtest.Main(m)
 }
 
 // The lab of these tests: alpha 192.0.2.1 <-> red <-> beta 192.0.2.2.
 func newLab(t testing.TB) *fabric.Lab {
 	t.Helper()
-	switch err := fabric.Probe(); {
-	case err == nil:
-	case os.Getenv("LABRUN_NETNS") == "required":
-		t.Fatalf("LABRUN_NETNS=required: %v", err)
-	default:
-		t.Skipf("no network namespaces here (%v); type: go test -exec 'unshare -Urn' ./lab/process", err)
-	}
+	labtest.NeedNetNS(t)
 	host := func(name, cidr string) lab.Host {
 		return lab.Host{Name: name, NICs: []lab.NIC{{Name: "eth0", Network: "red", Addresses: []lab.Address{
 			{Prefix: netip.MustParsePrefix(cidr), Alias: "x"},

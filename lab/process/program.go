@@ -3,6 +3,7 @@ package process
 import (
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"os/signal"
 	"slices"
@@ -14,13 +15,15 @@ import (
 // Program is a real program that runs in a host, a shell for instance, with
 // everything that it starts. It sees the host's name, its links in /sys, and
 // itself and its children alone in /proc; files are the machine's, with the seed's
-// programs beside those in /usr/local/bin.
+// programs beside those in /usr/local/bin, but /etc/hosts may have the lab's names.
 type Program struct {
 	In           func(f func() error) error // runs f on a thread that is in the host's namespace
 	Hostname     string
 	Argv         []string
 	Env          []string
-	AllProcesses bool // leave /proc as it is, with the machine's processes
+	AllProcesses bool     // leave /proc as it is, with the machine's processes
+	Hosts        string   // what /etc/hosts says; "" leaves the machine's
+	Folder       *os.File // a directory that the program has as descriptor 3, with its files; may be nil
 }
 
 // Run runs the program on the caller's terminal, if it has one, and returns its
@@ -43,25 +46,10 @@ func (p Program) Run(started func(pid int)) (int, error) {
 	defer hold.Close() // the init of the program's PID namespace ends, and with it the namespace
 	term := openTerminal()
 	defer term.takeBack()
-	attr := &syscall.ProcAttr{
-		Env:   p.Env,
-		Files: []uintptr{0, 1, 2, theirs.Fd()},
-		Sys: &syscall.SysProcAttr{
-			Cloneflags: unix.CLONE_NEWPID | unix.CLONE_NEWNS | unix.CLONE_NEWUTS,
-			Foreground: term.ours, // a job of its own: it can give the terminal away and back
-		},
-	}
-	view := viewOwn
-	if p.AllProcesses {
-		view = viewAll
-	}
 	signals := catch()
 	defer signal.Stop(signals)
-	var pid int
-	err = p.In(func() error {
-		pid, err = syscall.ForkExec(self, append([]string{arg0Init, p.Hostname, view, path}, p.Argv...), attr)
-		return err
-	})
+	// A job of its own can give the terminal away and back.
+	pid, err := p.launch(path, theirs, &syscall.SysProcAttr{Foreground: term.ours})
 	theirs.Close()
 	if err != nil {
 		return 0, fmt.Errorf("start %s: %w", p.Argv[0], err)
@@ -74,6 +62,31 @@ func (p Program) Run(started func(pid int)) (int, error) {
 		return 0, fmt.Errorf("wait for %s: %w", p.Argv[0], err)
 	}
 	return exitStatus(status), nil
+}
+
+// launch starts the init of the program's namespaces, which is to start the
+// program of that path, or none.
+func (p Program) launch(path string, control *os.File, sys *syscall.SysProcAttr) (pid int, err error) {
+	in, err := setup{Hosts: p.Hosts, HasFolder: p.Folder != nil}.file()
+	if err != nil {
+		return 0, err
+	}
+	defer in.Close()
+	sys.Cloneflags = unix.CLONE_NEWPID | unix.CLONE_NEWNS | unix.CLONE_NEWUTS
+	const none = ^uintptr(0)
+	attr := &syscall.ProcAttr{Env: p.Env, Files: []uintptr{0, 1, 2, control.Fd(), none, in.Fd()}, Sys: sys}
+	if p.Folder != nil {
+		attr.Files = append(attr.Files, p.Folder.Fd())
+	}
+	view := viewOwn
+	if p.AllProcesses {
+		view = viewAll
+	}
+	err = p.In(func() error {
+		pid, err = syscall.ForkExec(self, append([]string{arg0Init, p.Hostname, view, path}, p.Argv...), attr)
+		return err
+	})
+	return pid, err
 }
 
 func waitFor(pid int) (unix.WaitStatus, error) {

@@ -169,7 +169,7 @@ func TestProgramResources(t *testing.T) {
 /run 16
 /dev 1
 /dev/shm 16
-/etc 2[45]\d
+/etc 2\d\d
 Max file size \d{1,10} \d{1,10} bytes 
 Max data size \d{1,10} \d{1,10} bytes 
 Max core file size 1 1 bytes 

@@ -135,16 +135,7 @@ func (s ProgramSpec) setup() (*os.File, error) {
 	if s.User != nil && (int(*s.User) != os.Geteuid() || int(*s.User) != os.Getegid()) {
 		in.User = s.User
 	}
-	fd, err := unix.MemfdCreate("labrun-setup", unix.MFD_CLOEXEC)
-	if err != nil {
-		return nil, fmt.Errorf("memfd_create: %w", err)
-	}
-	f := os.NewFile(uintptr(fd), "setup")
-	if err := json.NewEncoder(f).Encode(in); err != nil {
-		f.Close()
-		return nil, err
-	}
-	return f, nil
+	return in.file()
 }
 
 // begin waits until the program runs.

@@ -1,0 +1,85 @@
+package process
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Hold keeps the namespaces of a host for who wants to enter them from elsewhere,
+// with nsenter(1): a PID namespace whose init is there for nothing else.
+type Hold struct {
+	PID int // that a network, a mount, a UTS and a PID namespace can be entered by
+
+	ended chan struct{}
+	end   func() error
+}
+
+// Hold makes what Run would start the program in, and starts none. Who has entered
+// is gone with it as a program is, when the hold is closed or the caller ends.
+func (p Program) Hold() (*Hold, error) {
+	conn, theirs, err := pair()
+	if err != nil {
+		return nil, err
+	}
+	// In a session of its own it gets no signals from the terminal.
+	pid, err := p.launch("", theirs, &syscall.SysProcAttr{Setsid: true})
+	theirs.Close()
+	if err != nil {
+		conn.Close()
+		return nil, fmt.Errorf("hold host %s: %w", p.Hostname, err)
+	}
+	h := &Hold{PID: pid, ended: make(chan struct{})}
+	h.end = func() error {
+		conn.Close()
+		<-h.ended
+		_, err := waitFor(pid)
+		return err
+	}
+	b := make([]byte, 1)
+	err = conn.SetReadDeadline(time.Now().Add(grace))
+	if err == nil {
+		_, err = conn.Read(b) // the view is made
+	}
+	if err == nil {
+		err = conn.SetReadDeadline(time.Time{})
+	}
+	go func() {
+		defer close(h.ended)
+		_, _ = conn.Read(b)
+	}()
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("hold host %s: %w", p.Hostname, err), h.Close())
+	}
+	return h, nil
+}
+
+// Ended is closed when the hold is: by Close, or because somebody has killed the
+// process.
+func (h *Hold) Ended() <-chan struct{} { return h.ended }
+
+// Close ends the namespaces with everybody in them, and waits until they are gone.
+func (h *Hold) Close() error { return h.end() }
+
+// holdMain says that all is ready, and reaps those who entered: orphans of a PID
+// namespace are its init's.
+func holdMain() {
+	children := make(chan os.Signal, 1)
+	signal.Notify(children, unix.SIGCHLD)
+	if _, err := unix.Write(controlFD, []byte{0}); err != nil {
+		os.Exit(1)
+	}
+	for range children {
+		for {
+			pid, err := unix.Wait4(-1, nil, unix.WNOHANG, nil)
+			if err != nil && !errors.Is(err, unix.EINTR) || pid == 0 {
+				break
+			}
+		}
+	}
+}

@@ -1,0 +1,55 @@
+package process
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// Descriptors of the init of a program's namespaces, beside the pair's end.
+const (
+	exeFD    = controlFD + 1 // what the init of a copied view is executed from: other numbers are taken before that
+	setupFD  = controlFD + 2
+	tmpFD    = controlFD + 3
+	folderFD = tmpFD // no program has both
+)
+
+// setup is what that init is told.
+type setup struct {
+	User      *uint32
+	Hosts     string
+	Dir       string
+	Env       []string
+	HasTmp    bool // as tmpFD
+	HasFolder bool // as folderFD
+	Self      file // labrun's
+	Shared    []string
+}
+
+// file returns a file in memory that says so.
+func (s setup) file() (*os.File, error) {
+	fd, err := unix.MemfdCreate("labrun-setup", unix.MFD_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("memfd_create: %w", err)
+	}
+	f := os.NewFile(uintptr(fd), "setup")
+	if err := json.NewEncoder(f).Encode(s); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// readSetup reads it and closes its descriptor.
+func readSetup() (s setup, err error) {
+	in := os.NewFile(setupFD, "setup")
+	defer in.Close()
+	if err := json.NewDecoder(io.NewSectionReader(in, 0, math.MaxInt64)).Decode(&s); err != nil {
+		return s, fmt.Errorf("read the setup: %w", err)
+	}
+	return s, nil
+}
