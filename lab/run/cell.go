@@ -169,20 +169,28 @@ func needsProcess(s *lab.Step) bool {
 	return s.Run == nil && sig.By != lab.ByHost && s.Call.Name != "wait"
 }
 
-// dir returns the folder in which unix sockets of a host have their names, nil
-// when the experiment gives none a name.
+// dir returns the folder in which unix sockets of a host have their names, the
+// /tmp of its programs, nil when there is neither.
 func (c *cell) dir(host string) (*os.File, error) {
-	if d := c.dirs[host]; d != nil || !namesPaths(c.plan) {
+	programs := slices.ContainsFunc(c.plan, func(s *lab.Step) bool { return s.Run != nil })
+	named := namesPaths(c.plan)
+	if d := c.dirs[host]; d != nil || !named && !programs {
 		return d, nil
 	}
-	d, err := fabric.NewDir()
-	if err == nil {
-		c.dirs[host] = d
+	d, err := fabric.NewDir(programs)
+	switch {
+	case errors.Is(err, fabric.ErrLinks) && named:
+		return nil, errSkip("names of unix sockets beside programs: " + err.Error())
+	case errors.Is(err, fabric.ErrLinks): // programs have a /tmp of their own each
+		return nil, nil
+	case err != nil:
+		return nil, err
 	}
-	return d, err
+	c.dirs[host] = d
+	return d, nil
 }
 
-// namesPaths reports whether a step names a file, or a program may make one.
+// namesPaths reports whether a step names a file.
 func namesPaths(steps []*lab.Step) bool {
 	return slices.ContainsFunc(steps, func(s *lab.Step) bool {
 		sig, _ := lab.SignatureOf(s.Call.Name)
@@ -192,7 +200,7 @@ func namesPaths(steps []*lab.Step) bool {
 				return true
 			}
 		}
-		return s.Run != nil
+		return false
 	})
 }
 

@@ -160,11 +160,11 @@ type ownedBy struct {
 	process.Owned
 }
 
-// owned asks every living process for its sockets at a port.
-func (c *cell) owned(ctx context.Context, port uint16) ([]ownedBy, error) {
+// owned asks every living process for its sockets at the ports.
+func (c *cell) owned(ctx context.Context, ports ...uint16) ([]ownedBy, error) {
 	var all []ownedBy
 	for _, who := range c.born {
-		socks, err := c.processes[who].Owned(ctx, []uint16{port})
+		socks, err := c.processes[who].Owned(ctx, ports)
 		if err != nil {
 			return nil, err
 		}

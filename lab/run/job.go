@@ -21,6 +21,10 @@ type job struct {
 	combos    []lab.Combo
 	at        int        // the index of its first cell in the matrix
 	cells     []lab.Cell // where the results go
+
+	course *course
+	matrix *lab.Matrix
+	number int // of its first cell among all cells of the run
 }
 
 // Cells of an experiment without axes are jobs of their own, for the sake of
@@ -46,10 +50,15 @@ func (j *job) run(ctx context.Context, build builder, tell func(int)) {
 	var kept *set
 	sharing := len(j.combos) > 1 && j.sharing
 	for i, combo := range j.combos {
+		if j.course.isOver(j.number + i) {
+			_ = kept.close()
+			return
+		}
 		c := j.cell(combo)
 		c.set, c.sharing = kept, sharing
 		steps, err := c.steps(ctx, build)
 		result := c.result(steps, err)
+		j.course.pause(ctx, j, c, i, result)
 		kept, err = c.leave(ctx, sharing && err == nil && i+1 < len(j.combos))
 		if err != nil && result.Verdict != lab.Error {
 			result.Verdict, result.Note = lab.Error, &lab.Note{Reason: err.Error()}
@@ -69,4 +78,5 @@ func (j *job) store(i int, c lab.Cell) {
 	c.Row, c.Host, c.Combo = j.row, j.host, j.combos[i]
 	c.Got = j.words.get(c.Got)
 	j.cells[i] = c
+	j.course.saw(j.matrix, &j.cells[i], j.number+i)
 }

@@ -3,9 +3,9 @@ package run
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 
 	"labrun/lab"
 	"labrun/lab/fabric"
@@ -23,7 +23,7 @@ func (c *cell) program(ctx context.Context, who lab.Process, s *lab.Step) (got, 
 	}
 	spec := process.ProgramSpec{
 		Name: who.String(), In: c.lab.Host(who.Host).Do, Hostname: who.Host, Argv: s.Run.Argv,
-		Hosts: c.hostsFile(who.Host), Dir: folderOf(c.topology.File),
+		Hosts: HostsFile(c.topology, who.Host, c.subject, c.isUp), Dir: folderOf(c.topology.File),
 		Env:    []string{"LABRUN_LAB=" + c.topology.Name, "LABRUN_HOST=" + who.Host},
 		Shared: fabric.SharedSysctls(),
 	}
@@ -78,12 +78,17 @@ func quoted(output string) string {
 	return fmt.Sprintf("%q and %d bytes more", output[:most], len(output)-most)
 }
 
-// folderOf returns the folder of a topology file, where its programs begin.
+// folderOf returns the folder of a topology file, where its programs begin: / when
+// it is not there, as it may be when the text comes from a report.
 func folderOf(file string) string {
-	if dir, err := filepath.Abs(filepath.Dir(file)); err == nil {
-		return dir
+	dir, err := filepath.Abs(filepath.Dir(file))
+	if err != nil {
+		return "/"
 	}
-	return "/"
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return "/"
+	}
+	return dir
 }
 
 // programMatches reports whether a program ended as it should.
@@ -132,42 +137,4 @@ func (c *cell) outputs() []lab.Output {
 		all = append(all, o)
 	}
 	return all
-}
-
-// hostsFile is what the programs of a host have as /etc/hosts: the names that
-// addresses go by in the file.
-func (c *cell) hostsFile(at string) string {
-	var b strings.Builder
-	b.WriteString("127.0.0.1 localhost\n::1 localhost ip6-localhost\n")
-	words := map[string][]string{c.subject: {"subject"}}
-	if peer := c.topology.Peer(c.subject); peer != "" {
-		words[peer] = append(words[peer], "peer")
-	}
-	for _, h := range c.topology.Hosts {
-		if c.lab.Host(h.Name) == nil {
-			continue
-		}
-		first := true
-		for _, n := range h.NICs {
-			for _, a := range n.Addresses {
-				var names []string
-				if a.Alias != "" {
-					if h.Name == at {
-						names = append(names, a.Alias)
-					}
-					for _, word := range append([]string{h.Name}, words[h.Name]...) {
-						names = append(names, word+"."+a.Alias)
-					}
-				}
-				if first {
-					names = append(names, h.Name)
-				}
-				first = false
-				if len(names) > 0 {
-					fmt.Fprintf(&b, "%s %s\n", a.Prefix.Addr(), strings.Join(names, " "))
-				}
-			}
-		}
-	}
-	return b.String()
 }

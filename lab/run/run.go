@@ -16,6 +16,14 @@ type Options struct {
 	Only     func(e *lab.Experiment, c lab.Combo) bool // nil takes all
 	Hosts    []string                                  // columns; empty takes all
 	Progress func(done, total int)                     // called after every cell or more, not concurrently; may be nil
+	FailFast bool                                      // after the first cell that failed or is an error, those behind it are skips
+	Runs     int                                       // runs all so often; a cell that answers differently has failed. 0 is 1
+
+	// Red is called for every cell that failed or is an error, not concurrently; it
+	// has to be quick. Pause is called for the first one that failed, while its lab
+	// is up; the stage is not to be closed. Both may be nil.
+	Red   func(m *lab.Matrix, c *lab.Cell)
+	Pause func(ctx context.Context, s *Stage)
 }
 
 // Run runs the experiments of the topologies and reports what the kernel
@@ -25,16 +33,34 @@ type Options struct {
 func Run(ctx context.Context, version lab.KernelVersion, topologies []*lab.Topology, o Options) ([]lab.Matrix, error) {
 	var pool fabric.Pool
 	defer pool.Close()
-	matrices := make([]lab.Matrix, len(topologies))
-	var jobs []*job
+	kernels := make([]lab.Kernel, len(topologies))
 	for i, t := range topologies {
-		kernel, err := probe(ctx, version, t, pool.Up)
-		if err != nil {
+		var err error
+		if kernels[i], err = probe(ctx, version, t, pool.Up); err != nil {
 			return nil, err
 		}
-		jobs = append(jobs, prepare(t, kernel, o, &matrices[i])...)
 	}
-	runAll(ctx, jobs, o, &pool)
+	var all repeated
+	course := newCourse(ctx, o)
+	for n := range max(o.Runs, 1) {
+		if n > 0 && course.isCut() {
+			break
+		}
+		matrices := make([]lab.Matrix, len(topologies))
+		var jobs []*job
+		total := 0
+		for i, t := range topologies {
+			mine := prepare(t, kernels[i], o, &matrices[i])
+			for _, j := range mine {
+				j.course, j.matrix, j.number = course, &matrices[i], total+j.at
+			}
+			jobs, total = append(jobs, mine...), total+len(matrices[i].Cells)
+		}
+		runAll(ctx, jobs, n, &pool)
+		course.cut(jobs)
+		all.add(matrices)
+	}
+	matrices := all.result()
 	for i, t := range topologies {
 		matrices[i].Claims = claims(t, matrices[i])
 	}
@@ -43,7 +69,7 @@ func Run(ctx context.Context, version lab.KernelVersion, topologies []*lab.Topol
 
 // prepare lays a matrix out, with room for every cell, and cuts it into jobs.
 func prepare(t *lab.Topology, kernel lab.Kernel, o Options, m *lab.Matrix) []*job {
-	*m = lab.Matrix{File: t.File, Name: t.Name, Doc: t.Doc}
+	*m = lab.Matrix{File: t.File, Name: t.Name, Doc: t.Doc, Source: t.Source, Layout: t.Layout()}
 	for _, h := range t.Hosts {
 		if len(o.Hosts) == 0 || slices.Contains(o.Hosts, h.Name) {
 			m.Hosts = append(m.Hosts, h.Name)
@@ -85,8 +111,12 @@ func prepare(t *lab.Topology, kernel lab.Kernel, o Options, m *lab.Matrix) []*jo
 	return jobs
 }
 
-// runAll runs the jobs, several at a time.
-func runAll(ctx context.Context, jobs []*job, o Options, pool *fabric.Pool) {
+// runAll runs the jobs for the nth time, several at a time.
+func runAll(ctx context.Context, jobs []*job, nth int, pool *fabric.Pool) {
+	if len(jobs) == 0 {
+		return
+	}
+	o := jobs[0].course.Options
 	total := 0
 	for _, j := range jobs {
 		total += len(j.combos)
@@ -94,12 +124,12 @@ func runAll(ctx context.Context, jobs []*job, o Options, pool *fabric.Pool) {
 	var next atomic.Int64
 	var workers sync.WaitGroup
 	var progress sync.Mutex
-	done := 0
+	done := nth * total
 	tell := func(n int) {
 		if o.Progress != nil {
 			progress.Lock()
 			done += n
-			o.Progress(done, total)
+			o.Progress(done, total*max(o.Runs, 1))
 			progress.Unlock()
 		}
 	}

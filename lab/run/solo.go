@@ -42,7 +42,7 @@ func (j *job) solo(ctx context.Context, build builder, tell func(int)) bool {
 		return false
 	}
 	red := 0
-	for done := 0; done < len(j.combos); {
+	for done := 0; done < len(j.combos) && !j.course.isOver(j.number+done); {
 		c := j.cell(j.combos[done])
 		c.sharing = true
 		before := done
@@ -77,7 +77,7 @@ func (c *cell) perform(ctx context.Context, build builder, who lab.Process, j *j
 	if err := p.Load(ctx, batch); err != nil {
 		return err
 	}
-	for *done < len(j.combos) {
+	for *done < len(j.combos) && !j.course.isOver(j.number+*done) {
 		next := j.combos[*done:min(*done+mostAtOnce, len(j.combos))]
 		results, why, err := p.Cells(ctx, next, c.fresh[who.Host], *red < evidenceMost)
 		if err != nil {
@@ -90,6 +90,9 @@ func (c *cell) perform(ctx context.Context, build builder, who lab.Process, j *j
 					return err
 				}
 				*red++
+				if last := why == process.Red && i == len(results)-1; last {
+					j.course.pause(ctx, j, c, *done, cell)
+				}
 			}
 			j.store(*done, cell)
 			*done++

@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"slices"
 
 	"labrun/lab"
 	"labrun/lab/fabric"
@@ -36,6 +37,35 @@ func NewStage(ctx context.Context, version lab.KernelVersion, t *lab.Topology, e
 
 // Host returns a host of the stage's lab, nil when the experiment did not need it.
 func (s *Stage) Host(name string) *fabric.Host { return s.cell.lab.Host(name) }
+
+// Sockets returns the sockets of the stage's hosts, in the order of the file, with
+// the processes that have them.
+func (s *Stage) Sockets(ctx context.Context) ([]lab.Holder, error) {
+	c := s.cell
+	var all []lab.Holder
+	for _, h := range c.topology.Hosts {
+		if c.lab.Host(h.Name) == nil {
+			continue
+		}
+		socks, err := c.lab.Host(h.Name).Sockets()
+		if err != nil {
+			return nil, err
+		}
+		var ports []uint16
+		for _, s := range socks {
+			ports = append(ports, s.Local.Port())
+		}
+		slices.Sort(ports)
+		owned, err := c.owned(ctx, slices.Compact(ports)...)
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range c.withBound(socks, owned, h.Name) {
+			all = append(all, c.holder(h.Name, s, owned))
+		}
+	}
+	return all, nil
+}
 
 // Close ends the processes and the lab.
 func (s *Stage) Close() error { return s.cell.close() }

@@ -1,0 +1,149 @@
+package run
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"labrun/lab"
+)
+
+// repeated puts the runs of the same cells together. It holds one run, and of the
+// others what was different: that is little, or the user wants to know.
+type repeated struct {
+	matrices []lab.Matrix
+	runs     int
+	differ   map[place]tally
+}
+
+// place is a cell: the index of its matrix, and its own there.
+type place struct{ matrix, cell int }
+
+// tally is how often a cell came to what.
+type tally []tallied
+
+type tallied struct {
+	lab.Cell
+	times int
+}
+
+// add takes another run in.
+func (r *repeated) add(matrices []lab.Matrix) {
+	r.runs++
+	if r.matrices == nil {
+		r.matrices, r.differ = matrices, map[place]tally{}
+		return
+	}
+	for m := range matrices {
+		for i := range matrices[m].Cells {
+			at, c := place{m, i}, &matrices[m].Cells[i]
+			t, ok := r.differ[at]
+			switch {
+			case c.Note == notRun, !ok && same(c, &r.matrices[m].Cells[i]):
+				continue
+			case !ok:
+				t = tally{{r.matrices[m].Cells[i], r.runs - 1}}
+			}
+			r.differ[at] = t.with(c)
+		}
+	}
+}
+
+func (t tally) with(c *lab.Cell) tally {
+	for i := range t {
+		if same(&t[i].Cell, c) {
+			t[i].times++
+			return t
+		}
+	}
+	return append(t, tallied{*c, 1})
+}
+
+// same reports whether two runs of a cell came to the same.
+func same(a, b *lab.Cell) bool {
+	return a.Verdict == b.Verdict && a.Reason() == b.Reason() && slices.Equal(a.Got, b.Got)
+}
+
+// result returns the matrices of all runs: a cell that did not answer the same
+// every time has failed, unless it could not be asked.
+func (r *repeated) result() []lab.Matrix {
+	for at, t := range r.differ {
+		r.matrices[at.matrix].Cells[at.cell] = t.judge()
+	}
+	return r.matrices
+}
+
+// judge makes one cell of several. It ends with the step that was not answered the
+// same every time, with a red answer if there was one, the one that was given least
+// often.
+func (t tally) judge() lab.Cell {
+	slices.SortStableFunc(t, func(a, b tallied) int { return b.times - a.times })
+	skips := 0
+	for _, c := range t {
+		switch c.Verdict {
+		case lab.Error:
+			return c.Cell
+		case lab.Skip:
+			skips++
+		}
+	}
+	if skips == len(t) {
+		return t[0].Cell
+	}
+	at := t.parting()
+	judged := t[0].Cell
+	judged.Verdict, judged.Note = lab.Fail, &lab.Note{Reason: "flaky: " + t.words(at)}
+	judged.Got = nil
+	for _, c := range t {
+		if len(c.Got) > at && (c.Verdict == lab.Fail || judged.Got == nil) {
+			judged.Got = c.Got[:at+1]
+			if c.Note != nil && len(c.Got) == at+1 {
+				judged.Note.Holders, judged.Note.Outputs = c.Note.Holders, c.Note.Outputs
+			}
+		}
+	}
+	return judged
+}
+
+// parting returns the first step that was not answered the same every time.
+func (t tally) parting() int {
+	for at := 0; ; at++ {
+		for _, c := range t {
+			if at >= len(c.Got) || at >= len(t[0].Got) || c.Got[at] != t[0].Got[at] {
+				return at
+			}
+		}
+	}
+}
+
+// words says how often which answer was given: "ok 9 times, EADDRINUSE once".
+func (t tally) words(at int) string {
+	times := map[string]int{}
+	for _, c := range t {
+		word := c.Verdict.String()
+		switch {
+		case len(c.Got) > at:
+			word = c.Got[at]
+		case c.Reason() != "":
+			word += " (" + c.Reason() + ")"
+		}
+		times[word] += c.times
+	}
+	var answers []string
+	for word := range times {
+		answers = append(answers, word)
+	}
+	slices.SortFunc(answers, func(a, b string) int { return cmp.Or(times[b]-times[a], cmp.Compare(a, b)) })
+	for i, word := range answers {
+		switch n := times[word]; n {
+		case 1:
+			answers[i] = word + " once"
+		case 2:
+			answers[i] = word + " twice"
+		default:
+			answers[i] = fmt.Sprintf("%s %d times", word, n)
+		}
+	}
+	return strings.Join(answers, ", ")
+}
