@@ -1,0 +1,62 @@
+// Package graph draws the hosts of a topology and the networks between them, as
+// plain text, Mermaid, DOT or SVG.
+//
+// Text and SVG are one drawing: networks are bars from top to bottom, hosts stand
+// beside them one below the other, and each NIC has a line to the bar of its
+// network. It is as wide with thirty hosts as with two, it only gets longer, and
+// nothing in it has to be placed by trial. The other two leave placing to others.
+//
+// Everything is a pure function of a Layout, for reports as much as for commands.
+package graph
+
+import (
+	"strings"
+
+	"labrun/lab"
+)
+
+// Layout is what there is to draw, in the order of the file.
+type Layout struct {
+	Name     string
+	Networks []lab.Network
+	Hosts    []lab.Host
+}
+
+// Of returns the layout of a topology.
+func Of(t *lab.Topology) Layout {
+	return Layout{Name: t.Name, Networks: t.Networks, Hosts: t.Hosts}
+}
+
+// network returns the index of the network that a NIC is on, -1 when it is on none
+// of the layout.
+func (l Layout) network(n *lab.NIC) int {
+	for i := range l.Networks {
+		if l.Networks[i].Name == n.Network {
+			return i
+		}
+	}
+	return -1
+}
+
+// subnets returns the subnets of a network as a line.
+func subnets(n *lab.Network) string {
+	var words []string
+	for _, p := range []string{n.Subnet.String(), n.Subnet6.String()} {
+		if p != "invalid Prefix" {
+			words = append(words, p)
+		}
+	}
+	return strings.Join(words, ", ")
+}
+
+// addresses returns the addresses of a NIC, each with the name that steps use for it.
+func addresses(n *lab.NIC) []string {
+	words := make([]string, len(n.Addresses))
+	for i, a := range n.Addresses {
+		words[i] = a.Prefix.String()
+		if a.Alias != "" {
+			words[i] += " (" + a.Alias + ")"
+		}
+	}
+	return words
+}

@@ -1,0 +1,51 @@
+package graph
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Mermaid writes the layout as a flowchart of Mermaid, which Markdown pages show.
+func (l Layout) Mermaid() string {
+	var b strings.Builder
+	b.WriteString("flowchart LR\n")
+	for i := range l.Networks {
+		n := &l.Networks[i]
+		fmt.Fprintf(&b, "  n%d([%s])\n", i, mermaidText(n.Name, subnets(n)))
+	}
+	for h := range l.Hosts {
+		fmt.Fprintf(&b, "  subgraph h%d[%s]\n", h, mermaidText(l.Hosts[h].Name))
+		for i := range l.Hosts[h].NICs {
+			n := &l.Hosts[h].NICs[i]
+			fmt.Fprintf(&b, "    h%dn%d[%s]\n", h, i, mermaidText(append([]string{n.Name}, addresses(n)...)...))
+		}
+		b.WriteString("  end\n")
+	}
+	for h := range l.Hosts {
+		for i := range l.Hosts[h].NICs {
+			if at := l.network(&l.Hosts[h].NICs[i]); at >= 0 {
+				fmt.Fprintf(&b, "  n%d --- h%dn%d\n", at, h, i)
+			}
+		}
+	}
+	return b.String()
+}
+
+// mermaidText quotes lines of a label. Mermaid has no escapes but its own entities,
+// "#" and a number, and takes what is left for HTML.
+func mermaidText(lines ...string) string {
+	var b strings.Builder
+	for i, s := range lines {
+		if i > 0 && s != "" {
+			b.WriteString("<br/>")
+		}
+		for _, r := range s {
+			if strings.ContainsRune("\"#&<>`\\;", r) {
+				fmt.Fprintf(&b, "#%d;", r)
+			} else {
+				b.WriteRune(r)
+			}
+		}
+	}
+	return `"` + b.String() + `"`
+}
