@@ -1,0 +1,156 @@
+package compare
+
+import (
+	"cmp"
+	"slices"
+
+	"labrun/lab"
+)
+
+// cells compares the cells of two matrices. Those of the later one are looked up
+// where the last one was found, and by halves only where their order differs: no
+// table of half a million names is needed.
+func (d *Difference) cells(i, j int) {
+	a, b := &d.Before.Matrices[i], &d.After.Matrices[j]
+	rows, hosts := rowsOf(a, b), hostsOf(a, b)
+	seen := make([]bool, len(b.Cells))
+	next := 0
+	for n := range a.Cells {
+		c := &a.Cells[n]
+		was := Place{int32(i), int32(n)}
+		at := -1
+		if key, ok := rows[c.Row].key(c, hosts); ok {
+			at = find(b.Cells, key, next)
+		}
+		if at < 0 {
+			d.Vanished = append(d.Vanished, was)
+			continue
+		}
+		seen[at], next = true, at+1
+		if same(a, b, c, &b.Cells[at], rows[c.Row].same) {
+			d.Same++
+		} else {
+			d.Changed = append(d.Changed, Pair{was, Place{int32(j), int32(at)}})
+		}
+	}
+	for at, seen := range seen {
+		if !seen {
+			d.Appeared = append(d.Appeared, Place{int32(j), int32(at)})
+		}
+	}
+}
+
+// find returns the index of the cell with the key's row, host and combination, -1
+// when there is none; guess is where it most likely stands.
+func find(cells []lab.Cell, key lab.Cell, guess int) int {
+	if guess < len(cells) && order(cells[guess], key) == 0 {
+		return guess
+	}
+	if at, ok := slices.BinarySearchFunc(cells, key, order); ok {
+		return at
+	}
+	return -1
+}
+
+// order is that of the cells of a matrix.
+func order(a, b lab.Cell) int {
+	return cmp.Or(cmp.Compare(a.Row, b.Row), cmp.Compare(a.Host, b.Host), cmp.Compare(a.Combo, b.Combo))
+}
+
+// hostsOf says for each host of a which one of b it is, -1 when it is none.
+func hostsOf(a, b *lab.Matrix) []int32 { return places(a.Hosts, b.Hosts) }
+
+// places says of each name where it stands among others, -1 when it does not.
+func places(names, among []string) []int32 {
+	at := map[string]int32{}
+	for i, name := range among {
+		at[name] = int32(i)
+	}
+	all := make([]int32, len(names))
+	for i, name := range names {
+		all[i] = -1
+		if j, ok := at[name]; ok {
+			all[i] = j
+		}
+	}
+	return all
+}
+
+// row says which row of the later matrix a row is, and which of its combinations
+// have the same names.
+type row struct {
+	at     int32     // -1: none
+	same   bool      // it asks the same in the same combinations
+	from   lab.Radix // of the row; nil when combinations are numbered alike
+	to     lab.Radix
+	values [][]int32 // where each value of each axis stands in the later row
+	split  []int
+}
+
+func rowsOf(a, b *lab.Matrix) []row {
+	at := map[string]int32{}
+	for j := range b.Rows {
+		at[b.Rows[j].Name] = int32(j)
+	}
+	rows := make([]row, len(a.Rows))
+	for i := range a.Rows {
+		rows[i].at = -1
+		if j, ok := at[a.Rows[i].Name]; ok {
+			rows[i] = rowOf(&a.Rows[i], &b.Rows[j], j)
+		}
+	}
+	return rows
+}
+
+func rowOf(a, b *lab.Row, at int32) row {
+	sameNames := func(x, y lab.Axis) bool { return x.Name == y.Name }
+	sameAxes := func(x, y lab.Axis) bool { return x.Name == y.Name && slices.Equal(x.Values, y.Values) }
+	switch {
+	case !slices.EqualFunc(a.Axes, b.Axes, sameNames):
+		return row{at: -1} // no cell of either has the name of one of the other
+	case slices.EqualFunc(a.Axes, b.Axes, sameAxes):
+		return row{at: at, same: slices.EqualFunc(a.Slots, b.Slots, sameSlot)}
+	}
+	r := row{at: at, from: lab.RadixOf(a.Axes), to: lab.RadixOf(b.Axes), split: make([]int, len(a.Axes))}
+	for i := range a.Axes {
+		r.values = append(r.values, places(a.Axes[i].Values, b.Axes[i].Values))
+	}
+	return r
+}
+
+// key returns where the cell would stand in the later matrix; false when it
+// cannot be there.
+func (r *row) key(c *lab.Cell, hosts []int32) (lab.Cell, bool) {
+	key := lab.Cell{Row: r.at, Host: hosts[c.Host], Combo: c.Combo}
+	if r.from != nil {
+		key.Combo = 0
+		for i, v := range r.from.SplitInto(r.split, c.Combo) {
+			if r.values[i][v] < 0 {
+				return key, false
+			}
+			key.Combo = key.Combo*lab.Combo(r.to[i]) + lab.Combo(r.values[i][v])
+		}
+	}
+	return key, key.Row >= 0 && key.Host >= 0
+}
+
+func sameSlot(a, b lab.RowSlot) bool {
+	sameSteps := func(x, y []lab.RowStep) bool { return slices.EqualFunc(x, y, sameStep) }
+	return slices.Equal(a.Axes, b.Axes) && slices.Equal(a.Which, b.Which) && (a.Which == nil) == (b.Which == nil) &&
+		slices.EqualFunc(a.Variants, b.Variants, sameSteps)
+}
+
+// sameStep reports whether two steps ask the same and want the same; where they
+// stand in the file is no matter.
+func sameStep(a, b lab.RowStep) bool { return sameQuestion(a, b) && a.Want == b.Want }
+
+func sameQuestion(a, b lab.RowStep) bool { return a.Process == b.Process && a.Call == b.Call }
+
+// same reports whether two cells came out the same; asked says that their rows are
+// known to ask the same.
+func same(a, b *lab.Matrix, c, d *lab.Cell, asked bool) bool {
+	if c.Verdict != d.Verdict || !slices.Equal(c.Got, d.Got) {
+		return false
+	}
+	return asked || slices.EqualFunc(a.StepsOf(c), b.StepsOf(d), func(x, y lab.StepResult) bool { return sameStep(x.RowStep, y.RowStep) })
+}

@@ -1,0 +1,265 @@
+package compare
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"labrun/lab"
+)
+
+// base has two topologies: one experiment without axes, and one with two of them.
+func base() []lab.Matrix {
+	step := func(call, want string) []lab.RowStep {
+		return []lab.RowStep{{Line: 3, Process: "main", Call: call, Want: want}}
+	}
+	slot := func(call, want string) lab.RowSlot { return lab.RowSlot{Variants: [][]lab.RowStep{step(call, want)}} }
+	return []lab.Matrix{
+		{
+			Name: "plain", Hosts: []string{"alpha", "beta"},
+			Rows: []lab.Row{
+				{Name: "one", Line: 1, Slots: []lab.RowSlot{slot("a = socket(tcp)", "ok"), slot("bind(a, x:80)", "ok")}},
+				{Name: "two", Line: 9, Slots: []lab.RowSlot{slot("b = socket(udp)", "ok")}},
+			},
+			Cells: []lab.Cell{
+				{Row: 0, Host: 0, Got: []string{"ok", "ok"}}, {Row: 0, Host: 1, Got: []string{"ok", "ok"}},
+				{Row: 1, Host: 0, Got: []string{"ok"}}, {Row: 1, Host: 1, Got: []string{"ok"}},
+			},
+			Claims: []lab.ClaimResult{{Name: "SEED 1", Verdict: "holds"}},
+		},
+		{
+			Name: "axes", Hosts: []string{"alpha"},
+			Rows: []lab.Row{{
+				Name: "many", Axes: []lab.Axis{{Name: "first", Values: []string{"x", "y"}}, {Name: "second", Values: []string{"x", "any"}}},
+				Slots: []lab.RowSlot{slot("a = socket(tcp)", "ok"),
+					{Axes: []int{1}, Variants: [][]lab.RowStep{step("bind(a, x:80)", "ok"), step("bind(a, any:80)", "ok")}}},
+			}},
+			Cells: []lab.Cell{{Combo: 0, Got: []string{"ok", "ok"}}, {Combo: 1, Got: []string{"ok", "ok"}}, {Combo: 3, Got: []string{"ok", "ok"}}},
+		},
+	}
+}
+
+// words says what a difference holds, so that it can be compared.
+func words(d Difference) []string {
+	var all []string
+	name := func(r *lab.Report, p Place) string {
+		m, c := p.In(r)
+		return m.Name + " " + m.NameOf(c) + " on " + m.Hosts[c.Host]
+	}
+	for _, p := range d.Changed {
+		s := "changed " + name(&d.Before, p.Before)
+		if after := name(&d.After, p.After); "changed "+after != s {
+			s += " is " + after
+		}
+		side := func(r *lab.StepResult) string {
+			if r == nil {
+				return "not made"
+			}
+			return fmt.Sprintf("%s = %s want %s", r.Call, r.Got, r.Want)
+		}
+		for _, pair := range d.Steps(p) {
+			s += fmt.Sprintf("; %s, %s", side(pair.Before), side(pair.After))
+		}
+		all = append(all, s)
+	}
+	for _, p := range d.Appeared {
+		all = append(all, "appeared "+name(&d.After, p))
+	}
+	for _, p := range d.Vanished {
+		all = append(all, "vanished "+name(&d.Before, p))
+	}
+	for _, c := range d.Claims {
+		all = append(all, fmt.Sprintf("claim %s %s: %s, %s", c.Topology, c.Name, c.Before, c.After))
+	}
+	return append(all, fmt.Sprint("same ", d.Same))
+}
+
+func TestReports(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(m []lab.Matrix) []lab.Matrix
+		want   []string
+	}{
+		{"nothing", func(m []lab.Matrix) []lab.Matrix { return m }, []string{"same 7"}},
+		{"lines, docs and evidence", func(m []lab.Matrix) []lab.Matrix {
+			m[0].Rows[0].Line, m[0].Rows[0].Doc, m[0].File = 77, "new", "new.yaml"
+			m[0].Rows[0].Slots[0].Variants[0][0].Line = 78
+			m[0].Cells[0].Note = &lab.Note{Holders: []lab.Holder{{Host: "alpha"}}}
+			return m
+		}, []string{"same 7"}},
+		{"an answer and the steps after it", func(m []lab.Matrix) []lab.Matrix {
+			m[0].Cells[1].Verdict, m[0].Cells[1].Got = lab.Fail, []string{"EMFILE"}
+			return m
+		}, []string{"changed plain one on beta; a = socket(tcp) = ok want ok, a = socket(tcp) = EMFILE want ok", "same 6"}},
+		{"a verdict", func(m []lab.Matrix) []lab.Matrix {
+			m[0].Cells[0].Verdict, m[0].Cells[0].Got = lab.Error, []string{"ok"}
+			return m
+		}, []string{"changed plain one on alpha; bind(a, x:80) = ok want ok, not made", "same 6"}},
+		{"a call", func(m []lab.Matrix) []lab.Matrix {
+			m[0].Rows[0].Slots[0].Variants[0][0].Call = "a = socket(udp)"
+			return m
+		}, []string{
+			"changed plain one on alpha; a = socket(tcp) = ok want ok, a = socket(udp) = ok want ok",
+			"changed plain one on beta; a = socket(tcp) = ok want ok, a = socket(udp) = ok want ok", "same 5",
+		}},
+		{"a call, and the answer to a later one", func(m []lab.Matrix) []lab.Matrix {
+			m[0].Rows[0].Slots[0].Variants[0][0].Call = "a = socket(udp)"
+			m[0].Cells[0].Got = []string{"ok", "EINVAL"}
+			m[0].Cells = slices.Delete(m[0].Cells, 1, 2)
+			return m
+		}, []string{
+			"changed plain one on alpha; a = socket(tcp) = ok want ok, a = socket(udp) = ok want ok; bind(a, x:80) = ok want ok, bind(a, x:80) = EINVAL want ok",
+			"vanished plain one on beta", "same 5",
+		}},
+		{"what is wanted", func(m []lab.Matrix) []lab.Matrix {
+			m[0].Rows[1].Slots[0].Variants[0][0].Want = "?"
+			m[0].Cells = m[0].Cells[:3]
+			return m
+		}, []string{
+			"changed plain two on alpha; b = socket(udp) = ok want ok, b = socket(udp) = ok want ?",
+			"vanished plain two on beta", "same 5",
+		}},
+		{"the order of everything", func(m []lab.Matrix) []lab.Matrix {
+			slices.Reverse(m)
+			slices.Reverse(m[1].Rows)
+			slices.Reverse(m[1].Hosts)
+			slices.Reverse(m[1].Cells)
+			for i := range m[1].Cells {
+				m[1].Cells[i].Row, m[1].Cells[i].Host = 1-m[1].Cells[i].Row, 1-m[1].Cells[i].Host
+			}
+			return m
+		}, []string{"same 7"}},
+		{"a value more, in front", func(m []lab.Matrix) []lab.Matrix {
+			r := &m[1].Rows[0]
+			r.Axes[1].Values = []string{"new", "x", "any"}
+			v := r.Slots[1].Variants
+			r.Slots[1].Variants = [][]lab.RowStep{v[0], v[0], v[1]}
+			got := m[1].Cells[0].Got
+			m[1].Cells = []lab.Cell{{Combo: 0, Got: got}, {Combo: 1, Got: got}, {Combo: 2, Got: []string{"ok", "EINVAL"}, Verdict: lab.Fail}, {Combo: 5, Got: got}}
+			return m
+		}, []string{
+			"changed axes many[first=x,second=any] on alpha; bind(a, any:80) = ok want ok, bind(a, any:80) = EINVAL want ok",
+			"appeared axes many[first=x,second=new] on alpha", "same 6",
+		}},
+		{"a value less", func(m []lab.Matrix) []lab.Matrix {
+			r := &m[1].Rows[0]
+			r.Axes[0].Values = []string{"y"}
+			m[1].Cells = []lab.Cell{{Combo: 1, Got: m[1].Cells[0].Got}}
+			return m
+		}, []string{"vanished axes many[first=x,second=x] on alpha", "vanished axes many[first=x,second=any] on alpha", "same 5"}},
+		{"the name of an axis", func(m []lab.Matrix) []lab.Matrix {
+			m[1].Rows[0].Axes[0].Name = "other"
+			m[1].Cells = m[1].Cells[:1]
+			return m
+		}, []string{
+			"appeared axes many[other=x,second=x] on alpha", "vanished axes many[first=x,second=x] on alpha",
+			"vanished axes many[first=x,second=any] on alpha", "vanished axes many[first=y,second=any] on alpha", "same 4",
+		}},
+		{"a host and an experiment", func(m []lab.Matrix) []lab.Matrix {
+			m[0].Hosts[1], m[1].Rows[0].Name = "gamma", "few"
+			m[0].Cells, m[1].Cells = m[0].Cells[:2], m[1].Cells[:1]
+			return m
+		}, []string{
+			"appeared plain one on gamma", "appeared axes few[first=x,second=x] on alpha",
+			"vanished plain one on beta", "vanished plain two on alpha", "vanished plain two on beta",
+			"vanished axes many[first=x,second=x] on alpha", "vanished axes many[first=x,second=any] on alpha",
+			"vanished axes many[first=y,second=any] on alpha", "same 1",
+		}},
+		{"a topology twice", func(m []lab.Matrix) []lab.Matrix { return append(m, m[1]) }, []string{
+			"appeared axes many[first=x,second=x] on alpha", "appeared axes many[first=x,second=any] on alpha",
+			"appeared axes many[first=y,second=any] on alpha", "same 7",
+		}},
+		{"a claim, with the same cells", func(m []lab.Matrix) []lab.Matrix {
+			m[0].Claims = []lab.ClaimResult{{Name: "new", Verdict: "holds"}, {Name: "SEED 1", Verdict: "does not hold"}}
+			return m
+		}, []string{"claim plain SEED 1: holds, does not hold", "same 7"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			before, after := lab.NewReport(lab.Environment{}, base()), lab.NewReport(lab.Environment{}, c.change(base()))
+			d := Reports(before, after)
+			if diff := cmp.Diff(c.want, words(d)); diff != "" {
+				t.Errorf("want (-), got (+):\n%s", diff)
+			}
+			if want := len(c.want) > 1; d.Outcome() != want {
+				t.Errorf("Outcome() = %v, want %v", d.Outcome(), want)
+			}
+			before.Digest, after.Digest = "", "" // nothing is answered at once
+			if diff := cmp.Diff(c.want, words(Reports(before, after))); diff != "" {
+				t.Errorf("without digests: want (-), got (+):\n%s", diff)
+			}
+			back := Reports(after, before)
+			if len(back.Changed) != len(d.Changed) || len(back.Appeared) != len(d.Vanished) || len(back.Vanished) != len(d.Appeared) || back.Same != d.Same {
+				t.Errorf("the other way round: %q", words(back))
+			}
+		})
+	}
+}
+
+func TestEnvironment(t *testing.T) {
+	a := lab.Environment{Labrun: "v1", Kernel: "6.1.0", Machine: "x86_64", User: "root", Jobs: 1, Elapsed: 1,
+		Sysctls: map[string]string{"same": "1", "gone": "1", "other": "1"}}
+	b := lab.Environment{Labrun: "v2", Kernel: "6.18.44", Machine: "aarch64", User: "user namespace", Jobs: 2, Elapsed: 2,
+		Started: time.Unix(1, 0), Sysctls: map[string]string{"same": "1", "other": "2", "came": "1"}}
+	d := Reports(lab.NewReport(a, base()), lab.NewReport(b, base()))
+	want := []Setting{
+		{"labrun", "v1", "v2"}, {"kernel", "6.1.0", "6.18.44"}, {"machine", "x86_64", "aarch64"}, {"user", "root", "user namespace"},
+		{"came", "", "1"}, {"gone", "1", ""}, {"other", "1", "2"},
+	}
+	if diff := cmp.Diff(want, d.Environment); diff != "" {
+		t.Errorf("want (-), got (+):\n%s", diff)
+	}
+	if d.Outcome() {
+		t.Error("the environment counts as an outcome")
+	}
+}
+
+// huge has half a million cells in five hosts. When other, its axis has another
+// value in front, so that no combination keeps its number.
+func huge(other bool) lab.Report {
+	const combos = 100_000
+	var a lab.Axis
+	a.Name = "n"
+	if other {
+		a.Values = []string{"more"}
+	}
+	shift := len(a.Values)
+	for i := range combos {
+		a.Values = append(a.Values, fmt.Sprint(i))
+	}
+	var slots []lab.RowSlot
+	for _, call := range []string{"a = socket(tcp)", "bind(a, x:80)", "listen(a, 5)"} {
+		slots = append(slots, lab.RowSlot{Variants: [][]lab.RowStep{{{Process: "main", Call: call, Want: "ok"}}}})
+	}
+	m := lab.Matrix{Name: "huge", Rows: []lab.Row{{Name: "row", Axes: []lab.Axis{a}, Slots: slots}}}
+	got := []string{"ok", "ok", "ok"}
+	for h := range int32(5) {
+		m.Hosts = append(m.Hosts, fmt.Sprint("host", h))
+		for c := range combos {
+			m.Cells = append(m.Cells, lab.Cell{Host: h, Combo: lab.Combo(c + shift), Got: got})
+		}
+	}
+	return lab.NewReport(lab.Environment{}, []lab.Matrix{m})
+}
+
+func BenchmarkReports(b *testing.B) {
+	one, other, edited := huge(false), huge(true), huge(false)
+	edited.Matrices[0].Cells[77].Verdict = lab.Fail
+	edited.Digest, other.Digest = "", "" // to be looked at
+	for _, c := range []struct {
+		name string
+		with lab.Report
+	}{{"equal", one}, {"one-cell", edited}, {"other-axis", other}} {
+		b.Run(c.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if d := Reports(one, c.with); d.Same+len(d.Changed) != 500_000 {
+					b.Fatalf("%d the same, %d changed", d.Same, len(d.Changed))
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/500_000, "ns/cell")
+		})
+	}
+}

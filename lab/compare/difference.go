@@ -1,0 +1,130 @@
+package compare
+
+import (
+	"maps"
+	"slices"
+
+	"labrun/lab"
+)
+
+// Difference is what two reports do not agree about.
+type Difference struct {
+	Before, After lab.Report
+	Same          int     // cells of both that came out the same
+	Changed       []Pair  // cells of both that did not, in the order of Before
+	Appeared      []Place // cells of After alone
+	Vanished      []Place // cells of Before alone
+	Claims        []Claim // whose verdict changed; a claim of one report alone comes or goes with its cells
+	Environment   []Setting
+}
+
+// Place is where a cell stands in a report.
+type Place struct {
+	Matrix, Cell int32
+}
+
+// In returns the cell that stands there, and its matrix.
+func (p Place) In(r *lab.Report) (*lab.Matrix, *lab.Cell) {
+	m := &r.Matrices[p.Matrix]
+	return m, &m.Cells[p.Cell]
+}
+
+// Pair is one cell in both reports.
+type Pair struct {
+	Before, After Place
+}
+
+// Claim is a claim with another verdict.
+type Claim struct {
+	Topology, Name string
+	Before, After  string
+}
+
+// Setting is something in the environment that is not the same; "" is missing.
+type Setting struct {
+	Name          string
+	Before, After string
+}
+
+// Outcome reports whether the outcomes differ. The environment is none.
+func (d *Difference) Outcome() bool {
+	return len(d.Changed)+len(d.Appeared)+len(d.Vanished)+len(d.Claims) > 0
+}
+
+// Reports compares a report with a later one. Each one's cells stand in the order that
+// lab.Matrix demands, and its digest is that of its cells: equal digests need no
+// look at a single cell.
+func Reports(a, b lab.Report) Difference {
+	d := Difference{Before: a, After: b, Environment: settings(a.Environment, b.Environment)}
+	equal := a.Digest != "" && a.Digest == b.Digest
+	partners := partnersOf(a.Matrices, b.Matrices)
+	met := make([]bool, len(b.Matrices))
+	for i, j := range partners {
+		if j >= 0 {
+			met[j] = true
+			d.claims(&a.Matrices[i], &b.Matrices[j])
+		}
+		switch {
+		case equal:
+			d.Same += len(a.Matrices[i].Cells)
+		case j < 0:
+			d.Vanished = appendAll(d.Vanished, i, &a.Matrices[i])
+		default:
+			d.cells(i, j)
+		}
+	}
+	for j := range b.Matrices {
+		if !met[j] && !equal {
+			d.Appeared = appendAll(d.Appeared, j, &b.Matrices[j])
+		}
+	}
+	return d
+}
+
+// partnersOf returns for each matrix of a the one of b with the same name, -1
+// when there is none. Of several with one name the first is the first's partner.
+func partnersOf(a, b []lab.Matrix) []int {
+	free := map[string][]int{}
+	for j := range b {
+		free[b[j].Name] = append(free[b[j].Name], j)
+	}
+	partners := make([]int, len(a))
+	for i := range a {
+		partners[i] = -1
+		if of := free[a[i].Name]; len(of) > 0 {
+			partners[i], free[a[i].Name] = of[0], of[1:]
+		}
+	}
+	return partners
+}
+
+func appendAll(places []Place, matrix int, m *lab.Matrix) []Place {
+	for i := range m.Cells {
+		places = append(places, Place{int32(matrix), int32(i)})
+	}
+	return places
+}
+
+// claims compares the claims that both matrices have.
+func (d *Difference) claims(a, b *lab.Matrix) {
+	for _, was := range a.Claims {
+		j := slices.IndexFunc(b.Claims, func(c lab.ClaimResult) bool { return c.Name == was.Name })
+		if j >= 0 && b.Claims[j].Verdict != was.Verdict {
+			d.Claims = append(d.Claims, Claim{a.Name, was.Name, was.Verdict, b.Claims[j].Verdict})
+		}
+	}
+}
+
+// settings compares what a run finds. When it ran, how long it took and how many
+// jobs it had never matters to anybody who compares.
+func settings(a, b lab.Environment) []Setting {
+	all := []Setting{
+		{"labrun", a.Labrun, b.Labrun}, {"kernel", a.Kernel, b.Kernel}, {"machine", a.Machine, b.Machine}, {"user", a.User, b.User},
+	}
+	names := slices.AppendSeq(slices.Collect(maps.Keys(a.Sysctls)), maps.Keys(b.Sysctls))
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
+		all = append(all, Setting{name, a.Sysctls[name], b.Sysctls[name]})
+	}
+	return slices.DeleteFunc(all, func(s Setting) bool { return s.Before == s.After })
+}
