@@ -63,8 +63,8 @@ type shared struct {
 	outputs []lab.Output
 }
 
-// reasons tells why cells came to a verdict, skip or error.
-func (t Text) reasons(b *bufio.Writer, m *lab.Matrix, v lab.Verdict) {
+// sharedReasons returns why cells came to a verdict, skip or error.
+func sharedReasons(m *lab.Matrix, v lab.Verdict) []*shared {
 	var all []*shared
 	known := map[string]*shared{}
 	for i := range m.Cells {
@@ -86,6 +86,12 @@ func (t Text) reasons(b *bufio.Writer, m *lab.Matrix, v lab.Verdict) {
 			s.first = append(s.first, m.NameOf(c)+" on "+m.Hosts[c.Host])
 		}
 	}
+	return all
+}
+
+// reasons tells why cells came to a verdict, skip or error.
+func (t Text) reasons(b *bufio.Writer, m *lab.Matrix, v lab.Verdict) {
+	all := sharedReasons(m, v)
 	left := 0
 	if len(all) > tooMany && !t.Verbose {
 		all, left = all[:few], len(all)-few
@@ -119,8 +125,13 @@ func indent(s string) string { return "  " + strings.ReplaceAll(s, "\n", "\n  ")
 func (t Text) red(b *bufio.Writer, m *lab.Matrix, c *lab.Cell) {
 	t.head(b, m, c)
 	t.last(b, m, c)
-	label(b, "look", lab.Command("labrun", "shell", "--after", m.NameOf(c), fileWord(m), m.Hosts[c.Host]))
+	look(b, m, c)
 	fmt.Fprintln(b)
+}
+
+// look is the command to stand in that host and look.
+func look(b *bufio.Writer, m *lab.Matrix, c *lab.Cell) {
+	label(b, "look", lab.Command("labrun", "shell", "--after", m.NameOf(c), fileWord(m), m.Hosts[c.Host]))
 }
 
 // Last writes how the cell ended: its verdict and its last step, with the
@@ -138,12 +149,14 @@ func label(b *bufio.Writer, word, s string) { fmt.Fprintf(b, "    %-7s %s\n", wo
 // last explains a cell's last step.
 func (t Text) last(b *bufio.Writer, m *lab.Matrix, c *lab.Cell) {
 	note := cmp.Or(c.Note, &lab.Note{})
-	if steps := m.StepsOf(c); len(steps) > 0 {
-		s := steps[len(steps)-1]
+	if s, ok := lastStep(m, c); ok {
 		fmt.Fprintf(b, "  %s:%d: %s: %s\n", m.File, s.Line, s.Process, s.Call)
 		label(b, "wanted", t.paint(green, s.Want))
 		label(b, "got", t.paint(red, s.Got))
 		holders(b, s.Got, note.Holders)
+	}
+	if answers, ok := strings.CutPrefix(note.Reason, "flaky: "); ok {
+		label(b, "flaky", answers)
 	}
 	t.outputs(b, note.Outputs)
 }

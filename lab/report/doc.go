@@ -1,5 +1,6 @@
-// Package report prints matrices, as text for people and as JSON, and reads the
+// Package report prints matrices in the Formats that there are, and reads the
 // JSON back. It computes nothing: what a report says was found by package run.
+// The JSON holds all of it, so every other format can be made later.
 //
 // A text report has one table for each topology, experiments by hosts. An
 // experiment with one axis has a line for each of its values there; one with
@@ -17,7 +18,10 @@
 // What is red is explained below that, and last come the claims, the environment
 // and the counts.
 //
-// There may be half a million cells, so both formats are written as they are
-// made and hold nothing for a cell. What no page can bear is cut, and a line says
-// how to see it. In JSON each cell has a line of its own, for grep(1) and diff(1).
+// A difference between two reports, which package compare finds, has some of the
+// formats too: the DiffFormats.
+//
+// There may be half a million cells, so formats are written as they are made and
+// hold nothing for a cell that passed. What no page can bear is cut, and a line
+// says how to see it. In JSON each cell has a line of its own, for grep(1) and diff(1).
 package report

@@ -9,8 +9,8 @@ import (
 	"labrun/lab"
 )
 
-// JSON writes the report as one object: indented, but for a line to each variant
-// of a row's steps and to each cell. It holds no more than such a line.
+// JSON writes the report as one object: indented, but for a line to each host,
+// to each variant of a row's steps and to each cell. It holds no more than such a line.
 func JSON(w io.Writer, r lab.Report) error {
 	j := &jsonWriter{b: bufio.NewWriterSize(w, 1<<16)}
 	j.enc = json.NewEncoder(&j.scratch)
@@ -115,7 +115,9 @@ func (j *jsonWriter) matrix(m *lab.Matrix) {
 	j.field("file", m.File)
 	j.field("name", m.Name)
 	j.text("doc", m.Doc)
-	j.field("hosts", m.Hosts)
+	j.text("source", m.Source)
+	j.layout(&m.Layout)
+	j.field("hosts", append([]string{}, m.Hosts...)) // [] and not null
 	j.key("rows")
 	j.open('[')
 	for i := range m.Rows {
@@ -133,6 +135,30 @@ func (j *jsonWriter) matrix(m *lab.Matrix) {
 	if len(m.Claims) > 0 {
 		j.field("claims", m.Claims)
 	}
+	j.close('}')
+}
+
+// layout writes a line for each network and host.
+func (j *jsonWriter) layout(l *lab.Layout) {
+	if len(l.Networks) == 0 && len(l.Hosts) == 0 {
+		return
+	}
+	j.key("topology")
+	j.open('{')
+	j.key("networks")
+	j.open('[')
+	for i := range l.Networks {
+		j.next()
+		j.value(&l.Networks[i])
+	}
+	j.close(']')
+	j.key("hosts")
+	j.open('[')
+	for i := range l.Hosts {
+		j.next()
+		j.value(&l.Hosts[i])
+	}
+	j.close(']')
 	j.close('}')
 }
 

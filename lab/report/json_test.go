@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"net/netip"
 	"reflect"
 	"runtime"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"labrun/lab"
 )
@@ -29,7 +31,7 @@ func TestJSONComesBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, got, cmpopts.EquateComparable(netip.Prefix{})); diff != "" {
 		t.Error(diff)
 	}
 	if got.Digest != lab.DigestOf(got.Matrices) {
@@ -90,7 +92,8 @@ func TestEveryFieldIsWritten(t *testing.T) {
 		fields string
 	}{
 		{lab.Report{}, "Environment Digest Counts Matrices"},
-		{lab.Matrix{}, "File Name Doc Hosts Rows Cells Claims"},
+		{lab.Matrix{}, "File Name Doc Source Layout Hosts Rows Cells Claims"},
+		{lab.Layout{}, "Networks Hosts"},
 		{lab.Row{}, "Name Doc Claim Line Axes Slots"},
 		{lab.RowSlot{}, "Axes Shown Which Variants"},
 		{lab.Cell{}, "Row Host Combo Verdict Got Note"},
@@ -141,7 +144,7 @@ func TestReadJSONSaysWhatIsWrong(t *testing.T) {
 	for _, c := range []struct{ old, new, want string }{
 		{`"digest"`, `"disgust"`, `unknown key "disgust"; allowed: counts, digest, environment, topologies`},
 		{`"passed"`, `"past"`, `counts: json: unknown field "past"`},
-		{`"file"`, `"fill"`, `topologies: [0]: unknown key "fill"; allowed: cells, claims, doc, file, hosts, name, rows`},
+		{`"file"`, `"fill"`, `topologies: [0]: unknown key "fill"; allowed: cells, claims, doc, file, hosts, name, rows, source, topology`},
 		{`"shown": true`, `"shone": true`, `rows: [0]: steps: [0]: unknown key "shone"; allowed: axes, shown, variants`},
 		{`"process":"web"`, `"prozess":"web"`, `variants: [0]: json: unknown field "prozess"`},
 		{`"verdict":"pass"`, `"verdict":"maybe"`, `cells: [0]: "maybe" is not a verdict; allowed: pass, fail, skip, error`},
@@ -192,8 +195,8 @@ func TestReadJSONSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
-// FuzzReadJSON reads anything. What it takes can be printed, and written comes
-// back as it was.
+// FuzzReadJSON reads anything. What it takes can be printed in every format, and
+// written comes back as it was.
 func FuzzReadJSON(f *testing.F) {
 	f.Add(string(mustJSON(f, sample())))
 	f.Add(string(mustJSON(f, lab.Report{Matrices: []lab.Matrix{many(20)}})))
@@ -208,6 +211,11 @@ func FuzzReadJSON(f *testing.F) {
 		for _, verbose := range []bool{false, true} {
 			if err := (Text{Verbose: verbose}).Write(io.Discard, r); err != nil {
 				t.Fatal(err)
+			}
+		}
+		for _, format := range Formats {
+			if err := format.Write(io.Discard, r); err != nil {
+				t.Fatalf("%s: %v", format.Name, err)
 			}
 		}
 		lab.DigestOf(r.Matrices)

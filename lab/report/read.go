@@ -122,9 +122,11 @@ func (d *jsonReader) report(r *lab.Report) error {
 func (d *jsonReader) matrix(m *lab.Matrix) error {
 	in := &index{m: m, shared: map[string][]string{}}
 	return d.object(fields{
-		"file": d.into(&m.File),
-		"name": d.into(&m.Name),
-		"doc":  d.into(&m.Doc),
+		"file":     d.into(&m.File),
+		"name":     d.into(&m.Name),
+		"doc":      d.into(&m.Doc),
+		"source":   d.into(&m.Source),
+		"topology": d.into(&m.Layout),
 		"hosts": func() error {
 			if err := d.dec.Decode(&m.Hosts); err != nil {
 				return err

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,6 +23,7 @@ func sample() lab.Report {
 	ok := slot(step(20, "web", "a = socket(tcp)", "ok"))
 	m := lab.Matrix{
 		File: "some folder/lab.yaml", Name: "lab", Doc: "every verdict there is\nand a second line",
+		Source: "name: lab # <the> \"text\"\nnetworks: {red: 192.0.2.0/24}\n", Layout: layout(),
 		Hosts: []string{"alpha", "beta"},
 		Rows: []lab.Row{
 			{Name: "good", Doc: "holds", Claim: "SEED 1", Line: 10, Slots: []lab.RowSlot{ok}},
@@ -61,6 +63,30 @@ func sample() lab.Report {
 		Sysctls: map[string]string{"net.ipv4.tcp_timestamps": "1"},
 	}
 	return lab.NewReport(env, []lab.Matrix{m, axes(), programs(), {File: "empty.yaml", Name: "empty", Hosts: []string{"alpha"}}})
+}
+
+// layout has all that a NIC may have, and may be without.
+func layout() lab.Layout {
+	return lab.Layout{
+		Networks: []lab.Network{
+			{Name: "red", Subnet: netip.MustParsePrefix("192.0.2.0/24")},
+			{Name: "blue", Subnet: netip.MustParsePrefix("198.51.100.0/24"), Subnet6: netip.MustParsePrefix("2001:db8:b::/64")},
+			{Name: "six", Subnet6: netip.MustParsePrefix("2001:db8:6::/64")},
+		},
+		Hosts: []lab.Host{
+			{Name: "alpha", NICs: []lab.NIC{
+				{Name: "eth0", Network: "red", Addresses: []lab.Address{
+					{Prefix: netip.MustParsePrefix("192.0.2.10/24"), Alias: "x"}, {Prefix: netip.MustParsePrefix("192.0.2.11/24")}}},
+				{Name: "eth1", Network: "blue", Addresses: []lab.Address{
+					{Prefix: netip.MustParsePrefix("198.51.100.1/24"), Alias: "y"}, {Prefix: netip.MustParsePrefix("2001:db8:b::1/64"), Alias: "y6"}}},
+			}},
+			{Name: "beta", NICs: []lab.NIC{
+				{Name: "eth0", Network: "red", Addresses: []lab.Address{{Prefix: netip.MustParsePrefix("192.0.2.1/24"), Alias: "x"}}},
+				{Name: "eth1", Network: "six"},
+			}},
+			{Name: "alone"},
+		},
+	}
 }
 
 func step(line int, process, call, want string) lab.RowStep {
@@ -196,6 +222,10 @@ func TestGolden(t *testing.T) {
 		{"colour.golden", func(b *bytes.Buffer, r lab.Report) error { return Text{Colour: true}.Write(b, r) }},
 		{"verbose.golden", func(b *bytes.Buffer, r lab.Report) error { return Text{Verbose: true}.Write(b, r) }},
 		{"report.json", func(b *bytes.Buffer, r lab.Report) error { return JSON(b, r) }},
+		{"report.md", func(b *bytes.Buffer, r lab.Report) error { return Markdown(b, r) }},
+		{"report.xml", func(b *bytes.Buffer, r lab.Report) error { return JUnit(b, r) }},
+		{"report.tap", func(b *bytes.Buffer, r lab.Report) error { return TAP(b, r) }},
+		{"github.golden", func(b *bytes.Buffer, r lab.Report) error { return GitHub(b, r) }},
 	} {
 		t.Run(c.file, func(t *testing.T) {
 			var b bytes.Buffer

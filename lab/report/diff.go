@@ -1,0 +1,239 @@
+package report
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"labrun/lab"
+	"labrun/lab/compare"
+)
+
+// DiffFormat is a way to write the difference between two reports. Its name is
+// that of one of the Formats, and so are its suffixes.
+type DiffFormat struct {
+	Name  string
+	Write func(w io.Writer, d *compare.Difference) error
+}
+
+// DiffFormats are all of them, in the order in which messages list them.
+var DiffFormats = []DiffFormat{
+	{"text", Text{}.Diff},
+	{"json", DiffJSON},
+	{"markdown", DiffMarkdown},
+}
+
+// Diff writes a difference for people: cells that changed, with the steps in which
+// they did, that appeared and that vanished, claims, the environment, and last the counts.
+func (t Text) Diff(w io.Writer, d *compare.Difference) error {
+	b := bufio.NewWriterSize(w, 1<<16)
+	t.changed(b, d)
+	t.some(b, "appeared", &d.After, d.Appeared)
+	t.some(b, "vanished", &d.Before, d.Vanished)
+	if len(d.Claims) > 0 {
+		fmt.Fprintln(b, t.paint(bold, "claims"))
+		for _, c := range d.Claims {
+			fmt.Fprintf(b, "  %s: %s\n", t.paint(bold, inTopology(&d.After, c.Topology)+oneLine(c.Name)), arrow(c.Before, c.After))
+		}
+		fmt.Fprintln(b)
+	}
+	if len(d.Environment) > 0 {
+		fmt.Fprintln(b, t.paint(bold, "environment"))
+		width := 0
+		for _, s := range d.Environment {
+			width = max(width, text.StringWidthWithoutEscSequences(oneLine(s.Name)))
+		}
+		for _, s := range d.Environment {
+			fmt.Fprintf(b, "  %s  %s\n", text.Pad(oneLine(s.Name), width, ' '), arrow(s.Before, s.After))
+		}
+		fmt.Fprintln(b)
+	}
+	digests := d.Before.Digest
+	if digests != d.After.Digest {
+		digests = arrow(digests, d.After.Digest)
+	}
+	colour := green
+	if d.Outcome() {
+		colour = red
+	}
+	fmt.Fprintf(b, "%s\n%s\n", t.paint(faint, digests), t.paint(colour, diffCounts(d)))
+	return b.Flush()
+}
+
+// diffCounts says in a line how much differs.
+func diffCounts(d *compare.Difference) string {
+	s := fmt.Sprintf("%d changed, %d appeared, %d vanished, %d the same", len(d.Changed), len(d.Appeared), len(d.Vanished), d.Same)
+	switch n := len(d.Claims); n {
+	case 0:
+	case 1:
+		s += ", 1 claim changed"
+	default:
+		s += fmt.Sprintf(", %d claims changed", n)
+	}
+	return s
+}
+
+// arrow says what became what.
+func arrow(before, after string) string {
+	word := func(s string) string {
+		if s == "" {
+			return "(none)"
+		}
+		return oneLine(s)
+	}
+	return word(before) + " -> " + word(after)
+}
+
+// inTopology names the topology before what is in it, where a report has more
+// than one.
+func inTopology(r *lab.Report, name string) string {
+	if len(r.Matrices) < 2 {
+		return ""
+	}
+	return oneLine(name) + ": "
+}
+
+func placeName(r *lab.Report, p compare.Place) string {
+	m, c := p.In(r)
+	return inTopology(r, m.Name) + oneLine(m.NameOf(c)) + " on " + oneLine(m.Hosts[c.Host])
+}
+
+// sameRow cuts off the places that are of the same row as the first.
+func sameRow[P any](r *lab.Report, all []P, place func(P) compare.Place) (head, rest []P) {
+	m, first := place(all[0]).In(r)
+	for i := range all {
+		if n, c := place(all[i]).In(r); n != m || c.Row != first.Row {
+			return all[:i], all[i:]
+		}
+	}
+	return all, nil
+}
+
+// changed tells of the cells that changed; of an experiment with too many of them
+// only of the first few.
+func (t Text) changed(b *bufio.Writer, d *compare.Difference) {
+	told := 0
+	for rest := d.Changed; len(rest) > 0; {
+		if told >= mostRows {
+			fmt.Fprintf(b, "changed %s: labrun diff --format json has them all\n\n", t.paint(bold, fmt.Sprintf("and %d cells more", len(rest))))
+			return
+		}
+		var of []compare.Pair
+		of, rest = sameRow(&d.Before, rest, func(p compare.Pair) compare.Place { return p.Before })
+		left := 0
+		if len(of) > tooMany {
+			of, left = of[:few], len(of)-few
+		}
+		for _, p := range of {
+			t.pair(b, d, p)
+		}
+		if left > 0 {
+			m, c := of[0].Before.In(&d.Before)
+			fmt.Fprintf(b, "changed %s: and %d more: labrun diff --format json has them all\n\n", t.paint(bold, oneLine(m.Rows[c.Row].Name)), left)
+		}
+		told += len(of)
+	}
+}
+
+// pair tells of a cell that changed.
+func (t Text) pair(b *bufio.Writer, d *compare.Difference, p compare.Pair) {
+	_, before := p.Before.In(&d.Before)
+	m, after := p.After.In(&d.After)
+	what := t.verdict(before.Verdict) + " -> " + t.verdict(after.Verdict)
+	if before.Verdict == after.Verdict {
+		what = t.verdict(after.Verdict) + " as before"
+	}
+	fmt.Fprintf(b, "changed %s: %s\n", t.paint(bold, placeName(&d.After, p.After)), what)
+	reasons := false
+	for _, side := range []struct {
+		word string
+		cell *lab.Cell
+	}{{"was", before}, {"now", after}} {
+		if reason := side.cell.Reason(); reason != "" {
+			label(b, side.word, oneLine(side.cell.Verdict.String()+": "+reason))
+			reasons = true
+		}
+	}
+	for _, s := range d.Steps(p) {
+		if reasons && (s.Before == nil || s.After == nil) {
+			continue // the reason says why
+		}
+		at := s.After
+		if at == nil {
+			at = s.Before
+			m, _ = p.Before.In(&d.Before)
+		}
+		fmt.Fprintf(b, "  %s:%d: %s\n", oneLine(m.File), at.Line, stepCall(s, at))
+		label(b, "was", t.side(s, s.Before))
+		label(b, "now", t.side(s, s.After))
+	}
+	fmt.Fprintln(b)
+}
+
+// side says what a step of a pair came to, in the colour of its verdict.
+func (t Text) side(pair compare.StepPair, s *lab.StepResult) string {
+	colour := green
+	switch {
+	case s == nil:
+		colour = faint
+	case s.Red:
+		colour = red
+	}
+	return t.paint(colour, stepWords(pair, s))
+}
+
+// stepCall names the call of a pair, which is at hand in one of the reports.
+func stepCall(pair compare.StepPair, at *lab.StepResult) string {
+	if pair.Before != nil && pair.After != nil && !pair.Asked() {
+		return "another call"
+	}
+	return oneLine(at.Process + ": " + at.Call)
+}
+
+// stepWords says what a step of a pair came to.
+func stepWords(pair compare.StepPair, s *lab.StepResult) string {
+	if s == nil {
+		return "not made"
+	}
+	words := s.Got
+	if !pair.Asked() && pair.Before != nil && pair.After != nil {
+		words = s.Process + ": " + s.Call + " = " + s.Got
+	}
+	if s.Red || pair.Asked() && pair.Before.Want != pair.After.Want {
+		words += ", want " + s.Want
+	}
+	return oneLine(words)
+}
+
+// some tells of cells that one of the reports has alone, a line for each experiment.
+func (t Text) some(b *bufio.Writer, word string, r *lab.Report, places []compare.Place) {
+	for n, rest := 0, places; len(rest) > 0; n++ {
+		if n == mostRows {
+			fmt.Fprintf(b, "%s %s: labrun diff --format json has them all\n", word, t.paint(bold, fmt.Sprintf("and %d cells more", len(rest))))
+			break
+		}
+		var of []compare.Place
+		of, rest = sameRow(r, rest, func(p compare.Place) compare.Place { return p })
+		names, counts := alone(r, of)
+		fmt.Fprintf(b, "%s %s: %s\n", word, t.paint(bold, names), t.tally(counts, len(of) == 1))
+	}
+	if len(places) > 0 {
+		fmt.Fprintln(b)
+	}
+}
+
+// alone names the first of some cells, and counts all of them.
+func alone(r *lab.Report, of []compare.Place) (string, tally) {
+	var first []string
+	var counts tally
+	for _, p := range of {
+		_, c := p.In(r)
+		counts[c.Verdict]++
+		if len(first) < most {
+			first = append(first, placeName(r, p))
+		}
+	}
+	return some(first, len(of)), counts
+}

@@ -1,0 +1,123 @@
+package report
+
+import (
+	"bufio"
+	_ "embed"
+	"encoding/json"
+	"io"
+
+	"labrun/lab"
+	"labrun/lab/compare"
+)
+
+// DiffSchema is the JSON Schema of what DiffJSON writes.
+//
+//go:embed diff.schema.json
+var DiffSchema []byte
+
+// diffSide is a changed cell in one of the reports.
+type diffSide struct {
+	Verdict lab.Verdict `json:"verdict"`
+	Reason  string      `json:"reason,omitempty"`
+}
+
+type diffStep struct {
+	Line    int    `json:"line"`
+	Process string `json:"process"`
+	Call    string `json:"call"`
+	Want    string `json:"want"`
+	Got     string `json:"got"`
+}
+
+type diffSteps struct {
+	Before *diffStep `json:"before,omitempty"`
+	After  *diffStep `json:"after,omitempty"`
+}
+
+type diffCell struct {
+	Topology string      `json:"topology"`
+	Cell     string      `json:"cell"`
+	Host     string      `json:"host"`
+	Verdict  string      `json:"verdict,omitempty"` // of a cell of one report alone
+	Before   *diffSide   `json:"before,omitempty"`
+	After    *diffSide   `json:"after,omitempty"`
+	Steps    []diffSteps `json:"steps,omitempty"`
+}
+
+type diffRun struct {
+	Digest string     `json:"digest"`
+	Counts lab.Counts `json:"counts"`
+}
+
+type diffClaim struct {
+	Topology string `json:"topology"`
+	Claim    string `json:"claim"`
+	Before   string `json:"before"`
+	After    string `json:"after"`
+}
+
+type diffSetting struct {
+	Name   string `json:"name"`
+	Before string `json:"before"`
+	After  string `json:"after"`
+}
+
+// DiffJSON writes a difference as one object, with a line for each cell, claim
+// and setting. It holds no more than such a line.
+func DiffJSON(w io.Writer, d *compare.Difference) error {
+	j := &jsonWriter{b: bufio.NewWriterSize(w, 1<<16)}
+	j.enc = json.NewEncoder(&j.scratch)
+	j.enc.SetEscapeHTML(false)
+	j.open('{')
+	j.field("differs", d.Outcome())
+	j.field("before", diffRun{d.Before.Digest, d.Before.Counts})
+	j.field("after", diffRun{d.After.Digest, d.After.Counts})
+	j.field("same", d.Same)
+	jsonList(j, "changed", d.Changed, func(p compare.Pair) any { return changedCell(d, p) })
+	jsonList(j, "appeared", d.Appeared, func(p compare.Place) any { return cellAlone(&d.After, p) })
+	jsonList(j, "vanished", d.Vanished, func(p compare.Place) any { return cellAlone(&d.Before, p) })
+	jsonList(j, "claims", d.Claims, func(c compare.Claim) any { return diffClaim{c.Topology, c.Name, c.Before, c.After} })
+	jsonList(j, "environment", d.Environment, func(s compare.Setting) any { return diffSetting(s) })
+	j.close('}')
+	j.raw("\n")
+	if j.err != nil {
+		return j.err
+	}
+	return j.b.Flush()
+}
+
+// jsonList writes an array with a line for each item.
+func jsonList[T any](j *jsonWriter, name string, items []T, value func(T) any) {
+	j.key(name)
+	j.open('[')
+	for _, item := range items {
+		j.next()
+		j.value(value(item))
+	}
+	j.close(']')
+}
+
+func cellAlone(r *lab.Report, p compare.Place) diffCell {
+	m, c := p.In(r)
+	return diffCell{Topology: m.Name, Cell: m.NameOf(c), Host: m.Hosts[c.Host], Verdict: c.Verdict.String()}
+}
+
+func changedCell(d *compare.Difference, p compare.Pair) diffCell {
+	cell := cellAlone(&d.After, p.After)
+	cell.Verdict = ""
+	_, before := p.Before.In(&d.Before)
+	_, after := p.After.In(&d.After)
+	cell.Before = &diffSide{before.Verdict, before.Reason()}
+	cell.After = &diffSide{after.Verdict, after.Reason()}
+	for _, s := range d.Steps(p) {
+		cell.Steps = append(cell.Steps, diffSteps{newDiffStep(s.Before), newDiffStep(s.After)})
+	}
+	return cell
+}
+
+func newDiffStep(s *lab.StepResult) *diffStep {
+	if s == nil {
+		return nil
+	}
+	return &diffStep{s.Line, s.Process, s.Call, s.Want, s.Got}
+}

@@ -1,0 +1,103 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"labrun/lab"
+	"labrun/lab/compare"
+)
+
+// DiffMarkdown writes a difference for a pull request. It fits into a comment: what
+// there is no room for is counted.
+func DiffMarkdown(w io.Writer, d *compare.Difference) error {
+	k := &markdown{room: mostMarkdown}
+	k.say("## labrun diff: %s\n\n", diffCounts(d))
+	settings := markdownSettings(d)
+	k.room -= len(settings)
+	if len(d.Changed) > 0 {
+		k.say("| cell | verdict | step | was | now |\n|---|---|---|---|---|\n")
+		markdownItems(k, d.Changed, func(p compare.Pair) string { return markdownPair(d, p) })
+	}
+	for _, of := range []struct {
+		word   string
+		r      *lab.Report
+		places []compare.Place
+	}{{"appeared", &d.After, d.Appeared}, {"vanished", &d.Before, d.Vanished}} {
+		var groups [][]compare.Place
+		for rest := of.places; len(rest) > 0; {
+			var head []compare.Place
+			head, rest = sameRow(of.r, rest, func(p compare.Place) compare.Place { return p })
+			groups = append(groups, head)
+		}
+		if len(groups) > 0 {
+			markdownItems(k, groups, func(g []compare.Place) string {
+				names, counts := alone(of.r, g)
+				return fmt.Sprintf("- %s %s: %s\n", of.word, code(names), Text{}.tally(counts, len(g) == 1))
+			})
+		}
+	}
+	if len(d.Claims) > 0 {
+		markdownItems(k, d.Claims, func(c compare.Claim) string {
+			return fmt.Sprintf("- claim **%s**: %s\n", escapeMarkdown(inTopology(&d.After, c.Topology)+c.Name), escapeMarkdown(arrow(c.Before, c.After)))
+		})
+	}
+	k.say("%s", settings)
+	_, err := io.WriteString(w, k.text.String())
+	return err
+}
+
+// markdownItems writes as many pieces as there is room for, at most mostRows, and a blank line.
+func markdownItems[T any](k *markdown, all []T, piece func(T) string) {
+	for i, item := range all {
+		s := ""
+		if i < mostRows && k.room > 0 {
+			s = piece(item)
+		}
+		if s == "" || len(s) > k.room {
+			k.say("\nAnd %d more: `labrun diff --format json` has them all.\n", len(all)-i)
+			break
+		}
+		k.room -= len(s)
+		k.say("%s", s)
+	}
+	k.say("\n")
+}
+
+// markdownPair is a line of the table for each step in which a cell changed.
+func markdownPair(d *compare.Difference, p compare.Pair) string {
+	var b strings.Builder
+	_, before := p.Before.In(&d.Before)
+	_, after := p.After.In(&d.After)
+	name := cellCode(placeName(&d.After, p.After))
+	verdicts := wordsOf[before.Verdict] + " → **" + wordsOf[after.Verdict] + "**"
+	if before.Verdict == after.Verdict {
+		verdicts = wordsOf[after.Verdict]
+	}
+	if before.Reason() != "" || after.Reason() != "" {
+		fmt.Fprintf(&b, "| %s | %s | | %s | %s |\n", name, verdicts, cellCode(before.Reason()), cellCode(after.Reason()))
+		return b.String()
+	}
+	for _, s := range d.Steps(p) {
+		at := s.After
+		if at == nil {
+			at = s.Before
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", name, verdicts,
+			cellCode(stepCall(s, at)), cellCode(stepWords(s, s.Before)), cellCode(stepWords(s, s.After)))
+	}
+	return b.String()
+}
+
+func markdownSettings(d *compare.Difference) string {
+	if len(d.Environment) == 0 {
+		return ""
+	}
+	var b strings.Builder
+	b.WriteString("| environment | was | now |\n|---|---|---|\n")
+	for _, s := range d.Environment {
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", cellCode(s.Name), cellCode(s.Before), cellCode(s.After))
+	}
+	return b.String()
+}

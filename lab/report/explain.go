@@ -1,0 +1,69 @@
+package report
+
+import (
+	"bufio"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"labrun/lab"
+)
+
+// explain returns what a text report says of a cell that did not pass, below the
+// line that names it.
+func explain(m *lab.Matrix, c *lab.Cell) string {
+	var s strings.Builder
+	b := bufio.NewWriter(&s)
+	if c.Verdict == lab.Fail {
+		Text{}.last(b, m, c)
+		look(b, m, c)
+	} else {
+		fmt.Fprintln(b, indent(c.Reason()))
+		if c.Note != nil {
+			Text{}.outputs(b, c.Note.Outputs)
+		}
+	}
+	_ = b.Flush() // a Builder takes every write
+	return strings.TrimSuffix(s.String(), "\n")
+}
+
+// headline says in a line why a cell did not pass.
+func headline(m *lab.Matrix, c *lab.Cell) string {
+	if s, ok := lastStep(m, c); ok && c.Verdict == lab.Fail {
+		return fmt.Sprintf("%s: %s = %s, want %s", s.Process, s.Call, s.Got, s.Want)
+	}
+	line, _, _ := strings.Cut(c.Reason(), "\n")
+	return line
+}
+
+// lastStep returns the last step of a cell that ran: of a failed cell the red one.
+func lastStep(m *lab.Matrix, c *lab.Cell) (lab.StepResult, bool) {
+	steps := m.StepsOf(c)
+	if len(steps) == 0 {
+		return lab.StepResult{}, false
+	}
+	return steps[len(steps)-1], true
+}
+
+// lineOf is the line of the file to look at: the red step's, or the experiment's.
+func lineOf(m *lab.Matrix, c *lab.Cell) int {
+	if s, ok := lastStep(m, c); ok && c.Verdict == lab.Fail {
+		return s.Line
+	}
+	return m.Rows[c.Row].Line
+}
+
+// environmentOf describes the run, key by key.
+func environmentOf(r lab.Report) [][2]string {
+	e := r.Environment
+	all := [][2]string{
+		{"labrun", e.Labrun}, {"kernel", e.Kernel}, {"machine", e.Machine}, {"user", e.User},
+		{"started", e.Started.UTC().Format("2006-01-02T15:04:05Z")},
+		{"elapsed", fmt.Sprintf("%.3f s", e.Elapsed)}, {"jobs", fmt.Sprint(e.Jobs)}, {"digest", r.Digest},
+	}
+	for _, name := range slices.Sorted(maps.Keys(e.Sysctls)) {
+		all = append(all, [2]string{name, e.Sysctls[name]})
+	}
+	return all
+}

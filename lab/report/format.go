@@ -1,0 +1,47 @@
+package report
+
+import (
+	"io"
+	"slices"
+	"strings"
+
+	"labrun/lab"
+)
+
+// Format is a way to write a report. All of them are views of what the JSON holds.
+type Format struct {
+	Name     string
+	Suffixes []string // of a file's name, that tell the format; each with its dot
+	Doc      string   // for whom it is, in half a sentence
+	Write    func(w io.Writer, r lab.Report) error
+}
+
+// Formats are all formats, in the order in which messages list them.
+var Formats = []Format{
+	{"text", []string{".txt"}, "for people, as on a terminal", Text{}.Write},
+	{"json", []string{".json"}, "everything; the others can be made of it later", JSON},
+	{"markdown", []string{".md"}, "for a pull request: failures are folded", Markdown},
+	{"junit", []string{".xml"}, "JUnit XML, for Jenkins, GitLab and others", JUnit},
+	{"tap", []string{".tap"}, "TAP version 14, which prove and readers of KTAP take too", TAP},
+	{"html", []string{".html", ".htm"}, "a page to read, to filter and to print", HTML},
+	{"github", nil, "annotations of the topology files, for a GitHub workflow", GitHub},
+}
+
+// FormatNamed returns the format of that name.
+func FormatNamed(name string) (Format, bool) {
+	return find(func(f Format) bool { return f.Name == name })
+}
+
+// FormatOf returns the format that the suffix of a file's name tells.
+func FormatOf(file string) (Format, bool) {
+	return find(func(f Format) bool {
+		return slices.ContainsFunc(f.Suffixes, func(s string) bool { return strings.HasSuffix(strings.ToLower(file), s) })
+	})
+}
+
+func find(is func(Format) bool) (Format, bool) {
+	if i := slices.IndexFunc(Formats, is); i >= 0 {
+		return Formats[i], true
+	}
+	return Format{}, false
+}

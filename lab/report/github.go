@@ -1,0 +1,73 @@
+package report
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strings"
+
+	"labrun/lab"
+)
+
+// GitHub writes workflow commands that annotate the topology files: one for each
+// line of a file at which cells failed, and one for each reason why cells could
+// not be asked. GitHub shows ten of a step.
+func GitHub(w io.Writer, r lab.Report) error {
+	b := bufio.NewWriter(w)
+	for i := range r.Matrices {
+		annotate(b, &r.Matrices[i])
+	}
+	return b.Flush()
+}
+
+// annotation is what there is to say about a line of a file.
+type annotation struct {
+	line     int
+	title    string
+	messages []string // of the first cells
+	cells    int
+}
+
+func annotate(b *bufio.Writer, m *lab.Matrix) {
+	type place struct {
+		row    int32
+		line   int
+		reason string // of an error
+	}
+	known := map[place]*annotation{}
+	var all []*annotation
+	for i := range m.Cells {
+		c := &m.Cells[i]
+		if c.Verdict != lab.Fail && c.Verdict != lab.Error {
+			continue
+		}
+		p := place{c.Row, lineOf(m, c), c.Reason()}
+		a := known[p]
+		if a == nil {
+			a = &annotation{line: p.line, title: m.Rows[c.Row].Name + " " + wordsOf[c.Verdict]}
+			known[p] = a
+			all = append(all, a)
+		}
+		if a.cells++; a.cells <= most {
+			a.messages = append(a.messages, m.NameOf(c)+" on "+m.Hosts[c.Host]+": "+headline(m, c))
+		}
+	}
+	for _, a := range all {
+		if left := a.cells - len(a.messages); left > 0 {
+			a.messages = append(a.messages, fmt.Sprintf("and %d more cells", left))
+		}
+		fmt.Fprintf(b, "::error file=%s,line=%d,title=%s::%s\n",
+			githubProperty(m.File), a.line, githubProperty(a.title), githubData(strings.Join(a.messages, "\n")))
+	}
+}
+
+// githubData writes text for the message of a workflow command, which ends with
+// its line.
+func githubData(s string) string {
+	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A").Replace(s)
+}
+
+// githubProperty writes text for a property of one.
+func githubProperty(s string) string {
+	return strings.NewReplacer(":", "%3A", ",", "%2C").Replace(githubData(s))
+}

@@ -1,0 +1,137 @@
+package report
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"embed"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+
+	"labrun/lab"
+)
+
+// pageFiles are the style and the scripts of a page. The scripts make text of what
+// they get and never markup: a file is a stranger's.
+//
+//go:embed page
+var pageFiles embed.FS
+
+var (
+	pageStyle  = sync.OnceValue(func() string { return joinFiles("base.css", "parts.css", "print.css") })
+	pageScript = sync.OnceValue(func() string {
+		return joinFiles("data.js", "filter.js", "dom.js", "cell.js", "matrix.js", "grid.js", "list.js", "main.js")
+	})
+)
+
+func joinFiles(names ...string) string {
+	var b strings.Builder
+	for _, name := range names {
+		text, err := pageFiles.ReadFile("page/" + name)
+		if err != nil {
+			panic(err) // a file of the program itself
+		}
+		b.Write(text)
+	}
+	return b.String()
+}
+
+// HTML writes the report as a page: one file that refers to nothing outside, to read
+// on a screen or on paper. It is text that needs no script, the data, and scripts
+// that show matrix, grids and cells of it. The policy lets a browser run these
+// scripts and none else.
+func HTML(w io.Writer, r lab.Report) error {
+	p := &pageText{Writer: bufio.NewWriterSize(w, 1<<16)}
+	var names []string
+	for i := range r.Matrices {
+		names = append(names, r.Matrices[i].Name)
+	}
+	p.head(r, some(names, len(names))+": "+r.Counts.String())
+	p.say("<body>\n")
+	p.top(r)
+	p.say("<main id=\"main\" tabindex=\"-1\">\n")
+	for i := range r.Matrices {
+		p.id = fmt.Sprint("t", i)
+		p.topology(&r.Matrices[i], len(r.Matrices) == 1)
+	}
+	p.foot(r)
+	p.say("<script type=\"application/json\" id=\"data\">")
+	if err := dataBlock(p.Writer, r); err != nil {
+		return err
+	}
+	p.say("</script>\n<script>%s</script>\n</body>\n</html>\n", markup(pageScript()))
+	return p.Flush()
+}
+
+// hashOf is a source expression that allows this text, CSP level 2.
+func hashOf(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+}
+
+func countsOf(m *lab.Matrix) lab.Counts {
+	var n tally
+	for i := range m.Cells {
+		n[m.Cells[i].Verdict]++
+	}
+	return lab.Counts{Passed: int(n[lab.Pass]), Failed: int(n[lab.Fail]), Skipped: int(n[lab.Skip]), Errors: int(n[lab.Error])}
+}
+
+// byVerdict are the counts in the order of the verdicts.
+func byVerdict(c lab.Counts) [4]int { return [4]int{c.Passed, c.Failed, c.Skipped, c.Errors} }
+
+// countList writes the counts, each in its colour; zeros, too, where they are told.
+func countList(c lab.Counts, zeros bool) markup {
+	var b strings.Builder
+	b.WriteString(`<span class="counts">`)
+	for v, n := range byVerdict(c) {
+		word, class := []string{"passed", "failed", "skipped", "errors"}[v], lab.Verdict(v).String()
+		switch {
+		case n == 0 && (!zeros || v == int(lab.Error)):
+			continue
+		case n == 0:
+			class += " none"
+		case n == 1 && v == int(lab.Error):
+			word = "error"
+		}
+		fmt.Fprintf(&b, `<span class="count %s"><b>%s</b> %s</span>`, class, thousands(n), word)
+	}
+	return markup(b.String() + "</span>")
+}
+
+// leastShare is how much of a bar one cell of a million has, in per cent.
+const leastShare = 0.4
+
+// shareBar draws how many of the cells came to each verdict.
+func shareBar(c lab.Counts) markup {
+	var wide [4]float64
+	sum := 0.0
+	for v, n := range byVerdict(c) {
+		if n > 0 {
+			wide[v] = max(100*float64(n)/float64(c.Passed+c.Failed+c.Skipped+c.Errors), leastShare)
+			sum += wide[v]
+		}
+	}
+	var b strings.Builder
+	b.WriteString(`<svg class="share" viewBox="0 0 100 1" preserveAspectRatio="none" aria-hidden="true">`)
+	start := 0.0
+	for v := range wide {
+		if wide[v] > 0 {
+			part := 100 * wide[v] / sum
+			fmt.Fprintf(&b, `<rect class="%s" x="%.2f" y="0" width="%.2f" height="1"/>`, lab.Verdict(v), start, part)
+			start += part
+		}
+	}
+	return markup(b.String() + "</svg>")
+}
+
+// thousands writes a number in groups of three digits, with narrow spaces between.
+func thousands(n int) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "\u202f" + s[i:]
+	}
+	return s
+}

@@ -1,0 +1,279 @@
+package report
+
+import (
+	"bufio"
+	"encoding/binary"
+	"encoding/json"
+	"strconv"
+	"strings"
+
+	"labrun/lab"
+)
+
+// The data of a page is one JSON object that its scripts read. There may be half
+// a million cells, so what many of them share stands in tables, once, and a cell is a
+// few numbers:
+//
+//	topologies  rows, and blocks of cells: one for each row and host
+//	variants    lists of steps, by their index
+//	steps       five numbers each: line, the words of process, call and answer wanted,
+//	            1 when a grid shows the answer
+//	answers     lists of words: what the steps of a cell were answered
+//	notes       as in the JSON report
+//	words       texts
+//
+// Nothing of it can end the element that it stands in: the encoder writes "<" as \u003c.
+type pageData struct {
+	b        *bufio.Writer
+	err      error // the first one of the encoder
+	words    numbered[string]
+	steps    numbered[lab.RowStep]
+	variants numbered[string] // of the steps' indices, as JSON writes them
+	answers  numbered[string] // of the words' indices
+	notes    numbered[string]
+	known    map[string]int // answers, by the words themselves
+	scratch  []byte
+	number   []byte
+}
+
+// numbered numbers things, each once, in the order in which they come.
+type numbered[T comparable] struct {
+	index map[T]int
+	all   []T
+}
+
+func (t *numbered[T]) of(v T) int {
+	i, ok := t.index[v]
+	if !ok {
+		if t.index == nil {
+			t.index = map[T]int{}
+		}
+		i = len(t.all)
+		t.index[v] = i
+		t.all = append(t.all, v)
+	}
+	return i
+}
+
+// dataBlock writes the data of a page.
+func dataBlock(b *bufio.Writer, r lab.Report) error {
+	d := &pageData{b: b, known: map[string]int{}}
+	d.raw(`{"topologies":[`)
+	for i := range r.Matrices {
+		d.comma(i)
+		d.matrix(&r.Matrices[i])
+	}
+	d.raw(`],"variants":[`)
+	for i, v := range d.variants.all {
+		d.comma(i)
+		d.raw(v)
+	}
+	d.raw(`],"answers":[`)
+	for i, a := range d.answers.all {
+		d.comma(i)
+		d.raw("[" + a + "]")
+	}
+	d.raw(`],"notes":[`)
+	for i, n := range d.notes.all {
+		d.comma(i)
+		d.raw(n)
+	}
+	d.raw(`],"steps":[`)
+	for i, s := range d.steps.all {
+		d.comma(i)
+		shown := 0
+		if s.Shown {
+			shown = 1
+		}
+		d.numbers(s.Line, d.words.of(s.Process), d.words.of(s.Call), d.words.of(s.Want), shown)
+	}
+	d.raw(`],"words":`)
+	d.value(append([]string{}, d.words.all...)) // [] and not null
+	d.raw("}")
+	return d.err
+}
+
+func (d *pageData) raw(s string) { _, _ = d.b.WriteString(s) } // Flush tells
+
+func (d *pageData) comma(i int) {
+	if i > 0 {
+		_ = d.b.WriteByte(',')
+	}
+}
+
+func (d *pageData) value(v any) { _, _ = d.b.Write(d.encode(v)) }
+
+func (d *pageData) encode(v any) []byte {
+	text, err := json.Marshal(v)
+	if err != nil && d.err == nil {
+		d.err = err
+	}
+	return text
+}
+
+func (d *pageData) numbers(numbers ...int) {
+	for i, n := range numbers {
+		d.comma(i)
+		d.number = strconv.AppendInt(d.number[:0], int64(n), 10)
+		_, _ = d.b.Write(d.number)
+	}
+}
+
+func (d *pageData) matrix(m *lab.Matrix) {
+	d.raw(`{"file":`)
+	d.value(m.File)
+	d.raw(`,"name":`)
+	d.value(m.Name)
+	d.raw(`,"hosts":`)
+	d.value(append([]string{}, m.Hosts...))
+	d.raw(`,"rows":[`)
+	for i := range m.Rows {
+		d.comma(i)
+		d.row(&m.Rows[i])
+	}
+	d.raw(`],"blocks":[`)
+	noted := []int{} // cells and their notes, in turn
+	for rest, n := m.Cells, 0; len(rest) > 0; n++ {
+		row, host := rest[0].Row, rest[0].Host
+		var cells []lab.Cell
+		first := len(m.Cells) - len(rest)
+		cells, rest = split(rest, func(c *lab.Cell) bool { return c.Row == row && c.Host == host })
+		d.comma(n)
+		d.block(cells)
+		for i := range cells {
+			if note := cells[i].Note; note != nil {
+				noted = append(noted, first+i, d.notes.of(string(d.encode(pageNote(note)))))
+			}
+		}
+	}
+	d.raw(`],"noted":[`)
+	d.numbers(noted...)
+	d.raw("]}")
+}
+
+// row writes a row; of each slot which variant it is, for every combination of its axes.
+func (d *pageData) row(r *lab.Row) {
+	d.raw(`{"name":`)
+	d.value(r.Name)
+	d.raw(`,"doc":`)
+	d.value(r.Doc)
+	d.raw(`,"claim":`)
+	d.value(r.Claim)
+	d.raw(`,"line":`)
+	d.numbers(r.Line)
+	d.raw(`,"axes":`)
+	d.value(append([]lab.Axis{}, r.Axes...))
+	d.raw(`,"slots":[`)
+	radix := lab.RadixOf(r.Axes)
+	for i := range r.Slots {
+		s := &r.Slots[i]
+		variants := make([]int, len(s.Variants))
+		for v := range s.Variants {
+			variants[v] = d.variant(s.Variants[v])
+		}
+		combinations := 1
+		for _, a := range s.Axes {
+			combinations *= radix[a]
+		}
+		d.comma(i)
+		d.raw(`{"axes":[`)
+		d.numbers(s.Axes...)
+		d.raw(`],"shown":` + strconv.FormatBool(s.Shown) + `,"variants":[`)
+		for c := range combinations {
+			d.comma(c)
+			if v := s.Which.Of(c); v >= 0 {
+				d.numbers(variants[v])
+			} else {
+				d.numbers(-1)
+			}
+		}
+		d.raw("]}")
+	}
+	d.raw("]}")
+}
+
+func (d *pageData) variant(steps []lab.RowStep) int {
+	d.scratch = append(d.scratch[:0], '[')
+	for i, s := range steps {
+		if i > 0 {
+			d.scratch = append(d.scratch, ',')
+		}
+		d.scratch = strconv.AppendInt(d.scratch, int64(d.steps.of(s)), 10)
+	}
+	d.scratch = append(d.scratch, ']')
+	return d.variants.of(string(d.scratch))
+}
+
+// block writes the cells of one row and one host: row and host, runs of combinations
+// that follow each other, a digit for each verdict, a number for each cell's answers.
+func (d *pageData) block(cells []lab.Cell) {
+	d.raw("[")
+	d.numbers(int(cells[0].Row), int(cells[0].Host))
+	d.raw(",[")
+	start := 0
+	for i := range cells {
+		if i+1 == len(cells) || cells[i+1].Combo != cells[i].Combo+1 {
+			if start > 0 {
+				d.raw(",")
+			}
+			d.numbers(int(cells[start].Combo), i+1-start)
+			start = i + 1
+		}
+	}
+	d.raw(`],"`)
+	for i := range cells {
+		_ = d.b.WriteByte('0' + byte(cells[i].Verdict))
+	}
+	d.raw(`",[`)
+	for i := range cells {
+		d.comma(i)
+		d.scratch = d.scratch[:0]
+		for _, got := range cells[i].Got {
+			d.scratch = binary.AppendUvarint(d.scratch, uint64(len(got)))
+			d.scratch = append(d.scratch, got...)
+		}
+		a, ok := d.known[string(d.scratch)]
+		if !ok {
+			key := string(d.scratch)
+			a = d.answer(cells[i].Got)
+			d.known[key] = a
+		}
+		d.numbers(a)
+	}
+	d.raw("]]")
+}
+
+func (d *pageData) answer(got []string) int {
+	d.scratch = d.scratch[:0]
+	for i, s := range got {
+		if i > 0 {
+			d.scratch = append(d.scratch, ',')
+		}
+		d.scratch = strconv.AppendInt(d.scratch, int64(d.words.of(s)), 10)
+	}
+	return d.answers.of(string(d.scratch))
+}
+
+// pageNote is a note of which every output can be looked at: a program prints
+// what it likes, and what would turn the line around is written out.
+func pageNote(n *lab.Note) *lab.Note {
+	if len(n.Outputs) == 0 {
+		return n
+	}
+	safe := *n
+	safe.Outputs = append([]lab.Output(nil), n.Outputs...)
+	for i := range safe.Outputs {
+		o := &safe.Outputs[i]
+		o.Stdout, o.Stderr = visibleLines(o.Stdout), visibleLines(o.Stderr)
+	}
+	return &safe
+}
+
+// visibleLines is visible for a text of several lines.
+func visibleLines(s string) string {
+	lines := strings.Split(s, "\n")
+	for i := range lines {
+		lines[i] = visible(strings.TrimSuffix(lines[i], "\r"))
+	}
+	return strings.Join(lines, "\n")
+}

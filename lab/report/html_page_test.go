@@ -1,0 +1,331 @@
+package report
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"labrun/lab"
+)
+
+// mustPage writes a report's page into a file and returns its name.
+func mustPage(t *testing.T, r lab.Report) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "page.html")
+	if err := os.WriteFile(file, []byte(mustHTML(t, r)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// expect fails the test when what JavaScript comes to is something else.
+func (c *chromium) expect(script, want string) {
+	c.t.Helper()
+	if got := c.text(script); got != want {
+		c.t.Errorf("%s is %q, want %q", script, got, want)
+	}
+}
+
+// search types into the search field and waits until the page has filtered.
+func (c *chromium) search(words string) {
+	c.t.Helper()
+	before := c.text("performance.getEntriesByName('labrun-filter').length")
+	c.eval("document.getElementById('search').value = ''; document.getElementById('search').focus()", nil)
+	if words == "" {
+		c.eval("document.getElementById('search').dispatchEvent(new Event('input'))", nil)
+	} else {
+		c.call("Input.insertText", map[string]any{"text": words}, nil)
+	}
+	c.eval(`new Promise((done) => { const look = () => (performance.getEntriesByName('labrun-filter').length > `+before+` ? done() : requestAnimationFrame(look)); look(); })`, nil)
+}
+
+const (
+	shownLines = `[...document.querySelectorAll('.cells table.matrix tbody th')].filter((e) => e.offsetParent).map((e) => e.innerText.trim().split(/\s+/)[0]).join()`
+	found      = `document.querySelector('.found').value`
+)
+
+// TestPageInBrowser reads, filters and opens cells as a user does.
+func TestPageInBrowser(t *testing.T) {
+	c := mustChromium(t)
+	c.look(1280, 900, "light")
+	c.load(mustPage(t, sample()))
+	c.keep("sample.png")
+	c.expect(found, "49 cells")
+	c.expect("document.querySelector('#bar').hidden", "false")
+
+	c.eval("[...document.querySelectorAll('button')].find((b) => b.textContent === 'Only what failed').click()", nil)
+	c.expect(found, "12 of 49 cells")
+	c.expect("[...document.querySelectorAll('#t0-cells tbody .verdict')].every((e) => /FAIL|ERROR/.test(e.textContent))", "true")
+	c.eval("[...document.querySelectorAll('button')].find((b) => b.textContent === 'Show all').click()", nil)
+
+	c.search("econnrefused")
+	c.expect(found, "1 of 49 cells")
+	c.expect(shownLines, "wrong")
+	c.search("option=reuse state=bound")
+	c.expect(found, "4 of 49 cells")
+	c.search("")
+	c.expect(found, "49 cells")
+
+	c.eval("host.value = 'beta'; host.dispatchEvent(new Event('change'))", nil)
+	c.expect("[...document.querySelectorAll('#t2-cells button')].filter((e) => e.offsetParent).length", "0") // its host is alpha
+	c.eval("reset(); apply(); axes.value = 'reuse'; axes.dispatchEvent(new Event('change'))", nil)
+	c.expect("document.querySelector('.chip').textContent", "option=reuse ×")
+	c.expect(found, "10 of 49 cells")
+	c.eval("document.querySelector('.chip').click()", nil)
+	c.expect(found, "49 cells")
+
+	// A cell, by the keyboard.
+	c.eval("document.querySelector('#t0-cells .tile.fail').focus()", nil)
+	c.press("Enter", "\r")
+	c.expect("document.getElementById('cell').open", "true")
+	cell := c.text("document.getElementById('cell').innerText")
+	for _, want := range []string{"FAIL", "wrong", "alpha", "bind(b, any:80) = EADDRINUSE", "wanted ok", "got EADDRINUSE", "connect(c, subject.x:80) not called", "Held by",
+		"web (a) and child (a)", "x:80", "peer.x:ephemeral", "not accepted yet", "v6only", "labrun shell --after wrong 'some folder/lab.yaml' alpha"} {
+		if !strings.Contains(cell, want) {
+			t.Errorf("the cell has no %q:\n%s", want, cell)
+		}
+	}
+	c.expect("location.hash", "#cell/0/alpha/wrong")
+	c.keep("cell.png")
+	c.press("j", "j")
+	c.expect("location.hash", "#cell/0/beta/wrong")
+	c.press("Escape", "")
+	c.expect("document.getElementById('cell').open", "false")
+	c.expect("document.activeElement.className", "tile fail") // back where the reader was
+
+	for _, complaint := range c.complaints() {
+		t.Error(complaint)
+	}
+}
+
+// TestPageGridsInBrowser walks through a heat map with the arrow keys.
+func TestPageGridsInBrowser(t *testing.T) {
+	c := mustChromium(t)
+	c.look(390, 800, "dark")
+	c.load(mustPage(t, sample()))
+	const grid = "views[1].grids.find((g) => g.r.name === 'two')"
+	c.expect(grid+".element.open", "true") // it is small
+	c.expect(grid+".grids.length", "1")
+	c.expect(grid+".grids[0].element.querySelector('.legend').innerText.replace(/\\s+/g, ' ')", "U EADDRINUSE 4 ok ok 3 – skip 1 · left out by the file ✗ not as wanted")
+	c.eval(grid+".grids[0].element.querySelector('tbody button').focus()", nil)
+	c.press("ArrowRight", "")
+	c.press("ArrowDown", "")
+	c.expect("document.activeElement.getAttribute('aria-label')", "EADDRINUSE, pass")
+	c.press("Enter", "\r")
+	c.expect("decodeURIComponent(location.hash)", "#cell/1/alpha/two[first=y,second=y]")
+	c.press("Escape", "")
+	c.expect("document.documentElement.scrollWidth <= innerWidth", "true") // nothing is cut off on a phone
+	c.keep("phone.png")
+
+	c.eval("reset(); filter.text = 'first=any'; apply()", nil)
+	c.expect(grid+".grids[0].element.querySelectorAll('tbody tr').length", "1")
+	for _, complaint := range c.complaints() {
+		t.Error(complaint)
+	}
+}
+
+// TestPageSaysTheSameInBrowser holds the scripts to what Go says of every cell: its
+// name, its steps and its answer in a grid.
+func TestPageSaysTheSameInBrowser(t *testing.T) {
+	c := mustChromium(t)
+	r := sample()
+	c.load(mustPage(t, r))
+	var got []string
+	c.eval(`topologies.flatMap((t) => [...Array(t.count).keys()].map((c) => [t.nameOf(c), 'on', t.host(c), WORDS[t.verdict[c]],
+		(({words, want}) => (t.verdict[c] === FAIL ? '!' + words + ' (want ' + want + ')' : words))(t.answers(c)),
+		...t.steps(c).filter((s) => s.made).map((s) => [s.line, s.process, s.call, s.want, s.got, s.red].join(' '))].join('\n')))`, &got)
+	var want []string
+	for i := range r.Matrices {
+		m := &r.Matrices[i]
+		for j := range m.Cells {
+			cell := &m.Cells[j]
+			lines := []string{m.NameOf(cell), "on", m.Hosts[cell.Host], wordsOf[cell.Verdict], newGrid(Text{}, m, cell.Row).answer(cell)}
+			for _, s := range m.StepsOf(cell) {
+				lines = append(lines, fmt.Sprint(s.Line, " ", s.Process, " ", s.Call, " ", s.Want, " ", s.Got, " ", s.Red))
+			}
+			want = append(want, strings.Join(lines, "\n"))
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("Go (-), page (+):\n%s", diff)
+	}
+	var quoted []string
+	words := []string{"plain", "", "two words", "it's", "$HOME", "a[x=y,z]", "ü", "*", "-v"}
+	c.eval(quoteYAML(words)+".map(quote)", &quoted)
+	for i, w := range words {
+		if quoted[i] != lab.Quote(w) {
+			t.Errorf("quote %q: %s, want %s", w, quoted[i], lab.Quote(w))
+		}
+	}
+}
+
+// TestPageAddressInBrowser opens a page at one of its cells, and on paper.
+func TestPageAddressInBrowser(t *testing.T) {
+	c := mustChromium(t)
+	file := mustPage(t, sample())
+	c.load(file + "#cell/2/alpha/red")
+	c.expect("document.getElementById('cell').open", "true")
+	c.expect("document.querySelector('#cell .printed pre').textContent.split('\\n')[24]", "line 25")
+	c.expect(`document.querySelectorAll('#cell .printed pre')[1].textContent.startsWith('warning: \\x1b[31mred')`, "true")
+	c.eval("dialog.close()", nil)
+	c.eval("choose('list'); showLine('t0-2')", nil)
+	c.expect("document.querySelector('.line.here').checkVisibility()", "true")
+	c.expect("document.querySelector('.line.here').textContent.trim()", "2networks: {red: 192.0.2.0/24}")
+	c.eval("document.querySelector('.source').open = false; window.dispatchEvent(new Event('beforeprint'))", nil)
+	c.expect("[...document.querySelectorAll('details')].filter((d) => !d.open).every((d) => d.className === 'source')", "true")
+	c.keep("page.pdf")
+	for _, complaint := range c.complaints() {
+		t.Error(complaint)
+	}
+}
+
+// TestPageWithoutScriptsInBrowser has a matrix and what did not pass, as text.
+func TestPageWithoutScriptsInBrowser(t *testing.T) {
+	c := mustChromium(t)
+	c.look(1280, 900, "light")
+	c.call("Emulation.setScriptExecutionDisabled", map[string]any{"value": true}, nil)
+	c.load(mustPage(t, sample()))
+	c.keep("noscript.png")
+	c.call("Emulation.setScriptExecutionDisabled", map[string]any{"value": false}, nil) // those of this test
+	c.expect("document.getElementById('bar').hidden", "true")
+	page := c.text("document.getElementById('t0').innerText.replace(/\\s+/g, ' ')")
+	for _, want := range []string{"good pass pass wrong FAIL FAIL one-host - FAIL skipped skip skip broken ERROR pass", "FAIL wrong on alpha", "got EADDRINUSE", "not settled"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("no %q in %s", want, page)
+		}
+	}
+	for _, complaint := range c.complaints() {
+		t.Error(complaint)
+	}
+}
+
+// TestHostilePageInBrowser has names and outputs that would be markup.
+func TestHostilePageInBrowser(t *testing.T) {
+	c := mustChromium(t)
+	c.load(mustPage(t, strangers()))
+	c.expect("document.querySelectorAll('img, iframe, object, body script:not(:last-of-type)').length", "0")
+	c.expect("document.documentElement.dataset.ready", "yes")
+	c.eval("openCell(topologies[0], 2)", nil)
+	c.expect("document.querySelector('#cell .sockets').innerText.includes('<img src=x')", "true")
+	c.eval("choose('list')", nil)
+	for _, e := range c.events {
+		if e.Method == "Page.javascriptDialogOpening" {
+			t.Error("a stranger's script has run")
+		}
+	}
+	for _, complaint := range c.complaints() {
+		t.Error(complaint)
+	}
+}
+
+// TestBigPageInBrowser has half a million cells. Its times are printed, no test
+// fails on them; that only a few rows are there at a time is what keeps them short.
+func TestBigPageInBrowser(t *testing.T) {
+	if testing.Short() {
+		t.Skip("half a million cells")
+	}
+	c := mustChromium(t)
+	c.look(1280, 900, "light")
+	file := mustPage(t, lab.NewReport(lab.Environment{}, []lab.Matrix{many(500_000)}))
+	c.load(file)
+	c.expect(found, "500\u202f000 cells")
+	c.eval(`filter.text = 'axis-1=value-2 eaddrinuse'; choose('list')`, nil)
+	c.expect("views[0].list.rows.count > 10000", "true")
+	c.eval("new Promise((done) => { views[0].list.box.scrollTop = 1e6; requestAnimationFrame(() => requestAnimationFrame(done)); })", nil)
+	c.expect("views[0].list.body.querySelectorAll('tr:not(.room)').length < 100", "true")
+	c.expect("views[0].list.body.querySelector('button').closest('tr').ariaRowIndex > 1000", "true")
+	c.eval("reset(); choose('matrix'); views[0].grids[0].open()", nil)
+	c.expect("document.querySelectorAll('.heat tbody tr:not(.room)').length < 100", "true")
+	info, err := os.Stat(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%.1f MB; first paint, scripts, filter (ms): %s", float64(info.Size())/1e6, c.text(`[
+		performance.getEntriesByName('first-contentful-paint')[0].startTime, performance.getEntriesByName('labrun-ready')[0].duration,
+		performance.getEntriesByName('labrun-filter').map((m) => Math.round(m.duration)).join(' ')].map((x) => +x ? Math.round(x) : x).join(', ')`))
+	for _, complaint := range c.complaints() {
+		t.Error(complaint)
+	}
+}
+
+// contrasts returns the texts that can be seen and have less contrast with what is
+// behind them than WCAG 2 asks for, level AA.
+const contrasts = `(() => {
+	const context = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
+	const rgba = (color) => {
+		context.clearRect(0, 0, 1, 1);
+		context.fillStyle = color;
+		context.fillRect(0, 0, 1, 1);
+		return [...context.getImageData(0, 0, 1, 1).data].map((x, i) => x / 255);
+	};
+	const over = (a, b) => [0, 1, 2].map((i) => a[i] * a[3] + b[i] * (1 - a[3])).concat(1);
+	const behind = (e) => (e ? over(rgba(getComputedStyle(e).backgroundColor), behind(e.parentElement)) : [1, 1, 1, 1]);
+	const light = (c) => c.slice(0, 3).map((x) => (x <= 0.04045 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4)).reduce((n, x, i) => n + x * [0.2126, 0.7152, 0.0722][i], 0);
+	const bad = [];
+	for (const e of document.querySelectorAll('body *')) {
+		if (!e.checkVisibility() || e.closest('svg, script, noscript, .hidden, .jump') || ![...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim())) continue;
+		const back = behind(e), text = over(rgba(getComputedStyle(e).color), back);
+		const [a, b] = [light(back), light(text)].sort((x, y) => y - x), ratio = (a + 0.05) / (b + 0.05);
+		if (ratio < 4.5) bad.push(e.tagName + '.' + e.className + ' ' + e.textContent.slice(0, 20) + ' ' + ratio.toFixed(2));
+	}
+	return bad.join('; ');
+})()`
+
+// TestPageContrastInBrowser measures every text, light and dark.
+func TestPageContrastInBrowser(t *testing.T) {
+	c := mustChromium(t)
+	file := mustPage(t, sample())
+	for _, scheme := range []string{"light", "dark"} {
+		c.look(1280, 900, scheme)
+		c.load(file)
+		c.expect("isDark()", map[string]string{"light": "false", "dark": "true"}[scheme])
+		c.eval("document.querySelectorAll('details').forEach((d) => { d.open = true; })", nil)
+		c.expect(contrasts, "")
+		c.eval("openCell(topologies[0], 2)", nil)
+		c.expect(contrasts, "")
+		c.eval("dialog.close(); filter.verdicts[0] = false; choose('list')", nil)
+		c.expect(contrasts, "")
+		c.eval("theme.click()", nil) // the other one, by hand
+		c.expect(contrasts, "")
+	}
+}
+
+// TestPageNamesInBrowser asks the tree that screen readers get: whatever can be
+// operated has a name, and tables have heads.
+func TestPageNamesInBrowser(t *testing.T) {
+	c := mustChromium(t)
+	c.look(1280, 900, "light")
+	c.load(mustPage(t, sample()))
+	for _, mode := range []string{"choose('matrix')", "choose('list')", "openCell(topologies[0], 2)"} {
+		c.eval(mode, nil)
+		var tree struct {
+			Nodes []struct {
+				Ignored    bool
+				Role, Name struct{ Value any }
+			}
+		}
+		c.call("Accessibility.getFullAXTree", nil, &tree)
+		roles := map[any]int{}
+		for _, n := range tree.Nodes {
+			if n.Ignored {
+				continue
+			}
+			roles[n.Role.Value]++
+			switch n.Role.Value {
+			case "button", "link", "combobox", "searchbox", "dialog", "columnheader", "heading", "table":
+				if n.Name.Value == nil || n.Name.Value == "" {
+					t.Errorf("after %s a %s has no name", mode, n.Role.Value)
+				}
+			}
+		}
+		for _, role := range []string{"button", "columnheader", "heading", "table"} {
+			if roles[role] == 0 {
+				t.Errorf("after %s there is no %s in %v", mode, role, roles)
+			}
+		}
+	}
+}

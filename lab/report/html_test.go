@@ -1,0 +1,320 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"labrun/lab"
+)
+
+func mustHTML(t testing.TB, r lab.Report) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := HTML(&b, r); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// pageParts takes a page apart: its text without scripts and style, and its data.
+func pageParts(t testing.TB, page string) (text, data string) {
+	t.Helper()
+	text, scripts, ok := strings.Cut(page, `<script type="application/json" id="data">`)
+	if !ok {
+		t.Fatal("no data")
+	}
+	data, scripts, _ = strings.Cut(scripts, "</script>\n<script>")
+	if scripts != pageScript()+"</script>\n</body>\n</html>\n" {
+		t.Error("behind the data there is more than the script")
+	}
+	before, style, _ := strings.Cut(text, "<style>")
+	style, after, _ := strings.Cut(style, "</style>")
+	if style != pageStyle() {
+		t.Error("the style is not as in the files, so that the policy does not allow it")
+	}
+	return before + "<style></style>" + after, data
+}
+
+// TestHTMLGolden holds the page of the sample to a file, without the style and the
+// scripts, which are files themselves.
+func TestHTMLGolden(t *testing.T) {
+	page := mustHTML(t, sample())
+	text, data := pageParts(t, page)
+	text = regexp.MustCompile(`'sha256-[^ ;]*'`).ReplaceAllString(text, "HASH")
+	var lines bytes.Buffer
+	if err := json.Indent(&lines, []byte(data), "", " "); err != nil {
+		t.Fatal(err)
+	}
+	got := text + "DATA\n" + lines.String() + "\n"
+	file := filepath.Join("testdata", "report.html")
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("golden (-), page (+):\n%s", diff)
+	}
+}
+
+// strangers has a stranger's texts in all places.
+func strangers() lab.Report {
+	const evil = `</script><script>alert(1)</script><img src=x onerror=alert(2)>"'&{{.}}` + "\u2028"
+	r := sample()
+	for i := range r.Matrices {
+		m := &r.Matrices[i]
+		m.File, m.Name, m.Doc, m.Source = evil, evil, evil, evil+"\n<!--"+evil
+		for j := range m.Hosts {
+			m.Hosts[j] += evil
+		}
+		for j := range m.Layout.Hosts {
+			h := &m.Layout.Hosts[j]
+			h.Name += evil
+			for k := range h.NICs {
+				h.NICs[k].Name, h.NICs[k].Network = evil, evil
+				for l := range h.NICs[k].Addresses {
+					h.NICs[k].Addresses[l].Alias = evil
+				}
+			}
+		}
+		for j := range m.Layout.Networks {
+			m.Layout.Networks[j].Name += evil
+		}
+		for j := range m.Rows {
+			w := &m.Rows[j]
+			w.Name, w.Doc, w.Claim = w.Name+evil, evil, evil
+			for k := range w.Axes {
+				w.Axes[k].Name += evil
+				for l := range w.Axes[k].Values {
+					w.Axes[k].Values[l] += evil
+				}
+			}
+			for k := range w.Slots {
+				for _, v := range w.Slots[k].Variants {
+					for l := range v {
+						v[l].Call, v[l].Process, v[l].Want = evil, evil, evil
+					}
+				}
+			}
+		}
+		for j := range m.Cells {
+			c := &m.Cells[j]
+			for k := range c.Got {
+				c.Got[k] = evil
+			}
+			if n := c.Note; n != nil {
+				n.Reason += evil
+				for k := range n.Holders {
+					h := &n.Holders[k]
+					h.Host, h.Protocol, h.State, h.Local, h.Remote, h.Device, h.Owners = evil, evil, evil, evil, evil, evil, []string{evil}
+				}
+				for k := range n.Outputs {
+					n.Outputs[k].Stdout, n.Outputs[k].Stderr, n.Outputs[k].Process = evil, evil, evil
+				}
+			}
+		}
+		for j := range m.Claims {
+			c := &m.Claims[j]
+			c.Name, c.Text, c.Verdict = evil, evil, evil
+			for k := range c.For {
+				c.For[k].Experiment, c.For[k].When = evil, evil
+			}
+		}
+	}
+	r.Environment.Labrun, r.Environment.Kernel, r.Environment.User = evil, evil, evil
+	r.Environment.Sysctls = map[string]string{evil: evil}
+	return r
+}
+
+// TestHTMLHoldsOnlyItsOwnScripts has names and outputs that would be markup.
+func TestHTMLHoldsOnlyItsOwnScripts(t *testing.T) {
+	page := mustHTML(t, strangers())
+	text, data := pageParts(t, page)
+	if !strings.Contains(text, "alert(1)") {
+		t.Error("the hostile texts are not in the page")
+	}
+	for _, bad := range []string{"<script", "</script", "<img", "<!--"} {
+		if strings.Contains(strings.ToLower(text), bad) {
+			t.Errorf("a stranger's %s is markup", bad)
+		}
+	}
+	if strings.ContainsAny(data, "<>") {
+		t.Error("the data have a bracket that could end them")
+	}
+}
+
+// TestHTMLRefersToNothingOutside looks for what a browser would fetch.
+func TestHTMLRefersToNothingOutside(t *testing.T) {
+	page := mustHTML(t, sample())
+	for _, m := range regexp.MustCompile(`(?:src|href|action|data|poster)="([^"]*)"|url\(([^)]*)\)|@import`).FindAllStringSubmatch(page, -1) {
+		if !strings.HasPrefix(m[1], "#") && !strings.HasPrefix(m[1], "data:image/svg+xml,") {
+			t.Errorf("the page refers to %q", m[0])
+		}
+	}
+	if !strings.Contains(page, "default-src 'none'") {
+		t.Error("no policy")
+	}
+}
+
+// TestPageScriptsMakeNoMarkup holds the scripts to elements and text.
+func TestPageScriptsMakeNoMarkup(t *testing.T) {
+	if m := regexp.MustCompile(`(?i)(inner|outer)HTML|insertAdjacent|document\.write|\beval\b|new Function|setTimeout\(['"]|srcdoc|createContextualFragment`).FindString(pageScript()); m != "" {
+		t.Errorf("the scripts use %s", m)
+	}
+}
+
+// TestDataBlockHoldsTheCells reads the data back as the scripts do.
+func TestDataBlockHoldsTheCells(t *testing.T) {
+	r := sample()
+	_, text := pageParts(t, mustHTML(t, r))
+	var d struct {
+		Topologies []struct {
+			Rows []struct {
+				Axes  []lab.Axis
+				Slots []struct{ Axes, Variants []int }
+			}
+			Blocks [][]json.RawMessage
+			Noted  []int
+		}
+		Variants [][]int
+		Answers  [][]int
+		Notes    []lab.Note
+		Steps    []int
+		Words    []string
+	}
+	if err := json.Unmarshal([]byte(text), &d); err != nil {
+		t.Fatal(err)
+	}
+	into := func(text json.RawMessage, v any) {
+		t.Helper()
+		if err := json.Unmarshal(text, v); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, m := range r.Matrices {
+		var cells []lab.Cell
+		for _, b := range d.Topologies[i].Blocks {
+			var row, host int32
+			var runs, answers []int
+			var verdicts string
+			for j, v := range []any{&row, &host, &runs, &verdicts, &answers} {
+				into(b[j], v)
+			}
+			for j := 0; j < len(runs); j += 2 {
+				for k := range runs[j+1] {
+					cells = append(cells, lab.Cell{Row: row, Host: host, Combo: lab.Combo(runs[j] + k)})
+				}
+			}
+			first := len(cells) - len(answers)
+			for j, a := range answers {
+				c := &cells[first+j]
+				c.Verdict = lab.Verdict(verdicts[j] - '0')
+				for _, w := range d.Answers[a] {
+					c.Got = append(c.Got, d.Words[w])
+				}
+			}
+		}
+		for j := 0; j < len(d.Topologies[i].Noted); j += 2 {
+			cells[d.Topologies[i].Noted[j]].Note = &d.Notes[d.Topologies[i].Noted[j+1]]
+		}
+		want := append([]lab.Cell(nil), m.Cells...)
+		for j := range want {
+			if want[j].Note != nil {
+				want[j].Note = pageNote(want[j].Note)
+			}
+		}
+		if diff := cmp.Diff(want, cells); diff != "" {
+			t.Errorf("%s: report (-), data (+):\n%s", m.Name, diff)
+		}
+		for j, row := range d.Topologies[i].Rows {
+			radix := lab.RadixOf(row.Axes)
+			combos := 1
+			for _, n := range radix {
+				combos *= n
+			}
+			for c := range combos {
+				values := radix.Split(lab.Combo(c))
+				var got []lab.RowStep
+				for _, s := range row.Slots {
+					if v := s.Variants[radix.Index(s.Axes, values)]; v >= 0 {
+						for _, x := range d.Variants[v] {
+							n := d.Steps[5*x : 5*x+5]
+							s := step(n[0], d.Words[n[1]], d.Words[n[2]], d.Words[n[3]])
+							s.Shown = n[4] == 1
+							got = append(got, s)
+						}
+					}
+				}
+				var want []lab.RowStep
+				for s := range m.Rows[j].Steps(lab.Combo(c)) {
+					want = append(want, s)
+				}
+				if diff := cmp.Diff(want, got); diff != "" {
+					t.Errorf("%s: report (-), data (+):\n%s", m.Rows[j].CellName(lab.Combo(c)), diff)
+				}
+			}
+		}
+	}
+}
+
+// TestDrawingHasEverything looks for all names of a layout in its drawing.
+func TestDrawingHasEverything(t *testing.T) {
+	l := layout()
+	svg, left := drawLayout(&l, "id")
+	if left != 0 {
+		t.Errorf("%d left", left)
+	}
+	for _, s := range []string{"red", "blue", "six", "alpha", "beta", "alone", "eth0", "eth1", "192.0.2.10/24", "192.0.2.11/24", ">y6<", "2001:db8:b::1/64",
+		"198.51.100.0/24 2001:db8:b::/64", "3 networks and 3 hosts: alpha (eth0 on red, eth1 on blue), beta (eth0 on red, eth1 on six), alone (no NIC)"} {
+		if !strings.Contains(string(svg), s) {
+			t.Errorf("no %q in %s", s, svg)
+		}
+	}
+	var many lab.Layout
+	for range 1000 {
+		many.Hosts = append(many.Hosts, lab.Host{Name: "h"})
+	}
+	if _, left := drawLayout(&many, "id"); left != 1000-mostDrawn {
+		t.Errorf("of 1000 hosts %d are left", left)
+	}
+}
+
+// TestThousands groups digits.
+func TestThousands(t *testing.T) {
+	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1\u202f000", 500000: "500\u202f000", 1234567: "1\u202f234\u202f567"} {
+		if got := thousands(n); got != want {
+			t.Errorf("%d: %q, want %q", n, got, want)
+		}
+	}
+}
+
+func BenchmarkHTML(b *testing.B) {
+	r := lab.NewReport(lab.Environment{}, []lab.Matrix{many(500_000)})
+	size := len(mustHTML(b, r))
+	b.ReportAllocs()
+	for b.Loop() {
+		var w countingWriter
+		if err := HTML(&w, r); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(size)/1e6, "MB-page")
+}
+
+type countingWriter int
+
+func (n *countingWriter) Write(p []byte) (int, error) {
+	*n += countingWriter(len(p))
+	return len(p), nil
+}

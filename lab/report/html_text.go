@@ -1,0 +1,249 @@
+package report
+
+import (
+	"bufio"
+	"cmp"
+	"fmt"
+	"html"
+	"strings"
+
+	"labrun/lab"
+)
+
+// pageText writes the part of a page that needs no script.
+type pageText struct {
+	*bufio.Writer // Flush tells of what goes wrong
+	id            string
+}
+
+// markup is text that is HTML already.
+type markup string
+
+// say writes HTML. What a "%v" or "%s" stands for is escaped, unless it is markup;
+// attributes stand in double quotes.
+func (p *pageText) say(format string, args ...any) {
+	for i, a := range args {
+		switch a := a.(type) {
+		case markup, int:
+		default:
+			args[i] = html.EscapeString(fmt.Sprint(a))
+		}
+	}
+	fmt.Fprintf(p, format, args...)
+}
+
+const pageIcon = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Crect width='16' height='16' rx='3' fill='%23" +
+	"COLOUR'/%3E%3Cpath d='M4 4h3v3H4zM9 4h3v3H9zM4 9h3v3H4zM9 9h3v3H9z' fill='%23fff'/%3E%3C/svg%3E"
+
+// head writes all before the body.
+func (p *pageText) head(r lab.Report, title string) {
+	colour := "1a7f4b"
+	if v := worst(r.Counts); v == lab.Fail || v == lab.Error {
+		colour = "b3261e"
+	}
+	p.say("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n")
+	p.say("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src %s; script-src %s; img-src data:; base-uri 'none'; form-action 'none'\">\n",
+		markup(hashOf(pageStyle())), markup(hashOf(pageScript())))
+	p.say("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n")
+	p.say("<meta name=\"referrer\" content=\"no-referrer\">\n<meta name=\"generator\" content=\"labrun %s\">\n", r.Environment.Labrun)
+	p.say("<title>%s</title>\n<link rel=\"icon\" href=\"%s\">\n", title, markup(strings.Replace(pageIcon, "COLOUR", colour, 1)))
+	p.say("<style>%s</style>\n</head>\n", markup(pageStyle()))
+}
+
+// top writes what was run and where, and the list of topologies.
+func (p *pageText) top(r lab.Report) {
+	name := fmt.Sprintf("%d topologies", len(r.Matrices))
+	if len(r.Matrices) == 1 {
+		name = r.Matrices[0].Name
+	}
+	p.say("<a class=\"jump\" href=\"#main\">Skip to the cells</a>\n<header class=\"top\">\n")
+	p.say("<div class=\"headline\"><h1>%s</h1><button type=\"button\" id=\"theme\" class=\"quiet\" hidden>Dark</button></div>\n", name)
+	p.say("<p class=\"verdict-line\">%s</p>\n%s\n", countList(r.Counts, true), shareBar(r.Counts))
+	all := environmentOf(r)
+	own := len(all) - len(r.Environment.Sysctls)
+	p.say("<dl class=\"environment\">\n")
+	for _, kv := range all[:own] {
+		p.say("<div class=\"env-%s\"><dt>%s</dt><dd>%s</dd></div>\n", kv[0], kv[0], kv[1])
+	}
+	p.say("</dl>\n")
+	if sysctls := all[own:]; len(sysctls) > 0 {
+		p.say("<details class=\"sysctls\"><summary>%s of a fresh network namespace</summary>\n<table class=\"plain\" aria-label=\"Parameters\"><tbody>\n", plural(len(sysctls), "parameter"))
+		for _, kv := range sysctls {
+			p.say("<tr><th scope=\"row\"><code>%s</code></th><td><code>%s</code></td></tr>\n", kv[0], kv[1])
+		}
+		p.say("</tbody></table></details>\n")
+	}
+	if len(r.Matrices) > 1 {
+		p.say("<nav aria-label=\"Topologies\"><ul class=\"contents\">\n")
+		for i := range r.Matrices {
+			m := &r.Matrices[i]
+			doc, _, _ := strings.Cut(strings.TrimSpace(m.Doc), "\n")
+			p.say("<li><a href=\"#t%d\">%s</a> <span class=\"doc\">%s</span> %s</li>\n", i, m.Name, doc, countList(countsOf(m), false))
+		}
+		p.say("</ul></nav>\n")
+	}
+	p.say("</header>\n<div id=\"bar\" class=\"filter\" role=\"search\" aria-label=\"Filter the cells\" hidden></div>\n")
+}
+
+func plural(n int, word string) string {
+	if n == 1 {
+		return "1 " + word
+	}
+	return thousands(n) + " " + word + "s"
+}
+
+// topology writes one topology; its scripts add the cells.
+func (p *pageText) topology(m *lab.Matrix, alone bool) {
+	p.say("<section class=\"topology\" id=\"%s\" aria-labelledby=\"%s-name\">\n<div class=\"title\">", p.id, p.id)
+	if alone { // the page's head has it
+		p.say("<h2 id=\"%s-name\" class=\"hidden\">%s</h2> ", p.id, m.Name)
+	} else {
+		p.say("<h2 id=\"%s-name\">%s</h2> %s ", p.id, m.Name, countList(countsOf(m), false))
+	}
+	p.say("<span class=\"file\">%s</span></div>\n<div class=\"about\">\n", m.File)
+	if m.Doc != "" {
+		p.say("<p class=\"lead\">%s</p>\n", m.Doc)
+	}
+	p.layout(&m.Layout)
+	p.say("<div id=\"%s-attention\"></div>\n", p.id)
+	p.claims(m.Claims)
+	p.say("</div>\n<div class=\"cells\" id=\"%s-cells\"></div>\n", p.id)
+	p.plain(m)
+	if m.Source != "" {
+		p.say("<details class=\"source\" id=\"%s-source\"><summary>The file, %s</summary>\n<pre tabindex=\"0\" aria-label=\"%s\">", p.id, m.File, m.File)
+		for i, line := range strings.Split(strings.TrimSuffix(m.Source, "\n"), "\n") {
+			p.say("<span class=\"line\" id=\"%s-%d\"><span class=\"number\" aria-hidden=\"true\">%d</span>%s\n</span>", p.id, i+1, i+1, line)
+		}
+		p.say("</pre></details>\n")
+	}
+	p.say("</section>\n")
+}
+
+// layout writes the topology as a drawing, and as a table.
+func (p *pageText) layout(l *lab.Layout) {
+	drawing, left := drawLayout(l, p.id+"-drawing")
+	if drawing == "" {
+		return
+	}
+	p.say("<figure class=\"drawing\" tabindex=\"0\" role=\"group\" aria-label=\"The topology\">%s</figure>\n", drawing)
+	if left > 0 {
+		p.say("<p class=\"note\">And %d more that the drawing has no room for; the table has all.</p>\n", left)
+	}
+	p.say("<details class=\"hosts\"><summary>The topology as a table</summary>\n<table class=\"plain\" aria-label=\"Topology\">\n<thead><tr>")
+	for _, head := range []string{"host", "NIC", "network", "alias", "address"} {
+		p.say("<th scope=\"col\">%s</th>", head)
+	}
+	p.say("</tr></thead>\n<tbody>\n")
+	for _, h := range l.Hosts {
+		if len(h.NICs) == 0 {
+			p.say("<tr><th scope=\"row\">%s</th><td colspan=\"4\">no NIC</td></tr>\n", h.Name)
+		}
+		for _, n := range h.NICs {
+			if len(n.Addresses) == 0 {
+				p.say("<tr><th scope=\"row\">%s</th><td>%s</td><td>%s</td><td></td><td>no address</td></tr>\n", h.Name, n.Name, n.Network)
+			}
+			for _, a := range n.Addresses {
+				p.say("<tr><th scope=\"row\">%s</th><td>%s</td><td>%s</td><td>%s</td><td><code>%s</code></td></tr>\n", h.Name, n.Name, n.Network, a.Alias, a.Prefix)
+			}
+		}
+	}
+	p.say("</tbody></table></details>\n")
+}
+
+// claims writes what was measured about each claim, and which experiments say so.
+func (p *pageText) claims(claims []lab.ClaimResult) {
+	if len(claims) == 0 {
+		return
+	}
+	p.say("<h3>Claims</h3>\n<ul class=\"claims\">\n")
+	for _, c := range claims {
+		p.say("<li class=\"claim %s\"><p class=\"says\">%s</p>\n<p><b>%s</b> %s</p>\n", claimClass(c.Verdict), c.Verdict, c.Name, c.Text)
+		if len(c.For)+len(c.Against)+len(c.Unknown) > 0 {
+			p.say("<ul>\n")
+			p.evidence("for", "for", c.For)
+			p.evidence("against", "against", c.Against)
+			p.evidence("unknown", "no answer", c.Unknown)
+			p.say("</ul>")
+		}
+		p.say("</li>\n")
+	}
+	p.say("</ul>\n")
+}
+
+func (p *pageText) evidence(class, side string, evidence []lab.ClaimEvidence) {
+	for _, e := range evidence {
+		p.say("<li><span class=\"side %s\">%s</span><span><button type=\"button\" class=\"link\" data-experiment=\"%s\" data-topology=\"%s\">%s</button>",
+			class, side, e.Experiment, p.id, e.Experiment)
+		if e.When != "" {
+			p.say(" when %s", e.When)
+		}
+		p.say("</span></li>\n")
+	}
+}
+
+// claimClass sorts what was measured about a claim.
+func claimClass(verdict string) string {
+	switch word, rest, _ := strings.Cut(verdict, " "); {
+	case word == "holds" && rest == "":
+		return "held"
+	case word == "holds":
+		return "partly"
+	case word == "does":
+		return "refuted"
+	}
+	return "open"
+}
+
+// plain writes the matrix for a browser without scripts, and what did not pass.
+func (p *pageText) plain(m *lab.Matrix) {
+	all := lines(m)
+	p.say("<noscript><h3>Matrix</h3>\n")
+	if len(all) == 0 {
+		p.say("<p>No experiment to run.</p></noscript>\n")
+		return
+	}
+	heads, many := m.Hosts, len(m.Hosts) > manyHosts
+	if many {
+		heads = []string{"pass", "fail", "skip", "error"}
+	}
+	p.say("<div class=\"scroll\"><table class=\"matrix\">\n<thead><tr><th scope=\"col\">experiment</th>")
+	for _, h := range heads {
+		p.say("<th scope=\"col\">%s</th>", h)
+	}
+	p.say("</tr></thead>\n<tbody>\n")
+	for _, l := range all[:min(len(all), mostRows)] {
+		p.say("<tr><th scope=\"row\">%s</th>", l.name)
+		if many {
+			for _, n := range l.total() {
+				p.say("<td>%d</td>", int(n))
+			}
+		} else {
+			for _, n := range l.hosts {
+				p.say("<td>%s</td>", Text{}.tally(n, l.one))
+			}
+		}
+		p.say("</tr>\n")
+	}
+	p.say("</tbody></table></div>\n")
+	if left := len(all) - mostRows; left > 0 {
+		p.say("<p class=\"note\">And %s, which a browser with scripts shows.</p>\n", plural(left, "more line"))
+	}
+	told := 0
+	for i := range m.Cells {
+		if c := &m.Cells[i]; c.Verdict != lab.Pass && told < mostWrong {
+			told++
+			p.say("<pre class=\"told\">%s %s on %s\n%s</pre>\n", wordsOf[c.Verdict], m.NameOf(c), m.Hosts[c.Host], explain(m, c))
+		}
+	}
+	p.say("</noscript>\n")
+}
+
+// foot explains the signs and the keys.
+func (p *pageText) foot(r lab.Report) {
+	p.say("</main>\n<footer>\n<p>Written by labrun %s. A cell is one experiment in one host: ✓ pass, ✗ FAIL when the kernel answers something else\n"+
+		"than the file says, – skip when this kernel or machine lacks what it asks about, ! ERROR when labrun could not ask.</p>\n",
+		cmp.Or(r.Environment.Labrun, "of an unknown version"))
+	p.say("<p class=\"keys\" id=\"keys\" hidden><kbd>/</kbd> search, <kbd>↑ ↓ ← →</kbd> walk in a table, <kbd>Enter</kbd> open a cell,\n" +
+		"<kbd>j</kbd> <kbd>k</kbd> next and previous cell, <kbd>Esc</kbd> close.</p>\n</footer>\n")
+	p.say("<dialog id=\"cell\" aria-labelledby=\"cell-name\"></dialog>\n<p id=\"live\" class=\"hidden\" role=\"status\" aria-live=\"polite\"></p>\n")
+}

@@ -1,0 +1,230 @@
+package report
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"labrun/lab"
+)
+
+// What a comment on GitHub takes is 65 536 characters. What is folded has the
+// room that the rest leaves of this.
+const mostMarkdown = 60_000
+
+// Markdown writes the report for a pull request: matrices as tables, grids and
+// what did not pass folded, claims, the environment. It fits into a comment,
+// unless the matrices alone do not.
+func Markdown(w io.Writer, r lab.Report) error {
+	k := &markdown{room: mostMarkdown}
+	k.say("## labrun: %s\n\n", r.Counts)
+	always := make([]struct{ matrix, claims string }, len(r.Matrices))
+	for i := range r.Matrices {
+		m := &r.Matrices[i]
+		always[i].matrix, always[i].claims = markdownMatrix(m), markdownClaims(m)
+		k.room -= len(always[i].matrix) + len(always[i].claims)
+	}
+	environment := markdownEnvironment(r)
+	k.room -= len(environment)
+	for i := range r.Matrices {
+		k.say("%s", always[i].matrix)
+		k.details(&r.Matrices[i])
+		k.say("%s", always[i].claims)
+	}
+	k.say("%s", environment)
+	_, err := io.WriteString(w, k.text.String())
+	return err
+}
+
+// markdown is a page and the room that it has for what is folded.
+type markdown struct {
+	text strings.Builder
+	room int
+	left int // pieces that it had no room for
+}
+
+func (k *markdown) say(format string, args ...any) { fmt.Fprintf(&k.text, format, args...) }
+
+// fold adds a summary, in HTML, that opens to a text. GitHub takes a blank line
+// after the summary for the end of the HTML.
+func (k *markdown) fold(summary, text string) {
+	s := fmt.Sprintf("<details><summary>%s</summary>\n\n%s\n</details>\n\n", summary, block(text))
+	if len(s) > k.room {
+		k.left++
+		return
+	}
+	k.room -= len(s)
+	k.text.WriteString(s)
+}
+
+// details folds the failures, the reasons of errors and skips, and last, as long
+// as there is room, the grids.
+func (k *markdown) details(m *lab.Matrix) {
+	k.left = 0
+	for i := range m.Cells {
+		if c := &m.Cells[i]; c.Verdict == lab.Fail {
+			if k.room < 200 { // none fits: no need to explain half a million
+				k.left++
+				continue
+			}
+			k.fold(fmt.Sprintf("FAIL %s on %s: %s", codeHTML(m.NameOf(c)), codeHTML(m.Hosts[c.Host]), codeHTML(headline(m, c))), explain(m, c))
+		}
+	}
+	for _, v := range []lab.Verdict{lab.Error, lab.Skip} {
+		for _, s := range sharedReasons(m, v) {
+			var text strings.Builder
+			b := bufio.NewWriter(&text)
+			fmt.Fprintln(b, s.reason)
+			Text{}.outputs(b, s.outputs)
+			_ = b.Flush() // a Builder takes every write
+			k.fold(wordsOf[v]+" "+codeHTML(some(s.first, s.cells)), text.String())
+		}
+	}
+	k.grids(m)
+	if k.left > 0 {
+		k.say("And %d more that a comment has no room for: `-o FILE.json` has them all.\n\n", k.left)
+	}
+}
+
+// grids folds the grids of answers. What a terminal shows is a block of code: a
+// table of Markdown has one line of heads and no cells that are left blank.
+func (k *markdown) grids(m *lab.Matrix) {
+	for rest := m.Cells; len(rest) > 0; {
+		row := rest[0].Row
+		var cells []lab.Cell
+		cells, rest = split(rest, func(c *lab.Cell) bool { return c.Row == row })
+		if len(m.Rows[row].Axes) < 2 {
+			continue
+		}
+		g := newGrid(Text{}, m, row)
+		outcomes := g.outcomes(cells)
+		for i, o := range outcomes {
+			if i == mostOutcomes {
+				k.left += len(outcomes) - i
+				break
+			}
+			var text strings.Builder
+			b := bufio.NewWriter(&text)
+			g.outcome(b, o)
+			_ = b.Flush() // a Builder takes every write
+			head, grid, _ := strings.Cut(text.String(), "\n")
+			k.fold(codeHTML(head), strings.TrimRight(grid, "\n"))
+		}
+	}
+}
+
+func markdownMatrix(m *lab.Matrix) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "### %s", escapeMarkdown(m.Name))
+	if doc := dash(m.Doc); doc != "" {
+		b.WriteString(escapeMarkdown(doc))
+	}
+	b.WriteString("\n\n")
+	if len(m.Rows) == 0 {
+		return b.String() + "No experiment to run.\n\n"
+	}
+	head := []string{"experiment"}
+	many := len(m.Hosts) > manyHosts
+	if many {
+		head = append(head, "pass", "fail", "skip", "error")
+	} else {
+		for _, h := range m.Hosts {
+			head = append(head, escapeMarkdown(h))
+		}
+	}
+	fmt.Fprintf(&b, "| %s |\n|%s\n", strings.Join(head, " | "), strings.Repeat("---|", len(head)))
+	all := lines(m)
+	shown := 0
+	for i := range all {
+		if len(all) > mostRows && (all[i].passed() || shown == mostRows) {
+			continue
+		}
+		shown++
+		fmt.Fprintf(&b, "| %s | %s |\n", cellCode(all[i].name), strings.Join(all[i].markdown(many), " | "))
+	}
+	if left := len(all) - shown; left > 0 {
+		fmt.Fprintf(&b, "\nAnd %d more lines, of which those that did not pass were shown first: `-o FILE.json` has them all.\n", left)
+	}
+	b.WriteString("\n")
+	return b.String()
+}
+
+// total counts the cells of the line in all hosts.
+func (l *line) total() tally {
+	var sum tally
+	for _, n := range l.hosts {
+		for v := range n {
+			sum[v] += n[v]
+		}
+	}
+	return sum
+}
+
+func (l *line) passed() bool { return int(l.total()[lab.Pass]) == l.cells }
+
+// markdown returns the cells of the line: hosts or, of many, verdicts.
+func (l *line) markdown(many bool) []string {
+	var words []string
+	if many {
+		n := l.total()
+		for _, v := range []lab.Verdict{lab.Pass, lab.Fail, lab.Skip, lab.Error} {
+			words = append(words, strong(strconv.Itoa(int(n[v])), n[v] > 0 && (v == lab.Fail || v == lab.Error)))
+		}
+		return words
+	}
+	for _, n := range l.hosts {
+		words = append(words, strong(Text{}.tally(n, l.one), n[lab.Fail]+n[lab.Error] > 0))
+	}
+	return words
+}
+
+func strong(s string, yes bool) string {
+	if yes {
+		return "**" + s + "**"
+	}
+	return s
+}
+
+func markdownClaims(m *lab.Matrix) string {
+	if len(m.Claims) == 0 {
+		return ""
+	}
+	var b strings.Builder
+	b.WriteString("Claims:\n\n")
+	for _, c := range m.Claims {
+		fmt.Fprintf(&b, "- **%s**: %s", escapeMarkdown(c.Name), escapeMarkdown(c.Verdict))
+		if c.Text != "" {
+			fmt.Fprintf(&b, "  \n  *%s*", escapeMarkdown(strings.TrimSpace(c.Text)))
+		}
+		b.WriteString("\n")
+		if c.Verdict == "holds" || c.Verdict == "not tested" {
+			continue
+		}
+		for _, of := range []struct {
+			word     string
+			evidence []lab.ClaimEvidence
+		}{{"for it", c.For}, {"against it", c.Against}, {"no answer from", c.Unknown}} {
+			for _, e := range of.evidence {
+				fmt.Fprintf(&b, "  - %s %s", of.word, code(e.Experiment))
+				if e.When != "" {
+					fmt.Fprintf(&b, ": when %s", escapeMarkdown(e.When))
+				}
+				b.WriteString("\n")
+			}
+		}
+	}
+	return b.String() + "\n"
+}
+
+func markdownEnvironment(r lab.Report) string {
+	var b strings.Builder
+	e := r.Environment
+	fmt.Fprintf(&b, "<details><summary>%s</summary>\n\n| environment | |\n|---|---|\n",
+		codeHTML(fmt.Sprintf("linux %s %s, labrun %s, %s", e.Kernel, e.Machine, e.Labrun, e.User)))
+	for _, kv := range environmentOf(r) {
+		fmt.Fprintf(&b, "| %s | %s |\n", cellCode(kv[0]), cellCode(kv[1]))
+	}
+	return b.String() + "\n</details>\n"
+}

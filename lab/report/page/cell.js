@@ -1,0 +1,140 @@
+// One cell: what was asked and answered, who held the port, what programs printed.
+
+function stepRow(t, s) {
+  const id = t.id + '-' + s.line, title = t.file + ':' + s.line;
+  const place = document.getElementById(id) ? el('a', {href: '#' + id, class: 'place', title}, String(s.line)) : el('span', {title}, String(s.line));
+  const line = el('code', {}, s.call, el('span', {class: 'answer'}, s.made ? ' = ' + s.got : ''));
+  return el('tr', {class: s.red ? 'red' : s.made ? '' : 'unmade'},
+    el('td', {class: 'number'}, place), el('td', {class: 'process'}, s.process),
+    el('td', {}, line,
+      s.red && el('div', {class: 'wanted'}, el('span', {}, el('b', {}, 'wanted '), el('code', {}, s.want)), el('span', {}, el('b', {}, 'got '), el('code', {}, s.got))),
+      !s.made && el('span', {class: 'note'}, ' not called')));
+}
+
+function stepTable(t, steps) {
+  if (!steps.length) return el('p', {class: 'note'}, 'It has no steps.');
+  return el('div', {class: 'scroll'}, el('table', {class: 'steps'},
+    el('caption', {class: 'hidden'}, 'Steps'),
+    el('thead', {}, el('tr', {}, ['line', 'process', 'call = answer'].map((s) => el('th', {scope: 'col'}, s)))),
+    el('tbody', {}, steps.map((s) => stepRow(t, s)))));
+}
+
+const WAITING = ['SYN_RECV', 'ESTABLISHED', 'CLOSE_WAIT']; // what a socket may be in that nobody has accepted
+
+function holderTable(holders) {
+  const heads = ['host', 'protocol', 'state', 'local', 'remote', 'process', 'user', 'device', 'more'];
+  const rows = holders.map((h) => {
+    const owned = h.owners && h.owners.length;
+    return [h.host, h.protocol, h.state, h.local, h.remote || '',
+      owned ? h.owners.join(' and ') : WAITING.includes(h.state) ? 'not accepted yet' : 'no process',
+      owned ? String(h.user) : '', h.device || '', h.v6only ? 'v6only' : ''];
+  });
+  const used = heads.map((_, i) => rows.some((r) => r[i] !== ''));
+  const pick = (cells) => cells.filter((_, i) => used[i]);
+  return el('div', {class: 'scroll'}, el('table', {class: 'plain sockets', 'aria-label': 'Sockets'},
+    el('thead', {}, el('tr', {}, pick(heads).map((s) => el('th', {scope: 'col'}, s)))),
+    el('tbody', {}, rows.map((r) => el('tr', {}, pick(r).map((s) => el('td', {}, el('code', {}, s))))))));
+}
+
+function holders(t, cell, steps) {
+  const red = steps.find((s) => s.red), held = t.note(cell).holders || [];
+  if (!red || (!held.length && red.got !== 'EADDRINUSE')) return null;
+  const inUse = red.got === 'EADDRINUSE' || red.got === 'EADDRNOTAVAIL';
+  return [el('h4', {}, inUse ? 'Held by' : 'Sockets then'),
+    held.length ? holderTable(held) : el('p', {class: 'note'}, 'Nobody that the kernel tells of.')];
+}
+
+function outputs(list) {
+  return (list || []).map((o) => {
+    const ended = o.status === undefined || o.status === null ? 'still running' : 'exit ' + o.status;
+    const printed = ['stdout', 'stderr'].filter((k) => o[k]);
+    return [el('h4', {}, 'Program ', el('code', {}, o.process), ', ' + ended),
+      printed.length ? printed.map((k) => el('div', {class: 'printed'}, el('span', {class: 'stream'}, k), el('pre', {tabindex: '0', 'aria-label': k}, o[k])))
+        : el('p', {class: 'note'}, 'It printed nothing.')];
+  });
+}
+
+// evidence is all there is to say of a cell, below its name.
+function evidence(t, cell) {
+  const steps = t.steps(cell), note = t.note(cell), r = t.row(cell);
+  return [
+    note.reason && el('pre', {class: 'reason'}, note.reason),
+    (steps.length > 0 || !note.reason) && stepTable(t, steps),
+    holders(t, cell, steps), outputs(note.outputs),
+    el('div', {class: 'commands'},
+      copyable(command('labrun', '--only', t.nameOf(cell), '--host', t.host(cell), '-v', t.file)),
+      t.verdict[cell] === FAIL && copyable(command('labrun', 'shell', '--after', t.nameOf(cell), t.file, t.host(cell)))),
+    r.claim && el('p', {class: 'note'}, r.claim.startsWith('not ') ? 'A pass speaks against the claim ' : 'A pass speaks for the claim ', el('b', {}, r.claim.replace(/^not /, '')), '.'),
+  ].flat(9).filter(Boolean);
+}
+
+function valueList(r, combo) {
+  if (!r.axes.length) return null;
+  return el('dl', {class: 'values'}, r.axes.map((a, i) => el('div', {}, el('dt', {}, a.name), el('dd', {}, el('code', {}, a.values[valueOf(r, combo, i)])))));
+}
+
+const dialog = document.getElementById('cell');
+let opened = null; // {t, cell}
+
+// openCell shows a cell over the page; its address is in the location, to be sent on.
+function openCell(t, cell) {
+  opened = {t, cell};
+  const r = t.row(cell), v = t.verdict[cell];
+  dialog.replaceChildren(el('div', {class: 'sheet'},
+    el('header', {},
+      el('div', {class: 'line-one'}, sign(v), el('span', {class: 'on'}, 'on ', el('b', {}, t.host(cell))),
+        el('span', {class: 'walk'},
+          button('‹', {class: 'quiet', 'aria-label': 'Previous cell shown', title: 'Previous cell shown (k)', onclick: () => walk(-1)}),
+          button('›', {class: 'quiet', 'aria-label': 'Next cell shown', title: 'Next cell shown (j)', onclick: () => walk(1)}),
+          button('Close', {class: 'quiet', onclick: () => dialog.close()}))),
+      el('h2', {id: 'cell-name', tabindex: '-1'}, r.name)),
+    r.doc && el('p', {class: 'lead'}, r.doc), valueList(r, t.combo[cell]), evidence(t, cell)));
+  if (!dialog.open) dialog.showModal();
+  dialog.scrollTop = 0;
+  document.getElementById('cell-name').focus({preventScroll: true});
+  history.replaceState(null, '', '#' + ['cell', t.index, t.host(cell), t.nameOf(cell)].map(encodeURIComponent).join('/'));
+}
+
+// walk goes to the next cell that the filter shows.
+function walk(step) {
+  let {t, cell} = opened;
+  for (;;) {
+    cell += step;
+    if (cell < 0 || cell >= t.count) {
+      t = topologies[t.index + step];
+      if (!t) { say('No more cells'); return; }
+      cell = step > 0 ? -1 : t.count;
+      continue;
+    }
+    if (t.shown[cell]) { openCell(t, cell); return; }
+  }
+}
+
+dialog.addEventListener('close', () => {
+  history.replaceState(null, '', location.pathname + location.search);
+  opened = null;
+});
+dialog.addEventListener('click', (e) => {
+  if (e.target === dialog) dialog.close(); // beside the sheet
+  const place = e.target.closest('a.place');
+  if (place) { e.preventDefault(); dialog.close(); showLine(place.getAttribute('href').slice(1)); }
+});
+dialog.addEventListener('keydown', (e) => {
+  if (e.ctrlKey || e.altKey || e.metaKey) return;
+  if (e.key === 'j' || e.key === 'k') walk(e.key === 'j' ? 1 : -1);
+});
+
+// showLine opens the text of the file at a line.
+function showLine(id) {
+  const line = document.getElementById(id);
+  if (!line) return;
+  if (filter.on || view === 'list') { // which hide it
+    reset();
+    choose('matrix');
+  }
+  const source = line.closest('details');
+  if (source) source.open = true;
+  document.querySelectorAll('.line.here').forEach((e) => e.classList.remove('here'));
+  line.classList.add('here');
+  line.scrollIntoView({block: 'center'});
+}

@@ -1,0 +1,143 @@
+'use strict';
+// The data block, and what cells say. A cell is a number: its place in its topology.
+
+performance.mark('labrun-script');
+const data = JSON.parse(document.getElementById('data').textContent);
+document.getElementById('data').remove();
+const PASS = 0, FAIL = 1, SKIP = 2, ERROR = 3;
+const VERDICTS = ['pass', 'fail', 'skip', 'error'];
+const WORDS = ['pass', 'FAIL', 'skip', 'ERROR'];
+const SIGNS = ['✓', '✗', '–', '!'];
+const MOST_HOSTS = 16; // columns of a matrix; with more hosts it counts verdicts
+const MOST_VALUES = 12; // lines that the only axis of an experiment has
+
+const word = (i) => data.words[i];
+
+class Topology {
+  constructor(raw, index) {
+    Object.assign(this, {index, id: 't' + index, file: raw.file, name: raw.name, hosts: raw.hosts, rows: raw.rows});
+    for (const r of this.rows) {
+      r.radix = r.axes.map((a) => a.values.length);
+      r.weight = r.radix.map((_, i) => r.radix.slice(i + 1).reduce((a, b) => a * b, 1));
+      r.shows = r.slots.some((s) => s.shown);
+      r.blocks = [];
+      for (const s of r.slots) s.variants = Int32Array.from(s.variants);
+    }
+    this.blocks = raw.blocks;
+    this.count = raw.blocks.reduce((n, b) => n + b[3].length, 0);
+    this.combo = new Uint32Array(this.count);
+    this.verdict = new Uint8Array(this.count);
+    this.answer = new Uint32Array(this.count);
+    this.block = new Uint32Array(this.count); // of the cell
+    let cell = 0;
+    this.blocks = raw.blocks.map(([row, host, runs, verdicts, answers], n) => {
+      const b = {row, host, from: cell, to: cell + answers.length};
+      for (let i = 0, at = cell; i < runs.length; i += 2) {
+        for (let c = 0; c < runs[i + 1]; c++) this.combo[at++] = runs[i] + c;
+      }
+      this.answer.set(answers, cell);
+      this.block.fill(n, b.from, b.to);
+      for (let i = 0; i < answers.length; i++) this.verdict[cell + i] = verdicts.charCodeAt(i) - 48;
+      cell = b.to;
+      this.rows[row].blocks.push(b);
+      return b;
+    });
+    this.notes = new Map();
+    for (let i = 0; i < raw.noted.length; i += 2) this.notes.set(raw.noted[i], raw.noted[i + 1]);
+    this.shown = new Uint8Array(this.count).fill(1); // by the filter
+  }
+
+  row(cell) { return this.rows[this.blocks[this.block[cell]].row]; }
+  host(cell) { return this.hosts[this.blocks[this.block[cell]].host]; }
+  got(cell) { return data.answers[this.answer[cell]]; }
+  note(cell) { const n = this.notes.get(cell); return n === undefined ? {} : data.notes[n]; }
+
+  // nameOf is the cell's, as --only takes it.
+  nameOf(cell) {
+    const r = this.row(cell);
+    if (!r.axes.length) return r.name;
+    return r.name + '[' + r.axes.map((a, i) => a.name + '=' + a.values[valueOf(r, this.combo[cell], i)]).join(',') + ']';
+  }
+
+  // find returns the cell of that name in that host, or -1.
+  find(name, host) {
+    const h = this.hosts.indexOf(host);
+    for (const b of this.blocks) {
+      if (b.host !== h || !name.startsWith(this.rows[b.row].name)) continue;
+      for (let c = b.from; c < b.to; c++) if (this.nameOf(c) === name) return c;
+    }
+    return -1;
+  }
+
+  // steps of a cell, those too that were not made.
+  steps(cell) {
+    const r = this.row(cell), got = this.got(cell), steps = [];
+    for (const slot of r.slots) {
+      for (const s of stepsAt(r, slot, this.combo[cell])) {
+        const [line, process, call, want] = data.steps.slice(5 * s, 5 * s + 5);
+        const i = steps.length, made = i < got.length;
+        steps.push({line, process: word(process), call: word(call), want: word(want),
+          made, got: made ? word(got[i]) : '', red: this.verdict[cell] === FAIL && i === got.length - 1});
+      }
+    }
+    return steps;
+  }
+
+  // answers is what a grid shows of a cell: what the steps were answered that it is
+  // about, else the last step.
+  answers(cell) {
+    const v = this.verdict[cell];
+    if (v === SKIP || v === ERROR) return {words: WORDS[v], want: ''};
+    const r = this.row(cell), got = this.got(cell), parts = [], wants = [];
+    let n = 0, red = null, redShown = false;
+    for (const slot of r.slots) {
+      const steps = stepsAt(r, slot, this.combo[cell]);
+      if (slot.shown && !steps.some((s) => data.steps[5 * s + 4])) { parts.push('-'); wants.push('-'); }
+      for (const s of steps) {
+        const answer = n < got.length ? word(got[n]) : '-', want = word(data.steps[5 * s + 3]), shown = data.steps[5 * s + 4];
+        if (shown) { parts.push(answer); wants.push(want); }
+        else if (!r.shows) { parts[0] = answer; wants[0] = want; redShown = false; } // it replaces the one before
+        if (n === got.length - 1) {
+          red = {line: data.steps[5 * s], got: answer, want};
+          redShown = shown === 1 || !r.shows;
+        }
+        n++;
+      }
+    }
+    if (v === FAIL && red && !redShown) return {words: 'line ' + red.line + ': ' + red.got, want: red.want};
+    return {words: parts.join('/'), want: v === FAIL ? wants.join('/') : ''};
+  }
+
+  // headline says in a line how a cell ended.
+  headline(cell) {
+    if (this.verdict[cell] === SKIP || this.verdict[cell] === ERROR) return (this.note(cell).reason || '').split('\n')[0];
+    const got = this.got(cell), steps = got.length ? this.steps(cell) : [];
+    if (!steps.length) return '';
+    const s = steps[got.length - 1];
+    return s.call + ' = ' + s.got + (s.red ? ', want ' + s.want : '');
+  }
+}
+
+// valueOf is the index of an axis' value; a combination is below 2 ** 31.
+const valueOf = (r, combo, axis) => ((combo / r.weight[axis]) | 0) % r.radix[axis];
+
+// slotIndex is which combination of its axes a slot has.
+function slotIndex(r, slot, combo) {
+  let n = 0;
+  for (const a of slot.axes) n = n * r.radix[a] + valueOf(r, combo, a);
+  return n;
+}
+
+const NONE = [];
+function stepsAt(r, slot, combo) {
+  const v = slot.variants[slotIndex(r, slot, combo)];
+  return v < 0 ? NONE : data.variants[v];
+}
+
+// quote leaves a word alone when nothing in it means anything to sh(1).
+const quote = (s) => (/^[-A-Za-z0-9_.,:/=@%+]+$/.test(s) ? s : "'" + s.replaceAll("'", "'\\''") + "'");
+const command = (...words) => words.map(quote).join(' ');
+
+const number = (n) => n.toLocaleString('en').replaceAll(',', '\u202f');
+const topologies = data.topologies.map((raw, i) => new Topology(raw, i));
+data.topologies = null; // the typed arrays have it all

@@ -1,0 +1,220 @@
+// The answers of an experiment with axes, as heat maps: one for all hosts that
+// answered alike. A tile has the answer's colour and its letters; one that did not
+// pass has a sign, too.
+
+const MOST_ACROSS = 40; // columns of a grid
+const MOST_GRIDS = 16; // of one experiment
+
+// outcomes sorts the blocks of a row by what they answered.
+function outcomes(t, r) {
+  const all = [];
+  const same = (a, b) => {
+    if (a.to - a.from !== b.to - b.from) return false;
+    for (let i = a.from, j = b.from; i < a.to; i++, j++) {
+      if (t.combo[i] !== t.combo[j] || t.verdict[i] !== t.verdict[j]) return false;
+      if (t.answer[i] !== t.answer[j] && t.answers(i).words !== t.answers(j).words) return false;
+    }
+    return true;
+  };
+  for (const b of r.blocks) {
+    const o = all.find((x) => same(x.block, b));
+    if (o) o.blocks.push(b);
+    else all.push({block: b, blocks: [b]});
+  }
+  return all;
+}
+
+// Letters of errnos; others get the first one of their own that is free.
+const LETTERS = {ok: 'ok', EADDRINUSE: 'U', EADDRNOTAVAIL: 'N', EACCES: 'A', ECONNREFUSED: 'R', EINVAL: 'I', ETIMEDOUT: 'T', blocked: 'b', skip: '–', ERROR: '!', '-': '-'};
+
+// Key is the legend of a grid: letters and a colour for every answer.
+class Key {
+  constructor() {
+    this.letters = new Map(); // of parts of answers
+    this.used = new Set(Object.values(LETTERS));
+    this.answers = new Map(); // whole ones: {text, code, colour, count}
+  }
+
+  letter(part) {
+    if (LETTERS[part]) return LETTERS[part];
+    let l = this.letters.get(part);
+    if (!l) {
+      const free = [...part.replace(/^E(?=[A-Z])/, '')].map((c) => (/[A-Za-z]/.test(c) ? c.toUpperCase() : '')).filter((c) => c && !this.used.has(c));
+      l = part.length <= 2 ? part : free[0] || String(this.letters.size + 1);
+      this.used.add(l);
+      this.letters.set(part, l);
+    }
+    return l;
+  }
+
+  of(text) {
+    let a = this.answers.get(text);
+    if (!a) {
+      const code = text.startsWith('line ') ? '@' : text.split('/').map((p) => this.letter(p)).join('/');
+      const colour = text === 'ok' ? 'ok' : text === 'skip' || text === 'ERROR' ? text.toLowerCase() : 'c' + this.colours() % 7;
+      a = {text, code, colour, count: 0};
+      this.answers.set(text, a);
+    }
+    return a;
+  }
+
+  colours() { return [...this.answers.values()].filter((a) => a.colour.startsWith('c')).length; }
+}
+
+class Grid {
+  constructor(t, r, outcome) {
+    Object.assign(this, {t, r, outcome, key: new Key(), full: false});
+    this.at = new Int32Array(r.radix.reduce((a, b) => a * b, 1)).fill(-1); // cells by combination
+    this.tile = new Array(this.at.length);
+    for (let c = outcome.block.from; c < outcome.block.to; c++) {
+      this.at[t.combo[c]] = c;
+      const a = t.answers(c), k = this.key.of(a.words);
+      k.count++;
+      this.tile[t.combo[c]] = a.want ? {...k, want: a.want} : k;
+    }
+    this.across = this.bestAcross();
+    this.element = el('div', {class: 'grid'});
+    this.draw();
+  }
+
+  // bestAcross is the last axis, unless it is too wide; -1 when none goes across.
+  bestAcross() {
+    const {radix} = this.r;
+    if (radix.length === 1) return radix[0] <= MOST_ACROSS ? 0 : -1;
+    for (let a = radix.length - 1; a >= 0; a--) if (radix[a] <= MOST_ACROSS) return a;
+    return -1;
+  }
+
+  draw() {
+    const {r, across} = this;
+    this.down = r.radix.map((_, i) => i).filter((i) => i !== across);
+    const values = across < 0 ? ['answer'] : r.axes[across].values;
+    const steep = values.length > 5 && values.some((v) => v.length > 4) && !this.full;
+    this.body = el('tbody', {});
+    const downHeads = this.down.length ? this.down.map((i) => el('th', {scope: 'col', class: 'axis'}, r.axes[i].name)) : [el('th', {scope: 'col', class: 'axis'}, '')];
+    this.table = el('table', {class: 'heat' + (this.full ? ' full' : '')},
+      el('caption', {class: 'hidden'}, r.name),
+      el('thead', {},
+        across >= 0 && el('tr', {class: 'over'}, el('td', {colspan: downHeads.length}), el('th', {scope: 'colgroup', colspan: values.length}, r.axes[across].name)),
+        el('tr', {}, downHeads, values.map((v) => el('th', {scope: 'col', class: steep ? 'steep' : ''}, el('span', {}, v))))),
+      this.body);
+    this.box = el('div', {class: 'scroll tall'}, this.table);
+    arrows(this.table);
+    this.rows = new VirtualRows(this.box, this.body, downHeads.length + values.length, 32);
+    this.element.replaceChildren(this.head(), this.legend(), this.box);
+    this.update();
+  }
+
+  head() {
+    const {t, r, outcome} = this, hosts = outcome.blocks.map((b) => t.hosts[b.host]);
+    const named = hosts.length === t.hosts.length && hosts.length > 3 ? 'all ' + hosts.length + ' hosts'
+      : hosts.length > 6 ? hosts.slice(0, 6).join(', ') + ' and ' + (hosts.length - 6) + ' more' : hosts.join(', ');
+    const head = el('div', {class: 'grid-head'}, el('span', {}, 'on ', el('b', {}, named)));
+    if (r.axes.length > 1) {
+      const pick = el('select', {onchange: () => { this.across = Number(pick.value); this.draw(); }},
+        r.axes.map((a, i) => (r.radix[i] <= 4 * MOST_ACROSS ? el('option', {value: i, selected: i === this.across}, a.name) : null)));
+      head.append(el('label', {class: 'control'}, 'across ', pick));
+    }
+    head.append(button(this.full ? 'Letters' : 'Words', {class: 'quiet control', onclick: () => { this.full = !this.full; this.draw(); }}));
+    return head;
+  }
+
+  legend() {
+    const {r} = this, list = [...this.key.answers.values()];
+    const calls = r.slots.filter((s) => s.shown).map((s) => [...new Set([...s.variants].filter((v) => v >= 0)
+      .flatMap((v) => data.variants[v].filter((x) => data.steps[5 * x + 4]).map((x) => word(data.steps[5 * x + 2]).split('(')[0].trim().split(/\s+/).pop())))].sort().join(' or '));
+    const box = el('ul', {class: 'legend', 'aria-label': 'Legend'},
+      list.slice(0, 14).map((a) => el('li', {}, el('span', {class: 'tile ' + a.colour, 'aria-hidden': 'true'}, a.code), ' ' + a.text, el('span', {class: 'note'}, ' ' + number(a.count)))),
+      list.length > 14 && el('li', {}, 'and ' + (list.length - 14) + ' more answers'),
+      list.some((a) => a.text.includes('-') && a.text.split('/').includes('-')) && el('li', {}, el('span', {class: 'tile', 'aria-hidden': 'true'}, '-'), ' not called'),
+      this.at.includes(-1) && el('li', {}, el('span', {class: 'tile left-out', 'aria-hidden': 'true'}, '·'), ' left out by the file'),
+      el('li', {}, el('span', {class: 'tile wrong', 'aria-hidden': 'true'}, '✗'), ' not as wanted'));
+    return el('div', {}, calls.length > 1 && el('p', {class: 'note'}, 'Answers of ' + calls.join(' / ')), box);
+  }
+
+  // update draws the rows that have a cell which the filter shows in one of the hosts.
+  update() {
+    const {t, r, across, down, at} = this;
+    const columns = across < 0 ? 1 : r.radix[across];
+    const shown = (combo) => at[combo] >= 0 && this.cellShown(at[combo]) >= 0;
+    this.shown = shown;
+    const lines = [];
+    const total = down.reduce((n, a) => n * r.radix[a], 1);
+    for (let i = 0; i < total; i++) {
+      let base = 0;
+      for (let d = down.length - 1, rest = i; d >= 0; d--) {
+        base += (rest % r.radix[down[d]]) * r.weight[down[d]];
+        rest = Math.floor(rest / r.radix[down[d]]);
+      }
+      for (let c = 0; c < columns; c++) if (shown(base + (across < 0 ? 0 : c * r.weight[across]))) { lines.push(base); break; }
+    }
+    this.rows.fill(lines.length, (i) => this.line(lines[i], i > 0 && this.rows.whole ? lines[i - 1] : -1, columns));
+    oneStop(this.table);
+    return lines.length;
+  }
+
+  // cellShown returns the first of the cells alike that the filter shows, or -1.
+  cellShown(cell) {
+    const offset = cell - this.outcome.block.from;
+    for (const b of this.outcome.blocks) if (this.t.shown[b.from + offset]) return b.from + offset;
+    return -1;
+  }
+
+  line(base, above, columns) {
+    const {r, down, across} = this, row = el('tr', {});
+    let same = above >= 0;
+    if (!down.length) row.append(el('th', {scope: 'row'}, ''));
+    down.forEach((a) => {
+      const v = valueOf(r, base, a);
+      same = same && v === valueOf(r, above, a);
+      row.append(el('th', {scope: 'row', class: same ? 'same' : ''}, el('span', {class: same ? 'hidden' : ''}, r.axes[a].values[v])));
+    });
+    for (let c = 0; c < columns; c++) row.append(this.place(base + (across < 0 ? 0 : c * r.weight[across])));
+    return row;
+  }
+
+  place(combo) {
+    const cell = this.at[combo];
+    if (cell < 0) return el('td', {class: 'left-out'}, el('span', {'aria-label': 'left out'}, '·'));
+    const a = this.tile[combo], v = this.t.verdict[cell], shown = this.cellShown(cell);
+    const wrong = v === FAIL || v === ERROR;
+    const words = a.text + (a.want ? ', want ' + a.want : '');
+    const text = this.full ? a.text : a.code;
+    return el('td', {}, button([wrong && el('span', {class: 'mark', 'aria-hidden': 'true'}, SIGNS[v]), text, this.full && a.want && el('small', {}, ' want ' + a.want)].filter(Boolean), {
+      class: 'tile ' + a.colour + (wrong ? ' wrong' : '') + (shown < 0 ? ' dim' : ''), tabindex: '-1', title: words, 'data-key': combo,
+      'aria-label': words + ', ' + WORDS[v], onclick: () => openCell(this.t, shown < 0 ? cell : shown)}));
+  }
+}
+
+// GridsView is the grids of one experiment, folded until they are asked for.
+class GridsView {
+  constructor(t, r) {
+    Object.assign(this, {t, r, grids: null});
+    this.element = el('details', {class: 'grids'}, el('summary', {}, el('b', {}, r.name), ' ', el('span', {class: 'axes'}, r.axes.map((a) => a.name + ' ' + a.values.length).join(' × '))));
+    this.element.addEventListener('toggle', () => { if (this.element.open) this.make(); });
+    this.cells = r.blocks.reduce((n, b) => n + b.to - b.from, 0);
+  }
+
+  make() {
+    if (this.grids) return;
+    const all = outcomes(this.t, this.r);
+    this.grids = all.slice(0, MOST_GRIDS).map((o) => new Grid(this.t, this.r, o));
+    this.element.append(...[this.r.doc && el('p', {class: 'lead'}, this.r.doc), ...this.grids.map((g) => g.element),
+      all.length > MOST_GRIDS && el('p', {class: 'note'}, 'And ' + (all.length - MOST_GRIDS) + ' more outcomes: choose a host.')].filter(Boolean));
+  }
+
+  // update shows the grids that have a cell which the filter shows.
+  update() {
+    const some = this.r.blocks.some((b) => { for (let c = b.from; c < b.to; c++) if (this.t.shown[c]) return true; return false; });
+    this.element.hidden = !some;
+    for (const g of this.grids || []) g.element.hidden = g.update() === 0;
+    return some;
+  }
+
+  open() {
+    this.element.open = true;
+    this.make();
+    this.element.scrollIntoView({block: 'start'});
+    this.element.querySelector('summary').focus({preventScroll: true});
+  }
+}

@@ -1,0 +1,123 @@
+package report
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"labrun/lab"
+)
+
+// TAP writes the report in the Test Anything Protocol, version 14: a test for
+// each topology, a subtest for each cell. The kernel's readers of KTAP take it
+// too, which know no YAML: every value of a diagnostic is on one line, quoted, so
+// that none looks like a test.
+func TAP(w io.Writer, r lab.Report) error {
+	t := &tap{bufio.NewWriterSize(w, 1<<16)}
+	t.printf("TAP version 14\n")
+	e := r.Environment
+	t.printf("# linux %s %s, labrun %s, %s, %s\n", oneLine(e.Kernel), oneLine(e.Machine), oneLine(e.Labrun), oneLine(e.User), oneLine(r.Digest))
+	t.printf("1..%d\n", len(r.Matrices))
+	for i := range r.Matrices {
+		t.matrix(i+1, &r.Matrices[i])
+	}
+	t.printf("# %s\n", r.Counts)
+	return t.Flush()
+}
+
+// tap writes lines; Flush tells of what goes wrong.
+type tap struct{ *bufio.Writer }
+
+func (t *tap) printf(format string, args ...any) { fmt.Fprintf(t, format, args...) }
+
+func (t *tap) matrix(number int, m *lab.Matrix) {
+	t.printf("# Subtest: %s\n", escapeTAP(m.Name))
+	t.printf("    1..%d\n", len(m.Cells))
+	ok, skipped := true, 0
+	for i := range m.Cells {
+		c := &m.Cells[i]
+		t.cell(i+1, m, c)
+		ok = ok && (c.Verdict == lab.Pass || c.Verdict == lab.Skip)
+		if c.Verdict == lab.Skip {
+			skipped++
+		}
+	}
+	t.printf("%s %d - %s", okWord(ok), number, escapeTAP(m.Name))
+	switch {
+	case len(m.Cells) == 0:
+		t.printf(" # SKIP no experiment to run")
+	case skipped == len(m.Cells):
+		t.printf(" # SKIP all cells")
+	}
+	t.printf("\n")
+}
+
+func okWord(ok bool) string {
+	if ok {
+		return "ok"
+	}
+	return "not ok"
+}
+
+func (t *tap) cell(number int, m *lab.Matrix, c *lab.Cell) {
+	ok := c.Verdict == lab.Pass || c.Verdict == lab.Skip
+	t.printf("    %s %d - %s on %s", okWord(ok), number, escapeTAP(m.NameOf(c)), escapeTAP(m.Hosts[c.Host]))
+	if c.Verdict == lab.Skip {
+		t.printf(" # SKIP %s", oneLine(c.Reason()))
+	}
+	t.printf("\n")
+	if ok {
+		return
+	}
+	t.printf("      ---\n")
+	t.value("severity", c.Verdict.String())
+	t.value("message", headline(m, c))
+	t.value("file", m.File)
+	t.value("line", lineOf(m, c))
+	if s, ran := lastStep(m, c); ran && c.Verdict == lab.Fail {
+		t.value("process", s.Process)
+		t.value("call", s.Call)
+		t.value("wanted", s.Want)
+		t.value("got", s.Got)
+	}
+	if c.Note != nil {
+		t.note(c.Note)
+	}
+	t.printf("      ...\n")
+}
+
+func (t *tap) note(n *lab.Note) {
+	if n.Reason != "" {
+		t.value("reason", n.Reason)
+	}
+	if len(n.Holders) > 0 {
+		t.printf("      sockets:\n")
+		for _, h := range n.Holders {
+			t.printf("        - %s\n", quoteYAML(h.String()))
+		}
+	}
+	if len(n.Outputs) > 0 {
+		t.printf("      programs:\n")
+		for _, o := range n.Outputs {
+			t.printf("        - %s\n", quoteYAML(o))
+		}
+	}
+}
+
+func (t *tap) value(key string, v any) { t.printf("      %s: %s\n", key, quoteYAML(v)) }
+
+// quoteYAML writes a value as JSON, which YAML is a superset of.
+func quoteYAML(v any) string {
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(v) // strings and numbers, and a Builder takes every write
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// escapeTAP writes text for the description of a test, which ends at a "#".
+func escapeTAP(s string) string {
+	return strings.NewReplacer(`\`, `\\`, "#", `\#`).Replace(oneLine(s))
+}

@@ -1,0 +1,110 @@
+package report
+
+import (
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"labrun/lab"
+)
+
+// The lines that the kernel's reader of KTAP knows, Documentation/dev-tools/ktap.rst;
+// all others are diagnostics to it, however far they are indented.
+var (
+	ktapVersion = regexp.MustCompile(`^\s*K?TAP version ([0-9]+)$`)
+	ktapPlan    = regexp.MustCompile(`^\s*1\.\.([0-9]+)`)
+	ktapHeader  = regexp.MustCompile(`^\s*# Subtest: (.*)$`)
+	ktapResult  = regexp.MustCompile(`^(\s*)(ok|not ok) ([0-9]+) ?(- )?(.*?)( # SKIP ?.*)?$`)
+)
+
+// readKTAP counts the subtests as such a reader does.
+func readKTAP(t *testing.T, text string) lab.Counts {
+	t.Helper()
+	var n lab.Counts
+	versions, headers, number, plan := 0, 0, 0, 0
+	for line := range strings.Lines(text) {
+		line = strings.TrimSuffix(line, "\n")
+		if m := ktapPlan.FindStringSubmatch(line); m != nil && line[0] == ' ' {
+			number, plan = 0, atoi(t, m[1])
+		}
+		if ktapVersion.MatchString(line) {
+			versions++
+		}
+		if ktapHeader.MatchString(line) {
+			headers++
+		}
+		m := ktapResult.FindStringSubmatch(line)
+		switch {
+		case m == nil:
+			continue
+		case m[1] == "": // a topology, over
+			if number != plan {
+				t.Errorf("%s: %d tests, of %d planned", line, number, plan)
+			}
+			headers--
+			continue
+		}
+		if number++; number != atoi(t, m[3]) {
+			t.Errorf("%q is test %d", line, number)
+		}
+		switch {
+		case m[6] != "":
+			n.Skipped++
+		case m[2] == "ok":
+			n.Passed++
+		default:
+			n.Failed++
+		}
+	}
+	if versions != 1 || headers != 0 {
+		t.Errorf("%d versions, and %d subtests more than results of them", versions, headers)
+	}
+	return n
+}
+
+func atoi(t *testing.T, s string) int {
+	t.Helper()
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func TestTAPIsKTAP(t *testing.T) {
+	for name, r := range map[string]lab.Report{"sample": sample(), "hostile": hostile()} {
+		want := r.Counts
+		want.Failed += want.Errors // TAP has no word for that
+		want.Errors = 0
+		if got := readKTAP(t, written(t, "tap", r)); got != want {
+			t.Errorf("%s: %+v, want %+v", name, got, want)
+		}
+	}
+}
+
+// TestTAPIsTAP asks prove, which reads what is not indented.
+func TestTAPIsTAP(t *testing.T) {
+	prove := program(t, "prove", "perl")
+	run := func(r lab.Report) (string, error) {
+		text, ok := strings.CutPrefix(written(t, "tap", r), "TAP version 14\n")
+		if !ok {
+			t.Fatal("the version is missing")
+		}
+		// Perl 5.36 knows version 13, which differs in nothing that is looked at here.
+		cmd := exec.Command(prove, "--exec", "cat", "/dev/stdin")
+		cmd.Stdin = strings.NewReader("TAP version 13\n" + text)
+		out, err := cmd.CombinedOutput()
+		return string(out), err
+	}
+	out, err := run(sample())
+	if err == nil || !strings.Contains(out, "Failed tests:  1-3\n") || !strings.Contains(out, "Tests: 4 Failed: 3") || strings.Contains(out, "Parse errors") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	r := sample()
+	r.Matrices = r.Matrices[3:]
+	if out, err := run(r); err != nil || !strings.Contains(out, "Result: NOTESTS") && !strings.Contains(out, "Result: PASS") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
