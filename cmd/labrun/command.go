@@ -1,16 +1,12 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"os/exec"
-	"os/signal"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
 )
 
 // Exit statuses; exec and shell pass the status of their program through.
@@ -50,6 +46,11 @@ func (c command) execute(root *cobra.Command, args []string) int {
 	root.SetArgs(args)
 	root.SetOut(c.stdout)
 	root.SetErr(c.stderr)
+	var variables []string
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) (err error) {
+		variables, err = readVariables(cmd)
+		return err
+	}
 	err := root.Execute()
 	var status exitStatus
 	var usage usageError
@@ -61,6 +62,9 @@ func (c command) execute(root *cobra.Command, args []string) int {
 		return int(status)
 	case errors.As(err, &usage):
 		c.complain(err)
+		if len(variables) > 0 {
+			fmt.Fprintf(c.stderr, "set in the environment: %s\n", list(variables))
+		}
 		return exitUsage
 	}
 	c.complain(err)
@@ -74,24 +78,6 @@ func (c command) execute(root *cobra.Command, args []string) int {
 }
 
 func (c command) complain(err error) { fmt.Fprintf(c.stderr, "labrun: %v\n", err) }
-
-// untilSignal returns a context that the first signal to end cancels; a second
-// one ends the program at once. Either way nothing is left behind.
-func untilSignal() context.Context {
-	these := []os.Signal{unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGHUP}
-	ctx, cancel := context.WithCancelCause(context.Background())
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, append(these, unix.SIGUSR1)...)
-	go func() {
-		s := <-signals
-		signal.Reset(these...)
-		if s == unix.SIGUSR1 {
-			s = unix.SIGINT // handed on, see fabric.Again
-		}
-		cancel(fmt.Errorf("stopped by %s", unix.SignalName(s.(unix.Signal))))
-	}()
-	return ctx
-}
 
 const rootHelp = `labrun asks the Linux kernel what it answers to bind, listen and connect.
 
@@ -121,6 +107,14 @@ A file of your own can be as short as this:
 "labrun shell FILE HOST" lets you in. Root is not needed where the system lets
 you make user namespaces, and nothing is left behind, not even by kill -9.
 
+Every flag has a variable in the environment, which stands behind it in the lists of
+flags: LABRUN_JOBS=2 is --jobs 2. The flag wins. A variable for a flag that can be
+given several times has values as sh takes them: LABRUN_ONLY="'claim-1*' claim-3".
+
+"labrun completion --help" says how bash, zsh and fish learn to complete commands,
+flags, and the names of a file's hosts and experiments; "labrun man FOLDER" writes
+the manual pages.
+
 Exit status: 0 all passed, 1 some failed, 2 bad usage or a bad file, 3 some
 could not be asked.`
 
@@ -142,8 +136,11 @@ func (c command) root() *cobra.Command {
 		},
 	}
 	o.flags(root.Flags())
-	root.AddCommand(c.checkCommand(), c.planCommand(), c.shellCommand(), c.execCommand(),
-		c.connectCommand(), c.serverCommand(), c.versionCommand())
+	root.AddCommand(c.checkCommand(), c.planCommand(), c.listCommand(), c.graphCommand(), c.reportCommand(), c.diffCommand(),
+		c.schemaCommand(), c.manCommand(), c.versionCommand())
+	root.AddCommand(c.linuxCommands()...)
+	documentVariables(root)
+	completions(root)
 	return root
 }
 

@@ -3,6 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"path/filepath"
+	"syscall"
 
 	"labrun/lab"
 	"labrun/lab/topology"
@@ -28,12 +31,26 @@ func (c command) load(files []string) ([]*lab.Topology, error) {
 		default:
 			bad = true
 			c.complain(err)
+			if hint := hint(file, err); hint != "" {
+				fmt.Fprintln(c.stderr, hint)
+			}
 		}
 	}
 	if bad {
 		return nil, exitStatus(exitUsage)
 	}
 	return topologies, nil
+}
+
+// hint says what to do about a file that cannot be read.
+func hint(file string, err error) string {
+	switch {
+	case errors.Is(err, syscall.EISDIR):
+		return fmt.Sprintf("type %q to see what is in it", lab.Command("labrun", "list", file))
+	case errors.Is(err, fs.ErrNotExist) && filepath.Ext(file) == "":
+		return fmt.Sprintf("%q is no command either; type %q for help", file, "labrun --help")
+	}
+	return ""
 }
 
 // show prints diagnostics, on a terminal with the source line and a caret.

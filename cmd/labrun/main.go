@@ -4,20 +4,9 @@ package main
 
 import (
 	"os"
-	"runtime"
-
-	"labrun/lab/process"
 )
 
-// The main thread stays in the caller's namespaces for good: goroutines that
-// visit a lab run on threads that end with the visit.
-func init() { runtime.LockOSThread() }
-
 func main() {
-	process.Main() // does not return in a process of a lab
-	c := command{stdout: os.Stdout, stderr: os.Stderr}
-	if status, is := c.seedMain(os.Args); is {
-		os.Exit(status)
-	}
-	os.Exit(c.run(os.Args[1:]))
+	beProcess() // does not return in a process of a lab
+	os.Exit(command{stdout: os.Stdout, stderr: os.Stderr}.run(os.Args[1:]))
 }

@@ -65,10 +65,12 @@ func TestScript(t *testing.T) {
 	})
 }
 
-// labrun returns the command as another program would start it.
+// labrun returns the command as another program would start it, and not as a
+// workflow on GitHub does, whatever runs this test.
 func labrun(t testing.TB, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command("/proc/self/exe", args...)
 	cmd.Args[0] = "labrun"
+	cmd.Env = append(os.Environ(), "GITHUB_ACTIONS=")
 	return cmd
 }

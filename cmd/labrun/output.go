@@ -3,15 +3,13 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
 
-	"golang.org/x/sys/unix"
-
 	"labrun/lab"
-	"labrun/lab/fabric"
 	"labrun/lab/report"
 )
 
@@ -20,19 +18,21 @@ import (
 type output struct {
 	name   string // as the user gave it
 	target string // what that stands for, symbolic links followed
+	format report.Format
 	file   *os.File
 	direct bool // not a regular file: a pipe, /dev/null
 }
 
-// openOutputs opens all files, or none.
-func openOutputs(names []string) ([]*output, error) {
+// open opens all files, or none.
+func (o *outputOptions) open() ([]*output, error) {
 	var outputs []*output
-	for _, name := range names {
+	for i, name := range o.files {
 		out, err := openOutput(name)
 		if err != nil {
 			closeOutputs(outputs)
 			return nil, usagef("-o %s: %w", name, err)
 		}
+		out.format = o.formats[i]
 		outputs = append(outputs, out)
 	}
 	return outputs, nil
@@ -65,28 +65,23 @@ func closeOutputs(outputs []*output) {
 	}
 }
 
-// nameless makes a file in the folder of another one that is gone unless it gets
-// a name, O_TMPFILE of open(2). File systems without it get a hidden file.
-func nameless(beside string) (*os.File, error) {
-	dir := filepath.Dir(beside)
-	fd, err := unix.Open(dir, unix.O_TMPFILE|unix.O_WRONLY|unix.O_CLOEXEC, 0o666)
-	switch {
-	case errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.EISDIR):
-		f, err := os.CreateTemp(dir, ".labrun-*")
-		if err == nil {
-			err = f.Chmod(0o644)
-		}
-		return f, err
-	case err != nil:
-		return nil, &os.PathError{Op: "write in", Path: dir, Err: err}
+// hidden makes a file that has a name of its own until it is whole.
+func hidden(dir string) (*os.File, error) {
+	f, err := os.CreateTemp(dir, ".labrun-*")
+	if err == nil {
+		err = f.Chmod(0o644)
 	}
-	return os.NewFile(uintptr(fd), beside), nil
+	return f, err
 }
 
 // write writes the report whole or not at all. Behind sudo the file is the
 // user's, not root's.
 func (out *output) write(r lab.Report) error {
-	if err := report.JSON(out.file, r); err != nil {
+	return out.writeBy(func(w io.Writer) error { return out.format.Write(w, r) })
+}
+
+func (out *output) writeBy(write func(io.Writer) error) error {
+	if err := write(out.file); err != nil {
 		return errors.Join(err, out.discard())
 	}
 	if out.direct {
@@ -96,6 +91,9 @@ func (out *output) write(r lab.Report) error {
 		return errors.Join(err, out.discard())
 	}
 	if out.isHidden() {
+		if err := out.file.Close(); err != nil { // Windows renames no open file
+			return errors.Join(err, out.discard())
+		}
 		return os.Rename(out.file.Name(), out.target)
 	}
 	// A nameless file cannot replace another one in one step. To remove that first
@@ -103,11 +101,7 @@ func (out *output) write(r lab.Report) error {
 	if err := os.Remove(out.target); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	self := fmt.Sprintf("/proc/self/fd/%d", out.file.Fd())
-	if err := unix.Linkat(unix.AT_FDCWD, self, unix.AT_FDCWD, out.target, unix.AT_SYMLINK_FOLLOW); err != nil {
-		return &os.PathError{Op: "link", Path: out.target, Err: err}
-	}
-	return nil
+	return nameIt(out.file, out.target)
 }
 
 // isHidden reports whether the file has a name of its own.
@@ -122,7 +116,7 @@ func (out *output) discard() error {
 
 // giveToUser makes the user who typed sudo the owner of a file.
 func giveToUser(f *os.File) error {
-	if os.Geteuid() != 0 || os.Getenv("SUDO_UID") == "" || fabric.InUserNamespace() {
+	if os.Geteuid() != 0 || os.Getenv("SUDO_UID") == "" || inUserNamespace() {
 		return nil
 	}
 	uid, err := strconv.Atoi(os.Getenv("SUDO_UID"))

@@ -121,6 +121,7 @@ func withoutEnvironment(t *testing.T, file string) string {
 
 func readReport(t *testing.T, file string) lab.Report {
 	t.Helper()
+	fitsSchema(t, read(t, file))
 	f, err := os.Open(file)
 	if err != nil {
 		t.Fatal(err)

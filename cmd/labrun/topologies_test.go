@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -29,6 +30,9 @@ func TestTopologies(t *testing.T) {
 	for _, file := range files {
 		name := strings.TrimSuffix(filepath.Base(file), ".yaml")
 		t.Run(name, func(t *testing.T) {
+			if testing.Short() && !slices.Contains(short, name) {
+				t.Skip("-short: the other lessons do it in the same way")
+			}
 			saved := filepath.Join(t.TempDir(), "report.json")
 			if out, err := labrun(t, "-o", saved, file).Output(); err != nil {
 				t.Fatalf("%v:\n%s", err, out)
@@ -52,6 +56,10 @@ func TestTopologies(t *testing.T) {
 		})
 	}
 }
+
+// short are the lessons that the race detector is to see too: calls by several
+// processes, batches, programs.
+var short = []string{"dual-nic", "overlap", "seed-transcripts"}
 
 // outcomes lists every cell with its answers, and every claim with its verdict
 // where nothing was skipped.

@@ -1,12 +1,10 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"math"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -27,15 +25,18 @@ func (c command) shellCommand() *cobra.Command {
 		Short: "open a shell in a host; the lab is gone when it ends",
 		Long: `shell builds the file's lab and opens $SHELL in one of its hosts. ip, ss, ping and
 every other program there see the host's NICs and sockets; "connect" and "server" are
-there too (labrun connect --help), in /usr/local/bin, which is read-only meanwhile. The
-lab, with all that was started in it, is gone when the shell ends.
+there too (labrun connect --help), in /usr/local/bin, which is read-only meanwhile, and
+/etc/hosts has the file's names: x, peer.x, beta.x, beta. The lab, with all that was
+started in it, is gone when the shell ends.
+
+The prompt of bash, zsh, fish and sh names the lab and the host; they read your own
+files as ever, and find both names in LABRUN_LAB and LABRUN_HOST.
 
     labrun shell topologies/dual-nic.yaml alpha
     labrun shell topologies/dual-nic.yaml alpha --after claim-1-established`,
 		Args: args(2, 2, "a FILE and a HOST"),
 		RunE: func(_ *cobra.Command, args []string) error {
-			argv := []string{cmp.Or(os.Getenv("SHELL"), "/bin/sh")}
-			return c.enter(args[0], args[1], after, argv, true)
+			return c.enter(args[0], args[1], after, nil)
 		},
 	}
 	cmd.Flags().StringVar(&after, "after", "", afterUsage)
@@ -54,15 +55,16 @@ running ends with it.
     labrun exec topologies/dual-nic.yaml alpha -- ip -br address`,
 		Args: args(3, math.MaxInt, "a FILE, a HOST and a COMMAND"),
 		RunE: func(_ *cobra.Command, args []string) error {
-			return c.enter(args[0], args[1], after, args[2:], false)
+			return c.enter(args[0], args[1], after, args[2:])
 		},
 	}
 	cmd.Flags().StringVar(&after, "after", "", afterUsage)
 	return cmd
 }
 
-// enter builds a lab and runs a program in one of its hosts.
-func (c command) enter(file, hostName, after string, argv []string, interactive bool) error {
+// enter builds a lab and runs a program in one of its hosts, a shell when there is
+// no program.
+func (c command) enter(file, hostName, after string, argv []string) error {
 	t, h, err := c.loadHost(file, hostName)
 	if err != nil {
 		return err
@@ -86,16 +88,24 @@ func (c command) enter(file, hostName, after string, argv []string, interactive 
 		return err
 	}
 	defer done()
-	program := process.Program{
-		In: in.Do, Hostname: h.Name, Argv: argv, AllProcesses: e != nil, // ss -p is to find the experiment's
-		Env: append(os.Environ(), "LABRUN_LAB="+t.Name, "LABRUN_HOST="+h.Name),
-	}
-	status, err := program.Run(func(pid int) {
-		if interactive {
-			fmt.Fprintf(c.stderr, "host %s of %s: %s\nfrom another terminal: nsenter --net -t %d\nthe lab is gone when this shell ends\n",
-				h.Name, t.Name, nics(h), pid)
+	program := inHost(t, h, in)
+	program.AllProcesses = e != nil // ss -p is to find the experiment's
+	started := func(int) {}
+	if argv == nil {
+		started = func(pid int) {
+			fmt.Fprintf(c.stderr, "host %s of %s: %s\nfrom another terminal: %s\nthe lab is gone when this shell ends\n",
+				h.Name, t.Name, nics(h), nsenter(pid))
 		}
-	})
+		if err := asShell(&program); err != nil {
+			return err
+		}
+		if program.Folder != nil {
+			defer program.Folder.Close()
+		}
+	} else {
+		program.Argv = argv
+	}
+	status, err := program.Run(started)
 	if err != nil {
 		return err
 	}
@@ -103,6 +113,15 @@ func (c command) enter(file, hostName, after string, argv []string, interactive 
 		return exitStatus(status)
 	}
 	return nil
+}
+
+// inHost is a program in a host that is up, for a person: it has the environment of
+// labrun's caller.
+func inHost(t *lab.Topology, h *lab.Host, up *fabric.Host) process.Program {
+	return process.Program{
+		In: up.Do, Hostname: h.Name, Hosts: run.HostsFile(t, h.Name, h.Name, nil),
+		Env: append(os.Environ(), "LABRUN_LAB="+t.Name, "LABRUN_HOST="+h.Name),
+	}
 }
 
 // host returns a host of a fresh lab, or as an experiment left it.
@@ -128,20 +147,4 @@ func (c command) host(ctx context.Context, t *lab.Topology, e *lab.Experiment, c
 		return nil, nil, err
 	}
 	return stage.Host(h.Name), done, nil
-}
-
-// nics describes a host's NICs in a line.
-func nics(h *lab.Host) string {
-	var words []string
-	for _, n := range h.NICs {
-		s := n.Name
-		for _, a := range n.Addresses {
-			s += " " + a.Prefix.String()
-			if a.Alias != "" {
-				s += " (" + a.Alias + ")"
-			}
-		}
-		words = append(words, s)
-	}
-	return strings.Join(words, ", ")
 }

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"labrun/lab"
+	"labrun/lab/compare"
+)
+
+// loadBaseline reads the report that --baseline names, nil when it names none.
+func (o *runOptions) loadBaseline() (*lab.Report, error) {
+	if o.baseline == "" {
+		return nil, nil
+	}
+	r, err := loadOutcome(o.baseline)
+	if err != nil {
+		return nil, usagef("--baseline: %w", err)
+	}
+	r = o.narrow(r)
+	return &r, nil
+}
+
+// narrow leaves out the cells that --only and --host keep from running: they have
+// not vanished. What a claim comes to without them is not what it came to with them.
+func (o *runOptions) narrow(r lab.Report) lab.Report {
+	if len(o.hosts) == 0 && len(o.patterns) == 0 {
+		return r
+	}
+	for i := range r.Matrices {
+		m := &r.Matrices[i]
+		m.Claims = nil
+		m.Cells = slices.DeleteFunc(m.Cells, func(c lab.Cell) bool { return !o.chooses(m, &c) })
+	}
+	return lab.NewReport(r.Environment, r.Matrices)
+}
+
+// chooses reports whether a cell of a kept report is one that the flags choose.
+func (o *runOptions) chooses(m *lab.Matrix, c *lab.Cell) bool {
+	if len(o.hosts) > 0 && !slices.Contains(o.hosts, m.Hosts[c.Host]) {
+		return false
+	}
+	row := lab.Experiment{Name: m.Rows[c.Row].Name, Axes: m.Rows[c.Row].Axes}
+	return len(o.patterns) == 0 || slices.ContainsFunc(o.patterns, func(p cellPattern) bool { return p.matches(&row, c.Combo) })
+}
+
+// compare prints how a run that was printed differs from the baseline, and returns
+// the exit status of both. The difference stands below a report that people read;
+// one in another format is whole without it.
+func (c command) compare(baseline *lab.Report, r lab.Report, o runOptions, printed error) error {
+	var status exitStatus
+	if baseline == nil || printed != nil && !errors.As(printed, &status) {
+		return printed
+	}
+	d := compare.Reports(*baseline, r)
+	w := c.stdout
+	if o.outputs.stdout.Name != "text" {
+		w = c.stderr
+	}
+	if err := writeDiff(w, "text", fmt.Sprintf("\ncompared with %s\n\n", o.baseline), &d); err != nil {
+		return err
+	}
+	if printed == nil && d.Outcome() {
+		return exitStatus(exitFailed)
+	}
+	return printed
+}

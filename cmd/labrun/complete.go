@@ -1,0 +1,143 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"labrun/lab"
+	"labrun/lab/topology"
+)
+
+// complete is what a shell is offered for arguments and flags.
+type complete = func(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective)
+
+// mostOffered bounds the cells of an experiment with axes that are offered.
+const mostOffered = 200
+
+// offerFiles offers topology files, and folders, where they may be.
+func offerFiles(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return topologySuffixes, cobra.ShellCompDirectiveFilterFileExt
+}
+
+// offerReports offers kept reports.
+func offerReports(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return []string{"json"}, cobra.ShellCompDirectiveFilterFileExt
+}
+
+// offerFile offers topology files for the first argument alone.
+func offerFile(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return offerFiles(cmd, args, begun)
+}
+
+// offerFileAndHost offers a file, then the hosts in it, and then what the shell has.
+func offerFileAndHost(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+	switch len(args) {
+	case 0:
+		return offerFiles(cmd, args, begun)
+	case 1:
+		return offerHosts(cmd, args, begun)
+	}
+	return nil, cobra.ShellCompDirectiveDefault
+}
+
+// readable returns the topologies of the arguments that are good files: a half-typed
+// command line is no place to complain.
+func readable(args []string) []*lab.Topology {
+	var topologies []*lab.Topology
+	for _, file := range args {
+		if t, err := topology.Load(file); err == nil {
+			topologies = append(topologies, t)
+		}
+	}
+	return topologies
+}
+
+func offerHosts(_ *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+	var offers []string
+	for _, t := range readable(args) {
+		for i := range t.Hosts {
+			if strings.HasPrefix(t.Hosts[i].Name, begun) {
+				offers = append(offers, t.Hosts[i].Name+"\t"+nics(&t.Hosts[i]))
+			}
+		}
+	}
+	return afterFile(offers, args)
+}
+
+// offerCells offers experiments by name; once the name of one with axes and a
+// bracket stand there, its cells.
+func offerCells(_ *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+	var offers []string
+	for _, t := range readable(args) {
+		for i := range t.Experiments {
+			e := &t.Experiments[i]
+			if !strings.HasPrefix(begun, e.Name+"[") {
+				if strings.HasPrefix(e.Name, begun) {
+					offers = append(offers, e.Name+"\t"+firstSentence(e.Doc))
+				}
+				continue
+			}
+			for _, c := range e.Combos {
+				if name := e.CellName(c); strings.HasPrefix(name, begun) && len(offers) < mostOffered {
+					offers = append(offers, name)
+				}
+			}
+		}
+	}
+	return afterFile(offers, args)
+}
+
+// afterFile says why there is nothing to offer while no file is named.
+func afterFile(offers, args []string) ([]string, cobra.ShellCompDirective) {
+	if len(args) == 0 {
+		offers = cobra.AppendActiveHelp(nil, "names come from the FILE: give it first")
+	}
+	return offers, cobra.ShellCompDirectiveNoFileComp
+}
+
+// offer says what is offered for a flag. Where there is only the name of a command,
+// on other systems than Linux, it has none.
+func offer(cmd *cobra.Command, flag string, f complete) {
+	if cmd.Flags().Lookup(flag) == nil {
+		return
+	}
+	if err := cmd.RegisterFlagCompletionFunc(flag, f); err != nil {
+		panic(err) // a mistake in this program
+	}
+}
+
+// completions says what is offered for every command.
+func completions(root *cobra.Command) {
+	reportFormats := cobra.FixedCompletions(strings.Split(formatNames(), ", "), cobra.ShellCompDirectiveNoFileComp)
+	root.ValidArgsFunction = offerFiles
+	offer(root, "format", reportFormats)
+	offer(root, "only", offerCells)
+	offer(root, "host", offerHosts)
+	offer(root, "baseline", offerReports)
+	for _, cmd := range root.Commands() {
+		switch cmd.Name() {
+		case "report":
+			cmd.ValidArgsFunction = offerReports
+			offer(cmd, "format", reportFormats)
+		case "diff", "rerun":
+			cmd.ValidArgsFunction = offerReports
+			offer(cmd, "format", cobra.FixedCompletions(strings.Split(diffNames(), ", "), cobra.ShellCompDirectiveNoFileComp))
+		case "check", "list":
+			cmd.ValidArgsFunction = offerFiles
+		case "plan", "up":
+			cmd.ValidArgsFunction = offerFile
+		case "graph":
+			cmd.ValidArgsFunction = offerFile
+			offer(cmd, "format", cobra.FixedCompletions(graphFormatNames(), cobra.ShellCompDirectiveNoFileComp))
+		case "shell", "exec":
+			cmd.ValidArgsFunction = offerFileAndHost
+			offer(cmd, "after", offerCells)
+		case "version":
+			cmd.ValidArgsFunction = cobra.NoFileCompletions
+		}
+	}
+}

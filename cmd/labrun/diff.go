@@ -1,0 +1,154 @@
+package main
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"labrun/lab"
+	"labrun/lab/compare"
+	"labrun/lab/report"
+)
+
+func (c command) diffCommand() *cobra.Command {
+	var outputs diffOutputs
+	cmd := &cobra.Command{
+		Use:   "diff A.json B.json",
+		Short: "say what differs between two kept reports",
+		Long: `diff compares two reports that "labrun -o FILE.json" kept ("-" is standard input):
+cells that changed, with the step and its answers, that appeared and that vanished,
+and claims with another verdict. Cells are matched by their names, wherever they
+stand. The environment (kernel, machine, user, parameters, version of labrun) is
+compared apart: it is no outcome. Neither privilege nor Linux is needed. With -o it
+prints nothing, unless --format names a format that no FILE takes.
+
+    labrun diff before.json after.json
+    labrun diff before.json after.json -o summary.md -o difference.json
+
+"labrun schema diff" describes the JSON. "labrun rerun" asks this kernel again what a
+report holds, and "labrun FILE --baseline A.json" compares a run.
+
+Exit status: 0 the outcome is the same, 1 it differs, 2 a report cannot be read.`,
+		Args: args(2, 2, "two reports, A.json and B.json"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if err := outputs.check(); err != nil {
+				return err
+			}
+			var reports [2]lab.Report
+			for i, file := range args {
+				var err error
+				if reports[i], err = loadOutcome(file); err != nil {
+					return usageError{err}
+				}
+			}
+			open, err := outputs.open()
+			if err != nil {
+				return err
+			}
+			defer closeOutputs(open)
+			d := compare.Reports(reports[0], reports[1])
+			return c.printDiff(&d, open, &outputs)
+		},
+	}
+	outputs.flags(cmd.Flags())
+	return cmd
+}
+
+// loadOutcome reads a report to compare. Its digest and its counts are worked out
+// anew: it may be edited, or of a version that had another digest.
+func loadOutcome(file string) (lab.Report, error) {
+	r, err := loadReport(file)
+	if err != nil {
+		return r, err
+	}
+	return lab.NewReport(r.Environment, r.Matrices), nil
+}
+
+// diffOutputs are outputOptions for a difference, which has fewer formats.
+type diffOutputs struct{ outputOptions }
+
+func (o *diffOutputs) flags(f *pflag.FlagSet) {
+	o.outputOptions.flags(f)
+	f.Lookup("output").Usage = "write the difference to `FILE`, in the format that its suffix tells: .txt, .json, .md; as often as you like"
+	f.Lookup("format").Usage = "the format `NAME` of every -o FILE whose suffix tells none, or of standard output when there is no such FILE: " + diffNames()
+}
+
+func diffNames() string {
+	var names []string
+	for _, f := range report.DiffFormats {
+		names = append(names, f.Name)
+	}
+	return list(names)
+}
+
+func (o *diffOutputs) check() error {
+	if err := o.outputOptions.check(); err != nil {
+		return err
+	}
+	for i, f := range o.formats {
+		if diffFormat(f.Name) == nil {
+			return usagef("-o %s: a difference is not written as %s; there are %s", o.files[i], f.Name, diffNames())
+		}
+	}
+	if diffFormat(o.stdout.Name) == nil {
+		return usagef("--format %s: a difference is not written so; there are %s", o.stdout.Name, diffNames())
+	}
+	return nil
+}
+
+// diffFormat returns what writes differences in that format, nil when nothing does.
+func diffFormat(name string) func(io.Writer, *compare.Difference) error {
+	i := slices.IndexFunc(report.DiffFormats, func(f report.DiffFormat) bool { return f.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return report.DiffFormats[i].Write
+}
+
+// printDiff writes the difference to files and to standard output, and turns it
+// into an exit status.
+func (c command) printDiff(d *compare.Difference, outputs []*output, o *diffOutputs) error {
+	var errs []error
+	for _, out := range outputs {
+		write := func(w io.Writer) error { return diffFormat(out.format.Name)(w, d) }
+		if err := out.writeBy(write); err != nil {
+			errs = append(errs, fmt.Errorf("-o %s: %w", out.name, err))
+		}
+	}
+	if !o.quiet {
+		errs = append(errs, writeDiff(c.stdout, o.stdout.Name, "", d))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	if d.Outcome() {
+		return exitStatus(exitFailed)
+	}
+	return nil
+}
+
+// writeDiff writes a difference, in text below a head. In a workflow on GitHub no
+// line of the text is a command, see writeGitHub.
+func writeDiff(w io.Writer, format, head string, d *compare.Difference) error {
+	write := diffFormat(format)
+	before, after := "", ""
+	if format == "text" {
+		write = report.Text{Colour: colour(w)}.Diff
+		if onGitHub() {
+			word := rand.Text()
+			before, after = "::stop-commands::"+word+"\n", "::"+word+"::\n"
+		}
+	}
+	_, err := io.WriteString(w, before+head)
+	err = errors.Join(err, write(w, d))
+	_, last := io.WriteString(w, after)
+	if err := errors.Join(err, last); err != nil {
+		return fmt.Errorf("write the difference: %w", err)
+	}
+	return nil
+}

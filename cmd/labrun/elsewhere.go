@@ -1,0 +1,54 @@
+//go:build !linux
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"github.com/spf13/cobra"
+)
+
+// needsLinux says that another system has no network namespaces.
+func needsLinux(what string) error {
+	return fmt.Errorf("%s needs Linux, and this is %s: labrun can check, plan and report here", what, runtime.GOOS)
+}
+
+// matrix finds the mistakes in files and flags, and runs nothing.
+func (c command) matrix(files []string, o runOptions) error {
+	topologies, err := c.load(files)
+	if err != nil {
+		return err
+	}
+	if err := o.check(topologies); err != nil {
+		return err
+	}
+	return needsLinux("running experiments")
+}
+
+func (c command) linuxCommands() []*cobra.Command {
+	var all []*cobra.Command
+	for _, name := range []string{"shell", "exec", "up", "connect", "server", "rerun"} {
+		all = append(all, &cobra.Command{
+			Use: name, Short: "needs Linux", DisableFlagParsing: true,
+			RunE: func(cmd *cobra.Command, _ []string) error { return needsLinux(cmd.CommandPath()) },
+		})
+	}
+	return all
+}
+
+func beProcess() {}
+
+func inUserNamespace() bool { return false }
+
+func isTerminal(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// nameless makes a hidden file: only Linux has files without a name.
+func nameless(beside string) (*os.File, error) { return hidden(filepath.Dir(beside)) }
+
+func nameIt(f *os.File, name string) error { return os.Rename(f.Name(), name) }

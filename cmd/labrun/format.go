@@ -1,0 +1,114 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spf13/pflag"
+
+	"labrun/lab"
+	"labrun/lab/report"
+)
+
+// outputOptions are the flags that say which reports are written, and where.
+type outputOptions struct {
+	files  []string
+	format string
+
+	formats []report.Format // of each of the files, set by check
+	stdout  report.Format   // of standard output, set by check
+	quiet   bool            // every report goes to a file
+}
+
+func (o *outputOptions) flags(f *pflag.FlagSet) {
+	f.StringArrayVarP(&o.files, "output", "o", nil,
+		"also write the report to `FILE`, in the format that its suffix tells: "+suffixes()+"; as often as you like")
+	f.StringVar(&o.format, "format", "",
+		"the format `NAME` of every -o FILE whose suffix tells none, or of standard output when there is no such FILE: "+formatNames())
+}
+
+func suffixes() string {
+	var all []string
+	for _, f := range report.Formats {
+		all = append(all, f.Suffixes...)
+	}
+	return list(all)
+}
+
+func formatNames() string {
+	var all []string
+	for _, f := range report.Formats {
+		all = append(all, f.Name)
+	}
+	return list(all)
+}
+
+// check finds the format of every output.
+func (o *outputOptions) check() error {
+	o.stdout, _ = report.FormatNamed("text")
+	named, ok := report.FormatNamed(o.format)
+	if o.format != "" && !ok {
+		return usagef("--format %s: no such format; there are %s", o.format, formatNames())
+	}
+	taken := o.format == ""
+	for _, file := range o.files {
+		f, told := report.FormatOf(file)
+		switch {
+		case told:
+		case o.format != "":
+			f, taken = named, true
+		default:
+			return usagef("-o %s: the format is told by the suffix or by --format; the suffixes are %s", file, suffixes())
+		}
+		o.formats = append(o.formats, f)
+	}
+	if !taken {
+		o.stdout = named
+	}
+	o.quiet = taken && len(o.files) > 0
+	return nil
+}
+
+// writeOutputs writes the report to the files that were asked for.
+func writeOutputs(r lab.Report, outputs []*output) error {
+	var errs []error
+	for _, out := range outputs {
+		if err := out.write(r); err != nil {
+			errs = append(errs, fmt.Errorf("-o %s: %w", out.name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// writeStdout writes the report to standard output.
+func (c command) writeStdout(r lab.Report, f report.Format, verbose bool) error {
+	write := f.Write
+	if f.Name == "text" {
+		write = report.Text{Colour: colour(c.stdout), Verbose: verbose}.Write
+	}
+	if err := write(c.stdout, r); err != nil {
+		return fmt.Errorf("write the report: %w", err)
+	}
+	return nil
+}
+
+// print writes the report to the files that were asked for and to standard
+// output, and turns it into an exit status. The files come first: whoever reads
+// the output may stop reading.
+func (c command) print(r lab.Report, outputs []*output, stdout report.Format, verbose bool) error {
+	files := writeOutputs(r, outputs)
+	show := c.writeStdout
+	if onGitHub() {
+		show = c.writeGitHub
+	}
+	if err := errors.Join(files, show(r, stdout, verbose)); err != nil {
+		return err
+	}
+	switch {
+	case r.Counts.Errors > 0:
+		return exitStatus(exitError)
+	case r.Counts.Failed > 0:
+		return exitStatus(exitFailed)
+	}
+	return nil
+}

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"labrun/lab"
+	"labrun/lab/report"
+)
+
+// onGitHub reports whether this is a step of a workflow on GitHub.
+func onGitHub() bool { return os.Getenv("GITHUB_ACTIONS") == "true" }
+
+// writeGitHub writes the report to standard output, annotations after it, and a
+// summary of the job. GitHub obeys a line of output that looks like a command,
+// and the report has lines that programs printed: while it is written, commands
+// are stopped until a word comes that nobody can guess.
+func (c command) writeGitHub(r lab.Report, f report.Format, verbose bool) error {
+	var err error
+	switch f.Name {
+	case "github":
+		err = c.writeStdout(inRepository(r), f, verbose)
+	case "text":
+		word := rand.Text()
+		_, before := fmt.Fprintf(c.stdout, "::stop-commands::%s\n", word)
+		err = errors.Join(before, c.writeStdout(r, f, verbose))
+		_, after := fmt.Fprintf(c.stdout, "::%s::\n", word)
+		err = errors.Join(err, after, report.GitHub(c.stdout, inRepository(r)))
+	default: // somebody reads it who expects nothing else; commands may come here too
+		err = errors.Join(c.writeStdout(r, f, verbose), report.GitHub(c.stderr, inRepository(r)))
+	}
+	return errors.Join(err, summarise(r))
+}
+
+// summarise adds the report to the summary of the job.
+func summarise(r lab.Report) error {
+	name := os.Getenv("GITHUB_STEP_SUMMARY")
+	if name == "" {
+		return nil
+	}
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
+	if err != nil {
+		return fmt.Errorf("GITHUB_STEP_SUMMARY: %w", err)
+	}
+	if err := errors.Join(report.Markdown(f, r), f.Close()); err != nil {
+		return fmt.Errorf("GITHUB_STEP_SUMMARY: %w", err)
+	}
+	return nil
+}
+
+// inRepository returns the report with its files named as the repository has
+// them, which is how annotations find them.
+func inRepository(r lab.Report) lab.Report {
+	root := os.Getenv("GITHUB_WORKSPACE")
+	if root == "" {
+		return r
+	}
+	r.Matrices = slices.Clone(r.Matrices)
+	for i := range r.Matrices {
+		m := &r.Matrices[i]
+		file, err := filepath.Abs(m.File)
+		if err != nil {
+			continue
+		}
+		if rel, err := filepath.Rel(root, file); err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
+			m.File = filepath.ToSlash(rel)
+		}
+	}
+	return r
+}

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"labrun/lab/graph"
+)
+
+// graphFormats are the ways to draw a topology.
+var graphFormats = []struct {
+	name string
+	draw func(graph.Layout) string
+}{
+	{"text", graph.Layout.Text}, {"svg", graph.Layout.SVG}, {"mermaid", graph.Layout.Mermaid}, {"dot", graph.Layout.DOT},
+}
+
+func (c command) graphCommand() *cobra.Command {
+	var format string
+	cmd := &cobra.Command{
+		Use:   "graph FILE",
+		Short: "draw the hosts and the networks between them",
+		Long: `graph draws the file's networks and hosts, with their NICs, addresses and the names
+of these: as text, as an SVG image (light or dark, as the reader's screen is), for
+Mermaid, which Markdown pages show, or in Graphviz's DOT.
+
+    labrun graph topologies/dual-nic.yaml
+    labrun graph --format svg topologies/dual-nic.yaml >dual-nic.svg`,
+		Args: args(1, 1, "a FILE"),
+		RunE: func(_ *cobra.Command, files []string) error {
+			i := slices.Index(graphFormatNames(), format)
+			if i < 0 {
+				return usagef("--format %s: there are %s", format, list(graphFormatNames()))
+			}
+			topologies, err := c.load(files)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprint(c.stdout, graphFormats[i].draw(graph.Of(topologies[0])))
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&format, "format", "text", "draw as `FORMAT`: "+list(graphFormatNames()))
+	return cmd
+}
+
+func graphFormatNames() []string {
+	var names []string
+	for _, f := range graphFormats {
+		names = append(names, f.name)
+	}
+	return names
+}

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"time"
+
+	"labrun/lab"
+	"labrun/lab/run"
+)
+
+// matrix runs the main job: files to a report on standard output.
+func (c command) matrix(files []string, o runOptions) error {
+	if o.pause {
+		if err := c.canPause(); err != nil {
+			return err
+		}
+	}
+	if o.watch {
+		return c.watch(files, o)
+	}
+	topologies, err := c.loadFor(files, &o) // mistakes need no privilege
+	if err != nil {
+		return err
+	}
+	if err := c.privilege(false); err != nil {
+		return err
+	}
+	return c.matrixOf(untilSignal(), topologies, o)
+}
+
+// loadFor reads the files and checks the flags, which may name what is in them.
+func (c command) loadFor(files []string, o *runOptions) ([]*lab.Topology, error) {
+	topologies, err := c.load(files)
+	if err != nil {
+		return nil, err
+	}
+	return topologies, o.check(topologies)
+}
+
+// matrixOf runs topologies once.
+func (c command) matrixOf(ctx context.Context, topologies []*lab.Topology, o runOptions) error {
+	baseline, err := o.loadBaseline()
+	if err != nil {
+		return err
+	}
+	outputs, err := o.outputs.open()
+	if err != nil {
+		return err
+	}
+	defer closeOutputs(outputs)
+	options := run.Options{Only: o.selects(), Hosts: o.hosts, FailFast: o.failFast, Runs: o.repeat}
+	r, err := c.ask(ctx, topologies, o, options)
+	if err != nil {
+		return err
+	}
+	return c.compare(baseline, r, o, c.print(r, outputs, o.outputs.stdout, o.verbose))
+}
+
+// ask runs the cells that the options choose, as many at a time and as long as the
+// flags say.
+func (c command) ask(ctx context.Context, topologies []*lab.Topology, o runOptions, options run.Options) (lab.Report, error) {
+	kernel, err := kernelVersion()
+	if err != nil {
+		return lab.Report{}, err
+	}
+	env, err := environment(ctx)
+	if err != nil {
+		return lab.Report{}, err
+	}
+	if o.timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, o.timeout, fmt.Errorf("--timeout %s was over", o.timeout))
+		defer cancel()
+	}
+	env.Jobs = o.jobs
+	if o.jobs == 0 {
+		env.Jobs = runtime.NumCPU()
+	}
+	status := c.status(max(options.Runs, 1))
+	options.Jobs, options.Progress, options.Red = env.Jobs, status.show, status.saw
+	if o.pause {
+		options.Pause = c.pause(topologies, status)
+	}
+	matrices, err := run.Run(ctx, kernel, topologies, options)
+	status.close()
+	if err != nil {
+		return lab.Report{}, err
+	}
+	env.Elapsed = time.Since(env.Started).Seconds()
+	return lab.NewReport(env, matrices), nil
+}

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+
+	"labrun/lab"
+	"labrun/lab/report"
+	"labrun/lab/run"
+)
+
+// pause opens a shell in the host of a failed cell, whose lab waits meanwhile as its
+// last step left it.
+func (c command) pause(topologies []*lab.Topology, s *status) func(context.Context, *run.Stage) {
+	return func(ctx context.Context, stage *run.Stage) {
+		s.hide(true)
+		defer s.hide(false)
+		if err := c.lookAround(ctx, topologies, stage); err != nil {
+			c.complain(fmt.Errorf("--pause-on-fail: %w", err))
+		}
+	}
+}
+
+func (c command) lookAround(ctx context.Context, topologies []*lab.Topology, stage *run.Stage) error {
+	m := &stage.Matrix
+	text := report.Text{Colour: colour(c.stderr)}
+	if err := text.Last(c.stderr, m, &m.Cells[0]); err != nil {
+		return err
+	}
+	sockets, err := stage.Sockets(ctx)
+	if err != nil {
+		return err
+	}
+	writeSockets(c.stderr, sockets)
+	t := topologies[0]
+	for _, other := range topologies {
+		if other.File == m.File {
+			t = other
+		}
+	}
+	h := t.Host(m.Hosts[0])
+	program := inHost(t, h, stage.Host(h.Name))
+	program.AllProcesses = true // ss -p is to find the experiment's
+	if err := asShell(&program); err != nil {
+		return err
+	}
+	if program.Folder != nil {
+		defer program.Folder.Close()
+	}
+	_, err = program.Run(func(pid int) {
+		fmt.Fprintf(c.stderr, "host %s of %s as it failed: %s\nfrom another terminal: %s\nthe run goes on when this shell ends\n",
+			h.Name, t.Name, nics(h), nsenter(pid))
+	})
+	return err
+}
+
+// writeSockets lists the sockets of all hosts.
+func writeSockets(w io.Writer, sockets []lab.Holder) {
+	if len(sockets) == 0 {
+		fmt.Fprintln(w, "no socket has a port, on any host")
+		return
+	}
+	fmt.Fprintln(w, "the sockets of all hosts:")
+	for _, s := range sockets {
+		fmt.Fprintln(w, "  "+s.String())
+	}
+}
+
+// canPause says why there can be no shell, or nothing.
+func (c command) canPause() error {
+	if !terminal(os.Stdin) || !terminal(c.stderr) {
+		return usagef("--pause-on-fail opens a shell, which takes a terminal; \"labrun shell --after EXPERIMENT FILE HOST\" runs one cell and takes commands from a pipe, too")
+	}
+	return nil
+}

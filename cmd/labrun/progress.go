@@ -1,0 +1,154 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unicode/utf8"
+
+	"labrun/lab"
+)
+
+// status tells on a terminal how far a long run has come, in a line that is gone at
+// the end, and of the first failure at once. There is nothing of it elsewhere, nor
+// in the first second. It looks at the clock and at the window's width by itself: a
+// cell costs it two stores.
+type status struct {
+	w           io.Writer // nil shows nothing
+	started     time.Time
+	runs        int
+	done, total atomic.Int64
+	stop        chan struct{}
+
+	mu     sync.Mutex
+	hidden bool
+	red    int
+	first  string // what is to be told of the first failure
+	line   int    // how many characters are on the screen
+}
+
+func (c command) status(runs int) *status {
+	s := &status{started: time.Now(), runs: max(runs, 1), stop: make(chan struct{})}
+	if terminal(c.stderr) {
+		s.w = c.stderr
+		go s.draw()
+	}
+	return s
+}
+
+// draw draws the line several times a second.
+func (s *status) draw() {
+	ticks := time.NewTicker(200 * time.Millisecond)
+	defer ticks.Stop()
+	for {
+		select {
+		case <-s.stop:
+			return
+		case now := <-ticks.C:
+			if since := now.Sub(s.started); since >= time.Second {
+				s.redraw(since)
+			}
+		}
+	}
+}
+
+func (s *status) show(done, total int) {
+	s.done.Store(int64(done))
+	s.total.Store(int64(total))
+}
+
+// saw takes note of a cell that failed or is an error.
+func (s *status) saw(m *lab.Matrix, c *lab.Cell) {
+	if s.w == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.red++; s.red == 1 {
+		s.first = firstRed(m, c)
+	}
+}
+
+// firstRed is a red cell in one line.
+func firstRed(m *lab.Matrix, c *lab.Cell) string {
+	name := m.NameOf(c) + " on " + m.Hosts[c.Host]
+	steps := m.StepsOf(c)
+	if c.Verdict == lab.Error || len(steps) == 0 {
+		return strings.ToUpper(c.Verdict.String()) + " " + name + ": " + c.Reason()
+	}
+	last := steps[len(steps)-1]
+	return fmt.Sprintf("FAIL %s: %s:%d: %s: %s = %s, want %s", name, m.File, last.Line, last.Process, last.Call, last.Got, last.Want)
+}
+
+func (s *status) redraw(since time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.hidden {
+		return
+	}
+	s.wipe()
+	if s.first != "" {
+		fmt.Fprintln(s.w, s.first)
+		s.first = ""
+	}
+	if total := int(s.total.Load()); total > 0 {
+		line := cut(s.words(int(s.done.Load()), total, since), width(s.w)-1)
+		s.line = utf8.RuneCountInString(line)
+		fmt.Fprint(s.w, line)
+	}
+}
+
+// words is what there is to say, the most important first.
+func (s *status) words(done, total int, since time.Duration) string {
+	words := []string{fmt.Sprintf("%d of %d cells", done, total)}
+	if s.red > 0 {
+		words = append(words, fmt.Sprintf("%d not passed", s.red))
+	}
+	if done > 0 && done < total {
+		left := time.Duration(float64(since) / float64(done) * float64(total-done))
+		words = append(words, (left+time.Second).Truncate(time.Second).String()+" left", fmt.Sprintf("%.0f/s", float64(done)/since.Seconds()))
+	}
+	if s.runs > 1 {
+		words = append(words, fmt.Sprintf("run %d of %d", min(done/max(total/s.runs, 1)+1, s.runs), s.runs))
+	}
+	return strings.Join(words, ", ")
+}
+
+// cut shortens a line to so many characters.
+func cut(s string, width int) string {
+	if utf8.RuneCountInString(s) <= max(width, 0) {
+		return s
+	}
+	return string([]rune(s)[:max(width, 0)])
+}
+
+// wipe clears the line, which may take several now if the window has become
+// narrower since.
+func (s *status) wipe() {
+	if s.line == 0 {
+		return
+	}
+	up := ""
+	if rows := (s.line - 1) / width(s.w); rows > 0 {
+		up = fmt.Sprintf("\x1b[%dA", rows)
+	}
+	fmt.Fprint(s.w, "\r"+up+"\x1b[J")
+	s.line = 0
+}
+
+// close takes the line away for good.
+func (s *status) close() {
+	s.hide(true)
+	close(s.stop)
+}
+
+// hide takes the line away until it may have the terminal again.
+func (s *status) hide(hidden bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.wipe()
+	s.hidden = hidden
+}

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestProgressWords(t *testing.T) {
+	for _, test := range []struct {
+		status      *status
+		done, total int
+		want        string
+	}{
+		{&status{runs: 1}, 0, 4, "0 of 4 cells"},
+		{&status{runs: 1}, 1, 4, "1 of 4 cells, 7s left, 0/s"},
+		{&status{runs: 1, red: 3}, 3, 4, "3 of 4 cells, 3 not passed, 1s left, 2/s"},
+		{&status{runs: 1}, 4, 4, "4 of 4 cells"},
+		{&status{runs: 2}, 4, 8, "4 of 8 cells, 3s left, 2/s, run 2 of 2"},
+		{&status{runs: 2}, 8, 8, "8 of 8 cells, run 2 of 2"},
+	} {
+		if got := test.status.words(test.done, test.total, 2*time.Second); got != test.want {
+			t.Errorf("%d of %d: %q, want %q", test.done, test.total, got, test.want)
+		}
+	}
+}
+
+// TestWipe has a line that takes several rows of a window that became narrower. An
+// output that is no terminal has 80 columns.
+func TestWipe(t *testing.T) {
+	for line, want := range map[int]string{
+		0: "", 1: "\r\x1b[J", 80: "\r\x1b[J", 81: "\r\x1b[1A\x1b[J", 240: "\r\x1b[2A\x1b[J",
+	} {
+		var b strings.Builder
+		s := status{w: &b, line: line}
+		if s.wipe(); b.String() != want {
+			t.Errorf("%d characters: %q, want %q", line, b.String(), want)
+		}
+	}
+}
+
+func TestFirstSentence(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                             "",
+		"One. Two.":                    "One.",
+		"May it? Yes.":                 "May it?",
+		"no stop\nat all":              "no stop at all",
+		"At 192.0.2.1, e.g. or J. Doe": "At 192.0.2.1, e.g. or J. Doe",
+	} {
+		if got := firstSentence(text); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestFold(t *testing.T) {
+	got := fold("one two  three-is-long four", 8)
+	if want := []string{"one two", "three-is-long", "four"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if got := fold("", 8); !slices.Equal(got, []string{""}) {
+		t.Errorf("%q of nothing", got)
+	}
+}

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"labrun/lab"
+	"labrun/lab/report"
+)
+
+func (c command) reportCommand() *cobra.Command {
+	var outputs outputOptions
+	var verbose bool
+	cmd := &cobra.Command{
+		Use:   "report FILE.json",
+		Short: "print a kept report again, in any format",
+		Long: `report reads a report that "labrun -o FILE.json" kept ("-" is standard input) and
+writes it in other formats. It needs no privilege and runs on every system. With -o
+it prints nothing, unless --format names a format that no FILE takes.
+
+    labrun report report.json
+    labrun report report.json -o summary.md -o junit.xml
+    labrun report report.json --format tap
+
+` + formatList() + `
+Exit status: 0 whatever the report says, 2 when it cannot be read.`,
+		Args: args(1, 1, "a FILE.json"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if err := outputs.check(); err != nil {
+				return err
+			}
+			r, err := loadReport(args[0])
+			if err != nil {
+				return usageError{err}
+			}
+			open, err := outputs.open()
+			if err != nil {
+				return err
+			}
+			defer closeOutputs(open)
+			if err := writeOutputs(r, open); err != nil || outputs.quiet {
+				return err
+			}
+			return c.writeStdout(r, outputs.stdout, verbose)
+		},
+	}
+	outputs.flags(cmd.Flags())
+	cmd.Flags().Lookup("output").Usage = strings.Replace(cmd.Flags().Lookup("output").Usage, "also write", "write", 1)
+	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "show every step of every cell, in text on standard output")
+	return cmd
+}
+
+// formatList says what the formats are for.
+func formatList() string {
+	var b strings.Builder
+	for _, f := range report.Formats {
+		fmt.Fprintf(&b, "    %-9s %-6s %s\n", f.Name, list(f.Suffixes), f.Doc)
+	}
+	return b.String()
+}
+
+// loadReport reads a report that was kept.
+func loadReport(file string) (lab.Report, error) {
+	var in io.Reader = os.Stdin
+	if file != "-" {
+		f, err := os.Open(file)
+		if err != nil {
+			return lab.Report{}, fmt.Errorf("read report: %w", err)
+		}
+		defer f.Close()
+		in = f
+	}
+	r, err := report.ReadJSON(in)
+	if err != nil {
+		return r, fmt.Errorf("%s: %w", file, err)
+	}
+	return r, nil
+}

@@ -1,0 +1,165 @@
+package main
+
+import (
+	"errors"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"labrun/lab"
+	"labrun/lab/compare"
+	"labrun/lab/run"
+	"labrun/lab/topology"
+)
+
+// rerunOptions are the flags of "labrun rerun".
+type rerunOptions struct {
+	outputs diffOutputs
+	kept    outputOptions // of the new report; it has files alone
+	jobs    int
+	timeout time.Duration
+}
+
+func (c command) rerunCommand() *cobra.Command {
+	var o rerunOptions
+	cmd := &cobra.Command{
+		Use:   "rerun FILE.json",
+		Short: "run again what a kept report holds, and say what differs",
+		Long: `rerun asks this kernel what a report asked: the topologies are inside it, and the
+same cells run in the same hosts. It prints what differs, as "labrun diff" does, and
+with -o nothing. The files that the topologies came from are not read; programs begin
+in the folders of those files where they are there, and in / elsewhere.
+
+    labrun rerun report.json
+    labrun rerun report.json -o difference.md --report new.json
+
+A report is data from somebody: the programs in it see your files, though they
+change none. "labrun report FILE.json -v" shows what it would run.
+
+Exit status: 0 the outcome is the same (failures too), 1 it differs, 2 the report
+cannot be read, 3 some cells could not be asked.`,
+		Args: args(1, 1, "a FILE.json"),
+		RunE: func(_ *cobra.Command, args []string) error { return c.rerun(args[0], o) },
+	}
+	f := cmd.Flags()
+	o.outputs.flags(f)
+	f.StringArrayVar(&o.kept.files, "report", nil, "keep the new report in `FILE`, in the format that its suffix tells: "+suffixes()+"; as often as you like")
+	f.IntVarP(&o.jobs, "jobs", "j", 0, "run `N` cells at a time (default one per processor)")
+	f.DurationVar(&o.timeout, "timeout", 0, "stop the whole run after `DURATION`, e.g. 90s; what has not run is an error")
+	return cmd
+}
+
+// check finds mistakes in the flags.
+func (o *rerunOptions) check() error {
+	if err := o.outputs.check(); err != nil {
+		return err
+	}
+	if err := o.kept.check(); err != nil {
+		return err
+	}
+	return (&runOptions{jobs: o.jobs, timeout: o.timeout, repeat: 1}).check(nil)
+}
+
+func (c command) rerun(file string, o rerunOptions) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	if err := c.privilege(false); err != nil { // before standard input is read
+		return err
+	}
+	before, err := loadOutcome(file)
+	if err != nil {
+		return usageError{err}
+	}
+	topologies, err := c.reload(file, &before)
+	if err != nil {
+		return err
+	}
+	outputs, err := o.outputs.open()
+	if err != nil {
+		return err
+	}
+	defer closeOutputs(outputs)
+	kept, err := o.kept.open()
+	if err != nil {
+		return err
+	}
+	defer closeOutputs(kept)
+	after, err := c.ask(untilSignal(), topologies, runOptions{jobs: o.jobs, timeout: o.timeout},
+		run.Options{Only: cellsOf(&before, topologies), Hosts: columnsOf(&before)})
+	if err != nil {
+		return err
+	}
+	d := compare.Reports(before, after)
+	if err := writeOutputs(after, kept); err != nil {
+		return err
+	}
+	err = c.printDiff(&d, outputs, &o.outputs)
+	var status exitStatus
+	if after.Counts.Errors > 0 && (err == nil || errors.As(err, &status)) {
+		return exitStatus(exitError)
+	}
+	return err
+}
+
+// reload reads the topologies that the report holds.
+func (c command) reload(file string, r *lab.Report) ([]*lab.Topology, error) {
+	var topologies []*lab.Topology
+	for i := range r.Matrices {
+		m := &r.Matrices[i]
+		if m.Source == "" {
+			return nil, usagef("%s: it does not hold the text of %s: an older labrun made it; run the file itself, with --baseline %s", file, m.File, file)
+		}
+		t, err := topology.Parse(m.File, []byte(m.Source))
+		var found topology.Diagnostics
+		switch {
+		case errors.As(err, &found):
+			c.show([]byte(m.Source), found)
+			return nil, usagef("%s: the text of %s that it holds has mistakes", file, m.File)
+		case err != nil:
+			return nil, usagef("%s: %w", file, err)
+		}
+		topologies = append(topologies, t)
+	}
+	return topologies, nil
+}
+
+// columnsOf returns the hosts of the report. --host chose among those of all
+// topologies, so all of them together choose the same.
+func columnsOf(r *lab.Report) []string {
+	var hosts []string
+	for _, m := range r.Matrices {
+		hosts = append(hosts, m.Hosts...)
+	}
+	return unique(hosts)
+}
+
+// cellsOf returns which cells the report has. An experiment whose axes are read
+// otherwise today runs whole, and the difference tells.
+func cellsOf(r *lab.Report, topologies []*lab.Topology) func(*lab.Experiment, lab.Combo) bool {
+	has := map[*lab.Experiment][]lab.Combo{}
+	whole := map[*lab.Experiment]bool{}
+	for i, t := range topologies {
+		m := &r.Matrices[i]
+		rows := make([]*lab.Experiment, len(m.Rows))
+		for j := range m.Rows {
+			e := t.Experiment(m.Rows[j].Name)
+			rows[j] = e
+			whole[e] = e != nil && !(len(e.Axes) == 0 && len(m.Rows[j].Axes) == 0 || reflect.DeepEqual(e.Axes, m.Rows[j].Axes))
+		}
+		for j := range m.Cells {
+			e := rows[m.Cells[j].Row]
+			has[e] = append(has[e], m.Cells[j].Combo)
+		}
+	}
+	for e, combos := range has {
+		slices.Sort(combos)
+		has[e] = slices.Compact(combos)
+	}
+	return func(e *lab.Experiment, c lab.Combo) bool {
+		_, found := slices.BinarySearch(has[e], c)
+		return found || whole[e]
+	}
+}

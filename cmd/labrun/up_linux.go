@@ -1,0 +1,93 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"labrun/lab"
+	"labrun/lab/fabric"
+	"labrun/lab/plan"
+	"labrun/lab/process"
+)
+
+func (c command) upCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "up FILE",
+		Short: "keep a lab up, to enter its hosts from other terminals",
+		Long: `up builds the file's lab and keeps it until ^C. For every host it prints the nsenter
+command that enters it: its network, with its name and its /etc/hosts, and processes
+of its own. All that was started in there is gone with the lab, however that ends.
+
+    labrun up topologies/dual-nic.yaml`,
+		Args: args(1, 1, "a FILE"),
+		RunE: func(_ *cobra.Command, files []string) error {
+			topologies, err := c.load(files)
+			if err != nil {
+				return err
+			}
+			if err := c.privilege(false); err != nil {
+				return err
+			}
+			return c.up(topologies[0])
+		},
+	}
+}
+
+// up holds a lab until a signal.
+func (c command) up(t *lab.Topology) (err error) {
+	ctx := untilSignal()
+	l, err := fabric.Up(ctx, plan.New(t))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, l.Close()) }()
+	dead := make(chan string, len(t.Hosts))
+	holds := make([]*process.Hold, len(t.Hosts))
+	for i := range t.Hosts {
+		h := &t.Hosts[i]
+		held, err := inHost(t, h, l.Host(h.Name)).Hold()
+		if err != nil {
+			return err
+		}
+		defer held.Close()
+		holds[i] = held
+		go func() {
+			<-held.Ended()
+			dead <- h.Name
+		}()
+	}
+	w := bufio.NewWriter(c.stdout)
+	for i := range t.Hosts {
+		h := &t.Hosts[i]
+		fmt.Fprintf(w, "%s: %s\n    %s\n", h.Name, nics(h), nsenter(holds[i].PID))
+	}
+	fmt.Fprintf(w, "%s is up: these commands enter its hosts from another terminal, ^C ends it\n", t.Name)
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+		return nil
+	case name := <-dead:
+		return fmt.Errorf("the process that holds host %s was killed", name)
+	}
+}
+
+// nsenter is the command that the user types to stand where a process is.
+func nsenter(pid int) string {
+	words := []string{"nsenter"}
+	switch {
+	case fabric.IsAgain():
+		// Whoever made a user namespace may enter it, as its root; and no groups can
+		// be set in there, user_namespaces(7).
+		words = append(words, "-U", "--preserve-credentials")
+	case os.Getenv("SUDO_UID") != "":
+		words = []string{"sudo", "nsenter"}
+	}
+	return lab.Command(append(words, "-m", "-u", "-n", "-p", "-t", strconv.Itoa(pid))...)
+}

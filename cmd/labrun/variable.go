@@ -1,0 +1,76 @@
+package main
+
+import (
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"labrun/lab"
+)
+
+// variableOf returns the variable of the environment that stands for a flag:
+// LABRUN_JOBS for --jobs, LABRUN_GRAPH_FORMAT for --format of "labrun graph". Those
+// of the note's programs have none: they are the note's.
+func variableOf(cmd *cobra.Command, f *pflag.Flag) string {
+	if f.Name == "help" || f.Name == "version" || slices.Contains([]string{"connect", "server"}, cmd.Name()) {
+		return ""
+	}
+	for c := cmd; c.HasParent(); c = c.Parent() {
+		if slices.Contains([]string{"completion", "help"}, c.Name()) {
+			return ""
+		}
+	}
+	words := strings.Fields(cmd.CommandPath() + " " + f.Name)
+	name := strings.ToUpper(strings.ReplaceAll(strings.Join(words, "_"), "-", "_"))
+	if name == hostVar {
+		return name + "S" // programs in a host have their own host's name in the other one
+	}
+	return name
+}
+
+// hostVar has the name of the host that a program is in.
+const hostVar = "LABRUN_HOST"
+
+// documentVariables makes the help of every flag name its variable.
+func documentVariables(cmd *cobra.Command) {
+	cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
+		if v := variableOf(cmd, f); v != "" {
+			f.Usage += " [" + v + "]"
+		}
+	})
+	for _, sub := range cmd.Commands() {
+		documentVariables(sub)
+	}
+}
+
+// readVariables sets the flags that were not given to what their variables say, and
+// returns these variables. An empty one is none, and one for a flag that may be
+// given several times has several values, with blanks between them, quoted as for
+// sh(1).
+func readVariables(cmd *cobra.Command) (used []string, err error) {
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		name := variableOf(cmd, f)
+		text := os.Getenv(name)
+		if f.Changed || name == "" || text == "" || err != nil {
+			return
+		}
+		values := []string{text}
+		if _, several := f.Value.(pflag.SliceValue); several {
+			if values, err = lab.Words(text); err != nil {
+				err = usagef("%s: %w", name, err)
+				return
+			}
+		}
+		for _, v := range values {
+			if setErr := cmd.Flags().Set(f.Name, v); setErr != nil {
+				err = usagef("%s: %w", name, setErr)
+				return
+			}
+		}
+		used = append(used, name+"="+lab.Quote(text))
+	})
+	return used, err
+}

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+)
+
+// watch runs the files, and again whenever one of them has changed, until a signal.
+// The last run's status is the program's.
+func (c command) watch(files []string, o runOptions) error {
+	if err := c.privilege(false); err != nil {
+		return err
+	}
+	ctx := untilSignal()
+	for {
+		seen := stamps(files)
+		if terminal(c.stdout) {
+			fmt.Fprint(c.stdout, "\x1b[H\x1b[2J\x1b[3J") // as clear(1)
+		}
+		this := o // what check finds out is of one run
+		topologies, err := c.loadFor(files, &this)
+		if err == nil {
+			err = c.matrixOf(ctx, topologies, this)
+		}
+		var status exitStatus
+		var usage usageError
+		switch {
+		case err == nil, errors.As(err, &status), ctx.Err() != nil:
+		case errors.As(err, &usage):
+			c.complain(err) // of an --only that matches nothing, while the file is being written
+		default:
+			return err
+		}
+		if ctx.Err() == nil {
+			fmt.Fprintf(c.stderr, "waiting for a change of %s; ^C ends\n", list(files))
+		}
+		if !awaitChange(ctx, files, seen) {
+			return err
+		}
+	}
+}
+
+// stamp is what changes with a file.
+type stamp struct {
+	size int64
+	time time.Time
+	file os.FileInfo // tells a file that has taken the place of another one
+}
+
+func stamps(files []string) []stamp {
+	all := make([]stamp, len(files))
+	for i, f := range files {
+		if info, err := os.Stat(f); err == nil {
+			all[i] = stamp{info.Size(), info.ModTime(), info}
+		}
+	}
+	return all
+}
+
+func (s stamp) same(t stamp) bool {
+	if s.file == nil || t.file == nil {
+		return s.file == nil && t.file == nil
+	}
+	return s.size == t.size && s.time.Equal(t.time) && os.SameFile(s.file, t.file)
+}
+
+// awaitChange looks at the files now and then. inotify(7) would be quicker, and would
+// miss what happens on the other side of a shared folder: Vagrant's, NFS. A change is
+// one when it is over, and the file is there: editors write in several steps.
+func awaitChange(ctx context.Context, files []string, seen []stamp) bool {
+	const often = 150 * time.Millisecond
+	tick := time.NewTicker(often)
+	defer tick.Stop()
+	for before := seen; ; {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-tick.C:
+		}
+		now := stamps(files)
+		there := !slices.ContainsFunc(now, func(s stamp) bool { return s.file == nil })
+		if there && slices.EqualFunc(now, before, stamp.same) && !slices.EqualFunc(now, seen, stamp.same) {
+			return true
+		}
+		before = now
+	}
+}
