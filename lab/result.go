@@ -174,16 +174,14 @@ func (s *RowSlot) At(radix Radix, values []int) []RowStep {
 	return nil
 }
 
-// Steps returns the steps of a combination, in order; shown says of each whether a
-// grid shows its answer.
-func (r *Row) Steps(c Combo) iter.Seq2[RowStep, bool] {
-	return func(yield func(RowStep, bool) bool) {
+// Steps returns the steps of a combination, in order.
+func (r *Row) Steps(c Combo) iter.Seq[RowStep] {
+	return func(yield func(RowStep) bool) {
 		radix := RadixOf(r.Axes)
 		values := radix.Split(c)
 		for i := range r.Slots {
-			slot := &r.Slots[i]
-			for _, s := range slot.At(radix, values) {
-				if !yield(s, s.Shown) {
+			for _, s := range r.Slots[i].At(radix, values) {
+				if !yield(s) {
 					return
 				}
 			}
