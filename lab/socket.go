@@ -13,4 +13,6 @@ type Socket struct {
 	UID      uint32         // owner
 	Inode    uint32         // 0 when no process holds it (TIME_WAIT, orphans)
 	V6Only   bool           // IPV6_V6ONLY is set
+	Timer    string         // what the kernel waits for, in the words of ss(8): "on" (for an ACK), "keepalive", "timewait", "persist", or ""
+	Options  []string       // other options that are set, those of inet_diag_sockopt: "IP_FREEBIND"
 }

@@ -171,9 +171,6 @@ func (r diagRequest) Serialize() []byte {
 	return b
 }
 
-// v6Only is the attribute INET_DIAG_SKV6ONLY of linux/inet_diag.h.
-const v6Only = 11
-
 // socket reads struct inet_diag_msg of linux/inet_diag.h and the attributes
 // after it.
 func (h *Host) socket(t table, m []byte) (lab.Socket, error) {
@@ -192,6 +189,7 @@ func (h *Host) socket(t table, m []byte) (lab.Socket, error) {
 		State:    stateName(protocol, state),
 		Local:    addrPort(family, m[8:24], m[4:6]),
 		Remote:   addrPort(family, m[24:40], m[6:8]),
+		Timer:    timerName(m[2]),
 		UID:      native.Uint32(m[64:]),
 		Inode:    native.Uint32(m[68:]),
 	}
@@ -202,9 +200,10 @@ func (h *Host) socket(t table, m []byte) (lab.Socket, error) {
 	if err != nil {
 		return s, err
 	}
-	if v := attrs[v6Only].Value; len(v) > 0 {
+	if v := attrs[attrV6Only].Value; len(v) > 0 {
 		s.V6Only = v[0] != 0
 	}
+	s.Options = optionNames(attrs[attrSockOpt].Value)
 	return s, nil
 }
 

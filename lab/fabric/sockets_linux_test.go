@@ -84,8 +84,9 @@ func TestSockets(t *testing.T) {
 	w.bound(unix.SOCK_STREAM, lab.Socket{Protocol: "tcp", State: "LISTEN", Local: at(y, 81), Device: "eth1"}, func(fd int) error {
 		return unix.SetsockoptString(fd, unix.SOL_SOCKET, unix.SO_BINDTODEVICE, "eth1")
 	})
-	client := w.bound(unix.SOCK_STREAM, lab.Socket{Protocol: "tcp", State: "ESTABLISHED", Local: at(y, 2000), Remote: web}, nil)
+	client := w.bound(unix.SOCK_STREAM, lab.Socket{Protocol: "tcp", State: "ESTABLISHED", Local: at(y, 2000), Remote: web, Timer: "keepalive"}, nil)
 	must(t, unix.Connect(client, to))
+	must(t, unix.SetsockoptInt(client, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1))
 	accepted, _, err := unix.Accept(server)
 	must(t, err)
 	w.made(accepted, lab.Socket{Protocol: "tcp", State: "ESTABLISHED", Local: web, Remote: at(y, 2000)})
@@ -93,7 +94,14 @@ func TestSockets(t *testing.T) {
 	w.bound(unix.SOCK_STREAM, lab.Socket{Protocol: "tcp6", State: "LISTEN", Local: at(y6, 83), V6Only: true}, func(fd int) error {
 		return unix.SetsockoptInt(fd, unix.SOL_IPV6, unix.IPV6_V6ONLY, 1)
 	})
-	w.bound(unix.SOCK_DGRAM, lab.Socket{Protocol: "udp", State: "UNCONN", Local: at(x, 85)}, nil)
+	options := []string{"IP_RECVERR", "IP_FREEBIND", "IP_TRANSPARENT", "IP_BIND_ADDRESS_NO_PORT"}
+	w.bound(unix.SOCK_DGRAM, lab.Socket{Protocol: "udp", State: "UNCONN", Local: at(x, 85), Options: options}, func(fd int) error {
+		var errs []error
+		for _, o := range []int{unix.IP_RECVERR, unix.IP_FREEBIND, unix.IP_TRANSPARENT, unix.IP_BIND_ADDRESS_NO_PORT} {
+			errs = append(errs, unix.SetsockoptInt(fd, unix.SOL_IP, o, 1))
+		}
+		return errors.Join(errs...)
+	})
 	connected := w.bound(unix.SOCK_DGRAM, lab.Socket{Protocol: "udp", State: "ESTABLISHED", Local: at(x, 86), Remote: web}, nil)
 	must(t, unix.Connect(connected, to))
 	w.bound(unix.SOCK_DGRAM, lab.Socket{Protocol: "udp6", State: "UNCONN", Local: at(netip.AddrFrom16(x.As16()), 84)}, nil)
