@@ -62,9 +62,22 @@ func (a *agent) owned(only string, ports []uint16) reply {
 		if r := a.addr.nameOf(fd, unix.SYS_GETPEERNAME); r.Addr != nil {
 			o.Remote = *r.Addr
 		}
+		o.V6Only = isSet(fd, "IPV6_V6ONLY")
+		for _, name := range []string{"SO_REUSEADDR", "SO_REUSEPORT"} {
+			if isSet(fd, name) {
+				o.Options = append(o.Options, name)
+			}
+		}
 		socks = append(socks, o)
 	}
 	return reply{Outcome: lab.OK, Sockets: socks}
+}
+
+// isSet reports whether an option is on.
+func isSet(fd int, name string) bool {
+	o := options[name]
+	v, err := unix.GetsockoptInt(fd, o[0], o[1])
+	return err == nil && v != 0
 }
 
 // protocolOf returns the word of lab.SocketTypes that made the socket, "?" when

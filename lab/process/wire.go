@@ -59,6 +59,8 @@ type Owned struct {
 	UID      uint32         `json:"uid"`
 	Local    netip.AddrPort `json:"local,omitzero"`
 	Remote   netip.AddrPort `json:"remote,omitzero"`
+	V6Only   bool           `json:"v6only,omitempty"`
+	Options  []string       `json:"options,omitempty"` // that are set, of those that sock_diag does not tell
 }
 
 // Table is what a host's network namespace has of sockets, whosever they are. A
