@@ -53,11 +53,17 @@ type Cell struct {
 	Note *Note // nil when there is no more to say
 }
 
-// Note explains a cell that did not pass.
+// Note explains a cell.
 type Note struct {
-	Reason  string   `json:"reason,omitempty"`  // of a skip or an error, or how often a failed cell answered what
-	Holders []Holder `json:"holders,omitempty"` // of a red step: the sockets at its ports
-	Outputs []Output `json:"outputs,omitempty"` // of the programs of a cell that did not pass
+	Reason   string     `json:"reason,omitempty"`   // of a skip or an error, or how often a failed cell answered what
+	Evidence []Snapshot `json:"evidence,omitempty"` // of steps whose answer is an errno, or red
+	Outputs  []Output   `json:"outputs,omitempty"`  // of the programs of a cell that did not pass
+}
+
+// Snapshot is the sockets that explain the answer of a step, as they were after it.
+type Snapshot struct {
+	Step    int      `json:"step"`    // index in Cell.Got
+	Sockets []Holder `json:"sockets"` // none when nobody had the port
 }
 
 // Reason returns why the cell is a skip or an error, or that it is flaky.
@@ -68,6 +74,24 @@ func (c Cell) Reason() string {
 	return c.Note.Reason
 }
 
+// Holders returns the sockets that explain the red step of a failed cell.
+func (c Cell) Holders() []Holder {
+	if c.Note == nil || c.Verdict != Fail {
+		return nil
+	}
+	return c.Note.At(len(c.Got) - 1)
+}
+
+// At returns the sockets that explain the answer of a step.
+func (n *Note) At(step int) []Holder {
+	for _, s := range n.Evidence {
+		if s.Step == step {
+			return s.Sockets
+		}
+	}
+	return nil
+}
+
 // StepResult is a step that ran.
 type StepResult struct {
 	RowStep
@@ -75,7 +99,7 @@ type StepResult struct {
 	Red bool // the kernel answered something else than was wanted
 }
 
-// Holder is a socket that held a port when a step failed.
+// Holder is a socket that had a port when a step was answered.
 type Holder struct {
 	Host     string   `json:"host"`
 	Protocol string   `json:"protocol"`
@@ -86,6 +110,8 @@ type Holder struct {
 	User     uint32   `json:"user"`
 	Owners   []string `json:"owners,omitempty"` // "web (w)": the process, and its name for the socket
 	V6Only   bool     `json:"v6only,omitempty"`
+	Timer    string   `json:"timer,omitempty"`   // as Socket's
+	Options  []string `json:"options,omitempty"` // that are set: "SO_REUSEADDR"
 }
 
 func (h Holder) String() string {
@@ -95,6 +121,12 @@ func (h Holder) String() string {
 	}
 	if h.V6Only {
 		s += " v6only"
+	}
+	for _, o := range h.Options {
+		s += " " + o
+	}
+	if h.Timer != "" && h.Timer != "timewait" {
+		s += " timer:" + h.Timer
 	}
 	if h.Device != "" {
 		s += " on " + h.Device

@@ -87,7 +87,7 @@ func TestReports(t *testing.T) {
 		{"lines, docs and evidence", func(m []lab.Matrix) []lab.Matrix {
 			m[0].Rows[0].Line, m[0].Rows[0].Doc, m[0].File = 77, "new", "new.yaml"
 			m[0].Rows[0].Slots[0].Variants[0][0].Line = 78
-			m[0].Cells[0].Note = &lab.Note{Holders: []lab.Holder{{Host: "alpha"}}}
+			m[0].Cells[0].Note = &lab.Note{Evidence: []lab.Snapshot{{Sockets: []lab.Holder{{Host: "alpha"}}}}}
 			return m
 		}, []string{"same 7"}},
 		{"an answer and the steps after it", func(m []lab.Matrix) []lab.Matrix {

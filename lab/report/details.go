@@ -153,7 +153,7 @@ func (t Text) last(b *bufio.Writer, m *lab.Matrix, c *lab.Cell) {
 		fmt.Fprintf(b, "  %s:%d: %s: %s\n", m.File, s.Line, s.Process, s.Call)
 		label(b, "wanted", t.paint(green, s.Want))
 		label(b, "got", t.paint(red, s.Got))
-		holders(b, s.Got, note.Holders)
+		holders(b, s.Got, c.Holders())
 	}
 	if answers, ok := strings.CutPrefix(note.Reason, "flaky: "); ok {
 		label(b, "flaky", answers)

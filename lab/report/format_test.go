@@ -25,7 +25,7 @@ func hostile() lab.Report {
 		Claims: []lab.ClaimResult{{Name: bad, Text: bad, Verdict: bad, Against: []lab.ClaimEvidence{{Experiment: bad, When: bad}}}},
 	}
 	note := &lab.Note{
-		Reason: bad, Holders: []lab.Holder{{Host: bad, Protocol: bad, State: bad, Local: bad, Owners: []string{bad}}},
+		Reason: bad, Evidence: []lab.Snapshot{{Sockets: []lab.Holder{{Host: bad, Protocol: bad, State: bad, Local: bad, Owners: []string{bad}, Options: []string{bad}}}}},
 		Outputs: []lab.Output{{Process: bad, Stdout: bad, Stderr: bad}},
 	}
 	var matrices []lab.Matrix

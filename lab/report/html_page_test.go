@@ -52,7 +52,12 @@ const (
 func TestPageInBrowser(t *testing.T) {
 	c := mustChromium(t)
 	c.look(1280, 900, "light")
-	c.load(mustPage(t, sample()))
+	r := sample()
+	r.Matrices[0].Cells[0].Note = &lab.Note{Evidence: []lab.Snapshot{{Sockets: []lab.Holder{
+		{Host: "alpha", Protocol: "tcp", State: "FIN_WAIT2", Local: "x:81", Timer: "timewait"},
+		{Host: "alpha", Protocol: "tcp", State: "LISTEN", Local: "x:81", Owners: []string{"web (w)"}, Options: []string{"SO_REUSEPORT"}},
+	}}}}
+	c.load(mustPage(t, r))
 	c.keep("sample.png")
 	c.expect(found, "49 cells")
 	c.expect("document.querySelector('#bar').hidden", "false")
@@ -96,6 +101,15 @@ func TestPageInBrowser(t *testing.T) {
 	c.press("Escape", "")
 	c.expect("document.getElementById('cell').open", "false")
 	c.expect("document.activeElement.className", "tile fail") // back where the reader was
+
+	// One that passed, with the sockets behind an answer.
+	c.eval("openCell(topologies[0], 0)", nil)
+	c.expect("document.querySelector('.held-by summary').innerText", "FIN_WAIT2 x:81 no process, and 1 more")
+	c.expect("document.querySelector('.held-by').open", "false")
+	c.eval("document.querySelector('.held-by summary').click()", nil)
+	c.expect("[...document.querySelectorAll('.held-by tbody tr')].map((e) => e.innerText.trim().split(/\\s+/).join(' ')).join('; ')",
+		"alpha tcp FIN_WAIT2 x:81 no process timewait; alpha tcp LISTEN x:81 web (w) 0 SO_REUSEPORT")
+	c.keep("evidence.png")
 
 	for _, complaint := range c.complaints() {
 		t.Error(complaint)

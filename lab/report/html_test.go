@@ -115,9 +115,12 @@ func strangers() lab.Report {
 			}
 			if n := c.Note; n != nil {
 				n.Reason += evil
-				for k := range n.Holders {
-					h := &n.Holders[k]
-					h.Host, h.Protocol, h.State, h.Local, h.Remote, h.Device, h.Owners = evil, evil, evil, evil, evil, evil, []string{evil}
+				for _, s := range n.Evidence {
+					for k := range s.Sockets {
+						h := &s.Sockets[k]
+						h.Host, h.Protocol, h.State, h.Local, h.Remote, h.Device = evil, evil, evil, evil, evil, evil
+						h.Owners, h.Options, h.Timer = []string{evil}, []string{evil}, evil
+					}
 				}
 				for k := range n.Outputs {
 					n.Outputs[k].Stdout, n.Outputs[k].Stderr, n.Outputs[k].Process = evil, evil, evil

@@ -238,9 +238,9 @@ func (j *jsonWriter) cell(m *lab.Matrix, c *lab.Cell) {
 			b = append(b, `,"reason":`...)
 			b = appendString(b, j, n.Reason)
 		}
-		if len(n.Holders) > 0 {
-			b = append(b, `,"holders":`...)
-			b = append(b, j.encode(n.Holders)...)
+		if len(n.Evidence) > 0 {
+			b = append(b, `,"evidence":`...)
+			b = append(b, j.encode(n.Evidence)...)
 		}
 		if len(n.Outputs) > 0 {
 			b = append(b, `,"outputs":`...)

@@ -97,7 +97,7 @@ func TestEveryFieldIsWritten(t *testing.T) {
 		{lab.Row{}, "Name Doc Claim Line Axes Slots"},
 		{lab.RowSlot{}, "Axes Shown Which Variants"},
 		{lab.Cell{}, "Row Host Combo Verdict Got Note"},
-		{lab.Note{}, "Reason Holders Outputs"},
+		{lab.Note{}, "Reason Evidence Outputs"},
 	} {
 		var names []string
 		for f := range reflect.TypeOf(c.value).Fields() {

@@ -36,14 +36,14 @@ func sample() lab.Report {
 		Cells: []lab.Cell{
 			{Row: 0, Host: 0, Got: []string{"ok"}},
 			{Row: 0, Host: 1, Got: []string{"ok"}},
-			{Row: 1, Host: 0, Verdict: lab.Fail, Got: []string{"ok", "EADDRINUSE"}, Note: &lab.Note{Holders: []lab.Holder{
-				{Host: "alpha", Protocol: "tcp", State: "LISTEN", Local: "x:80", User: 1000, Owners: []string{"web (a)", "child (a)"}},
+			{Row: 1, Host: 0, Verdict: lab.Fail, Got: []string{"ok", "EADDRINUSE"}, Note: &lab.Note{Evidence: []lab.Snapshot{{Step: 1, Sockets: []lab.Holder{
+				{Host: "alpha", Protocol: "tcp", State: "LISTEN", Local: "x:80", User: 1000, Owners: []string{"web (a)", "child (a)"}, Options: []string{"SO_REUSEADDR", "IP_FREEBIND"}},
 				{Host: "alpha", Protocol: "tcp6", State: "BOUND", Local: "any6:80", Device: "eth0", V6Only: true, Owners: []string{"six (s)"}},
 				{Host: "alpha", Protocol: "tcp", State: "ESTABLISHED", Local: "x:80", Remote: "peer.x:ephemeral"},
-				{Host: "alpha", Protocol: "tcp", State: "TIME_WAIT", Local: "x:80", Remote: "peer.x:$p"},
-			}}},
+				{Host: "alpha", Protocol: "tcp", State: "TIME_WAIT", Local: "x:80", Remote: "peer.x:$p", Timer: "timewait"},
+			}}}}},
 			{Row: 1, Host: 1, Verdict: lab.Fail, Got: []string{"ok", "ok", "ECONNREFUSED"}},
-			{Row: 2, Host: 1, Verdict: lab.Fail, Got: []string{"EADDRNOTAVAIL"}},
+			{Row: 2, Host: 1, Verdict: lab.Fail, Got: []string{"EADDRNOTAVAIL"}, Note: &lab.Note{Evidence: []lab.Snapshot{{Sockets: []lab.Holder{}}}}},
 			{Row: 3, Host: 0, Verdict: lab.Skip, Note: &lab.Note{Reason: "no such thing here"}},
 			{Row: 3, Host: 1, Verdict: lab.Skip, Note: &lab.Note{Reason: "no such thing here"}},
 			{Row: 4, Host: 0, Verdict: lab.Error, Got: []string{"ok"}, Note: &lab.Note{Reason: "process alpha/main died: panic\nmain.go:1"}},

@@ -83,18 +83,19 @@ func (t *tap) cell(number int, m *lab.Matrix, c *lab.Cell) {
 		t.value("got", s.Got)
 	}
 	if c.Note != nil {
-		t.note(c.Note)
+		t.note(c)
 	}
 	t.printf("      ...\n")
 }
 
-func (t *tap) note(n *lab.Note) {
+func (t *tap) note(c *lab.Cell) {
+	n := c.Note
 	if n.Reason != "" {
 		t.value("reason", n.Reason)
 	}
-	if len(n.Holders) > 0 {
+	if holders := c.Holders(); len(holders) > 0 {
 		t.printf("      sockets:\n")
-		for _, h := range n.Holders {
+		for _, h := range holders {
 			t.printf("        - %s\n", quoteYAML(h.String()))
 		}
 	}

@@ -71,17 +71,23 @@ experiments:
       - bind(b, ${second}:80) = ${want}
 `
 
+// inBatches runs cells in batches where it can, however few there are.
+var inBatches = Options{Evidence: -1}
+
 // TestBatchIsTheSame asks the same questions in a batch, by one process, and call
-// by call, by two: the answers are the same.
+// by call, by one and by two: the answers are the same.
 func TestBatchIsTheSame(t *testing.T) {
 	needNetNS(t)
 	alone, together := mustParse(t, fmt.Sprintf(pairs, "main")), mustParse(t, fmt.Sprintf(pairs, "other"))
 	if soloist(&alone.Experiments[0]) == nil || soloist(&together.Experiments[0]) != nil {
 		t.Fatal("the first is to be a batch, the second not")
 	}
-	one, two := outcomes(mustRun(t, running, alone, Options{})), outcomes(mustRun(t, running, together, Options{}))
+	one, two := outcomes(mustRun(t, running, alone, inBatches)), outcomes(mustRun(t, running, together, Options{}))
 	if diff := cmp.Diff(one, two); diff != "" {
 		t.Errorf("batch (-), call by call (+):\n%s", diff)
+	}
+	if diff := cmp.Diff(one, outcomes(mustRun(t, running, alone, Options{}))); diff != "" {
+		t.Errorf("batch (-), with evidence (+):\n%s", diff)
 	}
 	for _, line := range one {
 		if !strings.Contains(line, ": pass ") {
@@ -98,7 +104,13 @@ func TestBatchIsTheSame(t *testing.T) {
 func TestRedInBatch(t *testing.T) {
 	needNetNS(t)
 	text := strings.NewReplacer("answer: ok", "answer: EACCES", "else: EADDRINUSE", "else: ok").Replace(fmt.Sprintf(pairs, "main"))
-	m := mustRun(t, running, mustParse(t, text), Options{})
+	for _, o := range []Options{{}, inBatches} {
+		checkRed(t, mustRun(t, running, mustParse(t, text), o))
+	}
+}
+
+func checkRed(t *testing.T, m lab.Matrix) {
+	t.Helper()
 	for i := range m.Cells {
 		c := &m.Cells[i]
 		name := m.NameOf(c)
@@ -107,10 +119,10 @@ func TestRedInBatch(t *testing.T) {
 			continue
 		}
 		// Where the bind succeeds, two sockets that overlap explain that too.
-		if c.Got[len(c.Got)-1] == "EADDRINUSE" && len(c.Note.Holders) != 1 {
-			t.Errorf("%s: held by %v", name, c.Note.Holders)
+		if c.Got[len(c.Got)-1] == "EADDRINUSE" && len(c.Holders()) != 1 {
+			t.Errorf("%s: held by %v", name, c.Holders())
 		}
-		for _, h := range c.Note.Holders {
+		for _, h := range c.Holders() {
 			if h.State != "BOUND" || h.Owners[0] != "main (a)" {
 				t.Errorf("%s: held by %s", name, h)
 			}
@@ -159,7 +171,7 @@ experiments:
 					slot.Variants[1] = mustParse(t, look).Experiments[0].Slots[0].Variants[0]
 				}
 			}
-			for _, line := range outcomes(mustRun(t, running, top, Options{})) {
+			for _, line := range outcomes(mustRun(t, running, top, inBatches)) {
 				if !strings.Contains(line, ": pass ok") {
 					t.Error(line)
 				}

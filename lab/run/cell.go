@@ -23,6 +23,7 @@ type cell struct {
 	subject    string
 	kernel     lab.Kernel
 	sharing    bool // other cells may come after it in the same set
+	evidence   bool // of every errno; of red steps there is evidence anyway
 
 	*set
 	made  map[madeBy]string // the sockets that were not made, and why
@@ -56,31 +57,45 @@ type errSkip string
 
 func (e errSkip) Error() string { return string(e) }
 
-// outcome is the steps that ran: what they were answered, and evidence about the
-// last one when that is red.
+// outcome is the steps that ran: what they were answered, whether the last one is
+// red, and evidence.
 type outcome struct {
-	got     []string
-	red     bool
-	holders []lab.Holder
+	got      []string
+	red      bool
+	evidence []lab.Snapshot
+}
+
+// add takes another step in.
+func (o *outcome) add(s stepped) {
+	if s.answer == "" {
+		return
+	}
+	o.got = append(o.got, s.answer)
+	o.red = s.red
+	if s.sockets != nil {
+		o.evidence = append(o.evidence, lab.Snapshot{Step: len(o.got) - 1, Sockets: s.sockets})
+	}
 }
 
 // result judges the steps that ran and the error that ended them.
 func (c *cell) result(o outcome, err error) lab.Cell {
 	result := lab.Cell{Got: o.got}
 	var skip errSkip
-	var note lab.Note
+	note := lab.Note{Evidence: o.evidence}
 	switch {
 	case errors.As(err, &skip):
 		result.Verdict, note.Reason = lab.Skip, skip.Error()
 	case err != nil:
 		result.Verdict, note.Reason = lab.Error, err.Error()
 	case o.red:
-		result.Verdict, note.Holders = lab.Fail, o.holders
-	default:
-		return result
+		result.Verdict = lab.Fail
 	}
-	note.Outputs = c.outputs()
-	result.Note = &note
+	if result.Verdict != lab.Pass {
+		note.Outputs = c.outputs()
+	}
+	if result.Verdict != lab.Pass || note.Evidence != nil {
+		result.Note = &note
+	}
 	return result
 }
 
@@ -256,16 +271,10 @@ func (c *cell) usersExist() error {
 func (c *cell) play(ctx context.Context) (outcome, error) {
 	var o outcome
 	for _, s := range c.plan {
-		answer, red, holders, err := c.step(ctx, s)
-		if answer != "" {
-			o.got = append(o.got, answer)
-		}
-		if err != nil {
+		done, err := c.step(ctx, s)
+		o.add(done)
+		if err != nil || o.red {
 			return o, err
-		}
-		if red {
-			o.red, o.holders = true, holders
-			break
 		}
 	}
 	return o, nil

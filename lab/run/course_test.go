@@ -32,7 +32,7 @@ func TestFailFast(t *testing.T) {
 	needNetNS(t)
 	top := mustParse(t, redAmong)
 	for _, only := range []string{"first batch shared alone last", "first shared alone last", "first alone last", "last"} {
-		o := Options{FailFast: true, Only: func(e *lab.Experiment, _ lab.Combo) bool {
+		o := Options{FailFast: true, Evidence: -1, Only: func(e *lab.Experiment, _ lab.Combo) bool {
 			return strings.Contains(only, e.Name)
 		}}
 		var want lab.Matrix
@@ -68,7 +68,7 @@ func TestPause(t *testing.T) {
 	for _, only := range []string{"batch", "shared", "alone"} {
 		var names []string
 		var red int
-		m := mustRun(t, running, top, Options{
+		m := mustRun(t, running, top, Options{Evidence: -1,
 			Jobs: 3, Hosts: []string{"alpha"},
 			Only: func(e *lab.Experiment, _ lab.Combo) bool { return e.Name == only },
 			Red:  func(*lab.Matrix, *lab.Cell) { red++ },
@@ -101,7 +101,7 @@ func TestPause(t *testing.T) {
 func TestRuns(t *testing.T) {
 	needNetNS(t)
 	most := 0
-	m := mustRun(t, running, mustParse(t, redAmong), Options{Jobs: 2, Runs: 3, Progress: func(done, total int) {
+	m := mustRun(t, running, mustParse(t, redAmong), Options{Jobs: 2, Runs: 3, Evidence: -1, Progress: func(done, total int) {
 		if done < most || total%3 != 0 {
 			t.Errorf("%d of %d after %d", done, total, most)
 		}

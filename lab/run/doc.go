@@ -13,4 +13,8 @@
 // sockets of every kind, and connections in TIME_WAIT). Where one process makes
 // all the calls and they answer no value, it carries out thousands of cells by
 // itself (solo.go), nearly as fast as a loop of the bare calls.
+//
+// Where the answer is an errno or red, the cell waits until no segment is under way
+// and looks which sockets explain it (evidence.go). That takes ten times as long as
+// the calls, so in batches the first red cells are looked into, and nothing else.
 package run

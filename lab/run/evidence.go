@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 
 	"labrun/lab"
 	"labrun/lab/process"
@@ -42,40 +43,52 @@ func (c *cell) portName(port uint16) string {
 	return "$" + slices.Min(names)
 }
 
-// question is what a red step asked about, to find the sockets that explain the
-// answer.
+// lasting returns what a report can say of a step that is not red, on every run
+// the same: connections of a program come and go as that pleases.
+func (c *cell) lasting(holders []lab.Holder) []lab.Holder {
+	if len(c.ran) == 0 {
+		return holders
+	}
+	return slices.DeleteFunc(holders, func(h lab.Holder) bool {
+		return h.State != "LISTEN" && h.State != "BOUND" && h.State != "UNCONN"
+	})
+}
+
+// question is what a step asked about, to find the sockets that explain the answer.
 type question struct {
 	host     string // whose sockets
-	protocol string // tcp or udp
+	protocol string // whose ports: tcp, udp, or one that Sockets does not list
 	self     uint32 // inode of the socket that asked; it explains nothing
 	local    netip.AddrPort
 	remote   netip.AddrPort // when the whole 4-tuple counts
 }
 
-// holders returns the sockets that explain the answer to a red step: those that
-// a bind or listen conflicts with, the 4-tuple of a connect, the destination of
-// one that was refused, and for other calls those at the socket's own port.
-func (c *cell) holders(ctx context.Context, s *lab.Step, g got) ([]lab.Holder, error) {
-	if err := c.settle(ctx); err != nil {
-		return nil, err
-	}
+// snapshot returns the sockets that explain the answer to a step: those that a
+// bind or listen conflicts with, the 4-tuple of a connect, the destination of
+// one that was refused, and for other calls those at the socket's own port. It is
+// nil when there is no port to look at, and empty when nobody has the port that the
+// call asked for.
+func (c *cell) snapshot(ctx context.Context, s *lab.Step, g got) ([]lab.Holder, error) {
 	q, err := c.question(ctx, s, g)
-	if err != nil || q.local.Port() == 0 || c.lab.Host(q.host) == nil {
+	if err != nil || q.local.Port() == 0 || c.lab.Host(q.host) == nil || q.protocol != "tcp" && q.protocol != "udp" {
 		return nil, err
 	}
-	socks, err := c.lab.Host(q.host).Sockets()
+	socks, err := c.settled(ctx, q.host)
 	if err != nil {
 		return nil, err
 	}
-	owned, err := c.owned(ctx, q.local.Port())
+	owned, err := c.owned(ctx, q.host, q.local.Port())
 	if err != nil {
 		return nil, err
 	}
-	var holders []lab.Holder
-	for _, s := range c.withBound(socks, owned, q.host) {
+	holders := []lab.Holder{}
+	for _, s := range c.withBound(socks, owned) {
 		if q.concerns(s) {
 			holders = append(holders, c.holder(q.host, s, owned))
 		}
+	}
+	if len(holders) == 0 && !asksForPort(s.Call) {
+		return nil, nil
 	}
 	slices.SortStableFunc(holders, func(a, b lab.Holder) int {
 		return cmp.Or(
@@ -99,7 +112,7 @@ func (c *cell) question(ctx context.Context, s *lab.Step, g got) (question, erro
 			if err != nil {
 				return q, err
 			}
-			q.protocol, q.self, q.local = o.Protocol[:min(3, len(o.Protocol))], o.Inode, o.Local
+			q.protocol, q.self, q.local = portsOf(o.Protocol), o.Inode, o.Local
 		case lab.Addr:
 			if a == lab.Unspec {
 				continue
@@ -119,10 +132,19 @@ func (c *cell) question(ctx context.Context, s *lab.Step, g got) (question, erro
 			}
 		}
 	}
-	if s.Call.Name != "bind" && s.Call.Name != "listen" && s.Call.Name != "connect" {
+	if !asksForPort(s.Call) {
 		q.self = 0
 	}
 	return q, nil
+}
+
+func asksForPort(c lab.Call) bool {
+	return c.Name == "bind" || c.Name == "listen" || c.Name == "connect"
+}
+
+// portsOf names the protocol whose ports the sockets of a type have.
+func portsOf(socketType string) string {
+	return strings.TrimPrefix(strings.TrimSuffix(socketType, "6"), "mp") // MPTCP's are TCP's
 }
 
 // concerns reports whether a socket is part of the explanation.
@@ -130,7 +152,7 @@ func (q question) concerns(s lab.Socket) bool {
 	switch {
 	case q.self != 0 && s.Inode == q.self,
 		s.Local.Port() != q.local.Port(),
-		q.protocol != "" && s.Protocol[:3] != q.protocol,
+		portsOf(s.Protocol) != q.protocol,
 		q.remote.IsValid() && s.Remote != q.remote:
 		return false
 	}
@@ -154,22 +176,38 @@ func overlap(a, b netip.Addr, v6only bool) bool {
 	return a.IsUnspecified()
 }
 
-// ownedBy is a socket with the process that has it.
+// ownedBy is a socket with the process that has it: its name in the file, and of
+// a program the name of the process that has it really.
 type ownedBy struct {
-	process lab.Process
+	process string
+	program bool
 	process.Owned
 }
 
-// owned asks every living process for its sockets at the ports.
-func (c *cell) owned(ctx context.Context, ports ...uint16) ([]ownedBy, error) {
+// owned asks the living processes of a host for their sockets at the ports, and
+// looks which its programs have.
+func (c *cell) owned(ctx context.Context, host string, ports ...uint16) ([]ownedBy, error) {
 	var all []ownedBy
 	for _, who := range c.born {
+		if who.Host != host {
+			continue
+		}
 		socks, err := c.processes[who].Owned(ctx, ports)
 		if err != nil {
 			return nil, err
 		}
 		for _, o := range socks {
-			all = append(all, ownedBy{who, o})
+			all = append(all, ownedBy{process: who.Name, Owned: o})
+		}
+	}
+	for _, who := range c.ran {
+		if who.Host != host {
+			continue
+		}
+		for inode, names := range c.programs[who].Holding() {
+			for _, name := range names {
+				all = append(all, ownedBy{who.Name, true, process.Owned{Name: name, Inode: inode}})
+			}
 		}
 	}
 	return all, nil
@@ -179,7 +217,7 @@ func (c *cell) owned(ctx context.Context, ports ...uint16) ([]ownedBy, error) {
 // and newer tell of bound sockets that neither listen nor connect in sock_diag,
 // and know better: getsockname still names a port that a failed connect has
 // given back.
-func (c *cell) withBound(socks []lab.Socket, owned []ownedBy, host string) []lab.Socket {
+func (c *cell) withBound(socks []lab.Socket, owned []ownedBy) []lab.Socket {
 	if c.kernel.Version.Compare(lab.KernelVersion{6, 8, 0}) >= 0 {
 		return socks
 	}
@@ -188,7 +226,7 @@ func (c *cell) withBound(socks []lab.Socket, owned []ownedBy, host string) []lab
 		seen[s.Inode] = true
 	}
 	for _, o := range owned {
-		if o.process.Host == host && !seen[o.Inode] && o.Local.Port() != 0 {
+		if !o.program && !seen[o.Inode] && o.Local.Port() != 0 {
 			seen[o.Inode] = true
 			socks = append(socks, lab.Socket{
 				Protocol: o.Protocol, State: "BOUND", Local: o.Local, Remote: o.Remote, UID: o.UID, Inode: o.Inode,
@@ -201,15 +239,21 @@ func (c *cell) withBound(socks []lab.Socket, owned []ownedBy, host string) []lab
 func (c *cell) holder(host string, s lab.Socket, owned []ownedBy) lab.Holder {
 	h := lab.Holder{
 		Host: host, Protocol: s.Protocol, State: s.State, Local: c.name(s.Local, host),
-		Device: s.Device, User: s.UID, V6Only: s.V6Only,
+		Device: s.Device, User: s.UID, V6Only: s.V6Only, Timer: s.Timer,
 	}
 	if s.Remote.Port() != 0 {
 		h.Remote = c.name(s.Remote, host)
 	}
 	for _, o := range owned {
-		if s.Inode != 0 && o.Inode == s.Inode && o.process.Host == host {
-			h.Owners = append(h.Owners, fmt.Sprintf("%s (%s)", o.process.Name, o.Name))
+		if s.Inode == 0 || o.Inode != s.Inode {
+			continue
+		}
+		h.Owners = append(h.Owners, fmt.Sprintf("%s (%s)", o.process, o.Name))
+		h.V6Only = h.V6Only || o.V6Only
+		if h.Options == nil {
+			h.Options = o.Options
 		}
 	}
+	h.Options = slices.Concat(h.Options, s.Options)
 	return h
 }

@@ -16,6 +16,7 @@ type job struct {
 	words      *interned
 	soloist    *lab.Process // makes every call by itself, nil when none does
 	sharing    bool         // its cells may share a lab
+	evidence   bool         // of every errno
 
 	row, host int32
 	combos    []lab.Combo
@@ -31,8 +32,9 @@ type job struct {
 // many processors. Those of axes share labs while nothing is left in them, and
 // where one process does all of it by itself, many are quicker than one message.
 const (
-	manyCells = 16
-	mostCells = 16384
+	manyCells     = 16
+	mostCells     = 16384
+	evidenceCells = 1000 // see Options
 )
 
 func chunkOf(soloist *lab.Process) int {
@@ -71,6 +73,7 @@ func (j *job) run(ctx context.Context, build builder, tell func(int)) {
 func (j *job) cell(combo lab.Combo) *cell {
 	return &cell{
 		topology: j.topology, experiment: j.experiment, plan: j.experiment.StepsOf(combo), subject: j.subject, kernel: j.kernel,
+		evidence: j.evidence,
 	}
 }
 

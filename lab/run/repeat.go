@@ -99,7 +99,7 @@ func (t tally) judge() lab.Cell {
 		if len(c.Got) > at && (c.Verdict == lab.Fail || judged.Got == nil) {
 			judged.Got = c.Got[:at+1]
 			if c.Note != nil && len(c.Got) == at+1 {
-				judged.Note.Holders, judged.Note.Outputs = c.Note.Holders, c.Note.Outputs
+				judged.Note.Evidence, judged.Note.Outputs = c.Note.Evidence, c.Note.Outputs
 			}
 		}
 	}

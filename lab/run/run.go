@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"sync"
@@ -18,6 +19,11 @@ type Options struct {
 	Progress func(done, total int)                     // called after every cell or more, not concurrently; may be nil
 	FailFast bool                                      // after the first cell that failed or is an error, those behind it are skips
 	Runs     int                                       // runs all so often; a cell that answers differently has failed. 0 is 1
+
+	// Evidence is the most cells that an experiment may have in a host for a look at
+	// the sockets after every errno; of one with more the red steps are looked into.
+	// It takes ten times as long as the calls. 0 is 1000, and -1 is none.
+	Evidence int
 
 	// Red is called for every cell that failed or is an error, not concurrently; it
 	// has to be quick. Pause is called for the first one that failed, while its lab
@@ -89,7 +95,11 @@ func prepare(t *lab.Topology, kernel lab.Kernel, o Options, m *lab.Matrix) []*jo
 		}
 		row := int32(len(m.Rows))
 		m.Rows = append(m.Rows, lab.NewRow(e, kernel))
+		evidence := len(combos) <= cmp.Or(o.Evidence, evidenceCells)
 		sharing, alone := shares(e), soloist(e)
+		if evidence {
+			alone = nil // a batch is not stopped to look around
+		}
 		size := chunkOf(alone)
 		for h, host := range m.Hosts {
 			if !e.RunsOn(host) {
@@ -97,7 +107,7 @@ func prepare(t *lab.Topology, kernel lab.Kernel, o Options, m *lab.Matrix) []*jo
 			}
 			for chunk := range slices.Chunk(combos, size) {
 				jobs = append(jobs, &job{
-					topology: t, experiment: e, kernel: kernel, subject: host, words: words, soloist: alone, sharing: sharing,
+					topology: t, experiment: e, kernel: kernel, subject: host, words: words, soloist: alone, sharing: sharing, evidence: evidence,
 					row: row, host: int32(h), combos: chunk, at: total,
 				})
 				total += len(chunk)

@@ -231,7 +231,7 @@ func TestOldKernelHolders(t *testing.T) {
 		t.Fatalf("%+v", c)
 	}
 	want := []lab.Holder{{Host: "alpha", Protocol: "tcp", State: "BOUND", Local: "x:80", Owners: []string{"main (a)"}}}
-	if diff := cmp.Diff(want, c.Note.Holders); diff != "" {
+	if diff := cmp.Diff(want, c.Holders()); diff != "" {
 		t.Error(diff)
 	}
 }

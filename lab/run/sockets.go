@@ -71,42 +71,69 @@ func hasTransient(states lab.States) bool {
 	return slices.ContainsFunc(states, func(s string) bool { return slices.Contains(transient, s) })
 }
 
+func isTransient(s lab.Socket) bool { return slices.Contains(transient, s.State) }
+
 // quiet reports whether no host of the lab has a socket that waits for the next
 // segment, so that what was seen is what stays. Sockets are looked at one by one,
 // not all at one moment: one that becomes a TIME_WAIT meanwhile may be missed.
 func (c *cell) quiet() (bool, error) {
+	_, all, err := c.list("")
+	return err == nil && !slices.ContainsFunc(all, isTransient), err
+}
+
+// list lists the sockets of one host, and of all hosts.
+func (c *cell) list(host string) (own, all []lab.Socket, err error) {
 	for _, h := range c.topology.Hosts {
 		if c.lab.Host(h.Name) == nil {
 			continue
 		}
 		socks, err := c.lab.Host(h.Name).Sockets()
 		if err != nil {
-			return false, err
+			return nil, nil, err
 		}
-		for _, s := range socks {
-			if slices.Contains(transient, s.State) {
-				return false, nil
-			}
+		if h.Name == host {
+			own = socks
 		}
+		all = append(all, socks...)
 	}
-	return true, nil
+	return own, all, nil
 }
 
-// settle waits until the lab is quiet. What nobody answers never is, a SYN to an
-// address that is not there for instance, so it waits a moment only.
-func (c *cell) settle(ctx context.Context) error {
+// settled lists the sockets of a host when the lab is quiet, and nothing that was
+// sent waits for its ACK. What nobody answers never is, a segment to a link that is
+// down for instance, so it waits a moment only.
+func (c *cell) settled(ctx context.Context, host string) ([]lab.Socket, error) {
 	deadline := time.Now().Add(settleTime)
-	for time.Now().Before(deadline) {
-		if ok, err := c.quiet(); ok || err != nil {
-			return err
+	for {
+		own, all, err := c.list(host)
+		if err != nil || !slices.ContainsFunc(all, c.willChange) || time.Now().After(deadline) {
+			return own, err
 		}
 		select {
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return nil, context.Cause(ctx)
 		case <-time.After(time.Millisecond):
 		}
 	}
-	return nil
 }
 
 const settleTime = 500 * time.Millisecond
+
+// willChange reports whether a socket is on its way to another state, or waits for
+// an ACK. A SYN to an address that no host has is not answered.
+func (c *cell) willChange(s lab.Socket) bool {
+	if s.State == "SYN_SENT" && c.unanswered(s.Remote.Addr()) {
+		return false
+	}
+	return isTransient(s) || s.Timer == "on"
+}
+
+// unanswered reports whether no host has an address, nor will have: no step
+// changes what hosts there are, and no program.
+func (c *cell) unanswered(ip netip.Addr) bool {
+	fixed := !slices.ContainsFunc(c.plan, func(s *lab.Step) bool {
+		sig, _ := lab.SignatureOf(s.Call.Name)
+		return s.Run != nil || sig.By == lab.ByHost
+	})
+	return fixed && !ip.IsLoopback() && c.topology.HostAt(ip.Unmap().WithZone("")) == ""
+}

@@ -124,7 +124,10 @@ func (c *cell) redCell(ctx context.Context, j *job, combo lab.Combo, r process.R
 	o := outcome{got: r.Got, red: true}
 	err := c.blame(ctx, s, g, r.Got[len(r.Got)-1])
 	if err == nil && there {
-		o.holders, err = c.holders(ctx, s, g)
+		var sockets []lab.Holder
+		if sockets, err = c.snapshot(ctx, s, g); sockets != nil {
+			o.evidence = []lab.Snapshot{{Step: len(r.Got) - 1, Sockets: sockets}}
+		}
 	}
 	if ctx.Err() != nil {
 		return lab.Cell{}, context.Cause(ctx)

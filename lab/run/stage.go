@@ -56,11 +56,11 @@ func (s *Stage) Sockets(ctx context.Context) ([]lab.Holder, error) {
 			ports = append(ports, s.Local.Port())
 		}
 		slices.Sort(ports)
-		owned, err := c.owned(ctx, slices.Compact(ports)...)
+		owned, err := c.owned(ctx, h.Name, slices.Compact(ports)...)
 		if err != nil {
 			return nil, err
 		}
-		for _, s := range c.withBound(socks, owned, h.Name) {
+		for _, s := range c.withBound(socks, owned) {
 			all = append(all, c.holder(h.Name, s, owned))
 		}
 	}

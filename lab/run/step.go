@@ -17,27 +17,40 @@ type got struct {
 	addr netip.AddrPort
 }
 
-// step carries out one step and judges the answer. Of a red one it finds the
-// sockets that explain it. The answer is "" when there was none.
-func (c *cell) step(ctx context.Context, s *lab.Step) (answer string, red bool, holders []lab.Holder, err error) {
+// stepped is a step that was carried out.
+type stepped struct {
+	answer  string // "" when there was none
+	red     bool
+	sockets []lab.Holder // that explain the answer, nil when there is nothing to explain
+}
+
+// step carries out one step and judges the answer. Where it is an errno, or red, it
+// finds the sockets that explain it.
+func (c *cell) step(ctx context.Context, s *lab.Step) (done stepped, err error) {
 	want := s.Want.On(c.kernel)
 	g, matched, err := c.ask(ctx, s, want)
 	if err != nil {
-		return "", false, nil, fmt.Errorf("line %d: %s: %w", s.Pos.Line, s.Call, err)
+		return done, fmt.Errorf("line %d: %s: %w", s.Pos.Line, s.Call, err)
 	}
-	answer = c.answer(g, c.resolve(s.Process).Host)
-	if matched {
-		c.keep(want, g)
-		if s.Run != nil {
-			answer = want.String() // what a program prints may differ where nobody looks
+	done.answer = c.answer(g, c.resolve(s.Process).Host)
+	if !matched {
+		if err := c.blame(ctx, s, g, done.answer); err != nil {
+			return done, err
 		}
-		return answer, false, nil, nil
+		done.red = true
+		done.sockets, err = c.snapshot(ctx, s, g)
+		return done, err
 	}
-	if err := c.blame(ctx, s, g, answer); err != nil {
-		return answer, false, nil, err
+	c.keep(want, g)
+	if s.Run != nil {
+		done.answer = want.String() // what a program prints may differ where nobody looks
 	}
-	holders, err = c.holders(ctx, s, g)
-	return answer, true, holders, err
+	if c.evidence && g.Outcome == lab.Failed {
+		if done.sockets, err = c.snapshot(ctx, s, g); err == nil {
+			done.sockets = c.lasting(done.sockets)
+		}
+	}
+	return done, err
 }
 
 // blame returns an error when the answer of a red step says nothing about the

@@ -1,5 +1,16 @@
 // One cell: what was asked and answered, who held the port, what programs printed.
 
+// held shows the sockets that explain an answer which was wanted; those of a red one
+// have a heading of their own.
+function held(s) {
+  if (s.red || !s.sockets) return null;
+  const [h] = s.sockets, more = s.sockets.length - 1;
+  if (!h) return el('div', {class: 'note'}, 'No socket had that port.');
+  return el('details', {class: 'held-by'},
+    el('summary', {}, el('code', {}, `${h.state} ${h.local}`), ` ${ownersOf(h)}`, more > 0 && `, and ${more} more`),
+    holderTable(s.sockets));
+}
+
 function stepRow(t, s) {
   const id = t.id + '-' + s.line, title = t.file + ':' + s.line;
   const place = document.getElementById(id) ? el('a', {href: '#' + id, class: 'place', title}, String(s.line)) : el('span', {title}, String(s.line));
@@ -8,7 +19,7 @@ function stepRow(t, s) {
     el('td', {class: 'number'}, place), el('td', {class: 'process'}, s.process),
     el('td', {}, line,
       s.red && el('div', {class: 'wanted'}, el('span', {}, el('b', {}, 'wanted '), el('code', {}, s.want)), el('span', {}, el('b', {}, 'got '), el('code', {}, s.got))),
-      !s.made && el('span', {class: 'note'}, ' not called')));
+      held(s), !s.made && el('span', {class: 'note'}, ' not called')));
 }
 
 function stepTable(t, steps) {
@@ -19,15 +30,21 @@ function stepTable(t, steps) {
     el('tbody', {}, steps.map((s) => stepRow(t, s)))));
 }
 
+// ownersOf says which processes have a socket.
+function ownersOf(h) {
+  if (h.owners && h.owners.length) return h.owners.join(' and ');
+  return WAITING.includes(h.state) ? 'not accepted yet' : 'no process';
+}
+
 const WAITING = ['SYN_RECV', 'ESTABLISHED', 'CLOSE_WAIT']; // what a socket may be in that nobody has accepted
 
 function holderTable(holders) {
-  const heads = ['host', 'protocol', 'state', 'local', 'remote', 'process', 'user', 'device', 'more'];
+  const heads = ['host', 'protocol', 'state', 'local', 'remote', 'process', 'user', 'device', 'timer', 'options'];
   const rows = holders.map((h) => {
     const owned = h.owners && h.owners.length;
     return [h.host, h.protocol, h.state, h.local, h.remote || '',
-      owned ? h.owners.join(' and ') : WAITING.includes(h.state) ? 'not accepted yet' : 'no process',
-      owned ? String(h.user) : '', h.device || '', h.v6only ? 'v6only' : ''];
+      ownersOf(h),
+      owned ? String(h.user) : '', h.device || '', h.timer || '', [h.v6only && 'v6only', ...(h.options || [])].filter(Boolean).join(' ')];
   });
   const used = heads.map((_, i) => rows.some((r) => r[i] !== ''));
   const pick = (cells) => cells.filter((_, i) => used[i]);
@@ -36,8 +53,8 @@ function holderTable(holders) {
     el('tbody', {}, rows.map((r) => el('tr', {}, pick(r).map((s) => el('td', {}, el('code', {}, s))))))));
 }
 
-function holders(t, cell, steps) {
-  const red = steps.find((s) => s.red), held = t.note(cell).holders || [];
+function holders(steps) {
+  const red = steps.find((s) => s.red), held = (red && red.sockets) || [];
   if (!red || (!held.length && red.got !== 'EADDRINUSE')) return null;
   const inUse = red.got === 'EADDRINUSE' || red.got === 'EADDRNOTAVAIL';
   return [el('h4', {}, inUse ? 'Held by' : 'Sockets then'),
@@ -60,7 +77,7 @@ function evidence(t, cell) {
   return [
     note.reason && el('pre', {class: 'reason'}, note.reason),
     (steps.length > 0 || !note.reason) && stepTable(t, steps),
-    holders(t, cell, steps), outputs(note.outputs),
+    holders(steps), outputs(note.outputs),
     el('div', {class: 'commands'},
       copyable(command('labrun', '--only', t.nameOf(cell), '--host', t.host(cell), '-v', t.file)),
       t.verdict[cell] === FAIL && copyable(command('labrun', 'shell', '--after', t.nameOf(cell), t.file, t.host(cell)))),

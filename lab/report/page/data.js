@@ -71,13 +71,14 @@ class Topology {
 
   // steps of a cell, those too that were not made.
   steps(cell) {
-    const r = this.row(cell), got = this.got(cell), steps = [];
+    const r = this.row(cell), got = this.got(cell), steps = [], sockets = {};
+    for (const e of this.note(cell).evidence || []) sockets[e.step] = e.sockets;
     for (const slot of r.slots) {
       for (const s of stepsAt(r, slot, this.combo[cell])) {
         const [line, process, call, want] = data.steps.slice(5 * s, 5 * s + 5);
         const i = steps.length, made = i < got.length;
         steps.push({line, process: word(process), call: word(call), want: word(want),
-          made, got: made ? word(got[i]) : '', red: this.verdict[cell] === FAIL && i === got.length - 1});
+          made, got: made ? word(got[i]) : '', sockets: sockets[i], red: this.verdict[cell] === FAIL && i === got.length - 1});
       }
     }
     return steps;
