@@ -28,16 +28,20 @@ var palette = [][2]string{
 	{"#7a3fb5", "#c39bf0"}, {"#8a6500", "#e0b840"}, {"#00727a", "#4fc4cc"},
 }
 
-// SVG draws the layout as an <svg> element that can stand alone or in a page. Its
-// colours follow the reader's scheme, light or dark; a page that knows better sets
-// the variables of .lab-graph, --lab-ink and so on.
-func (l Layout) SVG() string {
+// SVG draws the layout as an <svg> element that can stand alone.
+func (l Layout) SVG() string { return l.element("<style>\n" + Style() + "</style>\n") }
+
+// Element draws the layout as an <svg> element for a page that has Style among its
+// own.
+func (l Layout) Element() string { return l.element("") }
+
+func (l Layout) element(style string) string {
 	d := drawing{Layout: l}
 	d.measure()
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" class="lab-graph" role="img" aria-label="%s" viewBox="0 0 %d %d" width="%d" height="%d">`+"\n",
 		escape(l.summary()), d.width, d.height, d.width, d.height)
-	b.WriteString(style())
+	b.WriteString(style)
 	for i := range l.Networks {
 		d.bar(&b, i)
 	}
@@ -159,10 +163,12 @@ func (d *drawing) wire(b *strings.Builder, at, y int) {
 	fmt.Fprintf(b, `<g class="net net%d"><path d="M%d %dH%d"/><circle cx="%d" cy="%d" r="6"/></g>`, at%len(palette), x, y, d.left, x, y)
 }
 
-// style holds to its own element, whatever page that is in.
-func style() string {
+// Style is the style sheet of drawings. The colours follow the reader's scheme, light
+// or dark; a page that knows better sets the variables of .lab-graph, --lab-ink and
+// so on.
+func Style() string {
 	var b strings.Builder
-	b.WriteString("<style>\n.lab-graph{--lab-ink:#1c2128;--lab-dim:#57606a;--lab-paper:#fff;--lab-box:#f6f8fa;--lab-edge:#8c959f")
+	b.WriteString(".lab-graph{--lab-ink:#1c2128;--lab-dim:#57606a;--lab-paper:#fff;--lab-box:#f6f8fa;--lab-edge:#8c959f")
 	for i, c := range palette {
 		fmt.Fprintf(&b, ";--lab-net%d:%s", i, c[0])
 	}
@@ -172,7 +178,7 @@ func style() string {
 	}
 	b.WriteString("}}\n")
 	b.WriteString(`.lab-graph{background:var(--lab-paper);max-width:100%;height:auto}
-.lab-graph text{font:13px ui-monospace,"DejaVu Sans Mono",Menlo,Consolas,monospace;fill:var(--lab-ink);white-space:pre}
+.lab-graph text{font:13px ui-monospace,"DejaVu Sans Mono",Menlo,Consolas,monospace;fill:var(--lab-ink);white-space:pre;unicode-bidi:isolate}
 .lab-graph .name{font-weight:bold}
 .lab-graph .alias{fill:var(--lab-dim)}
 .lab-graph .host>rect{fill:var(--lab-box);stroke:var(--lab-edge);stroke-width:1.5}
@@ -182,7 +188,6 @@ func style() string {
 	for i := range palette {
 		fmt.Fprintf(&b, ".lab-graph .net%d>rect,.lab-graph .net%[1]d>circle{fill:var(--lab-net%[1]d)}.lab-graph .net%[1]d>path{stroke:var(--lab-net%[1]d)}\n", i)
 	}
-	b.WriteString("</style>\n")
 	return b.String()
 }
 

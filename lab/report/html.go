@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"labrun/lab"
+	"labrun/lab/graph"
 )
 
 // pageFiles are the style and the scripts of a page. The scripts make text of what
@@ -20,7 +21,7 @@ import (
 var pageFiles embed.FS
 
 var (
-	pageStyle  = sync.OnceValue(func() string { return joinFiles("base.css", "parts.css", "print.css") })
+	pageStyle  = sync.OnceValue(func() string { return graph.Style() + joinFiles("base.css", "parts.css", "print.css") })
 	pageScript = sync.OnceValue(func() string {
 		return joinFiles("data.js", "filter.js", "dom.js", "cell.js", "matrix.js", "grid.js", "list.js", "main.js")
 	})

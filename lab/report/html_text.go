@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"labrun/lab"
+	"labrun/lab/graph"
 )
 
 // pageText writes the part of a page that needs no script.
@@ -104,7 +105,7 @@ func (p *pageText) topology(m *lab.Matrix, alone bool) {
 	if m.Doc != "" {
 		p.say("<p class=\"lead\">%s</p>\n", m.Doc)
 	}
-	p.layout(&m.Layout)
+	p.layout(m.Name, &m.Layout)
 	p.say("<div id=\"%s-attention\"></div>\n", p.id)
 	p.claims(m.Claims)
 	p.say("</div>\n<div class=\"cells\" id=\"%s-cells\"></div>\n", p.id)
@@ -119,13 +120,20 @@ func (p *pageText) topology(m *lab.Matrix, alone bool) {
 	p.say("</section>\n")
 }
 
+// What a drawing has room for; the table below it has all.
+const (
+	mostDrawn = 12 // hosts
+	mostBars  = 12 // networks
+)
+
 // layout writes the topology as a drawing, and as a table.
-func (p *pageText) layout(l *lab.Layout) {
-	drawing, left := drawLayout(l, p.id+"-drawing")
-	if drawing == "" {
+func (p *pageText) layout(name string, l *lab.Layout) {
+	if len(l.Hosts) == 0 && len(l.Networks) == 0 {
 		return
 	}
-	p.say("<figure class=\"drawing\" tabindex=\"0\" role=\"group\" aria-label=\"The topology\">%s</figure>\n", drawing)
+	drawn := graph.Layout{Name: name, Networks: l.Networks[:min(len(l.Networks), mostBars)], Hosts: l.Hosts[:min(len(l.Hosts), mostDrawn)]}
+	left := len(l.Hosts) - len(drawn.Hosts) + len(l.Networks) - len(drawn.Networks)
+	p.say("<figure class=\"drawing\" tabindex=\"0\" role=\"group\" aria-label=\"The topology\">%s</figure>\n", markup(drawn.Element()))
 	if left > 0 {
 		p.say("<p class=\"note\">And %d more that the drawing has no room for; the table has all.</p>\n", left)
 	}
