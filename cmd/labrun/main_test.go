@@ -4,9 +4,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/sys/unix"
 
 	"labrun/lab/fabric"
 	"labrun/lab/process"
@@ -49,6 +51,7 @@ func TestScript(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	keepDescriptors(t)
 	testscript.Run(t, testscript.Params{
 		Dir:           "testdata/script",
 		UpdateScripts: os.Getenv("LABRUN_UPDATE") != "",
@@ -63,6 +66,21 @@ func TestScript(t *testing.T) {
 			return false, nil
 		},
 	})
+}
+
+// keepDescriptors keeps from commands what the caller of go test has left open: some
+// scripts allow them so many descriptors and no more.
+func keepDescriptors(t *testing.T) {
+	t.Helper()
+	dir, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range dir {
+		if fd, err := strconv.Atoi(e.Name()); err == nil && fd > 2 {
+			unix.CloseOnExec(fd)
+		}
+	}
 }
 
 // labrun returns the command as another program would start it, and not as a

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -50,6 +51,12 @@ func TestMain(m *testing.M) {
 // it prints.
 func child(t *testing.T, name string, attr *syscall.SysProcAttr) string {
 	t.Helper()
+	for _, path := range descriptors(t) { // what our caller has left open is not for a child with few
+		number, _, _ := strings.Cut(path, " ")
+		if fd, err := strconv.Atoi(number); err == nil && fd > 2 {
+			syscall.CloseOnExec(fd)
+		}
+	}
 	cmd := exec.Command("/proc/self/exe")
 	cmd.Env = append(os.Environ(), childEnv+"="+name)
 	cmd.SysProcAttr = attr
