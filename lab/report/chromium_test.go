@@ -1,3 +1,5 @@
+//go:build unix
+
 package report
 
 import (
@@ -10,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -69,9 +72,9 @@ func mustChromium(t *testing.T) *chromium {
 		"--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--hide-scrollbars", "--remote-debugging-pipe",
 		"--user-data-dir="+filepath.Join(dir, "profile"), "about:blank")
 	cmd.Env = append(os.Environ(), "HOME="+dir) // it keeps things there too
-	// Wait then waits for all that it started, which write into its directory.
-	cmd.Stderr, cmd.WaitDelay = new(bytes.Buffer), 5*time.Second
+	cmd.Stderr, cmd.WaitDelay = new(bytes.Buffer), time.Second
 	cmd.ExtraFiles = []*os.File{theirIn, theirOut}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // with all that it starts
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -79,22 +82,29 @@ func mustChromium(t *testing.T) *chromium {
 	theirOut.Close()
 	c := &chromium{t: t, in: ourIn, out: bufio.NewReaderSize(ourOut, 1<<20)}
 	t.Cleanup(func() {
-		c.session = ""
-		c.send("Browser.close", nil)
-		ended := make(chan error, 1)
-		go func() { ended <- cmd.Wait() }()
-		select {
-		case <-ended:
-		case <-time.After(10 * time.Second):
-			_ = cmd.Process.Kill() // it has ended by itself then
-			<-ended
-		}
-		ourIn.Close()
+		ourIn.Close() // of which it ends
 		ourOut.Close()
+		end(t, cmd, dir)
 	})
-	_ = ourOut.SetReadDeadline(time.Now().Add(3 * time.Minute)) // a browser that hangs
+	_ = ourOut.SetReadDeadline(time.Now().Add(10 * time.Minute)) // a browser that hangs
 	c.open()
 	return c
+}
+
+// end ends Chromium with all that it has started, and removes its directory: what is
+// being killed may write into that for a moment.
+func end(t *testing.T, cmd *exec.Cmd, dir string) {
+	t.Helper()
+	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+	_ = cmd.Wait() // it was killed
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
+		if err := os.RemoveAll(dir); err == nil || time.Now().After(deadline) {
+			if err != nil {
+				t.Error(err)
+			}
+			return
+		}
+	}
 }
 
 func (c *chromium) open() {
