@@ -66,7 +66,7 @@ func mustMatch(t *testing.T, text string, patterns ...string) {
 // TestVerdicts shows that each verdict is the test's, with what explains it.
 func TestVerdicts(t *testing.T) {
 	labtest.NeedNetNS(t)
-	out := child(t, "verdicts.yaml", "1m")
+	out := child(t, "verdicts.yaml", "10m")
 	mustMatch(t, out,
 		`--- PASS: TestChild/verdicts/passes/alpha `,
 		`--- FAIL: TestChild/verdicts/fails/alpha `,
@@ -80,24 +80,25 @@ func TestVerdicts(t *testing.T) {
 
 func TestNamesOfCombinations(t *testing.T) {
 	labtest.NeedNetNS(t)
-	mustMatch(t, child(t, "ports.yaml", "1m"),
+	mustMatch(t, child(t, "ports.yaml", "10m"),
 		`--- PASS: TestChild/ports/two-listeners\[first=any,option=none\] `,
 		`--- PASS: TestChild/ports/two-listeners\[first=any,option=none\]/alpha `,
 		`--- PASS: TestChild/ports/two-listeners\[first=any,option=none\]/beta `)
 }
 
-// TestTimeout shows that a run ends with reasons before go test ends it without.
+// TestTimeout shows that a run ends with reasons before go test ends it without: five
+// seconds before, which a busy machine may need.
 func TestTimeout(t *testing.T) {
 	labtest.NeedNetNS(t)
-	mustMatch(t, child(t, "slow.yaml", "4s"), `--- FAIL: TestChild/slow/sleeps/alpha `, `the time of -timeout was over`)
+	mustMatch(t, child(t, "slow.yaml", "12s"), `--- FAIL: TestChild/slow/sleeps/alpha `, `the time of -timeout was over`)
 }
 
 func TestMistake(t *testing.T) {
-	mustMatch(t, child(t, "mistake.yaml", "1m"), `--- FAIL: TestChild `, `mistake.yaml:5:33: .*"tpc"`)
+	mustMatch(t, child(t, "mistake.yaml", "10m"), `--- FAIL: TestChild `, `mistake.yaml:5:33: .*"tpc"`)
 }
 
 // TestForgottenMain is about processes that would otherwise run the tests again,
 // and those theirs.
 func TestForgottenMain(t *testing.T) {
-	mustMatch(t, child(t, "ports.yaml", "1m", unmainedVar+"=1"), `--- FAIL: TestChild/ports `, `let TestMain call labtest.Main`)
+	mustMatch(t, child(t, "ports.yaml", "10m", unmainedVar+"=1"), `--- FAIL: TestChild/ports `, `let TestMain call labtest.Main`)
 }
