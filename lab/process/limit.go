@@ -23,12 +23,17 @@ const tick = 10 * time.Millisecond
 // A socket that does not block, or a call with MSG_DONTWAIT, needs no limit: its
 // EAGAIN or EINPROGRESS is always the answer. Nor does a descriptor that is no
 // socket.
+//
+// What has come in time is the answer, also when this process was not let run until
+// the limit had passed: connect then says that it is in progress though it is not
+// any more (inet_wait_for_connect tells by the time that is left). So the call is
+// made once more, for a moment.
 func (a *agent) bounded(fd, option int, limit time.Duration, flags int, call func() unix.Errno) reply {
 	if flags&unix.MSG_DONTWAIT != 0 || nonblocking(fd) {
 		return ended(retry(call))
 	}
 	a.watch()
-	began := time.Now()
+	began, again := time.Now(), false
 	for {
 		left := max(limit-time.Since(began), 0) + tick
 		timeout := unix.NsecToTimeval(int64(left))
@@ -43,8 +48,11 @@ func (a *agent) bounded(fd, option int, limit time.Duration, flags int, call fun
 		case unix.EINTR:
 			continue // a signal of the Go runtime's
 		case unix.EAGAIN, unix.EINPROGRESS, unix.EALREADY:
-			if time.Since(began) >= limit {
+			if over := time.Since(began) >= limit; over && again {
 				return reply{Outcome: lab.Blocked}
+			} else if over {
+				again = true
+				continue
 			}
 		}
 		return ended(errno)
@@ -110,12 +118,10 @@ func (a *agent) who(names []string, limit time.Duration) reply {
 		fds[i] = unix.PollFd{Fd: int32(h.fd), Events: unix.POLLIN}
 	}
 	began := time.Now()
-	for left := time.Duration(0); ; left = limit - time.Since(began) {
-		if left < 0 {
-			return reply{Outcome: lab.Blocked}
-		}
+	for left, last := time.Duration(0), false; ; {
 		timeout := unix.NsecToTimespec(int64(left))
-		if _, err := unix.Ppoll(fds, &timeout, nil); err != nil && !errors.Is(err, unix.EINTR) {
+		_, err := unix.Ppoll(fds, &timeout, nil)
+		if err != nil && !errors.Is(err, unix.EINTR) {
 			return answer(err)
 		}
 		var ready []string
@@ -134,6 +140,11 @@ func (a *agent) who(names []string, limit time.Duration) reply {
 		if ready != nil {
 			return reply{Outcome: lab.OK, Socks: ready}
 		}
+		if last && err == nil {
+			return reply{Outcome: lab.Blocked}
+		}
 		a.watch()
+		left = max(limit-time.Since(began), 0)
+		last = left == 0 // when it has passed they are looked at once more
 	}
 }

@@ -120,6 +120,11 @@ func (a *agent) close(name string, limit time.Duration) reply {
 	case err := <-result:
 		return answer(err)
 	case <-time.After(limit):
+	}
+	select {
+	case err := <-result: // in time, if we were not let run
+		return answer(err)
+	default:
 		return reply{Outcome: lab.Blocked}
 	}
 }
