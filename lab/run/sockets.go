@@ -19,19 +19,21 @@ func (c *cell) sockets(ctx context.Context, who lab.Process, s *lab.Step, want l
 	}
 	deadline := time.Now().Add(s.LimitOr())
 	for pause := 100 * time.Microsecond; ; pause = min(2*pause, 20*time.Millisecond) {
+		// Before it looks, as what was seen may be old when it is judged: the last look
+		// is one that began when the time was over, and states count that were seen
+		// when nothing was on its way any more.
+		last := !time.Now().Before(deadline)
+		quiet, err := c.quiet()
+		if err != nil {
+			return got{}, err
+		}
 		socks, err := c.lab.Host(who.Host).Sockets()
 		if err != nil {
 			return got{}, err
 		}
 		g := got{Answer: lab.Answer{Outcome: lab.OK, Value: states(socks, addr)}}
-		if !time.Now().Before(deadline) {
-			return g, nil
-		}
 		ok, err := c.matches(want, g, who.Host)
-		if ok && !hasTransient(g.Value.(lab.States)) {
-			ok, err = c.quiet()
-		}
-		if ok || err != nil {
+		if ok && quiet && !hasTransient(g.Value.(lab.States)) || last || err != nil {
 			return g, err
 		}
 		select {
@@ -74,40 +76,38 @@ func hasTransient(states lab.States) bool {
 func isTransient(s lab.Socket) bool { return slices.Contains(transient, s.State) }
 
 // quiet reports whether no host of the lab has a socket that waits for the next
-// segment, so that what was seen is what stays. Sockets are looked at one by one,
-// not all at one moment: one that becomes a TIME_WAIT meanwhile may be missed.
-func (c *cell) quiet() (bool, error) {
-	_, all, err := c.list("")
-	return err == nil && !slices.ContainsFunc(all, isTransient), err
-}
+// segment, so that what is seen afterwards is what stays. Sockets are looked at one by
+// one, not all at one moment: what was seen before, or meanwhile, may have changed with
+// the last segment.
+func (c *cell) quiet() (bool, error) { return c.none(isTransient) }
 
-// list lists the sockets of one host, and of all hosts.
-func (c *cell) list(host string) (own, all []lab.Socket, err error) {
+// none reports whether no host of the lab has such a socket.
+func (c *cell) none(such func(lab.Socket) bool) (bool, error) {
 	for _, h := range c.topology.Hosts {
 		if c.lab.Host(h.Name) == nil {
 			continue
 		}
 		socks, err := c.lab.Host(h.Name).Sockets()
-		if err != nil {
-			return nil, nil, err
+		if err != nil || slices.ContainsFunc(socks, such) {
+			return false, err
 		}
-		if h.Name == host {
-			own = socks
-		}
-		all = append(all, socks...)
 	}
-	return own, all, nil
+	return true, nil
 }
 
 // settled lists the sockets of a host when the lab is quiet, and nothing that was
 // sent waits for its ACK. What nobody answers never is, a segment to a link that is
-// down for instance, so it waits a moment only.
+// down for instance, so it waits a moment only. On a machine that is busy or stood
+// still for a while the moment is longer: it lasts so many looks too.
 func (c *cell) settled(ctx context.Context, host string) ([]lab.Socket, error) {
 	deadline := time.Now().Add(settleTime)
-	for {
-		own, all, err := c.list(host)
-		if err != nil || !slices.ContainsFunc(all, c.willChange) || time.Now().After(deadline) {
-			return own, err
+	for looks := 1; ; looks++ {
+		done, err := c.none(c.willChange)
+		if err != nil {
+			return nil, err
+		}
+		if done || looks >= settleLooks && time.Now().After(deadline) {
+			return c.lab.Host(host).Sockets()
 		}
 		select {
 		case <-ctx.Done():
@@ -117,7 +117,10 @@ func (c *cell) settled(ctx context.Context, host string) ([]lab.Socket, error) {
 	}
 }
 
-const settleTime = 500 * time.Millisecond
+const (
+	settleTime  = 500 * time.Millisecond
+	settleLooks = 100
+)
 
 // willChange reports whether a socket is on its way to another state, or waits for
 // an ACK. A SYN to an address that no host has is not answered.
