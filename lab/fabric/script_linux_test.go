@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,8 +15,22 @@ import (
 	"labrun/lab/plan"
 )
 
-// look prints the state of a namespace as ip(8) sees it, one JSON text a line.
+// look prints the state of a namespace as ip(8) sees it, one JSON text a line. The
+// kernel adds two kinds of IPv6 routes behind the caller's back, and the script does
+// not wait for them: to multicast groups, when the link watcher has seen a link's
+// carrier, and to an address of the host's own (addrconf_dad_work). They are awaited.
 const look = `
+until="$(($(date +%s) + 120))"
+await() { until "$@"; do test "$(date +%s)" -lt $until || exit 1; done; }
+groups() { ip -6 route show table all dev "$1" | grep -q 'ff00::/8'; }
+locals() { test "$(ip -6 -o addr | wc -l)" -eq "$(ip -6 route show table local type local | wc -l)"; }
+for f in /proc/sys/net/ipv6/conf/*/disable_ipv6; do
+	test -e "$f" || break
+	link=${f%/*} link=${link##*/}
+	case $link in all|default|lo) continue; esac
+	test "$(cat "$f")" = 1 || await groups "$link"
+	await locals
+done
 ip -j addr
 ip -j route show table all
 ip -j -6 route show table all
@@ -83,7 +98,8 @@ func TestScriptBuildsTheSame(t *testing.T) {
 }
 
 // facts reads what look prints and leaves out what depends on the order of
-// unrelated events: numbers of links, and whether the news of a carrier is out.
+// unrelated events: numbers of links, whether the news of a carrier is out, and which
+// of two routes came first.
 func facts(t *testing.T, text string) []any {
 	t.Helper()
 	var all []any
@@ -100,6 +116,7 @@ func facts(t *testing.T, text string) []any {
 				}
 			}
 		}
+		slices.SortFunc(list, func(a, b any) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) }) // fmt sorts a map's keys
 		all = append(all, v)
 	}
 	return all
