@@ -178,7 +178,7 @@ func adoptOrphans(t *testing.T) {
 // reapAll waits until this process has no children any more.
 func reapAll(t *testing.T) {
 	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	for {
 		pid, err := unix.Wait4(-1, nil, unix.WNOHANG|unix.WALL, nil)
 		switch {
@@ -281,7 +281,7 @@ func startSleeper(t *testing.T) (*exec.Cmd, *bytes.Buffer, int) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill() })
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(5 * time.Minute); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 		files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 		for _, f := range files {
 			b, _ := os.ReadFile(f) // it may have gone

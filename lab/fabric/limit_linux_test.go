@@ -101,7 +101,7 @@ func noLeak() error {
 		return err
 	}
 	p := plan.New(dual(2))
-	end := time.Now().Add(time.Minute)
+	end := time.Now().Add(2 * time.Minute)
 	for labs := 0; labs < 50; {
 		l, err := Up(context.Background(), p)
 		switch {

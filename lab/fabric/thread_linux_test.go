@@ -115,7 +115,7 @@ func TestDoEndsBadly(t *testing.T) {
 	}
 	for tid := range tids {
 		path := fmt.Sprintf("/proc/self/task/%d", tid)
-		for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		for end := time.Now().Add(2 * time.Minute); ; time.Sleep(time.Millisecond) {
 			if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 				break
 			}

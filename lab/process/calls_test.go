@@ -15,7 +15,7 @@ import (
 
 const (
 	soon  = 20 * time.Millisecond
-	ample = 10 * time.Second
+	ample = time.Minute
 )
 
 // sample has an argument of every kind that a process's calls take.

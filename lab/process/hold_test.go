@@ -49,7 +49,7 @@ func TestHold(t *testing.T) {
 	}
 	select {
 	case <-h.Ended():
-	case <-time.After(20 * time.Second):
+	case <-time.After(2 * time.Minute):
 		t.Error("nobody has noticed that the process is dead")
 	}
 	if err := h.Close(); err != nil {

@@ -39,7 +39,7 @@ func mustRun(t testing.TB, s process.ProgramSpec, argv ...string) *process.Runni
 // finish waits for a program's end.
 func finish(t testing.TB, r *process.Running) int {
 	t.Helper()
-	status, ended, err := r.Wait(t.Context(), 20*time.Second)
+	status, ended, err := r.Wait(t.Context(), 2*time.Minute)
 	if err != nil || !ended {
 		t.Fatalf("ended %t, error %v; output %q", ended, err, outputs(r))
 	}
@@ -101,7 +101,7 @@ func TestProgramSignal(t *testing.T) {
 // await returns when the program has printed a text.
 func await(t testing.TB, r *process.Running, text string) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !strings.Contains(outputs(r), text); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); !strings.Contains(outputs(r), text); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("no %q in %q", text, outputs(r))
 		}
@@ -133,7 +133,7 @@ func TestProgramTreeDies(t *testing.T) {
 	finish(t, r)
 	await(t, r, "alive")
 	var pid int
-	for deadline := time.Now().Add(20 * time.Second); pid == 0 && time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); pid == 0 && time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 		pid = processNamed(t, "sleep\x00"+mark+"\x00")
 	}
 	if pid == 0 {
@@ -278,7 +278,7 @@ func TestProgramOfTheKilled(t *testing.T) {
 			t.Fatal(err)
 		}
 		_ = cmd.Wait() // it was killed
-		for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
+		for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(time.Millisecond) {
 			if _, err := unix.Wait4(-1, nil, unix.WNOHANG, nil); err == unix.ECHILD {
 				break
 			}
