@@ -19,7 +19,7 @@ import (
 // grace is how long past the limit of a call a process may take to answer
 // before it counts as stuck; it is only ever used up by a bug or a machine that
 // stands still.
-const grace = 30 * time.Second
+const grace = 2 * time.Minute
 
 // environment is that of a process: nothing of the caller's, and one thread at a
 // time, which halves the time that the Go runtime takes to start.

@@ -134,4 +134,4 @@ func (s *set) measure(ctx context.Context) error {
 }
 
 // patience is how long the kernel may take over a grace period of RCU.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
