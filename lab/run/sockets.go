@@ -118,8 +118,8 @@ func (c *cell) settled(ctx context.Context, host string) ([]lab.Socket, error) {
 }
 
 const (
-	settleTime  = 500 * time.Millisecond
-	settleLooks = 100
+	settleTime  = 3 * time.Second
+	settleLooks = 300
 )
 
 // willChange reports whether a socket is on its way to another state, or waits for
