@@ -50,6 +50,7 @@ func TestFlags(t *testing.T) {
 		{p, call("", "recv", c, lab.Int(0)), "", 0, `""`},
 		{p, call("", "recv", c, lab.Int(9), flags("MSG_WAITALL")), "", ample, `"hell"`}, // up to the urgent mark
 		{p, call("", "send", b, lab.Text("part")), "", 0, "4"},
+		{p, call("", "recv", c, lab.Int(9), flags("MSG_PEEK")), "", ample, `"part"`},
 		{p, call("", "recv", c, lab.Int(9), flags("MSG_WAITALL")), "", soon, "blocked"},
 		{p, call("", "send", b, lab.Text("later")), "", 0, "5"},
 		{p, call("", "recv", c, lab.Int(4), flags("MSG_WAITALL")), "", ample, `"late"`},
