@@ -55,9 +55,9 @@ func (d *digest) cell(m *Matrix, c *Cell) {
 	d.b = append(d.b, d.name...)
 	d.word(m.Hosts[c.Host])
 	d.b = append(d.b, byte(c.Verdict))
-	d.number(len(c.Got))
+	got := c.Answers()
+	d.number(len(got))
 	d.radix.SplitInto(d.values, c.Combo)
-	got := c.Got
 	for i := range r.Slots {
 		slot := &r.Slots[i]
 		for _, s := range slot.At(d.radix, d.values) {

@@ -47,10 +47,19 @@ type Cell struct {
 	// Got is what the steps that ran were answered; of a failed cell the last one
 	// is the red one. Addresses go by the names that they have in the file, and a
 	// port that the kernel chose is "$name" where the file keeps it and
-	// "ephemeral" elsewhere: the same words on every run. Cells share it: do not
-	// change what it holds.
-	Got  []string
+	// "ephemeral" elsewhere: the same words on every run. Cells share it, as they do
+	// by the thousand, and a pointer is a third of a slice: do not change what it
+	// holds. Nil is no step.
+	Got  *[]string
 	Note *Note // nil when there is no more to say
+}
+
+// Answers returns what Got holds.
+func (c *Cell) Answers() []string {
+	if c.Got == nil {
+		return nil
+	}
+	return *c.Got
 }
 
 // Note explains a cell.
@@ -79,7 +88,7 @@ func (c Cell) Holders() []Holder {
 	if c.Note == nil || c.Verdict != Fail {
 		return nil
 	}
-	return c.Note.At(len(c.Got) - 1)
+	return c.Note.At(len(c.Answers()) - 1)
 }
 
 // At returns the sockets that explain the answer of a step.
@@ -259,12 +268,13 @@ func (m *Matrix) NameOf(c *Cell) string { return m.Rows[c.Row].CellName(c.Combo)
 // StepsOf returns the steps of a cell that ran, with their answers.
 func (m *Matrix) StepsOf(c *Cell) []StepResult {
 	var steps []StepResult
+	got := c.Answers()
 	for s := range m.Rows[c.Row].Steps(c.Combo) {
 		i := len(steps)
-		if i == len(c.Got) {
+		if i == len(got) {
 			break
 		}
-		steps = append(steps, StepResult{s, c.Got[i], c.Verdict == Fail && i == len(c.Got)-1})
+		steps = append(steps, StepResult{s, got[i], c.Verdict == Fail && i == len(got)-1})
 	}
 	return steps
 }
@@ -289,6 +299,9 @@ type Counts struct {
 	Skipped int `json:"skipped"`
 	Errors  int `json:"errors"`
 }
+
+// Sum returns how many cells there are.
+func (c Counts) Sum() int { return c.Passed + c.Failed + c.Skipped + c.Errors }
 
 func (c Counts) String() string {
 	s := fmt.Sprintf("%d passed, %d failed, %d skipped", c.Passed, c.Failed, c.Skipped)

@@ -3,11 +3,20 @@ package lab_test
 import (
 	"fmt"
 	"testing"
+	"unsafe"
 
 	"github.com/google/go-cmp/cmp"
 
 	"labrun/lab"
 )
+
+// TestCellIsSmall: two reports of half a million of them are to be compared in less
+// than 100 MB, and the collector lets twice as much pile up as is in use.
+func TestCellIsSmall(t *testing.T) {
+	if size := unsafe.Sizeof(lab.Cell{}); size > 32 {
+		t.Errorf("a cell has %d bytes", size)
+	}
+}
 
 // grid is a matrix of one experiment with two axes in two hosts.
 func grid() lab.Matrix {
@@ -28,14 +37,14 @@ func grid() lab.Matrix {
 	}
 	for h := range m.Hosts {
 		for c := range lab.Combo(6) {
-			cell := lab.Cell{Host: int32(h), Combo: c, Got: []string{"ok", "ok"}}
+			got := []string{"ok", "ok"}
 			switch c % 3 {
 			case 0:
-				cell.Got = append(cell.Got, "ok")
+				got = append(got, "ok")
 			case 2:
-				cell.Got = append(cell.Got, "EADDRINUSE")
+				got = append(got, "EADDRINUSE")
 			}
-			m.Cells = append(m.Cells, cell)
+			m.Cells = append(m.Cells, lab.Cell{Host: int32(h), Combo: c, Got: &got})
 		}
 	}
 	return m
@@ -44,7 +53,7 @@ func grid() lab.Matrix {
 func TestStepsOf(t *testing.T) {
 	m := grid()
 	c := &m.Cells[5]
-	c.Verdict, c.Got = lab.Fail, []string{"ok", "EACCES"}
+	c.Verdict, c.Got = lab.Fail, &[]string{"ok", "EACCES"}
 	want := []lab.StepResult{
 		{lab.RowStep{Line: 4, Process: "main", Call: "a = socket(tcp)", Want: "ok"}, "ok", false},
 		{lab.RowStep{Line: 5, Process: "main", Call: "bind(a, y:80)", Want: "ok"}, "EACCES", true},
@@ -69,12 +78,12 @@ func TestDigestNamesTheOutcome(t *testing.T) {
 		"process":    func(m *lab.Matrix) { m.Rows[0].Slots[0].Variants[0][0].Process = "other" },
 		"call":       func(m *lab.Matrix) { m.Rows[0].Slots[1].Variants[1][0].Call = "other" },
 		"want":       func(m *lab.Matrix) { m.Rows[0].Slots[2].Variants[2][0].Want = "other" },
-		"answer":     func(m *lab.Matrix) { m.Cells[7].Got = []string{"ok", "other"} },
+		"answer":     func(m *lab.Matrix) { m.Cells[7].Got = &[]string{"ok", "other"} },
 		"verdict":    func(m *lab.Matrix) { m.Cells[3].Verdict = lab.Skip },
 		"cell":       func(m *lab.Matrix) { m.Cells = m.Cells[:11] },
 		"step": func(m *lab.Matrix) {
 			m.Rows[0].Slots[2].Variants[1] = []lab.RowStep{{Line: 6, Process: "main", Call: "close(a)", Want: "ok"}}
-			m.Cells[1].Got = []string{"ok", "ok", "ok"}
+			m.Cells[1].Got = &[]string{"ok", "ok", "ok"}
 		},
 		// The same words, cut elsewhere.
 		"cut": func(m *lab.Matrix) {
@@ -152,7 +161,7 @@ func many() lab.Matrix {
 	for h := range int32(5) {
 		m.Hosts = append(m.Hosts, fmt.Sprint("host-", h))
 		for c := range lab.Combo(100_000) {
-			m.Cells = append(m.Cells, lab.Cell{Host: h, Combo: c, Got: got})
+			m.Cells = append(m.Cells, lab.Cell{Host: h, Combo: c, Got: &got})
 		}
 	}
 	return m

@@ -149,7 +149,7 @@ func sameQuestion(a, b lab.RowStep) bool { return a.Process == b.Process && a.Ca
 // same reports whether two cells came out the same; asked says that their rows are
 // known to ask the same.
 func same(a, b *lab.Matrix, c, d *lab.Cell, asked bool) bool {
-	if c.Verdict != d.Verdict || !slices.Equal(c.Got, d.Got) {
+	if c.Verdict != d.Verdict || !slices.Equal(c.Answers(), d.Answers()) {
 		return false
 	}
 	return asked || slices.EqualFunc(a.StepsOf(c), b.StepsOf(d), func(x, y lab.StepResult) bool { return sameStep(x.RowStep, y.RowStep) })

@@ -25,8 +25,8 @@ func base() []lab.Matrix {
 				{Name: "two", Line: 9, Slots: []lab.RowSlot{slot("b = socket(udp)", "ok")}},
 			},
 			Cells: []lab.Cell{
-				{Row: 0, Host: 0, Got: []string{"ok", "ok"}}, {Row: 0, Host: 1, Got: []string{"ok", "ok"}},
-				{Row: 1, Host: 0, Got: []string{"ok"}}, {Row: 1, Host: 1, Got: []string{"ok"}},
+				{Row: 0, Host: 0, Got: &[]string{"ok", "ok"}}, {Row: 0, Host: 1, Got: &[]string{"ok", "ok"}},
+				{Row: 1, Host: 0, Got: &[]string{"ok"}}, {Row: 1, Host: 1, Got: &[]string{"ok"}},
 			},
 			Claims: []lab.ClaimResult{{Name: "SEED 1", Verdict: "holds"}},
 		},
@@ -37,7 +37,7 @@ func base() []lab.Matrix {
 				Slots: []lab.RowSlot{slot("a = socket(tcp)", "ok"),
 					{Axes: []int{1}, Variants: [][]lab.RowStep{step("bind(a, x:80)", "ok"), step("bind(a, any:80)", "ok")}}},
 			}},
-			Cells: []lab.Cell{{Combo: 0, Got: []string{"ok", "ok"}}, {Combo: 1, Got: []string{"ok", "ok"}}, {Combo: 3, Got: []string{"ok", "ok"}}},
+			Cells: []lab.Cell{{Combo: 0, Got: &[]string{"ok", "ok"}}, {Combo: 1, Got: &[]string{"ok", "ok"}}, {Combo: 3, Got: &[]string{"ok", "ok"}}},
 		},
 	}
 }
@@ -91,11 +91,11 @@ func TestReports(t *testing.T) {
 			return m
 		}, []string{"same 7"}},
 		{"an answer and the steps after it", func(m []lab.Matrix) []lab.Matrix {
-			m[0].Cells[1].Verdict, m[0].Cells[1].Got = lab.Fail, []string{"EMFILE"}
+			m[0].Cells[1].Verdict, m[0].Cells[1].Got = lab.Fail, &[]string{"EMFILE"}
 			return m
 		}, []string{"changed plain one on beta; a = socket(tcp) = ok want ok, a = socket(tcp) = EMFILE want ok", "same 6"}},
 		{"a verdict", func(m []lab.Matrix) []lab.Matrix {
-			m[0].Cells[0].Verdict, m[0].Cells[0].Got = lab.Error, []string{"ok"}
+			m[0].Cells[0].Verdict, m[0].Cells[0].Got = lab.Error, &[]string{"ok"}
 			return m
 		}, []string{"changed plain one on alpha; bind(a, x:80) = ok want ok, not made", "same 6"}},
 		{"a call", func(m []lab.Matrix) []lab.Matrix {
@@ -107,7 +107,7 @@ func TestReports(t *testing.T) {
 		}},
 		{"a call, and the answer to a later one", func(m []lab.Matrix) []lab.Matrix {
 			m[0].Rows[0].Slots[0].Variants[0][0].Call = "a = socket(udp)"
-			m[0].Cells[0].Got = []string{"ok", "EINVAL"}
+			m[0].Cells[0].Got = &[]string{"ok", "EINVAL"}
 			m[0].Cells = slices.Delete(m[0].Cells, 1, 2)
 			return m
 		}, []string{
@@ -138,7 +138,7 @@ func TestReports(t *testing.T) {
 			v := r.Slots[1].Variants
 			r.Slots[1].Variants = [][]lab.RowStep{v[0], v[0], v[1]}
 			got := m[1].Cells[0].Got
-			m[1].Cells = []lab.Cell{{Combo: 0, Got: got}, {Combo: 1, Got: got}, {Combo: 2, Got: []string{"ok", "EINVAL"}, Verdict: lab.Fail}, {Combo: 5, Got: got}}
+			m[1].Cells = []lab.Cell{{Combo: 0, Got: got}, {Combo: 1, Got: got}, {Combo: 2, Got: &[]string{"ok", "EINVAL"}, Verdict: lab.Fail}, {Combo: 5, Got: got}}
 			return m
 		}, []string{
 			"changed axes many[first=x,second=any] on alpha; bind(a, any:80) = ok want ok, bind(a, any:80) = EINVAL want ok",
@@ -234,7 +234,7 @@ func huge(other bool) lab.Report {
 		slots = append(slots, lab.RowSlot{Variants: [][]lab.RowStep{{{Process: "main", Call: call, Want: "ok"}}}})
 	}
 	m := lab.Matrix{Name: "huge", Rows: []lab.Row{{Name: "row", Axes: []lab.Axis{a}, Slots: slots}}}
-	got := []string{"ok", "ok", "ok"}
+	got := &[]string{"ok", "ok", "ok"}
 	for h := range int32(5) {
 		m.Hosts = append(m.Hosts, fmt.Sprint("host", h))
 		for c := range combos {

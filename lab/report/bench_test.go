@@ -50,9 +50,9 @@ func many(cells int) lab.Matrix {
 	for h := range int32(5) {
 		m.Hosts = append(m.Hosts, fmt.Sprint("host-", h))
 		for c := range combos {
-			cell := lab.Cell{Host: h, Combo: lab.Combo(c), Got: answers[c%2]}
+			cell := lab.Cell{Host: h, Combo: lab.Combo(c), Got: &answers[c%2]}
 			if c%5000 == 77 {
-				cell.Verdict, cell.Got = lab.Fail, answers[0]
+				cell.Verdict, cell.Got = lab.Fail, &answers[0]
 			}
 			m.Cells = append(m.Cells, cell)
 		}

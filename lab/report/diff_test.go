@@ -20,8 +20,8 @@ import (
 func difference() *compare.Difference {
 	before, after := sample(), sample()
 	m := &before.Matrices[0]
-	m.Rows[1].Slots[1].Variants[0][0].Want = "EADDRINUSE"                             // wrong on alpha was as wanted then
-	m.Cells[2].Verdict, m.Cells[2].Got = lab.Pass, []string{"ok", "EADDRINUSE", "ok"} // and went on
+	m.Rows[1].Slots[1].Variants[0][0].Want = "EADDRINUSE"                              // wrong on alpha was as wanted then
+	m.Cells[2].Verdict, m.Cells[2].Got = lab.Pass, &[]string{"ok", "EADDRINUSE", "ok"} // and went on
 	m.Cells[3].Verdict, m.Cells[3].Got = m.Cells[2].Verdict, m.Cells[2].Got
 	m.Rows[2].Slots[0].Variants[0][0].Call = "bind(a, 203.0.113.99:80)" // one-host asked something else
 	m.Cells[5].Verdict, m.Cells[5].Got, m.Cells[5].Note = lab.Pass, nil, nil
@@ -30,7 +30,7 @@ func difference() *compare.Difference {
 	m.Claims[0].Verdict = "does not hold"
 	m.Rows[0].Name = "old-name"
 	axes := &before.Matrices[1]
-	axes.Cells[4].Got = []string{"EPERM"}
+	axes.Cells[4].Got = &[]string{"EPERM"}
 	axes.Rows[2].Axes[2].Values = []string{"gone", "same"}
 	e := &before.Environment
 	e.Kernel, e.Labrun, e.Jobs = "6.1.0", "v1.0.0", 77
@@ -77,7 +77,7 @@ func manyDiffer(cells int) *compare.Difference {
 	before, after := many(cells), many(cells)
 	for i := range after.Cells {
 		if i%3 == 0 {
-			after.Cells[i].Verdict, after.Cells[i].Got = lab.Fail, []string{"EINVAL"}
+			after.Cells[i].Verdict, after.Cells[i].Got = lab.Fail, &[]string{"EINVAL"}
 		}
 	}
 	for i := range 1000 {
@@ -85,7 +85,7 @@ func manyDiffer(cells int) *compare.Difference {
 		before.Rows = append(before.Rows, row)
 		row.Name = "new-" + row.Name
 		after.Rows = append(after.Rows, row)
-		c := lab.Cell{Row: int32(i + 1), Got: []string{"ok"}}
+		c := lab.Cell{Row: int32(i + 1), Got: &[]string{"ok"}}
 		before.Cells, after.Cells = append(before.Cells, c), append(after.Cells, c)
 	}
 	report := func(m lab.Matrix) lab.Report { return lab.NewReport(lab.Environment{}, []lab.Matrix{m}) }
@@ -98,7 +98,7 @@ func differences() map[string]*compare.Difference {
 	for i := range worse.Matrices {
 		m := &worse.Matrices[i]
 		c := m.Cells[0]
-		c.Verdict, c.Got = lab.Fail, []string{c.Got[0] + " and more"}
+		c.Verdict, c.Got = lab.Fail, &[]string{c.Answers()[0] + " and more"}
 		m.Cells = []lab.Cell{c}
 		m.Claims = []lab.ClaimResult{{Name: m.Name, Verdict: "holds"}}
 	}

@@ -31,7 +31,7 @@ func hostile() lab.Report {
 	var matrices []lab.Matrix
 	for _, v := range []lab.Verdict{lab.Pass, lab.Fail, lab.Skip, lab.Error} {
 		n := m
-		n.Cells = []lab.Cell{{Verdict: v, Got: []string{bad}, Note: note}}
+		n.Cells = []lab.Cell{{Verdict: v, Got: &[]string{bad}, Note: note}}
 		matrices = append(matrices, n)
 	}
 	env := lab.Environment{Labrun: bad, Kernel: bad, Machine: bad, User: bad, Sysctls: map[string]string{"a": bad}}
@@ -194,7 +194,7 @@ func TestMarkdownFitsAComment(t *testing.T) {
 	}
 	for i := range 1000 {
 		m.Rows = append(m.Rows, lab.Row{Name: fmt.Sprint("row-", i), Line: 1})
-		m.Cells = append(m.Cells, lab.Cell{Row: int32(i + 1), Verdict: lab.Verdict(i % 4), Got: []string{"ok"}})
+		m.Cells = append(m.Cells, lab.Cell{Row: int32(i + 1), Verdict: lab.Verdict(i % 4), Got: &[]string{"ok"}})
 	}
 	got := written(t, "markdown", lab.NewReport(lab.Environment{}, []lab.Matrix{m}))
 	if len(got) > 65_000 || len(got) < 40_000 {

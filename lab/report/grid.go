@@ -96,7 +96,7 @@ func (g *grid) outcomes(cells []lab.Cell) []*outcome {
 
 // same reports whether two cells look alike in a grid.
 func (g *grid) same(a, b lab.Cell) bool {
-	return a.Combo == b.Combo && a.Verdict == b.Verdict && (slices.Equal(a.Got, b.Got) || g.answer(&a) == g.answer(&b))
+	return a.Combo == b.Combo && a.Verdict == b.Verdict && (slices.Equal(a.Answers(), b.Answers()) || g.answer(&a) == g.answer(&b))
 }
 
 // answer returns what stands in a cell of the grid: the answers that are shown.
@@ -105,7 +105,8 @@ func (g *grid) answer(c *lab.Cell) string {
 		return wordsOf[c.Verdict]
 	}
 	var got, want []string
-	last := len(c.Got) - 1
+	answers := c.Answers()
+	last := len(answers) - 1
 	n, redLine, redWant, redShown := 0, 0, "", false
 	g.radix.SplitInto(g.values, c.Combo)
 	for i := range g.row.Slots {
@@ -116,8 +117,8 @@ func (g *grid) answer(c *lab.Cell) string {
 		}
 		for _, s := range steps {
 			answer := "-"
-			if n < len(c.Got) {
-				answer = c.Got[n]
+			if n < len(answers) {
+				answer = answers[n]
 			}
 			switch {
 			case s.Shown:
@@ -138,7 +139,7 @@ func (g *grid) answer(c *lab.Cell) string {
 	case redShown:
 		return fmt.Sprintf("!%s (want %s)", words, strings.Join(want, "/"))
 	}
-	return fmt.Sprintf("!line %d: %s (want %s)", redLine, c.Got[last], redWant)
+	return fmt.Sprintf("!line %d: %s (want %s)", redLine, answers[last], redWant)
 }
 
 // outcome draws one grid, or says why there is none.

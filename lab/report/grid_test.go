@@ -28,14 +28,14 @@ func of(hosts int, values ...int) lab.Matrix {
 	for h := range hosts {
 		m.Hosts = append(m.Hosts, fmt.Sprintf("h%d", h))
 		for c := range combos {
-			m.Cells = append(m.Cells, lab.Cell{Host: int32(h), Combo: lab.Combo(c), Got: []string{"ok"}})
+			m.Cells = append(m.Cells, lab.Cell{Host: int32(h), Combo: lab.Combo(c), Got: &[]string{"ok"}})
 		}
 	}
 	return m
 }
 
 // fail makes a cell red.
-func fail(c *lab.Cell) { c.Verdict, c.Got = lab.Fail, []string{"EINVAL"} }
+func fail(c *lab.Cell) { c.Verdict, c.Got = lab.Fail, &[]string{"EINVAL"} }
 
 func textOf(t *testing.T, text Text, m lab.Matrix) string {
 	t.Helper()
@@ -123,7 +123,7 @@ func TestGridTellsOnlyShownAnswersApart(t *testing.T) {
 	m := of(2, 2, 2)
 	m.Rows[0].Slots = []lab.RowSlot{slot(step(1, "main", "getsockopt(a, SO_RCVBUF)", "?")), m.Rows[0].Slots[0]}
 	for i := range m.Cells {
-		m.Cells[i].Got = []string{fmt.Sprint(i), "ok"}
+		m.Cells[i].Got = &[]string{fmt.Sprint(i), "ok"}
 	}
 	if text := textOf(t, Text{}, m); !strings.Contains(text, "\ne on h0, h1\n") {
 		t.Errorf("two grids:\n%s", text)

@@ -228,14 +228,14 @@ func (d *pageData) block(cells []lab.Cell) {
 	for i := range cells {
 		d.comma(i)
 		d.scratch = d.scratch[:0]
-		for _, got := range cells[i].Got {
+		for _, got := range cells[i].Answers() {
 			d.scratch = binary.AppendUvarint(d.scratch, uint64(len(got)))
 			d.scratch = append(d.scratch, got...)
 		}
 		a, ok := d.known[string(d.scratch)]
 		if !ok {
 			key := string(d.scratch)
-			a = d.answer(cells[i].Got)
+			a = d.answer(cells[i].Answers())
 			d.known[key] = a
 		}
 		d.numbers(a)

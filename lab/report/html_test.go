@@ -111,8 +111,8 @@ func strangers() lab.Report {
 		}
 		for j := range m.Cells {
 			c := &m.Cells[j]
-			for k := range c.Got {
-				c.Got[k] = evil
+			for k := range c.Answers() {
+				c.Answers()[k] = evil
 			}
 			if n := c.Note; n != nil {
 				n.Reason += evil
@@ -224,8 +224,12 @@ func TestDataBlockHoldsTheCells(t *testing.T) {
 			for j, a := range answers {
 				c := &cells[first+j]
 				c.Verdict = lab.Verdict(verdicts[j] - '0')
+				var got []string
 				for _, w := range d.Answers[a] {
-					c.Got = append(c.Got, d.Words[w])
+					got = append(got, d.Words[w])
+				}
+				if got != nil {
+					c.Got = &got
 				}
 			}
 		}

@@ -16,9 +16,9 @@ type index struct {
 	m      *lab.Matrix
 	hosts  map[string]int32
 	rows   map[string]*rowIndex
-	shared map[string][]string // answers, by all of them in one
-	key    []byte              // of shared
-	got    []string            // of the cell at hand
+	shared map[string]*[]string // answers, by all of them in one
+	key    []byte               // of shared
+	got    []string             // of the cell at hand
 }
 
 // rowIndex finds the cells of one row by their names.
@@ -132,6 +132,24 @@ func (in *index) find(name string) (*rowIndex, lab.Combo, error) {
 	return x, lab.Combo(combo), nil
 }
 
+// mostRoom bounds the room that is made for cells before any is there.
+const mostRoom = 1 << 20
+
+// room makes room for as many cells as the rows may have, and the report's counts
+// say: a slice that grows by itself is there twice, whenever it does. They may say
+// what is not so; then it grows, or is touched no further than it is used.
+func (in *index) room(counted int) {
+	cells := 0
+	for _, x := range in.rows {
+		combos := 1
+		for _, n := range x.radix {
+			combos *= n
+		}
+		cells += combos * len(in.m.Hosts)
+	}
+	in.m.Cells = slices.Grow(in.m.Cells, max(min(cells, counted, mostRoom), 0))
+}
+
 // add puts a cell into the matrix.
 func (in *index) add(name, host string, c lab.Cell, got []string) error {
 	x, combo, err := in.find(name)
@@ -166,7 +184,7 @@ func (in *index) add(name, host string, c lab.Cell, got []string) error {
 }
 
 // share returns the same answers for all cells that have the same.
-func (in *index) share(got []string) []string {
+func (in *index) share(got []string) *[]string {
 	if len(got) == 0 {
 		return nil
 	}
@@ -177,7 +195,8 @@ func (in *index) share(got []string) []string {
 	}
 	known, ok := in.shared[string(in.key)]
 	if !ok {
-		known = slices.Clone(got)
+		words := slices.Clone(got)
+		known = &words
 		in.shared[string(in.key)] = known
 	}
 	return known

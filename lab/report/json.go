@@ -226,7 +226,7 @@ func (j *jsonWriter) cell(m *lab.Matrix, c *lab.Cell) {
 	b = append(b, `,"verdict":`...)
 	b = appendString(b, j, c.Verdict.String())
 	b = append(b, `,"got":[`...)
-	for i, got := range c.Got {
+	for i, got := range c.Answers() {
 		if i > 0 {
 			b = append(b, ',')
 		}

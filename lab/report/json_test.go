@@ -38,8 +38,33 @@ func TestJSONComesBack(t *testing.T) {
 		t.Error("the digest is not that of the cells that came back")
 	}
 	cells := got.Matrices[1].Cells
-	if &cells[0].Got[0] != &cells[1].Got[0] {
+	if cells[0].Got != cells[1].Got {
 		t.Error("two cells with the same answers do not share them")
+	}
+}
+
+// TestReadMakesRoomOnce reads cells into no more room than the counts tell, and a
+// report whose counts say what is not so.
+func TestReadMakesRoomOnce(t *testing.T) {
+	r := lab.NewReport(lab.Environment{}, []lab.Matrix{many(5000), many(500)})
+	for _, passed := range []int{r.Counts.Passed, -1, 100, 1 << 60} {
+		lying := r
+		lying.Counts.Passed = passed
+		got, err := ReadJSON(bytes.NewReader(mustJSON(t, lying)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		left := r.Counts.Sum()
+		for i := range got.Matrices {
+			cells, want := got.Matrices[i].Cells, r.Matrices[i].Cells
+			if len(cells) != len(want) {
+				t.Errorf("%d passed: %d cells, want %d", passed, len(cells), len(want))
+			}
+			if passed == r.Counts.Passed && cap(cells) > left+left/20 { // allocations are rounded up
+				t.Errorf("%d cells in the room of %d", len(cells), cap(cells))
+			}
+			left -= len(cells)
+		}
 	}
 }
 

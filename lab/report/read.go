@@ -104,6 +104,7 @@ func (d *jsonReader) delim(want json.Delim) error {
 func (d *jsonReader) into(v any) func() error { return func() error { return d.dec.Decode(v) } }
 
 func (d *jsonReader) report(r *lab.Report) error {
+	cells := 0 // of the matrices so far
 	return d.object(fields{
 		"environment": d.into(&r.Environment),
 		"digest":      d.into(&r.Digest),
@@ -111,7 +112,8 @@ func (d *jsonReader) report(r *lab.Report) error {
 		"topologies": func() error {
 			return d.array(func() error {
 				var m lab.Matrix
-				err := d.matrix(&m)
+				err := d.matrix(&m, r.Counts.Sum()-cells)
+				cells += len(m.Cells)
 				r.Matrices = append(r.Matrices, m)
 				return err
 			})
@@ -119,8 +121,9 @@ func (d *jsonReader) report(r *lab.Report) error {
 	}, "environment", "digest", "counts", "topologies")
 }
 
-func (d *jsonReader) matrix(m *lab.Matrix) error {
-	in := &index{m: m, shared: map[string][]string{}}
+// matrix reads a matrix; the report's counts leave it so many cells at most.
+func (d *jsonReader) matrix(m *lab.Matrix, cells int) error {
+	in := &index{m: m, shared: map[string]*[]string{}}
 	return d.object(fields{
 		"file":     d.into(&m.File),
 		"name":     d.into(&m.Name),
@@ -149,6 +152,7 @@ func (d *jsonReader) matrix(m *lab.Matrix) error {
 			if in.hosts == nil || in.rows == nil {
 				return errors.New(`they stand before the "hosts" and "rows" that they are of`)
 			}
+			in.room(cells)
 			return d.array(func() error { return d.cell(in) })
 		},
 		"claims": d.into(&m.Claims),

@@ -34,20 +34,20 @@ func sample() lab.Report {
 			{Name: "broken", Line: 50, Slots: []lab.RowSlot{ok}},
 		},
 		Cells: []lab.Cell{
-			{Row: 0, Host: 0, Got: []string{"ok"}},
-			{Row: 0, Host: 1, Got: []string{"ok"}},
-			{Row: 1, Host: 0, Verdict: lab.Fail, Got: []string{"ok", "EADDRINUSE"}, Note: &lab.Note{Evidence: []lab.Snapshot{{Step: 1, Sockets: []lab.Holder{
+			{Row: 0, Host: 0, Got: &[]string{"ok"}},
+			{Row: 0, Host: 1, Got: &[]string{"ok"}},
+			{Row: 1, Host: 0, Verdict: lab.Fail, Got: &[]string{"ok", "EADDRINUSE"}, Note: &lab.Note{Evidence: []lab.Snapshot{{Step: 1, Sockets: []lab.Holder{
 				{Host: "alpha", Protocol: "tcp", State: "LISTEN", Local: "x:80", User: 1000, Owners: []string{"web (a)", "child (a)"}, Options: []string{"SO_REUSEADDR", "IP_FREEBIND"}},
 				{Host: "alpha", Protocol: "tcp6", State: "BOUND", Local: "any6:80", Device: "eth0", V6Only: true, Owners: []string{"six (s)"}},
 				{Host: "alpha", Protocol: "tcp", State: "ESTABLISHED", Local: "x:80", Remote: "peer.x:ephemeral"},
 				{Host: "alpha", Protocol: "tcp", State: "TIME_WAIT", Local: "x:80", Remote: "peer.x:$p", Timer: "timewait"},
 			}}}}},
-			{Row: 1, Host: 1, Verdict: lab.Fail, Got: []string{"ok", "ok", "ECONNREFUSED"}},
-			{Row: 2, Host: 1, Verdict: lab.Fail, Got: []string{"EADDRNOTAVAIL"}, Note: &lab.Note{Evidence: []lab.Snapshot{{Sockets: []lab.Holder{}}}}},
+			{Row: 1, Host: 1, Verdict: lab.Fail, Got: &[]string{"ok", "ok", "ECONNREFUSED"}},
+			{Row: 2, Host: 1, Verdict: lab.Fail, Got: &[]string{"EADDRNOTAVAIL"}, Note: &lab.Note{Evidence: []lab.Snapshot{{Sockets: []lab.Holder{}}}}},
 			{Row: 3, Host: 0, Verdict: lab.Skip, Note: &lab.Note{Reason: "no such thing here"}},
 			{Row: 3, Host: 1, Verdict: lab.Skip, Note: &lab.Note{Reason: "no such thing here"}},
-			{Row: 4, Host: 0, Verdict: lab.Error, Got: []string{"ok"}, Note: &lab.Note{Reason: "process alpha/main died: panic\nmain.go:1"}},
-			{Row: 4, Host: 1, Got: []string{"ok"}},
+			{Row: 4, Host: 0, Verdict: lab.Error, Got: &[]string{"ok"}, Note: &lab.Note{Reason: "process alpha/main died: panic\nmain.go:1"}},
+			{Row: 4, Host: 1, Got: &[]string{"ok"}},
 		},
 		Claims: []lab.ClaimResult{
 			{Name: "SEED 1", Text: "A sentence.", Verdict: "holds", For: []lab.ClaimEvidence{{Experiment: "good"}}},
@@ -109,13 +109,13 @@ func axes() lab.Matrix {
 	}
 	for h := range int32(2) { // one[option=reuse] fails on beta
 		for c, got := range [][]string{{"ok"}, {"ok"}, {"EADDRINUSE"}} {
-			m.Cells = append(m.Cells, lab.Cell{Row: 0, Host: h, Combo: lab.Combo(c), Got: got})
+			m.Cells = append(m.Cells, lab.Cell{Row: 0, Host: h, Combo: lab.Combo(c), Got: &got})
 		}
 	}
-	m.Cells[4].Verdict, m.Cells[4].Got = lab.Fail, []string{"EACCES"}
+	m.Cells[4].Verdict, m.Cells[4].Got = lab.Fail, &[]string{"EACCES"}
 	for h := range int32(2) { // alike in both hosts; first=any,second=y is left out
 		for c, got := range []string{"EADDRINUSE", "ok", "EADDRINUSE", "ok", "EADDRINUSE", "ok", "EADDRINUSE"} {
-			m.Cells = append(m.Cells, lab.Cell{Row: 1, Host: h, Combo: lab.Combo(c), Got: []string{"ok", got}})
+			m.Cells = append(m.Cells, lab.Cell{Row: 1, Host: h, Combo: lab.Combo(c), Got: &[]string{"ok", got}})
 		}
 		failed := &m.Cells[len(m.Cells)-2]
 		failed.Verdict = lab.Fail
@@ -123,18 +123,18 @@ func axes() lab.Matrix {
 	}
 	for h := range int32(2) {
 		for c := range lab.Combo(8) {
-			cell := lab.Cell{Row: 2, Host: h, Combo: c, Got: []string{"ok", "ok", "ok"}}
+			cell := lab.Cell{Row: 2, Host: h, Combo: c, Got: &[]string{"ok", "ok", "ok"}}
 			if c%2 == 1 { // no listen, see three
-				cell.Got = []string{"ok", "EADDRINUSE"}
+				cell.Got = &[]string{"ok", "EADDRINUSE"}
 			}
 			if h == 1 {
 				switch c {
 				case 2: // the first step already fails
-					cell.Verdict, cell.Got = lab.Fail, []string{"EMFILE"}
+					cell.Verdict, cell.Got = lab.Fail, &[]string{"EMFILE"}
 				case 3:
 					cell.Verdict, cell.Got, cell.Note = lab.Error, nil, &lab.Note{Reason: "no lab: no memory"}
 				case 4: // the first of two answers is wrong, the second is missing
-					cell.Verdict, cell.Got = lab.Fail, []string{"ok", "EINVAL"}
+					cell.Verdict, cell.Got = lab.Fail, &[]string{"ok", "EINVAL"}
 				}
 			}
 			m.Cells = append(m.Cells, cell)
@@ -202,7 +202,7 @@ func programs() lab.Matrix {
 			{Name: "stuck", Line: 8, Slots: []lab.RowSlot{slot(step(9, "program", "sleep 1000", "exit 0"))}},
 		},
 		Cells: []lab.Cell{
-			{Row: 0, Verdict: lab.Fail, Got: []string{"exit 1"}, Note: &lab.Note{Outputs: []lab.Output{
+			{Row: 0, Verdict: lab.Fail, Got: &[]string{"exit 1"}, Note: &lab.Note{Outputs: []lab.Output{
 				{Process: "alpha/web", Stdout: lines.String(), Stderr: "warning: \x1b[31mred\x1b[0m \u00e9\t\u202e\r\nbroken \ufffd, no newline", Status: &one},
 				{Process: "beta/quiet", Status: &zero},
 			}}},

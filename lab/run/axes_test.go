@@ -36,8 +36,8 @@ func outcomes(m lab.Matrix) []string {
 	for i := range m.Cells {
 		c := &m.Cells[i]
 		line := fmt.Sprintf("%s on %s: %s", m.NameOf(c), m.Hosts[c.Host], c.Verdict)
-		if len(c.Got) > 0 {
-			line += " " + c.Got[len(c.Got)-1]
+		if got := c.Answers(); len(got) > 0 {
+			line += " " + got[len(got)-1]
 		}
 		if c.Note != nil && c.Note.Reason != "" {
 			line += ", " + c.Note.Reason
@@ -119,7 +119,7 @@ func checkRed(t *testing.T, m lab.Matrix) {
 			continue
 		}
 		// Where the bind succeeds, two sockets that overlap explain that too.
-		if c.Got[len(c.Got)-1] == "EADDRINUSE" && len(c.Holders()) != 1 {
+		if got := c.Answers(); got[len(got)-1] == "EADDRINUSE" && len(c.Holders()) != 1 {
 			t.Errorf("%s: held by %v", name, c.Holders())
 		}
 		for _, h := range c.Holders() {

@@ -79,7 +79,10 @@ func (o *outcome) add(s stepped) {
 
 // result judges the steps that ran and the error that ended them.
 func (c *cell) result(o outcome, err error) lab.Cell {
-	result := lab.Cell{Got: o.got}
+	var result lab.Cell
+	if len(o.got) > 0 {
+		result.Got = &o.got
+	}
 	var skip errSkip
 	note := lab.Note{Evidence: o.evidence}
 	switch {

@@ -65,7 +65,7 @@ func (j *job) run(ctx context.Context, build builder, tell func(int)) {
 		if err != nil && result.Verdict != lab.Error {
 			result.Verdict, result.Note = lab.Error, &lab.Note{Reason: err.Error()}
 		}
-		j.store(i, result)
+		j.store(i, result, steps.got)
 		tell(1)
 	}
 }
@@ -77,9 +77,9 @@ func (j *job) cell(combo lab.Combo) *cell {
 	}
 }
 
-func (j *job) store(i int, c lab.Cell) {
+func (j *job) store(i int, c lab.Cell, got []string) {
 	c.Row, c.Host, c.Combo = j.row, j.host, j.combos[i]
-	c.Got = j.words.get(c.Got)
+	c.Got = j.words.get(got)
 	j.cells[i] = c
 	j.course.saw(j.matrix, &j.cells[i], j.number+i)
 }

@@ -62,7 +62,7 @@ func (t tally) with(c *lab.Cell) tally {
 
 // same reports whether two runs of a cell came to the same.
 func same(a, b *lab.Cell) bool {
-	return a.Verdict == b.Verdict && a.Reason() == b.Reason() && slices.Equal(a.Got, b.Got)
+	return a.Verdict == b.Verdict && a.Reason() == b.Reason() && slices.Equal(a.Answers(), b.Answers())
 }
 
 // result returns the matrices of all runs: a cell that did not answer the same
@@ -96,9 +96,11 @@ func (t tally) judge() lab.Cell {
 	judged.Verdict, judged.Note = lab.Fail, &lab.Note{Reason: "flaky: " + t.words(at)}
 	judged.Got = nil
 	for _, c := range t {
-		if len(c.Got) > at && (c.Verdict == lab.Fail || judged.Got == nil) {
-			judged.Got = c.Got[:at+1]
-			if c.Note != nil && len(c.Got) == at+1 {
+		got := c.Answers()
+		if len(got) > at && (c.Verdict == lab.Fail || judged.Got == nil) {
+			upTo := got[:at+1]
+			judged.Got = &upTo
+			if c.Note != nil && len(got) == at+1 {
 				judged.Note.Evidence, judged.Note.Outputs = c.Note.Evidence, c.Note.Outputs
 			}
 		}
@@ -109,8 +111,9 @@ func (t tally) judge() lab.Cell {
 // parting returns the first step that was not answered the same every time.
 func (t tally) parting() int {
 	for at := 0; ; at++ {
+		first := t[0].Answers()
 		for _, c := range t {
-			if at >= len(c.Got) || at >= len(t[0].Got) || c.Got[at] != t[0].Got[at] {
+			if got := c.Answers(); at >= len(got) || at >= len(first) || got[at] != first[at] {
 				return at
 			}
 		}
@@ -123,8 +126,8 @@ func (t tally) words(at int) string {
 	for _, c := range t {
 		word := c.Verdict.String()
 		switch {
-		case len(c.Got) > at:
-			word = c.Got[at]
+		case len(c.Answers()) > at:
+			word = c.Answers()[at]
 		case c.Reason() != "":
 			word += " (" + c.Reason() + ")"
 		}

@@ -11,15 +11,15 @@ import (
 // TestRepeated puts runs of one cell together.
 func TestRepeated(t *testing.T) {
 	evidence := []lab.Snapshot{{Step: 1, Sockets: []lab.Holder{{Host: "alpha"}}}}
-	pass := lab.Cell{Got: []string{"ok", "ok", "x:80"}}
-	other := lab.Cell{Got: []string{"ok", "ok", "x:81"}} // where the file expects nothing
-	fail := lab.Cell{Verdict: lab.Fail, Got: []string{"ok", "EADDRINUSE"}, Note: &lab.Note{Evidence: evidence}}
-	late := lab.Cell{Verdict: lab.Fail, Got: []string{"ok", "ok", "EIO"}, Note: &lab.Note{}}
-	skip := lab.Cell{Verdict: lab.Skip, Got: []string{"ok"}, Note: &lab.Note{Reason: "no sctp"}}
+	pass := lab.Cell{Got: &[]string{"ok", "ok", "x:80"}}
+	other := lab.Cell{Got: &[]string{"ok", "ok", "x:81"}} // where the file expects nothing
+	fail := lab.Cell{Verdict: lab.Fail, Got: &[]string{"ok", "EADDRINUSE"}, Note: &lab.Note{Evidence: evidence}}
+	late := lab.Cell{Verdict: lab.Fail, Got: &[]string{"ok", "ok", "EIO"}, Note: &lab.Note{}}
+	skip := lab.Cell{Verdict: lab.Skip, Got: &[]string{"ok"}, Note: &lab.Note{Reason: "no sctp"}}
 	broken := lab.Cell{Verdict: lab.Error, Note: &lab.Note{Reason: "died"}}
 	cut := lab.Cell{Verdict: lab.Skip, Note: notRun}
 	flaky := func(reason string, evidence []lab.Snapshot, got ...string) lab.Cell {
-		return lab.Cell{Verdict: lab.Fail, Got: got, Note: &lab.Note{Reason: reason, Evidence: evidence}}
+		return lab.Cell{Verdict: lab.Fail, Got: &got, Note: &lab.Note{Reason: reason, Evidence: evidence}}
 	}
 	for _, test := range []struct {
 		name string

@@ -82,7 +82,7 @@ func prepare(t *lab.Topology, kernel lab.Kernel, o Options, m *lab.Matrix) []*jo
 		}
 	}
 	var jobs []*job
-	words := &interned{slices: map[string][]string{}}
+	words := &interned{slices: map[string]*[]string{}}
 	total := 0
 	for j := range t.Experiments {
 		e := &t.Experiments[j]
@@ -161,10 +161,13 @@ func runAll(ctx context.Context, jobs []*job, nth int, pool *fabric.Pool) {
 // the thousand.
 type interned struct {
 	mu     sync.Mutex
-	slices map[string][]string
+	slices map[string]*[]string
 }
 
-func (in *interned) get(words []string) []string {
+func (in *interned) get(words []string) *[]string {
+	if len(words) == 0 {
+		return nil
+	}
 	n := 0
 	for _, w := range words {
 		n += len(w) + 1
@@ -179,6 +182,6 @@ func (in *interned) get(words []string) []string {
 		return same
 	}
 	words = slices.Clip(slices.Clone(words))
-	in.slices[string(key)] = words
-	return words
+	in.slices[string(key)] = &words
+	return &words
 }

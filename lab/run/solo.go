@@ -52,7 +52,7 @@ func (j *job) solo(ctx context.Context, build builder, tell func(int)) bool {
 		}
 		if err != nil && done < len(j.combos) {
 			// It is this cell's; the next one has a new lab.
-			j.store(done, c.result(outcome{}, err))
+			j.store(done, c.result(outcome{}, err), nil)
 			done++
 		}
 		if done > before {
@@ -84,7 +84,7 @@ func (c *cell) perform(ctx context.Context, build builder, who lab.Process, j *j
 			return err
 		}
 		for i, r := range results {
-			cell := lab.Cell{Got: r.Got}
+			var cell lab.Cell
 			if r.Red {
 				if cell, err = c.redCell(ctx, j, j.combos[*done], r, why == process.Red && i == len(results)-1); err != nil {
 					return err
@@ -94,7 +94,7 @@ func (c *cell) perform(ctx context.Context, build builder, who lab.Process, j *j
 					j.course.pause(ctx, j, c, *done, cell)
 				}
 			}
-			j.store(*done, cell)
+			j.store(*done, cell, r.Got)
 			*done++
 		}
 		tell(len(results))
