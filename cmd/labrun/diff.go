@@ -138,7 +138,7 @@ func writeDiff(w io.Writer, format, head string, d *compare.Difference) error {
 	write := diffFormat(format)
 	before, after := "", ""
 	if format == "text" {
-		write = report.Text{Colour: colour(w)}.Diff
+		write = textFor(w).Diff
 		if onGitHub() {
 			word := rand.Text()
 			before, after = "::stop-commands::"+word+"\n", "::"+word+"::\n"

@@ -84,7 +84,9 @@ func writeOutputs(r lab.Report, outputs []*output) error {
 func (c command) writeStdout(r lab.Report, f report.Format, verbose bool) error {
 	write := f.Write
 	if f.Name == "text" {
-		write = report.Text{Colour: colour(c.stdout), Verbose: verbose}.Write
+		t := textFor(c.stdout)
+		t.Verbose = verbose
+		write = t.Write
 	}
 	if err := write(c.stdout, r); err != nil {
 		return fmt.Errorf("write the report: %w", err)

@@ -7,7 +7,6 @@ import (
 	"os"
 
 	"labrun/lab"
-	"labrun/lab/report"
 	"labrun/lab/run"
 )
 
@@ -25,8 +24,7 @@ func (c command) pause(topologies []*lab.Topology, s *status) func(context.Conte
 
 func (c command) lookAround(ctx context.Context, topologies []*lab.Topology, stage *run.Stage) error {
 	m := &stage.Matrix
-	text := report.Text{Colour: colour(c.stderr)}
-	if err := text.Last(c.stderr, m, &m.Cells[0]); err != nil {
+	if err := textFor(c.stderr).Last(c.stderr, m, &m.Cells[0]); err != nil {
 		return err
 	}
 	sockets, err := stage.Sockets(ctx)

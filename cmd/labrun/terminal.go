@@ -4,6 +4,8 @@ import (
 	"io"
 	"os"
 	"strings"
+
+	"labrun/lab/report"
 )
 
 // terminal reports whether w is a terminal.
@@ -25,6 +27,17 @@ func width(w io.Writer) int {
 // colour reports whether w is a terminal that wants colours, no-color.org.
 func colour(w io.Writer) bool {
 	return terminal(w) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+}
+
+// textFor is how a text looks there. What is no terminal has no width: the bytes in a
+// pipe depend on nothing. COLUMNS is not asked, which shells keep for themselves and
+// which stays as it was when the window changes.
+func textFor(w io.Writer) report.Text {
+	t := report.Text{Colour: colour(w)}
+	if f, ok := w.(*os.File); ok && isTerminal(f) {
+		t.Width = columns(f)
+	}
+	return t
 }
 
 func list(names []string) string { return strings.Join(names, ", ") }

@@ -4,11 +4,9 @@ import (
 	"bufio"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
-
-	"github.com/jedib0t/go-pretty/v6/table"
-	prettytext "github.com/jedib0t/go-pretty/v6/text"
 
 	"labrun/lab"
 )
@@ -162,7 +160,7 @@ func (g *grid) outcome(b *bufio.Writer, o *outcome) {
 		fmt.Fprint(b, "These rows are wrong, or the first of those that are:")
 		d = g.across(wrong, len(g.radix)-1) // they are rows so, and only so
 	}
-	fmt.Fprintf(b, "\n%s\n", d.text)
+	fmt.Fprintf(b, "\n%s\n", d.draw(g.Width))
 	if d.left > 0 {
 		fmt.Fprintf(b, "and %d more rows: -o FILE.json has them all, and some are shown by\n  %s\n", d.left, g.part())
 	}
@@ -197,24 +195,22 @@ func (g *grid) wrong(cells []lab.Cell) []lab.Cell {
 
 // drawing is a grid on paper.
 type drawing struct {
-	text   string
-	width  int
+	sheet
 	left   int  // rows that it has no room for
 	pruned bool // some places have no cell
 	unmade bool // some steps were not made
 }
 
 // draw draws the cells with the last axis across. Where that gets too wide,
-// another axis goes across: the last one that fits, or that is narrowest.
+// another axis goes across: the last one that fits, or that is narrowest. The width
+// of a terminal turns nothing round: the same grid is cut into pieces there.
 func (g *grid) draw(cells []lab.Cell) drawing {
 	var best drawing
-	for across := len(g.radix) - 1; across >= 0; across-- {
+	narrowest := math.MaxInt
+	for across := len(g.radix) - 1; across >= 0 && narrowest > mostWidth; across-- {
 		d := g.across(cells, across)
-		if best.text == "" || d.width < best.width {
-			best = d
-		}
-		if best.width <= mostWidth {
-			break
+		if width := d.width(); width < narrowest {
+			best, narrowest = d, width
 		}
 	}
 	return best
@@ -244,48 +240,44 @@ func (g *grid) across(cells []lab.Cell, across int) drawing {
 		p := place{g.radix.Index(down, values), values[across]}
 		words[p], rows[p.row], columns[p.column] = s, values, true
 	}
-	w := newTable()
-	g.header(w, down, across, slices.Sorted(maps.Keys(columns)))
+	used := slices.Sorted(maps.Keys(columns))
+	d.sheet = g.sheet(down, across, used)
 	var above []int
 	for _, row := range slices.Sorted(maps.Keys(rows)) {
-		if w.Length() == mostRows {
+		if len(d.rows) == mostRows {
 			d.left = len(rows) - mostRows
 			break
 		}
 		line := g.rowHead(down, rows[row], above)
 		above = rows[row]
-		for _, column := range slices.Sorted(maps.Keys(columns)) {
+		for _, column := range used {
 			s, ok := words[place{row, column}]
 			if !ok {
 				s, d.pruned = ".", true
 			}
 			line = append(line, s)
 		}
-		w.AppendRow(line)
+		d.rows = append(d.rows, line)
 	}
-	d.text = w.Render()
-	d.width = prettytext.LongestLineLen(d.text)
 	return d
 }
 
-// header has the name of the axis that goes across over its values.
-func (g *grid) header(w table.Writer, down []int, across int, columns []int) {
-	var names, values table.Row
+// sheet has the name of the axis that goes across over its values.
+func (g *grid) sheet(down []int, across int, columns []int) sheet {
+	s := sheet{heads: len(down), over: g.row.Axes[across].Name}
 	for _, a := range down {
-		names, values = append(names, ""), append(values, g.row.Axes[a].Name)
+		s.header = append(s.header, g.row.Axes[a].Name)
 	}
 	for _, v := range columns {
-		names, values = append(names, ""), append(values, g.row.Axes[across].Values[v])
+		s.header = append(s.header, g.row.Axes[across].Values[v])
 	}
-	names[len(down)] = g.row.Axes[across].Name
-	w.AppendHeader(names)
-	w.AppendHeader(values)
+	return s
 }
 
 // rowHead names the values of a row. What is as in the row above is left blank,
 // as in a book.
-func (g *grid) rowHead(down, values, above []int) table.Row {
-	var head table.Row
+func (g *grid) rowHead(down, values, above []int) []string {
+	var head []string
 	blank := above != nil
 	for _, a := range down {
 		blank = blank && values[a] == above[a]

@@ -194,6 +194,53 @@ b1     ok     ok`, strings.Join(strings.Split(section(t, textOf(t, Text{}, of(1,
 	}
 }
 
+// TestPieces has tables that are wider than a terminal, and one column that is.
+func TestPieces(t *testing.T) {
+	m := of(5, 2, 6)
+	fail(&m.Cells[3])
+	m.Hosts[0] = "a-host"
+	text := textOf(t, Text{Width: 36}, m)
+	mustEqual(t, `
+experiment  a-host        h1
+e           FAIL 1 of 12  pass 12
+
+experiment  h2       h3
+e           pass 12  pass 12
+
+experiment  h4
+e           pass 12
+
+e on a-host
+       axis1
+axis0  b0     b1  b2
+a0     ok     ok  ok
+a1     ok     ok  ok
+
+       axis1
+axis0  b3                 b4  b5
+a0     !EINVAL (want ok)  ok  ok
+a1     ok                 ok  ok
+
+e on h1, h2, h3, h4
+       axis1
+axis0  b0     b1  b2  b3  b4  b5
+a0     ok     ok  ok  ok  ok  ok
+a1     ok     ok  ok  ok  ok  ok
+`, strings.TrimPrefix(text[:strings.Index(text, "\nFAIL ")], "lab\n"))
+	// As wide as the terminal is not too wide, in colour neither.
+	for _, text := range []Text{{}, {Colour: true}} {
+		whole := textOf(t, text, m)
+		text.Width = len("e           FAIL 1 of 12  pass 12  pass 12  pass 12  pass 12")
+		if got := textOf(t, text, m); got != whole {
+			t.Errorf("cut into pieces: %s", got)
+		}
+		text.Width--
+		if got := textOf(t, text, m); got == whole {
+			t.Errorf("not cut: %s", got)
+		}
+	}
+}
+
 func TestManyFailures(t *testing.T) {
 	m := of(2, 3, 4)
 	for i := range 21 {

@@ -6,9 +6,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/jedib0t/go-pretty/v6/table"
-	prettytext "github.com/jedib0t/go-pretty/v6/text"
-
 	"labrun/lab"
 )
 
@@ -100,42 +97,26 @@ func lines(m *lab.Matrix) []line {
 // hasLines reports whether a row has a line for each value of its only axis.
 func hasLines(r *lab.Row) bool { return len(r.Axes) == 1 && len(r.Axes[0].Values) <= manyValues }
 
-// newTable returns a table in the style of all of them: nothing but columns.
-func newTable() table.Writer {
-	w := table.NewWriter()
-	style := table.StyleDefault
-	style.Options = table.OptionsNoBordersAndSeparators
-	style.Format.Header = prettytext.FormatDefault
-	style.Box.PaddingLeft, style.Box.PaddingRight = "", "  "
-	w.SetStyle(style)
-	w.SuppressTrailingSpaces()
-	return w
-}
-
 // table draws the matrix: experiments by hosts, or, when there are too many
 // hosts for columns, experiments by verdicts.
 func (t Text) table(m *lab.Matrix) string {
-	w := newTable()
+	s := sheet{heads: 1}
 	if len(m.Hosts) > manyHosts {
-		t.countColumns(w, m)
+		t.countColumns(&s, m)
 	} else {
-		t.hostColumns(w, m)
+		t.hostColumns(&s, m)
 	}
-	return w.Render()
+	return s.draw(t.Width)
 }
 
-func (t Text) hostColumns(w table.Writer, m *lab.Matrix) {
-	head := table.Row{"experiment"}
-	for _, h := range m.Hosts {
-		head = append(head, h)
-	}
-	w.AppendHeader(head)
+func (t Text) hostColumns(s *sheet, m *lab.Matrix) {
+	s.header = append([]string{"experiment"}, m.Hosts...)
 	for _, l := range lines(m) {
-		row := table.Row{l.name}
+		row := []string{l.name}
 		for _, n := range l.hosts {
 			row = append(row, t.tally(n, l.one))
 		}
-		w.AppendRow(row)
+		s.rows = append(s.rows, row)
 	}
 }
 
@@ -159,21 +140,21 @@ func (t Text) tally(n tally, one bool) string {
 	return fmt.Sprintf("%s of %d", strings.Join(words, ", "), sum)
 }
 
-func (t Text) countColumns(w table.Writer, m *lab.Matrix) {
-	w.AppendHeader(table.Row{"experiment", "pass", "fail", "skip", "error"})
+func (t Text) countColumns(s *sheet, m *lab.Matrix) {
+	s.header = []string{"experiment", "pass", "fail", "skip", "error"}
 	for _, l := range lines(m) {
-		row := table.Row{l.name}
+		row := []string{l.name}
 		for _, v := range []lab.Verdict{lab.Pass, lab.Fail, lab.Skip, lab.Error} {
 			var n int
 			for _, host := range l.hosts {
 				n += int(host[v])
 			}
-			s := "-"
+			word := "-"
 			if n > 0 {
-				s = t.paint(coloursOf[v], strconv.Itoa(n))
+				word = t.paint(coloursOf[v], strconv.Itoa(n))
 			}
-			row = append(row, s)
+			row = append(row, word)
 		}
-		w.AppendRow(row)
+		s.rows = append(s.rows, row)
 	}
 }

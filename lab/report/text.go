@@ -13,6 +13,7 @@ import (
 type Text struct {
 	Colour  bool // ANSI colours
 	Verbose bool // every step of every cell, not only what is red
+	Width   int  // columns of the terminal, where wider tables are cut into pieces; 0 is none
 }
 
 // Write writes the report for people: matrices, what is red and why, claims,

@@ -1,0 +1,104 @@
+package report
+
+import (
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	prettytext "github.com/jedib0t/go-pretty/v6/text"
+)
+
+// sheet is a table that has not been laid out. Its first columns head its rows.
+type sheet struct {
+	heads  int        // how many do
+	over   string     // what the columns behind those have in common; "" is nothing
+	header []string   // of each column
+	rows   [][]string // as long as the header
+}
+
+// gap stands between two columns.
+const gap = "  "
+
+// widths returns how wide the columns are.
+func (s *sheet) widths() []int {
+	widths := make([]int, len(s.header))
+	for i, h := range s.header {
+		widths[i] = prettytext.LongestLineLen(h)
+	}
+	for _, row := range s.rows {
+		for i, word := range row {
+			widths[i] = max(widths[i], prettytext.LongestLineLen(word))
+		}
+	}
+	return widths
+}
+
+// width returns how wide the sheet is in one piece.
+func (s *sheet) width() int {
+	width := -len(gap)
+	for i, w := range s.widths() {
+		if i == s.heads {
+			w = max(w, prettytext.LongestLineLen(s.over))
+		}
+		width += len(gap) + w
+	}
+	return width
+}
+
+// draw lays the sheet out. What is wider than so many columns, if that is not 0,
+// gets below it what has no room beside it: the heads of the rows stand in front
+// of every piece, and at least one column behind them.
+func (s *sheet) draw(most int) string {
+	widths := s.widths()
+	heads := 0
+	for _, w := range widths[:s.heads] {
+		heads += w + len(gap)
+	}
+	var pieces []string
+	for from := s.heads; from < len(widths); {
+		to, width := from+1, heads+max(widths[from], prettytext.LongestLineLen(s.over))
+		for to < len(widths) && (most == 0 || width+len(gap)+widths[to] <= most) {
+			width += len(gap) + widths[to]
+			to++
+		}
+		pieces = append(pieces, s.piece(from, to))
+		from = to
+	}
+	return strings.Join(pieces, "\n\n")
+}
+
+// piece draws the heads of the rows and some of the columns.
+func (s *sheet) piece(from, to int) string {
+	w := newTable()
+	cut := func(row []string) table.Row {
+		var cells table.Row
+		for _, word := range row[:s.heads] {
+			cells = append(cells, word)
+		}
+		for _, word := range row[from:to] {
+			cells = append(cells, word)
+		}
+		return cells
+	}
+	if s.over != "" {
+		over := make([]string, len(s.header))
+		over[from] = s.over
+		w.AppendHeader(cut(over))
+	}
+	w.AppendHeader(cut(s.header))
+	for _, row := range s.rows {
+		w.AppendRow(cut(row))
+	}
+	return w.Render()
+}
+
+// newTable returns a table in the style of all of them: nothing but columns.
+func newTable() table.Writer {
+	w := table.NewWriter()
+	style := table.StyleDefault
+	style.Options = table.OptionsNoBordersAndSeparators
+	style.Format.Header = prettytext.FormatDefault
+	style.Box.PaddingLeft, style.Box.PaddingRight = "", gap
+	w.SetStyle(style)
+	w.SuppressTrailingSpaces()
+	return w
+}
