@@ -139,6 +139,8 @@ func (c command) root() *cobra.Command {
 	root.AddCommand(c.checkCommand(), c.planCommand(), c.listCommand(), c.graphCommand(), c.reportCommand(), c.diffCommand(),
 		c.schemaCommand(), c.manCommand(), c.versionCommand())
 	root.AddCommand(c.linuxCommands()...)
+	root.InitDefaultCompletionCmd()
+	bashCompletion(root)
 	documentVariables(root)
 	completions(root)
 	return root

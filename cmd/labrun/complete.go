@@ -1,9 +1,12 @@
 package main
 
 import (
+	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"labrun/lab"
 	"labrun/lab/topology"
@@ -18,6 +21,30 @@ const mostOffered = 200
 // offerFiles offers topology files, and folders, where they may be.
 func offerFiles(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	return topologySuffixes, cobra.ShellCompDirectiveFilterFileExt
+}
+
+// offerFilesToo offers topology files where the name of a command may stand too. What
+// comes with suffixes of files is taken for a suffix by all shells: while there are
+// commands that begin so, files are offered by name.
+func offerFilesToo(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+	flags := false
+	cmd.LocalFlags().Visit(func(*pflag.Flag) { flags = true }) // of FILE..., and of no command
+	if len(args) > 0 || flags || !slices.ContainsFunc(cmd.Commands(), func(c *cobra.Command) bool {
+		return c.IsAvailableCommand() && strings.HasPrefix(c.Name(), begun)
+	}) {
+		return offerFiles(cmd, args, begun)
+	}
+	entries, err := os.ReadDir(".")
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var offers []string
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), begun) && isTopology(e) {
+			offers = append(offers, e.Name())
+		}
+	}
+	return offers, cobra.ShellCompDirectiveNoFileComp
 }
 
 // offerReports offers kept reports.
@@ -113,7 +140,7 @@ func offer(cmd *cobra.Command, flag string, f complete) {
 // completions says what is offered for every command.
 func completions(root *cobra.Command) {
 	reportFormats := cobra.FixedCompletions(strings.Split(formatNames(), ", "), cobra.ShellCompDirectiveNoFileComp)
-	root.ValidArgsFunction = offerFiles
+	root.ValidArgsFunction = offerFilesToo
 	offer(root, "format", reportFormats)
 	offer(root, "only", offerCells)
 	offer(root, "host", offerHosts)

@@ -99,7 +99,7 @@ func roffText(s string) string {
 	var b strings.Builder
 	example, begun := false, false
 	for line := range strings.Lines(s) {
-		line = strings.TrimRight(line, "\n")
+		line = strings.ReplaceAll(strings.TrimRight(line, "\n"), "\t", "    ")
 		text, indented := strings.CutPrefix(line, "    ")
 		switch {
 		case line == "":

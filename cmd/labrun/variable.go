@@ -18,11 +18,6 @@ func variableOf(cmd *cobra.Command, f *pflag.Flag) string {
 	if f.Name == "help" || f.Name == "version" || slices.Contains([]string{"connect", "server"}, cmd.Name()) {
 		return ""
 	}
-	for c := cmd; c.HasParent(); c = c.Parent() {
-		if slices.Contains([]string{"completion", "help"}, c.Name()) {
-			return ""
-		}
-	}
 	words := strings.Fields(cmd.CommandPath() + " " + f.Name)
 	name := strings.ToUpper(strings.ReplaceAll(strings.Join(words, "_"), "-", "_"))
 	if name == hostVar {

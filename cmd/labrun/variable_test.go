@@ -3,13 +3,15 @@ package main
 import (
 	"io"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
 
-// TestVariables has a variable for every flag, and none that means something else.
+// TestVariables has a variable for every flag, in the help and in the manual too, that
+// sets it, and none that means something else.
 func TestVariables(t *testing.T) {
 	taken := []string{"LABRUN_AGAIN", "LABRUN_LAB", "LABRUN_HOST", "LABRUN_NETNS", "LABRUN_UPDATE", "LABRUN_BOX"}
 	var walk func(cmd *cobra.Command)
@@ -22,6 +24,17 @@ func TestVariables(t *testing.T) {
 				t.Errorf("%s --%s: there is another %s", cmd.CommandPath(), f.Name, v)
 			case v != "":
 				taken = append(taken, v)
+				if !strings.Contains(cmd.UsageString(), "["+v+"]") {
+					t.Errorf("%s --help does not name %s", cmd.CommandPath(), v)
+				}
+				if !strings.Contains(manual(cmd), roff("["+v+"]")) {
+					t.Errorf("the page of %s does not name %s", cmd.CommandPath(), v)
+				}
+				t.Setenv(v, map[string]string{"bool": "true", "int": "7", "duration": "7s", "string": "7", "stringArray": "7 'and 8'"}[f.Value.Type()])
+				want := map[string]string{"bool": "true", "int": "7", "duration": "7s", "string": "7", "stringArray": "[7,and 8]"}[f.Value.Type()]
+				if used, err := readVariables(cmd); err != nil || len(used) == 0 || f.Value.String() != want {
+					t.Errorf("%s: --%s is %s, want %q; set: %v, %v", v, f.Name, f.Value, want, used, err)
+				}
 			}
 		})
 		for _, sub := range cmd.Commands() {
