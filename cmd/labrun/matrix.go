@@ -34,7 +34,7 @@ func (o *runOptions) flags(f *pflag.FlagSet) {
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "show every step of every cell")
 	f.StringArrayVar(&o.only, "only", nil, "run only experiments whose name matches `PATTERN`, e.g. 'claim-4*', or some of their cells, 'NAME[axis=value]'")
 	f.StringArrayVar(&o.hosts, "host", nil, "run only in the host `NAME`")
-	f.DurationVar(&o.timeout, "timeout", 0, "stop the whole run after `DURATION`, e.g. 90s; what has not run is an error")
+	f.DurationVar(&o.timeout, "timeout", 0, "stop the whole run after `DURATION`, e.g. 90s; what has not run is an error; a --pause-on-fail is not counted")
 	f.BoolVar(&o.failFast, "fail-fast", false, "stop at the first cell that does not pass; what comes after it is a skip")
 	f.IntVar(&o.repeat, "repeat", 1, "run all `N` times; a cell that answers differently has failed, and says how often it answered what")
 	f.BoolVar(&o.watch, "watch", false, "run again whenever a FILE changes, until ^C")

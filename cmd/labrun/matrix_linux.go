@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"runtime"
 	"time"
 
@@ -69,11 +68,8 @@ func (c command) ask(ctx context.Context, topologies []*lab.Topology, o runOptio
 	if err != nil {
 		return lab.Report{}, err
 	}
-	if o.timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, o.timeout, fmt.Errorf("--timeout %s was over", o.timeout))
-		defer cancel()
-	}
+	ctx, clock := withTimeout(ctx, o.timeout)
+	defer clock.end()
 	env.Jobs = o.jobs
 	if o.jobs == 0 {
 		env.Jobs = runtime.NumCPU()
@@ -81,7 +77,7 @@ func (c command) ask(ctx context.Context, topologies []*lab.Topology, o runOptio
 	status := c.status(max(options.Runs, 1))
 	options.Jobs, options.Progress, options.Red = env.Jobs, status.show, status.saw
 	if o.pause {
-		options.Pause = c.pause(topologies, status)
+		options.Pause = c.pause(topologies, status, clock)
 	}
 	matrices, err := run.Run(ctx, kernel, topologies, options)
 	status.close()

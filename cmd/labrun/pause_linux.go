@@ -11,9 +11,11 @@ import (
 )
 
 // pause opens a shell in the host of a failed cell, whose lab waits meanwhile as its
-// last step left it.
-func (c command) pause(topologies []*lab.Topology, s *status) func(context.Context, *run.Stage) {
+// last step left it. --timeout has time to spare meanwhile.
+func (c command) pause(topologies []*lab.Topology, s *status, clock *timeout) func(context.Context, *run.Stage) {
 	return func(ctx context.Context, stage *run.Stage) {
+		clock.halt()
+		defer clock.resume()
 		s.hide(true)
 		defer s.hide(false)
 		if err := c.lookAround(ctx, topologies, stage); err != nil {

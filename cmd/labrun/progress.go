@@ -18,20 +18,20 @@ import (
 // cell costs it two stores.
 type status struct {
 	w           io.Writer // nil shows nothing
-	started     time.Time
 	runs        int
 	done, total atomic.Int64
 	stop        chan struct{}
 
 	mu     sync.Mutex
-	hidden bool
+	began  time.Time // but for the time in which it was hidden
+	hidden time.Time // since when; zero when it is not
 	red    int
 	first  string // what is to be told of the first failure
 	line   int    // how many characters are on the screen
 }
 
 func (c command) status(runs int) *status {
-	s := &status{started: time.Now(), runs: max(runs, 1), stop: make(chan struct{})}
+	s := &status{began: time.Now(), runs: max(runs, 1), stop: make(chan struct{})}
 	if terminal(c.stderr) {
 		s.w = c.stderr
 		go s.draw()
@@ -48,9 +48,7 @@ func (s *status) draw() {
 		case <-s.stop:
 			return
 		case now := <-ticks.C:
-			if since := now.Sub(s.started); since >= time.Second {
-				s.redraw(since)
-			}
+			s.redraw(now)
 		}
 	}
 }
@@ -83,10 +81,11 @@ func firstRed(m *lab.Matrix, c *lab.Cell) string {
 	return fmt.Sprintf("FAIL %s: %s:%d: %s: %s = %s, want %s", name, m.File, last.Line, last.Process, last.Call, last.Got, last.Want)
 }
 
-func (s *status) redraw(since time.Duration) {
+func (s *status) redraw(now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.hidden {
+	since := now.Sub(s.began)
+	if !s.hidden.IsZero() || since < time.Second {
 		return
 	}
 	s.wipe()
@@ -150,5 +149,11 @@ func (s *status) hide(hidden bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.wipe()
-	s.hidden = hidden
+	switch {
+	case hidden:
+		s.hidden = time.Now()
+	case !s.hidden.IsZero():
+		s.began = s.began.Add(time.Since(s.hidden))
+		s.hidden = time.Time{}
+	}
 }
