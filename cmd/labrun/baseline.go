@@ -45,20 +45,28 @@ func (o *runOptions) chooses(m *lab.Matrix, c *lab.Cell) bool {
 	return len(o.patterns) == 0 || slices.ContainsFunc(o.patterns, func(p cellPattern) bool { return p.matches(&row, c.Combo) })
 }
 
-// compare prints how a run that was printed differs from the baseline, and returns
-// the exit status of both. The difference stands below a report that people read;
-// one in another format is whole without it.
-func (c command) compare(baseline *lab.Report, r lab.Report, o runOptions, printed error) error {
-	var status exitStatus
-	if baseline == nil || printed != nil && !errors.As(printed, &status) {
-		return printed
+// difference compares a run with the baseline, nil when there is none.
+func difference(baseline *lab.Report, r lab.Report) *compare.Difference {
+	if baseline == nil {
+		return nil
 	}
 	d := compare.Reports(*baseline, r)
+	return &d
+}
+
+// compared prints how a run that was printed differs from the baseline, and returns
+// the exit status of both. The difference stands below a report that people read;
+// one in another format is whole without it.
+func (c command) compared(d *compare.Difference, o runOptions, printed error) error {
+	var status exitStatus
+	if d == nil || printed != nil && !errors.As(printed, &status) {
+		return printed
+	}
 	w := c.stdout
 	if o.outputs.stdout.Name != "text" {
 		w = c.stderr
 	}
-	if err := writeDiff(w, "text", fmt.Sprintf("\ncompared with %s\n\n", o.baseline), &d); err != nil {
+	if err := writeDiff(w, "text", fmt.Sprintf("\ncompared with %s\n\n", o.baseline), d); err != nil {
 		return err
 	}
 	if printed == nil && d.Outcome() {

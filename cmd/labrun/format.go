@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"labrun/lab"
+	"labrun/lab/compare"
 	"labrun/lab/report"
 )
 
@@ -96,14 +97,16 @@ func (c command) writeStdout(r lab.Report, f report.Format, verbose bool) error 
 
 // print writes the report to the files that were asked for and to standard
 // output, and turns it into an exit status. The files come first: whoever reads
-// the output may stop reading.
-func (c command) print(r lab.Report, outputs []*output, stdout report.Format, verbose bool) error {
-	files := writeOutputs(r, outputs)
-	show := c.writeStdout
+// the output may stop reading. The summary of a workflow's job has the difference,
+// when there is one.
+func (c command) print(r lab.Report, d *compare.Difference, outputs []*output, stdout report.Format, verbose bool) error {
+	err := writeOutputs(r, outputs)
 	if onGitHub() {
-		show = c.writeGitHub
+		err = errors.Join(err, c.writeGitHub(r, stdout, verbose), summarise(r, d))
+	} else {
+		err = errors.Join(err, c.writeStdout(r, stdout, verbose))
 	}
-	if err := errors.Join(files, show(r, stdout, verbose)); err != nil {
+	if err != nil {
 		return err
 	}
 	switch {

@@ -4,20 +4,22 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"labrun/lab"
+	"labrun/lab/compare"
 	"labrun/lab/report"
 )
 
 // onGitHub reports whether this is a step of a workflow on GitHub.
 func onGitHub() bool { return os.Getenv("GITHUB_ACTIONS") == "true" }
 
-// writeGitHub writes the report to standard output, annotations after it, and a
-// summary of the job. GitHub obeys a line of output that looks like a command,
+// writeGitHub writes the report to standard output, and annotations after it. GitHub
+// obeys a line of output that looks like a command,
 // and the report has lines that programs printed: while it is written, commands
 // are stopped until a word comes that nobody can guess.
 func (c command) writeGitHub(r lab.Report, f report.Format, verbose bool) error {
@@ -34,11 +36,12 @@ func (c command) writeGitHub(r lab.Report, f report.Format, verbose bool) error 
 	default: // somebody reads it who expects nothing else; commands may come here too
 		err = errors.Join(c.writeStdout(r, f, verbose), report.GitHub(c.stderr, inRepository(r)))
 	}
-	return errors.Join(err, summarise(r))
+	return err
 }
 
-// summarise adds the report to the summary of the job.
-func summarise(r lab.Report) error {
+// summarise adds the report to the summary of the job, below what differs from the
+// baseline: that is why the job has one.
+func summarise(r lab.Report, d *compare.Difference) error {
 	name := os.Getenv("GITHUB_STEP_SUMMARY")
 	if name == "" {
 		return nil
@@ -47,10 +50,19 @@ func summarise(r lab.Report) error {
 	if err != nil {
 		return fmt.Errorf("GITHUB_STEP_SUMMARY: %w", err)
 	}
-	if err := errors.Join(report.Markdown(f, r), f.Close()); err != nil {
+	if d != nil {
+		err = errors.Join(report.DiffMarkdown(f, d), blankLine(f))
+	}
+	if err := errors.Join(err, report.Markdown(f, r), f.Close()); err != nil {
 		return fmt.Errorf("GITHUB_STEP_SUMMARY: %w", err)
 	}
 	return nil
+}
+
+// blankLine keeps what is written next apart.
+func blankLine(w io.Writer) error {
+	_, err := io.WriteString(w, "\n")
+	return err
 }
 
 // inRepository returns the report with its files named as the repository has

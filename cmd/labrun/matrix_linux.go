@@ -54,7 +54,8 @@ func (c command) matrixOf(ctx context.Context, topologies []*lab.Topology, o run
 	if err != nil {
 		return err
 	}
-	return c.compare(baseline, r, o, c.print(r, outputs, o.outputs.stdout, o.verbose))
+	d := difference(baseline, r)
+	return c.compared(d, o, c.print(r, d, outputs, o.outputs.stdout, o.verbose))
 }
 
 // ask runs the cells that the options choose, as many at a time and as long as the
