@@ -24,7 +24,7 @@ func (o *runOptions) loadBaseline() (*lab.Report, error) {
 
 // narrow leaves out the cells that --only and --host keep from running: they have
 // not vanished. What a claim comes to without them is not what it came to with them.
-func (o *runOptions) narrow(r lab.Report) lab.Report {
+func (o *askOptions) narrow(r lab.Report) lab.Report {
 	if len(o.hosts) == 0 && len(o.patterns) == 0 {
 		return r
 	}
@@ -37,7 +37,7 @@ func (o *runOptions) narrow(r lab.Report) lab.Report {
 }
 
 // chooses reports whether a cell of a kept report is one that the flags choose.
-func (o *runOptions) chooses(m *lab.Matrix, c *lab.Cell) bool {
+func (o *askOptions) chooses(m *lab.Matrix, c *lab.Cell) bool {
 	if len(o.hosts) > 0 && !slices.Contains(o.hosts, m.Hosts[c.Host]) {
 		return false
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -71,12 +72,31 @@ func offerFileAndHost(cmd *cobra.Command, args []string, begun string) ([]string
 	return nil, cobra.ShellCompDirectiveDefault
 }
 
-// readable returns the topologies of the arguments that are good files: a half-typed
-// command line is no place to complain.
+// readable returns the topologies of the arguments that are good files, or in good
+// reports: a half-typed command line is no place to complain.
 func readable(args []string) []*lab.Topology {
 	var topologies []*lab.Topology
 	for _, file := range args {
+		if filepath.Ext(file) == ".json" {
+			topologies = append(topologies, kept(file)...)
+			continue
+		}
 		if t, err := topology.Load(file); err == nil {
+			topologies = append(topologies, t)
+		}
+	}
+	return topologies
+}
+
+// kept returns the topologies in a report.
+func kept(file string) []*lab.Topology {
+	r, err := loadReport(file)
+	if err != nil {
+		return nil
+	}
+	var topologies []*lab.Topology
+	for _, m := range r.Matrices {
+		if t, err := topology.Parse(m.File, []byte(m.Source)); err == nil {
 			topologies = append(topologies, t)
 		}
 	}
@@ -142,10 +162,10 @@ func completions(root *cobra.Command) {
 	reportFormats := cobra.FixedCompletions(strings.Split(formatNames(), ", "), cobra.ShellCompDirectiveNoFileComp)
 	root.ValidArgsFunction = offerFilesToo
 	offer(root, "format", reportFormats)
-	offer(root, "only", offerCells)
-	offer(root, "host", offerHosts)
 	offer(root, "baseline", offerReports)
-	for _, cmd := range root.Commands() {
+	for _, cmd := range append(root.Commands(), root) {
+		offer(cmd, "only", offerCells)
+		offer(cmd, "host", offerHosts)
 		switch cmd.Name() {
 		case "report":
 			cmd.ValidArgsFunction = offerReports

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -132,22 +131,17 @@ func (c command) printDiff(d *compare.Difference, outputs []*output, o *diffOutp
 	return nil
 }
 
-// writeDiff writes a difference, in text below a head. In a workflow on GitHub no
-// line of the text is a command, see writeGitHub.
+// writeDiff writes a difference, in text below a head.
 func writeDiff(w io.Writer, format, head string, d *compare.Difference) error {
-	write := diffFormat(format)
-	before, after := "", ""
+	write := func() error { return diffFormat(format)(w, d) }
 	if format == "text" {
-		write = textFor(w).Diff
-		if onGitHub() {
-			word := rand.Text()
-			before, after = "::stop-commands::"+word+"\n", "::"+word+"::\n"
+		text := func() error {
+			_, err := io.WriteString(w, head)
+			return errors.Join(err, textFor(w).Diff(w, d))
 		}
+		write = func() error { return unheeded(w, text) }
 	}
-	_, err := io.WriteString(w, before+head)
-	err = errors.Join(err, write(w, d))
-	_, last := io.WriteString(w, after)
-	if err := errors.Join(err, last); err != nil {
+	if err := write(); err != nil {
 		return fmt.Errorf("write the difference: %w", err)
 	}
 	return nil

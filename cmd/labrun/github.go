@@ -18,21 +18,29 @@ import (
 // onGitHub reports whether this is a step of a workflow on GitHub.
 func onGitHub() bool { return os.Getenv("GITHUB_ACTIONS") == "true" }
 
-// writeGitHub writes the report to standard output, and annotations after it. GitHub
-// obeys a line of output that looks like a command,
-// and the report has lines that programs printed: while it is written, commands
-// are stopped until a word comes that nobody can guess.
+// unheeded lets write write text. GitHub obeys a line of output that looks like a
+// command, and text has lines that programs printed: in a workflow, commands are
+// stopped meanwhile, until a word comes that nobody can guess.
+func unheeded(w io.Writer, write func() error) error {
+	if !onGitHub() {
+		return write()
+	}
+	word := rand.Text()
+	_, before := fmt.Fprintf(w, "::stop-commands::%s\n", word)
+	err := errors.Join(before, write())
+	_, after := fmt.Fprintf(w, "::%s::\n", word)
+	return errors.Join(err, after)
+}
+
+// writeGitHub writes the report to standard output, and annotations after it.
 func (c command) writeGitHub(r lab.Report, f report.Format, verbose bool) error {
 	var err error
 	switch f.Name {
 	case "github":
 		err = c.writeStdout(inRepository(r), f, verbose)
 	case "text":
-		word := rand.Text()
-		_, before := fmt.Fprintf(c.stdout, "::stop-commands::%s\n", word)
-		err = errors.Join(before, c.writeStdout(r, f, verbose))
-		_, after := fmt.Fprintf(c.stdout, "::%s::\n", word)
-		err = errors.Join(err, after, report.GitHub(c.stdout, inRepository(r)))
+		err = unheeded(c.stdout, func() error { return c.writeStdout(r, f, verbose) })
+		err = errors.Join(err, report.GitHub(c.stdout, inRepository(r)))
 	default: // somebody reads it who expects nothing else; commands may come here too
 		err = errors.Join(c.writeStdout(r, f, verbose), report.GitHub(c.stderr, inRepository(r)))
 	}

@@ -1,10 +1,6 @@
 package main
 
 import (
-	"slices"
-	"strings"
-	"time"
-
 	"github.com/spf13/pflag"
 
 	"labrun/lab"
@@ -12,100 +8,23 @@ import (
 
 // runOptions are the flags of "labrun FILE...".
 type runOptions struct {
-	jobs    int
-	outputs outputOptions
-	verbose bool
-	only    []string
-	hosts   []string
-	timeout time.Duration
-
-	failFast bool
-	repeat   int
+	askOptions
+	outputs  outputOptions
 	watch    bool
-	pause    bool
 	baseline string // a report to compare with; "" is none
-
-	patterns []cellPattern // only, parsed by check
 }
 
 func (o *runOptions) flags(f *pflag.FlagSet) {
-	f.IntVarP(&o.jobs, "jobs", "j", 0, "run `N` cells at a time (default one per processor)")
+	o.askOptions.flags(f)
 	o.outputs.flags(f)
-	f.BoolVarP(&o.verbose, "verbose", "v", false, "show every step of every cell")
-	f.StringArrayVar(&o.only, "only", nil, "run only experiments whose name matches `PATTERN`, e.g. 'claim-4*', or some of their cells, 'NAME[axis=value]'")
-	f.StringArrayVar(&o.hosts, "host", nil, "run only in the host `NAME`")
-	f.DurationVar(&o.timeout, "timeout", 0, "stop the whole run after `DURATION`, e.g. 90s; what has not run is an error; a --pause-on-fail is not counted")
-	f.BoolVar(&o.failFast, "fail-fast", false, "stop at the first cell that does not pass; what comes after it is a skip")
-	f.IntVar(&o.repeat, "repeat", 1, "run all `N` times; a cell that answers differently has failed, and says how often it answered what")
 	f.BoolVar(&o.watch, "watch", false, "run again whenever a FILE changes, until ^C")
-	f.BoolVar(&o.pause, "pause-on-fail", false, "open a shell in the host of the first cell that fails, with its sockets there (on a terminal)")
 	f.StringVar(&o.baseline, "baseline", "", "compare with the kept report `FILE.json`, print what differs after the matrix, and exit 1 when the outcome does")
 }
 
 // check finds mistakes in the flags before anything is built.
 func (o *runOptions) check(topologies []*lab.Topology) error {
-	if o.jobs < 0 {
-		return usagef("-j %d: a number of cells, at least 1 (0 means one per processor)", o.jobs)
-	}
-	if o.timeout < 0 {
-		return usagef("--timeout %s: a duration above zero", o.timeout)
-	}
-	if o.repeat < 1 {
-		return usagef("--repeat %d: a number of runs, at least 1", o.repeat)
-	}
-	if err := o.outputs.check(); err != nil {
+	if err := o.askOptions.check(topologies); err != nil {
 		return err
 	}
-	for _, name := range o.hosts {
-		if !slices.ContainsFunc(topologies, func(t *lab.Topology) bool { return t.Host(name) != nil }) {
-			return usagef("--host %s: no such host; there are %s", name, strings.Join(hostNames(topologies), ", "))
-		}
-	}
-	o.patterns = nil
-	for _, text := range o.only {
-		p, err := parseCellPattern(text)
-		if err != nil {
-			return usagef("--only %s: %w", text, err)
-		}
-		if e, _, _ := p.find(topologies); e == nil {
-			return noCell("--only", p, topologies)
-		}
-		o.patterns = append(o.patterns, p)
-	}
-	return nil
-}
-
-func hostNames(topologies []*lab.Topology) []string {
-	var names []string
-	for _, t := range topologies {
-		for _, h := range t.Hosts {
-			names = append(names, h.Name)
-		}
-	}
-	return unique(names)
-}
-
-func experimentNames(topologies []*lab.Topology) []string {
-	var names []string
-	for _, t := range topologies {
-		for _, e := range t.Experiments {
-			names = append(names, e.Name)
-		}
-	}
-	return unique(names)
-}
-
-func unique(names []string) []string {
-	slices.Sort(names)
-	return slices.Compact(names)
-}
-
-// selects returns which cells are to run, nil when all are.
-func (o *runOptions) selects() func(*lab.Experiment, lab.Combo) bool {
-	if len(o.patterns) == 0 {
-		return nil
-	}
-	return func(e *lab.Experiment, c lab.Combo) bool {
-		return slices.ContainsFunc(o.patterns, func(p cellPattern) bool { return p.matches(e, c) })
-	}
+	return o.outputs.check()
 }

@@ -49,8 +49,7 @@ func (c command) matrixOf(ctx context.Context, topologies []*lab.Topology, o run
 		return err
 	}
 	defer closeOutputs(outputs)
-	options := run.Options{Only: o.selects(), Hosts: o.hosts, FailFast: o.failFast, Runs: o.repeat}
-	r, err := c.ask(ctx, topologies, o, options)
+	r, err := c.ask(ctx, topologies, o.askOptions, run.Options{Only: o.selects(), Hosts: o.hosts})
 	if err != nil {
 		return err
 	}
@@ -58,9 +57,8 @@ func (c command) matrixOf(ctx context.Context, topologies []*lab.Topology, o run
 	return c.compared(d, o, c.print(r, d, outputs, o.outputs.stdout, o.verbose))
 }
 
-// ask runs the cells that the options choose, as many at a time and as long as the
-// flags say.
-func (c command) ask(ctx context.Context, topologies []*lab.Topology, o runOptions, options run.Options) (lab.Report, error) {
+// ask runs the cells that the options choose, in the way that the flags say.
+func (c command) ask(ctx context.Context, topologies []*lab.Topology, o askOptions, options run.Options) (lab.Report, error) {
 	kernel, err := kernelVersion()
 	if err != nil {
 		return lab.Report{}, err
@@ -75,7 +73,8 @@ func (c command) ask(ctx context.Context, topologies []*lab.Topology, o runOptio
 	if o.jobs == 0 {
 		env.Jobs = runtime.NumCPU()
 	}
-	status := c.status(max(options.Runs, 1))
+	options.FailFast, options.Runs = o.failFast, o.repeat
+	status := c.status(o.repeat)
 	options.Jobs, options.Progress, options.Red = env.Jobs, status.show, status.saw
 	if o.pause {
 		options.Pause = c.pause(topologies, status, clock)

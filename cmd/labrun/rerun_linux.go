@@ -2,9 +2,9 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"reflect"
 	"slices"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -16,10 +16,9 @@ import (
 
 // rerunOptions are the flags of "labrun rerun".
 type rerunOptions struct {
+	askOptions
 	outputs diffOutputs
 	kept    outputOptions // of the new report; it has files alone
-	jobs    int
-	timeout time.Duration
 }
 
 func (c command) rerunCommand() *cobra.Command {
@@ -34,6 +33,7 @@ in the folders of those files where they are there, and in / elsewhere.
 
     labrun rerun report.json
     labrun rerun report.json -o difference.md --report new.json
+    labrun rerun report.json --only 'claim-4*' -v
 
 A report is data from somebody: the programs in it see your files, though they
 change none. "labrun report FILE.json -v" shows what it would run.
@@ -44,27 +44,29 @@ cannot be read, 3 some cells could not be asked.`,
 		RunE: func(_ *cobra.Command, args []string) error { return c.rerun(args[0], o) },
 	}
 	f := cmd.Flags()
+	o.askOptions.flags(f)
+	f.Lookup("verbose").Usage = "print the new report before what differs, with every step of every cell"
 	o.outputs.flags(f)
 	f.StringArrayVar(&o.kept.files, "report", nil, "keep the new report in `FILE`, in the format that its suffix tells: "+suffixes()+"; as often as you like")
-	f.IntVarP(&o.jobs, "jobs", "j", 0, "run `N` cells at a time (default one per processor)")
-	f.DurationVar(&o.timeout, "timeout", 0, "stop the whole run after `DURATION`, e.g. 90s; what has not run is an error")
 	return cmd
 }
 
-// check finds mistakes in the flags.
+// check finds mistakes in the flags that need no report.
 func (o *rerunOptions) check() error {
 	if err := o.outputs.check(); err != nil {
 		return err
 	}
-	if err := o.kept.check(); err != nil {
-		return err
-	}
-	return (&runOptions{jobs: o.jobs, timeout: o.timeout, repeat: 1}).check(nil)
+	return o.kept.check()
 }
 
 func (c command) rerun(file string, o rerunOptions) error {
 	if err := o.check(); err != nil {
 		return err
+	}
+	if o.pause {
+		if err := c.canPause(); err != nil {
+			return err
+		}
 	}
 	if err := c.privilege(false); err != nil { // before standard input is read
 		return err
@@ -77,6 +79,12 @@ func (c command) rerun(file string, o rerunOptions) error {
 	if err != nil {
 		return err
 	}
+	if err := o.askOptions.check(topologies); err != nil {
+		return err
+	}
+	if before = o.narrow(before); before.Counts.Sum() == 0 && len(o.only)+len(o.hosts) > 0 {
+		return usagef("%s holds no cell that --only and --host choose", file)
+	}
 	outputs, err := o.outputs.open()
 	if err != nil {
 		return err
@@ -87,13 +95,15 @@ func (c command) rerun(file string, o rerunOptions) error {
 		return err
 	}
 	defer closeOutputs(kept)
-	after, err := c.ask(untilSignal(), topologies, runOptions{jobs: o.jobs, timeout: o.timeout},
-		run.Options{Only: cellsOf(&before, topologies), Hosts: columnsOf(&before)})
+	after, err := c.ask(untilSignal(), topologies, o.askOptions, run.Options{Only: o.cellsOf(&before, topologies), Hosts: o.columnsOf(&before)})
 	if err != nil {
 		return err
 	}
 	d := compare.Reports(before, after)
 	if err := writeOutputs(after, kept); err != nil {
+		return err
+	}
+	if err := c.printVerbose(after, o); err != nil {
 		return err
 	}
 	err = c.printDiff(&d, outputs, &o.outputs)
@@ -102,6 +112,25 @@ func (c command) rerun(file string, o rerunOptions) error {
 		return exitStatus(exitError)
 	}
 	return err
+}
+
+// printVerbose prints the new report for -v, on standard error where the difference is
+// for a program, or in files.
+func (c command) printVerbose(r lab.Report, o rerunOptions) error {
+	if !o.verbose {
+		return nil
+	}
+	w := c.stdout
+	if o.outputs.quiet || o.outputs.stdout.Name != "text" {
+		w = c.stderr
+	}
+	t := textFor(w)
+	t.Verbose = true
+	write := func() error { return errors.Join(t.Write(w, r), blankLine(w)) }
+	if err := unheeded(w, write); err != nil {
+		return fmt.Errorf("write the report: %w", err)
+	}
+	return nil
 }
 
 // reload reads the topologies that the report holds.
@@ -128,7 +157,10 @@ func (c command) reload(file string, r *lab.Report) ([]*lab.Topology, error) {
 
 // columnsOf returns the hosts of the report. --host chose among those of all
 // topologies, so all of them together choose the same.
-func columnsOf(r *lab.Report) []string {
+func (o *rerunOptions) columnsOf(r *lab.Report) []string {
+	if len(o.hosts) > 0 {
+		return o.hosts
+	}
 	var hosts []string
 	for _, m := range r.Matrices {
 		hosts = append(hosts, m.Hosts...)
@@ -137,8 +169,8 @@ func columnsOf(r *lab.Report) []string {
 }
 
 // cellsOf returns which cells the report has. An experiment whose axes are read
-// otherwise today runs whole, and the difference tells.
-func cellsOf(r *lab.Report, topologies []*lab.Topology) func(*lab.Experiment, lab.Combo) bool {
+// otherwise today runs whole, or what --only says of it, and the difference tells.
+func (o *rerunOptions) cellsOf(r *lab.Report, topologies []*lab.Topology) func(*lab.Experiment, lab.Combo) bool {
 	has := map[*lab.Experiment][]lab.Combo{}
 	whole := map[*lab.Experiment]bool{}
 	for i, t := range topologies {
@@ -158,8 +190,9 @@ func cellsOf(r *lab.Report, topologies []*lab.Topology) func(*lab.Experiment, la
 		slices.Sort(combos)
 		has[e] = slices.Compact(combos)
 	}
+	selects := o.selects()
 	return func(e *lab.Experiment, c lab.Combo) bool {
 		_, found := slices.BinarySearch(has[e], c)
-		return found || whole[e]
+		return found || whole[e] && (selects == nil || selects(e, c))
 	}
 }
