@@ -14,12 +14,12 @@ func TestTimeout(t *testing.T) {
 		clock.halt()
 		time.Sleep(time.Hour)
 		clock.resume()
-		time.Sleep(6*time.Second - 1)
+		time.Sleep(6*time.Second - time.Nanosecond)
 		synctest.Wait()
 		if err := context.Cause(ctx); err != nil {
 			t.Fatalf("before its time: %v", err)
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		if err := context.Cause(ctx); err == nil || err.Error() != "--timeout 10s was over" {
 			t.Fatalf("when its time is over: %v", err)
