@@ -16,7 +16,7 @@ func (c command) pause(topologies []*lab.Topology, s *status, clock *timeout) fu
 	return func(ctx context.Context, stage *run.Stage) {
 		clock.halt()
 		defer clock.resume()
-		s.hide(true)
+		s.pause()
 		defer s.hide(false)
 		if err := c.lookAround(ctx, topologies, stage); err != nil {
 			c.complain(fmt.Errorf("--pause-on-fail: %w", err))

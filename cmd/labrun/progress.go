@@ -26,7 +26,8 @@ type status struct {
 	began  time.Time // but for the time in which it was hidden
 	hidden time.Time // since when; zero when it is not
 	red    int
-	first  string // what is to be told of the first failure
+	told   bool   // the first failure was, or is to be
+	first  string // what is to be told of it
 	line   int    // how many characters are on the screen
 }
 
@@ -65,8 +66,8 @@ func (s *status) saw(m *lab.Matrix, c *lab.Cell) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.red++; s.red == 1 {
-		s.first = firstRed(m, c)
+	if s.red++; !s.told {
+		s.told, s.first = true, firstRed(m, c)
 	}
 }
 
@@ -125,16 +126,13 @@ func cut(s string, width int) string {
 }
 
 // wipe clears the line, which may take several now if the window has become
-// narrower since.
+// narrower since. Each is cleared by itself, EL of ECMA-48: some terminals keep what
+// ED clears when that is all of the screen, and scroll it away.
 func (s *status) wipe() {
 	if s.line == 0 {
 		return
 	}
-	up := ""
-	if rows := (s.line - 1) / width(s.w); rows > 0 {
-		up = fmt.Sprintf("\x1b[%dA", rows)
-	}
-	fmt.Fprint(s.w, "\r"+up+"\x1b[J")
+	fmt.Fprint(s.w, "\r\x1b[K"+strings.Repeat("\x1b[A\x1b[K", (s.line-1)/width(s.w)))
 	s.line = 0
 }
 
@@ -142,6 +140,15 @@ func (s *status) wipe() {
 func (s *status) close() {
 	s.hide(true)
 	close(s.stop)
+}
+
+// pause takes the line away while the first failed cell is looked at: there is no more
+// to tell of that.
+func (s *status) pause() {
+	s.hide(true)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.told = true
 }
 
 // hide takes the line away until it may have the terminal again.

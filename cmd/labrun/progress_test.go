@@ -30,7 +30,7 @@ func TestProgressWords(t *testing.T) {
 // output that is no terminal has 80 columns.
 func TestWipe(t *testing.T) {
 	for line, want := range map[int]string{
-		0: "", 1: "\r\x1b[J", 80: "\r\x1b[J", 81: "\r\x1b[1A\x1b[J", 240: "\r\x1b[2A\x1b[J",
+		0: "", 1: "\r\x1b[K", 80: "\r\x1b[K", 81: "\r\x1b[K\x1b[A\x1b[K", 240: "\r\x1b[K\x1b[A\x1b[K\x1b[A\x1b[K",
 	} {
 		var b strings.Builder
 		s := status{w: &b, line: line}
