@@ -17,6 +17,9 @@ func (c command) load(files []string) ([]*lab.Topology, error) {
 	bad := false
 	for _, file := range files {
 		source, err := topology.Read(file)
+		if text := mistakenReport(file, source); text != "" {
+			return nil, usageError{errors.New(text)}
+		}
 		var t *lab.Topology
 		if err == nil {
 			t, err = topology.Parse(file, source)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -75,6 +76,9 @@ func loadReport(file string) (lab.Report, error) {
 		in = f
 	}
 	r, err := report.ReadJSON(in)
+	if text := mistakenTopology(file); text != "" && err != nil {
+		return r, errors.New(text)
+	}
 	if err != nil {
 		return r, fmt.Errorf("%s: %w", file, err)
 	}

@@ -1,0 +1,34 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"labrun/lab"
+)
+
+// mistakenReport says what to do with a kept report that was taken for a topology
+// file, "" when the text is none.
+func mistakenReport(file string, text []byte) string {
+	dec := json.NewDecoder(bytes.NewReader(text))
+	open, _ := dec.Token()
+	first, err := dec.Token()
+	if err != nil || open != json.Delim('{') || first != "environment" {
+		return ""
+	}
+	return fmt.Sprintf("%s: that is a kept report; %q prints it, %q runs again what is in it",
+		file, lab.Command("labrun", "report", file), lab.Command("labrun", "rerun", file))
+}
+
+// mistakenTopology says where reports come from when a topology file was taken for
+// one, "" when it has no such name.
+func mistakenTopology(file string) string {
+	if !slices.Contains(topologySuffixes, strings.TrimPrefix(filepath.Ext(file), ".")) {
+		return ""
+	}
+	return fmt.Sprintf("%s: that is a topology file; %q keeps a report of it", file, lab.Command("labrun", "-o", "report.json", file))
+}
