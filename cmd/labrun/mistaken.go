@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -14,10 +13,8 @@ import (
 // mistakenReport says what to do with a kept report that was taken for a topology
 // file, "" when the text is none.
 func mistakenReport(file string, text []byte) string {
-	dec := json.NewDecoder(bytes.NewReader(text))
-	open, _ := dec.Token()
-	first, err := dec.Token()
-	if err != nil || open != json.Delim('{') || first != "environment" {
+	object, ok := bytes.CutPrefix(bytes.TrimSpace(text), []byte("{"))
+	if !ok || !bytes.HasPrefix(bytes.TrimSpace(object), []byte(`"environment":`)) { // comes first, see report.JSON
 		return ""
 	}
 	return fmt.Sprintf("%s: that is a kept report; %q prints it, %q runs again what is in it",
