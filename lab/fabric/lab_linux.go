@@ -89,6 +89,7 @@ type Host struct {
 	counts *os.File         // so are these, see isVacant
 	rtnl   *rtnl            // opened by the first change to a link
 	tables uint32           // how many routing tables VRFs have
+	ears   int              // packet sockets that are open
 }
 
 // port is a port of a bridge.

@@ -262,11 +262,11 @@ func stateOrder(state string) int {
 }
 
 // OpenSockets returns how many sockets of labrun's own the host has: those that
-// Sockets and the changes to links keep open in it.
+// Sockets, the changes to links and a Tap keep open in it.
 func (h *Host) OpenSockets() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	n := 0
+	n := h.ears
 	if h.diag != nil {
 		n++
 	}

@@ -28,7 +28,7 @@ func (h *Host) isVacant() bool {
 	var b [512]byte
 	n, _ := h.counts.ReadAt(b[:], 0) // the text is shorter: io.EOF
 	text := string(b[:n])
-	own := 1 // h.diag
+	own := 1 + h.ears // h.diag
 	if h.rtnl != nil {
 		own++
 	}
