@@ -20,11 +20,12 @@ var chain = map[string][]string{
 	"lab/plan":     nil,
 	"lab/fabric":   {"lab/plan"},
 	"lab/process":  nil, // gets its host as a function
-	"lab/run":      {"lab/plan", "lab/fabric", "lab/process"},
+	"lab/capture":  nil, // gets its packets from run, which has them from fabric
+	"lab/run":      {"lab/plan", "lab/fabric", "lab/process", "lab/capture"},
 	"lab/compare":  nil,                          // two results in, what differs out
 	"lab/graph":    nil,                          // pure, for reports as much as for commands
 	"lab/report":   {"lab/compare", "lab/graph"}, // prints, computes nothing
-	"cmd/labrun":   {"lab/topology", "lab/plan", "lab/fabric", "lab/process", "lab/run", "lab/compare", "lab/report", "lab/graph"},
+	"cmd/labrun":   {"lab/topology", "lab/plan", "lab/fabric", "lab/process", "lab/capture", "lab/run", "lab/compare", "lab/report", "lab/graph"},
 	// All of the chain as a test of somebody else's, beside cmd/labrun at its end.
 	"lab/labtest": {"lab/topology", "lab/fabric", "lab/process", "lab/run", "lab/report"},
 }

@@ -16,6 +16,7 @@
 //	lab/plan       Topology to an ordered list of operations; pure
 //	lab/fabric     Plan to live namespaces; alone uses netlink and netns
 //	lab/process    the processes of a lab: calls in, errnos out
+//	lab/capture    what hosts sent, as files that Wireshark reads
 //	lab/run        cells: builds, asks, judges
 //	lab/compare    two reports to what differs; pure
 //	lab/report     matrices to text, JSON and other formats; prints, computes nothing

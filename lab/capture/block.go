@@ -1,0 +1,182 @@
+package capture
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"time"
+	"unicode/utf8"
+)
+
+// The blocks of a pcapng file (draft-ietf-opsawg-pcapng). gopacket can write them
+// too, but takes a millisecond to load (the tables of all its protocols), and every
+// process of a lab is this program.
+const (
+	sectionHeader        = 0x0a0d0d0a
+	interfaceDescription = 1
+	nameResolution       = 4
+	interfaceStatistics  = 5
+	enhancedPacket       = 6
+)
+
+// The options of blocks.
+const (
+	optComment = 1 // of all kinds
+
+	shbHardware, shbOS, shbApplication                  = 2, 3, 4
+	ifName, ifDescription, ifIPv4, ifIPv6, ifTimeDigits = 2, 3, 4, 5, 9
+	isbStart, isbEnd, isbReceived, isbDropped           = 2, 3, 4, 5
+
+	nameOfIPv4, nameOfIPv6 = 1, 2 // records of nameResolution
+)
+
+// block is a block while it is put together, without its type and lengths.
+type block []byte
+
+func (b *block) uint16(n uint16) { *b = binary.LittleEndian.AppendUint16(*b, n) }
+func (b *block) uint32(n uint32) { *b = binary.LittleEndian.AppendUint32(*b, n) }
+
+// bytes appends bytes and fills up to a multiple of four.
+func (b *block) bytes(data []byte) {
+	*b = append(*b, data...)
+	*b = append(*b, make([]byte, -len(data)&3)...)
+}
+
+// time appends a time in nanoseconds, the high half first.
+func (b *block) time(t time.Time) {
+	n := uint64(t.UnixNano())
+	b.uint32(uint32(n >> 32))
+	b.uint32(uint32(n))
+}
+
+// option appends an option, or a record of nameResolution.
+func (b *block) option(code uint16, value []byte) {
+	b.uint16(code)
+	b.uint16(uint16(len(value)))
+	b.bytes(value)
+}
+
+// text appends an option that is a text, unless it is empty. A longer one than
+// fits is cut.
+func (b *block) text(code uint16, s string) {
+	const most = 1<<16 - 1
+	if len(s) > most {
+		s = s[:most]
+		for r, n := utf8.DecodeLastRuneInString(s); r == utf8.RuneError && n == 1; r, n = utf8.DecodeLastRuneInString(s) {
+			s = s[:len(s)-1]
+		}
+	}
+	if s != "" {
+		b.option(code, []byte(s))
+	}
+}
+
+func (b *block) timeOption(code uint16, t time.Time) {
+	var value block
+	value.time(t)
+	b.option(code, value)
+}
+
+func (b *block) count(code uint16, n uint64) {
+	b.option(code, binary.LittleEndian.AppendUint64(nil, n))
+}
+
+// end appends opt_endofopt, which also ends the records of nameResolution.
+func (b *block) end() { b.uint32(0) }
+
+// appendTo appends the whole block to a file.
+func (b block) appendTo(file block, kind uint32) block {
+	length := uint32(len(b) + 12)
+	file.uint32(kind)
+	file.uint32(length)
+	file = append(file, b...)
+	file.uint32(length)
+	return file
+}
+
+func section(i *Section) block {
+	var b block
+	b.uint32(0x1a2b3c4d) // tells the order of bytes
+	b.uint16(1)          // version 1.0
+	b.uint16(0)
+	b.uint32(1<<32 - 1) // as long as the file is: -1 in 64 bits
+	b.uint32(1<<32 - 1)
+	b.text(optComment, i.Comment)
+	b.text(shbHardware, i.Hardware)
+	b.text(shbOS, i.OS)
+	b.text(shbApplication, i.Application)
+	b.end()
+	return b
+}
+
+// linkEthernet is LINKTYPE_ETHERNET. The loopback says that it is one, too.
+const linkEthernet = 1
+
+func description(i *link) block {
+	var b block
+	b.uint16(linkEthernet)
+	b.uint16(0)
+	b.uint32(0) // no limit to how much of a packet is there
+	b.text(ifName, i.host+"/"+i.name)
+	b.text(ifDescription, i.description)
+	for _, p := range i.prefixes {
+		b.prefix(p)
+	}
+	b.option(ifTimeDigits, []byte{9})
+	b.end()
+	return b
+}
+
+// prefix appends an address of an interface.
+func (b *block) prefix(p netip.Prefix) {
+	if p.Addr().Is6() {
+		b.option(ifIPv6, append(p.Addr().AsSlice(), byte(p.Bits())))
+		return
+	}
+	mask := binary.BigEndian.AppendUint32(nil, ^uint32(0)<<(32-p.Bits()))
+	b.option(ifIPv4, append(p.Addr().AsSlice(), mask...))
+}
+
+// names says what addresses are called.
+func names(records []record) block {
+	var b block
+	for _, r := range records {
+		kind := uint16(nameOfIPv4)
+		if r.addr.Is6() {
+			kind = nameOfIPv6
+		}
+		b.option(kind, append(append(r.addr.AsSlice(), r.name...), 0))
+	}
+	b.end()
+	b.end() // of the options: there are none
+	return b
+}
+
+type record struct {
+	addr netip.Addr
+	name string
+}
+
+func packet(id uint32, at time.Time, data []byte, length int) block {
+	var b block
+	b.uint32(id)
+	b.time(at)
+	b.uint32(uint32(len(data)))
+	b.uint32(uint32(length))
+	b.bytes(data)
+	return b
+}
+
+func statistics(id uint32, i *link, start, end time.Time) block {
+	var b block
+	b.uint32(id)
+	b.time(end)
+	if i.dropped > 0 {
+		b.text(optComment, "the kernel counts what it dropped for all links of a host together")
+	}
+	b.timeOption(isbStart, start)
+	b.timeOption(isbEnd, end)
+	b.count(isbReceived, uint64(i.packets))
+	b.count(isbDropped, uint64(i.dropped))
+	b.end()
+	return b
+}
