@@ -67,6 +67,7 @@ type Note struct {
 	Reason   string     `json:"reason,omitempty"`   // of a skip or an error, or how often a failed cell answered what
 	Evidence []Snapshot `json:"evidence,omitempty"` // of steps whose answer is an errno, or red
 	Outputs  []Output   `json:"outputs,omitempty"`  // of the programs of a cell that did not pass
+	Captures []string   `json:"captures,omitempty"` // the files with its packets, as seen from the folder that labrun ran in
 }
 
 // Snapshot is the sockets that explain the answer of a step, as they were after it.

@@ -159,6 +159,14 @@ func (t Text) last(b *bufio.Writer, m *lab.Matrix, c *lab.Cell) {
 		label(b, "flaky", answers)
 	}
 	t.outputs(b, note.Outputs)
+	captures(b, note.Captures)
+}
+
+// captures names the files with the packets of a cell.
+func captures(b *bufio.Writer, files []string) {
+	for i, f := range files {
+		label(b, []string{"capture", ""}[min(i, 1)], visible(f))
+	}
 }
 
 func holders(b *bufio.Writer, got string, holders []lab.Holder) {

@@ -22,6 +22,7 @@ func explain(m *lab.Matrix, c *lab.Cell) string {
 		fmt.Fprintln(b, indent(c.Reason()))
 		if c.Note != nil {
 			Text{}.outputs(b, c.Note.Outputs)
+			captures(b, c.Note.Captures)
 		}
 	}
 	_ = b.Flush() // a Builder takes every write

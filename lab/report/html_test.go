@@ -126,6 +126,9 @@ func strangers() lab.Report {
 				for k := range n.Outputs {
 					n.Outputs[k].Stdout, n.Outputs[k].Stderr, n.Outputs[k].Process = evil, evil, evil
 				}
+				for k := range n.Captures {
+					n.Captures[k] += evil
+				}
 			}
 		}
 		for j := range m.Claims {

@@ -246,6 +246,10 @@ func (j *jsonWriter) cell(m *lab.Matrix, c *lab.Cell) {
 			b = append(b, `,"outputs":`...)
 			b = append(b, j.encode(n.Outputs)...)
 		}
+		if len(n.Captures) > 0 {
+			b = append(b, `,"captures":`...)
+			b = append(b, j.encode(n.Captures)...)
+		}
 	}
 	j.line = append(b, '}')
 	_, _ = j.b.Write(j.line)

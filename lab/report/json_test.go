@@ -122,7 +122,7 @@ func TestEveryFieldIsWritten(t *testing.T) {
 		{lab.Row{}, "Name Doc Claim Line Axes Slots"},
 		{lab.RowSlot{}, "Axes Shown Which Variants"},
 		{lab.Cell{}, "Row Host Combo Verdict Got Note"},
-		{lab.Note{}, "Reason Evidence Outputs"},
+		{lab.Note{}, "Reason Evidence Outputs Captures"},
 	} {
 		var names []string
 		for f := range reflect.TypeOf(c.value).Fields() {

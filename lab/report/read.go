@@ -224,7 +224,7 @@ func (d *jsonReader) cell(in *index) error {
 		return errors.New(`it needs a "cell", a "host" and a "verdict"`)
 	}
 	cell := lab.Cell{Verdict: *c.Verdict}
-	if c.Reason != "" || len(c.Evidence) > 0 || len(c.Outputs) > 0 {
+	if c.Reason != "" || len(c.Evidence) > 0 || len(c.Outputs) > 0 || len(c.Captures) > 0 {
 		note := c.Note
 		cell.Note = &note
 	}

@@ -41,7 +41,7 @@ func sample() lab.Report {
 				{Host: "alpha", Protocol: "tcp6", State: "BOUND", Local: "any6:80", Device: "eth0", V6Only: true, Owners: []string{"six (s)"}},
 				{Host: "alpha", Protocol: "tcp", State: "ESTABLISHED", Local: "x:80", Remote: "peer.x:ephemeral"},
 				{Host: "alpha", Protocol: "tcp", State: "TIME_WAIT", Local: "x:80", Remote: "peer.x:$p", Timer: "timewait"},
-			}}}}},
+			}}}, Captures: []string{"pcap/wrong@alpha/red.pcapng", "pcap/wrong@alpha/lo.pcapng"}}},
 			{Row: 1, Host: 1, Verdict: lab.Fail, Got: &[]string{"ok", "ok", "ECONNREFUSED"}},
 			{Row: 2, Host: 1, Verdict: lab.Fail, Got: &[]string{"EADDRNOTAVAIL"}, Note: &lab.Note{Evidence: []lab.Snapshot{{Sockets: []lab.Holder{}}}}},
 			{Row: 3, Host: 0, Verdict: lab.Skip, Note: &lab.Note{Reason: "no such thing here"}},

@@ -105,6 +105,9 @@ func (t *tap) note(c *lab.Cell) {
 			t.printf("        - %s\n", quoteYAML(o))
 		}
 	}
+	if len(n.Captures) > 0 {
+		t.value("captures", n.Captures)
+	}
 }
 
 func (t *tap) value(key string, v any) { t.printf("      %s: %s\n", key, quoteYAML(v)) }

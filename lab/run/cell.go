@@ -24,6 +24,7 @@ type cell struct {
 	kernel     lab.Kernel
 	sharing    bool // other cells may come after it in the same set
 	evidence   bool // of every errno; of red steps there is evidence anyway
+	recorder   *recorder
 
 	*set
 	made  map[madeBy]string // the sockets that were not made, and why
@@ -103,6 +104,7 @@ func (c *cell) result(o outcome, err error) lab.Cell {
 }
 
 func (c *cell) steps(ctx context.Context, build builder) (outcome, error) {
+	defer c.recorder.stop()
 	if err := c.ready(ctx, build); err != nil {
 		return outcome{}, err
 	}
@@ -122,6 +124,7 @@ func (c *cell) ready(ctx context.Context, build builder) error {
 			return err
 		}
 	}
+	c.recorder.start(c.lab)
 	if err := c.startProcesses(); err != nil {
 		return err
 	}

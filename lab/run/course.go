@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"labrun/lab"
+	"labrun/lab/fabric"
 )
 
 // course is what the jobs of a run know of each other: which red cell was first,
@@ -17,6 +18,7 @@ type course struct {
 	limit  atomic.Int64 // with FailFast, the number of the first red cell in the order of the file
 	paused atomic.Bool
 	red    sync.Mutex
+	taps   *fabric.Taps // with Capture
 }
 
 func newCourse(ctx context.Context, o Options) *course {

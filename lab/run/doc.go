@@ -12,7 +12,8 @@
 // that it did not have before, by the kernel's own count (/proc/net/sockstat:
 // sockets of every kind, and connections in TIME_WAIT). Where one process makes
 // all the calls and they answer no value, it carries out thousands of cells by
-// itself (solo.go), nearly as fast as a loop of the bare calls.
+// itself (solo.go), nearly as fast as a loop of the bare calls. None of that is so
+// where the packets of cells are captured (capture.go).
 //
 // Where the answer is an errno or red, the cell waits until no segment is under way
 // and looks which sockets explain it (evidence.go). That takes ten times as long as

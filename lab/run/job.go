@@ -26,6 +26,9 @@ type job struct {
 	course *course
 	matrix *lab.Matrix
 	number int // of its first cell among all cells of the run
+
+	place string // of its topology, among captures
+	nth   int    // run, from 0
 }
 
 // Cells of an experiment without axes are jobs of their own, for the sake of
@@ -58,12 +61,14 @@ func (j *job) run(ctx context.Context, build builder, tell func(int)) {
 		}
 		c := j.cell(combo)
 		c.set, c.sharing = kept, sharing
+		c.recorder = j.recorder(combo)
 		steps, err := c.steps(ctx, build)
 		result := c.result(steps, err)
+		result.Note = c.recorder.note(result.Note)
 		j.course.pause(ctx, j, c, i, result)
 		kept, err = c.leave(ctx, sharing && err == nil && i+1 < len(j.combos))
 		if err != nil && result.Verdict != lab.Error {
-			result.Verdict, result.Note = lab.Error, &lab.Note{Reason: err.Error()}
+			result.Verdict, result.Note = lab.Error, c.recorder.note(&lab.Note{Reason: err.Error()})
 		}
 		j.store(i, result, steps.got)
 		tell(1)

@@ -104,6 +104,9 @@ func (t tally) judge() lab.Cell {
 				judged.Note.Evidence, judged.Note.Outputs = c.Note.Evidence, c.Note.Outputs
 			}
 		}
+		if c.Note != nil { // one run of each kind
+			judged.Note.Captures = append(judged.Note.Captures, c.Note.Captures...)
+		}
 	}
 	return judged
 }

@@ -16,6 +16,11 @@ func TestRepeated(t *testing.T) {
 	fail := lab.Cell{Verdict: lab.Fail, Got: &[]string{"ok", "EADDRINUSE"}, Note: &lab.Note{Evidence: evidence}}
 	late := lab.Cell{Verdict: lab.Fail, Got: &[]string{"ok", "ok", "EIO"}, Note: &lab.Note{}}
 	skip := lab.Cell{Verdict: lab.Skip, Got: &[]string{"ok"}, Note: &lab.Note{Reason: "no sctp"}}
+	kept, caught := pass, fail
+	kept.Note = &lab.Note{Captures: []string{"run-1"}}
+	caught.Note = &lab.Note{Evidence: evidence, Captures: []string{"run-3"}}
+	both := lab.Cell{Verdict: lab.Fail, Got: fail.Got, Note: &lab.Note{
+		Reason: "flaky: ok 3 times, EADDRINUSE once", Evidence: evidence, Captures: []string{"run-1", "run-3"}}}
 	broken := lab.Cell{Verdict: lab.Error, Note: &lab.Note{Reason: "died"}}
 	cut := lab.Cell{Verdict: lab.Skip, Note: notRun}
 	flaky := func(reason string, evidence []lab.Snapshot, got ...string) lab.Cell {
@@ -34,6 +39,7 @@ func TestRepeated(t *testing.T) {
 		{"another value", []lab.Cell{pass, other, pass}, flaky("flaky: x:80 twice, x:81 once", nil, "ok", "ok", "x:80")},
 		{"sometimes a skip", []lab.Cell{skip, pass, pass}, flaky("flaky: ok twice, skip (no sctp) once", nil, "ok", "ok")},
 		{"an error", []lab.Cell{pass, fail, broken}, broken},
+		{"captured", []lab.Cell{kept, pass, caught, pass}, both},
 		{"cut short", []lab.Cell{pass, cut}, pass},
 	} {
 		t.Run(test.name, func(t *testing.T) {

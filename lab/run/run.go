@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"labrun/lab"
+	"labrun/lab/capture"
 	"labrun/lab/fabric"
 )
 
@@ -19,6 +20,7 @@ type Options struct {
 	Progress func(done, total int)                     // called after every cell or more, not concurrently; may be nil
 	FailFast bool                                      // after the first cell that failed or is an error, those behind it are skips
 	Runs     int                                       // runs all so often; a cell that answers differently has failed. 0 is 1
+	Capture  *capture.Folder                           // gets the packets of every cell, which has a lab of its own then; nil is nowhere
 
 	// Evidence is the most cells that an experiment may have in a host for a look at
 	// the sockets after every errno; of one with more the red steps are looked into.
@@ -48,6 +50,15 @@ func Run(ctx context.Context, version lab.KernelVersion, topologies []*lab.Topol
 	}
 	var all repeated
 	course := newCourse(ctx, o)
+	if o.Capture != nil {
+		taps, err := fabric.NewTaps()
+		if err != nil {
+			return nil, err
+		}
+		defer taps.Close()
+		course.taps = taps
+	}
+	places := capture.Places(topologies)
 	for n := range max(o.Runs, 1) {
 		if n > 0 && course.isCut() {
 			break
@@ -59,6 +70,7 @@ func Run(ctx context.Context, version lab.KernelVersion, topologies []*lab.Topol
 			mine := prepare(t, kernels[i], o, &matrices[i])
 			for _, j := range mine {
 				j.course, j.matrix, j.number = course, &matrices[i], total+j.at
+				j.place, j.nth = places[i], n
 			}
 			jobs, total = append(jobs, mine...), total+len(matrices[i].Cells)
 		}
@@ -99,6 +111,9 @@ func prepare(t *lab.Topology, kernel lab.Kernel, o Options, m *lab.Matrix) []*jo
 		sharing, alone := shares(e), soloist(e)
 		if evidence {
 			alone = nil // a batch is not stopped to look around
+		}
+		if o.Capture != nil {
+			sharing, alone = false, nil // a file holds the packets of one cell
 		}
 		size := chunkOf(alone)
 		for h, host := range m.Hosts {

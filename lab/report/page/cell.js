@@ -71,13 +71,26 @@ function outputs(list) {
   });
 }
 
+// captureLink leads to a file beside the page, or by its whole path: never to another
+// machine, whatever a report says.
+function captureLink(file) {
+  const parts = file.split('/').map(encodeURIComponent);
+  return file.startsWith('/') ? 'file:///' + parts.filter((p) => p).join('/') : './' + parts.join('/');
+}
+
+function captures(files) {
+  if (!files || !files.length) return null;
+  return [el('h4', {}, 'Captured packets'),
+    el('ul', {class: 'plain captures'}, files.map((f) => el('li', {}, el('a', {href: captureLink(f)}, el('code', {}, f)))))];
+}
+
 // evidence is all there is to say of a cell, below its name.
 function evidence(t, cell) {
   const steps = t.steps(cell), note = t.note(cell), r = t.row(cell);
   return [
     note.reason && el('pre', {class: 'reason'}, note.reason),
     (steps.length > 0 || !note.reason) && stepTable(t, steps),
-    holders(steps), outputs(note.outputs),
+    holders(steps), outputs(note.outputs), captures(note.captures),
     el('div', {class: 'commands'},
       copyable(command('labrun', '--only', t.nameOf(cell), '--host', t.host(cell), '-v', t.file)),
       t.verdict[cell] === FAIL && copyable(command('labrun', 'shell', '--after', t.nameOf(cell), t.file, t.host(cell)))),
