@@ -21,6 +21,7 @@ type askOptions struct {
 	failFast bool
 	repeat   int
 	pause    bool
+	capture  string // the folder that gets packets; "" is none
 
 	patterns []cellPattern // only, parsed by check
 }
@@ -34,6 +35,7 @@ func (o *askOptions) flags(f *pflag.FlagSet) {
 	f.BoolVar(&o.failFast, "fail-fast", false, "stop at the first cell that does not pass; what comes after it is a skip")
 	f.IntVar(&o.repeat, "repeat", 1, "run all `N` times; a cell that answers differently has failed, and says how often it answered what")
 	f.BoolVar(&o.pause, "pause-on-fail", false, "open a shell in the host of the first cell that fails, with its sockets there (on a terminal)")
+	f.StringVar(&o.capture, "capture", "", captureUsage)
 }
 
 // check finds mistakes in the flags before anything is built.

@@ -115,6 +115,8 @@ given several times has values as sh takes them: LABRUN_ONLY="'claim-1*' claim-3
 flags, and the names of a file's hosts and experiments; "labrun man FOLDER" writes
 the manual pages.
 
+` + captureHelp + `
+
 Exit status: 0 all passed, 1 some failed, 2 bad usage or a bad file, 3 some
 could not be asked.`
 

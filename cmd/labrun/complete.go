@@ -48,6 +48,11 @@ func offerFilesToo(cmd *cobra.Command, args []string, begun string) ([]string, c
 	return offers, cobra.ShellCompDirectiveNoFileComp
 }
 
+// offerFolders offers folders.
+func offerFolders(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return nil, cobra.ShellCompDirectiveFilterDirs
+}
+
 // offerReports offers kept reports.
 func offerReports(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	return []string{"json"}, cobra.ShellCompDirectiveFilterFileExt
@@ -166,6 +171,7 @@ func completions(root *cobra.Command) {
 	for _, cmd := range append(root.Commands(), root) {
 		offer(cmd, "only", offerCells)
 		offer(cmd, "host", offerHosts)
+		offer(cmd, "capture", offerFolders)
 		switch cmd.Name() {
 		case "report":
 			cmd.ValidArgsFunction = offerReports

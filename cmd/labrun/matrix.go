@@ -26,5 +26,10 @@ func (o *runOptions) check(topologies []*lab.Topology) error {
 	if err := o.askOptions.check(topologies); err != nil {
 		return err
 	}
+	if o.capture != "" {
+		if err := checkCaptures(o.countCells(topologies) * o.repeat); err != nil {
+			return err
+		}
+	}
 	return o.outputs.check()
 }

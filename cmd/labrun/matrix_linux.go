@@ -49,12 +49,16 @@ func (c command) matrixOf(ctx context.Context, topologies []*lab.Topology, o run
 		return err
 	}
 	defer closeOutputs(outputs)
-	r, err := c.ask(ctx, topologies, o.askOptions, run.Options{Only: o.selects(), Hosts: o.hosts})
+	folder, err := openCapture(o.capture)
 	if err != nil {
 		return err
 	}
+	r, err := c.ask(ctx, topologies, o.askOptions, run.Options{Only: o.selects(), Hosts: o.hosts, Capture: folder})
+	if err != nil {
+		return c.captured(folder, err)
+	}
 	d := difference(baseline, r)
-	return c.compared(d, o, c.print(r, d, outputs, o.outputs.stdout, o.verbose))
+	return c.captured(folder, c.compared(d, o, c.print(r, d, outputs, o.outputs.stdout, o.verbose)))
 }
 
 // ask runs the cells that the options choose, in the way that the flags say.

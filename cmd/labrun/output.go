@@ -77,6 +77,9 @@ func hidden(dir string) (*os.File, error) {
 // write writes the report whole or not at all. Behind sudo the file is the
 // user's, not root's.
 func (out *output) write(r lab.Report) error {
+	if out.format.Name == "html" {
+		r = seenFrom(filepath.Dir(out.target), r)
+	}
 	return out.writeBy(func(w io.Writer) error { return out.format.Write(w, r) })
 }
 

@@ -85,6 +85,11 @@ func (c command) rerun(file string, o rerunOptions) error {
 	if before = o.narrow(before); before.Counts.Sum() == 0 && len(o.only)+len(o.hosts) > 0 {
 		return usagef("%s holds no cell that --only and --host choose", file)
 	}
+	if o.capture != "" {
+		if err := checkCaptures(countsOf(&before) * o.repeat); err != nil {
+			return err
+		}
+	}
 	outputs, err := o.outputs.open()
 	if err != nil {
 		return err
@@ -95,18 +100,28 @@ func (c command) rerun(file string, o rerunOptions) error {
 		return err
 	}
 	defer closeOutputs(kept)
-	after, err := c.ask(untilSignal(), topologies, o.askOptions, run.Options{Only: o.cellsOf(&before, topologies), Hosts: o.columnsOf(&before)})
+	folder, err := openCapture(o.capture)
 	if err != nil {
 		return err
 	}
-	d := compare.Reports(before, after)
+	after, err := c.ask(untilSignal(), topologies, o.askOptions,
+		run.Options{Only: o.cellsOf(&before, topologies), Hosts: o.columnsOf(&before), Capture: folder})
+	if err != nil {
+		return c.captured(folder, err)
+	}
+	return c.captured(folder, c.compareAgain(&before, after, kept, outputs, &o))
+}
+
+// compareAgain writes what the two runs differ in, and keeps the new report.
+func (c command) compareAgain(before *lab.Report, after lab.Report, kept, outputs []*output, o *rerunOptions) error {
+	d := compare.Reports(*before, after)
 	if err := writeOutputs(after, kept); err != nil {
 		return err
 	}
-	if err := c.printVerbose(after, o); err != nil {
+	if err := c.printVerbose(after, *o); err != nil {
 		return err
 	}
-	err = c.printDiff(&d, outputs, &o.outputs)
+	err := c.printDiff(&d, outputs, &o.outputs)
 	var status exitStatus
 	if after.Counts.Errors > 0 && (err == nil || errors.As(err, &status)) {
 		return exitStatus(exitError)

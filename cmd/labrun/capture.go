@@ -1,0 +1,93 @@
+package main
+
+import (
+	"path/filepath"
+	"slices"
+
+	"labrun/lab"
+)
+
+const captureUsage = "write what every cell sends into the folder `DIR`, in pcapng files for Wireshark and tshark"
+
+const captureHelp = `With --capture DIR every cell gets a folder in DIR, called NAME@HOST, with axes
+NAME,axis=value@HOST, where a sign that may not stand in a name is a %XX. In it is a
+file for each network, and lo.pcapng for what never leaves a host:
+
+    labrun --capture pcap --only claim-2-time-wait topologies/dual-nic.yaml
+    tshark -r pcap/claim-2-time-wait@alpha/red.pcapng
+    tshark -N n -r pcap/claim-2-time-wait@alpha/red.pcapng    # alpha.x for 192.0.2.10
+
+A packet stands there once, with the NIC that sent it (frame.interface_name, such as
+alpha/eth0), from before the first step until the last one has its answer. Nothing in
+a lab cuts a long stream into packets or needs a checksum: segments are as long as they
+are handed to the NIC, and the checksums of TCP and UDP are filled in as a card would.
+The answers are the same with and without, and it takes somewhat longer. Files that are
+there are replaced. Several FILEs get a folder each, --repeat makes run-1, run-2, ...`
+
+// mostCaptured bounds the folders that --capture makes. More than that nobody reads.
+const mostCaptured = 5000
+
+// checkCaptures refuses to capture too many cells.
+func checkCaptures(cells int) error {
+	if cells > mostCaptured {
+		return usagef("--capture: %d cells would make as many folders, and it takes %d at most; choose some with --only and --host", cells, mostCaptured)
+	}
+	return nil
+}
+
+// countCells returns how many cells the flags choose.
+func (o *askOptions) countCells(topologies []*lab.Topology) int {
+	n, chosen := 0, o.selects()
+	for _, t := range topologies {
+		for i := range t.Experiments {
+			e := &t.Experiments[i]
+			combos := len(e.Combos)
+			if chosen != nil {
+				combos = 0
+				for _, c := range e.Combos {
+					if chosen(e, c) {
+						combos++
+					}
+				}
+			}
+			for _, h := range t.Hosts {
+				if e.RunsOn(h.Name) && (len(o.hosts) == 0 || slices.Contains(o.hosts, h.Name)) {
+					n += combos
+				}
+			}
+		}
+	}
+	return n
+}
+
+// seenFrom returns the report with the names of its captures as seen from another
+// folder than this one: that of a page, which has links to them.
+func seenFrom(dir string, r lab.Report) lab.Report {
+	from, err := filepath.Abs(dir)
+	if err != nil {
+		return r
+	}
+	r.Matrices = slices.Clone(r.Matrices)
+	for i := range r.Matrices {
+		m := &r.Matrices[i]
+		if !slices.ContainsFunc(m.Cells, func(c lab.Cell) bool { return c.Note != nil && len(c.Note.Captures) > 0 }) {
+			continue
+		}
+		m.Cells = slices.Clone(m.Cells)
+		for j := range m.Cells {
+			if n := m.Cells[j].Note; n != nil && len(n.Captures) > 0 {
+				moved := *n
+				moved.Captures = slices.Clone(n.Captures)
+				for k, name := range moved.Captures {
+					if to, err := filepath.Abs(name); err == nil {
+						if rel, err := filepath.Rel(from, to); err == nil {
+							moved.Captures[k] = filepath.ToSlash(rel)
+						}
+					}
+				}
+				m.Cells[j].Note = &moved
+			}
+		}
+	}
+	return r
+}
