@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"fmt"
 	"iter"
 	"slices"
@@ -165,6 +166,7 @@ type Row struct {
 	Name  string    `json:"name"`
 	Doc   string    `json:"doc,omitempty"`
 	Claim string    `json:"claim,omitempty"` // as the file writes it: "SEED 2", "not SEED 2"
+	File  string    `json:"file,omitempty"`  // the included file that it and its steps are in; "" is the topology's own
 	Line  int       `json:"line"`
 	Axes  []Axis    `json:"axes,omitempty"`
 	Slots []RowSlot `json:"steps"`
@@ -190,7 +192,7 @@ type RowStep struct {
 
 // NewRow returns the row of an experiment on that kernel.
 func NewRow(e *Experiment, k Kernel) Row {
-	r := Row{Name: e.Name, Doc: e.Doc, Claim: e.Claim.Name, Line: e.Pos.Line, Axes: e.Axes}
+	r := Row{Name: e.Name, Doc: e.Doc, Claim: e.Claim.Name, File: e.Pos.File, Line: e.Pos.Line, Axes: e.Axes}
 	if e.Claim.Against {
 		r.Claim = "not " + r.Claim
 	}
@@ -252,16 +254,20 @@ type ClaimEvidence struct {
 
 // Matrix is one topology's cells: rows are experiments, columns are hosts.
 type Matrix struct {
-	File   string        `json:"file"`
-	Name   string        `json:"name"`
-	Doc    string        `json:"doc,omitempty"`
-	Source string        `json:"source,omitempty"` // the text of the file
-	Layout Layout        `json:"topology"`         // of all the file, whatever hosts the run was confined to
-	Hosts  []string      `json:"hosts"`
-	Rows   []Row         `json:"rows"`
-	Cells  []Cell        `json:"-"` // row by row, in the order of Hosts, combination by combination
-	Claims []ClaimResult `json:"claims,omitempty"`
+	File     string        `json:"file"`
+	Name     string        `json:"name"`
+	Doc      string        `json:"doc,omitempty"`
+	Source   string        `json:"source,omitempty"`   // the text of the file
+	Included []Included    `json:"included,omitempty"` // with it
+	Layout   Layout        `json:"topology"`           // of all the file, whatever hosts the run was confined to
+	Hosts    []string      `json:"hosts"`
+	Rows     []Row         `json:"rows"`
+	Cells    []Cell        `json:"-"` // row by row, in the order of Hosts, combination by combination
+	Claims   []ClaimResult `json:"claims,omitempty"`
 }
+
+// FileOf returns the file that the row of a cell is in.
+func (m *Matrix) FileOf(c *Cell) string { return cmp.Or(m.Rows[c.Row].File, m.File) }
 
 // NameOf returns the cell's name, as --only takes it.
 func (m *Matrix) NameOf(c *Cell) string { return m.Rows[c.Row].CellName(c.Combo) }

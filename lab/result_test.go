@@ -102,6 +102,9 @@ func TestDigestNamesTheOutcome(t *testing.T) {
 		"claim": func(m *lab.Matrix) { m.Rows[0].Claim = "other" },
 		"line":  func(m *lab.Matrix) { m.Rows[0].Line, m.Rows[0].Slots[0].Variants[0][0].Line = 7, 8 },
 		"text":  func(m *lab.Matrix) { m.Source = "other" },
+		"included": func(m *lab.Matrix) {
+			m.Included, m.Rows[0].File = []lab.Included{{File: "other.yaml", Text: "other"}}, "other.yaml"
+		},
 		"lab":   func(m *lab.Matrix) { m.Layout.Hosts = []lab.Host{{Name: "other"}} },
 		"note":  func(m *lab.Matrix) { m.Cells[0].Note = &lab.Note{Reason: "other"} },
 		"shown": func(m *lab.Matrix) { m.Rows[0].Slots[2].Shown = false },
@@ -195,14 +198,14 @@ func TestNewRowSharesSteps(t *testing.T) {
 		return s
 	}
 	e := lab.Experiment{
-		Name: "one", Claim: lab.ClaimRef{Name: "SEED 1", Against: true}, Pos: lab.Pos{Line: 5},
+		Name: "one", Claim: lab.ClaimRef{Name: "SEED 1", Against: true}, Pos: lab.Pos{File: "shared.yaml", Line: 5},
 		Axes:  []lab.Axis{{Name: "x", Values: []string{"a", "b", "c", "d"}}},
 		Slots: []lab.Slot{{Axes: []int{0}, Shown: true, Variants: [][]lab.Step{{bind("EINVAL")}, {bind("EACCES")}, nil, {bind("EINVAL")}}}},
 	}
 	got := lab.NewRow(&e, lab.Kernel{Version: lab.KernelVersion{6, 1, 0}})
 	ok := []lab.RowStep{{Line: 7, Process: "main", Call: "listen(a, 5)", Want: "ok"}}
 	want := lab.Row{
-		Name: "one", Claim: "not SEED 1", Line: 5, Axes: e.Axes,
+		Name: "one", Claim: "not SEED 1", File: "shared.yaml", Line: 5, Axes: e.Axes,
 		Slots: []lab.RowSlot{{Axes: []int{0}, Shown: true, Variants: [][]lab.RowStep{ok, ok, nil, ok}}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -6,11 +6,12 @@ import (
 )
 
 // Topology is one file: networks, hosts, experiments, each in the order of the
-// file. It is data: a Topology that topology.Load returned has no loose ends
+// file, what it includes first. It is data: a Topology that topology.Load returned has no loose ends
 // (every name resolves, every address is given) and is never changed afterwards.
 type Topology struct {
 	File        string // as the user named it, for messages
 	Source      string // the text of the file
+	Included    []Included
 	Name        string
 	Doc         string
 	Claims      []Claim
@@ -18,6 +19,13 @@ type Topology struct {
 	Hosts       []Host
 	Probes      []Experiment // ask what the kernel is like, before the experiments: its features of kind probe
 	Experiments []Experiment
+}
+
+// Included is a file that a topology includes, for itself or for another one that
+// it includes.
+type Included struct {
+	File string `json:"file"` // as messages name it, beside the topology's own file
+	Text string `json:"text"`
 }
 
 // Claim is a sentence that experiments put to the test.

@@ -83,13 +83,27 @@ func inRepository(r lab.Report) lab.Report {
 	r.Matrices = slices.Clone(r.Matrices)
 	for i := range r.Matrices {
 		m := &r.Matrices[i]
-		file, err := filepath.Abs(m.File)
-		if err != nil {
-			continue
-		}
-		if rel, err := filepath.Rel(root, file); err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
-			m.File = filepath.ToSlash(rel)
+		m.File = below(root, m.File)
+		m.Rows = slices.Clone(m.Rows)
+		for j := range m.Rows {
+			if row := &m.Rows[j]; row.File != "" {
+				row.File = below(root, row.File)
+			}
 		}
 	}
 	return r
+}
+
+// below returns the path of a file from a folder, and the file as it is named where it
+// is not in there.
+func below(root, file string) string {
+	whole, err := filepath.Abs(file)
+	if err != nil {
+		return file
+	}
+	rel, err := filepath.Rel(root, whole)
+	if err != nil || rel == ".." || strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
+		return file
+	}
+	return filepath.ToSlash(rel)
 }

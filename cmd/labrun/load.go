@@ -22,7 +22,7 @@ func (c command) load(files []string) ([]*lab.Topology, error) {
 		}
 		var t *lab.Topology
 		if err == nil {
-			t, err = topology.Parse(file, source)
+			t, err = topology.LoadText(file, source)
 		}
 		var found topology.Diagnostics
 		switch {
@@ -30,7 +30,7 @@ func (c command) load(files []string) ([]*lab.Topology, error) {
 			topologies = append(topologies, t)
 		case errors.As(err, &found):
 			bad = true
-			c.show(source, found)
+			c.show(found)
 		default:
 			bad = true
 			c.complain(err)
@@ -57,12 +57,12 @@ func hint(file string, err error) string {
 }
 
 // show prints diagnostics, on a terminal with the source line and a caret.
-func (c command) show(source []byte, found topology.Diagnostics) {
+func (c command) show(found topology.Diagnostics) {
 	if !terminal(c.stderr) {
 		fmt.Fprintln(c.stderr, found)
 		return
 	}
-	fmt.Fprint(c.stderr, found.Pretty(source, colour(c.stderr)))
+	fmt.Fprint(c.stderr, found.Pretty(colour(c.stderr)))
 }
 
 // loadHost reads one file and finds a host in it.

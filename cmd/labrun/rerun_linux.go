@@ -156,11 +156,11 @@ func (c command) reload(file string, r *lab.Report) ([]*lab.Topology, error) {
 		if m.Source == "" {
 			return nil, usagef("%s: it does not hold the text of %s: an older labrun made it; run the file itself, with --baseline %s", file, m.File, file)
 		}
-		t, err := topology.Parse(m.File, []byte(m.Source))
+		t, err := topology.ParseWith(m.File, []byte(m.Source), topology.Kept(m.Included))
 		var found topology.Diagnostics
 		switch {
 		case errors.As(err, &found):
-			c.show([]byte(m.Source), found)
+			c.show(found)
 			return nil, usagef("%s: the text of %s that it holds has mistakes", file, m.File)
 		case err != nil:
 			return nil, usagef("%s: %w", file, err)

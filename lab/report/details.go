@@ -150,7 +150,7 @@ func label(b *bufio.Writer, word, s string) { fmt.Fprintf(b, "    %-7s %s\n", wo
 func (t Text) last(b *bufio.Writer, m *lab.Matrix, c *lab.Cell) {
 	note := cmp.Or(c.Note, &lab.Note{})
 	if s, ok := lastStep(m, c); ok {
-		fmt.Fprintf(b, "  %s:%d: %s: %s\n", m.File, s.Line, s.Process, s.Call)
+		fmt.Fprintf(b, "  %s:%d: %s: %s\n", m.FileOf(c), s.Line, s.Process, s.Call)
 		label(b, "wanted", t.paint(green, s.Want))
 		label(b, "got", t.paint(red, s.Got))
 		holders(b, s.Got, c.Holders())

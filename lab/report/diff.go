@@ -160,12 +160,13 @@ func (t Text) pair(b *bufio.Writer, d *compare.Difference, p compare.Pair) {
 		if reasons && (s.Before == nil || s.After == nil) {
 			continue // the reason says why
 		}
-		at := s.After
+		at, file := s.After, m.FileOf(after)
 		if at == nil {
 			at = s.Before
-			m, _ = p.Before.In(&d.Before)
+			m, _ := p.Before.In(&d.Before)
+			file = m.FileOf(before)
 		}
-		fmt.Fprintf(b, "  %s:%d: %s\n", oneLine(m.File), at.Line, stepCall(s, at))
+		fmt.Fprintf(b, "  %s:%d: %s\n", oneLine(file), at.Line, stepCall(s, at))
 		label(b, "was", t.side(s, s.Before))
 		label(b, "now", t.side(s, s.After))
 	}

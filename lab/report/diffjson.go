@@ -22,6 +22,7 @@ type diffSide struct {
 }
 
 type diffStep struct {
+	File    string `json:"file,omitempty"` // an included one
 	Line    int    `json:"line"`
 	Process string `json:"process"`
 	Call    string `json:"call"`
@@ -105,19 +106,19 @@ func cellAlone(r *lab.Report, p compare.Place) diffCell {
 func changedCell(d *compare.Difference, p compare.Pair) diffCell {
 	cell := cellAlone(&d.After, p.After)
 	cell.Verdict = ""
-	_, before := p.Before.In(&d.Before)
-	_, after := p.After.In(&d.After)
+	was, before := p.Before.In(&d.Before)
+	is, after := p.After.In(&d.After)
 	cell.Before = &diffSide{before.Verdict, before.Reason()}
 	cell.After = &diffSide{after.Verdict, after.Reason()}
 	for _, s := range d.Steps(p) {
-		cell.Steps = append(cell.Steps, diffSteps{newDiffStep(s.Before), newDiffStep(s.After)})
+		cell.Steps = append(cell.Steps, diffSteps{newDiffStep(&was.Rows[before.Row], s.Before), newDiffStep(&is.Rows[after.Row], s.After)})
 	}
 	return cell
 }
 
-func newDiffStep(s *lab.StepResult) *diffStep {
+func newDiffStep(r *lab.Row, s *lab.StepResult) *diffStep {
 	if s == nil {
 		return nil
 	}
-	return &diffStep{s.Line, s.Process, s.Call, s.Want, s.Got}
+	return &diffStep{r.File, s.Line, s.Process, s.Call, s.Want, s.Got}
 }

@@ -22,6 +22,7 @@ func GitHub(w io.Writer, r lab.Report) error {
 
 // annotation is what there is to say about a line of a file.
 type annotation struct {
+	file     string
 	line     int
 	title    string
 	messages []string // of the first cells
@@ -44,7 +45,7 @@ func annotate(b *bufio.Writer, m *lab.Matrix) {
 		p := place{c.Row, lineOf(m, c), c.Reason()}
 		a := known[p]
 		if a == nil {
-			a = &annotation{line: p.line, title: m.Rows[c.Row].Name + " " + wordsOf[c.Verdict]}
+			a = &annotation{file: m.FileOf(c), line: p.line, title: m.Rows[c.Row].Name + " " + wordsOf[c.Verdict]}
 			known[p] = a
 			all = append(all, a)
 		}
@@ -57,7 +58,7 @@ func annotate(b *bufio.Writer, m *lab.Matrix) {
 			a.messages = append(a.messages, fmt.Sprintf("and %d more cells", left))
 		}
 		fmt.Fprintf(b, "::error file=%s,line=%d,title=%s::%s\n",
-			githubProperty(m.File), a.line, githubProperty(a.title), githubData(strings.Join(a.messages, "\n")))
+			githubProperty(a.file), a.line, githubProperty(a.title), githubData(strings.Join(a.messages, "\n")))
 	}
 }
 

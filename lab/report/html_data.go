@@ -129,7 +129,7 @@ func (d *pageData) matrix(m *lab.Matrix) {
 	d.raw(`,"rows":[`)
 	for i := range m.Rows {
 		d.comma(i)
-		d.row(&m.Rows[i])
+		d.row(m, &m.Rows[i])
 	}
 	d.raw(`],"blocks":[`)
 	noted := []int{} // cells and their notes, in turn
@@ -152,13 +152,20 @@ func (d *pageData) matrix(m *lab.Matrix) {
 }
 
 // row writes a row; of each slot which variant it is, for every combination of its axes.
-func (d *pageData) row(r *lab.Row) {
+func (d *pageData) row(m *lab.Matrix, r *lab.Row) {
 	d.raw(`{"name":`)
 	d.value(r.Name)
 	d.raw(`,"doc":`)
 	d.value(r.Doc)
 	d.raw(`,"claim":`)
 	d.value(r.Claim)
+	if source := includedAt(m, r); source >= 0 {
+		d.raw(`,"source":"` + includedID(source) + `"`)
+	}
+	if r.File != "" {
+		d.raw(`,"file":`)
+		d.value(r.File)
+	}
 	d.raw(`,"line":`)
 	d.numbers(r.Line)
 	d.raw(`,"axes":`)

@@ -76,6 +76,7 @@ func strangers() lab.Report {
 	for i := range r.Matrices {
 		m := &r.Matrices[i]
 		m.File, m.Name, m.Doc, m.Source = evil, evil, evil, evil+"\n<!--"+evil
+		m.Included = []lab.Included{{File: evil, Text: evil + "\n<!--" + evil}}
 		for j := range m.Hosts {
 			m.Hosts[j] += evil
 		}
@@ -94,7 +95,7 @@ func strangers() lab.Report {
 		}
 		for j := range m.Rows {
 			w := &m.Rows[j]
-			w.Name, w.Doc, w.Claim = w.Name+evil, evil, evil
+			w.Name, w.Doc, w.Claim, w.File = w.Name+evil, evil, evil, evil
 			for k := range w.Axes {
 				w.Axes[k].Name += evil
 				for l := range w.Axes[k].Values {

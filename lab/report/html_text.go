@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"fmt"
 	"html"
+	"slices"
 	"strings"
 
 	"labrun/lab"
@@ -111,13 +112,30 @@ func (p *pageText) topology(m *lab.Matrix, alone bool) {
 	p.say("</div>\n<div class=\"cells\" id=\"%s-cells\"></div>\n", p.id)
 	p.plain(m)
 	if m.Source != "" {
-		p.say("<details class=\"source\" id=\"%s-source\"><summary>The file, %s</summary>\n<pre tabindex=\"0\" aria-label=\"%s\">", p.id, m.File, m.File)
-		for i, line := range strings.Split(strings.TrimSuffix(m.Source, "\n"), "\n") {
-			p.say("<span class=\"line\" id=\"%s-%d\"><span class=\"number\" aria-hidden=\"true\">%d</span>%s\n</span>", p.id, i+1, i+1, line)
-		}
-		p.say("</pre></details>\n")
+		p.source(p.id, "The file", m.File, m.Source)
+	}
+	for i, included := range m.Included {
+		p.source(p.id+"-"+includedID(i), "Included", included.File, included.Text)
 	}
 	p.say("</section>\n")
+}
+
+// source writes the text of a file, each line with an id.
+func (p *pageText) source(id, what, file, text string) {
+	p.say("<details class=\"source\" id=\"%s-source\"><summary>%s, %s</summary>\n<pre tabindex=\"0\" aria-label=\"%s\">", id, what, file, file)
+	for i, line := range strings.Split(strings.TrimSuffix(text, "\n"), "\n") {
+		p.say("<span class=\"line\" id=\"%s-%d\"><span class=\"number\" aria-hidden=\"true\">%d</span>%s\n</span>", id, i+1, i+1, line)
+	}
+	p.say("</pre></details>\n")
+}
+
+// includedID is the part of ids that stands for an included file.
+func includedID(i int) string { return fmt.Sprintf("included%d", i) }
+
+// includedAt returns which included file a row is in, -1 when it is in none whose
+// text is there.
+func includedAt(m *lab.Matrix, r *lab.Row) int {
+	return slices.IndexFunc(m.Included, func(i lab.Included) bool { return i.File == r.File && r.File != "" })
 }
 
 // What a drawing has room for; the table below it has all.

@@ -116,6 +116,15 @@ func (j *jsonWriter) matrix(m *lab.Matrix) {
 	j.field("name", m.Name)
 	j.text("doc", m.Doc)
 	j.text("source", m.Source)
+	if len(m.Included) > 0 {
+		j.key("included")
+		j.open('[')
+		for i := range m.Included {
+			j.next()
+			j.value(&m.Included[i])
+		}
+		j.close(']')
+	}
 	j.layout(&m.Layout)
 	j.field("hosts", append([]string{}, m.Hosts...)) // [] and not null
 	j.key("rows")
@@ -167,6 +176,7 @@ func (j *jsonWriter) row(r *lab.Row) {
 	j.field("name", r.Name)
 	j.text("doc", r.Doc)
 	j.text("claim", r.Claim)
+	j.text("file", r.File)
 	j.field("line", r.Line)
 	if len(r.Axes) > 0 {
 		j.key("axes")

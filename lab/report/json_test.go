@@ -117,9 +117,9 @@ func TestEveryFieldIsWritten(t *testing.T) {
 		fields string
 	}{
 		{lab.Report{}, "Environment Digest Counts Matrices"},
-		{lab.Matrix{}, "File Name Doc Source Layout Hosts Rows Cells Claims"},
+		{lab.Matrix{}, "File Name Doc Source Included Layout Hosts Rows Cells Claims"},
 		{lab.Layout{}, "Networks Hosts"},
-		{lab.Row{}, "Name Doc Claim Line Axes Slots"},
+		{lab.Row{}, "Name Doc Claim File Line Axes Slots"},
 		{lab.RowSlot{}, "Axes Shown Which Variants"},
 		{lab.Cell{}, "Row Host Combo Verdict Got Note"},
 		{lab.Note{}, "Reason Evidence Outputs Captures"},
@@ -169,7 +169,7 @@ func TestReadJSONSaysWhatIsWrong(t *testing.T) {
 	for _, c := range []struct{ old, new, want string }{
 		{`"digest"`, `"disgust"`, `unknown key "disgust"; allowed: counts, digest, environment, topologies`},
 		{`"passed"`, `"past"`, `counts: json: unknown field "past"`},
-		{`"file"`, `"fill"`, `topologies: [0]: unknown key "fill"; allowed: cells, claims, doc, file, hosts, name, rows, source, topology`},
+		{`"file"`, `"fill"`, `topologies: [0]: unknown key "fill"; allowed: cells, claims, doc, file, hosts, included, name, rows, source, topology`},
 		{`"shown": true`, `"shone": true`, `rows: [0]: steps: [0]: unknown key "shone"; allowed: axes, shown, variants`},
 		{`"process":"web"`, `"prozess":"web"`, `variants: [0]: json: unknown field "prozess"`},
 		{`"verdict":"pass"`, `"verdict":"maybe"`, `cells: [0]: "maybe" is not a verdict; allowed: pass, fail, skip, error`},

@@ -92,7 +92,7 @@ func (x *junit) testcase(m *lab.Matrix, c *lab.Cell) {
 	x.raw("    <testcase")
 	x.attribute("classname", m.Name+"."+m.Hosts[c.Host]) // readers cut it at the last dot
 	x.attribute("name", m.NameOf(c))
-	x.attribute("file", m.File)
+	x.attribute("file", m.FileOf(c))
 	x.attribute("line", strconv.Itoa(lineOf(m, c)))
 	x.attribute("time", "0")
 	word := junitWords[c.Verdict]

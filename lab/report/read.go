@@ -129,6 +129,7 @@ func (d *jsonReader) matrix(m *lab.Matrix, cells int) error {
 		"name":     d.into(&m.Name),
 		"doc":      d.into(&m.Doc),
 		"source":   d.into(&m.Source),
+		"included": d.into(&m.Included),
 		"topology": d.into(&m.Layout),
 		"hosts": func() error {
 			if err := d.dec.Decode(&m.Hosts); err != nil {
@@ -164,6 +165,7 @@ func (d *jsonReader) row(r *lab.Row, shared map[string][]lab.RowStep) error {
 		"name":  d.into(&r.Name),
 		"doc":   d.into(&r.Doc),
 		"claim": d.into(&r.Claim),
+		"file":  d.into(&r.File),
 		"line":  d.into(&r.Line),
 		"axes":  d.into(&r.Axes),
 		"steps": func() error {

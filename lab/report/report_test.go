@@ -24,12 +24,16 @@ func sample() lab.Report {
 	m := lab.Matrix{
 		File: "some folder/lab.yaml", Name: "lab", Doc: "every verdict there is\nand a second line",
 		Source: "name: lab # <the> \"text\"\nnetworks: {red: 192.0.2.0/24}\n", Layout: layout(),
+		Included: []lab.Included{
+			{File: "some folder/shared/none.yaml", Text: "doc: nobody <uses> it\n"},
+			{File: "some folder/shared/hosts.yaml", Text: "experiments:\n  one-host:\n    steps:\n      - bind(a, 203.0.113.1:80)\n"},
+		},
 		Hosts: []string{"alpha", "beta"},
 		Rows: []lab.Row{
 			{Name: "good", Doc: "holds", Claim: "SEED 1", Line: 10, Slots: []lab.RowSlot{ok}},
 			{Name: "wrong", Claim: "not SEED 2", Line: 20, Slots: []lab.RowSlot{
 				ok, slot(step(23, "main", "bind(b, any:80)", "ok")), slot(step(30, "peer/client", "connect(c, subject.x:80)", "ok"))}},
-			{Name: "one-host", Line: 30, Slots: []lab.RowSlot{slot(step(31, "main", "bind(a, 203.0.113.1:80)", "ok"))}},
+			{Name: "one-host", File: "some folder/shared/hosts.yaml", Line: 2, Slots: []lab.RowSlot{slot(step(4, "main", "bind(a, 203.0.113.1:80)", "ok"))}},
 			{Name: "skipped", Line: 40},
 			{Name: "broken", Line: 50, Slots: []lab.RowSlot{ok}},
 		},

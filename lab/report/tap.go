@@ -74,7 +74,7 @@ func (t *tap) cell(number int, m *lab.Matrix, c *lab.Cell) {
 	t.printf("      ---\n")
 	t.value("severity", c.Verdict.String())
 	t.value("message", headline(m, c))
-	t.value("file", m.File)
+	t.value("file", m.FileOf(c))
 	t.value("line", lineOf(m, c))
 	if s, ran := lastStep(m, c); ran && c.Verdict == lab.Fail {
 		t.value("process", s.Process)

@@ -66,6 +66,9 @@ func (t Text) steps(b *bufio.Writer, m *lab.Matrix) {
 	for i := range m.Cells {
 		c := &m.Cells[i]
 		t.head(b, m, c)
+		if file := m.Rows[c.Row].File; file != "" {
+			fmt.Fprintf(b, "  in %s\n", file)
+		}
 		for _, s := range m.StepsOf(c) {
 			fmt.Fprintf(b, "  %4d  %-12s %s = %s", s.Line, s.Process, s.Call, s.Got)
 			if s.Red {

@@ -87,7 +87,7 @@ func Run(ctx context.Context, version lab.KernelVersion, topologies []*lab.Topol
 
 // prepare lays a matrix out, with room for every cell, and cuts it into jobs.
 func prepare(t *lab.Topology, kernel lab.Kernel, o Options, m *lab.Matrix) []*job {
-	*m = lab.Matrix{File: t.File, Name: t.Name, Doc: t.Doc, Source: t.Source, Layout: t.Layout()}
+	*m = lab.Matrix{File: t.File, Name: t.Name, Doc: t.Doc, Source: t.Source, Included: t.Included, Layout: t.Layout()}
 	for _, h := range t.Hosts {
 		if len(o.Hosts) == 0 || slices.Contains(o.Hosts, h.Name) {
 			m.Hosts = append(m.Hosts, h.Name)

@@ -30,7 +30,7 @@ func (c *cell) step(ctx context.Context, s *lab.Step) (done stepped, err error) 
 	want := s.Want.On(c.kernel)
 	g, matched, err := c.ask(ctx, s, want)
 	if err != nil {
-		return done, fmt.Errorf("line %d: %s: %w", s.Pos.Line, s.Call, err)
+		return done, fmt.Errorf("%s: %s: %w", s.Pos.Words(), s.Call, err)
 	}
 	done.answer = c.answer(g, c.resolve(s.Process).Host)
 	if !matched {
@@ -57,11 +57,11 @@ func (c *cell) step(ctx context.Context, s *lab.Step) (done stepped, err error) 
 // kernel's rules: the machine is short of something, or the kernel lacks it.
 func (c *cell) blame(ctx context.Context, s *lab.Step, g got, answer string) error {
 	if exhausted(g) {
-		return fmt.Errorf("line %d: %s: %s: this machine or its limits have no more to give", s.Pos.Line, s.Call, answer)
+		return fmt.Errorf("%s: %s: %s: this machine or its limits have no more to give", s.Pos.Words(), s.Call, answer)
 	}
 	lacks, err := c.lacks(ctx, s, g)
 	if err == nil && lacks != "" {
-		err = errSkip(fmt.Sprintf("line %d: %s: %s answers %s", s.Pos.Line, lacks, s.Call, answer))
+		err = errSkip(fmt.Sprintf("%s: %s: %s answers %s", s.Pos.Words(), lacks, s.Call, answer))
 	}
 	return err
 }
@@ -180,7 +180,7 @@ func (c *cell) note(m madeBy, s *lab.Step, g got) {
 		delete(c.made, m)
 		return
 	}
-	c.made[m] = fmt.Sprintf("line %d answered %s", s.Pos.Line, g.Answer)
+	c.made[m] = fmt.Sprintf("%s answered %s", s.Pos.Words(), g.Answer)
 }
 
 func (c *cell) fork(ctx context.Context, who lab.Process, p *process.Process, s *lab.Step) (got, error) {

@@ -97,7 +97,7 @@ func (d *decoder) checkNames(x *experiment, columns []*host) {
 			if a, ok := w.Answer.Value.(lab.Addr); ok && a.Name != "" {
 				check(s, s.wantsAt[i], a)
 			}
-			if f := w.Has; f != nil && f.Kind == "probe" && !d.probesLost && !d.hasProbe(f.Name) {
+			if f := w.Has; f != nil && f.Kind == "probe" && !d.probesLost && !d.partsLost && !d.hasProbe(f.Name) {
 				d.complain(d.within(s, s.wantsAt[i]), "%s: no probe %s%s", x.scope, quote(f.Name), hint(f.Name, "probes", d.probeNames()))
 			}
 		}

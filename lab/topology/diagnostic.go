@@ -1,6 +1,7 @@
 package topology
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -8,17 +9,20 @@ import (
 	"labrun/lab"
 )
 
-// Diagnostic is one complaint about a file.
+// Diagnostic is one complaint about a file. Of an included one it also says how
+// that came to be included.
 type Diagnostic struct {
 	File string
 	Pos  lab.Pos
 	Msg  string
+
+	source *source
 }
 
 func (d Diagnostic) String() string { return fmt.Sprintf("%s:%s: %s", d.File, d.Pos, d.Msg) }
 
-// Diagnostics is everything that is wrong with a file, sorted by place. It is
-// never empty.
+// Diagnostics is everything that is wrong with a file and those that it includes,
+// sorted by place: its own first, then each file as it was read. It is never empty.
 type Diagnostics []Diagnostic
 
 func (ds Diagnostics) Error() string {
@@ -38,7 +42,7 @@ func (ds Diagnostics) print(one func(Diagnostic) string) string {
 
 // complaints collects diagnostics.
 type complaints struct {
-	source *source
+	source *source // the file that they are about
 	list   Diagnostics
 	seen   map[Diagnostic]bool
 	made   int // how many were added, repeated ones included
@@ -49,7 +53,10 @@ func (c *complaints) add(pos lab.Pos, format string, args ...any) {
 	if c.full() {
 		return
 	}
-	d := Diagnostic{c.source.file, c.source.clamp(pos), fmt.Sprintf(format, args...)}
+	d := Diagnostic{c.source.file, c.source.clamp(pos), fmt.Sprintf(format, args...), c.source}
+	if c.source.via != "" {
+		d.Msg += " (" + c.source.via + ")"
+	}
 	if c.seen[d] {
 		return
 	}
@@ -69,6 +76,8 @@ func (c *complaints) err() error {
 	if len(c.list) == 0 {
 		return nil
 	}
-	slices.SortStableFunc(c.list, func(a, b Diagnostic) int { return a.Pos.Compare(b.Pos) })
+	slices.SortStableFunc(c.list, func(a, b Diagnostic) int {
+		return cmp.Or(cmp.Compare(a.source.order, b.source.order), a.Pos.Compare(b.Pos))
+	})
 	return c.list
 }

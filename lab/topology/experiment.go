@@ -38,16 +38,19 @@ func (d *decoder) decodeExperiments(e entry) {
 	if !ok {
 		return
 	}
-	if len(list) > maxExperiments {
-		d.complain(list[maxExperiments].pos, "the file has %d experiments, the limit is %d", len(list), maxExperiments)
+	if n := len(d.rows) + len(list); n > maxExperiments {
+		d.complain(list[maxExperiments-len(d.rows)].pos, "the file has %d experiments, the limit is %d", n, maxExperiments)
 		return
 	}
 	for _, e := range list {
 		if d.full() {
 			return
 		}
+		if !d.fresh("experiment", d.rows, e) {
+			continue
+		}
 		x := &experiment{scope: scope{inner: "experiment " + quote(e.key)}}
-		x.Name, x.Pos = e.key, e.pos
+		x.Name, x.Pos = e.key, d.source.at(e.pos)
 		d.checkName(e.pos, experimentName, e.key)
 		d.decodeExperiment(x, e)
 		d.checkExperiment(x)
@@ -63,8 +66,11 @@ func (d *decoder) decodeProbes(e entry) {
 		return
 	}
 	for _, e := range list {
+		if !d.fresh("probe", d.probes, e) {
+			continue
+		}
 		x := &experiment{scope: scope{inner: "probe " + quote(e.key)}}
-		x.Name, x.Pos = e.key, e.pos
+		x.Name, x.Pos = e.key, d.source.at(e.pos)
 		d.checkName(e.pos, experimentName, e.key)
 		if len(d.order) > 0 {
 			x.Hosts = []string{d.order[0].Name}
@@ -168,7 +174,7 @@ func (d *decoder) decodeClaimRef(x *experiment, e entry) {
 		return
 	}
 	x.Claim.Name = name
-	if d.claims != nil && !d.claims[name] {
+	if _, ok := d.claims[name]; !ok && d.claims != nil && !d.partsLost {
 		var names []string
 		for c := range d.claims {
 			names = append(names, c)
@@ -247,7 +253,7 @@ func (d *decoder) decodeUsers(x *experiment, n *yaml.Node) {
 			d.complain(posOf(k.value), "%s, user: %s", s, problem)
 			continue
 		}
-		u := lab.ProcessUser{Process: p, User: uint32(user), Pos: e.pos}
+		u := lab.ProcessUser{Process: p, User: uint32(user), Pos: d.source.at(e.pos)}
 		if k, ok := keys["capabilities"]; ok {
 			u.Capabilities = d.capabilities(s, k.value)
 		}

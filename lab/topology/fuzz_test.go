@@ -39,7 +39,7 @@ func FuzzParse(f *testing.F) {
 			if !ok || len(ds) == 0 {
 				t.Fatalf("%T", err)
 			}
-			checkPlaces(t, ds, text)
+			checkPlaces(t, ds)
 			return
 		}
 		again, err := Parse("f", text)
@@ -53,22 +53,51 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-func checkPlaces(t *testing.T, ds Diagnostics, text []byte) {
+// FuzzInclude: the same of a file that a topology includes, and that of the topology.
+func FuzzInclude(f *testing.F) {
+	for _, text := range []string{
+		"experiments: {one: {steps: [a = socket(tcp), 'bind(a, x:80)', 'connect(a, peer.x:80)']}}\n",
+		"include: [f, g, h/g]\nprobes: &p {one: {steps: [bnid(a)]}}\nexperiments: *p\nclaims: {c: d}\n",
+		"include: h/../g\nname: g\nhosts: {a: {}}\n",
+		"doc: |\n  a\nexperiments:\n\tx:",
+	} {
+		f.Add([]byte(text))
+	}
+	own := []byte("name: n\nnetworks: {red: 10.0.0.0/8}\n" + twoHosts + "include: g\nclaims: {c: d}\nexperiments: {own: {claim: c, steps: [exit()]}}\n")
+	f.Fuzz(func(t *testing.T, text []byte) {
+		read := inMemory(map[string]string{"f": string(own), "g": string(text), "h/g": string(text)})
+		top, err := ParseWith("f", own, read)
+		if err != nil {
+			checkPlaces(t, err.(Diagnostics))
+			return
+		}
+		checkEnds(t, top)
+		again, err := ParseWith("f", []byte(top.Source), Kept(top.Included))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(describe(top), describe(again)); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+func checkPlaces(t *testing.T, ds Diagnostics) {
 	t.Helper()
-	s := newSource("f", text)
 	for i, d := range ds {
+		s := d.source
 		if d.Pos.Line < 1 || d.Pos.Line > len(s.lines) || d.Pos.Col < 1 || d.Pos.Col > 1+len(s.line(d.Pos.Line)) {
 			t.Errorf("%s is outside of the file", d)
 		}
-		if i > 0 && ds[i-1].Pos.Compare(d.Pos) > 0 {
+		if i > 0 && (ds[i-1].source.order > s.order || ds[i-1].source == s && ds[i-1].Pos.Compare(d.Pos) > 0) {
 			t.Errorf("%s is out of order", d)
 		}
 		if d.Msg == "" || strings.ContainsFunc(d.Msg, unicode.IsControl) {
 			t.Errorf("message %q", d.Msg)
 		}
 	}
-	if strings.ContainsFunc(ds.Pretty(text, false), func(r rune) bool { return unicode.IsControl(r) && r != '\t' && r != '\n' }) {
-		t.Errorf("control characters in %q", ds.Pretty(text, false))
+	if strings.ContainsFunc(ds.Pretty(false), func(r rune) bool { return unicode.IsControl(r) && r != '\t' && r != '\n' }) {
+		t.Errorf("control characters in %q", ds.Pretty(false))
 	}
 }
 

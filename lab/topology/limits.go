@@ -9,6 +9,7 @@ import (
 // can take, and stand well above what a machine could run.
 const (
 	maxFile        = 4 << 20 // bytes
+	maxIncluded    = 256     // files of a topology; the limits of bytes, marks and values are for all together
 	maxMarks       = 400_000 // lines, commas and brackets: what makes YAML values
 	maxValues      = 1_000_000
 	maxClaims      = 1000

@@ -15,10 +15,9 @@ const (
 // excerpt is how many columns of a long line Pretty shows around the caret.
 const excerpt = 120
 
-// Pretty returns the complaints with the line of the source and a caret under
+// Pretty returns the complaints with the line of the file and a caret under
 // each, and a line feed at the end. Characters that a terminal would obey are replaced.
-func (ds Diagnostics) Pretty(text []byte, colour bool) string {
-	s := newSource("", text)
+func (ds Diagnostics) Pretty(colour bool) string {
 	paint := func(code, t string) string {
 		if !colour {
 			return t
@@ -27,7 +26,7 @@ func (ds Diagnostics) Pretty(text []byte, colour bool) string {
 	}
 	return ds.print(func(d Diagnostic) string {
 		where := d.File + ":" + d.Pos.String()
-		line, caret := frame(s.line(d.Pos.Line), d.Pos.Col)
+		line, caret := frame(d.source.line(d.Pos.Line), d.Pos.Col)
 		return paint(bold, where+":") + " " + paint(red, d.Msg) + "\n" + line + "\n" + paint(green, caret)
 	}) + "\n"
 }

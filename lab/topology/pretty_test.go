@@ -12,7 +12,7 @@ import (
 func TestPretty(t *testing.T) {
 	text := []byte("\ufeffname: a\r\n\tdoc: 日本e\u0301 x\nkey\x1b[31m: \u202ey\n" + strings.Repeat("a", 100) + strings.Repeat("b", 200))
 	at := func(line, col int) Diagnostic {
-		return Diagnostic{"lab.yaml", lab.Pos{Line: line, Col: col}, "wrong"}
+		return Diagnostic{"lab.yaml", lab.Pos{Line: line, Col: col}, "wrong", newSource("lab.yaml", text)}
 	}
 	ds := Diagnostics{at(1, 7), at(2, 1), at(2, 7), at(2, 12), at(3, 11), at(4, 101), at(4, 301), at(9, 9)}
 	want := []string{
@@ -28,10 +28,10 @@ func TestPretty(t *testing.T) {
 	// 59 and 61: the caret stands in the middle of what is shown.
 	want[16] = "..." + strings.Repeat("a", 59) + strings.Repeat("b", 61) + "..."
 	want[17] = strings.Repeat(" ", 3+59) + "^"
-	if diff := cmp.Diff(want, strings.Split(ds.Pretty(text, false), "\n")); diff != "" {
+	if diff := cmp.Diff(want, strings.Split(ds.Pretty(false), "\n")); diff != "" {
 		t.Error(diff)
 	}
-	coloured := ds[:1].Pretty(text, true)
+	coloured := ds[:1].Pretty(true)
 	if want := bold + "lab.yaml:1:7:" + plain + " " + red + "wrong" + plain + "\nname: a\n" + green + "      ^" + plain + "\n"; coloured != want {
 		t.Errorf("got %q, want %q", coloured, want)
 	}
@@ -39,7 +39,7 @@ func TestPretty(t *testing.T) {
 
 func TestMore(t *testing.T) {
 	ds := make(Diagnostics, maxShown+2)
-	for _, text := range []string{ds.Error(), ds.Pretty(nil, false)} {
+	for _, text := range []string{ds.Error(), ds.Pretty(false)} {
 		if !strings.HasSuffix(strings.TrimSuffix(text, "\n"), "\nand 2 more") {
 			t.Errorf("got %q", text)
 		}

@@ -27,7 +27,7 @@ func (r *reader) program(raw *yaml.Node) {
 	}
 	p := placedStep{parsedStep: &parsedStep{known: true}, node: keys["run"].value, with: r.with}
 	p.process = lab.Process{Name: "program"}
-	p.step = lab.Step{Run: &lab.Run{}, Limit: programLimit, Pos: keys["run"].pos}
+	p.step = lab.Step{Run: &lab.Run{}, Limit: programLimit, Pos: r.source.at(keys["run"].pos)}
 	p.step.Run.Argv = r.words(s, keys["run"].value)
 	if k, ok := keys["as"]; ok {
 		if name, ok := r.text(k.value, s.String()+", as"); ok {

@@ -1,6 +1,10 @@
 package topology
 
-import "labrun/lab"
+import (
+	"slices"
+
+	"labrun/lab"
+)
 
 // What addresses look like; whether they are any, Load finds out.
 const (
@@ -12,12 +16,21 @@ func fileSchema() object {
 	o := closed("A topology of labrun: hosts with NICs on networks, and experiments about bind, listen and connect.", schemas{
 		"name":        topologyName.value("The topology's name, as reports show it: " + topologyName.words + "."),
 		"doc":         ref("doc"),
+		"include":     includeSchema(),
 		"claims":      claimsSchema(),
 		"networks":    networksSchema(),
 		"hosts":       hostsSchema(),
 		"probes":      probesSchema(),
 		"experiments": experimentsSchema(),
-	}, "name", "networks", "hosts")
+	})
+	// A file that topologies share has none of the three, a topology has them all.
+	needs := map[string][]string{}
+	for i, key := range topologyKeys {
+		needs[key] = slices.Concat(topologyKeys[:i], topologyKeys[i+1:])
+	}
+	o["dependentRequired"] = needs
+	o["anyOf"] = []object{{"required": topologyKeys}, {"required": []string{"experiments"}}, {"required": []string{"probes"}},
+		{"required": []string{"claims"}}, {"required": []string{"include"}}}
 	o["$schema"] = "https://json-schema.org/draft/2020-12/schema"
 	o["title"] = "labrun topology"
 	o["$defs"] = definitions()
@@ -42,6 +55,14 @@ func definitions() schemas {
 		defs["call-"+s.Name] = signatureSchema(s)
 	}
 	return defs
+}
+
+func includeSchema() object {
+	file := includeName.value("A file with experiments, probes or claims, in the folder of this one or below it.").
+		with("examples", []string{"shared/ports.yaml"})
+	o := oneOrMore("Files with experiments, probes and claims to take as if they stood here, before this file's own.", file)
+	o["maxItems"] = maxIncluded
+	return o
 }
 
 func claimsSchema() object {

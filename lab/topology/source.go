@@ -11,6 +11,8 @@ import (
 // source is the text of a file, without a byte order mark.
 type source struct {
 	file  string
+	order int    // among the files of a topology: when it was read, its own file first
+	via   string // how it was included; "" for the topology's own file
 	text  []byte
 	lines []int // the offset at which each line begins
 	cache map[int][]rune
@@ -29,7 +31,7 @@ func newSource(file string, text []byte) *source {
 // line returns the characters of a line without its end; lines count from 1.
 // They are kept, since a file may be one long line with all the complaints.
 func (s *source) line(n int) []rune {
-	if n < 1 || n > len(s.lines) {
+	if s == nil || n < 1 || n > len(s.lines) {
 		return nil
 	}
 	if runes, ok := s.cache[n]; ok {
@@ -103,9 +105,18 @@ func badRune(r rune, size int, rest []byte) string {
 	return ""
 }
 
-// checkSize complains about a file that would take long to read.
-func (s *source) checkSize(c *complaints) {
-	marks := len(s.lines)
+// at returns a place as a topology keeps it, with the file.
+func (s *source) at(p lab.Pos) lab.Pos {
+	if s.via != "" {
+		p.File = s.file
+	}
+	return p
+}
+
+// checkSize complains about a file that would take long to read, with what was
+// read before it. It returns how much all of that is.
+func (s *source) checkSize(c *complaints, before int) (marks int) {
+	marks = before + len(s.lines)
 	for i, b := range s.text {
 		switch b {
 		case ',', '[', '{':
@@ -116,7 +127,12 @@ func (s *source) checkSize(c *complaints) {
 			}
 		}
 	}
-	if marks > maxMarks {
+	switch {
+	case marks <= maxMarks:
+	case before > 0:
+		c.add(lab.Pos{}, "the files up to this one have %d lines, commas and brackets, the limit is %d", marks, maxMarks)
+	default:
 		c.add(lab.Pos{}, "the file has %d lines, commas and brackets, the limit is %d", marks, maxMarks)
 	}
+	return marks
 }

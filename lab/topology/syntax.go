@@ -22,7 +22,11 @@ func (s *source) parseYAML(c *complaints) *yaml.Node {
 	var doc, next yaml.Node
 	switch err := loader.Load(&doc); {
 	case err == io.EOF, err == nil && isEmpty(deref(doc.Content[0])):
-		c.add(lab.Pos{}, "the file is empty; it needs name, networks and hosts")
+		needs := "name, networks and hosts"
+		if s.via != "" {
+			needs = "experiments, probes or claims"
+		}
+		c.add(lab.Pos{}, "the file is empty; it needs %s", needs)
 		return nil
 	case err != nil:
 		s.syntaxError(c, err)
@@ -108,11 +112,12 @@ func (s *source) badStart(pos lab.Pos) string {
 }
 
 // checkTree complains about tags, and about aliases that contain themselves or
-// make the file too large. It returns false when the tree must not be walked.
-func (s *source) checkTree(c *complaints, root *yaml.Node) bool {
+// make the file too large, with the values that were read before it. It returns how
+// many there are now, and false when the tree must not be walked.
+func (s *source) checkTree(c *complaints, root *yaml.Node, before int) (values int, ok bool) {
 	const open = -1
 	sizes := map[*yaml.Node]int{}
-	ok := true
+	ok = true
 	var size func(n *yaml.Node) int
 	size = func(n *yaml.Node) int {
 		if n.Kind == yaml.AliasNode {
@@ -142,9 +147,9 @@ func (s *source) checkTree(c *complaints, root *yaml.Node) bool {
 		sizes[n] = total
 		return total
 	}
-	if size(root) > maxValues {
+	if values = before + size(root); values > maxValues {
 		c.add(posOf(root), "aliases make the file larger than %d values, the limit", maxValues)
 		ok = false
 	}
-	return ok
+	return values, ok
 }

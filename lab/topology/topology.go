@@ -1,61 +1,47 @@
 package topology
 
 import (
-	"fmt"
-	"io"
-	"os"
-
-	"go.yaml.in/yaml/v4"
+	"cmp"
+	"errors"
 
 	"labrun/lab"
 )
 
-// Load reads a topology file. When something is wrong with what it says, the
-// error is Diagnostics.
+// Load reads a topology file and those that it includes. When something is wrong
+// with what they say, the error is Diagnostics.
 func Load(file string) (*lab.Topology, error) {
-	source, err := Read(file)
+	text, err := Read(file)
 	if err != nil {
 		return nil, err
 	}
-	return Parse(file, source)
+	return LoadText(file, text)
 }
 
-// Read returns the text of a file for Parse. Of a file that is too large it
-// returns just enough for Parse to say so.
-func Read(file string) ([]byte, error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return nil, fmt.Errorf("read topology: %w", err)
-	}
-	defer f.Close()
-	source, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err != nil {
-		return nil, fmt.Errorf("read topology: %w", err)
-	}
-	return source, nil
+// LoadText is Load when the text of the file is at hand, but not those of the files
+// that it includes.
+func LoadText(file string, text []byte) (*lab.Topology, error) {
+	f := folder{name: folderOf(file)}
+	defer f.close()
+	return ParseWith(file, text, f.read)
 }
 
-// Parse reads the text of a topology file; the name of the file is for messages
-// only. When something is wrong with the text, the error is Diagnostics.
+// Parse reads the text of a topology file that includes no other; the name of the
+// file is for messages only. When something is wrong with the text, the error is
+// Diagnostics.
 func Parse(file string, text []byte) (*lab.Topology, error) {
-	if len(text) > maxFile {
-		return nil, Diagnostics{{file, lab.Pos{Line: 1, Col: 1},
-			fmt.Sprintf("the file is larger than %d bytes (%d MiB), the limit", maxFile, maxFile>>20)}}
+	return ParseWith(file, text, func(string) ([]byte, error) {
+		return nil, errors.New("only the text of the topology is at hand, and no other file")
+	})
+}
+
+// ParseWith reads the text of a topology file, and has those that it includes from
+// the Reader.
+func ParseWith(file string, text []byte, read Reader) (*lab.Topology, error) {
+	d := newDecoder(file, read)
+	if d.collect(text) {
+		d.decode()
 	}
-	s := newSource(file, text)
-	c := &complaints{source: s}
-	for _, check := range []func(*complaints){s.checkText, s.checkSize} {
-		if check(c); len(c.list) > 0 {
-			return nil, c.err()
-		}
-	}
-	root := s.parseYAML(c)
-	if root == nil || !s.checkTree(c, root) {
-		return nil, c.err()
-	}
-	d := newDecoder(c)
-	d.file(deref(root))
-	if err := c.err(); err != nil {
+	if err := d.err(); err != nil {
 		return nil, err
 	}
 	d.top.Source = string(text)
@@ -66,8 +52,11 @@ func Parse(file string, text []byte) (*lab.Topology, error) {
 // mistakes, so that one mistake makes one complaint.
 type decoder struct {
 	*complaints
+	files
 	top      *lab.Topology
-	claims   map[string]bool // nil when the file has no such section
+	claims   map[string]lab.Pos // nil when no file has such a section
+	probes   map[string]lab.Pos
+	rows     map[string]lab.Pos // the experiments
 	networks map[string]*network
 	hosts    map[string]*host
 	order    []*host                // the hosts in the order of the file
@@ -75,16 +64,20 @@ type decoder struct {
 	parsed   map[string]*parsedStep // by their text
 	checks   int                    // steps checked so far
 
+	partsLost    bool // an included file could not be read, so any claim and probe may be there
 	networksLost bool // the section is unusable, so any name may be right
 	hostsLost    bool
 	probesLost   bool
 	peersUnsure  bool // which host is on which network is not quite known
 }
 
-func newDecoder(c *complaints) *decoder {
+func newDecoder(file string, read Reader) *decoder {
 	return &decoder{
-		complaints: c,
-		top:        &lab.Topology{File: c.source.file},
+		complaints: &complaints{},
+		files:      files{read: read, folder: folderOf(file), named: map[string]*part{}},
+		top:        &lab.Topology{File: file},
+		probes:     map[string]lab.Pos{},
+		rows:       map[string]lab.Pos{},
 		networks:   map[string]*network{},
 		hosts:      map[string]*host{},
 		used:       map[usedAddr]place{},
@@ -94,38 +87,46 @@ func newDecoder(c *complaints) *decoder {
 
 func (d *decoder) complain(pos lab.Pos, format string, args ...any) { d.add(pos, format, args...) }
 
-// file decodes the whole file. The sections may stand in any order in it, here
+// decode decodes all the files. The sections may stand in any order in them, here
 // each comes after those that it refers to.
-func (d *decoder) file(root *yaml.Node) {
-	s := scope{inner: "the file"}
-	keys, ok := d.fields(root, s, "name", "doc", "claims", "networks", "hosts", "probes", "experiments")
-	if !ok {
-		return
-	}
-	for _, key := range []string{"name", "networks", "hosts"} {
-		if _, ok := keys[key]; !ok {
-			d.complain(posOf(root), "key %q is missing in the file", key)
-		}
-	}
-	if e, ok := keys["name"]; ok {
+func (d *decoder) decode() {
+	own := d.parts[len(d.parts)-1]
+	if e, ok := own.keys["name"]; ok {
 		if name, ok := d.text(e.value, "name"); ok && d.checkName(posOf(e.value), topologyName, name) {
 			d.top.Name = name
 		}
 	}
-	if e, ok := keys["doc"]; ok {
-		d.top.Doc = d.doc(e)
+	d.each("doc", func(e entry) {
+		if doc := d.doc(e); d.source == own.source {
+			d.top.Doc = doc
+		}
+	})
+	d.each("claims", d.decodeClaims)
+	d.source = own.source
+	d.decodeNetworks(own.keys["networks"])
+	d.decodeHosts(own.keys["hosts"])
+	d.each("probes", d.decodeProbes)
+	d.each("experiments", d.decodeExperiments)
+}
+
+// each decodes a section of each file that has it.
+func (d *decoder) each(key string, decode func(entry)) {
+	for _, p := range d.parts {
+		if e, ok := p.keys[key]; ok {
+			d.source = p.source
+			decode(e)
+		}
 	}
-	if e, ok := keys["claims"]; ok {
-		d.decodeClaims(e)
+}
+
+// fresh complains when a name is there already, in another file, and else keeps it.
+func (d *decoder) fresh(noun string, known map[string]lab.Pos, e entry) bool {
+	if at, ok := known[e.key]; ok {
+		d.complain(e.pos, "%s %s is in %s:%d already", noun, quote(e.key), cmp.Or(at.File, d.top.File), at.Line)
+		return false
 	}
-	d.decodeNetworks(keys["networks"])
-	d.decodeHosts(keys["hosts"])
-	if e, ok := keys["probes"]; ok {
-		d.decodeProbes(e)
-	}
-	if e, ok := keys["experiments"]; ok {
-		d.decodeExperiments(e)
-	}
+	known[e.key] = d.source.at(e.pos)
+	return true
 }
 
 func (d *decoder) doc(e entry) string {
@@ -135,18 +136,19 @@ func (d *decoder) doc(e entry) string {
 
 func (d *decoder) decodeClaims(e entry) {
 	list, _ := d.entries(e.value, scope{inner: "claims"}, "from names to sentences")
-	if len(list) > maxClaims {
-		d.complain(list[maxClaims].pos, "the file has %d claims, the limit is %d", len(list), maxClaims)
+	if n := len(d.claims) + len(list); n > maxClaims {
+		d.complain(list[maxClaims-len(d.claims)].pos, "the file has %d claims, the limit is %d", n, maxClaims)
 		return
 	}
-	d.claims = map[string]bool{}
+	if d.claims == nil {
+		d.claims = map[string]lab.Pos{}
+	}
 	for _, c := range list {
-		if !d.checkName(c.pos, claimName, c.key) {
+		if !d.checkName(c.pos, claimName, c.key) || !d.fresh("claim", d.claims, c) {
 			continue
 		}
-		d.claims[c.key] = true
 		if text, ok := d.text(c.value, "claim "+quote(c.key)); ok {
-			d.top.Claims = append(d.top.Claims, lab.Claim{Name: c.key, Text: text, Pos: c.pos})
+			d.top.Claims = append(d.top.Claims, lab.Claim{Name: c.key, Text: text, Pos: d.source.at(c.pos)})
 		}
 	}
 }

@@ -11,8 +11,8 @@ function held(s) {
     holderTable(s.sockets));
 }
 
-function stepRow(t, s) {
-  const id = t.id + '-' + s.line, title = t.file + ':' + s.line;
+function stepRow(t, r, s) {
+  const id = [t.id, r.source, s.line].filter(Boolean).join('-'), title = (r.file || t.file) + ':' + s.line;
   const place = document.getElementById(id) ? el('a', {href: '#' + id, class: 'place', title}, String(s.line)) : el('span', {title}, String(s.line));
   const line = el('code', {}, s.call, el('span', {class: 'answer'}, s.made ? ' = ' + s.got : ''));
   return el('tr', {class: s.red ? 'red' : s.made ? '' : 'unmade'},
@@ -22,12 +22,12 @@ function stepRow(t, s) {
       held(s), !s.made && el('span', {class: 'note'}, ' not called')));
 }
 
-function stepTable(t, steps) {
+function stepTable(t, r, steps) {
   if (!steps.length) return el('p', {class: 'note'}, 'It has no steps.');
   return el('div', {class: 'scroll'}, el('table', {class: 'steps'},
     el('caption', {class: 'hidden'}, 'Steps'),
     el('thead', {}, el('tr', {}, ['line', 'process', 'call = answer'].map((s) => el('th', {scope: 'col'}, s)))),
-    el('tbody', {}, steps.map((s) => stepRow(t, s)))));
+    el('tbody', {}, steps.map((s) => stepRow(t, r, s)))));
 }
 
 // ownersOf says which processes have a socket.
@@ -89,7 +89,7 @@ function evidence(t, cell) {
   const steps = t.steps(cell), note = t.note(cell), r = t.row(cell);
   return [
     note.reason && el('pre', {class: 'reason'}, note.reason),
-    (steps.length > 0 || !note.reason) && stepTable(t, steps),
+    (steps.length > 0 || !note.reason) && stepTable(t, r, steps),
     holders(steps), outputs(note.outputs), captures(note.captures),
     el('div', {class: 'commands'},
       copyable(command('labrun', '--only', t.nameOf(cell), '--host', t.host(cell), '-v', t.file)),
@@ -118,7 +118,7 @@ function openCell(t, cell) {
           button('›', {class: 'quiet', 'aria-label': 'Next cell shown', title: 'Next cell shown (j)', onclick: () => walk(1)}),
           button('Close', {class: 'quiet', onclick: () => dialog.close()}))),
       el('h2', {id: 'cell-name', tabindex: '-1'}, r.name)),
-    r.doc && el('p', {class: 'lead'}, r.doc), valueList(r, t.combo[cell]), evidence(t, cell)));
+    r.doc && el('p', {class: 'lead'}, r.doc), r.file && el('p', {class: 'note'}, 'In ', el('code', {}, r.file), '.'), valueList(r, t.combo[cell]), evidence(t, cell)));
   if (!dialog.open) dialog.showModal();
   dialog.scrollTop = 0;
   document.getElementById('cell-name').focus({preventScroll: true});

@@ -1,0 +1,270 @@
+package topology
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+
+	"labrun/lab"
+)
+
+// Reader returns the text of an included file. It is asked by the name that
+// messages and reports have for the file: the path of the topology's folder, and
+// the file's from there.
+type Reader func(file string) ([]byte, error)
+
+// Kept returns the Reader of texts that a report holds.
+func Kept(included []lab.Included) Reader {
+	return func(file string) ([]byte, error) {
+		for _, i := range included {
+			if i.File == file {
+				return []byte(i.Text), nil
+			}
+		}
+		return nil, errors.New("the report does not hold its text")
+	}
+}
+
+// part is one of the files that make a topology. Its own file is the last of
+// them: what it includes comes first, as if it stood above.
+type part struct {
+	*source
+	name string // the path from the topology's folder, with slashes
+	keys map[string]entry
+	from *part   // the file that includes it; nil for the topology's own
+	at   lab.Pos // there
+	open bool    // what it includes is being read
+}
+
+// topologyKeys are what a topology has for itself, and a file that it includes has not.
+var topologyKeys = []string{"name", "networks", "hosts"}
+
+// sharedKeys are what both have.
+var sharedKeys = []string{"doc", "include", "claims", "probes", "experiments"}
+
+// isShared reports whether a file is a part for topologies to include, and none itself.
+func (p *part) isShared() bool {
+	has := func(key string) bool { _, ok := p.keys[key]; return ok }
+	return !slices.ContainsFunc(topologyKeys, has) && slices.ContainsFunc(sharedKeys[1:], has)
+}
+
+// files are those of a topology while they are read.
+type files struct {
+	read   Reader
+	folder string
+	parts  []*part          // each after those that it includes
+	named  map[string]*part // by name; those too that cannot be read
+	asked  []string         // what the Reader was asked for
+	bytes  int              // of all
+	marks  int
+	values int
+
+	tooMany bool // it was said
+}
+
+// collect reads the topology's own file and all that it includes; false when the
+// own one cannot be read at all.
+func (d *decoder) collect(text []byte) bool {
+	own := &part{source: newSource(d.top.File, text), name: filepath.Base(d.top.File)}
+	d.named[own.name] = own
+	return d.open(own)
+}
+
+// open reads a part and, before it counts as read, what it includes.
+func (d *decoder) open(p *part) bool {
+	root, ok := d.sections(p)
+	if !ok {
+		return false
+	}
+	if p.from == nil {
+		d.checkOwn(p, root)
+	}
+	p.open = true
+	if e, ok := p.keys["include"]; ok {
+		d.include(p, e)
+	}
+	p.open = false
+	d.parts = append(d.parts, p)
+	return true
+}
+
+// sections reads what keys a part has.
+func (d *decoder) sections(p *part) (root *yaml.Node, ok bool) {
+	d.source = p.source
+	if root, ok = d.tree(); ok {
+		of, allowed := scope{inner: "the file"}, slices.Concat(topologyKeys, sharedKeys)
+		if p.from != nil {
+			of.inner, allowed = "an included file", sharedKeys
+		}
+		p.keys, ok = d.fields(root, of, allowed...)
+	}
+	return root, ok
+}
+
+// tree returns the root of the file's YAML; false after a complaint.
+func (d *decoder) tree() (*yaml.Node, bool) {
+	s := d.source
+	if d.bytes += len(s.text); d.bytes > maxFile {
+		d.complain(lab.Pos{}, "the file is larger than %d bytes (%d MiB), the limit", maxFile, maxFile>>20)
+		return nil, false
+	}
+	before := d.made
+	s.checkText(d.complaints)
+	if d.made == before {
+		d.marks = s.checkSize(d.complaints, d.marks)
+	}
+	if d.made > before {
+		return nil, false
+	}
+	root := s.parseYAML(d.complaints)
+	if root == nil {
+		return nil, false
+	}
+	values, ok := s.checkTree(d.complaints, root, d.values)
+	d.values = values
+	return deref(root), ok
+}
+
+// checkOwn complains about keys that a topology needs.
+func (d *decoder) checkOwn(p *part, root *yaml.Node) {
+	if p.isShared() {
+		d.complain(posOf(root), "the file has no name, networks and hosts: it is a part for topologies to share; one in its folder or above takes it with include: %s",
+			filepath.Base(p.file))
+		return
+	}
+	for _, key := range topologyKeys {
+		if _, ok := p.keys[key]; !ok {
+			d.complain(posOf(root), "key %q is missing in the file", key)
+		}
+	}
+}
+
+// include reads the files that a part names.
+func (d *decoder) include(p *part, e entry) {
+	items := list(e.value)
+	if len(items) == 0 {
+		d.complain(posOf(e.value), "include is empty; leave the key out")
+	}
+	lines := map[string]int{}
+	for _, item := range items {
+		if d.full() {
+			return
+		}
+		before := d.made
+		name, ok := d.text(item, "include")
+		if ok {
+			name, ok = d.includePath(p, posOf(item), name)
+		}
+		if line := lines[name]; ok && line > 0 {
+			d.complain(posOf(item), "include: %s is in line %d already", quote(name), line)
+			continue
+		}
+		if ok {
+			lines[name] = item.Line
+			d.includeFile(p, posOf(item), name)
+		}
+		d.partsLost = d.partsLost || d.made > before
+	}
+}
+
+var includeName = nameRule{"a file's name", lazy(`^[^\pC\\]+$`), "no backslash, no control characters", 1000, nil}
+
+// includePath returns the path from the topology's folder of a file that a part
+// names. It cannot lead out of the part's folder; that links do not, the Reader sees.
+func (d *decoder) includePath(p *part, pos lab.Pos, name string) (string, bool) {
+	switch problem := includeName.check(name); {
+	case problem != "":
+		d.complain(pos, "include: %s", problem)
+	case path.IsAbs(name), slices.Contains(strings.Split(name, "/"), ".."):
+		d.complain(pos, `include: %s is not in the folder of this file or below; a path has no ".." and no "/" in front`, quote(name))
+	case path.Clean(name) == ".":
+		d.complain(pos, "include: %s is a folder", quote(name))
+	default:
+		return path.Join(path.Dir(p.name), name), true
+	}
+	return "", false
+}
+
+// includeFile reads a file that a part includes, unless it was read already: the
+// same file by two ways is there once.
+func (d *decoder) includeFile(p *part, pos lab.Pos, name string) {
+	if q := d.named[name]; q != nil {
+		if q.open {
+			d.complain(pos, "include: %s", circle(p, q))
+		}
+		return
+	}
+	if len(d.named) > maxIncluded {
+		if !d.tooMany {
+			d.complain(pos, "include: more than %d files, the limit", maxIncluded)
+		}
+		d.tooMany = true
+		return
+	}
+	q := &part{name: name, from: p, at: pos}
+	d.named[name] = q
+	file := filepath.Join(d.folder, filepath.FromSlash(name))
+	d.asked = append(d.asked, file)
+	text, err := d.read(file)
+	switch {
+	case err != nil:
+		d.complain(pos, "include: %s: %s", quote(name), reason(err))
+		return
+	case d.bytes+len(text) > maxFile:
+		d.complain(pos, "include: with %s the files are larger than %d bytes (%d MiB) together, the limit", quote(name), maxFile, maxFile>>20)
+		return
+	}
+	q.source = newSource(file, text)
+	q.order, q.via = len(d.asked), via(q)
+	d.top.Included = append(d.top.Included, lab.Included{File: file, Text: string(text)})
+	if !d.open(q) {
+		d.partsLost = true
+	}
+	d.source = p.source
+}
+
+// mostVia is how many files via names, beside the topology's own.
+const mostVia = 4
+
+// via says how an included file came to be one.
+func via(p *part) string {
+	words := fmt.Sprintf("included by %s:%d", p.from.file, p.at.Line)
+	for n, up := 1, p.from; up.from != nil; n, up = n+1, up.from {
+		switch {
+		case n < mostVia || up.from.from == nil:
+			words += fmt.Sprintf(", that by %s:%d", up.from.file, up.at.Line)
+		case n == mostVia:
+			words += ", ..."
+		}
+	}
+	return words
+}
+
+// circle says how a part includes one that is being read, itself or another one above.
+func circle(p, above *part) string {
+	if p == above {
+		return "the file includes itself"
+	}
+	names := []string{above.file}
+	for ; p != above; p = p.from {
+		names = append(names, p.file)
+	}
+	names = append(names, above.file)
+	slices.Reverse(names)
+	return "the files include each other: " + strings.Join(names, " -> ")
+}
+
+// reason is why a file cannot be read, without the name of the call that tells.
+func reason(err error) string {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		err = p.Err
+	}
+	return err.Error()
+}
