@@ -12,8 +12,9 @@ func (c command) checkCommand() *cobra.Command {
 		Use:   "check FILE...",
 		Short: "find the mistakes in topology files, build nothing",
 		Long: `check reads topology files and reports every mistake in them, each as
-file:line:column, what was found, and what is allowed there. It builds nothing and
-needs no privilege. Exit status: 0 when all are good, 2 when one is not.`,
+file:line:column, what was found, and what is allowed there. A file that topologies
+include is checked with each of them. It builds nothing and needs no privilege. Exit
+status: 0 when all are good, 2 when one is not.`,
 		Args: args(1, math.MaxInt, "one or more FILEs"),
 		RunE: func(_ *cobra.Command, files []string) error {
 			topologies, err := c.load(files)
@@ -21,8 +22,12 @@ needs no privilege. Exit status: 0 when all are good, 2 when one is not.`,
 				return err
 			}
 			for _, t := range topologies {
-				_, err := fmt.Fprintf(c.stdout, "%s: good: %s, %s, %s, %s\n", t.File, count(len(t.Networks), "network"),
-					count(len(t.Hosts), "host"), count(len(t.Experiments), "experiment"), count(t.CountCells(), "cell"))
+				files := ""
+				for _, i := range t.Included {
+					files += ", with " + i.File
+				}
+				_, err := fmt.Fprintf(c.stdout, "%s: good: %s, %s, %s, %s%s\n", t.File, count(len(t.Networks), "network"),
+					count(len(t.Hosts), "host"), count(len(t.Experiments), "experiment"), count(t.CountCells(), "cell"), files)
 				if err != nil {
 					return err
 				}

@@ -41,11 +41,7 @@ elsewhere the fields are separated by tabs, for cut and awk.
 			}
 			rows := make([][]string, len(topologies))
 			for i, t := range topologies {
-				doc, err := lesson(t)
-				if err != nil {
-					return err
-				}
-				rows[i] = []string{t.File, t.Name, strconv.Itoa(len(t.Experiments)), strconv.Itoa(t.CountCells()), doc}
+				rows[i] = []string{t.File, t.Name, strconv.Itoa(len(t.Experiments)), strconv.Itoa(t.CountCells()), lesson(t)}
 			}
 			w := bufio.NewWriter(c.stdout)
 			if terminal(c.stdout) {
@@ -60,7 +56,8 @@ elsewhere the fields are separated by tabs, for cut and awk.
 	}
 }
 
-// topologyFiles replaces each folder by the topology files in it.
+// topologyFiles replaces each folder by the topology files in it, without those that
+// topologies include: they have no hosts.
 func topologyFiles(paths []string) ([]string, error) {
 	var files []string
 	for _, p := range paths {
@@ -75,8 +72,8 @@ func topologyFiles(paths []string) ([]string, error) {
 		}
 		found := len(files)
 		for _, e := range entries {
-			if isTopology(e) {
-				files = append(files, filepath.Join(p, e.Name()))
+			if file := filepath.Join(p, e.Name()); isTopology(e) && !topology.IsShared(file) {
+				files = append(files, file)
 			}
 		}
 		if len(files) == found {
@@ -94,23 +91,19 @@ func isTopology(e fs.DirEntry) bool {
 var topologySuffixes = []string{"yaml", "yml"}
 
 // lesson returns the first sentence about a topology.
-func lesson(t *lab.Topology) (string, error) {
+func lesson(t *lab.Topology) string {
 	if t.Doc != "" {
-		return firstSentence(t.Doc), nil
-	}
-	source, err := topology.Read(t.File)
-	if err != nil {
-		return "", err
+		return firstSentence(t.Doc)
 	}
 	var comment []string
-	for line := range strings.Lines(string(source)) {
+	for line := range strings.Lines(t.Source) {
 		text, ok := strings.CutPrefix(strings.TrimSpace(line), "#")
 		if !ok || strings.TrimSpace(text) == "" && len(comment) > 0 {
 			break
 		}
 		comment = append(comment, text)
 	}
-	return firstSentence(strings.Join(comment, " ")), nil
+	return firstSentence(strings.Join(comment, " "))
 }
 
 // firstSentence returns a text up to its first full stop, question mark or

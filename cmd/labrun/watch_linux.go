@@ -7,6 +7,8 @@ import (
 	"os"
 	"slices"
 	"time"
+
+	"labrun/lab/topology"
 )
 
 // watch runs the files, and again whenever one of them has changed, until a signal.
@@ -17,7 +19,8 @@ func (c command) watch(files []string, o runOptions) error {
 	}
 	ctx := untilSignal()
 	for {
-		seen := stamps(files)
+		all := dependencies(files)
+		seen := stamps(all)
 		if terminal(c.stdout) {
 			fmt.Fprint(c.stdout, "\x1b[H\x1b[2J\x1b[3J") // as clear(1)
 		}
@@ -38,10 +41,23 @@ func (c command) watch(files []string, o runOptions) error {
 		if ctx.Err() == nil {
 			fmt.Fprintf(c.stderr, "waiting for a change of %s; ^C ends\n", list(files))
 		}
-		if !awaitChange(ctx, files, seen) {
+		if !awaitChange(ctx, all, len(files), seen) {
 			return err
 		}
 	}
+}
+
+// dependencies returns the files, and behind them those that they include.
+func dependencies(files []string) []string {
+	all := slices.Clone(files)
+	for _, f := range files {
+		for _, other := range topology.Files(f)[1:] {
+			if !slices.Contains(all, other) {
+				all = append(all, other)
+			}
+		}
+	}
+	return all
 }
 
 // stamp is what changes with a file.
@@ -70,8 +86,9 @@ func (s stamp) same(t stamp) bool {
 
 // awaitChange looks at the files now and then. inotify(7) would be quicker, and would
 // miss what happens on the other side of a shared folder: Vagrant's, NFS. A change is
-// one when it is over, and the file is there: editors write in several steps.
-func awaitChange(ctx context.Context, files []string, seen []stamp) bool {
+// one when it is over, and the first files, those of the command line, are there:
+// editors write in several steps. That an included one is gone is a change.
+func awaitChange(ctx context.Context, files []string, first int, seen []stamp) bool {
 	const often = 150 * time.Millisecond
 	tick := time.NewTicker(often)
 	defer tick.Stop()
@@ -82,7 +99,7 @@ func awaitChange(ctx context.Context, files []string, seen []stamp) bool {
 		case <-tick.C:
 		}
 		now := stamps(files)
-		there := !slices.ContainsFunc(now, func(s stamp) bool { return s.file == nil })
+		there := !slices.ContainsFunc(now[:first], func(s stamp) bool { return s.file == nil })
 		if there && slices.EqualFunc(now, before, stamp.same) && !slices.EqualFunc(now, seen, stamp.same) {
 			return true
 		}
