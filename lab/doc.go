@@ -37,6 +37,13 @@
 // never unlocked. The main thread never changes. Code cannot end up in the
 // caller's namespace, not even when something failed half-way.
 //
+// # Included files
+//
+// A topology may take experiments from other files. It is one Topology all the same:
+// a Pos, and a Row in a report, says which file it is of where that is not the
+// topology's own. A Topology and a Matrix hold the texts of all, so that a report can
+// be run again without a file.
+//
 // # Axes
 //
 // An experiment is Slots, items of its steps. With axes, a slot holds the

@@ -103,6 +103,9 @@ A file of your own can be as short as this:
           - b = socket(tcp)
           - bind(b, any:80) = EADDRINUSE
 
+With "include: shared/ports.yaml" it takes the experiments of another file too, which
+several topologies may share.
+
 "labrun check" finds its mistakes, "labrun plan" shows what would be built, and
 "labrun shell FILE HOST" lets you in. Root is not needed where the system lets
 you make user namespaces, and nothing is left behind, not even by kill -9.

@@ -78,6 +78,16 @@ func TestVerdicts(t *testing.T) {
 		`labrun could not ask\n.*there is no socket b`)
 }
 
+// TestInclude shows that experiments of another file are tests too, and fail with its name.
+func TestInclude(t *testing.T) {
+	labtest.NeedNetNS(t)
+	mustMatch(t, child(t, "include.yaml", "10m"),
+		`--- PASS: TestChild/include/own/alpha `,
+		`--- FAIL: TestChild/include/shared/alpha `,
+		`testdata/shared/part.yaml:3: main: bind\(a, any:80\)\n +wanted  EADDRINUSE\n`,
+		`labrun shell --after shared testdata/include.yaml alpha`)
+}
+
 func TestNamesOfCombinations(t *testing.T) {
 	labtest.NeedNetNS(t)
 	mustMatch(t, child(t, "ports.yaml", "10m"),

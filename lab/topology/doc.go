@@ -7,7 +7,11 @@
 // wrong with the file comes out at once, as Diagnostics: each complaint has a
 // place, and says what was found there and what was allowed.
 //
+// A topology may include files with experiments that several share. They are read
+// as it is, before its own experiments; places and complaints name the file.
+//
 // A file is data from a stranger, so every size has a limit (limits.go) that is
 // checked before the work that grows with it. Names are taken as written: y, no
-// and 0x1f are names, never booleans or numbers.
+// and 0x1f are names, never booleans or numbers. No path and no link leads to a file
+// outside of the topology's folder.
 package topology

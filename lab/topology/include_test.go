@@ -162,6 +162,25 @@ func TestFolder(t *testing.T) {
 	}
 }
 
+// TestIncludedPretty: the line under a complaint is that of its own file.
+func TestIncludedPretty(t *testing.T) {
+	_, err := ParseWith("f", []byte(includes+"part.yaml\nbad: key\n"), inMemory(map[string]string{"part.yaml": "probes:\n  p: x\n"}))
+	var ds Diagnostics
+	if !errors.As(err, &ds) {
+		t.Fatal(err)
+	}
+	want := `f:7:1: unknown key "bad" in the file; allowed: claims, doc, experiments, hosts, include, name, networks, probes
+bad: key
+^
+part.yaml:2:6: probe "p" must be a mapping with doc, processes, steps; found "x" (included by f:6)
+  p: x
+     ^
+`
+	if diff := cmp.Diff(want, ds.Pretty(false)); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // TestFolderOf: standard input has no folder.
 func TestFolderOf(t *testing.T) {
 	for file, want := range map[string]string{

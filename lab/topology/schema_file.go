@@ -59,7 +59,8 @@ func definitions() schemas {
 
 func includeSchema() object {
 	file := includeName.value("A file with experiments, probes or claims, in the folder of this one or below it.").
-		with("examples", []string{"shared/ports.yaml"})
+		with("examples", []string{"shared/ports.yaml"}).
+		with("not", object{"pattern": `^/|(?:^|/)\.\.(?:/|$)`})
 	o := oneOrMore("Files with experiments, probes and claims to take as if they stood here, before this file's own.", file)
 	o["maxItems"] = maxIncluded
 	return o

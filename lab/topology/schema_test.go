@@ -78,7 +78,7 @@ func mustValue(t *testing.T, text string) any {
 func TestFilesFitTheSchema(t *testing.T) {
 	s := compiled(t)
 	var files []string
-	for _, pattern := range []string{"testdata/ok/*.yaml", "../../topologies/*.yaml"} {
+	for _, pattern := range []string{"testdata/ok/*.yaml", "../../topologies/*.yaml", "../../topologies/shared/*.yaml"} {
 		found, err := filepath.Glob(pattern)
 		if err != nil || len(found) == 0 {
 			t.Fatalf("%s: no files: %v", pattern, err)
@@ -110,6 +110,12 @@ var wrongFiles = []struct{ old, new string }{
 	{"name: base", ""},
 	{"name: base", "name: [base]"},
 	{"name: base", "name: two words"},
+	{"name: base", "name: base\ninclude: []"},
+	{"name: base", "name: base\ninclude: {a: b}"},
+	{"name: base", "name: base\ninclude: ../a.yaml"},
+	{"name: base", "name: base\ninclude: [a/../b.yaml]"},
+	{"name: base", "name: base\ninclude: /a.yaml"},
+	{"name: base", "include: a.yaml"},
 	{"red: 192.0.2.0/24", "red: 192.0.2.0"},
 	{"red: 192.0.2.0/24", "red: []"},
 	{"red: 192.0.2.0/24", "lo: 192.0.2.0/24, red: 192.0.2.0/24"},
