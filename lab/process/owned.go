@@ -63,6 +63,7 @@ func (a *agent) owned(only string, ports []uint16) reply {
 			o.Remote = *r.Addr
 		}
 		o.V6Only = isSet(fd, "IPV6_V6ONLY")
+		o.Device, _ = unix.GetsockoptString(fd, unix.SOL_SOCKET, unix.SO_BINDTODEVICE) // none of what is no socket
 		for _, name := range []string{"SO_REUSEADDR", "SO_REUSEPORT"} {
 			if isSet(fd, name) {
 				o.Options = append(o.Options, name)

@@ -59,6 +59,7 @@ type Owned struct {
 	UID      uint32         `json:"uid"`
 	Local    netip.AddrPort `json:"local,omitzero"`
 	Remote   netip.AddrPort `json:"remote,omitzero"`
+	Device   string         `json:"device,omitempty"` // that SO_BINDTODEVICE ties it to
 	V6Only   bool           `json:"v6only,omitempty"`
 	Options  []string       `json:"options,omitempty"` // that are set, of those that sock_diag does not tell
 }

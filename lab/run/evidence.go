@@ -59,6 +59,8 @@ type question struct {
 	host     string // whose sockets
 	protocol string // whose ports: tcp, udp, or one that Sockets does not list
 	self     uint32 // inode of the socket that asked; it explains nothing
+	v6only   bool   // and what it is confined to
+	device   string
 	local    netip.AddrPort
 	remote   netip.AddrPort // when the whole 4-tuple counts
 }
@@ -70,8 +72,13 @@ type question struct {
 // call asked for.
 func (c *cell) snapshot(ctx context.Context, s *lab.Step, g got) ([]lab.Holder, error) {
 	q, err := c.question(ctx, s, g)
-	if err != nil || q.local.Port() == 0 || c.lab.Host(q.host) == nil || q.protocol != "tcp" && q.protocol != "udp" {
+	switch {
+	case err != nil || q.local.Port() == 0 || q.protocol != "tcp" && q.protocol != "udp":
 		return nil, err
+	case q.host == "" && asksForPort(s.Call): // nobody has the address
+		return []lab.Holder{}, nil
+	case c.lab.Host(q.host) == nil:
+		return nil, nil
 	}
 	socks, err := c.settled(ctx, q.host)
 	if err != nil {
@@ -113,6 +120,7 @@ func (c *cell) question(ctx context.Context, s *lab.Step, g got) (question, erro
 				return q, err
 			}
 			q.protocol, q.self, q.local = portsOf(o.Protocol), o.Inode, o.Local
+			q.v6only, q.device = o.V6Only, o.Device
 		case lab.Addr:
 			if a == lab.Unspec {
 				continue
@@ -125,17 +133,35 @@ func (c *cell) question(ctx context.Context, s *lab.Step, g got) (question, erro
 			case s.Call.Name == "connect" && g.Errno == "EADDRNOTAVAIL":
 				q.remote = addr
 			case s.Call.Name == "connect", s.Call.Name == "sendto":
-				q.local, q.self = addr, 0
-				q.host = cmp.Or(c.topology.HostAt(addr.Addr()), who.Host)
+				q.local, q.self, q.v6only, q.device = addr, 0, false, ""
+				q.host = c.destination(s, addr.Addr().Unmap().WithZone(""))
 			default:
 				q.local = addr
 			}
 		}
 	}
 	if !asksForPort(s.Call) {
-		q.self = 0
+		q.self, q.v6only, q.device = 0, false, ""
 	}
 	return q, nil
+}
+
+// destination returns the host that has an address when a step sends to it, ""
+// when none does that labrun knows of.
+func (c *cell) destination(s *lab.Step, ip netip.Addr) string {
+	if ip.IsLoopback() || ip.IsUnspecified() {
+		return c.resolve(s.Process).Host
+	}
+	host := c.topology.HostAt(ip)
+	for _, before := range c.plan {
+		if before == s {
+			break
+		}
+		if before.Call.Name == "addr_add" && netip.Prefix(before.Call.Args[1].(lab.Prefix)).Addr() == ip {
+			host = c.resolve(before.Process).Host
+		}
+	}
+	return host
 }
 
 func asksForPort(c lab.Call) bool {
@@ -153,16 +179,17 @@ func (q question) concerns(s lab.Socket) bool {
 	case q.self != 0 && s.Inode == q.self,
 		s.Local.Port() != q.local.Port(),
 		portsOf(s.Protocol) != q.protocol,
+		q.device != "" && s.Device != "" && s.Device != q.device,
 		q.remote.IsValid() && s.Remote != q.remote:
 		return false
 	}
-	return overlap(q.local.Addr(), s.Local.Addr(), s.V6Only)
+	return overlap(q.local.Addr(), s.Local.Addr(), q.v6only, s.V6Only)
 }
 
 // overlap reports whether two local addresses overlap, as inet_rcv_saddr_equal
 // sees them: equal, or one of them is a wildcard that takes the other in. The
 // wildcard of IPv6 takes IPv4 in unless it is v6only.
-func overlap(a, b netip.Addr, v6only bool) bool {
+func overlap(a, b netip.Addr, aV6Only, bV6Only bool) bool {
 	four := func(ip netip.Addr) bool { return ip.Is4() || ip.Is4In6() }
 	switch {
 	case !a.IsValid() || !b.IsValid():
@@ -171,9 +198,9 @@ func overlap(a, b netip.Addr, v6only bool) bool {
 		a, b = a.Unmap().WithZone(""), b.Unmap().WithZone("")
 		return a == b || a.IsUnspecified() || b.IsUnspecified()
 	case four(a):
-		return b.IsUnspecified() && !v6only
+		return b.IsUnspecified() && !bV6Only
 	}
-	return a.IsUnspecified()
+	return a.IsUnspecified() && !aV6Only
 }
 
 // ownedBy is a socket with the process that has it: its name in the file, and of
@@ -253,6 +280,9 @@ func (c *cell) holder(host string, s lab.Socket, owned []ownedBy) lab.Holder {
 		if h.Options == nil {
 			h.Options = o.Options
 		}
+	}
+	if len(h.Owners) == 0 && s.Inode != 0 { // in a message, SCM_RIGHTS, or of a program that hides
+		h.Owners = []string{"unknown"}
 	}
 	h.Options = slices.Concat(h.Options, s.Options)
 	return h
