@@ -351,3 +351,20 @@ func TestPageNamesInBrowser(t *testing.T) {
 		}
 	}
 }
+
+// TestPrintedSocketsInBrowser prints a step with its sockets: on paper nothing
+// scrolls, and words are to stay in one piece.
+func TestPrintedSocketsInBrowser(t *testing.T) {
+	c := mustChromium(t)
+	c.look(700, 1000, "light")
+	r := sample()
+	r.Matrices[0].Cells[0].Note = &lab.Note{Evidence: []lab.Snapshot{{Sockets: []lab.Holder{
+		{Host: "alpha", Protocol: "tcp", State: "FIN_WAIT2", Local: "x:81", Remote: "peer.x:ephemeral", Timer: "timewait"},
+	}}}}
+	c.load(mustPage(t, r))
+	c.eval("document.body.append(stepTable(topologies[0], topologies[0].row(0), topologies[0].steps(0)))", nil)
+	c.call("Emulation.setEmulatedMedia", map[string]any{"media": "print"}, nil)
+	const cells = "[...document.querySelectorAll('body > .scroll .sockets :is(th, td)')]"
+	c.expect(cells+".length", "14")
+	c.expect(cells+".filter((e) => e.clientHeight > 40).map((e) => e.innerText).join()", "")
+}
