@@ -135,7 +135,7 @@ func look(b *bufio.Writer, m *lab.Matrix, c *lab.Cell) {
 }
 
 // Last writes how the cell ended: its verdict and its last step, with the
-// evidence when that one is red.
+// evidence about that one.
 func (t Text) Last(w io.Writer, m *lab.Matrix, c *lab.Cell) error {
 	b := bufio.NewWriter(w)
 	t.head(b, m, c)
@@ -152,8 +152,12 @@ func (t Text) last(b *bufio.Writer, m *lab.Matrix, c *lab.Cell) {
 	if s, ok := lastStep(m, c); ok {
 		fmt.Fprintf(b, "  %s:%d: %s: %s\n", m.FileOf(c), s.Line, s.Process, s.Call)
 		label(b, "wanted", t.paint(green, s.Want))
-		label(b, "got", t.paint(red, s.Got))
-		holders(b, s.Got, c.Holders())
+		colour := green
+		if s.Red {
+			colour = red
+		}
+		label(b, "got", t.paint(colour, s.Got))
+		holders(b, s, note.At(len(c.Answers())-1))
 	}
 	if answers, ok := strings.CutPrefix(note.Reason, "flaky: "); ok {
 		label(b, "flaky", answers)
@@ -169,11 +173,14 @@ func captures(b *bufio.Writer, files []string) {
 	}
 }
 
-func holders(b *bufio.Writer, got string, holders []lab.Holder) {
+// holders writes the sockets behind an answer, nil when nobody has looked. They hold
+// what was asked for when a port is in use, or the 4-tuple of a connect; bind(2)
+// answers EADDRNOTAVAIL whoever is there.
+func holders(b *bufio.Writer, s lab.StepResult, holders []lab.Holder) {
 	word := "sockets"
-	if got == "EADDRINUSE" || got == "EADDRNOTAVAIL" && len(holders) > 0 {
+	if s.Got == "EADDRINUSE" || s.Got == "EADDRNOTAVAIL" && strings.HasPrefix(s.Call, "connect(") && len(holders) > 0 {
 		word = "held by"
-		if len(holders) == 0 {
+		if holders != nil && len(holders) == 0 {
 			label(b, word, "nobody that the kernel tells of")
 		}
 	}

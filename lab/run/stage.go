@@ -22,7 +22,7 @@ func NewStage(ctx context.Context, version lab.KernelVersion, t *lab.Topology, e
 	if err != nil {
 		return nil, err
 	}
-	c := &cell{topology: t, experiment: e, plan: e.StepsOf(combo), subject: host, kernel: kernel}
+	c := &cell{topology: t, experiment: e, plan: e.StepsOf(combo), subject: host, kernel: kernel, evidence: true}
 	o, err := c.steps(ctx, fabric.Up)
 	if err != nil {
 		_ = c.close()

@@ -54,9 +54,9 @@ function holderTable(holders) {
 }
 
 function holders(steps) {
-  const red = steps.find((s) => s.red), held = (red && red.sockets) || [];
-  if (!red || (!held.length && red.got !== 'EADDRINUSE')) return null;
-  const inUse = red.got === 'EADDRINUSE' || red.got === 'EADDRNOTAVAIL';
+  const red = steps.find((s) => s.red), held = red && red.sockets;
+  if (!held || (!held.length && red.got !== 'EADDRINUSE')) return null; // nobody has looked, or there is nothing to say
+  const inUse = red.got === 'EADDRINUSE' || (red.got === 'EADDRNOTAVAIL' && red.call.startsWith('connect('));
   return [el('h4', {}, inUse ? 'Held by' : 'Sockets then'),
     held.length ? holderTable(held) : el('p', {class: 'note'}, 'Nobody that the kernel tells of.')];
 }
