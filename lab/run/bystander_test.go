@@ -8,7 +8,8 @@ import (
 )
 
 // bystanders has sockets at the port that explain nothing: they are confined to
-// something else, or on another host than the one that answered.
+// something else, or on another host than the one that answered. In others one
+// explains the answer that looks as if it did not.
 const bystanders = `
 experiments:
   v6only:
@@ -37,6 +38,18 @@ experiments:
       - connect(a, 203.0.113.9:80) = ENETUNREACH
       - peer/main: ["addr_add(eth0, 192.0.2.77/24)", w = socket(tcp), "bind(w, 192.0.2.77:80)"]
       - connect(a, 192.0.2.77:80) = ECONNREFUSED
+  mapped:
+    hosts: [alpha]
+    steps:
+      - peer/web: [w = socket(tcp), "bind(w, x:80)", "listen(w, 5)"]
+      - a = socket(tcp6)
+      - setsockopt(a, SO_REUSEADDR, 1)
+      - bind(a, any6:1000)
+      - connect(a, mapped(peer.x):80)
+      - b = socket(tcp)
+      - setsockopt(b, SO_REUSEADDR, 1)
+      - bind(b, any:1000)
+      - connect(b, peer.x:80) = EADDRNOTAVAIL
   in-a-message:
     hosts: [alpha]
     steps:
@@ -67,6 +80,8 @@ bind(a, any:80) = EADDRINUSE
 connect(a, 203.0.113.9:80) = ENETUNREACH
 connect(a, 192.0.2.77:80) = ECONNREFUSED
   tcp BOUND 192.0.2.77:80 on host beta, process main (w), user 0
+connect(b, peer.x:80) = EADDRNOTAVAIL
+  tcp6 ESTABLISHED mapped(x):1000 -> mapped(peer.x):80 SO_REUSEADDR on host alpha, process main (a), user 0
 bind(b, x:80) = EADDRINUSE
   tcp LISTEN x:80 on host alpha, process main (w), user 0
   tcp ESTABLISHED x:80 -> x:ephemeral on host alpha, process unknown, user 0

@@ -180,10 +180,16 @@ func (q question) concerns(s lab.Socket) bool {
 		s.Local.Port() != q.local.Port(),
 		portsOf(s.Protocol) != q.protocol,
 		q.device != "" && s.Device != "" && s.Device != q.device,
-		q.remote.IsValid() && s.Remote != q.remote:
+		q.remote.IsValid() && unmapped(s.Remote) != unmapped(q.remote):
 		return false
 	}
 	return overlap(q.local.Addr(), s.Local.Addr(), q.v6only, s.V6Only)
+}
+
+// unmapped is an address as the tables of connections have it: a mapped one is IPv4's
+// there (inet_match), and the zone is the socket's device.
+func unmapped(a netip.AddrPort) netip.AddrPort {
+	return netip.AddrPortFrom(a.Addr().Unmap().WithZone(""), a.Port())
 }
 
 // overlap reports whether two local addresses overlap, as inet_rcv_saddr_equal
