@@ -29,6 +29,7 @@ type cell struct {
 	*set
 	made  map[madeBy]string // the sockets that were not made, and why
 	ports map[string]uint16 // what $name stands for
+	named []uint16          // ports that the file names; nil until somebody asks
 }
 
 // set is what a cell runs in: a lab, and the processes in it.

@@ -28,7 +28,10 @@ func (c *cell) name(a netip.AddrPort, at string) string {
 }
 
 func (c *cell) portName(port uint16) string {
-	if port == 0 || slices.Contains(c.experiment.Ports(), port) {
+	if c.named == nil { // once: there may be thousands of sockets to name, and of steps to look through
+		c.named = append(c.experiment.Ports(), 0)
+	}
+	if slices.Contains(c.named, port) {
 		return strconv.Itoa(int(port))
 	}
 	var names []string
