@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // Verdict is what a cell comes to.
@@ -125,7 +127,22 @@ type Holder struct {
 	Options  []string `json:"options,omitempty"` // that are set: "SO_REUSEADDR"
 }
 
+// String writes the socket in a line. Programs name their processes and NICs as they
+// like: what a terminal would obey is written out.
 func (h Holder) String() string {
+	var b strings.Builder
+	for _, r := range h.line() {
+		if unicode.IsPrint(r) {
+			b.WriteRune(r)
+			continue
+		}
+		quoted := strconv.QuoteRuneToASCII(r)
+		b.WriteString(quoted[1 : len(quoted)-1])
+	}
+	return b.String()
+}
+
+func (h Holder) line() string {
 	s := fmt.Sprintf("%s %s %s", h.Protocol, h.State, h.Local)
 	if h.Remote != "" {
 		s += " -> " + h.Remote
