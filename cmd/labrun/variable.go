@@ -61,7 +61,7 @@ func readVariables(cmd *cobra.Command) (used []string, err error) {
 		}
 		for _, v := range values {
 			if setErr := cmd.Flags().Set(f.Name, v); setErr != nil {
-				err = usagef("%s: %w", name, setErr)
+				err = usageError{badValue(name, setErr)}
 				return
 			}
 		}
