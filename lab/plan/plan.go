@@ -85,6 +85,13 @@ func (p *Plan) addHost(h *lab.Host, index int, ports string) {
 	// reset, and that ends TIME_WAIT (tcp_timewait_state_process), unless RFC 1337
 	// is followed. It decides nothing else.
 	p.add(Sysctl{NS: ns, Key: "net.ipv4.tcp_rfc1337", Value: "1", IfKnown: true})
+	// A new namespace takes the configuration of IPv4 devices from the machine's first
+	// one (devinet_init_net), and many a machine drops what comes from where it would
+	// not answer to: packets between NICs of two networks. NICs have the kernel's own
+	// default, whatever the machine has.
+	for _, conf := range []string{"all", "default"} {
+		p.add(Sysctl{NS: ns, Key: "net.ipv4.conf." + conf + ".rp_filter", Value: "0"})
+	}
 	p.add(LinkUp{NS: ns, Name: "lo"})
 	for i, n := range h.NICs {
 		p.add(AddVeth{

@@ -26,6 +26,10 @@ ip netns exec 'a b
 $(touch x); '\''.-n *' sysctl -eqw net.ipv6.conf.default.addr_gen_mode=1
 ip netns exec 'a b
 $(touch x); '\''.-n *' sysctl -eqw net.ipv4.tcp_rfc1337=1
+ip netns exec 'a b
+$(touch x); '\''.-n *' sysctl -qw net.ipv4.conf.all.rp_filter=0
+ip netns exec 'a b
+$(touch x); '\''.-n *' sysctl -qw net.ipv4.conf.default.rp_filter=0
 ip -n 'a b
 $(touch x); '\''.-n *' link set dev lo up
 ip -n 'a b
