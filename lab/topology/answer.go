@@ -24,7 +24,6 @@ func (p *stepParser) parseAnswer() {
 	at := p.peek(0).start
 	plain.Answer = p.answer(p.tokens[:end], at)
 	p.tokens = p.tokens[end:]
-	var ats []int
 	for len(p.tokens) > 0 {
 		first := p.peek(0)
 		end := closing(p.tokens, 0)
@@ -33,10 +32,10 @@ func (p *stepParser) parseAnswer() {
 			return
 		}
 		rule, at := p.rule(first, p.tokens[1:end])
-		p.want, ats = append(p.want, rule), append(ats, at)
+		p.want, p.wantsAt = append(p.want, rule), append(p.wantsAt, at)
 		p.tokens = p.tokens[end+1:]
 	}
-	p.want, p.wantsAt = append(p.want, plain), append(ats, at)
+	p.want, p.wantsAt = append(p.want, plain), append(p.wantsAt, at)
 }
 
 // conditionAt returns the index of the bracket behind the first answer; the
