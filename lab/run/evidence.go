@@ -83,7 +83,7 @@ func (c *cell) snapshot(ctx context.Context, s *lab.Step, g got) ([]lab.Holder, 
 	case c.lab.Host(q.host) == nil:
 		return nil, nil
 	}
-	socks, err := c.settled(ctx, q.host)
+	socks, err := c.settled(ctx, q.host, q.protocol)
 	if err != nil {
 		return nil, err
 	}

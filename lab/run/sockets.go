@@ -79,35 +79,49 @@ func isTransient(s lab.Socket) bool { return slices.Contains(transient, s.State)
 // segment, so that what is seen afterwards is what stays. Sockets are looked at one by
 // one, not all at one moment: what was seen before, or meanwhile, may have changed with
 // the last segment.
-func (c *cell) quiet() (bool, error) { return c.none(isTransient) }
+func (c *cell) quiet() (bool, error) {
+	_, all, err := c.list("")
+	return err == nil && !slices.ContainsFunc(all, isTransient), err
+}
 
-// none reports whether no host of the lab has such a socket.
-func (c *cell) none(such func(lab.Socket) bool) (bool, error) {
+// list lists the TCP sockets of one host, and those of all hosts: UDP's have no
+// states.
+func (c *cell) list(host string) (own, all []lab.Socket, err error) {
 	for _, h := range c.topology.Hosts {
 		if c.lab.Host(h.Name) == nil {
 			continue
 		}
-		socks, err := c.lab.Host(h.Name).Sockets()
-		if err != nil || slices.ContainsFunc(socks, such) {
-			return false, err
+		socks, err := c.lab.Host(h.Name).SocketsOf("tcp", "tcp6")
+		if err != nil {
+			return nil, nil, err
 		}
+		if h.Name == host {
+			own = socks
+		}
+		all = append(all, socks...)
 	}
-	return true, nil
+	return own, all, nil
 }
 
-// settled lists the sockets of a host when the lab is quiet, and nothing that was
-// sent waits for its ACK. What nobody answers never is, a segment to a link that is
-// down for instance, so it waits a moment only. On a machine that is busy or stood
-// still for a while the moment is longer: it lasts so many looks too.
-func (c *cell) settled(ctx context.Context, host string) ([]lab.Socket, error) {
+// settled lists the sockets of a host that have TCP's ports, or UDP's, when the lab is
+// quiet and nothing that was sent waits for its ACK. What nobody answers never is, a
+// segment to a link that is down for instance, so it waits a moment only. On a machine
+// that is busy or stood still for a while the moment is longer: it lasts so many
+// looks too.
+func (c *cell) settled(ctx context.Context, host, protocol string) ([]lab.Socket, error) {
+	if protocol == "udp" {
+		return c.lab.Host(host).SocketsOf("udp", "udp6")
+	}
 	deadline := time.Now().Add(settleTime)
 	for looks := 1; ; looks++ {
-		done, err := c.none(c.willChange)
-		if err != nil {
+		own, all, err := c.list(host)
+		switch {
+		case err != nil:
 			return nil, err
-		}
-		if done || looks >= settleLooks && time.Now().After(deadline) {
-			return c.lab.Host(host).Sockets()
+		case len(c.ran) == 0 && !slices.ContainsFunc(all, isConnection): // only steps change that
+			return own, nil
+		case !slices.ContainsFunc(all, c.willChange), looks >= settleLooks && time.Now().After(deadline):
+			return c.lab.Host(host).SocketsOf("tcp", "tcp6")
 		}
 		select {
 		case <-ctx.Done():
@@ -116,6 +130,8 @@ func (c *cell) settled(ctx context.Context, host string) ([]lab.Socket, error) {
 		}
 	}
 }
+
+func isConnection(s lab.Socket) bool { return s.State != "LISTEN" && s.State != "BOUND" }
 
 const (
 	settleTime  = 3 * time.Second
