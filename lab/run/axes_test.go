@@ -171,9 +171,11 @@ experiments:
 					slot.Variants[1] = mustParse(t, look).Experiments[0].Slots[0].Variants[0]
 				}
 			}
-			for _, line := range outcomes(mustRun(t, running, top, inBatches)) {
-				if !strings.Contains(line, ": pass ok") {
-					t.Error(line)
+			for _, o := range []Options{inBatches, {}} {
+				for _, line := range outcomes(mustRun(t, running, top, o)) {
+					if !strings.Contains(line, ": pass ok") {
+						t.Error(line)
+					}
 				}
 			}
 		})
