@@ -15,7 +15,7 @@ func quote(s string) string {
 			return strconv.Quote(s[:i]) + "..."
 		}
 	}
-	if strings.ContainsAny(s, `"\`) && strconv.CanBackquote(s) {
+	if strings.ContainsAny(s, `"\`) && strconv.CanBackquote(s) && !strings.Contains(s, "\t") {
 		return "`" + s + "`"
 	}
 	return strconv.Quote(s)
