@@ -1,6 +1,7 @@
 package fabric
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
@@ -175,7 +176,10 @@ func (e *ear) tune(fd int) error {
 	return os.NewSyscallError("bind", unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: bigEndian(unix.ETH_P_ALL)}))
 }
 
-func bigEndian(n uint16) uint16 { return n<<8 | n>>8 }
+// bigEndian is htons(3).
+func bigEndian(n uint16) uint16 {
+	return binary.NativeEndian.Uint16(binary.BigEndian.AppendUint16(nil, n))
+}
 
 // dropped returns how many packets found the queue full.
 func (e *ear) dropped() (n int, err error) {
