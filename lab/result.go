@@ -5,10 +5,8 @@ import (
 	"fmt"
 	"iter"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
-	"unicode"
 )
 
 // Verdict is what a cell comes to.
@@ -129,18 +127,7 @@ type Holder struct {
 
 // String writes the socket in a line. Programs name their processes and NICs as they
 // like: what a terminal would obey is written out.
-func (h Holder) String() string {
-	var b strings.Builder
-	for _, r := range h.line() {
-		if unicode.IsPrint(r) {
-			b.WriteRune(r)
-			continue
-		}
-		quoted := strconv.QuoteRuneToASCII(r)
-		b.WriteString(quoted[1 : len(quoted)-1])
-	}
-	return b.String()
-}
+func (h Holder) String() string { return Visible(h.line()) }
 
 func (h Holder) line() string {
 	s := fmt.Sprintf("%s %s %s", h.Protocol, h.State, h.Local)

@@ -7,8 +7,6 @@ import (
 	"io"
 	"strconv"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"labrun/lab"
 )
@@ -169,7 +167,7 @@ func (t Text) last(b *bufio.Writer, m *lab.Matrix, c *lab.Cell) {
 // captures names the files with the packets of a cell.
 func captures(b *bufio.Writer, files []string) {
 	for i, f := range files {
-		label(b, []string{"capture", ""}[min(i, 1)], visible(f))
+		label(b, []string{"capture", ""}[min(i, 1)], lab.Visible(f))
 	}
 }
 
@@ -215,27 +213,9 @@ func printed(b *bufio.Writer, word, s string) {
 		word, lines = "", lines[left:]
 	}
 	for _, line := range lines {
-		label(b, word, visible(line))
+		label(b, word, lab.Visible(line))
 		word = ""
 	}
-}
-
-// visible writes out what a terminal would obey: a program prints what it likes.
-func visible(line string) string {
-	var b strings.Builder
-	for i, r := range line {
-		_, n := utf8.DecodeRuneInString(line[i:])
-		switch {
-		case r == '\t' || unicode.IsPrint(r) && (r != utf8.RuneError || n > 1):
-			b.WriteRune(r)
-		case r == utf8.RuneError:
-			fmt.Fprintf(&b, `\x%02x`, line[i])
-		default:
-			q := strconv.QuoteRuneToASCII(r)
-			b.WriteString(q[1 : len(q)-1])
-		}
-	}
-	return b.String()
 }
 
 // fileWord is the file's name as an argument: one that begins with "-" would be

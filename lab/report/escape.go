@@ -5,6 +5,8 @@ import (
 	"html"
 	"strings"
 	"unicode/utf8"
+
+	"labrun/lab"
 )
 
 // Names, calls and what programs print come from strangers: in every format they
@@ -39,7 +41,9 @@ func escapeXML(s string, attribute bool) string {
 }
 
 // oneLine joins lines with a space, and writes out what a terminal would obey.
-func oneLine(s string) string { return visible(strings.Join(strings.FieldsFunc(s, isNewline), " ")) }
+func oneLine(s string) string {
+	return lab.Visible(strings.Join(strings.FieldsFunc(s, isNewline), " "))
+}
 
 func isNewline(r rune) bool { return r == '\n' || r == '\r' }
 
@@ -85,7 +89,7 @@ func block(s string) string {
 	ticks := fence(s, 3)
 	lines := strings.Split(strings.TrimSuffix(s, "\n"), "\n")
 	for i, line := range lines {
-		lines[i] = visible(line)
+		lines[i] = lab.Visible(line)
 	}
 	return ticks + "text\n" + strings.Join(lines, "\n") + "\n" + ticks + "\n"
 }

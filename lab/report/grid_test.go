@@ -279,7 +279,7 @@ func TestVisible(t *testing.T) {
 	for line, want := range map[string]string{
 		"plain \t\u00e9": "plain \t\u00e9", "\x1b[31m": `\x1b[31m`, "a\r": `a\r`, "broken \xff": `broken \xff`, "\ufffd": "\ufffd", "\u202e": `\u202e`,
 	} {
-		if got := visible(line); got != want {
+		if got := lab.Visible(line); got != want {
 			t.Errorf("%q: %s, want %s", line, got, want)
 		}
 	}

@@ -280,7 +280,7 @@ func pageNote(n *lab.Note) *lab.Note {
 func visibleLines(s string) string {
 	lines := strings.Split(s, "\n")
 	for i := range lines {
-		lines[i] = visible(strings.TrimSuffix(lines[i], "\r"))
+		lines[i] = lab.Visible(strings.TrimSuffix(lines[i], "\r"))
 	}
 	return strings.Join(lines, "\n")
 }
