@@ -4,12 +4,9 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"labrun/lab"
@@ -55,19 +52,7 @@ func TestDiffGolden(t *testing.T) {
 			if err := c.write(&b, difference()); err != nil {
 				t.Fatal(err)
 			}
-			file := filepath.Join("testdata", c.file)
-			if *update {
-				if err := os.WriteFile(file, b.Bytes(), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(string(want), b.String()); diff != "" {
-				t.Errorf("golden (-), difference (+):\n%s", diff)
-			}
+			golden(t, c.file, b.String())
 		})
 	}
 }

@@ -1,9 +1,7 @@
 package report
 
 import (
-	"bufio"
 	_ "embed"
-	"encoding/json"
 	"io"
 
 	"labrun/lab"
@@ -66,10 +64,7 @@ type diffSetting struct {
 // DiffJSON writes a difference as one object, with a line for each cell, claim
 // and setting. It holds no more than such a line.
 func DiffJSON(w io.Writer, d *compare.Difference) error {
-	j := &jsonWriter{b: bufio.NewWriterSize(w, 1<<16)}
-	j.enc = json.NewEncoder(&j.scratch)
-	j.enc.SetEscapeHTML(false)
-	j.open('{')
+	j := newJSONWriter(w)
 	j.field("differs", d.Outcome())
 	j.field("before", diffRun{d.Before.Digest, d.Before.Counts})
 	j.field("after", diffRun{d.After.Digest, d.After.Counts})
@@ -79,23 +74,12 @@ func DiffJSON(w io.Writer, d *compare.Difference) error {
 	jsonList(j, "vanished", d.Vanished, func(p compare.Place) any { return cellAlone(&d.Before, p) })
 	jsonList(j, "claims", d.Claims, func(c compare.Claim) any { return diffClaim{c.Topology, c.Name, c.Before, c.After} })
 	jsonList(j, "environment", d.Environment, func(s compare.Setting) any { return diffSetting(s) })
-	j.close('}')
-	j.raw("\n")
-	if j.err != nil {
-		return j.err
-	}
-	return j.b.Flush()
+	return j.end()
 }
 
 // jsonList writes an array with a line for each item.
 func jsonList[T any](j *jsonWriter, name string, items []T, value func(T) any) {
-	j.key(name)
-	j.open('[')
-	for _, item := range items {
-		j.next()
-		j.value(value(item))
-	}
-	j.close(']')
+	j.lines(name, len(items), func(i int) { j.value(value(items[i])) })
 }
 
 func cellAlone(r *lab.Report, p compare.Place) diffCell {

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -53,20 +51,7 @@ func TestHTMLGolden(t *testing.T) {
 	if err := json.Indent(&lines, []byte(data), "", " "); err != nil {
 		t.Fatal(err)
 	}
-	got := text + "DATA\n" + lines.String() + "\n"
-	file := filepath.Join("testdata", "report.html")
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("golden (-), page (+):\n%s", diff)
-	}
+	golden(t, "report.html", text+"DATA\n"+lines.String()+"\n")
 }
 
 // strangers has a stranger's texts in all places.

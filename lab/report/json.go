@@ -12,26 +12,12 @@ import (
 // JSON writes the report as one object: indented, but for a line to each host,
 // to each variant of a row's steps and to each cell. It holds no more than such a line.
 func JSON(w io.Writer, r lab.Report) error {
-	j := &jsonWriter{b: bufio.NewWriterSize(w, 1<<16)}
-	j.enc = json.NewEncoder(&j.scratch)
-	j.enc.SetEscapeHTML(false) // "->" and "<" stay readable
-	j.open('{')
+	j := newJSONWriter(w)
 	j.field("environment", r.Environment)
 	j.field("digest", r.Digest)
 	j.field("counts", r.Counts)
-	j.key("topologies")
-	j.open('[')
-	for i := range r.Matrices {
-		j.next()
-		j.matrix(&r.Matrices[i])
-	}
-	j.close(']')
-	j.close('}')
-	j.raw("\n")
-	if j.err != nil {
-		return j.err
-	}
-	return j.b.Flush()
+	j.lines("topologies", len(r.Matrices), func(i int) { j.matrix(&r.Matrices[i]) })
+	return j.end()
 }
 
 // jsonWriter writes JSON piece by piece. The objects and arrays that it opens
@@ -45,6 +31,24 @@ type jsonWriter struct {
 	scratch bytes.Buffer // of enc
 	line    []byte
 	name    []byte
+}
+
+// newJSONWriter begins an object, which end ends.
+func newJSONWriter(w io.Writer) *jsonWriter {
+	j := &jsonWriter{b: bufio.NewWriterSize(w, 1<<16)}
+	j.enc = json.NewEncoder(&j.scratch)
+	j.enc.SetEscapeHTML(false) // "->" and "<" stay readable
+	j.open('{')
+	return j
+}
+
+func (j *jsonWriter) end() error {
+	j.close('}')
+	j.raw("\n")
+	if j.err != nil {
+		return j.err
+	}
+	return j.b.Flush()
 }
 
 func (j *jsonWriter) raw(s string) { _, _ = j.b.WriteString(s) } // Flush tells
@@ -91,6 +95,17 @@ func (j *jsonWriter) field(name string, v any) {
 	j.enc.SetIndent("", "")
 }
 
+// lines writes an array with a line for each item.
+func (j *jsonWriter) lines(name string, items int, write func(i int)) {
+	j.key(name)
+	j.open('[')
+	for i := range items {
+		j.next()
+		write(i)
+	}
+	j.close(']')
+}
+
 // text writes a field that may be missing.
 func (j *jsonWriter) text(name, s string) {
 	if s != "" {
@@ -117,30 +132,12 @@ func (j *jsonWriter) matrix(m *lab.Matrix) {
 	j.text("doc", m.Doc)
 	j.text("source", m.Source)
 	if len(m.Included) > 0 {
-		j.key("included")
-		j.open('[')
-		for i := range m.Included {
-			j.next()
-			j.value(&m.Included[i])
-		}
-		j.close(']')
+		j.lines("included", len(m.Included), func(i int) { j.value(&m.Included[i]) })
 	}
 	j.layout(&m.Layout)
 	j.field("hosts", append([]string{}, m.Hosts...)) // [] and not null
-	j.key("rows")
-	j.open('[')
-	for i := range m.Rows {
-		j.next()
-		j.row(&m.Rows[i])
-	}
-	j.close(']')
-	j.key("cells")
-	j.open('[')
-	for i := range m.Cells {
-		j.next()
-		j.cell(m, &m.Cells[i])
-	}
-	j.close(']')
+	j.lines("rows", len(m.Rows), func(i int) { j.row(&m.Rows[i]) })
+	j.lines("cells", len(m.Cells), func(i int) { j.cell(m, &m.Cells[i]) })
 	if len(m.Claims) > 0 {
 		j.field("claims", m.Claims)
 	}
@@ -154,20 +151,8 @@ func (j *jsonWriter) layout(l *lab.Layout) {
 	}
 	j.key("topology")
 	j.open('{')
-	j.key("networks")
-	j.open('[')
-	for i := range l.Networks {
-		j.next()
-		j.value(&l.Networks[i])
-	}
-	j.close(']')
-	j.key("hosts")
-	j.open('[')
-	for i := range l.Hosts {
-		j.next()
-		j.value(&l.Hosts[i])
-	}
-	j.close(']')
+	j.lines("networks", len(l.Networks), func(i int) { j.value(&l.Networks[i]) })
+	j.lines("hosts", len(l.Hosts), func(i int) { j.value(&l.Hosts[i]) })
 	j.close('}')
 }
 
@@ -179,21 +164,9 @@ func (j *jsonWriter) row(r *lab.Row) {
 	j.text("file", r.File)
 	j.field("line", r.Line)
 	if len(r.Axes) > 0 {
-		j.key("axes")
-		j.open('[')
-		for _, a := range r.Axes {
-			j.next()
-			j.value(a)
-		}
-		j.close(']')
+		j.lines("axes", len(r.Axes), func(i int) { j.value(r.Axes[i]) })
 	}
-	j.key("steps")
-	j.open('[')
-	for i := range r.Slots {
-		j.next()
-		j.slot(&r.Slots[i])
-	}
-	j.close(']')
+	j.lines("steps", len(r.Slots), func(i int) { j.slot(&r.Slots[i]) })
 	j.close('}')
 }
 
@@ -210,17 +183,13 @@ func (j *jsonWriter) slot(s *lab.RowSlot) {
 		j.key("which")
 		j.value(s.Which)
 	}
-	j.key("variants")
-	j.open('[')
-	for i := range s.Variants {
-		j.next()
+	j.lines("variants", len(s.Variants), func(i int) {
 		if len(s.Variants[i]) == 0 {
 			j.raw("[]")
-			continue
+			return
 		}
 		j.value(&s.Variants[i]) // a pointer is an interface without an allocation
-	}
-	j.close(']')
+	})
 	j.close('}')
 }
 

@@ -18,6 +18,24 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
+// golden holds a text to a file in testdata.
+func golden(t *testing.T, file, got string) {
+	t.Helper()
+	file = filepath.Join("testdata", file)
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-), now (+):\n%s", file, diff)
+	}
+}
+
 // sample has every verdict, and everything that a cell can carry.
 func sample() lab.Report {
 	ok := slot(step(20, "web", "a = socket(tcp)", "ok"))
@@ -236,19 +254,7 @@ func TestGolden(t *testing.T) {
 			if err := c.write(&b, sample()); err != nil {
 				t.Fatal(err)
 			}
-			file := filepath.Join("testdata", c.file)
-			if *update {
-				if err := os.WriteFile(file, b.Bytes(), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(string(want), b.String()); diff != "" {
-				t.Errorf("golden (-), report (+):\n%s", diff)
-			}
+			golden(t, c.file, b.String())
 		})
 	}
 }
