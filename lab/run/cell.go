@@ -69,11 +69,11 @@ type outcome struct {
 
 // add takes another step in.
 func (o *outcome) add(s stepped) {
+	o.red = s.red
 	if s.answer == "" {
 		return
 	}
 	o.got = append(o.got, s.answer)
-	o.red = s.red
 	if s.sockets != nil {
 		o.evidence = append(o.evidence, lab.Snapshot{Step: len(o.got) - 1, Sockets: s.sockets})
 	}
