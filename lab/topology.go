@@ -19,6 +19,13 @@ type Topology struct {
 	Hosts       []Host
 	Probes      []Experiment // ask what the kernel is like, before the experiments: its features of kind probe
 	Experiments []Experiment
+	Warnings    []Warning // sorted by place, its own file's first
+}
+
+// Warning is something that a file says to no effect. The file can be run.
+type Warning struct {
+	Pos Pos
+	Msg string
 }
 
 // Included is a file that a topology includes, for itself or for another one that

@@ -8,12 +8,14 @@ import (
 )
 
 func (c command) checkCommand() *cobra.Command {
-	return &cobra.Command{
+	strict := false
+	cmd := &cobra.Command{
 		Use:   "check FILE...",
 		Short: "find the mistakes in topology files, build nothing",
 		Long: `check reads topology files and reports every mistake in them, each as
 file:line:column, what was found, and what is allowed there. A file that topologies
-include is checked with each of them. It builds nothing and needs no privilege. Exit
+include is checked with each of them. What a file says to no effect, such as a network
+that no host is on, is a warning. It builds nothing and needs no privilege. Exit
 status: 0 when all are good, 2 when one is not.`,
 		Args: args(1, math.MaxInt, "one or more FILEs"),
 		RunE: func(_ *cobra.Command, files []string) error {
@@ -21,7 +23,9 @@ status: 0 when all are good, 2 when one is not.`,
 			if err != nil {
 				return err
 			}
+			warnings := 0
 			for _, t := range topologies {
+				warnings += len(t.Warnings)
 				files := ""
 				for _, i := range t.Included {
 					files += ", with " + i.File
@@ -32,9 +36,14 @@ status: 0 when all are good, 2 when one is not.`,
 					return err
 				}
 			}
+			if strict && warnings > 0 {
+				return usagef("%s, which --strict takes for errors", count(warnings, "warning"))
+			}
 			return nil
 		},
 	}
+	cmd.Flags().BoolVar(&strict, "strict", false, "take warnings for errors: exit status 2")
+	return cmd
 }
 
 func count(n int, noun string) string {

@@ -11,7 +11,8 @@ import (
 	"labrun/lab/topology"
 )
 
-// load reads the files, and shows every mistake in all of them before it gives up.
+// load reads the files. It shows what they say to no effect, and every mistake in
+// all of them before it gives up.
 func (c command) load(files []string) ([]*lab.Topology, error) {
 	var topologies []*lab.Topology
 	bad := false
@@ -28,6 +29,7 @@ func (c command) load(files []string) ([]*lab.Topology, error) {
 		switch {
 		case err == nil:
 			topologies = append(topologies, t)
+			c.show(topology.Warnings(t))
 		case errors.As(err, &found):
 			bad = true
 			c.show(found)
@@ -58,6 +60,9 @@ func hint(file string, err error) string {
 
 // show prints diagnostics, on a terminal with the source line and a caret.
 func (c command) show(found topology.Diagnostics) {
+	if len(found) == 0 {
+		return
+	}
 	if !terminal(c.stderr) {
 		fmt.Fprintln(c.stderr, found)
 		return

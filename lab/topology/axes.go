@@ -12,7 +12,9 @@ import (
 // axis is an axis of an experiment while it is read.
 type axis struct {
 	name   string
+	pos    lab.Pos
 	values []value
+	placed bool // a step is another one, or left out, for another value
 }
 
 // value is what ${axis} stands for: a text, or steps.
@@ -40,7 +42,7 @@ func (d *decoder) decodeAxes(x *experiment, n *yaml.Node) {
 			x.axesUnsure = true
 			continue
 		}
-		a := axis{name: e.key}
+		a := axis{name: e.key, pos: e.pos}
 		s := x.scope.in("axis", e.key)
 		switch e.value.Kind {
 		case yaml.SequenceNode:

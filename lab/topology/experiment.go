@@ -141,6 +141,7 @@ func (d *decoder) decodeBody(x *experiment, e entry, keys map[string]entry) {
 			d.complain(set.pos, "%s: no step has the answer ${%s}", x.scope, strings.TrimSuffix("want."+name, "."))
 		}
 	}
+	d.checkAxesPlaced(x)
 }
 
 // checkClaimSays complains about an experiment with a claim whose last step

@@ -67,6 +67,7 @@ func (p *dependencies) name(n *yaml.Node, name string, alone bool) {
 		x.used[want] = true
 		for _, a := range set.axes() {
 			p.axes[a] = true
+			x.axes[a].placed = x.axes[a].placed || set.leavesOut()
 		}
 		return
 	}
@@ -79,6 +80,7 @@ func (p *dependencies) name(n *yaml.Node, name string, alone bool) {
 	case !alone && slices.ContainsFunc(x.axes[i].values, func(v value) bool { return v.steps != nil }):
 		p.unknown(n, fmt.Sprintf("axis %q has steps, so ${%s} is a step of its own", name, name))
 	case !p.looked[i]:
+		x.axes[i].placed = true
 		p.axes[i] = true
 		p.looked[i] = true
 		p.inner = append(p.inner, i)

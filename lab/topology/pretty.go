@@ -6,10 +6,11 @@ import (
 )
 
 const (
-	red   = "\x1b[1;31m"
-	green = "\x1b[32m"
-	bold  = "\x1b[1m"
-	plain = "\x1b[0m"
+	red    = "\x1b[1;31m"
+	yellow = "\x1b[1;33m"
+	green  = "\x1b[32m"
+	bold   = "\x1b[1m"
+	plain  = "\x1b[0m"
 )
 
 // excerpt is how many columns of a long line Pretty shows around the caret.
@@ -27,8 +28,15 @@ func (ds Diagnostics) Pretty(colour bool) string {
 	return ds.print(func(d Diagnostic) string {
 		where := d.File + ":" + d.Pos.String()
 		line, caret := frame(d.source.line(d.Pos.Line), d.Pos.Col)
-		return paint(bold, where+":") + " " + paint(red, d.Msg) + "\n" + line + "\n" + paint(green, caret)
+		return paint(bold, where+":") + " " + paint(severity(d.Warning), d.label()+d.Msg) + "\n" + line + "\n" + paint(green, caret)
 	}) + "\n"
+}
+
+func severity(warning bool) string {
+	if warning {
+		return yellow
+	}
+	return red
 }
 
 // frame returns what to show of a line, and a caret that stands under a column.

@@ -12,7 +12,7 @@ import (
 func TestPretty(t *testing.T) {
 	text := []byte("\ufeffname: a\r\n\tdoc: 日本e\u0301 x\nkey\x1b[31m: \u202ey\n" + strings.Repeat("a", 100) + strings.Repeat("b", 200))
 	at := func(line, col int) Diagnostic {
-		return Diagnostic{"lab.yaml", lab.Pos{Line: line, Col: col}, "wrong", newSource("lab.yaml", text)}
+		return Diagnostic{File: "lab.yaml", Pos: lab.Pos{Line: line, Col: col}, Msg: "wrong", source: newSource("lab.yaml", text)}
 	}
 	ds := Diagnostics{at(1, 7), at(2, 1), at(2, 7), at(2, 12), at(3, 11), at(4, 101), at(4, 301), at(9, 9)}
 	want := []string{

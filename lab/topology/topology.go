@@ -45,6 +45,7 @@ func ParseWith(file string, text []byte, read Reader) (*lab.Topology, error) {
 		return nil, err
 	}
 	d.top.Source = string(text)
+	d.top.Warnings = d.warned()
 	return d.top, nil
 }
 
@@ -107,6 +108,9 @@ func (d *decoder) decode() {
 	d.decodeHosts(own.keys["hosts"])
 	d.each("probes", d.decodeProbes)
 	d.each("experiments", d.decodeExperiments)
+	if len(d.list) == 0 {
+		d.warnUnused()
+	}
 }
 
 // each decodes a section of each file that has it.

@@ -139,6 +139,11 @@ func (w *wantSet) axes() []int {
 	return slices.Compact(axes)
 }
 
+// leavesOut reports whether a rule leaves a step out.
+func (w *wantSet) leavesOut() bool {
+	return slices.ContainsFunc(w.rules, func(r wantRule) bool { return r.answer == leftOut })
+}
+
 // asks reports whether the rules know any answer but ok: those that only leave a
 // step out are not what the experiment is about.
 func (w *wantSet) asks() bool {
