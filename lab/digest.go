@@ -7,9 +7,10 @@ import (
 )
 
 // DigestOf names the outcome of a run: equal digests mean that the same calls of
-// the same cells got the same answers. Where they stand in which file does not
-// count, nor do its comments and docs, nor the lab that it builds, nor the
-// evidence about red cells.
+// the same cells got the same answers, but for those that the file leaves open. Where
+// they stand in which file does not count, nor do its comments and docs, nor the lab
+// that it builds, nor the evidence about red cells, nor after how long a call was
+// "blocked".
 func DigestOf(matrices []Matrix) string {
 	h := sha256.New()
 	var d digest
@@ -56,7 +57,8 @@ func (d *digest) cell(m *Matrix, c *Cell) {
 	d.word(m.Hosts[c.Host])
 	d.b = append(d.b, byte(c.Verdict))
 	got := c.Answers()
-	d.number(len(got))
+	n := len(got)
+	d.number(n)
 	d.radix.SplitInto(d.values, c.Combo)
 	for i := range r.Slots {
 		slot := &r.Slots[i]
@@ -67,7 +69,11 @@ func (d *digest) cell(m *Matrix, c *Cell) {
 			d.word(s.Process)
 			d.word(s.Call)
 			d.word(s.Want)
-			d.word(got[0])
+			answer := got[0]
+			if s.Open && !c.Reds(n-len(got)) {
+				answer = string(Unasked)
+			}
+			d.word(answer)
 			got = got[1:]
 		}
 	}

@@ -142,3 +142,27 @@ func (e *Experiment) HostsUsed(t *Topology, subject string) []string {
 
 // LimitOr returns the step's limit, or DefaultLimit.
 func (s Step) LimitOr() time.Duration { return cmp.Or(s.Limit, DefaultLimit) }
+
+// open reports whether the file leaves the step's answer open: it says "?", or no
+// value where the call answers one. asked reports whether a report shows that answer:
+// not the number of bytes that went out.
+func (s *Step) open(want Answer) (open, asked bool) {
+	if s.Run != nil {
+		return false, false
+	}
+	if want.Outcome == Unasked {
+		return true, true
+	}
+	sig, _ := SignatureOf(s.Call.Name)
+	reads := sig.Answers != "" && (s.Call.Name != "sysctl" || len(s.Call.Args) == 1)
+	open = reads && want.Outcome == OK && want.Value == nil
+	return open, open && !sig.Counts
+}
+
+// waits returns how long the step's call may wait; 0 is a call that does not.
+func (s *Step) waits() time.Duration {
+	if sig, _ := SignatureOf(s.Call.Name); s.Run != nil || sig.Waits {
+		return s.LimitOr()
+	}
+	return 0
+}

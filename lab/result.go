@@ -63,6 +63,9 @@ func (c *Cell) Answers() []string {
 	return *c.Got
 }
 
+// Reds reports whether a step that ran is the red one.
+func (c *Cell) Reds(step int) bool { return c.Verdict == Fail && step == len(c.Answers())-1 }
+
 // Note explains a cell.
 type Note struct {
 	Reason   string     `json:"reason,omitempty"`   // of a skip or an error, or how often a failed cell answered what
@@ -192,6 +195,22 @@ type RowStep struct {
 	Call    string `json:"call"`
 	Want    string `json:"want"`
 	Shown   bool   `json:"shown,omitempty"`
+	// Open says that the file leaves the answer open, so that no two answers differ:
+	// "?", or no value where the call answers one. Asked, that a report shows it.
+	Open  bool    `json:"open,omitempty"`
+	Asked bool    `json:"asked,omitempty"`
+	Limit float64 `json:"limit_seconds,omitempty"` // after which it is "blocked"; 0 is a call that does not wait
+}
+
+// Words writes an answer of the step, or the one wanted. "blocked" says after how long.
+func (s *RowStep) Words(answer string) string {
+	if answer != string(Blocked) || s.Limit == 0 {
+		return answer
+	}
+	if s.Limit < 1 {
+		return fmt.Sprintf("%s (%g ms)", answer, s.Limit*1000)
+	}
+	return fmt.Sprintf("%s (%g s)", answer, s.Limit)
 }
 
 // NewRow returns the row of an experiment on that kernel.
@@ -203,15 +222,22 @@ func NewRow(e *Experiment, k Kernel) Row {
 	for _, s := range e.Slots {
 		slot := RowSlot{Axes: s.Axes, Shown: s.Shown, Which: s.Which, Variants: make([][]RowStep, len(s.Variants))}
 		for i, steps := range s.Variants {
-			for _, s := range steps {
-				slot.Variants[i] = append(slot.Variants[i], RowStep{
-					Line: s.Pos.Line, Process: s.Process.String(), Call: s.Call.String(), Want: s.Want.On(k).String(), Shown: s.Shown,
-				})
+			for j := range steps {
+				slot.Variants[i] = append(slot.Variants[i], newRowStep(&steps[j], k))
 			}
 		}
 		r.Slots = append(r.Slots, slot)
 	}
 	return r
+}
+
+func newRowStep(s *Step, k Kernel) RowStep {
+	want := s.Want.On(k)
+	open, asked := s.open(want)
+	return RowStep{
+		Line: s.Pos.Line, Process: s.Process.String(), Call: s.Call.String(), Want: want.String(), Shown: s.Shown,
+		Open: open, Asked: asked, Limit: s.waits().Seconds(),
+	}
 }
 
 // At returns the steps for values of all the axes.
@@ -235,6 +261,35 @@ func (r *Row) Steps(c Combo) iter.Seq[RowStep] {
 			}
 		}
 	}
+}
+
+// Step returns a step of a combination, by its index; false when it has fewer.
+func (r *Row) Step(c Combo, at int) (RowStep, bool) {
+	for s := range r.Steps(c) {
+		if at == 0 {
+			return s, true
+		}
+		at--
+	}
+	return RowStep{}, false
+}
+
+// Parting returns the first step that two cells of a combination were not answered
+// alike, as many as both have when there is none. What the file leaves open they may
+// be answered as they like.
+func (r *Row) Parting(a, b *Cell) int {
+	x, y := a.Answers(), b.Answers()
+	if slices.Equal(x, y) {
+		return len(x)
+	}
+	i := 0
+	for s := range r.Steps(a.Combo) {
+		if i >= min(len(x), len(y)) || x[i] != y[i] && (!s.Open || a.Reds(i) || b.Reds(i)) {
+			break
+		}
+		i++
+	}
+	return i
 }
 
 // CellName names the cell of a combination, as --only takes it.
@@ -285,7 +340,7 @@ func (m *Matrix) StepsOf(c *Cell) []StepResult {
 		if i == len(got) {
 			break
 		}
-		steps = append(steps, StepResult{s, got[i], c.Verdict == Fail && i == len(got)-1})
+		steps = append(steps, StepResult{s, got[i], c.Reds(i)})
 	}
 	return steps
 }

@@ -66,6 +66,76 @@ func TestStepsOf(t *testing.T) {
 	}
 }
 
+// TestOpen: a step says whether the file leaves its answer open, and whether a report
+// is to show it.
+func TestOpen(t *testing.T) {
+	value := lab.Want{{Answer: lab.Answer{Outcome: lab.OK, Value: lab.Text("x")}}}
+	unasked := lab.Want{{Answer: lab.Answer{Outcome: lab.Unasked}}}
+	errno := lab.Want{{Answer: lab.Answer{Outcome: lab.Failed, Errno: "EBADF"}}}
+	for _, c := range []struct {
+		call        string
+		args        []lab.Arg
+		want        lab.Want
+		open, asked bool
+	}{
+		{"getsockname", nil, nil, true, true},
+		{"getsockname", nil, value, false, false},
+		{"getsockname", nil, errno, false, false},
+		{"recv", nil, nil, true, true},
+		{"who", nil, nil, true, true},
+		{"send", nil, nil, true, false}, // nobody asks how many bytes they were
+		{"send", nil, unasked, true, true},
+		{"bind", nil, nil, false, false},
+		{"bind", nil, unasked, true, true},
+		{"sysctl", []lab.Arg{lab.Name("k")}, nil, true, true},
+		{"sysctl", []lab.Arg{lab.Name("k"), lab.Text("1")}, nil, false, false},
+	} {
+		e := &lab.Experiment{Slots: []lab.Slot{{Variants: [][]lab.Step{{{Call: lab.Call{Name: c.call, Args: c.args}, Want: c.want}}}}}}
+		row := lab.NewRow(e, lab.Kernel{})
+		s, ok := row.Step(0, 0)
+		if !ok || s.Open != c.open || s.Asked != c.asked {
+			t.Errorf("%s = %s: open %v, asked %v", s.Call, s.Want, s.Open, s.Asked)
+		}
+	}
+}
+
+func TestBlockedSaysAfterHowLong(t *testing.T) {
+	for limit, want := range map[float64]string{0: "blocked", 2: "blocked (2 s)", 0.3: "blocked (300 ms)", 1.5: "blocked (1.5 s)"} {
+		s := lab.RowStep{Limit: limit}
+		if got := s.Words("blocked"); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+		if got := s.Words("EINVAL"); got != "EINVAL" {
+			t.Errorf("%s for EINVAL", got)
+		}
+	}
+}
+
+// TestDigestLeavesOpen: what the file leaves open is no part of the outcome, unless it is red.
+func TestDigestLeavesOpen(t *testing.T) {
+	open := func() lab.Matrix {
+		m := grid()
+		m.Rows[0].Slots[2].Variants[0][0].Open = true
+		return m
+	}
+	digest := lab.DigestOf([]lab.Matrix{open()})
+	m := open()
+	m.Cells[0].Got = &[]string{"ok", "ok", "other"}
+	if lab.DigestOf([]lab.Matrix{m}) != digest {
+		t.Error("another answer that the file leaves open has another digest")
+	}
+	m.Rows[0].Slots[2].Variants[0][0].Limit = 7
+	if lab.DigestOf([]lab.Matrix{m}) != digest {
+		t.Error("another limit has another digest")
+	}
+	m.Cells[0].Verdict = lab.Fail
+	red := lab.DigestOf([]lab.Matrix{m})
+	m.Cells[0].Got = &[]string{"ok", "ok", "yet another"}
+	if lab.DigestOf([]lab.Matrix{m}) == red {
+		t.Error("another red answer has the same digest")
+	}
+}
+
 // TestDigestNamesTheOutcome changes one thing at a time.
 func TestDigestNamesTheOutcome(t *testing.T) {
 	digest := lab.DigestOf([]lab.Matrix{grid()})

@@ -52,6 +52,8 @@ type Signature struct {
 	Repeats  bool // the last of Args may stand any number of times
 	Makes    bool // "name = call(...)" names a new socket
 	Answers  Kind // the value it answers on success; "" when it answers only ok
+	Counts   bool // that value is a number of bytes sent: no report shows it unasked
+	Waits    bool // it may wait, and answers "blocked" when its limit has passed
 	By       Maker
 	Touches  bool   // it may change more of a lab than its sockets, or more of a process
 	Doc      string // one line, with the manual page
@@ -68,22 +70,22 @@ var Signatures = []Signature{
 	{Name: "getsockopt", Args: []Kind{KindSock, KindOption}, Answers: KindValue, Doc: "read an option, getsockopt(2)"},
 	{Name: "bind", Args: []Kind{KindSock, KindAddr, KindLength}, Optional: 1, Doc: "give a socket its local address, bind(2)"},
 	{Name: "listen", Args: []Kind{KindSock, KindInt}, Doc: "open passively, with a backlog, listen(2)"},
-	{Name: "accept", Args: []Kind{KindSock, KindSockFlags}, Optional: 1, Makes: true, Doc: "take a connection off the queue, accept(2)"},
-	{Name: "connect", Args: []Kind{KindSock, KindAddr, KindLength}, Optional: 1,
+	{Name: "accept", Args: []Kind{KindSock, KindSockFlags}, Optional: 1, Makes: true, Waits: true, Doc: "take a connection off the queue, accept(2)"},
+	{Name: "connect", Args: []Kind{KindSock, KindAddr, KindLength}, Optional: 1, Waits: true,
 		Doc: "open actively, connect(2); to unspec: undo that"},
-	{Name: "send", Args: []Kind{KindSock, KindText, KindFlags}, Optional: 1, Answers: KindInt,
+	{Name: "send", Args: []Kind{KindSock, KindText, KindFlags}, Optional: 1, Answers: KindInt, Counts: true, Waits: true,
 		Doc: "send, answers the number of bytes, send(2)"},
-	{Name: "recv", Args: []Kind{KindSock, KindInt, KindFlags}, Optional: 2, Answers: KindText,
+	{Name: "recv", Args: []Kind{KindSock, KindInt, KindFlags}, Optional: 2, Answers: KindText, Waits: true,
 		Doc: "receive, \"\" is the end of the stream, recv(2)"},
-	{Name: "sendto", Args: []Kind{KindSock, KindText, KindAddr, KindFlags}, Optional: 1, Answers: KindInt,
+	{Name: "sendto", Args: []Kind{KindSock, KindText, KindAddr, KindFlags}, Optional: 1, Answers: KindInt, Counts: true, Waits: true,
 		Doc: "send to an address, sendto(2); with MSG_FASTOPEN connect along with it"},
-	{Name: "recvfrom", Args: []Kind{KindSock, KindInt, KindFlags}, Optional: 2, Answers: KindText, Doc: "receive a datagram, recvfrom(2)"},
-	{Name: "sendmsg", Args: []Kind{KindSock, KindSock}, Doc: "send the second one's descriptor over the first, a unix socket, SCM_RIGHTS of unix(7)"},
-	{Name: "recvmsg", Args: []Kind{KindSock}, Makes: true, Doc: "receive a descriptor over a unix socket, SCM_RIGHTS of unix(7)"},
-	{Name: "who", Args: []Kind{KindSock}, Repeats: true, Answers: KindSocks,
+	{Name: "recvfrom", Args: []Kind{KindSock, KindInt, KindFlags}, Optional: 2, Answers: KindText, Waits: true, Doc: "receive a datagram, recvfrom(2)"},
+	{Name: "sendmsg", Args: []Kind{KindSock, KindSock}, Waits: true, Doc: "send the second one's descriptor over the first, a unix socket, SCM_RIGHTS of unix(7)"},
+	{Name: "recvmsg", Args: []Kind{KindSock}, Makes: true, Waits: true, Doc: "receive a descriptor over a unix socket, SCM_RIGHTS of unix(7)"},
+	{Name: "who", Args: []Kind{KindSock}, Repeats: true, Answers: KindSocks, Waits: true,
 		Doc: "which of the sockets have something to receive or to accept; waits for the first, poll(2)"},
 	{Name: "shutdown", Args: []Kind{KindSock, KindHow}, Doc: "close one direction or both, shutdown(2)"},
-	{Name: "close", Args: []Kind{KindSock}, Doc: "close the process's descriptor, close(2)"},
+	{Name: "close", Args: []Kind{KindSock}, Waits: true, Doc: "close the process's descriptor, close(2)"},
 	{Name: "getsockname", Args: []Kind{KindSock}, Answers: KindAddr, Doc: "the local address, getsockname(2)"},
 	{Name: "getpeername", Args: []Kind{KindSock}, Answers: KindAddr, Doc: "the remote address, getpeername(2)"},
 	{Name: "fchown", Args: []Kind{KindSock, KindUser}, Doc: "make the socket somebody else's, fchown(2)"},
@@ -96,7 +98,7 @@ var Signatures = []Signature{
 	{Name: "exit", Args: []Kind{KindInt}, Optional: 1, By: ByLabrun, Touches: true, Doc: "end the calling process, _exit(2)"},
 	{Name: "kill", Args: []Kind{KindProcess, KindSignal}, Optional: 1, By: ByLabrun, Touches: true,
 		Doc: "end a process or a program by SIGKILL, or send it the signal, kill(2)"},
-	{Name: "wait", Args: []Kind{KindProcess}, Answers: KindInt, By: ByLabrun, Touches: true,
+	{Name: "wait", Args: []Kind{KindProcess}, Answers: KindInt, Waits: true, By: ByLabrun, Touches: true,
 		Doc: "wait for a program in the background to end, answers its exit status, 128 and the signal when one ended it"},
 	{Name: "sleep", Args: []Kind{KindDuration}, Doc: "do nothing for a while, nanosleep(2)"},
 	{Name: "sockets", Args: []Kind{KindAddr}, Answers: KindStates, By: ByHost,

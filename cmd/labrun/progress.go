@@ -79,7 +79,7 @@ func firstRed(m *lab.Matrix, c *lab.Cell) string {
 		return strings.ToUpper(c.Verdict.String()) + " " + name + ": " + c.Reason()
 	}
 	last := steps[len(steps)-1]
-	return fmt.Sprintf("FAIL %s: %s:%d: %s: %s = %s, want %s", name, m.FileOf(c), last.Line, last.Process, last.Call, last.Got, last.Want)
+	return fmt.Sprintf("FAIL %s: %s:%d: %s: %s = %s, want %s", name, m.FileOf(c), last.Line, last.Process, last.Call, last.Words(last.Got), last.Words(last.Want))
 }
 
 func (s *status) redraw(now time.Time) {

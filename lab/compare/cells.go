@@ -27,10 +27,15 @@ func (d *Difference) cells(i, j int) {
 			continue
 		}
 		seen[at], next = true, at+1
-		if same(a, b, c, &b.Cells[at], rows[c.Row].same) {
+		pair := Pair{was, Place{int32(j), int32(at)}}
+		same, alike := same(a, b, c, &b.Cells[at], rows[c.Row].same)
+		if same {
 			d.Same++
 		} else {
-			d.Changed = append(d.Changed, Pair{was, Place{int32(j), int32(at)}})
+			d.Changed = append(d.Changed, pair)
+		}
+		if !alike {
+			d.Open = append(d.Open, pair)
 		}
 	}
 	for at, seen := range seen {
@@ -147,10 +152,21 @@ func sameStep(a, b lab.RowStep) bool { return sameQuestion(a, b) && a.Want == b.
 func sameQuestion(a, b lab.RowStep) bool { return a.Process == b.Process && a.Call == b.Call }
 
 // same reports whether two cells came out the same; asked says that their rows are
-// known to ask the same.
-func same(a, b *lab.Matrix, c, d *lab.Cell, asked bool) bool {
-	if c.Verdict != d.Verdict || !slices.Equal(c.Answers(), d.Answers()) {
-		return false
+// known to ask the same. alike says that they were answered the same too where the
+// file leaves the answer open.
+func same(a, b *lab.Matrix, c, d *lab.Cell, asked bool) (same, alike bool) {
+	alike = slices.Equal(c.Answers(), d.Answers())
+	if asked && alike {
+		return c.Verdict == d.Verdict, true
 	}
-	return asked || slices.EqualFunc(a.StepsOf(c), b.StepsOf(d), func(x, y lab.StepResult) bool { return sameStep(x.RowStep, y.RowStep) })
+	x, y := a.StepsOf(c), b.StepsOf(d)
+	return c.Verdict == d.Verdict && slices.EqualFunc(x, y, sameResult), alike || !slices.ContainsFunc(pairsOf(x, y), StepPair.open)
+}
+
+// sameResult reports whether two steps ask the same, want the same and were answered
+// the same, or so that the file does not mind.
+func sameResult(a, b lab.StepResult) bool { return sameStep(a.RowStep, b.RowStep) && sameAnswer(a, b) }
+
+func sameAnswer(a, b lab.StepResult) bool {
+	return a.Got == b.Got || (a.Open || b.Open) && !a.Red && !b.Red
 }

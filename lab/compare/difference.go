@@ -12,6 +12,7 @@ type Difference struct {
 	Before, After lab.Report
 	Same          int     // cells of both that came out the same
 	Changed       []Pair  // cells of both that did not, in the order of Before
+	Open          []Pair  // cells of both in which an answer differs that the file leaves open, changed or the same
 	Appeared      []Place // cells of After alone
 	Vanished      []Place // cells of Before alone
 	Claims        []Claim // whose verdict changed; a claim of one report alone comes or goes with its cells
@@ -46,17 +47,18 @@ type Setting struct {
 	Before, After string
 }
 
-// Outcome reports whether the outcomes differ. The environment is none.
+// Outcome reports whether the outcomes differ. The environment is not one, nor are
+// answers that the file leaves open.
 func (d *Difference) Outcome() bool {
 	return len(d.Changed)+len(d.Appeared)+len(d.Vanished)+len(d.Claims) > 0
 }
 
 // Reports compares a report with a later one. Each one's cells stand in the order that
 // lab.Matrix demands, and its digest is that of its cells: equal digests need no
-// look at a single cell.
+// look at a single cell, unless a file leaves answers open.
 func Reports(a, b lab.Report) Difference {
 	d := Difference{Before: a, After: b, Environment: settings(a.Environment, b.Environment)}
-	equal := a.Digest != "" && a.Digest == b.Digest
+	equal := a.Digest != "" && a.Digest == b.Digest && !leavesOpen(a.Matrices) && !leavesOpen(b.Matrices)
 	partners := partnersOf(a.Matrices, b.Matrices)
 	met := make([]bool, len(b.Matrices))
 	for i, j := range partners {
@@ -79,6 +81,22 @@ func Reports(a, b lab.Report) Difference {
 		}
 	}
 	return d
+}
+
+// leavesOpen reports whether there is a step whose answer a file leaves open.
+func leavesOpen(matrices []lab.Matrix) bool {
+	for _, m := range matrices {
+		for _, r := range m.Rows {
+			for _, s := range r.Slots {
+				for _, steps := range s.Variants {
+					if slices.ContainsFunc(steps, func(s lab.RowStep) bool { return s.Open }) {
+						return true
+					}
+				}
+			}
+		}
+	}
+	return false
 }
 
 // partnersOf returns for each matrix of a the one of b with the same name, -1

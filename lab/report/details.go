@@ -149,12 +149,12 @@ func (t Text) last(b *bufio.Writer, m *lab.Matrix, c *lab.Cell) {
 	note := cmp.Or(c.Note, &lab.Note{})
 	if s, ok := lastStep(m, c); ok {
 		fmt.Fprintf(b, "  %s:%d: %s: %s\n", m.FileOf(c), s.Line, s.Process, s.Call)
-		label(b, "wanted", t.paint(green, s.Want))
+		label(b, "wanted", t.paint(green, s.Words(s.Want)))
 		colour := green
 		if s.Red {
 			colour = red
 		}
-		label(b, "got", t.paint(colour, s.Got))
+		label(b, "got", t.paint(colour, s.Words(s.Got)))
 		holders(b, s, note.At(len(c.Answers())-1))
 	}
 	if answers, ok := strings.CutPrefix(note.Reason, "flaky: "); ok {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/jedib0t/go-pretty/v6/text"
 
@@ -26,12 +27,14 @@ var DiffFormats = []DiffFormat{
 }
 
 // Diff writes a difference for people: cells that changed, with the steps in which
-// they did, that appeared and that vanished, claims, the environment, and last the counts.
+// they did, that appeared and that vanished, answers that the file leaves open, claims,
+// the environment, and last the counts.
 func (t Text) Diff(w io.Writer, d *compare.Difference) error {
 	b := bufio.NewWriterSize(w, 1<<16)
 	t.changed(b, d)
 	t.some(b, "appeared", &d.After, d.Appeared)
 	t.some(b, "vanished", &d.Before, d.Vanished)
+	t.open(b, d)
 	if len(d.Claims) > 0 {
 		fmt.Fprintln(b, t.paint(bold, "claims"))
 		for _, c := range d.Claims {
@@ -72,6 +75,9 @@ func diffCounts(d *compare.Difference) string {
 	default:
 		s += fmt.Sprintf(", %d claims changed", n)
 	}
+	if n := len(d.Open); n > 0 {
+		s += fmt.Sprintf("; %d answered otherwise where the file leaves it open", n)
+	}
 	return s
 }
 
@@ -111,13 +117,33 @@ func sameRow[P any](r *lab.Report, all []P, place func(P) compare.Place) (head, 
 	return all, nil
 }
 
-// changed tells of the cells that changed; of an experiment with too many of them
-// only of the first few.
+// changed tells of the cells that changed.
 func (t Text) changed(b *bufio.Writer, d *compare.Difference) {
+	t.pairs(b, d, "changed", d.Changed, t.pair)
+}
+
+// open tells, as changed does, of the answers that the file leaves open.
+func (t Text) open(b *bufio.Writer, d *compare.Difference) {
+	if len(d.Open) == 0 {
+		return
+	}
+	fmt.Fprintln(b, "answers that the file leaves open, which are no difference")
+	fmt.Fprintln(b)
+	t.pairs(b, d, "open", d.Open, func(b *bufio.Writer, d *compare.Difference, p compare.Pair) {
+		fmt.Fprintf(b, "open %s\n", t.paint(bold, placeName(&d.After, p.After)))
+		t.stepPairs(b, d, p, d.OpenSteps(p))
+		fmt.Fprintln(b)
+	})
+}
+
+// pairs tells of cells of both reports; of an experiment with too many of them only of
+// the first few.
+func (t Text) pairs(b *bufio.Writer, d *compare.Difference, word string, all []compare.Pair,
+	tell func(*bufio.Writer, *compare.Difference, compare.Pair)) {
 	told := 0
-	for rest := d.Changed; len(rest) > 0; {
+	for rest := all; len(rest) > 0; {
 		if told >= mostRows {
-			fmt.Fprintf(b, "changed %s: labrun diff --format json has them all\n\n", t.paint(bold, fmt.Sprintf("and %d cells more", len(rest))))
+			fmt.Fprintf(b, "%s %s: labrun diff --format json has them all\n\n", word, t.paint(bold, fmt.Sprintf("and %d cells more", len(rest))))
 			return
 		}
 		var of []compare.Pair
@@ -127,11 +153,11 @@ func (t Text) changed(b *bufio.Writer, d *compare.Difference) {
 			of, left = of[:few], len(of)-few
 		}
 		for _, p := range of {
-			t.pair(b, d, p)
+			tell(b, d, p)
 		}
 		if left > 0 {
 			m, c := of[0].Before.In(&d.Before)
-			fmt.Fprintf(b, "changed %s: and %d more: labrun diff --format json has them all\n\n", t.paint(bold, oneLine(m.Rows[c.Row].Name)), left)
+			fmt.Fprintf(b, "%s %s: and %d more: labrun diff --format json has them all\n\n", word, t.paint(bold, oneLine(m.Rows[c.Row].Name)), left)
 		}
 		told += len(of)
 	}
@@ -140,7 +166,7 @@ func (t Text) changed(b *bufio.Writer, d *compare.Difference) {
 // pair tells of a cell that changed.
 func (t Text) pair(b *bufio.Writer, d *compare.Difference, p compare.Pair) {
 	_, before := p.Before.In(&d.Before)
-	m, after := p.After.In(&d.After)
+	_, after := p.After.In(&d.After)
 	what := t.verdict(before.Verdict) + " -> " + t.verdict(after.Verdict)
 	if before.Verdict == after.Verdict {
 		what = t.verdict(after.Verdict) + " as before"
@@ -156,21 +182,28 @@ func (t Text) pair(b *bufio.Writer, d *compare.Difference, p compare.Pair) {
 			reasons = true
 		}
 	}
-	for _, s := range d.Steps(p) {
-		if reasons && (s.Before == nil || s.After == nil) {
-			continue // the reason says why
-		}
+	steps := d.Steps(p)
+	if reasons { // which say why a step was not made
+		steps = slices.DeleteFunc(steps, func(s compare.StepPair) bool { return s.Before == nil || s.After == nil })
+	}
+	t.stepPairs(b, d, p, steps)
+	fmt.Fprintln(b)
+}
+
+// stepPairs says what steps of a cell were answered in both reports.
+func (t Text) stepPairs(b *bufio.Writer, d *compare.Difference, p compare.Pair, steps []compare.StepPair) {
+	m, after := p.After.In(&d.After)
+	for _, s := range steps {
 		at, file := s.After, m.FileOf(after)
 		if at == nil {
 			at = s.Before
-			m, _ := p.Before.In(&d.Before)
+			m, before := p.Before.In(&d.Before)
 			file = m.FileOf(before)
 		}
 		fmt.Fprintf(b, "  %s:%d: %s\n", oneLine(file), at.Line, stepCall(s, at))
 		label(b, "was", t.side(s, s.Before))
 		label(b, "now", t.side(s, s.After))
 	}
-	fmt.Fprintln(b)
 }
 
 // side says what a step of a pair came to, in the colour of its verdict.
@@ -198,12 +231,12 @@ func stepWords(pair compare.StepPair, s *lab.StepResult) string {
 	if s == nil {
 		return "not made"
 	}
-	words := s.Got
+	words := s.Words(s.Got)
 	if !pair.Asked() && pair.Before != nil && pair.After != nil {
-		words = s.Process + ": " + s.Call + " = " + s.Got
+		words = s.Process + ": " + s.Call + " = " + words
 	}
 	if s.Red || pair.Asked() && pair.Before.Want != pair.After.Want {
-		words += ", want " + s.Want
+		words += ", want " + s.Words(s.Want)
 	}
 	return oneLine(words)
 }

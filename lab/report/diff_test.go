@@ -29,6 +29,10 @@ func difference() *compare.Difference {
 	axes := &before.Matrices[1]
 	axes.Cells[4].Got = &[]string{"EPERM"}
 	axes.Rows[2].Axes[2].Values = []string{"gone", "same"}
+	open := &before.Matrices[4]
+	open.Cells[0].Got = &[]string{"ok", "1", "a2"} // no difference
+	open.Cells[2].Got = &[]string{`"1"`}           // nor is this one
+	open.Cells[7].Got = &[]string{"EHOSTUNREACH"}  // and this is one
 	e := &before.Environment
 	e.Kernel, e.Labrun, e.Jobs = "6.1.0", "v1.0.0", 77
 	e.Sysctls = map[string]string{"net.ipv4.tcp_timestamps": "0", "net.ipv4.tcp_tw_reuse": "2"}

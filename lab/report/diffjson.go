@@ -20,12 +20,13 @@ type diffSide struct {
 }
 
 type diffStep struct {
-	File    string `json:"file,omitempty"` // an included one
-	Line    int    `json:"line"`
-	Process string `json:"process"`
-	Call    string `json:"call"`
-	Want    string `json:"want"`
-	Got     string `json:"got"`
+	File    string  `json:"file,omitempty"` // an included one
+	Line    int     `json:"line"`
+	Process string  `json:"process"`
+	Call    string  `json:"call"`
+	Want    string  `json:"want"`
+	Got     string  `json:"got"`
+	Limit   float64 `json:"limit_seconds,omitempty"`
 }
 
 type diffSteps struct {
@@ -72,6 +73,7 @@ func DiffJSON(w io.Writer, d *compare.Difference) error {
 	jsonList(j, "changed", d.Changed, func(p compare.Pair) any { return changedCell(d, p) })
 	jsonList(j, "appeared", d.Appeared, func(p compare.Place) any { return cellAlone(&d.After, p) })
 	jsonList(j, "vanished", d.Vanished, func(p compare.Place) any { return cellAlone(&d.Before, p) })
+	jsonList(j, "open", d.Open, func(p compare.Pair) any { return openCell(d, p) })
 	jsonList(j, "claims", d.Claims, func(c compare.Claim) any { return diffClaim{c.Topology, c.Name, c.Before, c.After} })
 	jsonList(j, "environment", d.Environment, func(s compare.Setting) any { return diffSetting(s) })
 	return j.end()
@@ -90,19 +92,33 @@ func cellAlone(r *lab.Report, p compare.Place) diffCell {
 func changedCell(d *compare.Difference, p compare.Pair) diffCell {
 	cell := cellAlone(&d.After, p.After)
 	cell.Verdict = ""
-	was, before := p.Before.In(&d.Before)
-	is, after := p.After.In(&d.After)
+	_, before := p.Before.In(&d.Before)
+	_, after := p.After.In(&d.After)
 	cell.Before = &diffSide{before.Verdict, before.Reason()}
 	cell.After = &diffSide{after.Verdict, after.Reason()}
-	for _, s := range d.Steps(p) {
-		cell.Steps = append(cell.Steps, diffSteps{newDiffStep(&was.Rows[before.Row], s.Before), newDiffStep(&is.Rows[after.Row], s.After)})
-	}
+	cell.Steps = stepsJSON(d, p, d.Steps(p))
 	return cell
+}
+
+func openCell(d *compare.Difference, p compare.Pair) diffCell {
+	cell := cellAlone(&d.After, p.After)
+	cell.Verdict, cell.Steps = "", stepsJSON(d, p, d.OpenSteps(p))
+	return cell
+}
+
+func stepsJSON(d *compare.Difference, p compare.Pair, pairs []compare.StepPair) []diffSteps {
+	was, before := p.Before.In(&d.Before)
+	is, after := p.After.In(&d.After)
+	var steps []diffSteps
+	for _, s := range pairs {
+		steps = append(steps, diffSteps{newDiffStep(&was.Rows[before.Row], s.Before), newDiffStep(&is.Rows[after.Row], s.After)})
+	}
+	return steps
 }
 
 func newDiffStep(r *lab.Row, s *lab.StepResult) *diffStep {
 	if s == nil {
 		return nil
 	}
-	return &diffStep{r.File, s.Line, s.Process, s.Call, s.Want, s.Got}
+	return &diffStep{r.File, s.Line, s.Process, s.Call, s.Want, s.Got, s.Limit}
 }

@@ -38,6 +38,10 @@ func DiffMarkdown(w io.Writer, d *compare.Difference) error {
 			})
 		}
 	}
+	if len(d.Open) > 0 {
+		k.say("Answers that the file leaves open, which are no difference:\n\n| cell | step | was | now |\n|---|---|---|---|\n")
+		markdownItems(k, d.Open, func(p compare.Pair) string { return markdownOpen(d, p) })
+	}
 	if len(d.Claims) > 0 {
 		markdownItems(k, d.Claims, func(c compare.Claim) string {
 			return fmt.Sprintf("- claim **%s**: %s\n", escapeMarkdown(inTopology(&d.After, c.Topology)+c.Name), escapeMarkdown(arrow(c.Before, c.After)))
@@ -86,6 +90,17 @@ func markdownPair(d *compare.Difference, p compare.Pair) string {
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", name, verdicts,
 			cellCode(stepCall(s, at)), cellCode(stepWords(s, s.Before)), cellCode(stepWords(s, s.After)))
+	}
+	return b.String()
+}
+
+// markdownOpen is a line of the table for each step that was answered otherwise where
+// the file leaves that open.
+func markdownOpen(d *compare.Difference, p compare.Pair) string {
+	var b strings.Builder
+	for _, s := range d.OpenSteps(p) {
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", cellCode(placeName(&d.After, p.After)),
+			cellCode(stepCall(s, s.After)), cellCode(stepWords(s, s.Before)), cellCode(stepWords(s, s.After)))
 	}
 	return b.String()
 }

@@ -32,7 +32,7 @@ func explain(m *lab.Matrix, c *lab.Cell) string {
 // headline says in a line why a cell did not pass.
 func headline(m *lab.Matrix, c *lab.Cell) string {
 	if s, ok := lastStep(m, c); ok && c.Verdict == lab.Fail {
-		return fmt.Sprintf("%s: %s = %s, want %s", s.Process, s.Call, s.Got, s.Want)
+		return fmt.Sprintf("%s: %s = %s, want %s", s.Process, s.Call, s.Words(s.Got), s.Words(s.Want))
 	}
 	line, _, _ := strings.Cut(c.Reason(), "\n")
 	return line

@@ -156,7 +156,7 @@ func TestJUnitCounts(t *testing.T) {
 		all.Errors += n.Errors
 		all.Skipped += n.Skipped
 	}
-	want := counts{Tests: 49, Failures: r.Counts.Failed, Errors: r.Counts.Errors, Skipped: r.Counts.Skipped}
+	want := counts{Tests: 57, Failures: r.Counts.Failed, Errors: r.Counts.Errors, Skipped: r.Counts.Skipped}
 	if got.counts != want || all != want {
 		t.Errorf("the root says %+v, its suites have %+v, want %+v", got.counts, all, want)
 	}

@@ -57,17 +57,27 @@ type grid struct {
 	m      *lab.Matrix
 	row    *lab.Row
 	radix  lab.Radix
-	values []int // of the cell at hand
-	shows  bool  // some of its slots are shown; else its last step is
+	values []int  // of the cell at hand
+	tells  []bool // slots; when none does its last step is shown
 }
 
 func newGrid(t Text, m *lab.Matrix, row int32) *grid {
 	g := &grid{Text: t, m: m, row: &m.Rows[row]}
 	g.radix = lab.RadixOf(g.row.Axes)
 	g.values = make([]int, len(g.radix))
-	g.shows = slices.ContainsFunc(g.row.Slots, func(s lab.RowSlot) bool { return s.Shown })
+	for i := range g.row.Slots {
+		g.tells = append(g.tells, tells(&g.row.Slots[i]))
+	}
 	return g
 }
+
+// tells reports whether a grid shows answers of the slot: those that the file is about,
+// and those that it asks for.
+func tells(s *lab.RowSlot) bool {
+	return s.Shown || slices.ContainsFunc(s.Variants, func(steps []lab.RowStep) bool { return slices.ContainsFunc(steps, isTold) })
+}
+
+func isTold(s lab.RowStep) bool { return s.Shown || s.Asked }
 
 // outcome is what some hosts answered alike.
 type outcome struct {
@@ -105,27 +115,28 @@ func (g *grid) answer(c *lab.Cell) string {
 	var got, want []string
 	answers := c.Answers()
 	last := len(answers) - 1
-	n, redLine, redWant, redShown := 0, 0, "", false
+	n, redLine, redGot, redWant, redShown := 0, 0, "", "", false
+	shows := slices.Contains(g.tells, true)
 	g.radix.SplitInto(g.values, c.Combo)
 	for i := range g.row.Slots {
 		slot := &g.row.Slots[i]
 		steps := slot.At(g.radix, g.values)
-		if slot.Shown && !slices.ContainsFunc(steps, func(s lab.RowStep) bool { return s.Shown }) {
+		if g.tells[i] && !slices.ContainsFunc(steps, isTold) {
 			got, want = append(got, "-"), append(want, "-")
 		}
 		for _, s := range steps {
 			answer := "-"
 			if n < len(answers) {
-				answer = answers[n]
+				answer = s.Words(answers[n])
 			}
 			switch {
-			case s.Shown:
-				got, want = append(got, answer), append(want, s.Want)
-			case !g.shows: // the last step replaces all before it
-				got, want, redShown = append(got[:0], answer), append(want[:0], s.Want), false
+			case isTold(s):
+				got, want = append(got, answer), append(want, s.Words(s.Want))
+			case !shows: // the last step replaces all before it
+				got, want, redShown = append(got[:0], answer), append(want[:0], s.Words(s.Want)), false
 			}
 			if n == last {
-				redLine, redWant, redShown = s.Line, s.Want, s.Shown || !g.shows
+				redLine, redGot, redWant, redShown = s.Line, answer, s.Words(s.Want), isTold(s) || !shows
 			}
 			n++
 		}
@@ -137,7 +148,7 @@ func (g *grid) answer(c *lab.Cell) string {
 	case redShown:
 		return fmt.Sprintf("!%s (want %s)", words, strings.Join(want, "/"))
 	}
-	return fmt.Sprintf("!line %d: %s (want %s)", redLine, answers[last], redWant)
+	return fmt.Sprintf("!line %d: %s (want %s)", redLine, redGot, redWant)
 }
 
 // outcome draws one grid, or says why there is none.
@@ -308,14 +319,14 @@ func (g *grid) legend(d drawing) string {
 // calls names the calls whose answers are shown.
 func (g *grid) calls() []string {
 	var calls []string
-	for _, slot := range g.row.Slots {
-		if !slot.Shown {
+	for i, slot := range g.row.Slots {
+		if !g.tells[i] {
 			continue
 		}
 		names := map[string]bool{}
 		for _, steps := range slot.Variants {
 			for _, s := range steps {
-				if !s.Shown {
+				if !isTold(s) {
 					continue
 				}
 				name, _, _ := strings.Cut(s.Call, "(")

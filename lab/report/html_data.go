@@ -16,8 +16,8 @@ import (
 //
 //	topologies  rows, and blocks of cells: one for each row and host
 //	variants    lists of steps, by their index
-//	steps       five numbers each: line, the words of process, call and answer wanted,
-//	            1 when a grid shows the answer
+//	steps       six numbers each: line, the words of process, call and answer wanted,
+//	            1 when a grid shows the answer, the words for "blocked"
 //	answers     lists of words: what the steps of a cell were answered
 //	notes       as in the JSON report
 //	words       texts
@@ -82,10 +82,10 @@ func dataBlock(b *bufio.Writer, r lab.Report) error {
 	for i, s := range d.steps.all {
 		d.comma(i)
 		shown := 0
-		if s.Shown {
+		if s.Shown || s.Asked {
 			shown = 1
 		}
-		d.numbers(s.Line, d.words.of(s.Process), d.words.of(s.Call), d.words.of(s.Want), shown)
+		d.numbers(s.Line, d.words.of(s.Process), d.words.of(s.Call), d.words.of(s.Words(s.Want)), shown, d.words.of(s.Words(string(lab.Blocked))))
 	}
 	d.raw(`],"words":`)
 	d.value(append([]string{}, d.words.all...)) // [] and not null
@@ -185,7 +185,7 @@ func (d *pageData) row(m *lab.Matrix, r *lab.Row) {
 		d.comma(i)
 		d.raw(`{"axes":[`)
 		d.numbers(s.Axes...)
-		d.raw(`],"shown":` + strconv.FormatBool(s.Shown) + `,"variants":[`)
+		d.raw(`],"shown":` + strconv.FormatBool(tells(s)) + `,"variants":[`)
 		for c := range combinations {
 			d.comma(c)
 			if v := s.Which.Of(c); v >= 0 {

@@ -201,6 +201,11 @@ func (d *jsonReader) slot(s *lab.RowSlot, shared map[string][]lab.RowStep) error
 					if len(steps) == 0 {
 						steps = nil // as lab.NewRow has it
 					}
+					for i := range steps { // a report that is older than these fields
+						if steps[i].Want == string(lab.Unasked) {
+							steps[i].Open, steps[i].Asked = true, true
+						}
+					}
 					shared[string(text)] = steps
 				}
 				s.Variants = append(s.Variants, steps)

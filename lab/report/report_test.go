@@ -84,7 +84,7 @@ func sample() lab.Report {
 		Started: time.Date(2026, 11, 22, 13, 0, 0, 0, time.UTC), Elapsed: 0.25,
 		Sysctls: map[string]string{"net.ipv4.tcp_timestamps": "1"},
 	}
-	return lab.NewReport(env, []lab.Matrix{m, axes(), programs(), {File: "empty.yaml", Name: "empty", Hosts: []string{"alpha"}}})
+	return lab.NewReport(env, []lab.Matrix{m, axes(), programs(), {File: "empty.yaml", Name: "empty", Hosts: []string{"alpha"}}, asked()})
 }
 
 // layout has all that a NIC may have, and may be without.
@@ -161,6 +161,36 @@ func axes() lab.Matrix {
 			}
 			m.Cells = append(m.Cells, cell)
 		}
+	}
+	return m
+}
+
+// asked has answers that the file leaves open, and a call that was given up.
+func asked() lab.Matrix {
+	open := func(line int, call, want string) lab.RowStep {
+		return lab.RowStep{Line: line, Process: "main", Call: call, Want: want, Open: true, Asked: true}
+	}
+	sent := lab.RowStep{Line: 7, Process: "main", Call: `sendto(c, "x", lo:20001)`, Want: "ok", Open: true, Limit: 0.3}
+	waits := lab.RowStep{Line: 10, Process: "peer/client", Call: "connect(c, subject.x:80)", Want: "ok", Limit: 4}
+	m := lab.Matrix{
+		File: "asked.yaml", Name: "asked", Hosts: []string{"alpha", "beta"},
+		Rows: []lab.Row{
+			{Name: "group", Line: 3, Slots: []lab.RowSlot{slot(step(6, "main", "c = socket(udp)", "ok"), sent, open(8, "who(a1, a2)", "ok"))}},
+			{Name: "read", Line: 20, Axes: []lab.Axis{{Name: "key", Values: []string{"ip_forward", "somaxconn"}}},
+				Slots: []lab.RowSlot{{Axes: []int{0}, Variants: [][]lab.RowStep{{open(22, "sysctl(ip_forward)", "?")}, {open(22, "sysctl(somaxconn)", "?")}}}}},
+			{Name: "given-up", Line: 9, Slots: []lab.RowSlot{slot(waits)}},
+		},
+	}
+	for h, who := range []string{"a1", "a2"} {
+		m.Cells = append(m.Cells, lab.Cell{Row: 0, Host: int32(h), Got: &[]string{"ok", "1", who}})
+	}
+	for h := range int32(2) {
+		for c, value := range []string{`"0"`, `"4096"`} {
+			m.Cells = append(m.Cells, lab.Cell{Row: 1, Host: h, Combo: lab.Combo(c), Got: &[]string{value}})
+		}
+	}
+	for h := range int32(2) {
+		m.Cells = append(m.Cells, lab.Cell{Row: 2, Host: h, Verdict: lab.Fail, Got: &[]string{string(lab.Blocked)}})
 	}
 	return m
 }

@@ -79,8 +79,8 @@ func (t *tap) cell(number int, m *lab.Matrix, c *lab.Cell) {
 	if s, ran := lastStep(m, c); ran && c.Verdict == lab.Fail {
 		t.value("process", s.Process)
 		t.value("call", s.Call)
-		t.value("wanted", s.Want)
-		t.value("got", s.Got)
+		t.value("wanted", s.Words(s.Want))
+		t.value("got", s.Words(s.Got))
 	}
 	if c.Note != nil {
 		t.note(c)

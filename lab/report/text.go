@@ -70,9 +70,9 @@ func (t Text) steps(b *bufio.Writer, m *lab.Matrix) {
 			fmt.Fprintf(b, "  in %s\n", file)
 		}
 		for _, s := range m.StepsOf(c) {
-			fmt.Fprintf(b, "  %4d  %-12s %s = %s", s.Line, s.Process, s.Call, s.Got)
+			fmt.Fprintf(b, "  %4d  %-12s %s = %s", s.Line, s.Process, s.Call, s.Words(s.Got))
 			if s.Red {
-				fmt.Fprintf(b, ", %s", t.paint(red, "want "+s.Want))
+				fmt.Fprintf(b, ", %s", t.paint(red, "want "+s.Words(s.Want)))
 			}
 			fmt.Fprintln(b)
 		}

@@ -38,21 +38,22 @@ func (r *repeated) add(matrices []lab.Matrix) {
 	for m := range matrices {
 		for i := range matrices[m].Cells {
 			at, c := place{m, i}, &matrices[m].Cells[i]
+			row := &r.matrices[m].Rows[c.Row]
 			t, ok := r.differ[at]
 			switch {
-			case c.Note == notRun, !ok && same(c, &r.matrices[m].Cells[i]):
+			case c.Note == notRun, !ok && same(row, c, &r.matrices[m].Cells[i]):
 				continue
 			case !ok:
 				t = tally{{r.matrices[m].Cells[i], r.runs - 1}}
 			}
-			r.differ[at] = t.with(c)
+			r.differ[at] = t.with(row, c)
 		}
 	}
 }
 
-func (t tally) with(c *lab.Cell) tally {
+func (t tally) with(row *lab.Row, c *lab.Cell) tally {
 	for i := range t {
-		if same(&t[i].Cell, c) {
+		if same(row, &t[i].Cell, c) {
 			t[i].times++
 			return t
 		}
@@ -60,16 +61,19 @@ func (t tally) with(c *lab.Cell) tally {
 	return append(t, tallied{*c, 1})
 }
 
-// same reports whether two runs of a cell came to the same.
-func same(a, b *lab.Cell) bool {
-	return a.Verdict == b.Verdict && a.Reason() == b.Reason() && slices.Equal(a.Answers(), b.Answers())
+// same reports whether two runs of a cell came to the same, but for answers that the
+// file leaves open.
+func same(row *lab.Row, a, b *lab.Cell) bool {
+	n := len(a.Answers())
+	return a.Verdict == b.Verdict && a.Reason() == b.Reason() && n == len(b.Answers()) && row.Parting(a, b) == n
 }
 
 // result returns the matrices of all runs: a cell that did not answer the same
 // every time has failed, unless it could not be asked.
 func (r *repeated) result() []lab.Matrix {
 	for at, t := range r.differ {
-		r.matrices[at.matrix].Cells[at.cell] = t.judge()
+		m := &r.matrices[at.matrix]
+		m.Cells[at.cell] = t.judge(&m.Rows[m.Cells[at.cell].Row])
 	}
 	return r.matrices
 }
@@ -77,7 +81,7 @@ func (r *repeated) result() []lab.Matrix {
 // judge makes one cell of several. It ends with the step that was not answered the
 // same every time, with a red answer if there was one, the one that was given least
 // often.
-func (t tally) judge() lab.Cell {
+func (t tally) judge(row *lab.Row) lab.Cell {
 	slices.SortStableFunc(t, func(a, b tallied) int { return b.times - a.times })
 	skips := 0
 	for _, c := range t {
@@ -91,9 +95,9 @@ func (t tally) judge() lab.Cell {
 	if skips == len(t) {
 		return t[0].Cell
 	}
-	at := t.parting()
+	at := t.parting(row)
 	judged := t[0].Cell
-	judged.Verdict, judged.Note = lab.Fail, &lab.Note{Reason: "flaky: " + t.words(at)}
+	judged.Verdict, judged.Note = lab.Fail, &lab.Note{Reason: "flaky: " + t.words(row, at)}
 	judged.Got = nil
 	for _, c := range t {
 		got := c.Answers()
@@ -112,25 +116,25 @@ func (t tally) judge() lab.Cell {
 }
 
 // parting returns the first step that was not answered the same every time.
-func (t tally) parting() int {
-	for at := 0; ; at++ {
-		first := t[0].Answers()
-		for _, c := range t {
-			if got := c.Answers(); at >= len(got) || at >= len(first) || got[at] != first[at] {
-				return at
-			}
-		}
+func (t tally) parting(row *lab.Row) int {
+	at := len(t[0].Answers())
+	for i := range t[1:] {
+		at = min(at, row.Parting(&t[0].Cell, &t[i+1].Cell))
 	}
+	return at
 }
 
 // words says how often which answer was given: "ok 9 times, EADDRINUSE once".
-func (t tally) words(at int) string {
+func (t tally) words(row *lab.Row, at int) string {
+	step, _ := row.Step(t[0].Combo, at)
 	times := map[string]int{}
 	for _, c := range t {
 		word := c.Verdict.String()
 		switch {
+		case step.Open && len(c.Answers()) > at && !c.Reds(at):
+			word = step.Want // and not a value, which stands for others
 		case len(c.Answers()) > at:
-			word = c.Answers()[at]
+			word = step.Words(c.Answers()[at])
 		case c.Reason() != "":
 			word += " (" + c.Reason() + ")"
 		}

@@ -11,7 +11,9 @@ const SIGNS = ['✓', '✗', '–', '!'];
 const MOST_HOSTS = 16; // columns of a matrix; with more hosts it counts verdicts
 const MOST_VALUES = 12; // lines that the only axis of an experiment has
 
+const STEP = 6; // numbers of a step
 const word = (i) => data.words[i];
+const answerOf = (s, got) => (word(got) === 'blocked' ? word(data.steps[STEP * s + 5]) : word(got));
 
 class Topology {
   constructor(raw, index) {
@@ -75,10 +77,10 @@ class Topology {
     for (const e of this.note(cell).evidence || []) sockets[e.step] = e.sockets;
     for (const slot of r.slots) {
       for (const s of stepsAt(r, slot, this.combo[cell])) {
-        const [line, process, call, want] = data.steps.slice(5 * s, 5 * s + 5);
+        const [line, process, call, want] = data.steps.slice(STEP * s, STEP * s + 4);
         const i = steps.length, made = i < got.length;
         steps.push({line, process: word(process), call: word(call), want: word(want),
-          made, got: made ? word(got[i]) : '', sockets: sockets[i], red: this.verdict[cell] === FAIL && i === got.length - 1});
+          made, got: made ? answerOf(s, got[i]) : '', sockets: sockets[i], red: this.verdict[cell] === FAIL && i === got.length - 1});
       }
     }
     return steps;
@@ -93,13 +95,13 @@ class Topology {
     let n = 0, red = null, redShown = false;
     for (const slot of r.slots) {
       const steps = stepsAt(r, slot, this.combo[cell]);
-      if (slot.shown && !steps.some((s) => data.steps[5 * s + 4])) { parts.push('-'); wants.push('-'); }
+      if (slot.shown && !steps.some((s) => data.steps[STEP * s + 4])) { parts.push('-'); wants.push('-'); }
       for (const s of steps) {
-        const answer = n < got.length ? word(got[n]) : '-', want = word(data.steps[5 * s + 3]), shown = data.steps[5 * s + 4];
+        const answer = n < got.length ? answerOf(s, got[n]) : '-', want = word(data.steps[STEP * s + 3]), shown = data.steps[STEP * s + 4];
         if (shown) { parts.push(answer); wants.push(want); }
         else if (!r.shows) { parts[0] = answer; wants[0] = want; redShown = false; } // it replaces the one before
         if (n === got.length - 1) {
-          red = {line: data.steps[5 * s], got: answer, want};
+          red = {line: data.steps[STEP * s], got: answer, want};
           redShown = shown === 1 || !r.shows;
         }
         n++;

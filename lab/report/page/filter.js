@@ -19,9 +19,9 @@ const marks = (items, term, text) => Uint8Array.from(items, (x) => (text(x).toLo
 function termTables(term) {
   const words = marks(data.words, term, (w) => w);
   const t = {term, rows: new Map(), answers: Uint8Array.from(data.answers, (a) => (a.some((w) => words[w]) ? 1 : 0))};
-  const steps = new Uint8Array(data.steps.length / 5);
+  const steps = new Uint8Array(data.steps.length / STEP);
   for (let s = 0; s < steps.length; s++) {
-    const at = 5 * s;
+    const at = STEP * s;
     steps[s] = words[data.steps[at + 1]] | words[data.steps[at + 2]] | words[data.steps[at + 3]];
   }
   t.variants = Uint8Array.from(data.variants, (v) => (v.some((s) => steps[s]) ? 1 : 0));
