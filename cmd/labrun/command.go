@@ -44,7 +44,8 @@ func (c command) execute(root *cobra.Command, args []string) int {
 		return usagef("%w\ntype %q for help", badValue("", err), cmd.CommandPath()+" --help")
 	})
 	root.SetArgs(args)
-	root.SetOut(c.stdout)
+	out := &firstError{w: c.stdout}
+	root.SetOut(out)
 	root.SetErr(c.stderr)
 	var variables []string
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) (err error) {
@@ -52,6 +53,9 @@ func (c command) execute(root *cobra.Command, args []string) int {
 		return err
 	}
 	err := root.Execute()
+	if err == nil && out.err != nil {
+		err = fmt.Errorf("write standard output: %w", out.err)
+	}
 	var status exitStatus
 	var usage usageError
 	var notFound *exec.Error
@@ -75,6 +79,20 @@ func (c command) execute(root *cobra.Command, args []string) int {
 		return 126
 	}
 	return exitError
+}
+
+// firstError keeps the first error of a writer: cobra does not look at what it prints.
+type firstError struct {
+	w   io.Writer
+	err error
+}
+
+func (f *firstError) Write(b []byte) (int, error) {
+	n, err := f.w.Write(b)
+	if f.err == nil {
+		f.err = err
+	}
+	return n, err
 }
 
 func (c command) complain(err error) { fmt.Fprintf(c.stderr, "labrun: %v\n", err) }

@@ -152,7 +152,8 @@ func sockaddr(a netip.AddrPort) unix.Sockaddr {
 }
 
 // seedMain is the life of labrun under another name: that of one of the note's
-// programs, or of a server's child. Under its own name it returns at once.
+// programs, of a server's child, or of the child that names a report. Under its own
+// name it returns at once.
 func (c command) seedMain(argv []string) (status int, is bool) {
 	if len(argv) == 0 {
 		return 0, false
@@ -164,6 +165,8 @@ func (c command) seedMain(argv []string) (status int, is bool) {
 		return c.execute(c.serverCommand(), argv[1:]), true
 	case arg0Child:
 		return childMain(os.Stdin), true
+	case arg0Namer:
+		return namerMain(argv[1]), true
 	}
 	return 0, false
 }

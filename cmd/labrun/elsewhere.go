@@ -49,6 +49,12 @@ func isTerminal(f *os.File) bool {
 }
 
 // nameless makes a hidden file: only Linux has files without a name.
-func nameless(beside string) (*os.File, error) { return hidden(filepath.Dir(beside)) }
+func nameless(beside string) (*os.File, error) {
+	f, err := os.CreateTemp(filepath.Dir(beside), ".labrun-*")
+	if err == nil {
+		err = f.Chmod(0o644)
+	}
+	return f, err
+}
 
 func nameIt(f *os.File, name string) error { return os.Rename(f.Name(), name) }

@@ -65,15 +65,6 @@ func closeOutputs(outputs []*output) {
 	}
 }
 
-// hidden makes a file that has a name of its own until it is whole.
-func hidden(dir string) (*os.File, error) {
-	f, err := os.CreateTemp(dir, ".labrun-*")
-	if err == nil {
-		err = f.Chmod(0o644)
-	}
-	return f, err
-}
-
 // write writes the report whole or not at all. Behind sudo the file is the
 // user's, not root's.
 func (out *output) write(r lab.Report) error {
@@ -98,11 +89,6 @@ func (out *output) writeBy(write func(io.Writer) error) error {
 			return errors.Join(err, out.discard())
 		}
 		return os.Rename(out.file.Name(), out.target)
-	}
-	// A nameless file cannot replace another one in one step. To remove that first
-	// leaves nothing behind, whenever this ends; a second name to rename would.
-	if err := os.Remove(out.target); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
 	}
 	return nameIt(out.file, out.target)
 }

@@ -1,35 +1,149 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
+	"io"
 	"os"
+	"os/exec"
+	"os/signal"
 	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"labrun/lab/fabric"
 )
 
-// nameless makes a file in the folder of another one that is gone unless it gets
-// a name, O_TMPFILE of open(2). File systems without it get a hidden file.
+// nameless makes a file that is gone unless it gets a name: in the folder of another
+// one, O_TMPFILE of open(2), or in memory where the file system has no such files.
 func nameless(beside string) (*os.File, error) {
 	dir := filepath.Dir(beside)
-	fd, err := unix.Open(dir, unix.O_TMPFILE|unix.O_WRONLY|unix.O_CLOEXEC, 0o666)
-	switch {
-	case errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.EISDIR):
-		return hidden(dir)
-	case err != nil:
+	fd, err := unix.Open(dir, unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, 0o666)
+	if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EISDIR) {
+		if err = unix.Faccessat(unix.AT_FDCWD, dir, unix.W_OK|unix.X_OK, unix.AT_EACCESS); err == nil {
+			fd, err = unix.MemfdCreate("labrun-report", unix.MFD_CLOEXEC)
+		}
+	}
+	if err != nil {
 		return nil, &os.PathError{Op: "write in", Path: dir, Err: err}
 	}
 	return os.NewFile(uintptr(fd), beside), nil
 }
 
-// nameIt gives a nameless file its name, linkat(2).
+// nameIt gives a nameless file its name, linkat(2). That replaces nothing, and in two
+// steps labrun could be killed between them. So a child replaces an old file: labrun's
+// death does not stop it.
 func nameIt(f *os.File, name string) error {
-	self := fmt.Sprintf("/proc/self/fd/%d", f.Fd())
-	if err := unix.Linkat(unix.AT_FDCWD, self, unix.AT_FDCWD, name, unix.AT_SYMLINK_FOLLOW); err != nil {
+	err := link(f, name)
+	switch {
+	case errors.Is(err, unix.EEXIST), errors.Is(err, unix.EXDEV), errors.Is(err, unix.ENOENT):
+	case err != nil:
 		return &os.PathError{Op: "link", Path: name, Err: err}
+	default:
+		return nil
+	}
+	const limit = 2 * time.Minute // for two steps: the file system does not answer
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "/proc/self/exe", name)
+	cmd.Args[0] = arg0Namer
+	cmd.ExtraFiles = []*os.File{f}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // the terminal's ^C is for labrun alone
+	cmd.WaitDelay = time.Second
+	var words bytes.Buffer
+	cmd.Stderr = &words
+	err = cmd.Run()
+	switch said := strings.TrimSpace(words.String()); {
+	case ctx.Err() != nil:
+		return fmt.Errorf("replace %s: not done after %v", name, limit)
+	case err != nil && said != "":
+		return errors.New(said)
+	case err != nil:
+		return fmt.Errorf("replace %s: %w", name, err)
+	}
+	return nil
+}
+
+func link(f *os.File, name string) error {
+	self := fmt.Sprintf("/proc/self/fd/%d", f.Fd())
+	return unix.Linkat(unix.AT_FDCWD, self, unix.AT_FDCWD, name, unix.AT_SYMLINK_FOLLOW)
+}
+
+// arg0Namer is the argv[0] of the child that gives a report its name.
+const arg0Namer = "labrun-namer"
+
+// namerMain gives the name to descriptor 3.
+func namerMain(name string) int {
+	signal.Ignore(unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGHUP, unix.SIGPIPE)
+	if err := replace(os.NewFile(3, name), name); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}
+
+// replace puts a file in the place of an old one, which is there until then, and stays
+// when that fails.
+func replace(f *os.File, name string) error {
+	between := between(name)
+	const tries = 100 // another labrun may be at the same name
+	for try := 0; ; try++ {
+		err := linkOrCopy(f, between)
+		if errors.Is(err, unix.EEXIST) && try < tries {
+			if err := os.Remove(between); err != nil && !errors.Is(err, unix.ENOENT) {
+				return err
+			}
+			continue
+		}
+		if err != nil {
+			return &os.PathError{Op: "link", Path: name, Err: err}
+		}
+		err = unix.Rename(between, name)
+		switch {
+		case err == nil:
+			return nil
+		case errors.Is(err, unix.ENOENT) && try < tries: // the other one has removed it
+		default:
+			_ = os.Remove(between)
+			return &os.PathError{Op: "replace", Path: name, Err: err}
+		}
+	}
+}
+
+// between returns the name that a file has until it takes the place of an old one. It
+// is always the same: what a kill of every process has left is removed the next time.
+func between(name string) string {
+	h := fnv.New64a()
+	h.Write([]byte(filepath.Base(name))) // of any length
+	return filepath.Join(filepath.Dir(name), fmt.Sprintf(".labrun-%x", h.Sum64()))
+}
+
+// linkOrCopy gives a file a new name. One of another file system is copied.
+func linkOrCopy(f *os.File, name string) error {
+	err := link(f, name)
+	if !errors.Is(err, unix.EXDEV) && !errors.Is(err, unix.ENOENT) {
+		return err
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+		return err
+	}
+	out, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, io.NewSectionReader(f, 0, st.Size))
+	if err == nil && int(st.Uid) != os.Geteuid() {
+		err = out.Chown(int(st.Uid), int(st.Gid))
+	}
+	if err = errors.Join(err, out.Close()); err != nil {
+		return errors.Join(err, os.Remove(name))
 	}
 	return nil
 }

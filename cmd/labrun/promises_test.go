@@ -141,8 +141,12 @@ func TestKillLeavesNothing(t *testing.T) {
 	adoptOrphans(t)
 	mounts := read(t, "/proc/self/mountinfo")
 	dir := t.TempDir()
+	const old = "an old report"
 	for i := range times(40) {
 		saved := filepath.Join(dir, fmt.Sprintf("%d.json", i))
+		if i%2 == 1 {
+			write(t, saved, old)
+		}
 		cmd := labrun(t, "-j", "4", "-o", saved, dualNIC)
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
@@ -153,7 +157,10 @@ func TestKillLeavesNothing(t *testing.T) {
 		}
 		_ = cmd.Wait() // it was killed, or was done before
 		reapAll(t)
-		if _, err := os.Stat(saved); err == nil {
+		switch b, err := os.ReadFile(saved); {
+		case err != nil && i%2 == 1:
+			t.Errorf("the old report is lost: %v", err)
+		case err == nil && string(b) != old:
 			withoutEnvironment(t, saved) // it is whole
 		}
 	}
