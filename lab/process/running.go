@@ -60,9 +60,10 @@ func (s ProgramSpec) Start() (*Running, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer theirs.Close()
 	r.conn = conn
-	if err := s.launch(r, theirs); err != nil {
+	err = s.launch(r, theirs)
+	theirs.Close() // the init's alone: its death is the end of what there is to hear
+	if err != nil {
 		r.conn.Close()
 		for _, o := range []*output{r.stdout, r.stderr} {
 			if o != nil {
