@@ -37,6 +37,10 @@
 // never unlocked. The main thread never changes. Code cannot end up in the
 // caller's namespace, not even when something failed half-way.
 //
+// The hosts of a lab have namespaces of their own for their networks and one for
+// their files: a mount namespace whose root has /tmp and /run and nothing of the
+// machine's (process.Files), made where a step names a path or runs a program.
+//
 // # Included files
 //
 // A topology may take experiments from other files. It is one Topology all the same:

@@ -56,7 +56,7 @@ func asShell(p *process.Program) error {
 // withFolder gives a shell a directory with those files. Where the kernel makes no
 // such directories it comes as it is, in the environment that it had.
 func withFolder(p *process.Program, env []string, files map[string]string) error {
-	dir, err := fabric.NewDir(false)
+	dir, err := fabric.NewDir()
 	if err != nil {
 		p.Argv, p.Env = p.Argv[:1], env
 		return nil

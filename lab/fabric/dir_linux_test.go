@@ -3,7 +3,6 @@ package fabric
 import (
 	"errors"
 	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -22,9 +21,9 @@ func TestNewDir(t *testing.T) {
 	fds := descriptors(t)
 	mounts, err := os.ReadFile("/proc/self/mountinfo")
 	must(t, err)
-	dir, err := NewDir(true)
+	dir, err := NewDir()
 	must(t, err)
-	other, err := NewDir(true)
+	other, err := NewDir()
 	must(t, err)
 
 	server, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
@@ -64,35 +63,5 @@ func TestNewDir(t *testing.T) {
 	must(t, other.Close())
 	if diff := cmp.Diff(fds, descriptors(t)); diff != "" {
 		t.Errorf("descriptors: -before +after:\n%s", diff)
-	}
-}
-
-// TestNewDirSymlink has a link in the directory that leads out of it.
-func TestNewDirSymlink(t *testing.T) {
-	needNetNS(t)
-	dir, err := NewDir(true)
-	must(t, err)
-	defer dir.Close()
-	outside := t.TempDir()
-	file := filepath.Join(outside, "file")
-	must(t, os.WriteFile(file, nil, 0o600))
-	sock, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	must(t, err)
-	defer unix.Close(sock)
-	must(t, inDir(dir, func() error { return errors.Join(os.Symlink(outside, "link"), os.Symlink(file, "to-file")) }))
-	for name, call := range map[string]func() error{
-		"bind":              func() error { return unix.Bind(sock, &unix.SockaddrUnix{Name: "link/sock"}) },
-		"connect":           func() error { return unix.Connect(sock, &unix.SockaddrUnix{Name: "link/file"}) },
-		"connect to a link": func() error { return unix.Connect(sock, &unix.SockaddrUnix{Name: "to-file"}) },
-		"unlink":            func() error { return unix.Unlink("link/file") },
-	} {
-		if err := inDir(dir, call); !errors.Is(err, unix.ELOOP) {
-			t.Errorf("%s = %v, want %v", name, err, unix.ELOOP)
-		}
-	}
-	entries, err := os.ReadDir(outside)
-	must(t, err)
-	if len(entries) != 1 {
-		t.Errorf("outside there is %v, want the file alone", entries)
 	}
 }

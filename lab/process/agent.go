@@ -17,8 +17,8 @@ import (
 type agent struct {
 	name    string
 	socks   map[string]handle // by the names of the experiment
-	folder  int               // the working directory, -1 when it has none of its own
-	paths   []string          // that it has bound in it
+	proc    int               // the machine's /proc when its root is the lab's, see Files, else -1
+	paths   []string          // that it has bound there
 	table   int               // sockstat of the host, -1 before it is asked for
 	watched sync.Once
 	addr    sockaddr // room for the address of a call

@@ -2,14 +2,12 @@ package process_test
 
 import (
 	"net/netip"
-	"os"
 	"slices"
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"labrun/lab"
+	"labrun/lab/fabric"
 	"labrun/lab/process"
 )
 
@@ -37,7 +35,7 @@ func TestEveryCallIsKnown(t *testing.T) {
 			if s.By != lab.ByProcess {
 				continue
 			}
-			p := mustStartIn(t, g, process.Spec{In: l.Host("alpha").Do, Dir: folder(t)})
+			p := mustStartIn(t, g, process.Spec{In: l.Host("alpha").Do, Files: newFiles(t, l)})
 			ask(t, p, call("a", "socket", lab.Word("unix")), "", 0)
 			c := call("b", s.Name)
 			for _, kind := range s.Args[:len(s.Args)-left] {
@@ -50,18 +48,18 @@ func TestEveryCallIsKnown(t *testing.T) {
 	}
 }
 
-// folder returns a directory in which any user may make files.
-func folder(t *testing.T) *os.File {
+// newFiles returns files for the processes and programs of a lab.
+func newFiles(t testing.TB, l *fabric.Lab) *process.Files {
 	t.Helper()
-	name := t.TempDir()
-	if err := os.Chmod(name, 0777); err != nil {
-		t.Fatal(err)
-	}
-	f, err := os.Open(name)
+	f, err := process.NewFiles(l.Host("alpha").Do)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { f.Close() })
+	t.Cleanup(func() {
+		if err := f.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	return f
 }
 
@@ -78,13 +76,13 @@ func mustStartIn(t testing.TB, g *process.Group, s process.Spec) *process.Proces
 // TestMisuse has requests that cannot become a system call.
 func TestMisuse(t *testing.T) {
 	l := newLab(t)
-	p := mustStartIn(t, newGroup(t), process.Spec{In: l.Host("alpha").Do, Dir: folder(t)})
+	p := mustStartIn(t, newGroup(t), process.Spec{In: l.Host("alpha").Do, Files: newFiles(t, l)})
 	bare := mustStart(t, newGroup(t), l.Host("alpha"), "bare")
 	u := lab.Sock("u")
 	ask(t, p, call("u", "socket", lab.Word("unix")), "", 0)
 	ask(t, bare, call("u", "socket", lab.Word("unix")), "", 0)
 	for _, c := range []lab.Call{
-		call("", "bind", u, lab.Text("/tmp/x")),
+		call("", "bind", u, lab.Text("/etc/x")),
 		call("", "bind", u, lab.Text("a/../../x")),
 		call("", "connect", u, lab.Text("..")),
 		call("", "unlink", lab.Text("../x")),
@@ -107,7 +105,7 @@ func TestMisuse(t *testing.T) {
 	}
 	for _, c := range []lab.Call{call("", "bind", u, lab.Text("x")), call("", "connect", u, lab.Text("x")), call("", "unlink", lab.Text("x"))} {
 		if got, err := try(t, bare, c, "", 0); err == nil {
-			t.Errorf("without a folder: %s = %s, want an error", c, got)
+			t.Errorf("without files: %s = %s, want an error", c, got)
 		}
 	}
 }
@@ -230,10 +228,10 @@ func TestZone(t *testing.T) {
 
 func TestUnix(t *testing.T) {
 	l := newLab(t)
-	dir := folder(t)
+	files := newFiles(t, l)
 	g := newGroup(t)
-	p := mustStartIn(t, g, process.Spec{In: l.Host("alpha").Do, Dir: dir})
-	q := mustStartIn(t, g, process.Spec{In: l.Host("alpha").Do, Dir: dir})
+	p := mustStartIn(t, g, process.Spec{In: l.Host("alpha").Do, Files: files})
+	q := mustStartIn(t, g, process.Spec{In: l.Host("alpha").Do, Files: files})
 	elsewhere := mustStart(t, g, l.Host("beta"), "main")
 	long := lab.Text(make([]byte, 200))
 	expect(t, []expected{
@@ -273,33 +271,6 @@ func TestUnix(t *testing.T) {
 	if got := ask(t, q, call("", "getsockname", lab.Sock("f")), "", 0); len(got) != len(`"@00000"`) || got[:2] != `"@` {
 		t.Errorf("after autobind getsockname = %s", got)
 	}
-}
-
-// TestMemoryFolder has a file system without a name for the process's folder.
-func TestMemoryFolder(t *testing.T) {
-	l := newLab(t)
-	fs, err := unix.Fsopen("tmpfs", unix.FSOPEN_CLOEXEC)
-	if err != nil {
-		t.Skipf("mounting is not allowed here: %v", err)
-	}
-	defer unix.Close(fs)
-	if err := unix.FsconfigCreate(fs); err != nil {
-		t.Fatal(err)
-	}
-	mount, err := unix.Fsmount(fs, unix.FSMOUNT_CLOEXEC, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := os.NewFile(uintptr(mount), "tmpfs")
-	defer dir.Close()
-	p := mustStartIn(t, newGroup(t), process.Spec{In: l.Host("alpha").Do, Dir: dir})
-	expect(t, []expected{
-		{p, call("a", "socket", lab.Word("unix")), "", 0, "ok"},
-		{p, call("", "bind", a, lab.Text("name")), "", 0, "ok"},
-		{p, call("", "listen", a, lab.Int(1)), "", 0, "ok"},
-		{p, call("b", "socket", lab.Word("unix")), "", 0, "ok"},
-		{p, call("", "connect", b, lab.Text("name")), "", ample, "ok"},
-	})
 }
 
 // TestNoSocket uses descriptors that are closed, were never open, or are a file's.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"os"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -27,10 +26,10 @@ type Spec struct {
 	// Capabilities, of lab.Capabilities, are what a process of another user than
 	// the caller keeps.
 	Capabilities []string
-	// Dir is the folder in which it resolves the paths of unix(7): its working
-	// directory. nil is none, and calls with paths cannot be made. It stays the
+	// Files are all that it finds by paths, those of unix(7): its root. Its working
+	// directory is /tmp. With nil calls with paths cannot be made. They stay the
 	// caller's to close, at any time after Start.
-	Dir *os.File
+	Files *Files
 }
 
 var adopt = sync.OnceValue(func() error {
@@ -55,7 +54,7 @@ func (g *Group) Start(s Spec) (*Process, error) {
 }
 
 // Fork makes the process call fork: the child has its sockets, or those of the
-// names, under the same names, its user and its folder. To the child the other
+// names, under the same names, its user and its files. To the child the other
 // sockets are closed ones.
 func (g *Group) Fork(ctx context.Context, parent *Process, name string, socks []string) (*Process, lab.Answer, error) {
 	conn, theirs, err := pair()

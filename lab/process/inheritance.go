@@ -1,9 +1,11 @@
 package process
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"math"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,7 +19,7 @@ import (
 
 // What a process gets from the one before it stands in its arguments: names and
 // numbers of descriptors, "a=4", "^a=4" for one that the experiment has made
-// close-on-exec, "a=-1" for a closed one. The nameless one is its folder.
+// close-on-exec, "a=-1" for a closed one. The nameless one is agent.proc.
 const (
 	markCloexec = "^"
 	markExeced  = "!" // this program was started by the call exec, whose answer is due
@@ -25,7 +27,7 @@ const (
 
 // inherit makes an agent of the arguments that follow its name.
 func inherit(name string, arguments []string) (*agent, error) {
-	a := &agent{name: name, socks: map[string]handle{}, folder: -1, table: -1}
+	a := &agent{name: name, socks: map[string]handle{}, proc: -1, table: -1}
 	top, execed := controlFD, false
 	for _, argument := range arguments {
 		if argument == markExeced {
@@ -42,7 +44,7 @@ func inherit(name string, arguments []string) (*agent, error) {
 			top = max(top, fd)
 		}
 		if sock == "" {
-			a.folder = fd
+			a.proc = fd
 			continue
 		}
 		a.socks[sock] = handle{fd, cloexec}
@@ -51,9 +53,9 @@ func inherit(name string, arguments []string) (*agent, error) {
 	// Descriptors that labrun's own caller left open are no business of a lab's.
 	// Before Linux 5.9 there is no such call, and they stay.
 	_ = unix.CloseRange(uint(top+1), math.MaxUint32, 0)
-	if a.folder >= 0 {
-		if err := unix.Fchdir(a.folder); err != nil {
-			return nil, fmt.Errorf("enter the folder for paths: %w", err)
+	if a.proc >= 0 {
+		if err := unix.Chdir("/tmp"); err != nil {
+			return nil, &os.PathError{Op: "chdir", Path: "/tmp", Err: err}
 		}
 	}
 	settle(name)
@@ -78,6 +80,17 @@ func settle(name string) {
 	for _, s := range []unix.Signal{unix.SIGUSR1, unix.SIGUSR2} {
 		_, _, _ = unix.Syscall6(unix.SYS_RT_SIGACTION, uintptr(s), uintptr(unsafe.Pointer(&dfl)), 0, 8, 0, 0)
 	}
+}
+
+// whereSelfIs calls f with a path of this program that can be executed.
+func (a *agent) whereSelfIs(f func(self string) error) error {
+	if a.proc < 0 {
+		return f(self)
+	}
+	if err := unix.Fchdir(a.proc); err != nil {
+		return fmt.Errorf("chdir to /proc: %w", err)
+	}
+	return errors.Join(f(selfInProc), unix.Chdir("/tmp"))
 }
 
 // names returns the names of the process's sockets, sorted.
@@ -112,9 +125,9 @@ func (a *agent) fork(r *request, control int) reply {
 	}
 	argv := []string{Arg0, r.Name}
 	files := []uintptr{0, 1, 2, uintptr(control)}
-	if a.folder >= 0 {
+	if a.proc >= 0 {
 		argv = append(argv, handle{}.argument("", len(files)))
-		files = append(files, uintptr(a.folder))
+		files = append(files, uintptr(a.proc))
 	}
 	for _, name := range a.names() {
 		h := a.socks[name]
@@ -128,8 +141,12 @@ func (a *agent) fork(r *request, control int) reply {
 			files = append(files, uintptr(h.fd))
 		}
 	}
-	pid, err := syscall.ForkExec(self, argv, &syscall.ProcAttr{
-		Env: environment, Files: files, Sys: &syscall.SysProcAttr{Setpgid: true},
+	var pid int
+	err := a.whereSelfIs(func(self string) (err error) {
+		pid, err = syscall.ForkExec(self, argv, &syscall.ProcAttr{
+			Env: environment, Files: files, Sys: &syscall.SysProcAttr{Setpgid: true},
+		})
+		return err
 	})
 	if err != nil {
 		return reply{Broken: "fork: " + err.Error()}
@@ -142,9 +159,9 @@ func (a *agent) fork(r *request, control int) reply {
 func (a *agent) exec() reply {
 	argv := []string{Arg0, a.name, markExeced}
 	passed := []int{controlFD}
-	if a.folder >= 0 {
-		argv = append(argv, handle{}.argument("", a.folder))
-		passed = append(passed, a.folder)
+	if a.proc >= 0 {
+		argv = append(argv, handle{}.argument("", a.proc))
+		passed = append(passed, a.proc)
 	}
 	for _, name := range a.names() {
 		h := a.socks[name]
@@ -161,7 +178,7 @@ func (a *agent) exec() reply {
 	for _, fd := range passed {
 		_, _ = unix.FcntlInt(uintptr(fd), unix.F_SETFD, 0)
 	}
-	err := unix.Exec(self, argv, environment)
+	err := a.whereSelfIs(func(self string) error { return unix.Exec(self, argv, environment) })
 	for _, fd := range passed {
 		unix.CloseOnExec(fd)
 	}

@@ -21,7 +21,7 @@ const (
 func TestExec(t *testing.T) {
 	l := newLab(t)
 	g := newGroup(t)
-	p := mustStartIn(t, g, process.Spec{In: l.Host("alpha").Do, Dir: folder(t)})
+	p := mustStartIn(t, g, process.Spec{In: l.Host("alpha").Do, Files: newFiles(t, l)})
 	q := mustStart(t, g, l.Host("alpha"), "other")
 	cloexec := lab.Word("FD_CLOEXEC")
 	expect(t, []expected{
@@ -53,7 +53,7 @@ func TestExec(t *testing.T) {
 		{p, call("c", "accept", a), "", soon, "blocked"}, // the new image watches its keeper as well
 		{q, call("", "bind", a), "192.0.2.1:81", 0, "ok"},
 		{p, call("u", "socket", lab.Word("unix")), "", 0, "ok"},
-		{p, call("", "bind", u, lab.Text("name")), "", 0, "ok"}, // in the folder
+		{p, call("", "bind", u, lab.Text("name")), "", 0, "ok"}, // in the lab's /tmp
 		{p, call("", "exec"), "", 0, "ok"},
 		{p, call("", "getsockname", d), "", 0, "192.0.2.1:82"},
 		{p, call("", "getsockname", b), "", 0, "EBADF"},
@@ -64,7 +64,7 @@ func TestExec(t *testing.T) {
 func TestForkChosen(t *testing.T) {
 	l := newLab(t)
 	g := newGroup(t)
-	p := mustStartIn(t, g, process.Spec{In: l.Host("alpha").Do, Dir: folder(t)})
+	p := mustStartIn(t, g, process.Spec{In: l.Host("alpha").Do, Files: newFiles(t, l)})
 	expect(t, []expected{
 		{p, call("a", "socket", lab.Word("tcp"), lab.Word("SOCK_CLOEXEC")), "", 0, "ok"},
 		{p, call("", "bind", a), "192.0.2.1:80", 0, "ok"},
@@ -96,7 +96,7 @@ func TestForkChosen(t *testing.T) {
 		{one, call("", "close", a), "", 0, "ok"},
 		{p, call("", "bind", b), "192.0.2.1:80", 0, "ok"},
 		{all, call("u", "socket", lab.Word("unix")), "", 0, "ok"},
-		{all, call("", "bind", u, lab.Text("name")), "", 0, "ok"}, // in its parent's folder
+		{all, call("", "bind", u, lab.Text("name")), "", 0, "ok"}, // where its parent does
 		{p, call("", "unlink", lab.Text("name")), "", 0, "ok"},
 	})
 	if child, _, err := g.Fork(t.Context(), p, "alpha/child", []string{"never"}); err == nil {
@@ -265,7 +265,7 @@ func TestPrivilege(t *testing.T) {
 	g := newGroup(t)
 	somebody := uint32(1000)
 	in := l.Host("alpha").Do
-	plain := mustStartIn(t, g, process.Spec{In: in, User: &somebody, Dir: folder(t)})
+	plain := mustStartIn(t, g, process.Spec{In: in, User: &somebody, Files: newFiles(t, l)})
 	able := mustStartIn(t, g, process.Spec{In: in, User: &somebody, Capabilities: []string{"CAP_NET_BIND_SERVICE"}})
 	expect(t, []expected{
 		{plain, call("a", "socket", lab.Word("tcp")), "", 0, "ok"},

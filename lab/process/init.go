@@ -195,6 +195,9 @@ func startCopy(hostname string, argv []string) (pid int, err error) {
 	if err != nil {
 		return 0, err
 	}
+	if rel, err := filepath.Rel(s.Dir, path); err == nil && filepath.IsAbs(path) && filepath.IsLocal(rel) {
+		path = shownAt(path)
+	}
 	// A session of its own has no terminal whose input it could feign.
 	attr := &syscall.ProcAttr{Env: s.Env, Files: []uintptr{0, 1, 2}, Sys: &syscall.SysProcAttr{Setsid: true}}
 	if s.User != nil {

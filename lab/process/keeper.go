@@ -81,11 +81,24 @@ func start(s Spec) (*Process, error) {
 		defer null.Close()
 		attr.Files = []uintptr{null.Fd(), null.Fd(), last.Fd(), theirs.Fd()}
 		argv := []string{Arg0, s.Name}
-		if s.Dir != nil {
+		exe := self
+		if s.Files != nil {
+			proc, err := os.Open("/proc")
+			if err != nil {
+				return err
+			}
+			defer proc.Close()
 			argv = append(argv, handle{}.argument("", len(attr.Files)))
-			attr.Files = append(attr.Files, s.Dir.Fd())
+			attr.Files = append(attr.Files, proc.Fd())
+			if err := s.Files.enter(); err != nil {
+				return fmt.Errorf("enter the lab's files: %w", err)
+			}
+			if err := proc.Chdir(); err != nil {
+				return err
+			}
+			exe = selfInProc
 		}
-		p.pid, err = syscall.ForkExec(self, argv, attr)
+		p.pid, err = syscall.ForkExec(exe, argv, attr)
 		return err
 	})
 	if err != nil {

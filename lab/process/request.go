@@ -1,12 +1,8 @@
 package process
 
 import (
-	"errors"
 	"fmt"
 	"net/netip"
-	"path"
-	"slices"
-	"strings"
 	"time"
 
 	"labrun/lab"
@@ -133,7 +129,10 @@ func (r *request) takeText(kind lab.Kind, text string) error {
 		return nil
 	case lab.KindAddr, lab.KindPath:
 		r.Path = &text
-		return checkPath(text)
+		if problem := lab.PathProblem(text); problem != "" {
+			return fmt.Errorf("path %q %s", text, problem)
+		}
+		return nil
 	}
 	return misplaced(kind, lab.Text(text))
 }
@@ -146,18 +145,6 @@ func (r *request) takeWord(kind lab.Kind, word string) error {
 		r.Word = word
 	default:
 		return misplaced(kind, lab.Word(word))
-	}
-	return nil
-}
-
-// checkPath keeps a path inside the process's folder. Abstract names, "@name",
-// are the network namespace's anyway.
-func checkPath(name string) error {
-	if strings.HasPrefix(name, "@") {
-		return nil
-	}
-	if path.IsAbs(name) || slices.Contains(strings.Split(name, "/"), "..") || strings.Contains(name, "\x00") {
-		return errors.New("a path stays inside the lab: relative, without \"..\"")
 	}
 	return nil
 }

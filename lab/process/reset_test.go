@@ -37,7 +37,7 @@ func left(t *testing.T, p *process.Process, want process.Table) {
 func TestReset(t *testing.T) {
 	l := newLab(t)
 	g := newGroup(t)
-	p := mustStartIn(t, g, process.Spec{In: l.Host("alpha").Do, Dir: folder(t)})
+	p := mustStartIn(t, g, process.Spec{In: l.Host("alpha").Do, Files: newFiles(t, l)})
 	q := mustStart(t, g, l.Host("alpha"), "other")
 	left(t, p, process.Table{})
 	for range 2 {

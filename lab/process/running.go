@@ -23,8 +23,8 @@ const ProgramPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 
 // ProgramSpec says what program an experiment runs, where and as whom.
 //
-// The program sees the machine's files copy-on-write, /dev, /proc, /run, /sys and
-// /tmp of its own, and no process but its own. Of root's privileges it has those
+// The program sees the machine's files copy-on-write, /dev, /proc and /sys of its own,
+// /run and /tmp of the lab, and no process but its own. Of root's privileges it has those
 // over its view and over its host's network. What it started is gone with it
 // when it is closed, or when labrun ends.
 type ProgramSpec struct {
@@ -35,7 +35,7 @@ type ProgramSpec struct {
 	User     *uint32  // uid and gid; nil keeps the caller's
 	Hosts    string   // what /etc/hosts says
 	Dir      string   // the working directory, the topology file's; "" is /
-	Tmp      *os.File // a tmpfs from fsmount(2) that is to be /tmp, see shareTmp; nil for one of its own
+	Files    *Files   // its /run and /tmp, nil for some of its own
 	Env      []string // beside PATH, HOME and LANG; nothing comes from labrun's own
 	Shared   []string // kernel parameters that are not the host's alone: read-only
 }
@@ -106,8 +106,14 @@ func (s ProgramSpec) launch(r *Running, theirs *os.File) (err error) {
 		return err
 	}
 	files := []uintptr{null.Fd(), stdout.Fd(), stderr.Fd(), theirs.Fd(), exe.Fd(), in.Fd()}
-	if s.Tmp != nil {
-		files = append(files, s.Tmp.Fd())
+	if s.Files != nil {
+		tmp, run, err := s.Files.mounts(s.In)
+		if err != nil {
+			return err
+		}
+		defer tmp.Close()
+		defer run.Close()
+		files = append(files, tmp.Fd(), run.Fd())
 	}
 	attr := &syscall.ProcAttr{
 		Env:   environment,
@@ -130,7 +136,7 @@ func (s ProgramSpec) setup() (*os.File, error) {
 		home = "/"
 	}
 	in := setup{
-		Hosts: s.Hosts, Dir: s.Dir, HasTmp: s.Tmp != nil, Self: selfFile(), Shared: s.Shared,
+		Hosts: s.Hosts, Dir: s.Dir, HasFiles: s.Files != nil, Self: selfFile(), Shared: s.Shared,
 		Env: append([]string{"PATH=" + ProgramPath, "HOME=" + home, "LANG=C.UTF-8"}, s.Env...),
 	}
 	if s.User != nil && (int(*s.User) != os.Geteuid() || int(*s.User) != os.Getegid()) {

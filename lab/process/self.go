@@ -14,6 +14,10 @@ import (
 // self is this program, also when its file has been replaced or removed.
 const self = "/proc/self/exe"
 
+// selfInProc is the same for a process whose working directory is the machine's
+// /proc, and which has no other way there.
+const selfInProc = "self/exe"
+
 // sealed returns a copy of this program in memory that nobody can change, made
 // once. The init of a program of an experiment is executed from it: the program
 // can execute /proc/self/exe, and the inode of what it then finds there must not

@@ -14,7 +14,8 @@ import (
 const (
 	exeFD    = controlFD + 1 // what the init of a copied view is executed from: other numbers are taken before that
 	setupFD  = controlFD + 2
-	tmpFD    = controlFD + 3
+	tmpFD    = controlFD + 3 // with runFD the lab's files, see Files.mounts
+	runFD    = controlFD + 4
 	folderFD = tmpFD // no program has both
 )
 
@@ -24,7 +25,7 @@ type setup struct {
 	Hosts     string
 	Dir       string
 	Env       []string
-	HasTmp    bool // as tmpFD
+	HasFiles  bool // as tmpFD and runFD
 	HasFolder bool // as folderFD
 	Self      file // labrun's
 	Shared    []string

@@ -142,14 +142,14 @@ func (a *agent) fcntl(fd int, r *request) reply {
 	return reply{Outcome: lab.OK}
 }
 
-// errNoFolder is what is wrong with a path when there is no place for it: the
-// working directory is the caller's.
-var errNoFolder = errors.New("the process has no folder for paths")
+// errNoFiles is what is wrong with a path when there is no place for it: the files
+// that the process sees are the machine's.
+var errNoFiles = errors.New("the process has no files for paths")
 
 // address makes the request's address the one of the next call.
 func (a *agent) address(r *request) error {
-	if a.folder < 0 && named(r.Path) {
-		return errNoFolder
+	if a.proc < 0 && named(r.Path) {
+		return errNoFiles
 	}
 	return a.addr.set(r)
 }
@@ -160,8 +160,8 @@ func named(path *string) bool {
 }
 
 func (a *agent) unlink(path string) reply {
-	if a.folder < 0 {
-		return reply{Broken: errNoFolder.Error()}
+	if a.proc < 0 {
+		return reply{Broken: errNoFiles.Error()}
 	}
 	return answer(unix.Unlink(path))
 }

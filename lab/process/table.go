@@ -54,7 +54,12 @@ func (a *agent) reset() reply {
 // few lines, far cheaper than a dump by sock_diag. Its descriptor stays open.
 func (a *agent) sockstat() (Table, error) {
 	if a.table < 0 {
-		fd, err := unix.Open("/proc/thread-self/net/sockstat", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		const sockstat = "thread-self/net/sockstat"
+		dir, path := unix.AT_FDCWD, "/proc/"+sockstat
+		if a.proc >= 0 {
+			dir, path = a.proc, sockstat
+		}
+		fd, err := unix.Openat(dir, path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 		if err != nil {
 			return Table{}, err
 		}

@@ -77,7 +77,7 @@ func TestTakes(t *testing.T) {
 
 // BenchmarkDo is the cost of calls inside a process, over the same calls bare.
 func BenchmarkDo(b *testing.B) {
-	a := &agent{socks: map[string]handle{}, folder: -1, table: -1}
+	a := &agent{socks: map[string]handle{}, proc: -1, table: -1}
 	loopback := netip.MustParseAddrPort("127.0.0.1:0")
 	requests := []request{
 		{Call: "socket", Word: "tcp", Makes: "a"}, {Call: "bind", Sock: "a", Addr: loopback},
@@ -106,7 +106,7 @@ func BenchmarkDo(b *testing.B) {
 
 // BenchmarkSockstat is the cost of a reset inside a process that has nothing.
 func BenchmarkSockstat(b *testing.B) {
-	a := &agent{socks: map[string]handle{}, folder: -1, table: -1}
+	a := &agent{socks: map[string]handle{}, proc: -1, table: -1}
 	for b.Loop() {
 		if r := a.reset(); r.Table == nil {
 			b.Fatal(r)

@@ -25,7 +25,7 @@ var devices = []string{"null", "zero", "full", "random", "urandom", "tty"}
 
 // view makes what a program of a lab sees of the machine, in a mount namespace
 // that is the program's own: the machine's files copy-on-write, its own /dev,
-// /proc, /run, /sys and /tmp, the lab's names. The machine's root is gone from
+// /proc and /sys, the lab's /run, /tmp and names. The machine's root is gone from
 // the namespace at the end.
 type view struct {
 	*layers
@@ -238,12 +238,17 @@ func (v *view) input(setup) error {
 	return nil
 }
 
-// scratch mounts the program's own /run and /tmp.
+// scratch mounts /run and /tmp: the lab's, or the program's own.
 func (v *view) scratch(s setup) error {
 	for _, dir := range []string{"/run", "/tmp"} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return err
 		}
+	}
+	if s.HasFiles {
+		defer unix.Close(tmpFD)
+		defer unix.Close(runFD)
+		return errors.Join(placeMount(tmpFD, "/tmp"), placeMount(runFD, "/run"))
 	}
 	if err := mountTmpfs("/run", 0o755, tmpfsSize); err != nil {
 		return err
@@ -251,38 +256,7 @@ func (v *view) scratch(s setup) error {
 	if err := os.Mkdir("/run/lock", 0o777|fs.ModeSticky); err != nil {
 		return err
 	}
-	if s.HasTmp {
-		defer unix.Close(tmpFD)
-		if err := shareTmp(tmpFD); !errors.Is(err, unix.EINVAL) {
-			return err
-		}
-	}
 	return mountTmpfs("/tmp", 0o1777, tmpfsSize)
-}
-
-// shareTmp mounts a file system that has a descriptor and no place, or another
-// mount of the same. Kernels before Linux 6.15 make no other one of a mount that
-// is in no namespace (may_copy_tree): there it is moved here itself, and for the
-// next program the answer is EINVAL.
-func shareTmp(fd int) error {
-	clone, err := unix.OpenTree(fd, "", unix.AT_EMPTY_PATH|unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
-	switch {
-	case err == nil:
-		defer unix.Close(clone)
-		fd = clone
-		// Nothing of the machine's is behind the links that a program meets here. Where
-		// there is one mount for all, it stays as it is for the sake of the others.
-		attr := unix.MountAttr{Attr_clr: unix.MOUNT_ATTR_NOSYMFOLLOW}
-		if err := unix.MountSetattr(fd, "", unix.AT_EMPTY_PATH, &attr); err != nil {
-			return fmt.Errorf("mount_setattr of the lab's /tmp: %w", err)
-		}
-	case !errors.Is(err, unix.EINVAL):
-		return fmt.Errorf("open_tree of the lab's /tmp: %w", err)
-	}
-	if err := unix.MoveMount(fd, "", unix.AT_FDCWD, "/tmp", unix.MOVE_MOUNT_F_EMPTY_PATH); err != nil {
-		return fmt.Errorf("mount the lab's /tmp: %w", err)
-	}
-	return nil
 }
 
 // names writes the files of names. The machine's may be links into /run.
@@ -300,18 +274,14 @@ func (v *view) names(s setup) error {
 }
 
 // workDir makes the working directory one that the program sees. One that lies
-// where programs have files of their own is shown there all the same, and /tmp
-// itself, say, under another name.
+// where the machine's files are not, in /tmp say, is shown under another name: what
+// hosts share has nothing of the machine's.
 func (v *view) workDir(setup) error {
 	if v.dir == nil {
 		return unix.Chdir("/")
 	}
-	path := v.dir.Name()
-	if private(path) {
-		switch path {
-		case "/tmp", "/run", "/dev", "/proc", "/sys":
-			path = "/run/labrun" + path
-		}
+	path := shownAt(v.dir.Name())
+	if path != v.dir.Name() {
 		if err := os.MkdirAll(path, 0o755); err != nil {
 			return err
 		}
@@ -323,6 +293,15 @@ func (v *view) workDir(setup) error {
 		return &os.PathError{Op: "chdir", Path: path, Err: err}
 	}
 	return nil
+}
+
+// shownAt returns where a program has a working directory of the machine's, or what
+// is below it.
+func shownAt(path string) string {
+	if private(path) {
+		return "/labrun" + path
+	}
+	return path
 }
 
 // seeds puts labrun's own programs where programs are. Without them the others

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"os"
 	"slices"
 	"strings"
 
@@ -39,8 +38,8 @@ type set struct {
 	processes map[lab.Process]*process.Process // by name, hosts resolved
 	born      []lab.Process                    // in the order of their birth
 	programs  map[lab.Process]*process.Running
-	ran       []lab.Process       // programs, in the order of their start
-	dirs      map[string]*os.File // where unix sockets have their names, by host
+	ran       []lab.Process  // programs, in the order of their start
+	files     *process.Files // /tmp and /run of the hosts, nil until a step needs them
 
 	fresh map[string]process.Table // what each host had before the first cell; nil when the set is not shared
 }
@@ -142,7 +141,7 @@ func (c *cell) ready(ctx context.Context, build builder) error {
 // up builds the lab.
 func (c *cell) up(ctx context.Context, build builder) error {
 	c.set = &set{
-		processes: map[lab.Process]*process.Process{}, programs: map[lab.Process]*process.Running{}, dirs: map[string]*os.File{},
+		processes: map[lab.Process]*process.Process{}, programs: map[lab.Process]*process.Running{},
 	}
 	hosts := c.experiment.HostsUsed(c.topology, c.subject)
 	var err error
@@ -159,7 +158,7 @@ func (c *cell) up(ctx context.Context, build builder) error {
 // startProcesses starts the processes that no other one forks, those that a
 // shared set has already left out.
 func (c *cell) startProcesses() error {
-	forked := map[lab.Process]bool{}
+	forked, named := map[lab.Process]bool{}, namesPaths(c.plan)
 	for _, s := range c.plan {
 		who := c.resolve(s.Process)
 		if s.Call.Name == "fork" {
@@ -172,9 +171,11 @@ func (c *cell) startProcesses() error {
 		if u := c.user(who); u != nil {
 			spec.User, spec.Capabilities = &u.User, u.Capabilities
 		}
-		var err error
-		if spec.Dir, err = c.dir(who.Host); err != nil {
-			return err
+		if named {
+			var err error
+			if spec.Files, err = c.sharedFiles(); err != nil {
+				return err
+			}
 		}
 		p, err := c.group.Start(spec)
 		if err != nil {
@@ -191,25 +192,16 @@ func needsProcess(s *lab.Step) bool {
 	return s.Run == nil && sig.By != lab.ByHost && s.Call.Name != "wait"
 }
 
-// dir returns the folder in which unix sockets of a host have their names, the
-// /tmp of its programs, nil when there is neither.
-func (c *cell) dir(host string) (*os.File, error) {
-	programs := slices.ContainsFunc(c.plan, func(s *lab.Step) bool { return s.Run != nil })
-	named := namesPaths(c.plan)
-	if d := c.dirs[host]; d != nil || !named && !programs {
-		return d, nil
+// sharedFiles returns /tmp and /run of the lab's hosts.
+func (c *cell) sharedFiles() (*process.Files, error) {
+	if c.files == nil {
+		files, err := process.NewFiles(c.lab.Host(c.subject).Do)
+		if err != nil {
+			return nil, err
+		}
+		c.files = files
 	}
-	d, err := fabric.NewDir(programs)
-	switch {
-	case errors.Is(err, fabric.ErrLinks) && named:
-		return nil, errSkip("names of unix sockets beside programs: " + err.Error())
-	case errors.Is(err, fabric.ErrLinks): // programs have a /tmp of their own each
-		return nil, nil
-	case err != nil:
-		return nil, err
-	}
-	c.dirs[host] = d
-	return d, nil
+	return c.files, nil
 }
 
 // namesPaths reports whether a step names a file.
@@ -314,8 +306,8 @@ func (s *set) close() error {
 	if s.lab != nil {
 		errs = append(errs, s.lab.Close())
 	}
-	for _, d := range s.dirs {
-		errs = append(errs, d.Close())
+	if s.files != nil {
+		errs = append(errs, s.files.Close())
 	}
 	return errors.Join(errs...)
 }

@@ -31,7 +31,7 @@ func (c *cell) program(ctx context.Context, who lab.Process, s *lab.Step) (got, 
 		spec.User = &u.User
 	}
 	var err error
-	if spec.Tmp, err = c.dir(who.Host); err != nil {
+	if spec.Files, err = c.sharedFiles(); err != nil {
 		return got{}, err
 	}
 	c.lab.Spoil()

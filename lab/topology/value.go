@@ -25,34 +25,18 @@ func (p *stepParser) flags(noun string, words []string, tokens []token, at int) 
 	return lab.Word(strings.Join(found, "|"))
 }
 
-// path reads the name of a unix socket: relative, so that it stays in the lab,
-// or abstract, "@name".
+// path reads the name of a unix socket, a path of the lab's or an abstract one, "@name".
 func (p *stepParser) path(tokens []token, at int) lab.Arg {
 	text, ok := p.string(string(lab.KindPath), tokens, at).(lab.Text)
 	if !ok {
 		return nil
 	}
-	problem := ""
-	switch {
-	case len(text) > maxPath:
-		problem = "is longer than " + count(maxPath, "byte") + ", unix(7)"
-	case strings.Contains(string(text), "\x00"):
-		problem = "has a zero byte"
-	case strings.HasPrefix(string(text), "@"):
-	case strings.HasPrefix(string(text), "/"):
-		problem = "is absolute; paths are those of the lab's own folder, write it without the first /"
-	case slices.Contains(strings.Split(string(text), "/"), ".."):
-		problem = "leads out of the lab's own folder"
-	}
-	if problem != "" {
+	if problem := lab.PathProblem(string(text)); problem != "" {
 		p.wrong(at, "path %s %s", quote(string(text)), problem)
 		return nil
 	}
 	return text
 }
-
-// maxPath is what sun_path holds beside the zero byte at its end, unix(7).
-const maxPath = 107
 
 // nic reads the name of a link, bare or in quotes; "" stands for none.
 func (p *stepParser) nic(tokens []token, at int) lab.Arg {

@@ -1,0 +1,21 @@
+package lab_test
+
+import (
+	"strings"
+	"testing"
+
+	"labrun/lab"
+)
+
+func TestPathProblem(t *testing.T) {
+	for name, want := range map[string]string{
+		"": "", "s": "", "a/b": "", "./s": "", "a..b": "", "/tmp/s": "", "//run/./a/s": "", "/tmp": "", "/tmp/": "", "@": "", "@/etc/../x": "", "@a\x00b": "",
+		strings.Repeat("x", 5000): "",
+		"/":                       "is not in", "/etc/s": "is not in", "/tmpfile": "is not in", "/proc/1/root/tmp/s": "is not in", "/./var/tmp": "is not in",
+		"..": "..", "a/../b": "..", "/tmp/../etc/s": "..", "/tmp/..": "..", "a\x00b": "zero",
+	} {
+		if got := lab.PathProblem(name); !strings.Contains(got, want) || (got == "") != (want == "") {
+			t.Errorf("PathProblem(%.40q) = %q, want %q", name, got, want)
+		}
+	}
+}

@@ -1,0 +1,202 @@
+package process
+
+import (
+	"debug/elf"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// Files is /tmp and /run of a lab, empty at first, which its processes and programs
+// share on all hosts. It is a mount namespace whose root has nothing else: no name
+// leads from there to the machine's files, neither "..", nor a link that a program
+// made. The namespace has no name either, so it ends with its last user.
+type Files struct{ ns *os.File }
+
+// NewFiles makes them. in runs a function on a thread that is thrown away after it.
+func NewFiles(in func(f func() error) error) (*Files, error) {
+	f := new(Files)
+	err := in(func() error {
+		libs, err := findLibraries()
+		if err != nil {
+			return err
+		}
+		if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
+			return os.NewSyscallError("unshare", err)
+		}
+		ns, err := os.Open("/proc/thread-self/ns/mnt")
+		if err != nil {
+			return err
+		}
+		if err := makeFiles(libs); err != nil {
+			ns.Close()
+			return err
+		}
+		f.ns = ns
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("/tmp and /run of the lab: %w", err)
+	}
+	return f, nil
+}
+
+// Close lets them go, when the processes have ended that have them.
+func (f *Files) Close() error { return f.ns.Close() }
+
+// makeFiles makes them the root of this thread's mount namespace.
+func makeFiles(libs libraries) error {
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		return fmt.Errorf("mount --make-rprivate /: %w", err)
+	}
+	if err := mountTmpfs(baseDir, 0o755, tmpfsSize); err != nil {
+		return err
+	}
+	unix.Umask(0)
+	for _, dir := range []struct {
+		path string
+		mode fs.FileMode
+	}{{"tmp", 0o777 | fs.ModeSticky}, {"run", 0o755}, {"run/lock", 0o777 | fs.ModeSticky}} {
+		if err := os.Mkdir(filepath.Join(baseDir, dir.path), dir.mode); err != nil {
+			return err
+		}
+	}
+	if err := libs.show(baseDir); err != nil {
+		return err
+	}
+	if err := unix.Chdir(baseDir); err != nil {
+		return &os.PathError{Op: "chdir", Path: baseDir, Err: err}
+	}
+	if err := unix.PivotRoot(".", "."); err != nil {
+		return fmt.Errorf("pivot_root: %w", err)
+	}
+	if err := unix.Unmount(".", unix.MNT_DETACH); err != nil {
+		return fmt.Errorf("umount the old root: %w", err)
+	}
+	return nil
+}
+
+// enter moves the thread to where the files are.
+func (f *Files) enter() error {
+	if err := unix.Unshare(unix.CLONE_FS); err != nil {
+		return os.NewSyscallError("unshare", err)
+	}
+	if err := unix.Setns(int(f.ns.Fd()), unix.CLONE_NEWNS); err != nil {
+		return os.NewSyscallError("setns", err)
+	}
+	return nil
+}
+
+// mounts returns /tmp and /run as mounts for one program, in no namespace yet.
+func (f *Files) mounts(in func(f func() error) error) (tmp, run *os.File, err error) {
+	clone := func(path string) (*os.File, error) {
+		fd, err := unix.OpenTree(unix.AT_FDCWD, path, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
+		if err != nil {
+			return nil, &os.PathError{Op: "open_tree", Path: path, Err: err}
+		}
+		return os.NewFile(uintptr(fd), path), nil
+	}
+	err = in(func() error {
+		if err := f.enter(); err != nil {
+			return err
+		}
+		if tmp, err = clone("/tmp"); err != nil {
+			return err
+		}
+		if run, err = clone("/run"); err != nil {
+			tmp.Close()
+		}
+		return err
+	})
+	return tmp, run, err
+}
+
+// placeMount puts one of these mounts in its place.
+func placeMount(fd int, path string) error {
+	if err := unix.MoveMount(fd, "", unix.AT_FDCWD, path, unix.MOVE_MOUNT_F_EMPTY_PATH); err != nil {
+		return &os.PathError{Op: "move_mount", Path: path, Err: err}
+	}
+	return nil
+}
+
+// libraries is what it takes to execute this program where the machine's files are
+// not: a program that is linked with the C library, as Go does where there is one,
+// is executed by an interpreter, ld.so(8), which is looked up from the root.
+type libraries struct {
+	interpreter string // its path, "" of a static program
+	file        string // what is behind that
+	dirs        []string
+}
+
+var findLibraries = sync.OnceValues(func() (l libraries, err error) {
+	if l.interpreter, err = interpreterOf(self); err != nil || l.interpreter == "" {
+		return l, err
+	}
+	if l.file, err = filepath.EvalSymlinks(l.interpreter); err != nil {
+		return l, err
+	}
+	l.dirs = []string{filepath.Dir(l.file)}
+	exe, err := os.Readlink(self)
+	if err != nil {
+		return l, err
+	}
+	maps, err := os.ReadFile("/proc/self/maps")
+	if err != nil {
+		return l, err
+	}
+	for line := range strings.Lines(string(maps)) {
+		// address perms offset dev inode path, proc_pid_maps(5)
+		fields := strings.SplitN(strings.TrimSuffix(line, "\n"), " ", 6)
+		path := strings.TrimLeft(fields[len(fields)-1], " ")
+		if !strings.HasPrefix(path, "/") || path == exe || !strings.Contains(fields[1], "x") {
+			continue
+		}
+		if dir := filepath.Dir(path); !slices.Contains(l.dirs, dir) {
+			l.dirs = append(l.dirs, dir)
+		}
+	}
+	return l, nil
+})
+
+// interpreterOf returns the interpreter that an executable file names, elf(5).
+func interpreterOf(file string) (string, error) {
+	f, err := elf.Open(file)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	for _, p := range f.Progs {
+		if p.Type == elf.PT_INTERP {
+			b := make([]byte, p.Filesz)
+			_, err := p.ReadAt(b, 0)
+			return strings.TrimRight(string(b), "\x00"), err
+		}
+	}
+	return "", nil
+}
+
+// show shows the libraries below root, read-only.
+func (l libraries) show(root string) error {
+	for _, dir := range l.dirs {
+		if err := os.MkdirAll(root+dir, 0o755); err != nil {
+			return err
+		}
+		if err := bindReadOnly(dir, root+dir); err != nil {
+			return err
+		}
+	}
+	if l.interpreter == "" {
+		return nil
+	}
+	if _, err := os.Lstat(root + l.interpreter); err == nil {
+		return nil
+	}
+	return errors.Join(os.MkdirAll(root+filepath.Dir(l.interpreter), 0o755), os.Symlink(l.file, root+l.interpreter))
+}
