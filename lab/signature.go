@@ -31,6 +31,7 @@ const (
 	KindNIC        Kind = "a link"
 	KindLink       Kind = "a kind of link"
 	KindPrefix     Kind = "an address with a length"
+	KindAddrFlag   Kind = "an address flag"
 	KindDescriptor Kind = "a descriptor's number"
 )
 
@@ -105,7 +106,8 @@ var Signatures = []Signature{
 		Doc: "what netstat shows at an address (any: all of them), from sock_diag(7); waits for the states that are expected"},
 	{Name: "sysctl", Args: []Kind{KindSysctl, KindText}, Optional: 1, Answers: KindText, By: ByHost, Touches: true,
 		Doc: "read or set a parameter of the host's network namespace, sysctl(8)"},
-	{Name: "addr_add", Args: []Kind{KindNIC, KindPrefix}, By: ByHost, Touches: true, Doc: "give a link an address, ip-address(8)"},
+	{Name: "addr_add", Args: []Kind{KindNIC, KindPrefix, KindAddrFlag}, Optional: 1, By: ByHost, Touches: true,
+		Doc: "give a link an address, ip-address(8); IPv6's is tentative at first, unless nodad follows"},
 	{Name: "addr_del", Args: []Kind{KindNIC, KindPrefix}, By: ByHost, Touches: true, Doc: "take an address away, ip-address(8)"},
 	{Name: "link_up", Args: []Kind{KindNIC}, By: ByHost, Touches: true, Doc: "ip link set NIC up, ip-link(8)"},
 	{Name: "link_down", Args: []Kind{KindNIC}, By: ByHost, Touches: true, Doc: "ip link set NIC down, ip-link(8)"},
@@ -146,6 +148,8 @@ var (
 	Signals = []string{"SIGHUP", "SIGINT", "SIGQUIT", "SIGKILL", "SIGUSR1", "SIGUSR2", "SIGTERM", "SIGWINCH"}
 	// LinkKinds are the kinds of links that link_add() makes, ip-link(8).
 	LinkKinds = []string{"dummy", "vrf", "bridge", "ifb"}
+	// AddressFlags are the words that addr_add() takes after an address, ip-address(8).
+	AddressFlags = []string{"nodad", "optimistic"}
 	// Families are the words that family() takes in an address, socket(2).
 	Families = []string{"AF_UNSPEC", "AF_UNIX", "AF_INET", "AF_INET6"}
 )

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -20,14 +21,65 @@ import (
 // errno, behind the command of ip(8) that would have had it too: ENODEV where
 // there is no such link, EOPNOTSUPP where the kernel lacks its kind.
 
-// AddAddress gives a link an address that is usable at once.
-func (h *Host) AddAddress(nic string, p netip.Prefix) error {
+// AddAddress gives a link an address, with one of lab.AddressFlags or "". Without a
+// flag an IPv6 address is tentative when it returns, where the kernel looks for
+// duplicates.
+func (h *Host) AddAddress(nic string, p netip.Prefix, flag string) error {
 	if !p.IsValid() {
 		return fmt.Errorf("address %s: %w", p, unix.EINVAL)
 	}
-	o := plan.AddAddress{NS: h.Name(), NIC: nic, Prefix: p}
+	o := plan.AddAddress{NS: h.Name(), NIC: nic, Prefix: p, Flag: flag}
+	tentative, err := h.becomesTentative(nic, p.Addr(), flag)
+	if err != nil {
+		return fmt.Errorf("%s: %w", o, err)
+	}
 	// On a link that is down the route comes by itself too, and only this one does.
-	return h.change(o.String(), nic, func(r *rtnl, link int) error { return r.send(addAddress(o, link)) }, p.Addr())
+	awaited := []netip.Addr{p.Addr()}
+	if tentative {
+		awaited = nil
+	}
+	return h.change(o.String(), nic, func(r *rtnl, link int) error { return r.send(addAddress(o, link)) }, awaited...)
+}
+
+// becomesTentative reports whether a new address of the link cannot be used until the
+// kernel has looked for duplicates, which it does for IPv6 (addrconf_dad_begin in
+// net/ipv6/addrconf.c): not where there are no neighbours, nor where accept_dad is
+// off for the link and for all. An optimistic address can be used meanwhile, where
+// optimistic_dad is on for the link or for all and the link is up.
+func (h *Host) becomesTentative(nic string, ip netip.Addr, flag string) (bool, error) {
+	if !ip.Is6() || flag == "nodad" {
+		return false, nil
+	}
+	var flags uint32
+	err := h.withRTNL(func(r *rtnl) error {
+		msg, _, err := r.link(getLink(nic))
+		if err == nil {
+			flags = msg.Flags
+		}
+		return ignore(err, unix.ENODEV, unix.EINVAL, unix.ERANGE) // AddAddress says it
+	})
+	if err != nil || flags&(unix.IFF_LOOPBACK|unix.IFF_NOARP) != 0 {
+		return false, err
+	}
+	on := func(parameter string) bool {
+		values, readErr := h.Sysctls([]string{
+			"net.ipv6.conf.all." + parameter, "net.ipv6.conf." + dotsAndSlashes.Replace(nic) + "." + parameter,
+		})
+		err = errors.Join(err, readErr)
+		for _, v := range values {
+			if n, err := strconv.Atoi(v); err == nil && n >= 1 {
+				return true
+			}
+		}
+		return false
+	}
+	switch {
+	case !on("accept_dad"):
+		return false, err
+	case flag == "optimistic" && flags&unix.IFF_RUNNING != 0:
+		return !on("optimistic_dad"), err
+	}
+	return true, err
 }
 
 // DelAddress takes an address away. What is bound to it stays so.
@@ -242,9 +294,9 @@ func (h *Host) await(ctx context.Context, group uint, ready func(*rtnl) (bool, e
 	return h.Do(func() error { return awaitEvents(ctx, group, ask) })
 }
 
-// ignore returns nil for an error that is the errno.
-func ignore(err error, errno unix.Errno) error {
-	if errors.Is(err, errno) {
+// ignore returns nil for an error that is one of the errnos.
+func ignore(err error, errnos ...unix.Errno) error {
+	if slices.ContainsFunc(errnos, func(e unix.Errno) bool { return errors.Is(err, e) }) {
 		return nil
 	}
 	return err

@@ -51,9 +51,9 @@ func TestChangesTakeEffect(t *testing.T) {
 		dial(t, h0, h1, netip.AddrPortFrom(x1, 80))
 		dial(t, h1, h0, netip.AddrPortFrom(y0, 80))
 		must(t, h1.SetLink("eth1", false))
-		must(t, h1.AddAddress("eth1", more6)) // while it is down
+		must(t, h1.AddAddress("eth1", more6, "nodad")) // while it is down
 		must(t, h1.SetLink("eth1", true))
-		must(t, h1.AddAddress("eth0", more))
+		must(t, h1.AddAddress("eth0", more, ""))
 		dial(t, h0, h1, netip.AddrPortFrom(more6.Addr(), 80))
 		dial(t, h1, h1, netip.AddrPortFrom(more6.Addr(), 80))
 		dial(t, h0, h1, netip.AddrPortFrom(more.Addr(), 80))
@@ -66,7 +66,7 @@ func TestChangesTakeEffect(t *testing.T) {
 			t.Errorf("bind to %s = %v, want %v", ip, got, want)
 		}
 	}
-	must(t, h1.AddAddress("eth1", netip.PrefixFrom(y61, 64)))
+	must(t, h1.AddAddress("eth1", netip.PrefixFrom(y61, 64), "nodad"))
 	must(t, h1.WriteSysctl("net.ipv6.conf.eth1.keep_addr_on_down", "1"))
 	for range 20 {
 		must(t, h1.SetLink("eth1", false))
@@ -93,7 +93,7 @@ func TestSetMaster(t *testing.T) {
 	must(t, h1.SetMaster("eth0", "br0"))
 	x, _, _ := addresses(1)
 	must(t, h1.DelAddress("eth0", netip.PrefixFrom(x, 16)))
-	must(t, h1.AddAddress("br0", netip.PrefixFrom(x, 16)))
+	must(t, h1.AddAddress("br0", netip.PrefixFrom(x, 16), ""))
 	must(t, h1.SetLink("br0", true))
 	for range 20 {
 		dial(t, h0, h1, netip.AddrPortFrom(x, 80))
@@ -102,7 +102,7 @@ func TestSetMaster(t *testing.T) {
 	}
 	must(t, h1.SetMaster("eth0", ""))
 	must(t, h1.DelLink("br0"))
-	must(t, h1.AddAddress("eth0", netip.PrefixFrom(x, 16)))
+	must(t, h1.AddAddress("eth0", netip.PrefixFrom(x, 16), ""))
 	dial(t, h0, h1, netip.AddrPortFrom(x, 80))
 }
 
@@ -160,11 +160,11 @@ func TestChangeErrors(t *testing.T) {
 		err  error
 		want unix.Errno
 	}{
-		{h.AddAddress("none", at(x)), unix.ENODEV},
-		{h.AddAddress("", at(x)), unix.ENODEV},
-		{h.AddAddress("eth0", netip.PrefixFrom(x, 16)), unix.EEXIST},
-		{h.AddAddress("eth1", netip.PrefixFrom(y6, 64)), unix.EEXIST},
-		{h.AddAddress("eth0", netip.Prefix{}), unix.EINVAL},
+		{h.AddAddress("none", at(x), ""), unix.ENODEV},
+		{h.AddAddress("", at(x), ""), unix.ENODEV},
+		{h.AddAddress("eth0", netip.PrefixFrom(x, 16), ""), unix.EEXIST},
+		{h.AddAddress("eth1", netip.PrefixFrom(y6, 64), ""), unix.EEXIST},
+		{h.AddAddress("eth0", netip.Prefix{}, ""), unix.EINVAL},
 		{h.DelAddress("eth0", gone), unix.EADDRNOTAVAIL},
 		{h.DelAddress("none", gone), unix.ENODEV},
 		{h.DelAddress("eth0", netip.Prefix{}), unix.EINVAL},
@@ -194,7 +194,7 @@ func TestChangeErrors(t *testing.T) {
 	must(t, l.Close())
 	for _, h := range []*Host{nil, h} {
 		for _, err := range []error{
-			h.AddAddress("eth0", gone), h.DelAddress("eth0", gone), h.SetLink("eth0", true), h.SetLink("eth0", false),
+			h.AddAddress("eth0", gone, ""), h.DelAddress("eth0", gone), h.SetLink("eth0", true), h.SetLink("eth0", false),
 			h.AddLink("d0", "bridge"), h.DelLink("eth0"), h.SetMaster("eth0", ""), h.WriteSysctl("net.ipv4.ip_forward", "1"),
 		} {
 			if err == nil {

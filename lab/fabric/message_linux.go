@@ -52,11 +52,12 @@ func oneQueue() []nl.NetlinkRequestData {
 
 func addAddress(o plan.AddAddress, nic int) *nl.NetlinkRequest {
 	m := onAddress(unix.RTM_NEWADDR, create|unix.NLM_F_ACK, o.Prefix, nic)
-	if o.NoDAD() {
-		m.Data[0].(*nl.IfAddrmsg).Flags = unix.IFA_F_NODAD
-	}
+	m.Data[0].(*nl.IfAddrmsg).Flags = addressFlags[o.Flag]
 	return m
 }
+
+// addressFlags are the bits of lab.AddressFlags.
+var addressFlags = map[string]uint8{"nodad": unix.IFA_F_NODAD, "optimistic": unix.IFA_F_OPTIMISTIC}
 
 func delAddress(p netip.Prefix, nic int) *nl.NetlinkRequest {
 	return onAddress(unix.RTM_DELADDR, unix.NLM_F_ACK, p, nic)

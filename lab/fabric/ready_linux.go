@@ -36,7 +36,7 @@ func (b *builder) settle(ctx context.Context, ops []plan.Op) error {
 		case plan.AddVeth:
 			err = b.await(ctx, o.NS, unix.RTNLGRP_LINK, func(r *rtnl) (bool, error) { return r.forwards(o.Port) })
 		case plan.AddAddress:
-			if ip := o.Prefix.Addr(); ip.Is6() {
+			if ip := o.Prefix.Addr(); ip.Is6() && (!o.IfKnown || HasIPv6()) {
 				err = b.await(ctx, o.NS, unix.RTNLGRP_IPV6_ROUTE, func(r *rtnl) (bool, error) { return r.isLocal(ip, 0) })
 			}
 		}

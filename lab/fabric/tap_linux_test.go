@@ -157,7 +157,7 @@ func TestTapHearsOtherLinks(t *testing.T) {
 	must(t, h.AddLink("eth0", "bridge"))
 	must(t, h.SetMaster("eth1", "eth0"))
 	must(t, h.SetLink("eth0", true))
-	must(t, h.AddAddress("eth0", netip.MustParsePrefix("203.0.113.1/24")))
+	must(t, h.AddAddress("eth0", netip.MustParsePrefix("203.0.113.1/24"), ""))
 	client := mustSocket(t, h, unix.AF_INET, unix.SOCK_DGRAM)
 	defer unix.Close(client)
 	must(t, unix.SetsockoptInt(client, unix.SOL_SOCKET, unix.SO_BROADCAST, 1))

@@ -91,7 +91,11 @@ func (b *builder) do(o plan.Op) error {
 	case plan.AddVeth:
 		return b.addVeth(o)
 	case plan.AddAddress:
-		return b.onLink(o.NS, o.NIC, func(nic int) *nl.NetlinkRequest { return addAddress(o, nic) })
+		err := b.onLink(o.NS, o.NIC, func(nic int) *nl.NetlinkRequest { return addAddress(o, nic) })
+		if o.IfKnown {
+			return ignore(err, unix.EOPNOTSUPP)
+		}
+		return err
 	case plan.LinkUp:
 		return b.onLink(o.NS, o.Name, linkUp)
 	}

@@ -40,10 +40,13 @@ type (
 		NIC      string
 		NICMAC   MAC
 	}
-	// AddAddress gives a NIC an address that is usable at once.
+	// AddAddress gives a NIC an address. Without a flag, an IPv6 address is tentative
+	// until duplicate address detection is over, and bind(2) answers EADDRNOTAVAIL.
 	AddAddress struct {
 		NS, NIC string
 		Prefix  netip.Prefix
+		Flag    string // "" or one of lab.AddressFlags
+		IfKnown bool   // a kernel that lacks its family needs no address
 	}
 	// LinkUp brings a link up.
 	LinkUp struct{ NS, Name string }
@@ -78,15 +81,15 @@ func (o AddVeth) String() string {
 
 func (o AddAddress) String() string {
 	args := []string{"ip", "-n", o.NS, "addr", "add", o.Prefix.String(), "dev", o.NIC}
-	if o.NoDAD() {
-		args = append(args, "nodad")
+	if o.Flag != "" {
+		args = append(args, o.Flag)
 	}
-	return lab.Command(args...)
+	command := lab.Command(args...)
+	if o.IfKnown {
+		command += " || test ! -e /proc/net/if_inet6"
+	}
+	return command
 }
-
-// NoDAD reports whether duplicate address detection must be switched off, as
-// it must for IPv6: until it is over, bind(2) answers EADDRNOTAVAIL.
-func (o AddAddress) NoDAD() bool { return o.Prefix.Addr().Is6() }
 
 func (o LinkUp) String() string {
 	return lab.Command("ip", "-n", o.NS, "link", "set", "dev", o.Name, "up")

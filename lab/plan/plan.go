@@ -12,6 +12,7 @@ package plan
 import (
 	"cmp"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -75,16 +76,9 @@ func (p *Plan) addFabric(t *lab.Topology, wanted func(*lab.Host) bool) {
 func (p *Plan) addHost(h *lab.Host, index int, ports string) {
 	ns := p.hostNS(h.Name)
 	p.add(AddNamespace{NS: ns, Host: h.Name})
-	// A NIC has the addresses that the file gives it and no link-local one.
-	p.add(Sysctl{NS: ns, Key: "net.ipv6.conf.default.addr_gen_mode", Value: "1", IfKnown: true})
 	if ports != "" {
 		p.add(Sysctl{NS: ns, Key: "net.ipv4.ip_local_reserved_ports", Value: ports})
 	}
-	// On a busy machine a FIN is sent again before its ACK comes. TIME_WAIT answers
-	// the second one too, the other side has no socket any more and answers with a
-	// reset, and that ends TIME_WAIT (tcp_timewait_state_process), unless RFC 1337
-	// is followed. It decides nothing else.
-	p.add(Sysctl{NS: ns, Key: "net.ipv4.tcp_rfc1337", Value: "1", IfKnown: true})
 	// A new namespace takes the configuration of IPv4 devices from the machine's first
 	// one (devinet_init_net), and many a machine drops what comes from where it would
 	// not answer to: packets between NICs of two networks. NICs have the kernel's own
@@ -98,13 +92,41 @@ func (p *Plan) addHost(h *lab.Host, index int, ports string) {
 			NS: p.fabricNS(), Port: fmt.Sprintf("%d.%d", index, i), PortMAC: mac(portMAC, index, i), Bridge: n.Network,
 			HostNS: ns, NIC: n.Name, NICMAC: mac(nicMAC, index, i),
 		})
-		for _, a := range n.Addresses {
-			p.add(AddAddress{NS: ns, NIC: n.Name, Prefix: a.Prefix})
+		for _, a := range addresses(n, mac(nicMAC, index, i)) {
+			a.NS, a.NIC = ns, n.Name
+			p.add(a)
 		}
 		// The NIC comes up after its port: the side that comes up last can send
 		// at once, and then only the fabric's links need waiting for.
 		p.add(LinkUp{NS: ns, Name: n.Name})
 	}
+}
+
+// addresses returns what gives a NIC its addresses: those of the file and the
+// link-local one that the kernel would make itself when the link comes up
+// (addrconf_addr_gen in net/ipv6/addrconf.c), and which it then finds there. The lab
+// has been up for long, so the detection of duplicates is over.
+func addresses(n lab.NIC, m MAC) (ops []AddAddress) {
+	own := AddAddress{Prefix: linkLocal(m), Flag: "nodad", IfKnown: true}
+	for _, a := range n.Addresses {
+		op := AddAddress{Prefix: a.Prefix}
+		if a.Prefix.Addr().Is6() {
+			op.Flag = "nodad"
+		}
+		ops = append(ops, op)
+	}
+	if slices.ContainsFunc(ops, func(o AddAddress) bool { return o.Prefix.Addr() == own.Prefix.Addr() }) {
+		return ops
+	}
+	return append(ops, own)
+}
+
+// linkLocal returns the address that a link with that link-layer address gives
+// itself, RFC 4291 appendix A.
+func linkLocal(m MAC) netip.Prefix {
+	return netip.PrefixFrom(netip.AddrFrom16([16]byte{
+		0xfe, 0x80, 8: m[0] ^ 2, m[1], m[2], 0xff, 0xfe, m[3], m[4], m[5],
+	}), 64)
 }
 
 // The first byte of a link-layer address says what has it. All are locally

@@ -41,7 +41,7 @@ func (c *cell) onHost(who lab.Process, s *lab.Step) (got, error) {
 		}
 		err = h.WriteSysctl(word(0), word(1))
 	case "addr_add":
-		err = h.AddAddress(word(0), prefix())
+		err = h.AddAddress(word(0), prefix(), word(2))
 	case "addr_del":
 		err = h.DelAddress(word(0), prefix())
 	case "link_up", "link_down":

@@ -75,6 +75,7 @@ func (p *stepParser) arg(k lab.Kind, tokens []token, at int) lab.Arg {
 var wordsOf = map[lab.Kind][]string{
 	lab.KindType: lab.SocketTypes, lab.KindHow: lab.ShutdownHows, lab.KindFcntl: lab.FcntlCommands,
 	lab.KindFDFlags: lab.DescriptorFlags, lab.KindSignal: lab.Signals, lab.KindLink: lab.LinkKinds,
+	lab.KindAddrFlag: lab.AddressFlags,
 }
 
 // bounds returns what a number may be.

@@ -18,42 +18,41 @@ ip -n dual-nic link add name red address 0a:00:00:00:00:00 up type bridge
 ip -n dual-nic link add name blue address 0a:00:00:01:00:00 up type bridge
 
 ip netns add dual-nic.alpha
-ip netns exec dual-nic.alpha sysctl -eqw net.ipv6.conf.default.addr_gen_mode=1
 ip netns exec dual-nic.alpha sysctl -qw net.ipv4.ip_local_reserved_ports=80-82,44567-44568,65535
-ip netns exec dual-nic.alpha sysctl -eqw net.ipv4.tcp_rfc1337=1
 ip netns exec dual-nic.alpha sysctl -qw net.ipv4.conf.all.rp_filter=0
 ip netns exec dual-nic.alpha sysctl -qw net.ipv4.conf.default.rp_filter=0
 ip -n dual-nic.alpha link set dev lo up
 ip -n dual-nic link add name 0.0 address 06:00:00:00:00:00 master red numtxqueues 1 numrxqueues 1 up type veth peer name eth0 address 02:00:00:00:00:00 numtxqueues 1 numrxqueues 1 netns dual-nic.alpha
 ip -n dual-nic.alpha addr add 192.0.2.10/24 dev eth0
+ip -n dual-nic.alpha addr add fe80::ff:fe00:0/64 dev eth0 nodad || test ! -e /proc/net/if_inet6
 ip -n dual-nic.alpha link set dev eth0 up
 ip -n dual-nic link add name 0.1 address 06:00:00:00:00:01 master blue numtxqueues 1 numrxqueues 1 up type veth peer name eth1 address 02:00:00:00:00:01 numtxqueues 1 numrxqueues 1 netns dual-nic.alpha
 ip -n dual-nic.alpha addr add 198.51.100.1/24 dev eth1
 ip -n dual-nic.alpha addr add 2001:db8:b::1/64 dev eth1 nodad
+ip -n dual-nic.alpha addr add fe80::ff:fe00:1/64 dev eth1 nodad || test ! -e /proc/net/if_inet6
 ip -n dual-nic.alpha link set dev eth1 up
 
 ip netns add dual-nic.beta
-ip netns exec dual-nic.beta sysctl -eqw net.ipv6.conf.default.addr_gen_mode=1
 ip netns exec dual-nic.beta sysctl -qw net.ipv4.ip_local_reserved_ports=80-82,44567-44568,65535
-ip netns exec dual-nic.beta sysctl -eqw net.ipv4.tcp_rfc1337=1
 ip netns exec dual-nic.beta sysctl -qw net.ipv4.conf.all.rp_filter=0
 ip netns exec dual-nic.beta sysctl -qw net.ipv4.conf.default.rp_filter=0
 ip -n dual-nic.beta link set dev lo up
 ip -n dual-nic link add name 1.0 address 06:00:00:01:00:00 master red numtxqueues 1 numrxqueues 1 up type veth peer name eth0 address 02:00:00:01:00:00 numtxqueues 1 numrxqueues 1 netns dual-nic.beta
 ip -n dual-nic.beta addr add 192.0.2.1/24 dev eth0
+ip -n dual-nic.beta addr add fe80::ff:fe01:0/64 dev eth0 nodad || test ! -e /proc/net/if_inet6
 ip -n dual-nic.beta link set dev eth0 up
 ip -n dual-nic link add name 1.1 address 06:00:00:01:00:01 master blue numtxqueues 1 numrxqueues 1 up type veth peer name eth1 address 02:00:00:01:00:01 numtxqueues 1 numrxqueues 1 netns dual-nic.beta
 ip -n dual-nic.beta addr add 198.51.100.2/24 dev eth1
 ip -n dual-nic.beta addr add 2001:db8:b::2/64 dev eth1 nodad
+ip -n dual-nic.beta addr add fe80::ff:fe01:1/64 dev eth1 nodad || test ! -e /proc/net/if_inet6
 ip -n dual-nic.beta link set dev eth1 up
 
 ip netns add dual-nic.gamma
-ip netns exec dual-nic.gamma sysctl -eqw net.ipv6.conf.default.addr_gen_mode=1
 ip netns exec dual-nic.gamma sysctl -qw net.ipv4.ip_local_reserved_ports=80-82,44567-44568,65535
-ip netns exec dual-nic.gamma sysctl -eqw net.ipv4.tcp_rfc1337=1
 ip netns exec dual-nic.gamma sysctl -qw net.ipv4.conf.all.rp_filter=0
 ip netns exec dual-nic.gamma sysctl -qw net.ipv4.conf.default.rp_filter=0
 ip -n dual-nic.gamma link set dev lo up
 ip -n dual-nic link add name 2.0 address 06:00:00:02:00:00 master red numtxqueues 1 numrxqueues 1 up type veth peer name eth0 address 02:00:00:02:00:00 numtxqueues 1 numrxqueues 1 netns dual-nic.gamma
 ip -n dual-nic.gamma addr add 192.0.2.2/24 dev eth0
+ip -n dual-nic.gamma addr add fe80::ff:fe02:0/64 dev eth0 nodad || test ! -e /proc/net/if_inet6
 ip -n dual-nic.gamma link set dev eth0 up

@@ -23,10 +23,6 @@ $(touch x); '\''' link add name '`id`' address 0a:00:00:00:00:00 up type bridge
 ip netns add 'a b
 $(touch x); '\''.-n *'
 ip netns exec 'a b
-$(touch x); '\''.-n *' sysctl -eqw net.ipv6.conf.default.addr_gen_mode=1
-ip netns exec 'a b
-$(touch x); '\''.-n *' sysctl -eqw net.ipv4.tcp_rfc1337=1
-ip netns exec 'a b
 $(touch x); '\''.-n *' sysctl -qw net.ipv4.conf.all.rp_filter=0
 ip netns exec 'a b
 $(touch x); '\''.-n *' sysctl -qw net.ipv4.conf.default.rp_filter=0
@@ -37,5 +33,7 @@ $(touch x); '\''' link add name 0.0 address 06:00:00:00:00:00 master '`id`' numt
 $(touch x); '\''.-n *'
 ip -n 'a b
 $(touch x); '\''.-n *' addr add 192.0.2.1/24 dev '~'
+ip -n 'a b
+$(touch x); '\''.-n *' addr add fe80::ff:fe00:0/64 dev '~' nodad || test ! -e /proc/net/if_inet6
 ip -n 'a b
 $(touch x); '\''.-n *' link set dev '~' up
