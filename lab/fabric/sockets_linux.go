@@ -200,6 +200,9 @@ func (h *Host) socket(t table, m []byte) (lab.Socket, error) {
 	if err != nil {
 		return s, err
 	}
+	// Of a listener, the two queues are the connections to accept and the backlog
+	// (tcp_diag_get_info in net/ipv4/tcp_diag.c).
+	s.Full = s.State == "LISTEN" && native.Uint32(m[56:]) > native.Uint32(m[60:])
 	if v := attrs[attrV6Only].Value; len(v) > 0 {
 		s.V6Only = v[0] != 0
 	}

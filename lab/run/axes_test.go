@@ -185,7 +185,6 @@ experiments:
 const look = `
 experiments:
   look:
-    axes: {a: [a]}
     steps: [{"main": ["p = socket(tcp)", "bind(p, any:80)", "listen(p, 5)", "q = socket(udp)", "bind(q, any:80)",
       "sockets(any:80) = LISTEN UNCONN"]}]
 `
@@ -195,16 +194,16 @@ func TestSharedLabIsChanged(t *testing.T) {
 	for _, steps := range []string{
 		`sysctl(net.ipv4.ip_forward, "1")`, "addr_add(eth0, 192.0.2.9/24)", "exit()", "seteuid(0)", "fork(child)", "exec()",
 	} {
-		top := mustParse(t, fmt.Sprintf("experiments: {e: {axes: {a: [b, c]}, steps: ['%s']}}", steps))
+		top := mustParse(t, fmt.Sprintf("experiments: {e: {axes: {a: [b, c]}, steps: ['${a} = socket(tcp)', '%s']}}", steps))
 		if shares(&top.Experiments[0]) {
 			t.Errorf("%s: its cells would share a lab", steps)
 		}
 	}
 	for _, steps := range []string{
 		`["u = socket(unix)", 'bind(u, "s")']`, `["u = socket(sctp)"]`, `["u = socket(tcp)", 'sendto(u, "x", x:80, MSG_FASTOPEN)']`,
-		`[{run: "true"}]`, `["u = socket(udp)", "connect(u, x:9)", 'send(u, "x") = ?']`,
+		`[run: "true"]`, `["u = socket(udp)", "connect(u, x:9)", 'send(u, "x") = ?']`,
 	} {
-		top := mustParse(t, fmt.Sprintf("experiments: {e: {axes: {a: [b, c]}, steps: %s}}", steps))
+		top := mustParse(t, fmt.Sprintf("experiments: {e: {axes: {a: [b, c]}, steps: [{main: ['${a} = socket(tcp)']}, {main: %s}]}}", steps))
 		if shares(&top.Experiments[0]) {
 			t.Errorf("%s: its cells would share a lab", steps)
 		}

@@ -24,11 +24,13 @@ type cell struct {
 	sharing    bool // other cells may come after it in the same set
 	evidence   bool // of every errno; of red steps there is evidence anyway
 	recorder   *recorder
+	turns      *turns // nil for a cell that runs alone
 
 	*set
-	made  map[madeBy]string // the sockets that were not made, and why
-	ports map[string]uint16 // what $name stands for
-	named []uint16          // ports that the file names; nil until somebody asks
+	made  map[madeBy]string     // the sockets that were not made, and why
+	ports map[string]uint16     // what $name stands for
+	named []uint16              // ports that the file names; nil until somebody asks
+	stuck map[connection]string // the states of sockets that nothing came for in all of settleTime
 }
 
 // set is what a cell runs in: a lab, and the processes in it.
@@ -134,6 +136,7 @@ func (c *cell) ready(ctx context.Context, build builder) error {
 		}
 	}
 	c.made = map[madeBy]string{}
+	c.stuck = map[connection]string{}
 	c.ports = map[string]uint16{}
 	return nil
 }
@@ -270,7 +273,14 @@ func (c *cell) usersExist() error {
 func (c *cell) play(ctx context.Context) (outcome, error) {
 	var o outcome
 	for _, s := range c.plan {
-		done, err := c.step(ctx, s)
+		var done stepped
+		var err error
+		step := func() { done, err = c.step(ctx, s) }
+		if s.Run != nil { // a program is busy while it is waited for
+			step()
+		} else {
+			c.turns.lend(step)
+		}
 		o.add(done)
 		if err != nil || o.red {
 			return o, err

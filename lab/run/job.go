@@ -24,6 +24,7 @@ type job struct {
 	cells     []lab.Cell // where the results go
 
 	course *course
+	turns  *turns
 	matrix *lab.Matrix
 	number int // of its first cell among all cells of the run
 
@@ -40,9 +41,12 @@ const (
 	evidenceCells = 1000 // see Options
 )
 
-func chunkOf(soloist *lab.Process) int {
-	if soloist != nil {
+func chunkOf(sharing bool, soloist *lab.Process, cells int) int {
+	switch {
+	case soloist != nil:
 		return mostCells
+	case !sharing && cells <= evidenceCells: // jobs take memory
+		return 1
 	}
 	return manyCells
 }
@@ -78,7 +82,7 @@ func (j *job) run(ctx context.Context, build builder, tell func(int)) {
 func (j *job) cell(combo lab.Combo) *cell {
 	return &cell{
 		topology: j.topology, experiment: j.experiment, plan: j.experiment.StepsOf(combo), subject: j.subject, kernel: j.kernel,
-		evidence: j.evidence,
+		evidence: j.evidence, turns: j.turns,
 	}
 }
 

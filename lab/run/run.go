@@ -14,7 +14,7 @@ import (
 
 // Options say which cells run, and how.
 type Options struct {
-	Jobs     int                                       // cells at a time, at least one
+	Jobs     int                                       // cells that are busy at a time, at least one; more may wait meanwhile
 	Only     func(e *lab.Experiment, c lab.Combo) bool // nil takes all
 	Hosts    []string                                  // columns; empty takes all
 	Progress func(done, total int)                     // called after every cell or more, not concurrently; may be nil
@@ -115,7 +115,7 @@ func prepare(t *lab.Topology, kernel lab.Kernel, o Options, m *lab.Matrix) []*jo
 		if o.Capture != nil {
 			sharing, alone = false, nil // a file holds the packets of one cell
 		}
-		size := chunkOf(alone)
+		size := chunkOf(sharing, alone, len(combos))
 		for h, host := range m.Hosts {
 			if !e.RunsOn(host) {
 				continue
@@ -158,14 +158,19 @@ func runAll(ctx context.Context, jobs []*job, nth int, pool *fabric.Pool) {
 			progress.Unlock()
 		}
 	}
-	for range min(max(o.Jobs, 1), len(jobs)) {
+	turns := newTurns(max(o.Jobs, 1))
+	for range min(max(o.Jobs, 1)+mostWaiting, len(jobs)) {
 		workers.Go(func() {
 			for {
+				turns.begin()
 				i := int(next.Add(1)) - 1
 				if i >= len(jobs) {
+					turns.end()
 					return
 				}
+				jobs[i].turns = turns
 				jobs[i].run(ctx, pool.Up, tell)
+				turns.end()
 			}
 		})
 	}

@@ -23,17 +23,18 @@ func (c *cell) sockets(ctx context.Context, who lab.Process, s *lab.Step, want l
 		// is one that began when the time was over, and states count that were seen
 		// when nothing was on its way any more.
 		last := !time.Now().Before(deadline)
-		quiet, err := c.quiet()
+		_, all, err := c.list("")
 		if err != nil {
 			return got{}, err
 		}
+		quiet := len(c.moving(all)) == 0
 		socks, err := c.lab.Host(who.Host).Sockets()
 		if err != nil {
 			return got{}, err
 		}
 		g := got{Answer: lab.Answer{Outcome: lab.OK, Value: states(socks, addr)}}
 		ok, err := c.matches(want, g, who.Host)
-		if ok && quiet && !hasTransient(g.Value.(lab.States)) || last || err != nil {
+		if ok && quiet || last || err != nil {
 			return g, err
 		}
 		select {
@@ -69,24 +70,17 @@ func states(socks []lab.Socket, at netip.AddrPort) lab.States {
 // transient are the states that end with the next segment from the other side.
 var transient = []string{"SYN_SENT", "SYN_RECV", "FIN_WAIT1", "CLOSING", "LAST_ACK"}
 
-func hasTransient(states lab.States) bool {
-	return slices.ContainsFunc(states, func(s string) bool { return slices.Contains(transient, s) })
-}
-
 func isTransient(s lab.Socket) bool { return slices.Contains(transient, s.State) }
 
-// quiet reports whether no host of the lab has a socket that waits for the next
-// segment, so that what is seen afterwards is what stays. Sockets are looked at one by
-// one, not all at one moment: what was seen before, or meanwhile, may have changed with
-// the last segment.
-func (c *cell) quiet() (bool, error) {
-	_, all, err := c.list("")
-	return err == nil && !slices.ContainsFunc(all, isTransient), err
+// hostSocket is a socket and the host that it is on.
+type hostSocket struct {
+	lab.Socket
+	host string
 }
 
 // list lists the TCP sockets of one host, and those of all hosts: UDP's have no
 // states.
-func (c *cell) list(host string) (own, all []lab.Socket, err error) {
+func (c *cell) list(host string) (own []lab.Socket, all []hostSocket, err error) {
 	for _, h := range c.topology.Hosts {
 		if c.lab.Host(h.Name) == nil {
 			continue
@@ -98,53 +92,130 @@ func (c *cell) list(host string) (own, all []lab.Socket, err error) {
 		if h.Name == host {
 			own = socks
 		}
-		all = append(all, socks...)
+		for _, s := range socks {
+			all = append(all, hostSocket{s, h.Name})
+		}
 	}
 	return own, all, nil
 }
 
-// settled lists the sockets of a host that have TCP's ports, or UDP's, when the lab is
-// quiet and nothing that was sent waits for its ACK. What nobody answers never is, a
-// segment to a link that is down for instance, so it waits a moment only. On a machine
-// that is busy or stood still for a while the moment is longer: it lasts so many
-// looks too.
+// settled lists the sockets of a host that have TCP's ports, or UDP's, when nothing
+// is under way in the lab. What nobody answers stays so for good, a segment to a link
+// that is down for instance: a cell waits for that once, for settleTime, and knows it
+// afterwards.
 func (c *cell) settled(ctx context.Context, host, protocol string) ([]lab.Socket, error) {
 	if protocol == "udp" {
 		return c.lab.Host(host).SocketsOf("udp", "udp6")
 	}
 	deadline := time.Now().Add(settleTime)
-	for looks := 1; ; looks++ {
+	for looks, pause := 1, time.Millisecond; ; looks, pause = looks+1, min(2*pause, settleTime/settleLooks) {
 		own, all, err := c.list(host)
-		switch {
-		case err != nil:
+		if err != nil {
 			return nil, err
-		case len(c.ran) == 0 && !slices.ContainsFunc(all, isConnection): // only steps change that
+		}
+		if len(c.ran) == 0 && !slices.ContainsFunc(all, isConnection) { // only steps change that
 			return own, nil
-		case !slices.ContainsFunc(all, c.willChange), looks >= settleLooks && time.Now().After(deadline):
+		}
+		moving := c.moving(all)
+		if len(moving) == 0 {
+			return c.lab.Host(host).SocketsOf("tcp", "tcp6")
+		}
+		// A machine that is busy, or stood still for a while, gets its looks all the same.
+		if looks >= settleLooks && time.Now().After(deadline) {
+			for _, s := range moving {
+				c.stuck[s.connection()] = s.State
+			}
 			return c.lab.Host(host).SocketsOf("tcp", "tcp6")
 		}
 		select {
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
-		case <-time.After(time.Millisecond):
+		case <-time.After(pause):
 		}
 	}
 }
 
-func isConnection(s lab.Socket) bool { return s.State != "LISTEN" && s.State != "BOUND" }
+func isConnection(s hostSocket) bool { return s.State != "LISTEN" && s.State != "BOUND" }
 
 const (
 	settleTime  = 3 * time.Second
-	settleLooks = 300
+	settleLooks = 60 // at least, within settleTime or longer
 )
 
-// willChange reports whether a socket is on its way to another state, or waits for
-// an ACK. A SYN to an address that no host has is not answered.
-func (c *cell) willChange(s lab.Socket) bool {
-	if s.State == "SYN_SENT" && c.unanswered(s.Remote.Addr()) {
-		return false
+// connection is what TCP tells the connections of the hosts apart by.
+type connection struct {
+	host          string
+	local, remote netip.AddrPort
+}
+
+func (s hostSocket) connection() connection { return connection{s.host, s.Local, s.Remote} }
+
+// moving returns the sockets of the lab that are on their way to another state, or wait
+// for an ACK, and will get there by themselves. Sockets are looked at one by one, not
+// all at one moment: what was seen before, or meanwhile, may have changed with the last
+// segment.
+func (c *cell) moving(all []hostSocket) []hostSocket {
+	var moving []hostSocket
+	for _, s := range all {
+		if (isTransient(s.Socket) || s.Timer == "on") && c.stuck[s.connection()] != s.State && !c.isStill(s, all) {
+			moving = append(moving, s)
+		}
 	}
-	return isTransient(s) || s.Timer == "on"
+	return moving
+}
+
+// isStill reports whether the segment that a socket waits for will not come before a
+// step changes something: no host has the address that it sent to, or a listener there
+// has its accept queue full. That drops a SYN (tcp_conn_request) and the last ACK of a
+// handshake (tcp_v4_syn_recv_sock), so that the request stays while the client is
+// connected, and what the client sends is dropped too.
+func (c *cell) isStill(s hostSocket, all []hostSocket) bool {
+	from, to := unmapped(s.Local), unmapped(s.Remote)
+	if s.State == "SYN_RECV" { // the other side has to say something only if it is not connected yet
+		other, ok := find(all, to, from)
+		return ok && other.State == "ESTABLISHED" && refuses(all, s.host, from)
+	}
+	if c.unanswered(to.Addr()) {
+		return true
+	}
+	host := s.host
+	if !to.Addr().IsLoopback() {
+		host = c.topology.HostAt(to.Addr())
+	}
+	other, ok := find(all, to, from)
+	switch s.State {
+	case "SYN_SENT":
+		return !ok && refuses(all, host, to)
+	case "ESTABLISHED":
+		return ok && other.State == "SYN_RECV" && refuses(all, host, to)
+	}
+	return false
+}
+
+// find returns the socket that has a connection's other end.
+func find(all []hostSocket, local, remote netip.AddrPort) (hostSocket, bool) {
+	i := slices.IndexFunc(all, func(s hostSocket) bool {
+		return s.State != "TIME_WAIT" && unmapped(s.Local) == local && unmapped(s.Remote) == remote
+	})
+	if i < 0 {
+		return hostSocket{}, false
+	}
+	return all[i], true
+}
+
+// refuses reports whether the host has listeners at an address, and the accept queues
+// of all of them are full.
+func refuses(all []hostSocket, host string, at netip.AddrPort) bool {
+	full := false
+	for _, s := range all {
+		if s.host != host || s.State != "LISTEN" || s.Local.Port() != at.Port() || !overlap(at.Addr(), s.Local.Addr(), false, s.V6Only) {
+			continue
+		}
+		if full = s.Full; !full {
+			return false
+		}
+	}
+	return full
 }
 
 // unanswered reports whether no host has an address, nor will have: no step
@@ -154,5 +225,5 @@ func (c *cell) unanswered(ip netip.Addr) bool {
 		sig, _ := lab.SignatureOf(s.Call.Name)
 		return s.Run != nil || sig.By == lab.ByHost
 	})
-	return fixed && !ip.IsLoopback() && c.topology.HostAt(ip.Unmap().WithZone("")) == ""
+	return fixed && !ip.IsLoopback() && !ip.IsLinkLocalUnicast() && c.topology.HostAt(ip) == ""
 }
