@@ -31,3 +31,24 @@ func topDir(name string) string {
 	dir, _, _ := strings.Cut(path.Clean(name)[1:], "/")
 	return "/" + dir
 }
+
+// KeptName returns n of "@$n", which keeps the name that the kernel chose for a socket
+// and stands for it afterwards, "" of any other name.
+func KeptName(name string) string {
+	n, ok := strings.CutPrefix(name, "@$")
+	if !ok || n == "" || strings.ContainsFunc(n, func(r rune) bool { return r != '_' && !isAlphanumeric(r) }) {
+		return ""
+	}
+	return n
+}
+
+// IsAutobound reports whether the kernel may have chosen the name, "@" and five digits
+// (unix_autobind). It is another one every time.
+func IsAutobound(name string) bool {
+	digits, ok := strings.CutPrefix(name, "@")
+	return ok && len(digits) == 5 && strings.Trim(digits, "0123456789abcdef") == ""
+}
+
+func isAlphanumeric(r rune) bool {
+	return r < 0x80 && (r >= '0' && r <= '9' || r|0x20 >= 'a' && r|0x20 <= 'z')
+}

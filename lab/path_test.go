@@ -7,6 +7,19 @@ import (
 	"labrun/lab"
 )
 
+func TestKeptName(t *testing.T) {
+	for name, want := range map[string]string{"@$n": "n", "@$my_name2": "my_name2", "@$": "", "@$a-b": "", "@n": "", "$n": "", "@$ü": "", "@@$n": ""} {
+		if got := lab.KeptName(name); got != want {
+			t.Errorf("KeptName(%q) = %q, want %q", name, got, want)
+		}
+	}
+	for name, want := range map[string]bool{"@00000": true, "@fa9c3": true, "@0000": false, "@000000": false, "@FA9C3": false, "00000": false, "@name": false, "": false} {
+		if got := lab.IsAutobound(name); got != want {
+			t.Errorf("IsAutobound(%q) = %t", name, got)
+		}
+	}
+}
+
 func TestPathProblem(t *testing.T) {
 	for name, want := range map[string]string{
 		"": "", "s": "", "a/b": "", "./s": "", "a..b": "", "/tmp/s": "", "//run/./a/s": "", "/tmp": "", "/tmp/": "", "@": "", "@/etc/../x": "", "@a\x00b": "",

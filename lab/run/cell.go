@@ -29,6 +29,7 @@ type cell struct {
 	*set
 	made  map[madeBy]string     // the sockets that were not made, and why
 	ports map[string]uint16     // what $name stands for
+	names map[string]string     // and "@$name"
 	named []uint16              // ports that the file names; nil until somebody asks
 	stuck map[connection]string // the states of sockets that nothing came for in all of settleTime
 }
@@ -137,7 +138,7 @@ func (c *cell) ready(ctx context.Context, build builder) error {
 	}
 	c.made = map[madeBy]string{}
 	c.stuck = map[connection]string{}
-	c.ports = map[string]uint16{}
+	c.ports, c.names = map[string]uint16{}, map[string]string{}
 	return nil
 }
 

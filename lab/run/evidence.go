@@ -15,8 +15,11 @@ import (
 
 // answer writes the answer of a process on the host at in the words of the file.
 func (c *cell) answer(g got, at string) string {
-	if g.addr.IsValid() {
+	switch {
+	case g.addr.IsValid():
 		return c.name(g.addr, at)
+	case g.unix:
+		return c.unixName(g.Value.(lab.Text))
 	}
 	return g.String()
 }
@@ -44,6 +47,32 @@ func (c *cell) portName(port uint16) string {
 		return "ephemeral"
 	}
 	return "$" + slices.Min(names)
+}
+
+// unixName writes an address of unix(7) as the file would. A name that the kernel
+// chose goes by its $name, or as "autobind", unless the file has it.
+func (c *cell) unixName(name lab.Text) string {
+	if !lab.IsAutobound(string(name)) || c.hasText(name) {
+		return name.String()
+	}
+	var kept []string
+	for n, k := range c.names {
+		if k == string(name) {
+			kept = append(kept, n)
+		}
+	}
+	if len(kept) == 0 {
+		return "autobind"
+	}
+	return lab.Text("@$" + slices.Min(kept)).String()
+}
+
+// hasText reports whether a step has the text as it is.
+func (c *cell) hasText(text lab.Text) bool {
+	return slices.ContainsFunc(c.plan, func(s *lab.Step) bool {
+		return slices.Contains(s.Call.Args, lab.Arg(text)) ||
+			slices.ContainsFunc(s.Want, func(r lab.WantRule) bool { return r.Answer.Value == lab.Arg(text) })
+	})
 }
 
 // lasting returns what a report can say of a step that is not red, on every run

@@ -15,6 +15,7 @@ import (
 type got struct {
 	lab.Answer
 	addr netip.AddrPort
+	unix bool // its value is an address of unix(7)
 }
 
 // stepped is a step that was carried out.
@@ -126,6 +127,8 @@ func (c *cell) call(ctx context.Context, s *lab.Step, want lab.Answer) (got, err
 		var args process.Args
 		if args, err = c.args(who, s); err == nil {
 			g.Answer, g.addr, err = p.Call(ctx, args)
+			_, text := g.Value.(lab.Text)
+			g.unix = text && sig.Answers == lab.KindAddr
 		}
 	}
 	if err == nil && s.Call.Makes != "" {
@@ -137,8 +140,15 @@ func (c *cell) call(ctx context.Context, s *lab.Step, want lab.Answer) (got, err
 // args resolves what a process cannot know.
 func (c *cell) args(who lab.Process, s *lab.Step) (process.Args, error) {
 	args := process.Args{Call: s.Call, Limit: s.LimitOr()}
-	for _, a := range s.Call.Args {
+	sig, _ := lab.SignatureOf(s.Call.Name)
+	for i, a := range s.Call.Args {
 		switch a := a.(type) {
+		case lab.Text:
+			kind := sig.Args[min(i, len(sig.Args)-1)]
+			if name, ok := c.names[lab.KeptName(string(a))]; ok && (kind == lab.KindAddr || kind == lab.KindPath) {
+				args.Call.Args = slices.Clone(args.Call.Args)
+				args.Call.Args[i] = lab.Text(name)
+			}
 		case lab.Sock:
 			if why, ok := c.made[madeBy{who, string(a)}]; ok {
 				return args, fmt.Errorf("there is no socket %s, %s", a, why)
@@ -226,6 +236,14 @@ func (c *cell) matches(want lab.Answer, g got, at string) (bool, error) {
 			return addr.Addr() == g.addr.Addr() && port != 0, nil
 		}
 		return addr == g.addr, nil
+	case lab.Text:
+		if n := lab.KeptName(string(v)); n != "" && g.unix {
+			name := string(g.Value.(lab.Text))
+			if kept, ok := c.names[n]; ok {
+				return name == kept, nil
+			}
+			return lab.IsAutobound(name), nil
+		}
 	case lab.States:
 		states, ok := g.Value.(lab.States)
 		return ok && slices.Equal(v, states), nil
@@ -236,8 +254,13 @@ func (c *cell) matches(want lab.Answer, g got, at string) (bool, error) {
 	return want.Value == g.Value, nil
 }
 
-// keep stores the port that an answer's $name stands for.
+// keep stores the port or the unix name that an answer's $name stands for.
 func (c *cell) keep(want lab.Answer, g got) {
+	if text, ok := want.Value.(lab.Text); ok && g.unix {
+		if n := lab.KeptName(string(text)); n != "" {
+			c.names[n] = string(g.Value.(lab.Text))
+		}
+	}
 	if a, ok := want.Value.(lab.Addr); ok && a.Port.Var != "" {
 		c.ports[a.Port.Var] = g.addr.Port()
 	}

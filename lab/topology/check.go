@@ -212,4 +212,4 @@ func (c class) canonical(p lab.Process) lab.Process {
 	return p
 }
 
-var portSyntax = lazy(`\$([A-Za-z0-9_]+)`)
+var variableSyntax = lazy(`@?\$[A-Za-z0-9_]+`)

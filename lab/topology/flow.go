@@ -10,13 +10,13 @@ import (
 )
 
 // flow follows the steps of an experiment in one class of columns: which
-// processes, sockets and ports there are before each step.
+// processes, sockets and kept names there are before each step.
 type flow struct {
 	*decoder
 	x         *experiment
 	class     class
 	processes map[lab.Process]*process
-	ports     map[string]bool
+	kept      map[string]bool      // ports and names, as $p and @$n
 	ran       map[lab.Process]bool // programs that have ended
 	mine      []lab.Pos            // places complained about
 	told      map[lab.Pos]bool     // places that another class complained about
@@ -44,7 +44,7 @@ func (d *decoder) checkFlows(x *experiment, classes []class) {
 	flows := x.flows()
 	for _, c := range classes {
 		for _, steps := range flows {
-			f := &flow{decoder: d, x: x, class: c, processes: map[lab.Process]*process{}, ports: map[string]bool{}, ran: map[lab.Process]bool{}, told: told}
+			f := &flow{decoder: d, x: x, class: c, processes: map[lab.Process]*process{}, kept: map[string]bool{}, ran: map[lab.Process]bool{}, told: told}
 			for _, s := range steps {
 				if d.full() || d.spend(x, 1) || !f.step(s) {
 					return
@@ -120,18 +120,16 @@ func (x *experiment) stepsOf(c lab.Combo) []placedStep {
 func (s placedStep) flow() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s=%s %t %t %t %t(", s.process, s.call.Makes, s.call.Name, s.known, len(s.mistakes) > 0, fails(s.want), s.step.Run != nil)
-	for _, a := range s.call.Args {
-		switch a := a.(type) {
+	for i, a := range s.call.Args {
+		switch a.(type) {
 		case lab.Sock, lab.ProcessName:
 			fmt.Fprintf(&b, "%s,", a)
-		case lab.Addr:
-			fmt.Fprintf(&b, "$%s,", a.Port.Var)
+		default:
+			fmt.Fprintf(&b, "%s,", s.argVariable(i))
 		}
 	}
 	for _, w := range s.want {
-		if a, ok := w.Answer.Value.(lab.Addr); ok {
-			fmt.Fprintf(&b, "=$%s", a.Port.Var)
-		}
+		fmt.Fprintf(&b, "=%s", s.answerVariable(w))
 		fmt.Fprintf(&b, "%t", w.Answer.Errno == "EBADF")
 	}
 	return b.String() + ");"
@@ -156,8 +154,8 @@ func (f *flow) step(s placedStep) bool {
 		f.unsure = true
 	}
 	if len(s.mistakes) > 0 {
-		for _, m := range portSyntax().FindAllStringSubmatch(s.text, -1) {
-			f.ports[m[1]] = true
+		for _, v := range variableSyntax().FindAllString(s.text, -1) {
+			f.kept[v] = true
 		}
 	}
 	if s.process.Name == "" {
@@ -188,7 +186,7 @@ func (f *flow) step(s placedStep) bool {
 		f.complain(s, s.callAt, "%q is a program, it makes no calls", s.process)
 		return true
 	}
-	f.checkPorts(s)
+	f.checkKept(s)
 	if s.known {
 		f.checkSockets(s, p)
 	}
@@ -210,19 +208,53 @@ func (f *flow) caller(s placedStep) *process {
 	return p
 }
 
-// checkPorts complains about a port that no answer has kept so far.
-func (f *flow) checkPorts(s placedStep) {
-	for i, a := range s.call.Args {
-		if a, ok := a.(lab.Addr); ok && a.Port.Var != "" && !f.ports[a.Port.Var] {
-			f.complain(s, s.argsAt[i], "port $%s is not known yet, keep it first: getsockname(a) = any:$%s", a.Port.Var, a.Port.Var)
-			f.ports[a.Port.Var] = true
+// checkKept complains about a port or a name that no answer has kept so far.
+func (f *flow) checkKept(s placedStep) {
+	for i := range s.call.Args {
+		v := s.argVariable(i)
+		if v == "" || f.kept[v] {
+			continue
+		}
+		f.kept[v] = true
+		if strings.HasPrefix(v, "@") {
+			f.complain(s, s.argsAt[i], "name %s is not known yet, keep it first: getsockname(a) = %q", v, v)
+		} else {
+			f.complain(s, s.argsAt[i], "port %s is not known yet, keep it first: getsockname(a) = any:%s", v, v)
 		}
 	}
 	for _, w := range s.want {
-		if a, ok := w.Answer.Value.(lab.Addr); ok && a.Port.Var != "" {
-			f.ports[a.Port.Var] = true
+		f.kept[s.answerVariable(w)] = true
+	}
+}
+
+// argVariable returns what an argument has that an answer must have kept, "$p" or
+// "@$n", "" for nothing.
+func (s placedStep) argVariable(i int) string {
+	sig, ok := lab.SignatureOf(s.call.Name)
+	if !ok || len(sig.Args) == 0 {
+		return ""
+	}
+	return variable(sig.Args[min(i, len(sig.Args)-1)], s.call.Args[i])
+}
+
+// answerVariable returns what an answer keeps.
+func (s placedStep) answerVariable(w lab.WantRule) string {
+	sig, _ := lab.SignatureOf(s.call.Name)
+	return variable(sig.Answers, w.Answer.Value)
+}
+
+func variable(kind lab.Kind, a lab.Arg) string {
+	switch a := a.(type) {
+	case lab.Addr:
+		if a.Port.Var != "" {
+			return "$" + a.Port.Var
+		}
+	case lab.Text:
+		if n := lab.KeptName(string(a)); n != "" && (kind == lab.KindAddr || kind == lab.KindPath) {
+			return "@$" + n
 		}
 	}
+	return ""
 }
 
 // checkSockets complains about sockets that the caller does not have.
