@@ -7,9 +7,16 @@ import (
 	"time"
 )
 
-// DefaultLimit is how long a call may take before it answers "blocked", where
-// its step says nothing else.
-const DefaultLimit = 2 * time.Second
+// DefaultLimit is how long a call may take before it answers "blocked", where its
+// step says nothing else. It is above the 3 s after which the kernel answers
+// EHOSTUNREACH for an address that nobody has: three requests, one each second
+// (mcast_solicit and retrans_time_ms of arp(7), neigh_timer_handler).
+const DefaultLimit = 5 * time.Second
+
+// BlockedLimit is DefaultLimit's like where the step wants just that, and the call is
+// one that no answer of the network ends with an errno: its Signature does not say
+// Hears.
+const BlockedLimit = time.Second
 
 // Experiment is a list of steps with the answers expected: one row of the matrix,
 // or with axes a family of rows, one for each combination of their values.
@@ -60,7 +67,7 @@ type Step struct {
 	Call    Call
 	Run     *Run // a real program; Call is only its words then
 	Want    Want
-	Limit   time.Duration // 0 means DefaultLimit
+	Limit   time.Duration // 0 means DefaultLimit, or BlockedLimit
 	Until   time.Duration // not 0: make the call again until it answers so, for that long
 	Shown   bool          // its answer comes from the experiment's "want:", and is what a grid shows
 	Pos     Pos
@@ -143,6 +150,14 @@ func (e *Experiment) HostsUsed(t *Topology, subject string) []string {
 // LimitOr returns the step's limit, or DefaultLimit.
 func (s Step) LimitOr() time.Duration { return cmp.Or(s.Limit, DefaultLimit) }
 
+// LimitFor returns how long the step's call may take when it should answer so.
+func (s *Step) LimitFor(want Answer) time.Duration {
+	if sig, _ := SignatureOf(s.Call.Name); s.Run == nil && want.Outcome == Blocked && !sig.Hears {
+		return cmp.Or(s.Limit, BlockedLimit)
+	}
+	return s.LimitOr()
+}
+
 // open reports whether the file leaves the step's answer open: it says "?", or no
 // value where the call answers one. asked reports whether a report shows that answer:
 // not the number of bytes that went out.
@@ -160,9 +175,9 @@ func (s *Step) open(want Answer) (open, asked bool) {
 }
 
 // waits returns how long the step's call may wait; 0 is a call that does not.
-func (s *Step) waits() time.Duration {
+func (s *Step) waits(want Answer) time.Duration {
 	if sig, _ := SignatureOf(s.Call.Name); s.Run != nil || sig.Waits {
-		return s.LimitOr()
+		return s.LimitFor(want)
 	}
 	return 0
 }

@@ -236,7 +236,7 @@ func newRowStep(s *Step, k Kernel) RowStep {
 	open, asked := s.open(want)
 	return RowStep{
 		Line: s.Pos.Line, Process: s.Process.String(), Call: s.Call.String(), Want: want.String(), Shown: s.Shown,
-		Open: open, Asked: asked, Limit: s.waits().Seconds(),
+		Open: open, Asked: asked, Limit: s.waits(want).Seconds(),
 	}
 }
 

@@ -3,6 +3,7 @@ package lab_test
 import (
 	"fmt"
 	"testing"
+	"time"
 	"unsafe"
 
 	"github.com/google/go-cmp/cmp"
@@ -285,5 +286,36 @@ func TestNewRowSharesSteps(t *testing.T) {
 	v := got.Slots[0].Variants
 	if v[0][0].Want != "EINVAL" || v[1][0].Want != "EACCES" {
 		t.Errorf("on linux 6.2: %v", v)
+	}
+}
+
+// TestLimit: no call is given up before the kernel answers EHOSTUNREACH, after 3 s. One
+// that should be blocked is given up sooner where no such answer can come.
+func TestLimit(t *testing.T) {
+	const unreachable = 3 * time.Second
+	if lab.DefaultLimit <= unreachable {
+		t.Errorf("DefaultLimit is %s", lab.DefaultLimit)
+	}
+	blocked := lab.Answer{Outcome: lab.Blocked}
+	for _, c := range []struct {
+		call  string
+		want  lab.Answer
+		limit time.Duration
+		is    time.Duration
+	}{
+		{"accept", lab.Answer{Outcome: lab.OK}, 0, lab.DefaultLimit},
+		{"accept", blocked, 0, lab.BlockedLimit},
+		{"accept", blocked, 100 * time.Millisecond, 100 * time.Millisecond},
+		{"close", blocked, 0, lab.BlockedLimit},
+		{"connect", blocked, 0, lab.DefaultLimit},
+		{"recv", blocked, 0, lab.DefaultLimit}, // of a UDP socket that has sent
+		{"who", blocked, 0, lab.DefaultLimit},
+	} {
+		s := lab.Step{Call: lab.Call{Name: c.call}, Limit: c.limit, Want: lab.Want{{Answer: c.want}}}
+		e := &lab.Experiment{Slots: []lab.Slot{{Variants: [][]lab.Step{{s}}}}}
+		row := lab.NewRow(e, lab.Kernel{})
+		if shown, _ := row.Step(0, 0); s.LimitFor(c.want) != c.is || shown.Limit != c.is.Seconds() {
+			t.Errorf("%s = %s: limit %s, reported %gs, want %s", c.call, c.want, s.LimitFor(c.want), shown.Limit, c.is)
+		}
 	}
 }

@@ -55,6 +55,7 @@ type Signature struct {
 	Answers  Kind // the value it answers on success; "" when it answers only ok
 	Counts   bool // that value is a number of bytes sent: no report shows it unasked
 	Waits    bool // it may wait, and answers "blocked" when its limit has passed
+	Hears    bool // what it waits for may be an error that the network tells of: EHOSTUNREACH after 3 s, icmp(7)
 	By       Maker
 	Touches  bool   // it may change more of a lab than its sockets, or more of a process
 	Doc      string // one line, with the manual page
@@ -71,19 +72,21 @@ var Signatures = []Signature{
 	{Name: "getsockopt", Args: []Kind{KindSock, KindOption}, Answers: KindValue, Doc: "read an option, getsockopt(2)"},
 	{Name: "bind", Args: []Kind{KindSock, KindAddr, KindLength}, Optional: 1, Doc: "give a socket its local address, bind(2)"},
 	{Name: "listen", Args: []Kind{KindSock, KindInt}, Doc: "open passively, with a backlog, listen(2)"},
-	{Name: "accept", Args: []Kind{KindSock, KindSockFlags}, Optional: 1, Makes: true, Waits: true, Doc: "take a connection off the queue, accept(2)"},
-	{Name: "connect", Args: []Kind{KindSock, KindAddr, KindLength}, Optional: 1, Waits: true,
+	{Name: "accept", Args: []Kind{KindSock, KindSockFlags}, Optional: 1, Makes: true, Waits: true,
+		Doc: "take a connection off the queue, accept(2)"},
+	{Name: "connect", Args: []Kind{KindSock, KindAddr, KindLength}, Optional: 1, Waits: true, Hears: true,
 		Doc: "open actively, connect(2); to unspec: undo that"},
-	{Name: "send", Args: []Kind{KindSock, KindText, KindFlags}, Optional: 1, Answers: KindInt, Counts: true, Waits: true,
+	{Name: "send", Args: []Kind{KindSock, KindText, KindFlags}, Optional: 1, Answers: KindInt, Counts: true, Waits: true, Hears: true,
 		Doc: "send, answers the number of bytes, send(2)"},
-	{Name: "recv", Args: []Kind{KindSock, KindInt, KindFlags}, Optional: 2, Answers: KindText, Waits: true,
+	{Name: "recv", Args: []Kind{KindSock, KindInt, KindFlags}, Optional: 2, Answers: KindText, Waits: true, Hears: true,
 		Doc: "receive, \"\" is the end of the stream, recv(2)"},
-	{Name: "sendto", Args: []Kind{KindSock, KindText, KindAddr, KindFlags}, Optional: 1, Answers: KindInt, Counts: true, Waits: true,
+	{Name: "sendto", Args: []Kind{KindSock, KindText, KindAddr, KindFlags}, Optional: 1, Answers: KindInt, Counts: true, Waits: true, Hears: true,
 		Doc: "send to an address, sendto(2); with MSG_FASTOPEN connect along with it"},
-	{Name: "recvfrom", Args: []Kind{KindSock, KindInt, KindFlags}, Optional: 2, Answers: KindText, Waits: true, Doc: "receive a datagram, recvfrom(2)"},
+	{Name: "recvfrom", Args: []Kind{KindSock, KindInt, KindFlags}, Optional: 2, Answers: KindText, Waits: true, Hears: true,
+		Doc: "receive a datagram, recvfrom(2)"},
 	{Name: "sendmsg", Args: []Kind{KindSock, KindSock}, Waits: true, Doc: "send the second one's descriptor over the first, a unix socket, SCM_RIGHTS of unix(7)"},
 	{Name: "recvmsg", Args: []Kind{KindSock}, Makes: true, Waits: true, Doc: "receive a descriptor over a unix socket, SCM_RIGHTS of unix(7)"},
-	{Name: "who", Args: []Kind{KindSock}, Repeats: true, Answers: KindSocks, Waits: true,
+	{Name: "who", Args: []Kind{KindSock}, Repeats: true, Answers: KindSocks, Waits: true, Hears: true,
 		Doc: "which of the sockets have something to receive or to accept; waits for the first, poll(2)"},
 	{Name: "shutdown", Args: []Kind{KindSock, KindHow}, Doc: "close one direction or both, shutdown(2)"},
 	{Name: "close", Args: []Kind{KindSock}, Waits: true, Doc: "close the process's descriptor, close(2)"},

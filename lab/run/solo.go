@@ -151,11 +151,12 @@ func (c *cell) batch(who lab.Process, combos []lab.Combo) (process.Batch, error)
 			steps := make([]process.BatchStep, len(slot.Variants[v]))
 			for n := range steps {
 				s := &slot.Variants[v][n]
-				args, err := c.args(who, s)
+				want := s.Want.On(c.kernel)
+				args, err := c.args(who, s, want)
 				if err != nil {
 					return b, err
 				}
-				steps[n] = process.BatchStep{Args: args, Want: s.Want.On(c.kernel)}
+				steps[n] = process.BatchStep{Args: args, Want: want}
 			}
 			b.Slots[i].Variants[v] = steps
 		}

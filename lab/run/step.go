@@ -125,7 +125,7 @@ func (c *cell) call(ctx context.Context, s *lab.Step, want lab.Answer) (got, err
 		g.Answer, err = c.kill(ctx, who, p, s)
 	default:
 		var args process.Args
-		if args, err = c.args(who, s); err == nil {
+		if args, err = c.args(who, s, want); err == nil {
 			g.Answer, g.addr, err = p.Call(ctx, args)
 			_, text := g.Value.(lab.Text)
 			g.unix = text && sig.Answers == lab.KindAddr
@@ -138,8 +138,8 @@ func (c *cell) call(ctx context.Context, s *lab.Step, want lab.Answer) (got, err
 }
 
 // args resolves what a process cannot know.
-func (c *cell) args(who lab.Process, s *lab.Step) (process.Args, error) {
-	args := process.Args{Call: s.Call, Limit: s.LimitOr()}
+func (c *cell) args(who lab.Process, s *lab.Step, want lab.Answer) (process.Args, error) {
+	args := process.Args{Call: s.Call, Limit: s.LimitFor(want)}
 	sig, _ := lab.SignatureOf(s.Call.Name)
 	for i, a := range s.Call.Args {
 		switch a := a.(type) {

@@ -103,7 +103,7 @@ func describe(top *lab.Topology) string {
 				if r := s.Run; r != nil {
 					more += fmt.Sprintf(", words %q, background %t", r.Argv, r.Background)
 				}
-				line("%s   %s: %s = %s, limit %s%s", s.Pos, s.Process, s.Call, s.Want, s.LimitOr(), more)
+				line("%s   %s: %s = %s, limit %s%s", s.Pos, s.Process, s.Call, s.Want, s.LimitFor(s.Want.On(lab.Kernel{})), more)
 			}
 		}
 	}
