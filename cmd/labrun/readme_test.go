@@ -32,6 +32,10 @@ func TestReadme(t *testing.T) {
 	if status := exitCode(err); status != exitFailed {
 		t.Errorf("exit status %d, want %d", status, exitFailed)
 	}
+	digest := regexp.MustCompile("sha256:[0-9a-f]{64}")
+	if got, want := digest.FindString(string(out)), digest.FindString(want); got != want {
+		t.Errorf("the README's digest is %s, of its example it is %s", want, got)
+	}
 	got := environmentLine.ReplaceAllString(string(out), "")
 	want = environmentLine.ReplaceAllString(want, "")
 	if diff := cmp.Diff(want, got); diff != "" {

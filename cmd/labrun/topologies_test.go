@@ -123,12 +123,13 @@ func TestTurnedRound(t *testing.T) {
 	for _, want := range []string{
 		"\nclaim-1-established            FAIL   FAIL\n",
 		fmt.Sprintf(`
-FAIL claim-1-established on beta
+FAIL claim-1-established on alpha, beta
   wrong.yaml:%d: second: bind(b, any:44567)
     wanted  ok
     got     EADDRINUSE
-    held by tcp ESTABLISHED x:44567 -> peer.x:80 on host beta, process main (a), user 0
-    look    labrun shell --after claim-1-established wrong.yaml beta
+    held by tcp ESTABLISHED x:44567 -> peer.x:80 on host alpha, process main (a), user 0
+            as seen on alpha; -v shows the others
+    look    labrun shell --after claim-1-established wrong.yaml alpha
 `, 1+strings.Count(before, "\n")),
 		"\n  SEED 1: not settled\n",
 		"\n54 passed, 2 failed, 0 skipped\n",

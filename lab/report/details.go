@@ -25,28 +25,30 @@ func (t Text) details(b *bufio.Writer, m *lab.Matrix) {
 	t.reasons(b, m, lab.Error)
 }
 
-// fails explains the failed cells; of an experiment with too many of them only
-// the first few, unless the user asks for all.
+// fails explains the failed cells, those that are alike once; of an experiment with
+// too many kinds only the first few. The user may ask for every cell.
 func (t Text) fails(b *bufio.Writer, m *lab.Matrix) {
-	failed := make([]int, len(m.Rows)) // how many cells of each row
-	for i := range m.Cells {
-		if c := &m.Cells[i]; c.Verdict == lab.Fail {
-			failed[c.Row]++
+	if t.Verbose {
+		for i := range m.Cells {
+			if c := &m.Cells[i]; c.Verdict == lab.Fail {
+				t.red(b, m, c)
+			}
 		}
+		return
 	}
-	told := make([]int, len(m.Rows))
-	for i := range m.Cells {
-		c := &m.Cells[i]
-		if c.Verdict != lab.Fail {
-			continue
+	for row, kinds := range alikes(m) {
+		left := 0
+		if len(kinds) > tooMany {
+			kinds, left = kinds[:few], len(kinds)-few
 		}
-		told[c.Row]++
-		left := failed[c.Row] - few
-		switch {
-		case t.Verbose || failed[c.Row] <= tooMany || told[c.Row] <= few:
-			t.red(b, m, c)
-		case told[c.Row] == few+1:
-			name := m.Rows[c.Row].Name
+		for _, a := range kinds {
+			name, on := a.name(m)
+			fmt.Fprintf(b, "%s %s%s\n", t.verdict(lab.Fail), t.paint(bold, name), on)
+			t.alike(b, m, a)
+			fmt.Fprintln(b)
+		}
+		if left > 0 {
+			name := m.Rows[row].Name
 			fmt.Fprintf(b, "%s %s: and %d more: %s\n\n", t.verdict(lab.Fail), t.paint(bold, name), left,
 				lab.Command("labrun", "--only", name, "-v", fileWord(m)))
 		}

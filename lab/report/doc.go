@@ -2,11 +2,10 @@
 // JSON back. It computes nothing: what a report says was found by package run.
 // The JSON holds all of it, so every other format can be made later.
 //
-// A text report has one table for each topology, experiments by hosts. An
-// experiment with one axis has a line for each of its values there; one with
-// more axes, or with very many values, has a line that counts its cells. Below
-// the table such an experiment with two or more axes has a grid of answers,
-// one for all hosts that answered alike:
+// A text report has one table for each topology, experiments by hosts. An experiment
+// with axes has a line there that counts its cells, and below the table its answers:
+// with one axis a table with a column for all hosts that answered alike, with more
+// a grid for them:
 //
 //	two-binders on alpha, beta
 //	       second
@@ -15,7 +14,8 @@
 //	any    EADDRINUSE  .   EADDRINUSE
 //	"." is left out by the file
 //
-// What is red is explained below that, and last come the claims, the environment
+// Of an experiment without axes stands there what the file asks and leaves open. What
+// is red is explained below that, and last come the claims, the environment
 // and the counts.
 //
 // A difference between two reports, which package compare finds, has some of the

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"maps"
 	"math"
@@ -20,25 +21,119 @@ const (
 	mostWidth    = 160
 )
 
-// grids draws the answers of every experiment with two or more axes.
+// grids draws the answers of every experiment with axes, and of others what the file
+// only asks for.
 func (t Text) grids(b *bufio.Writer, m *lab.Matrix) {
+	eachRow(m, func(row int32, cells []lab.Cell) {
+		g := newGrid(t, m, row)
+		blocks, left := g.blocks(cells)
+		for _, block := range blocks {
+			fmt.Fprintf(b, "%s\n\n", block)
+		}
+		if left > 0 {
+			fmt.Fprintf(b, "%s and %d more outcomes: -o FILE.json has them all\n\n", t.paint(bold, g.row.Name), left)
+		}
+	})
+}
+
+// eachRow calls do for every row that has cells.
+func eachRow(m *lab.Matrix, do func(row int32, cells []lab.Cell)) {
 	for rest := m.Cells; len(rest) > 0; {
 		row := rest[0].Row
 		var cells []lab.Cell
 		cells, rest = split(rest, func(c *lab.Cell) bool { return c.Row == row })
-		if len(m.Rows[row].Axes) < 2 {
-			continue
+		do(row, cells)
+	}
+}
+
+// blocks returns the answers of the experiment in pieces that begin with a headline
+// each, and how many outcomes there was no room for.
+func (g *grid) blocks(cells []lab.Cell) (blocks []string, left int) {
+	if len(g.row.Axes) == 0 && !slices.Contains(g.tells, true) {
+		return nil, 0
+	}
+	outcomes := g.outcomes(cells)
+	if n := len(outcomes); n > mostOutcomes {
+		outcomes, left = outcomes[:mostOutcomes], n-mostOutcomes
+	}
+	var text strings.Builder
+	b := bufio.NewWriter(&text)
+	add := func() {
+		_ = b.Flush() // a Builder takes every write
+		if text.Len() > 0 {
+			blocks = append(blocks, strings.TrimRight(text.String(), "\n"))
 		}
-		g := newGrid(t, m, row)
-		outcomes := g.outcomes(cells)
-		for i, o := range outcomes {
-			if i == mostOutcomes {
-				fmt.Fprintf(b, "%s and %d more outcomes: -o FILE.json has them all\n\n", t.paint(bold, g.row.Name), len(outcomes)-i)
-				break
-			}
-			g.outcome(b, o)
+		text.Reset()
+	}
+	switch {
+	case len(g.row.Axes) == 1 && len(outcomes[0].cells) <= mostCells:
+		g.column(b, outcomes)
+		add()
+		return blocks, left
+	case len(g.row.Axes) == 0:
+		for _, o := range outcomes {
+			g.asked(b, o)
+			add()
+		}
+		return blocks, left
+	}
+	for _, o := range outcomes {
+		g.outcome(b, o)
+		add()
+	}
+	return blocks, left
+}
+
+// asked lists what hosts answered where the file leaves it open.
+func (g *grid) asked(b *bufio.Writer, o *outcome) {
+	left := 0
+	for _, s := range g.m.StepsOf(&o.cells[0]) {
+		switch {
+		case !s.Asked || s.Red:
+			continue
+		case left == 0:
+			g.headline(b, o)
+			fmt.Fprintln(b)
+		}
+		if left++; left <= mostRows {
+			fmt.Fprintln(b, stepLine(&s))
 		}
 	}
+	if left -= mostRows; left > 0 {
+		fmt.Fprintf(b, "and %d more answers: -o FILE.json has them all\n", left)
+	}
+}
+
+// column draws the answers of an experiment with one axis: its values down, the hosts
+// that answered alike across.
+func (g *grid) column(b *bufio.Writer, outcomes []*outcome) {
+	var d drawing
+	d.heads, d.header = 1, []string{g.row.Axes[0].Name}
+	words := make([]map[lab.Combo]string, len(outcomes))
+	combos := map[lab.Combo]bool{}
+	for i, o := range outcomes {
+		d.header = append(d.header, g.hosts(o))
+		words[i] = map[lab.Combo]string{}
+		for j := range o.cells {
+			c := &o.cells[j]
+			words[i][c.Combo], combos[c.Combo] = g.word(c, &d), true
+		}
+	}
+	for _, c := range slices.Sorted(maps.Keys(combos)) {
+		if len(d.rows) == mostRows {
+			d.left = len(combos) - mostRows
+			break
+		}
+		line := []string{g.row.Axes[0].Values[c]}
+		for i := range words {
+			word, ok := words[i][c]
+			d.pruned = d.pruned || !ok
+			line = append(line, cmp.Or(word, "."))
+		}
+		d.rows = append(d.rows, line)
+	}
+	fmt.Fprint(b, g.paint(bold, g.row.Name))
+	g.drawn(b, d)
 }
 
 // split cuts the cells where they stop to be what they have to.
@@ -153,24 +248,61 @@ func (g *grid) answer(c *lab.Cell) string {
 
 // outcome draws one grid, or says why there is none.
 func (g *grid) outcome(b *bufio.Writer, o *outcome) {
-	hosts := some(o.hosts, len(o.hosts))
-	if len(o.hosts) == len(g.m.Hosts) && len(o.hosts) > 3 {
-		hosts = "all hosts"
-	}
-	fmt.Fprintf(b, "%s on %s", g.paint(bold, g.row.Name), hosts)
-	var d drawing
+	g.headline(b, o)
 	if len(o.cells) <= mostCells {
-		d = g.draw(o.cells)
-	} else {
-		fmt.Fprintf(b, ": %d cells are too many to show. -o FILE.json has them all, and a part of them is shown by\n  %s\n", len(o.cells), g.part())
-		wrong := g.wrong(o.cells)
-		if len(wrong) == 0 {
-			fmt.Fprintln(b)
-			return
-		}
-		fmt.Fprint(b, "These rows are wrong, or the first of those that are:")
-		d = g.across(wrong, len(g.radix)-1) // they are rows so, and only so
+		g.drawn(b, g.draw(o.cells))
+		return
 	}
+	fmt.Fprintf(b, ": %d cells are too many to show. -o FILE.json has them all, and a part of them is shown by\n  %s\n", len(o.cells), g.part())
+	g.summary(b, o.cells)
+	if wrong := g.wrong(o.cells); len(wrong) > 0 {
+		fmt.Fprint(b, "These rows are wrong, or the first of those that are:")
+		g.drawn(b, g.across(wrong, len(g.radix)-1)) // they are rows so, and only so
+	}
+}
+
+// headline names the experiment, and the hosts that answered alike.
+func (g *grid) headline(b *bufio.Writer, o *outcome) {
+	fmt.Fprintf(b, "%s on %s", g.paint(bold, g.row.Name), g.hosts(o))
+}
+
+func (g *grid) hosts(o *outcome) string {
+	if len(o.hosts) == len(g.m.Hosts) && len(o.hosts) > 3 {
+		return "all hosts"
+	}
+	return some(o.hosts, len(o.hosts))
+}
+
+// mostSummed bounds the answers that a summary lists.
+const mostSummed = 20
+
+// summary counts the answers of more cells than a grid has room for, the most frequent
+// ones first.
+func (g *grid) summary(b *bufio.Writer, cells []lab.Cell) {
+	if !slices.ContainsFunc(g.row.Slots, func(s lab.RowSlot) bool {
+		return slices.ContainsFunc(s.Variants, func(v []lab.RowStep) bool { return slices.ContainsFunc(v, func(s lab.RowStep) bool { return s.Asked }) })
+	}) {
+		return
+	}
+	times := map[string]int{}
+	for i := range cells {
+		times[g.word(&cells[i], &drawing{})]++
+	}
+	words := slices.SortedFunc(maps.Keys(times), func(x, y string) int { return cmp.Or(times[y]-times[x], cmp.Compare(x, y)) })
+	for i, word := range words {
+		if i == mostSummed {
+			fmt.Fprintf(b, "and %d more answers\n", len(words)-i)
+			break
+		}
+		fmt.Fprintf(b, "%8d  %s\n", times[word], word)
+	}
+	if legend := g.legend(drawing{}); legend != "" {
+		fmt.Fprintln(b, g.paint(faint, legend))
+	}
+}
+
+// drawn writes a grid below its headline.
+func (g *grid) drawn(b *bufio.Writer, d drawing) {
 	fmt.Fprintf(b, "\n%s\n", d.draw(g.Width))
 	if d.left > 0 {
 		fmt.Fprintf(b, "and %d more rows: -o FILE.json has them all, and some are shown by\n  %s\n", d.left, g.part())
@@ -178,7 +310,22 @@ func (g *grid) outcome(b *bufio.Writer, o *outcome) {
 	if legend := g.legend(d); legend != "" {
 		fmt.Fprintln(b, g.paint(faint, legend))
 	}
-	fmt.Fprintln(b)
+}
+
+// longest is how many characters of an answer a grid has room for.
+const longest = 80
+
+// word returns what stands for a cell in a drawing.
+func (g *grid) word(c *lab.Cell, d *drawing) string {
+	s := g.answer(c)
+	d.unmade = d.unmade || slices.Contains(strings.Split(s, "/"), "-")
+	if c.Verdict != lab.Pass {
+		return g.paint(coloursOf[c.Verdict], s)
+	}
+	if r := []rune(s); len(r) > longest {
+		return string(r[:longest]) + "…"
+	}
+	return s
 }
 
 // part is a command that runs some of the cells.
@@ -191,6 +338,9 @@ func (g *grid) part() string {
 // not be asked.
 func (g *grid) wrong(cells []lab.Cell) []lab.Cell {
 	columns := lab.Combo(g.radix[len(g.radix)-1]) // the last axis turns fastest
+	if len(g.radix) == 1 {
+		columns = 1
+	}
 	var wrong []lab.Cell
 	for n := 0; len(cells) > 0 && n < mostWrong; {
 		row := cells[0].Combo / columns
@@ -242,14 +392,9 @@ func (g *grid) across(cells []lab.Cell, across int) drawing {
 	columns := map[int]bool{}
 	for i := range cells {
 		c := &cells[i]
-		s := g.answer(c)
-		d.unmade = d.unmade || slices.Contains(strings.Split(s, "/"), "-")
-		if c.Verdict != lab.Pass {
-			s = g.paint(coloursOf[c.Verdict], s)
-		}
 		values := g.radix.Split(c.Combo)
 		p := place{g.radix.Index(down, values), values[across]}
-		words[p], rows[p.row], columns[p.column] = s, values, true
+		words[p], rows[p.row], columns[p.column] = g.word(c, &d), values, true
 	}
 	used := slices.Sorted(maps.Keys(columns))
 	d.sheet = g.sheet(down, across, used)

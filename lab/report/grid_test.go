@@ -64,31 +64,119 @@ func mustEqual(t *testing.T, want, got string) {
 	}
 }
 
-func TestOneAxisHasLines(t *testing.T) {
-	m := of(2, 3)
+// TestOneAxisHasATable: the values go down, the hosts that answered alike across.
+func TestOneAxisHasATable(t *testing.T) {
+	m := of(3, 3)
 	m.Cells = append(m.Cells[:1], m.Cells[2:]...) // h0 lacks a1
 	fail(&m.Cells[4])
-	mustEqual(t, `experiment   h0    h1
-e[axis0=a0]  pass  pass
-e[axis0=a1]  -     pass
-e[axis0=a2]  pass  FAIL`, section(t, textOf(t, Text{}, m), "experiment"))
-
-	m.Cells = append(m.Cells[:3], m.Cells[4:]...) // and so does h1: the file leaves it out
-	mustEqual(t, `experiment   h0    h1
-e[axis0=a0]  pass  pass
-e[axis0=a2]  pass  FAIL`, section(t, textOf(t, Text{}, m), "experiment"))
-
-	m = of(3, 13) // too many values
-	m.Cells[14].Verdict, m.Cells[15].Verdict, m.Cells[16].Verdict = lab.Error, lab.Skip, lab.Skip
-	fail(&m.Cells[17])
-	for i := 26; i < 39; i++ {
-		m.Cells[i].Verdict = lab.Skip
-	}
 	text := textOf(t, Text{}, m)
-	mustEqual(t, `experiment  h0       h1                             h2
-e           pass 13  ERROR 1, FAIL 1, skip 2 of 13  skip 13`, section(t, text, "experiment"))
-	if strings.Contains(text, "e on ") {
-		t.Errorf("a grid for one axis:\n%s", text)
+	mustEqual(t, `experiment  h0      h1           h2
+e           pass 2  FAIL 1 of 3  pass 3`, section(t, text, "experiment"))
+	mustEqual(t, `e
+axis0  h0  h1                 h2
+a0     ok  ok                 ok
+a1     .   ok                 ok
+a2     ok  !EINVAL (want ok)  ok
+"." is left out by the file`, section(t, text, "e\n"))
+
+	m = of(2, 3) // both leave a1 out, and answer alike
+	m.Cells = append(m.Cells[:1], m.Cells[2], m.Cells[3], m.Cells[5])
+	mustEqual(t, `e
+axis0  h0, h1
+a0     ok
+a2     ok`, section(t, textOf(t, Text{}, m), "e\n"))
+
+	m = of(1, 201) // a row more than there is room for
+	if text := textOf(t, Text{}, m); !strings.Contains(text, "\na199   ok\nand 1 more rows: -o FILE.json has them all") {
+		t.Errorf("no end of:\n%s", text)
+	}
+	m = of(1, 2001) // more cells than there is room for
+	fail(&m.Cells[7])
+	text = textOf(t, Text{}, m)
+	if strings.Contains(text, "a1 ") || !strings.Contains(text, "2001 cells are too many to show") || !strings.Contains(text, "!EINVAL") {
+		t.Errorf("all of:\n%s", text)
+	}
+}
+
+// TestAsked: what a file asks and leaves open is in the text, once for all hosts that
+// answered alike, and bounded.
+func TestAsked(t *testing.T) {
+	open := lab.RowStep{Line: 3, Process: "main", Call: "getsockname(a)", Want: "ok", Open: true, Asked: true}
+	m := of(3)
+	m.Rows[0].Slots = append(m.Rows[0].Slots, slot(open, open))
+	for i, answers := range [][]string{{"ok", "x:1", "x:2"}, {"ok", "x:1", "x:2"}, {"ok", "x:1", "EBADF"}} {
+		m.Cells[i].Got = &answers
+	}
+	m.Cells[2].Verdict = lab.Fail
+	text := textOf(t, Text{}, m)
+	mustEqual(t, `e on h0, h1
+     3  main         getsockname(a) = x:1
+     3  main         getsockname(a) = x:2`, section(t, text, "e on h0"))
+	mustEqual(t, `e on h2
+     3  main         getsockname(a) = x:1`, section(t, text, "e on h2")) // the red one stands below
+
+	const cells = 1_000_000 // of one experiment
+	m = of(1, 1000, 1000)
+	m.Rows[0].Slots = append(m.Rows[0].Slots, slot(open))
+	for i := range m.Cells {
+		m.Cells[i].Got = &[]string{"ok", fmt.Sprint("x:", i%25)}
+	}
+	text = textOf(t, Text{}, m)
+	if n := strings.Count(text, "\n"); n > 40 || len(m.Cells) != cells {
+		t.Errorf("%d lines for %d cells", n, len(m.Cells))
+	}
+	for _, want := range []string{"\n   40000  x:0\n", "\nand 5 more answers\n"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in:\n%s", want, text)
+		}
+	}
+
+	// A long answer is cut in a grid.
+	m = of(1, 2)
+	m.Rows[0].Slots = append(m.Rows[0].Slots, slot(open))
+	m.Cells[0].Got, m.Cells[1].Got = &[]string{"ok", strings.Repeat("x", 500)}, &[]string{"ok", "short"}
+	if text := textOf(t, Text{}, m); !strings.Contains(text, "\na0     "+strings.Repeat("x", longest)+"…\n") {
+		t.Errorf("not cut:\n%s", text)
+	}
+}
+
+// TestAlike: red cells for the same reason are one block that lists them.
+func TestAlike(t *testing.T) {
+	m := of(2, 2, 2)
+	m.Rows[0].Slots = []lab.RowSlot{{Axes: []int{1}, Variants: [][]lab.RowStep{
+		{step(2, "main", "bind(a, x:80)", "ok")}, {step(3, "main", "bind(a, y:80)", "ok")}}}}
+	for _, i := range []int{0, 1, 4, 5, 7} {
+		fail(&m.Cells[i])
+		m.Cells[i].Note = &lab.Note{Evidence: []lab.Snapshot{{Sockets: []lab.Holder{{Host: m.Hosts[m.Cells[i].Host], Protocol: "tcp", State: "LISTEN", Local: "x:80"}}}}}
+	}
+	m.Cells[7].Got = &[]string{"EBADF"}
+	text := textOf(t, Text{}, m)
+	mustEqual(t, `FAIL e on h0, h1, 4 cells
+  lab.yaml:2: main: bind(a, x:80)
+    wanted  ok
+    got     EINVAL
+    sockets tcp LISTEN x:80 on host h0, no process
+            as seen in e[axis0=a0,axis1=b0] on h0; -v shows the others
+    or      line 3: bind(a, y:80)
+    cells   [axis0=a0,axis1=b0]
+            [axis0=a0,axis1=b1]
+    look    labrun shell --after 'e[axis0=a0,axis1=b0]' lab.yaml h0`, section(t, text, "FAIL e on h0"))
+	mustEqual(t, `FAIL e[axis0=a1,axis1=b1] on h1
+  lab.yaml:3: main: bind(a, y:80)
+    wanted  ok
+    got     EBADF
+    sockets tcp LISTEN x:80 on host h1, no process
+    look    labrun shell --after 'e[axis0=a1,axis1=b1]' lab.yaml h1`, section(t, text, "FAIL e[axis0=a1"))
+	if n := strings.Count(textOf(t, Text{Verbose: true}, m), "look    labrun shell"); n != 5 {
+		t.Errorf("-v explains %d cells of 5", n)
+	}
+
+	m = of(1, 30)
+	for i := range m.Cells {
+		fail(&m.Cells[i])
+	}
+	if text := textOf(t, Text{}, m); !strings.Contains(text, "\n            [axis0=a19]\n            and 10 more\n") {
+		t.Errorf("not cut:\n%s", text)
 	}
 }
 
@@ -243,8 +331,9 @@ a1     ok     ok  ok  ok  ok  ok
 
 func TestManyFailures(t *testing.T) {
 	m := of(2, 3, 4)
-	for i := range 21 {
+	for i := range 21 { // no two alike
 		fail(&m.Cells[i])
+		m.Cells[i].Got = &[]string{fmt.Sprint("E", i)}
 	}
 	text := textOf(t, Text{}, m)
 	if n := strings.Count(text, "look    labrun shell"); n != few {

@@ -61,29 +61,29 @@ func TestPageInBrowser(t *testing.T) {
 	}}}}
 	c.load(mustPage(t, r))
 	c.keep("sample.png")
-	c.expect(found, "49 cells")
+	c.expect(found, "57 cells")
 	c.expect("document.querySelector('#bar').hidden", "false")
 
 	c.eval("[...document.querySelectorAll('button')].find((b) => b.textContent === 'Only what failed').click()", nil)
-	c.expect(found, "12 of 49 cells")
+	c.expect(found, "14 of 57 cells")
 	c.expect("[...document.querySelectorAll('#t0-cells tbody .verdict')].every((e) => /FAIL|ERROR/.test(e.textContent))", "true")
 	c.eval("[...document.querySelectorAll('button')].find((b) => b.textContent === 'Show all').click()", nil)
 
 	c.search("econnrefused")
-	c.expect(found, "1 of 49 cells")
+	c.expect(found, "1 of 57 cells")
 	c.expect(shownLines, "wrong")
 	c.search("option=reuse state=bound")
-	c.expect(found, "4 of 49 cells")
+	c.expect(found, "4 of 57 cells")
 	c.search("")
-	c.expect(found, "49 cells")
+	c.expect(found, "57 cells")
 
 	c.eval("host.value = 'beta'; host.dispatchEvent(new Event('change'))", nil)
 	c.expect("[...document.querySelectorAll('#t2-cells button')].filter((e) => e.offsetParent).length", "0") // its host is alpha
 	c.eval("reset(); apply(); axes.value = 'reuse'; axes.dispatchEvent(new Event('change'))", nil)
 	c.expect("document.querySelector('.chip').textContent", "option=reuse ×")
-	c.expect(found, "10 of 49 cells")
+	c.expect(found, "10 of 57 cells")
 	c.eval("document.querySelector('.chip').click()", nil)
-	c.expect(found, "49 cells")
+	c.expect(found, "57 cells")
 
 	// A cell, by the keyboard.
 	c.eval("document.querySelector('#t0-cells .tile.fail').focus()", nil)
@@ -161,7 +161,7 @@ func TestPageSaysTheSameInBrowser(t *testing.T) {
 			cell := &m.Cells[j]
 			lines := []string{m.NameOf(cell), "on", m.Hosts[cell.Host], wordsOf[cell.Verdict], newGrid(Text{}, m, cell.Row).answer(cell)}
 			for _, s := range m.StepsOf(cell) {
-				lines = append(lines, fmt.Sprint(s.Line, " ", s.Process, " ", s.Call, " ", s.Want, " ", s.Got, " ", s.Red))
+				lines = append(lines, fmt.Sprint(s.Line, " ", s.Process, " ", s.Call, " ", s.Words(s.Want), " ", s.Words(s.Got), " ", s.Red))
 			}
 			want = append(want, strings.Join(lines, "\n"))
 		}

@@ -63,13 +63,18 @@ func (k *markdown) fold(summary, text string) {
 // as there is room, the grids.
 func (k *markdown) details(m *lab.Matrix) {
 	k.left = 0
-	for i := range m.Cells {
-		if c := &m.Cells[i]; c.Verdict == lab.Fail {
+	for _, kinds := range alikes(m) {
+		for _, a := range kinds {
 			if k.room < 200 { // none fits: no need to explain half a million
 				k.left++
 				continue
 			}
-			k.fold(fmt.Sprintf("FAIL %s on %s: %s", codeHTML(m.NameOf(c)), codeHTML(m.Hosts[c.Host]), codeHTML(headline(m, c))), explain(m, c))
+			var text strings.Builder
+			b := bufio.NewWriter(&text)
+			Text{}.alike(b, m, a)
+			_ = b.Flush() // a Builder takes every write
+			name, on := a.name(m)
+			k.fold(fmt.Sprintf("FAIL %s: %s", codeHTML(name+on), codeHTML(headline(m, a.first))), text.String())
 		}
 	}
 	for _, v := range []lab.Verdict{lab.Error, lab.Skip} {
@@ -91,28 +96,14 @@ func (k *markdown) details(m *lab.Matrix) {
 // grids folds the grids of answers. What a terminal shows is a block of code: a
 // table of Markdown has one line of heads and no cells that are left blank.
 func (k *markdown) grids(m *lab.Matrix) {
-	for rest := m.Cells; len(rest) > 0; {
-		row := rest[0].Row
-		var cells []lab.Cell
-		cells, rest = split(rest, func(c *lab.Cell) bool { return c.Row == row })
-		if len(m.Rows[row].Axes) < 2 {
-			continue
+	eachRow(m, func(row int32, cells []lab.Cell) {
+		blocks, left := newGrid(Text{}, m, row).blocks(cells)
+		k.left += left
+		for _, block := range blocks {
+			head, grid, _ := strings.Cut(block, "\n")
+			k.fold(codeHTML(head), grid)
 		}
-		g := newGrid(Text{}, m, row)
-		outcomes := g.outcomes(cells)
-		for i, o := range outcomes {
-			if i == mostOutcomes {
-				k.left += len(outcomes) - i
-				break
-			}
-			var text strings.Builder
-			b := bufio.NewWriter(&text)
-			g.outcome(b, o)
-			_ = b.Flush() // a Builder takes every write
-			head, grid, _ := strings.Cut(text.String(), "\n")
-			k.fold(codeHTML(head), strings.TrimRight(grid, "\n"))
-		}
-	}
+	})
 }
 
 func markdownMatrix(m *lab.Matrix) string {

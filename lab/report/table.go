@@ -2,7 +2,6 @@ package report
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -48,19 +47,14 @@ func worst(c lab.Counts) lab.Verdict {
 // manyHosts is the number of columns up to which a matrix has one for each host.
 const manyHosts = 16
 
-// manyValues is the number of values up to which the only axis of an experiment
-// has a line of the table for each.
-const manyValues = 12
-
 // tally counts cells by verdict.
 type tally [4]int32
 
 func (n tally) sum() int32 { return n[lab.Pass] + n[lab.Fail] + n[lab.Skip] + n[lab.Error] }
 
-// line is a line of a table: the cells of a combination, or all of an experiment.
+// line is a line of a table: the cells of an experiment.
 type line struct {
 	name  string
-	combo bool    // one line of several that the experiment has
 	one   bool    // it has one cell in each host
 	hosts []tally // in the order of the matrix's
 	cells int     // in all hosts
@@ -68,34 +62,18 @@ type line struct {
 
 // lines sorts the cells into the lines of the table.
 func lines(m *lab.Matrix) []line {
-	var lines []line
-	first := make([]int, len(m.Rows)) // the first line of each row
+	lines := make([]line, len(m.Rows))
 	for i := range m.Rows {
 		r := &m.Rows[i]
-		first[i] = len(lines)
-		if !hasLines(r) {
-			lines = append(lines, line{name: r.Name, one: len(r.Axes) == 0, hosts: make([]tally, len(m.Hosts))})
-			continue
-		}
-		for c := range r.Axes[0].Values {
-			lines = append(lines, line{name: r.CellName(lab.Combo(c)), combo: true, one: true, hosts: make([]tally, len(m.Hosts))})
-		}
+		lines[i] = line{name: r.Name, one: len(r.Axes) == 0, hosts: make([]tally, len(m.Hosts))}
 	}
 	for i := range m.Cells {
 		c := &m.Cells[i]
-		l := first[c.Row]
-		if hasLines(&m.Rows[c.Row]) {
-			l += int(c.Combo)
-		}
-		lines[l].hosts[c.Host][c.Verdict]++
-		lines[l].cells++
+		lines[c.Row].hosts[c.Host][c.Verdict]++
+		lines[c.Row].cells++
 	}
-	// A combination that the file leaves out has no line.
-	return slices.DeleteFunc(lines, func(l line) bool { return l.cells == 0 && l.combo })
+	return lines
 }
-
-// hasLines reports whether a row has a line for each value of its only axis.
-func hasLines(r *lab.Row) bool { return len(r.Axes) == 1 && len(r.Axes[0].Values) <= manyValues }
 
 // table draws the matrix: experiments by hosts, or, when there are too many
 // hosts for columns, experiments by verdicts.

@@ -70,7 +70,7 @@ func (t Text) steps(b *bufio.Writer, m *lab.Matrix) {
 			fmt.Fprintf(b, "  in %s\n", file)
 		}
 		for _, s := range m.StepsOf(c) {
-			fmt.Fprintf(b, "  %4d  %-12s %s = %s", s.Line, s.Process, s.Call, s.Words(s.Got))
+			fmt.Fprint(b, stepLine(&s))
 			if s.Red {
 				fmt.Fprintf(b, ", %s", t.paint(red, "want "+s.Words(s.Want)))
 			}
@@ -78,4 +78,9 @@ func (t Text) steps(b *bufio.Writer, m *lab.Matrix) {
 		}
 		fmt.Fprintln(b)
 	}
+}
+
+// stepLine is a step with its answer.
+func stepLine(s *lab.StepResult) string {
+	return fmt.Sprintf("  %4d  %-12s %s = %s", s.Line, s.Process, s.Call, s.Words(s.Got))
 }

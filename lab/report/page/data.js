@@ -9,7 +9,6 @@ const VERDICTS = ['pass', 'fail', 'skip', 'error'];
 const WORDS = ['pass', 'FAIL', 'skip', 'ERROR'];
 const SIGNS = ['✓', '✗', '–', '!'];
 const MOST_HOSTS = 16; // columns of a matrix; with more hosts it counts verdicts
-const MOST_VALUES = 12; // lines that the only axis of an experiment has
 
 const STEP = 6; // numbers of a step
 const word = (i) => data.words[i];
@@ -79,7 +78,7 @@ class Topology {
       for (const s of stepsAt(r, slot, this.combo[cell])) {
         const [line, process, call, want] = data.steps.slice(STEP * s, STEP * s + 4);
         const i = steps.length, made = i < got.length;
-        steps.push({line, process: word(process), call: word(call), want: word(want),
+        steps.push({line, process: word(process), call: word(call), want: word(want), shown: data.steps[STEP * s + 4] === 1,
           made, got: made ? answerOf(s, got[i]) : '', sockets: sockets[i], red: this.verdict[cell] === FAIL && i === got.length - 1});
       }
     }

@@ -4,6 +4,10 @@
 
 const MOST_ACROSS = 40; // columns of a grid
 const MOST_GRIDS = 16; // of one experiment
+const MOST_WORDS = 8; // columns of a grid that has room for values, which letters do not tell apart
+
+// isValue says whether an answer has a part that is a value.
+const isValue = (text) => !text.startsWith('line ') && text.split('/').some((p) => !/^(ok|skip|ERROR|-|E[A-Z0-9]+|blocked.*)$/.test(p));
 
 // outcomes sorts the blocks of a row by what they answered.
 function outcomes(t, r) {
@@ -37,6 +41,8 @@ class Key {
 
   letter(part) {
     if (LETTERS[part]) return LETTERS[part];
+    if (part.startsWith('blocked (')) return LETTERS.blocked;
+    if (/^"?.{0,3}"?$/.test(part)) return part.replaceAll('"', '') || '""'; // a value, as it is
     let l = this.letters.get(part);
     if (!l) {
       const free = [...part.replace(/^E(?=[A-Z])/, '')].map((c) => (/[A-Za-z]/.test(c) ? c.toUpperCase() : '')).filter((c) => c && !this.used.has(c));
@@ -73,14 +79,15 @@ class Grid {
       this.tile[t.combo[c]] = a.want ? {...k, want: a.want} : k;
     }
     this.across = this.bestAcross();
+    if (this.across < 0 || (r.radix[this.across] <= MOST_WORDS && [...this.key.answers.keys()].some(isValue))) this.full = true;
     this.element = el('div', {class: 'grid'});
     this.draw();
   }
 
-  // bestAcross is the last axis, unless it is too wide; -1 when none goes across.
+  // bestAcross is the last of several axes, unless it is too wide; -1 when none goes across.
   bestAcross() {
     const {radix} = this.r;
-    if (radix.length === 1) return radix[0] <= MOST_ACROSS ? 0 : -1;
+    if (radix.length === 1) return -1;
     for (let a = radix.length - 1; a >= 0; a--) if (radix[a] <= MOST_ACROSS) return a;
     return -1;
   }
@@ -106,10 +113,8 @@ class Grid {
   }
 
   head() {
-    const {t, r, outcome} = this, hosts = outcome.blocks.map((b) => t.hosts[b.host]);
-    const named = hosts.length === t.hosts.length && hosts.length > 3 ? 'all ' + hosts.length + ' hosts'
-      : hosts.length > 6 ? hosts.slice(0, 6).join(', ') + ' and ' + (hosts.length - 6) + ' more' : hosts.join(', ');
-    const head = el('div', {class: 'grid-head'}, el('span', {}, 'on ', el('b', {}, named)));
+    const {t, r, outcome} = this;
+    const head = el('div', {class: 'grid-head'}, el('span', {}, 'on ', el('b', {}, hostsOf(t, outcome))));
     if (r.axes.length > 1) {
       const pick = el('select', {onchange: () => { this.across = Number(pick.value); this.draw(); }},
         r.axes.map((a, i) => (r.radix[i] <= 4 * MOST_ACROSS ? el('option', {value: i, selected: i === this.across}, a.name) : null)));
@@ -186,6 +191,25 @@ class Grid {
   }
 }
 
+// hostsOf names the hosts of an outcome.
+function hostsOf(t, outcome) {
+  const hosts = outcome.blocks.map((b) => t.hosts[b.host]);
+  if (hosts.length === t.hosts.length && hosts.length > 3) return 'all ' + hosts.length + ' hosts';
+  return hosts.length > 6 ? hosts.slice(0, 6).join(', ') + ' and ' + (hosts.length - 6) + ' more' : hosts.join(', ');
+}
+
+// Asked is what an experiment without axes asks and the file leaves open.
+class Asked {
+  constructor(t, r, outcome) {
+    Object.assign(this, {t, outcome});
+    const asked = t.steps(outcome.block.from).filter((s) => s.shown && s.made && !s.red);
+    this.element = el('div', {class: 'grid'}, el('div', {class: 'grid-head'}, el('span', {}, 'on ', el('b', {}, hostsOf(t, outcome)))),
+      asked.length ? stepTable(t, r, asked) : el('p', {class: 'note'}, 'Nothing was answered.'));
+  }
+
+  update() { return this.outcome.blocks.some((b) => this.t.shown[b.from]) ? 1 : 0; }
+}
+
 // GridsView is the grids of one experiment, folded until they are asked for.
 class GridsView {
   constructor(t, r) {
@@ -198,7 +222,7 @@ class GridsView {
   make() {
     if (this.grids) return;
     const all = outcomes(this.t, this.r);
-    this.grids = all.slice(0, MOST_GRIDS).map((o) => new Grid(this.t, this.r, o));
+    this.grids = all.slice(0, MOST_GRIDS).map((o) => new (this.r.axes.length ? Grid : Asked)(this.t, this.r, o));
     this.element.append(...[this.r.doc && el('p', {class: 'lead'}, this.r.doc), ...this.grids.map((g) => g.element),
       all.length > MOST_GRIDS && el('p', {class: 'note'}, 'And ' + (all.length - MOST_GRIDS) + ' more outcomes: choose a host.')].filter(Boolean));
   }

@@ -31,8 +31,9 @@ class ListView {
 }
 
 // attention explains what did not pass: the first failures in full, skips and errors
-// by their reasons. Hosts that answered alike are told of once.
-const FIRST = 8;
+// by their reasons. Cells that are red alike are told of once: where the same item of the
+// steps wanted the same and was answered the same.
+const FIRST = 8, MOST_ALIKE = 20;
 function attention(t, list) {
   const failed = new Map(), reasons = new Map();
   let failures = 0;
@@ -44,7 +45,7 @@ function attention(t, list) {
     const v = t.verdict[c];
     if (v === FAIL) {
       failures++;
-      if (failures < 2000) add(failed, [t.blocks[t.block[c]].row, t.combo[c], t.answer[c]].join(), c);
+      if (failures < 2000) add(failed, redKind(t, c), c);
     } else if (v !== PASS) add(reasons, v + ' ' + (t.notes.get(c) ?? ''), c);
   }
   if (!failures && !reasons.size) return null;
@@ -52,9 +53,11 @@ function attention(t, list) {
   const link = (c) => button(t.nameOf(c), {class: 'link', onclick: () => openCell(t, c)});
   let told = 0;
   for (const cells of [...failed.values()].slice(0, FIRST)) {
-    const c = cells[0], hosts = cells.map((x) => t.host(x));
+    const c = cells[0], others = cells.slice(1);
     told += cells.length;
-    box.append(el('article', {class: 'red'}, el('h4', {}, sign(FAIL), ' ', link(c), ' on ' + some(hosts)), evidence(t, c)));
+    box.append(el('article', {class: 'red'}, el('h4', {}, sign(FAIL), ' ', link(c), ' on ' + t.host(c)),
+      others.length > 0 && el('p', {}, 'And alike: ', others.slice(0, MOST_ALIKE).flatMap((x, i) => [i > 0 && ', ', link(x), ' on ' + t.host(x)]),
+        others.length > MOST_ALIKE && ' and ' + number(others.length - MOST_ALIKE) + ' more'), evidence(t, c)));
   }
   if (failures > told) box.append(el('p', {}, button('And ' + number(failures - told) + ' more: list all that failed', {class: 'quiet', onclick: list})));
   for (const cells of [...reasons.values()].slice(0, FIRST)) {
@@ -67,4 +70,16 @@ function attention(t, list) {
   return box;
 }
 
-const some = (names) => (names.length <= 4 ? names.join(', ') : names.slice(0, 4).join(', ') + ' and ' + number(names.length - 4) + ' more');
+// redKind names what is red of a failed cell.
+function redKind(t, c) {
+  const r = t.row(c), last = t.got(c).length - 1;
+  let n = 0;
+  for (const [i, slot] of r.slots.entries()) {
+    for (const s of stepsAt(r, slot, t.combo[c])) {
+      if (n++ === last) {
+        return JSON.stringify([t.blocks[t.block[c]].row, i, data.steps[STEP * s + 1], data.steps[STEP * s + 3], answerOf(s, t.got(c)[last]), t.note(c).reason || '']);
+      }
+    }
+  }
+  return '';
+}

@@ -3,7 +3,7 @@
 let view = 'matrix';
 const views = topologies.map((t) => {
   const place = document.getElementById(t.id + '-cells');
-  const grids = t.rows.filter((r) => r.axes.length > 1 || (r.axes.length === 1 && !hasLines(r))).map((r) => new GridsView(t, r));
+  const grids = t.rows.filter((r) => r.axes.length || r.shows).map((r) => new GridsView(t, r));
   const v = {t, grids, matrix: new MatrixView(t, (r, host, verdict) => openRow(v, r, host, verdict)), list: null};
   v.attention = attention(t, () => { reset(); filter.verdicts = [false, true, false, false]; choose('list'); });
   v.none = el('p', {class: 'note', hidden: true}, t.count ? 'No cell that the filter shows.' : 'No experiment to run.');

@@ -1,27 +1,13 @@
 // The matrix of a topology: experiments by hosts, or, when there are too many hosts
 // for columns, by verdicts.
 
-const hasLines = (r) => r.axes.length === 1 && r.axes[0].values.length <= MOST_VALUES;
-
-// linesOf are the lines of the matrix: of an experiment, or of a value of its only axis.
-function linesOf(t) {
-  const lines = [];
-  t.firstLine = t.rows.map((r) => {
-    const first = lines.length;
-    if (hasLines(r)) r.axes[0].values.forEach((value, combo) => lines.push({r, value, combo, first: combo === 0}));
-    else lines.push({r, value: null, combo: -1, first: true});
-    return first;
-  });
-  return lines;
-}
-
 class MatrixView {
   constructor(t, open) {
-    Object.assign(this, {t, open, lines: linesOf(t), many: t.hosts.length > MOST_HOSTS});
+    Object.assign(this, {t, open, many: t.hosts.length > MOST_HOSTS});
     const heads = this.many ? WORDS : t.hosts;
     this.width = heads.length;
-    this.tally = new Uint32Array(this.lines.length * t.hosts.length * 4);
-    this.one = new Int32Array(this.lines.length * t.hosts.length); // the last of the cells counted
+    this.tally = new Uint32Array(t.rows.length * t.hosts.length * 4);
+    this.one = new Int32Array(t.rows.length * t.hosts.length); // the last of the cells counted
     this.body = el('tbody', {});
     this.table = el('table', {class: 'matrix'}, el('caption', {class: 'hidden'}, 'Matrix of ' + t.name),
       el('thead', {}, el('tr', {}, el('th', {scope: 'col'}, 'experiment'), heads.map((h) => el('th', {scope: 'col'}, h)))), this.body);
@@ -36,34 +22,27 @@ class MatrixView {
     const {t, tally} = this, hosts = t.hosts.length;
     tally.fill(0);
     for (const b of t.blocks) {
-      const first = t.firstLine[b.row], split = hasLines(t.rows[b.row]);
+      const place = b.row * hosts + b.host;
       for (let c = b.from; c < b.to; c++) {
         if (!t.shown[c]) continue;
-        const place = (first + (split ? t.combo[c] : 0)) * hosts + b.host;
         tally[place * 4 + t.verdict[c]]++;
         this.one[place] = c;
       }
     }
     const lines = [];
-    for (let i = 0; i < this.lines.length; i++) {
+    for (let i = 0; i < t.rows.length; i++) {
       for (let at = i * hosts * 4; at < (i + 1) * hosts * 4; at++) if (tally[at]) { lines.push(i); break; }
     }
-    this.rows.fill(lines.length, (i) => this.line(lines[i], i && this.lines[lines[i - 1]].r));
+    this.rows.fill(lines.length, (i) => this.line(lines[i]));
     oneStop(this.table);
     return lines.length;
   }
 
-  line(i, above) {
-    const {r, value} = this.lines[i];
-    const name = el('th', {scope: 'row'});
-    if (value === null) name.append(el('span', {class: 'name'}, r.name));
-    else {
-      name.append(el('span', {class: above === r && this.rows.whole ? 'hidden' : 'name'}, r.name + ' '),
-        el('span', {class: 'value'}, r.axes[0].name + ' = ', el('b', {}, value)));
-    }
-    if (r.doc && above !== r && this.rows.whole) name.append(el('span', {class: 'doc'}, r.doc));
-    if (r.axes.length && value === null) name.append(el('span', {class: 'axes'}, r.axes.map((a) => a.name).join(' × ')));
-    const row = el('tr', {class: value !== null && above === r ? 'more' : ''}, name);
+  line(i) {
+    const r = this.t.rows[i], name = el('th', {scope: 'row'}, el('span', {class: 'name'}, r.name));
+    if (r.doc && this.rows.whole) name.append(el('span', {class: 'doc'}, r.doc));
+    if (r.axes.length) name.append(el('span', {class: 'axes'}, r.axes.map((a) => a.name).join(' × ')));
+    const row = el('tr', {}, name);
     if (this.many) this.verdictCells(row, i);
     else for (let h = 0; h < this.t.hosts.length; h++) row.append(this.hostCell(i, h));
     return row;
@@ -73,17 +52,17 @@ class MatrixView {
     const place = i * this.t.hosts.length + h, n = this.tally.subarray(place * 4, place * 4 + 4);
     const sum = n[0] + n[1] + n[2] + n[3];
     if (!sum) return el('td', {class: 'empty'}, el('span', {'aria-label': 'no cell'}, '·'));
-    const {r, value} = this.lines[i], host = this.t.hosts[h], single = value !== null || !r.axes.length;
+    const r = this.t.rows[i], host = this.t.hosts[h];
     const worst = [ERROR, FAIL, SKIP, PASS].find((v) => n[v]);
     const alike = n[worst] === sum;
-    const text = single ? WORDS[worst] : alike ? WORDS[worst] + ' ' + number(sum) : WORDS[worst] + ' ' + number(n[worst]) + ' of ' + number(sum);
-    const label = [value === null ? r.name : r.name + ' ' + value, 'on ' + host + ':', text].join(' ');
+    const text = !r.axes.length ? WORDS[worst] : alike ? WORDS[worst] + ' ' + number(sum) : WORDS[worst] + ' ' + number(n[worst]) + ' of ' + number(sum);
+    const label = [r.name, 'on ' + host + ':', text].join(' ');
     return el('td', {}, button(sign(worst, text), {class: 'tile ' + VERDICTS[worst], 'aria-label': label, tabindex: '-1', 'data-key': place,
       onclick: () => (sum === 1 ? openCell(this.t, this.one[place]) : this.open(r, host))}));
   }
 
   verdictCells(row, i) {
-    const {r} = this.lines[i], hosts = this.t.hosts.length;
+    const r = this.t.rows[i], hosts = this.t.hosts.length;
     const sums = [0, 0, 0, 0];
     for (let at = i * hosts * 4; at < (i + 1) * hosts * 4; at++) sums[at % 4] += this.tally[at];
     sums.forEach((n, v) => {

@@ -1,0 +1,173 @@
+package report
+
+import (
+	"bufio"
+	"fmt"
+	"slices"
+	"strings"
+
+	"labrun/lab"
+)
+
+// alike is red cells of one experiment that are red for the same reason: the same item
+// of its steps, whatever the axes made of it, wanted the same and was answered the same.
+type alike struct {
+	first  *lab.Cell
+	cells  int
+	calls  []call // the first few of the item
+	combos []combination
+	same   bool // the same was seen in all of them: sockets, what programs printed
+}
+
+// call is what a red step called.
+type call struct {
+	line int
+	call string
+}
+
+// combination is a combination of axes, in some hosts.
+type combination struct {
+	combo lab.Combo
+	hosts []string
+}
+
+// alikes returns the failed cells of each row, those together that are alike.
+func alikes(m *lab.Matrix) [][]*alike {
+	type key struct {
+		row                        int32
+		slot                       int
+		process, want, got, reason string
+	}
+	rows := make([][]*alike, len(m.Rows))
+	known := map[key]*alike{}
+	for i := range m.Cells {
+		c := &m.Cells[i]
+		if c.Verdict != lab.Fail {
+			continue
+		}
+		slot, s := redStep(&m.Rows[c.Row], c)
+		k := key{c.Row, slot, s.Process, s.Words(s.Want), lastAnswer(c), c.Reason()}
+		a := known[k]
+		if a == nil {
+			a = &alike{first: c, same: true}
+			known[k] = a
+			rows[c.Row] = append(rows[c.Row], a)
+		}
+		a.add(m, c, call{s.Line, s.Call})
+	}
+	return rows
+}
+
+// redStep returns the red step of a failed cell, and which item of the experiment's
+// steps it is of.
+func redStep(r *lab.Row, c *lab.Cell) (slot int, s lab.RowStep) {
+	left := len(c.Answers())
+	radix := lab.RadixOf(r.Axes)
+	values := radix.Split(c.Combo)
+	for slot := range r.Slots {
+		steps := r.Slots[slot].At(radix, values)
+		if 0 < left && left <= len(steps) {
+			return slot, steps[left-1]
+		}
+		left -= len(steps)
+	}
+	return -1, s
+}
+
+func lastAnswer(c *lab.Cell) string {
+	if got := c.Answers(); len(got) > 0 {
+		return got[len(got)-1]
+	}
+	return ""
+}
+
+func (a *alike) add(m *lab.Matrix, c *lab.Cell, of call) {
+	a.cells++
+	a.same = a.same && (c == a.first || seenAlike(a.first, c))
+	if len(a.calls) <= most && !slices.Contains(a.calls, of) {
+		a.calls = append(a.calls, of)
+	}
+	i := slices.IndexFunc(a.combos, func(x combination) bool { return x.combo == c.Combo })
+	switch {
+	case i < 0 && len(a.combos) == tooMany:
+		return // it is counted
+	case i < 0:
+		i = len(a.combos)
+		a.combos = append(a.combos, combination{combo: c.Combo})
+	}
+	a.combos[i].hosts = append(a.combos[i].hosts, m.Hosts[c.Host])
+}
+
+// seenAlike reports whether the same was seen in two red cells.
+func seenAlike(c, d *lab.Cell) bool {
+	line := func(h lab.Holder) string { return h.String() }
+	if (c.Note == nil) != (d.Note == nil) {
+		return false
+	}
+	return c.Note == nil || len(c.Note.Outputs)+len(d.Note.Outputs)+len(c.Note.Captures)+len(d.Note.Captures) == 0 &&
+		slices.EqualFunc(c.Holders(), d.Holders(), func(x, y lab.Holder) bool { return line(x) == line(y) })
+}
+
+// name names the cells: one, or their experiment and how many they are. The hosts stand
+// there when all combinations have the same.
+func (a *alike) name(m *lab.Matrix) (name, on string) {
+	if name = m.NameOf(a.first); len(a.combos) > 1 {
+		name = m.Rows[a.first.Row].Name
+	}
+	if a.oneHosts() {
+		hosts := a.combos[0].hosts
+		on = " on " + some(hosts[:min(len(hosts), most)], len(hosts))
+	}
+	if len(a.combos) > 1 {
+		on += fmt.Sprintf(", %d cells", a.cells)
+	}
+	return name, on
+}
+
+func (a *alike) oneHosts() bool {
+	return !slices.ContainsFunc(a.combos, func(x combination) bool { return !slices.Equal(x.hosts, a.combos[0].hosts) })
+}
+
+// list lists the cells, when their name does not.
+func (a *alike) list(b *bufio.Writer, m *lab.Matrix) {
+	if len(a.combos) < 2 {
+		return
+	}
+	row, word, listed, hosts := &m.Rows[a.first.Row], "cells", 0, !a.oneHosts()
+	for _, x := range a.combos {
+		s := strings.TrimPrefix(row.CellName(x.combo), row.Name)
+		if hosts {
+			s += " on " + some(x.hosts[:min(len(x.hosts), most)], len(x.hosts))
+		}
+		label(b, word, s)
+		word, listed = "", listed+len(x.hosts)
+	}
+	if left := a.cells - listed; left > 0 {
+		label(b, "", fmt.Sprintf("and %d more", left))
+	}
+}
+
+// alike explains red cells: one of them, and which they are.
+func (t Text) alike(b *bufio.Writer, m *lab.Matrix, a *alike) {
+	t.last(b, m, a.first)
+	if !a.same {
+		where := "on " + m.Hosts[a.first.Host]
+		if len(a.combos) > 1 {
+			where = "in " + m.NameOf(a.first) + " " + where
+		}
+		label(b, "", "as seen "+where+"; -v shows the others")
+	}
+	for i, other := range a.calls[1:] {
+		word := []string{"or", ""}[min(i, 1)]
+		switch {
+		case i+1 == most:
+			label(b, word, "another call")
+		case other.line != a.calls[0].line:
+			label(b, word, fmt.Sprintf("line %d: %s", other.line, other.call))
+		default:
+			label(b, word, other.call)
+		}
+	}
+	a.list(b, m)
+	look(b, m, a.first)
+}
