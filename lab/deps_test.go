@@ -18,9 +18,10 @@ var chain = map[string][]string{
 	"lab":          nil, // the vocabulary imports nothing of ours
 	"lab/topology": nil,
 	"lab/plan":     nil,
-	"lab/fabric":   {"lab/plan"},
-	"lab/process":  nil, // gets its host as a function
-	"lab/capture":  nil, // gets its packets from run, which has them from fabric
+	"lab/orphan":   nil, // each of the next two ends the connections of a host, whoever is left to
+	"lab/fabric":   {"lab/plan", "lab/orphan"},
+	"lab/process":  {"lab/orphan"}, // gets its host as a function
+	"lab/capture":  nil,            // gets its packets from run, which has them from fabric
 	"lab/run":      {"lab/plan", "lab/fabric", "lab/process", "lab/capture"},
 	"lab/compare":  nil,                          // two results in, what differs out
 	"lab/graph":    nil,                          // pure, for reports as much as for commands
@@ -39,7 +40,7 @@ var owners = map[string]struct {
 	"go.yaml.in/":                  {[]string{"lab/topology"}, "only topology knows that files are YAML"},
 	"github.com/spf13/":            {[]string{"cmd/labrun"}, "the command line stays in cmd"},
 	"github.com/jedib0t/go-pretty": {[]string{"lab/report"}, "only reports print tables"},
-	"golang.org/x/sys/":            {[]string{"lab/fabric", "lab/process", "cmd/labrun"}, "the rest runs on every system"},
+	"golang.org/x/sys/":            {[]string{"lab/orphan", "lab/fabric", "lab/process", "cmd/labrun"}, "the rest runs on every system"},
 	"encoding/json":                {[]string{"lab", "lab/process", "lab/report", "lab/topology"}, "results, the wire and schemas alone are JSON"},
 }
 

@@ -128,21 +128,26 @@ func killInits(t *testing.T, root int, random *rand.Rand, ended <-chan struct{})
 }
 
 // initsBelow returns the children of a process that are PID 1 of a namespace. Nobody
-// but this process's child reaps them, so a number is theirs until that ends, but for
-// what is between two looks.
+// but that process reaps them, so a number is theirs until it does.
 func initsBelow(root int) (inits []int) {
-	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", root))
-	for _, file := range tasks {
-		b, _ := os.ReadFile(file) // it may have ended
-		for _, word := range strings.Fields(string(b)) {
-			status, _ := os.ReadFile("/proc/" + word + "/status")
-			if !strings.Contains(string(status), "\nNSpid:\t"+word+"\t1\n") {
-				continue
-			}
-			if pid, err := strconv.Atoi(word); err == nil {
-				inits = append(inits, pid)
-			}
+	for _, pid := range childrenOf(root) {
+		status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid)) // it may have ended
+		if strings.Contains(string(status), fmt.Sprintf("\nNSpid:\t%d\t1\n", pid)) {
+			inits = append(inits, pid)
 		}
 	}
 	return inits
+}
+
+func childrenOf(pid int) (all []int) {
+	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	for _, file := range tasks {
+		b, _ := os.ReadFile(file) // it may have ended
+		for _, word := range strings.Fields(string(b)) {
+			if child, err := strconv.Atoi(word); err == nil {
+				all = append(all, child)
+			}
+		}
+	}
+	return all
 }

@@ -8,6 +8,8 @@ import (
 	"sync"
 
 	"github.com/vishvananda/netlink/nl"
+
+	"labrun/lab/orphan"
 )
 
 // Lab is the namespaces of a topology, alive until Close or the end of the
@@ -52,7 +54,8 @@ func (l *Lab) Spoil() {
 	l.spoilt = true
 }
 
-// Close ends the lab: its namespaces go when the last process in them does. To
+// Close ends the lab, with the connections that its processes have left: its
+// namespaces go when the last process in them does. To
 // close it twice, or to close the nil Lab of a failed Up, does nothing.
 func (l *Lab) Close() error {
 	if l == nil {
@@ -60,7 +63,7 @@ func (l *Lab) Close() error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	var errs []error
+	errs := []error{l.endOrphans()}
 	for _, h := range l.hosts {
 		errs = append(errs, h.close())
 	}
@@ -75,6 +78,27 @@ func (l *Lab) Close() error {
 		errs = append(errs, l.fabric.close())
 	}
 	return errors.Join(errs...)
+}
+
+// endOrphans ends the connections that nobody has open any more, which would keep
+// their hosts.
+func (l *Lab) endOrphans() error {
+	return onThread(func() error {
+		var errs []error
+		for _, h := range l.hosts {
+			err := enter(h.file)
+			if errors.Is(err, fs.ErrClosed) {
+				continue // with the lab, before
+			}
+			if err == nil {
+				err = orphan.End()
+			}
+			if err != nil {
+				errs = append(errs, fmt.Errorf("end host %q: %w", h.name, err))
+			}
+		}
+		return errors.Join(errs...)
+	})
 }
 
 // Host is a network namespace of a lab. Its methods may be called from any

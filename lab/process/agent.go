@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"labrun/lab"
+	"labrun/lab/orphan"
 )
 
 // agent is the inside of a process.
@@ -96,7 +97,7 @@ func receive(buf []byte) (message, error) {
 		return message{}, fmt.Errorf("receive: %w", err)
 	}
 	if n == 0 { // nobody is there any more
-		os.Exit(0)
+		leave()
 	}
 	m := message{fd: -1}
 	if err := json.Unmarshal(buf[:n], &m.request); err != nil {
@@ -108,6 +109,16 @@ func receive(buf []byte) (message, error) {
 		}
 	}
 	return m, nil
+}
+
+// leave ends the process, whose keeper has gone. That may have been killed, and then
+// nobody but its processes can end the connections of a host that keeps them for
+// longer than a stock one. They all try; those without privilege cannot.
+func leave() {
+	if orphan.Last() {
+		_ = orphan.End()
+	}
+	os.Exit(0)
 }
 
 // descriptor returns the one descriptor of a control message, unix(7).
@@ -135,7 +146,7 @@ func (a *agent) watch() {
 			for {
 				fds := []unix.PollFd{{Fd: controlFD}} // asked for nothing, poll tells of a hang-up
 				if n, err := unix.Poll(fds, -1); err != nil && !errors.Is(err, unix.EINTR) || n > 0 {
-					os.Exit(0)
+					leave()
 				}
 			}
 		}()

@@ -13,6 +13,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"labrun/lab/orphan"
 )
 
 // arg0Init is the argv[0] of the init of a program's PID namespace.
@@ -68,10 +70,12 @@ func initMain(hostname, view, path string, argv []string) {
 }
 
 // endWithLabrun ends the namespace with everything in it when labrun's end of the
-// pair is closed.
+// pair is closed. If labrun was killed, nobody else can end the connections.
 func endWithLabrun() {
 	for {
 		if _, err := unix.Read(controlFD, make([]byte, 1)); !errors.Is(err, unix.EINTR) {
+			_ = unix.Kill(-1, unix.SIGKILL) // they make no new ones
+			_ = orphan.End()
 			os.Exit(128 + int(unix.SIGKILL))
 		}
 	}
