@@ -7,7 +7,9 @@ type ValueKind string
 
 // The kinds of option values. Their values are the words that messages use.
 const (
-	ValueInt    ValueKind = "a number"
+	ValueInt ValueKind = "a number"
+	// ValueErrno is what SO_ERROR answers: an errno goes by its name, and 0 stays 0.
+	ValueErrno  ValueKind = "0 or an errno's name"
 	ValueLinger ValueKind = "a linger, {l_onoff=1, l_linger=0}"
 	ValueDevice ValueKind = "the name of a NIC"
 	// ValueIndex is written as ValueDevice is; the kernel gets the NIC's index.
@@ -35,7 +37,7 @@ var Options = []Option{
 	{"SO_KEEPALIVE", ValueInt, "socket(7)"},
 	{"SO_BROADCAST", ValueInt, "socket(7)"},
 	{"SO_DONTROUTE", ValueInt, "socket(7)"},
-	{"SO_ERROR", ValueInt, "socket(7): the pending error, reading clears it"},
+	{"SO_ERROR", ValueErrno, "socket(7): the pending error by its name, or 0; reading clears it"},
 	{"SO_TYPE", ValueInt, "socket(7)"},
 	{"SO_PROTOCOL", ValueInt, "socket(7)"},
 	{"SO_DOMAIN", ValueInt, "socket(7)"},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strconv"
 	"strings"
 	"unsafe"
 
@@ -50,9 +51,9 @@ func (s *sockaddr) set(r *request) error {
 		six := ip.As16()
 		copy(s.bytes[8:], six[:])
 		if zone := ip.Zone(); zone != "" {
-			index, errno := nicIndex(zone)
-			if errno != 0 {
-				return fmt.Errorf("address %s: %w", r.Addr, errno)
+			index, err := scopeID(zone)
+			if err != nil {
+				return fmt.Errorf("address %s: %w", r.Addr, err)
 			}
 			binary.NativeEndian.PutUint32(s.bytes[24:], index)
 		}
@@ -69,6 +70,21 @@ func (s *sockaddr) set(r *request) error {
 		s.length = *r.Length
 	}
 	return nil
+}
+
+// scopeID returns the number that a zone stands for: the index of the NIC of that name,
+// or else the number that it is, getaddrinfo(3). Whether there is a device of that
+// number is the kernel's to say.
+func scopeID(zone string) (uint32, error) {
+	index, errno := nicIndex(zone)
+	if errno == 0 {
+		return index, nil
+	}
+	number, err := strconv.ParseUint(zone, 10, 32)
+	if err != nil {
+		return 0, errno
+	}
+	return uint32(number), nil
 }
 
 func (s *sockaddr) family(f uint16) { binary.NativeEndian.PutUint16(s.bytes[:], f) }
@@ -114,8 +130,8 @@ func (s *sockaddr) nameOf(fd int, call uintptr) reply {
 		ip = netip.AddrFrom16([16]byte(s.bytes[8:24]))
 		if scope := binary.NativeEndian.Uint32(s.bytes[24:]); scope != 0 {
 			name, errno := nicName(scope)
-			if errno != 0 {
-				return reply{Broken: fmt.Sprintf("address %s with scope %d: %v", ip, scope, errno)}
+			if errno != 0 { // the device is gone
+				name = strconv.FormatUint(uint64(scope), 10)
 			}
 			ip = ip.WithZone(name)
 		}

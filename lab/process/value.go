@@ -19,7 +19,7 @@ func setsockopt(fd int, r *request) reply {
 	}
 	level, number := options[r.Word][0], options[r.Word][1]
 	switch o.Value {
-	case lab.ValueInt:
+	case lab.ValueInt, lab.ValueErrno:
 		v := int32(r.Int)
 		return ended(set(fd, level, number, unsafe.Pointer(&v), unsafe.Sizeof(v)))
 	case lab.ValueLinger:
@@ -120,6 +120,11 @@ func getsockopt(fd int, name string) reply {
 		return indexOf(level, number, v)
 	case lab.ValueRange:
 		return reply{Outcome: lab.OK, Range: &lab.Range{Low: uint16(v), High: uint16(v >> 16)}}
+	case lab.ValueErrno:
+		if v != 0 {
+			r := failed(unix.Errno(v))
+			return reply{Outcome: lab.OK, Word: r.Errno, Broken: r.Broken}
+		}
 	}
 	i := int64(int32(v))
 	return reply{Outcome: lab.OK, Int: &i}

@@ -42,6 +42,7 @@ type reply struct {
 	Addr    *netip.AddrPort `json:"addr,omitempty"`
 	Int     *int64          `json:"int,omitempty"`
 	Text    *[]byte         `json:"text,omitempty"`
+	Word    string          `json:"word,omitempty"`
 	Linger  *lab.Linger     `json:"linger,omitempty"`
 	Range   *lab.Range      `json:"range,omitempty"`
 	Socks   []string        `json:"socks,omitempty"`   // of who
@@ -94,6 +95,8 @@ func (r reply) answer() (lab.Answer, netip.AddrPort) {
 		answer.Value = lab.Int(*r.Int)
 	case r.Text != nil:
 		answer.Value = lab.Text(*r.Text)
+	case r.Word != "":
+		answer.Value = lab.Word(r.Word)
 	case r.Linger != nil:
 		answer.Value = *r.Linger
 	case r.Range != nil:

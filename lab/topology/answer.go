@@ -175,6 +175,8 @@ func (p *stepParser) answer(tokens []token, at int) lab.Answer {
 		name, known := lab.CanonicalErrno(t.text)
 		switch {
 		case isState:
+		case known && p.sig.Answers == lab.KindValue && p.option.Value == lab.ValueErrno && !slices.Contains(ofNoSocket, name):
+			return lab.Answer{Outcome: lab.OK, Value: lab.Word(name)}
 		case known:
 			return lab.Answer{Outcome: lab.Failed, Errno: name}
 		case p.sig.Answers != lab.KindStates && errnoSyntax().MatchString(t.text):
@@ -199,6 +201,10 @@ func (p *stepParser) answer(tokens []token, at int) lab.Answer {
 	}
 	return lab.Answer{Outcome: lab.OK, Value: p.value(p.sig.Answers, tokens, at)}
 }
+
+// ofNoSocket is what getsockopt itself answers where it has no socket to ask
+// (sockfd_lookup_light); every other errno behind SO_ERROR is the pending error.
+var ofNoSocket = []string{"EBADF", "ENOTSOCK"}
 
 // answers says what the call may answer.
 func (p *stepParser) answers() string {

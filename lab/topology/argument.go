@@ -118,6 +118,8 @@ func (p *stepParser) value(k lab.Kind, tokens []token, at int) lab.Arg {
 		return text
 	case lab.KindValue:
 		switch p.option.Value {
+		case lab.ValueErrno:
+			return p.pending(tokens, at)
 		case lab.ValueInt:
 			return p.number(tokens, at, math.MinInt32, math.MaxInt32)
 		case lab.ValueLinger:
@@ -201,13 +203,16 @@ func (p *stepParser) string(what string, tokens []token, at int) lab.Arg {
 	return lab.Text(tokens[0].text)
 }
 
-// device reads the name of a NIC, bare or in quotes; "" stands for none.
+// device reads the name of a NIC, bare or in quotes; "" stands for none. The text that
+// SO_BINDTODEVICE gets in quotes may be any: the kernel looks for the device.
 func (p *stepParser) device(tokens []token, at int) lab.Arg {
 	var name string
 	if len(tokens) == 1 && tokens[0].word() {
 		name = tokens[0].text
 	} else if text, ok := p.string(string(lab.ValueDevice), tokens, at).(lab.Text); ok {
-		name = string(text)
+		if name = string(text); p.option.Value == lab.ValueDevice && len(name) <= maxText {
+			return text
+		}
 	} else {
 		return nil
 	}

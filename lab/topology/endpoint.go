@@ -117,7 +117,7 @@ func addrHost(a *lab.Addr, text string, mapped bool) *mistake {
 		if err != nil || !ip.Is6() {
 			return &mistake{0, quote(text) + " is not an IPv6 address such as [2001:db8::1]"}
 		}
-		if zone := ip.Zone(); zone != "" && nicName.check(zone) != "" {
+		if zone := ip.Zone(); zone != "" && zone != "lo" && nicName.check(zone) != "" {
 			return &mistake{0, nicName.check(zone)}
 		}
 		a.IP = ip

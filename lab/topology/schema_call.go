@@ -150,7 +150,7 @@ var examplesOf = map[lab.Kind]string{
 
 // valueExamples are values of socket options.
 var valueExamples = map[lab.ValueKind]string{
-	lab.ValueInt: "1", lab.ValueLinger: "{l_onoff=1, l_linger=0}", lab.ValueDevice: "eth0", lab.ValueIndex: "eth0",
+	lab.ValueInt: "1", lab.ValueErrno: "1", lab.ValueLinger: "{l_onoff=1, l_linger=0}", lab.ValueDevice: "eth0", lab.ValueIndex: "eth0",
 	lab.ValueRange: "40000-40010", lab.ValueMembership: "{233.252.0.1, eth0}", lab.ValueSelector: "index(1)",
 }
 

@@ -106,6 +106,18 @@ func (p *stepParser) membership(tokens []token, at int) lab.Arg {
 	return nil
 }
 
+// pending reads the value of SO_ERROR. setsockopt refuses it, whatever number it is.
+func (p *stepParser) pending(tokens []token, at int) lab.Arg {
+	if p.sig.Answers == "" {
+		return p.number(tokens, at, math.MinInt32, math.MaxInt32)
+	}
+	if p.raw(tokens) != "0" {
+		p.wrong(at, "%s: %s is expected here, found %s", p.sig.Name, lab.ValueErrno, p.foundIn(tokens))
+		return nil
+	}
+	return lab.Int(0)
+}
+
 func (p *stepParser) selector(tokens []token, at int) lab.Arg {
 	op := ""
 	if len(tokens) > 0 && !tokens[0].str {
