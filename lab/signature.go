@@ -106,7 +106,8 @@ var Signatures = []Signature{
 		Doc: "wait for a program in the background to end, answers its exit status, 128 and the signal when one ended it"},
 	{Name: "sleep", Args: []Kind{KindDuration}, Doc: "do nothing for a while, nanosleep(2)"},
 	{Name: "sockets", Args: []Kind{KindAddr}, Answers: KindStates, By: ByHost,
-		Doc: "what netstat shows at an address (any: all of them), from sock_diag(7); waits for the states that are expected"},
+		Doc: "what netstat shows at an address (any: all of them), from sock_diag(7); waits for the states that are expected; " +
+			"BOUND, which netstat does not show, where that is expected"},
 	{Name: "sysctl", Args: []Kind{KindSysctl, KindText}, Optional: 1, Answers: KindText, By: ByHost, Touches: true,
 		Doc: "read or set a parameter of the host's network namespace, sysctl(8)"},
 	{Name: "addr_add", Args: []Kind{KindNIC, KindPrefix, KindAddrFlag}, Optional: 1, By: ByHost, Touches: true,
@@ -157,9 +158,14 @@ var (
 	Families = []string{"AF_UNSPEC", "AF_UNIX", "AF_INET", "AF_INET6"}
 )
 
+// StateBound is the state of sockets that sockets() answers only where it is expected.
+const StateBound = "BOUND"
+
 // StateNames are the states of sockets in netstat(8)'s words, in the order in
-// which sockets() lists them. UNCONN is a UDP socket that is not connected.
+// which sockets() lists them. UNCONN is a UDP socket that is not connected. BOUND is
+// labrun's word for a TCP socket with a port that neither listens nor connects, which
+// netstat does not show.
 var StateNames = []string{
-	"LISTEN", "SYN_SENT", "SYN_RECV", "ESTABLISHED", "FIN_WAIT1", "FIN_WAIT2",
+	StateBound, "LISTEN", "SYN_SENT", "SYN_RECV", "ESTABLISHED", "FIN_WAIT1", "FIN_WAIT2",
 	"CLOSE_WAIT", "CLOSING", "LAST_ACK", "TIME_WAIT", "UNCONN",
 }

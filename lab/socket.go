@@ -6,7 +6,7 @@ import "net/netip"
 // of its owner.
 type Socket struct {
 	Protocol string         // tcp, udp, tcp6, udp6
-	State    string         // one of StateNames, or "BOUND": a TCP socket with a port that neither listens nor connects
+	State    string         // one of StateNames
 	Local    netip.AddrPort // as the kernel compares it, ::ffff:a.b.c.d for a mapped one
 	Remote   netip.AddrPort // port 0 when there is none
 	Device   string         // the NIC that SO_BINDTODEVICE tied it to, or ""

@@ -82,7 +82,7 @@ func (c *cell) lasting(holders []lab.Holder) []lab.Holder {
 		return holders
 	}
 	return slices.DeleteFunc(holders, func(h lab.Holder) bool {
-		return h.State != "LISTEN" && h.State != "BOUND" && h.State != "UNCONN"
+		return h.State != "LISTEN" && h.State != lab.StateBound && h.State != "UNCONN"
 	})
 }
 
@@ -294,7 +294,7 @@ func (c *cell) withBound(socks []lab.Socket, owned []ownedBy) []lab.Socket {
 		if !o.program && !seen[o.Inode] && o.Local.Port() != 0 {
 			seen[o.Inode] = true
 			socks = append(socks, lab.Socket{
-				Protocol: o.Protocol, State: "BOUND", Local: o.Local, Remote: o.Remote, UID: o.UID, Inode: o.Inode,
+				Protocol: o.Protocol, State: lab.StateBound, Local: o.Local, Remote: o.Remote, UID: o.UID, Inode: o.Inode,
 			})
 		}
 	}

@@ -103,8 +103,8 @@ func TestStates(t *testing.T) {
 		at("tcp", "LISTEN", "192.0.2.1:81"), at("tcp6", "ESTABLISHED", "[fe80::1%eth0]:80"),
 	}
 	for addr, want := range map[string]string{
-		"0.0.0.0:80": "LISTEN LISTEN ESTABLISHED ESTABLISHED TIME_WAIT UNCONN",
-		"[::]:80":    "LISTEN ESTABLISHED ESTABLISHED", "192.0.2.1:80": "ESTABLISHED TIME_WAIT UNCONN", "[::ffff:192.0.2.1]:80": "ESTABLISHED",
+		"0.0.0.0:80": "BOUND LISTEN LISTEN ESTABLISHED ESTABLISHED TIME_WAIT UNCONN",
+		"[::]:80":    "LISTEN ESTABLISHED ESTABLISHED", "192.0.2.1:80": "BOUND ESTABLISHED TIME_WAIT UNCONN", "[::ffff:192.0.2.1]:80": "ESTABLISHED",
 		"[fe80::1]:80": "ESTABLISHED", "192.0.2.1:81": "LISTEN", "192.0.2.1:82": "none", "192.0.2.2:80": "none",
 	} {
 		if got := states(socks, netip.MustParseAddrPort(addr)).String(); got != want {

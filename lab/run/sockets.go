@@ -11,7 +11,8 @@ import (
 
 // sockets answers what netstat would show on the process's host. Packets take
 // a moment, so it looks again until it sees the states that are expected, and
-// nothing on its way any more, or the step's limit has passed.
+// nothing on its way any more, or the step's limit has passed. Sockets that are bound
+// only, which netstat does not show, are in the answer where the step expects some.
 func (c *cell) sockets(ctx context.Context, who lab.Process, s *lab.Step, want lab.Answer) (got, error) {
 	addr, err := c.addr(s.Call.Args[0].(lab.Addr), who.Host)
 	if err != nil {
@@ -31,6 +32,15 @@ func (c *cell) sockets(ctx context.Context, who lab.Process, s *lab.Step, want l
 		socks, err := c.lab.Host(who.Host).Sockets()
 		if err != nil {
 			return got{}, err
+		}
+		if expected, ok := want.Value.(lab.States); ok && slices.Contains(expected, lab.StateBound) {
+			owned, err := c.owned(ctx, who.Host, addr.Port())
+			if err != nil {
+				return got{}, err
+			}
+			socks = c.withBound(socks, owned)
+		} else {
+			socks = slices.DeleteFunc(socks, func(s lab.Socket) bool { return s.State == lab.StateBound })
 		}
 		g := got{Answer: lab.Answer{Outcome: lab.OK, Value: states(socks, addr)}}
 		ok, err := c.matches(want, g, who.Host)
@@ -53,7 +63,7 @@ func states(socks []lab.Socket, at netip.AddrPort) lab.States {
 	for _, s := range socks {
 		local := s.Local.Addr()
 		switch {
-		case s.Local.Port() != at.Port() || s.State == "BOUND": // netstat does not show it
+		case s.Local.Port() != at.Port():
 		case at.Addr() == netip.IPv4Unspecified(),
 			at.Addr() == netip.IPv6Unspecified() && local.Is6(),
 			at.Addr().WithZone("") == local.WithZone(""),
@@ -135,7 +145,7 @@ func (c *cell) settled(ctx context.Context, host, protocol string) ([]lab.Socket
 	}
 }
 
-func isConnection(s hostSocket) bool { return s.State != "LISTEN" && s.State != "BOUND" }
+func isConnection(s hostSocket) bool { return s.State != "LISTEN" && s.State != lab.StateBound }
 
 const (
 	settleTime  = 3 * time.Second
