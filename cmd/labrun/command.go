@@ -7,6 +7,8 @@ import (
 	"os/exec"
 
 	"github.com/spf13/cobra"
+
+	"labrun/lab"
 )
 
 // Exit statuses; exec and shell pass the status of their program through.
@@ -95,7 +97,10 @@ func (f *firstError) Write(b []byte) (int, error) {
 	return n, err
 }
 
-func (c command) complain(err error) { fmt.Fprintf(c.stderr, "labrun: %v\n", err) }
+// complain prints an error, which may quote what stands in a file.
+func (c command) complain(err error) {
+	fmt.Fprintf(c.stderr, "labrun: %s\n", lab.VisibleLines(err.Error()))
+}
 
 const rootHelp = `labrun asks the Linux kernel what it answers to bind, listen and connect.
 

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/spf13/pflag"
 
@@ -88,6 +89,10 @@ func (c command) writeStdout(r lab.Report, f report.Format, verbose bool) error 
 		t := textFor(c.stdout)
 		t.Verbose = verbose
 		write = t.Write
+	}
+	if f.Name == "text" { // it has lines that programs printed
+		text := write
+		write = func(w io.Writer, r lab.Report) error { return unheeded(w, func() error { return text(w, r) }) }
 	}
 	if err := write(c.stdout, r); err != nil {
 		return fmt.Errorf("write the report: %w", err)

@@ -39,7 +39,7 @@ func (c command) writeGitHub(r lab.Report, f report.Format, verbose bool) error 
 	case "github":
 		err = c.writeStdout(inRepository(r), f, verbose)
 	case "text":
-		err = unheeded(c.stdout, func() error { return c.writeStdout(r, f, verbose) })
+		err = c.writeStdout(r, f, verbose)
 		err = errors.Join(err, report.GitHub(c.stdout, inRepository(r)))
 	default: // somebody reads it who expects nothing else; commands may come here too
 		err = errors.Join(c.writeStdout(r, f, verbose), report.GitHub(c.stderr, inRepository(r)))

@@ -67,7 +67,7 @@ func (s *status) saw(m *lab.Matrix, c *lab.Cell) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.red++; !s.told {
-		s.told, s.first = true, firstRed(m, c)
+		s.told, s.first = true, lab.Visible(firstRed(m, c))
 	}
 }
 

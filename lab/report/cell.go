@@ -5,4 +5,4 @@ import "labrun/lab"
 // Explain returns what a text report says of a cell that did not pass, without a
 // line end: of a failed one the red step, what was wanted and what the kernel
 // answered, who held the port, and the command to look for oneself.
-func Explain(m *lab.Matrix, c *lab.Cell) string { return explain(m, c) }
+func Explain(m *lab.Matrix, c *lab.Cell) string { return explain(visibleCell(m, c)) }

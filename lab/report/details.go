@@ -137,6 +137,7 @@ func look(b *bufio.Writer, m *lab.Matrix, c *lab.Cell) {
 // Last writes how the cell ended: its verdict and its last step, with the
 // evidence about that one.
 func (t Text) Last(w io.Writer, m *lab.Matrix, c *lab.Cell) error {
+	m, c = visibleCell(m, c)
 	b := bufio.NewWriter(w)
 	t.head(b, m, c)
 	t.last(b, m, c)
@@ -160,7 +161,7 @@ func (t Text) last(b *bufio.Writer, m *lab.Matrix, c *lab.Cell) {
 		holders(b, s, note.At(len(c.Answers())-1))
 	}
 	if answers, ok := strings.CutPrefix(note.Reason, "flaky: "); ok {
-		label(b, "flaky", answers)
+		label(b, "flaky", oneLine(answers))
 	}
 	t.outputs(b, note.Outputs)
 	captures(b, note.Captures)
@@ -169,7 +170,7 @@ func (t Text) last(b *bufio.Writer, m *lab.Matrix, c *lab.Cell) {
 // captures names the files with the packets of a cell.
 func captures(b *bufio.Writer, files []string) {
 	for i, f := range files {
-		label(b, []string{"capture", ""}[min(i, 1)], lab.Visible(f))
+		label(b, []string{"capture", ""}[min(i, 1)], f)
 	}
 }
 
@@ -215,7 +216,7 @@ func printed(b *bufio.Writer, word, s string) {
 		word, lines = "", lines[left:]
 	}
 	for _, line := range lines {
-		label(b, word, lab.Visible(line))
+		label(b, word, line)
 		word = ""
 	}
 }

@@ -30,6 +30,7 @@ var DiffFormats = []DiffFormat{
 // they did, that appeared and that vanished, answers that the file leaves open, claims,
 // the environment, and last the counts.
 func (t Text) Diff(w io.Writer, d *compare.Difference) error {
+	d = visibleDifference(d)
 	b := bufio.NewWriterSize(w, 1<<16)
 	t.changed(b, d)
 	t.some(b, "appeared", &d.After, d.Appeared)

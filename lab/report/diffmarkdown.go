@@ -12,6 +12,7 @@ import (
 // DiffMarkdown writes a difference for a pull request. It fits into a comment: what
 // there is no room for is counted.
 func DiffMarkdown(w io.Writer, d *compare.Difference) error {
+	d = visibleDifference(d)
 	k := &markdown{room: mostMarkdown}
 	k.say("## labrun diff: %s\n\n", diffCounts(d))
 	settings := markdownSettings(d)

@@ -5,8 +5,6 @@ import (
 	"html"
 	"strings"
 	"unicode/utf8"
-
-	"labrun/lab"
 )
 
 // Names, calls and what programs print come from strangers: in every format they
@@ -40,12 +38,10 @@ func escapeXML(s string, attribute bool) string {
 	return b.String()
 }
 
-// oneLine joins lines with a space, and writes out what a terminal would obey.
-func oneLine(s string) string {
-	return lab.Visible(strings.Join(strings.FieldsFunc(s, isNewline), " "))
-}
+// oneLine joins lines with a space.
+func oneLine(s string) string { return strings.Join(strings.FieldsFunc(s, isNewline), " ") }
 
-func isNewline(r rune) bool { return r == '\n' || r == '\r' }
+func isNewline(r rune) bool { return r == '\n' }
 
 // markdownSigns are the characters that mean something anywhere in a line of
 // GitHub's Markdown.
@@ -87,11 +83,7 @@ func cellCode(s string) string { return strings.ReplaceAll(code(s), "|", `\|`) }
 // block writes text as a block of code.
 func block(s string) string {
 	ticks := fence(s, 3)
-	lines := strings.Split(strings.TrimSuffix(s, "\n"), "\n")
-	for i, line := range lines {
-		lines[i] = lab.Visible(line)
-	}
-	return ticks + "text\n" + strings.Join(lines, "\n") + "\n" + ticks + "\n"
+	return ticks + "text\n" + strings.TrimSuffix(s, "\n") + "\n" + ticks + "\n"
 }
 
 // fence returns more backticks than stand together anywhere in the text.

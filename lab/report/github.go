@@ -13,6 +13,7 @@ import (
 // line of a file at which cells failed, and one for each reason why cells could
 // not be asked. GitHub shows ten of a step.
 func GitHub(w io.Writer, r lab.Report) error {
+	r = visible(r)
 	b := bufio.NewWriter(w)
 	for i := range r.Matrices {
 		annotate(b, &r.Matrices[i])

@@ -44,6 +44,7 @@ func joinFiles(names ...string) string {
 // that show matrix, grids and cells of it. The policy lets a browser run these
 // scripts and none else.
 func HTML(w io.Writer, r lab.Report) error {
+	r = visible(r)
 	p := &pageText{Writer: bufio.NewWriterSize(w, 1<<16)}
 	var names []string
 	for i := range r.Matrices {

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"strconv"
-	"strings"
 
 	"labrun/lab"
 )
@@ -104,7 +103,7 @@ func (d *pageData) comma(i int) {
 func (d *pageData) value(v any) { _, _ = d.b.Write(d.encode(v)) }
 
 func (d *pageData) encode(v any) []byte {
-	text, err := json.Marshal(v)
+	text, err := json.Marshal(v) // of what is visible already
 	if err != nil && d.err == nil {
 		d.err = err
 	}
@@ -142,7 +141,7 @@ func (d *pageData) matrix(m *lab.Matrix) {
 		d.block(cells)
 		for i := range cells {
 			if note := cells[i].Note; note != nil {
-				noted = append(noted, first+i, d.notes.of(string(d.encode(pageNote(note)))))
+				noted = append(noted, first+i, d.notes.of(string(d.encode(note))))
 			}
 		}
 	}
@@ -259,28 +258,4 @@ func (d *pageData) answer(got []string) int {
 		d.scratch = strconv.AppendInt(d.scratch, int64(d.words.of(s)), 10)
 	}
 	return d.answers.of(string(d.scratch))
-}
-
-// pageNote is a note of which every output can be looked at: a program prints
-// what it likes, and what would turn the line around is written out.
-func pageNote(n *lab.Note) *lab.Note {
-	if len(n.Outputs) == 0 {
-		return n
-	}
-	safe := *n
-	safe.Outputs = append([]lab.Output(nil), n.Outputs...)
-	for i := range safe.Outputs {
-		o := &safe.Outputs[i]
-		o.Stdout, o.Stderr = visibleLines(o.Stdout), visibleLines(o.Stderr)
-	}
-	return &safe
-}
-
-// visibleLines is visible for a text of several lines.
-func visibleLines(s string) string {
-	lines := strings.Split(s, "\n")
-	for i := range lines {
-		lines[i] = lab.Visible(strings.TrimSuffix(lines[i], "\r"))
-	}
-	return strings.Join(lines, "\n")
 }

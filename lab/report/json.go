@@ -4,7 +4,11 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"labrun/lab"
 )
@@ -122,7 +126,28 @@ func (j *jsonWriter) encode(v any) []byte {
 	if err := j.enc.Encode(v); err != nil && j.err == nil {
 		j.err = err
 	}
-	return bytes.TrimSuffix(j.scratch.Bytes(), []byte("\n"))
+	return escapeUnseen(bytes.TrimSuffix(j.scratch.Bytes(), []byte("\n")))
+}
+
+// escapeUnseen escapes what the encoder leaves and a terminal obeys: DEL, the controls
+// of C1, what turns a line round. All of it stands in strings.
+func escapeUnseen(text []byte) []byte {
+	isUnseen := func(r rune) bool { return r != utf8.RuneError && r > '~' && !unicode.IsPrint(r) }
+	if bytes.IndexFunc(text, isUnseen) < 0 {
+		return text
+	}
+	var b []byte
+	for _, r := range string(text) {
+		switch {
+		case !isUnseen(r):
+			b = utf8.AppendRune(b, r)
+		default:
+			for _, unit := range utf16.AppendRune(nil, r) {
+				b = fmt.Appendf(b, `\u%04x`, unit)
+			}
+		}
+	}
+	return b
 }
 
 func (j *jsonWriter) matrix(m *lab.Matrix) {

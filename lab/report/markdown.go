@@ -18,6 +18,7 @@ const mostMarkdown = 60_000
 // what did not pass folded, claims, the environment. It fits into a comment,
 // unless the matrices alone do not.
 func Markdown(w io.Writer, r lab.Report) error {
+	r = visible(r)
 	k := &markdown{room: mostMarkdown}
 	k.say("## labrun: %s\n\n", r.Counts)
 	always := make([]struct{ matrix, claims string }, len(r.Matrices))

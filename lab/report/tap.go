@@ -15,6 +15,7 @@ import (
 // too, which know no YAML: every value of a diagnostic is on one line, quoted, so
 // that none looks like a test.
 func TAP(w io.Writer, r lab.Report) error {
+	r = visible(r)
 	t := &tap{bufio.NewWriterSize(w, 1<<16)}
 	t.printf("TAP version 14\n")
 	e := r.Environment

@@ -19,6 +19,7 @@ type Text struct {
 // Write writes the report for people: matrices, what is red and why, claims,
 // the environment, and last the counts.
 func (t Text) Write(w io.Writer, r lab.Report) error {
+	r = visible(r)
 	b := bufio.NewWriterSize(w, 1<<16)
 	for i := range r.Matrices {
 		m := &r.Matrices[i]

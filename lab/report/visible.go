@@ -1,0 +1,202 @@
+package report
+
+import (
+	"reflect"
+
+	"labrun/lab"
+	"labrun/lab/compare"
+)
+
+// What a report says comes from strangers: the names of a file, what programs print,
+// and a report that was kept may have been made by anybody. Every format is given a
+// report in which what a terminal or a log would obey is written out already (control
+// characters, what turns the line round, and what ends one). So none can forget it.
+
+// ofLines are the fields that may have several lines. Formats say where each of
+// those begins; in every other field the end of a line is written out.
+var ofLines = map[string]bool{"Doc": true, "Source": true, "Text": true, "Reason": true, "Stdout": true, "Stderr": true}
+
+// visible returns the report as formats may print it. It shares with the report all
+// that needs no change.
+func visible(r lab.Report) lab.Report { return visibleOf(r) }
+
+// visibleDifference is visible for a difference.
+func visibleDifference(d *compare.Difference) *compare.Difference {
+	v := visibleOf(*d)
+	return &v
+}
+
+// visibleCell returns a matrix of a single cell as formats may print it, and that cell.
+func visibleCell(m *lab.Matrix, c *lab.Cell) (*lab.Matrix, *lab.Cell) {
+	one, cell := *m, *c
+	cell.Row = 0
+	one.Rows, one.Cells = m.Rows[c.Row:c.Row+1], []lab.Cell{cell}
+	one.Source, one.Included, one.Claims = "", nil, nil
+	one = visibleOf(one)
+	return &one, &one.Cells[0]
+}
+
+func visibleOf[T any](v T) T {
+	w := writer{answers: map[*[]string]*[]string{}, texts: map[reflect.Type]bool{}}
+	if changed, ok := w.value(reflect.ValueOf(v), false); ok {
+		return changed.Interface().(T)
+	}
+	return v
+}
+
+// writer writes strings out. Its methods return what a value becomes, and false when
+// it stays as it is.
+type writer struct {
+	answers map[*[]string]*[]string // that cells share
+	texts   map[reflect.Type]bool   // whether there may be a string in it
+}
+
+func (w *writer) value(v reflect.Value, lines bool) (reflect.Value, bool) {
+	if !w.hasText(v.Type()) {
+		return v, false
+	}
+	switch v.Kind() {
+	case reflect.String:
+		s := v.String()
+		if isPlain(s) {
+			return v, false
+		}
+		changed := reflect.New(v.Type()).Elem()
+		changed.SetString(writeOut(s, lines))
+		return changed, changed.String() != s
+	case reflect.Pointer:
+		if v.IsNil() {
+			return v, false
+		}
+		elem, ok := w.value(v.Elem(), lines)
+		if !ok {
+			return v, false
+		}
+		changed := reflect.New(v.Type().Elem())
+		changed.Elem().Set(elem)
+		return changed, true
+	case reflect.Slice:
+		if cells, ok := v.Interface().([]lab.Cell); ok {
+			changed, ok := w.cells(cells)
+			return reflect.ValueOf(changed), ok
+		}
+		changed, some := v, false
+		for i := range v.Len() {
+			item, ok := w.value(v.Index(i), lines)
+			if !ok {
+				continue
+			}
+			if !some {
+				changed, some = reflect.MakeSlice(v.Type(), v.Len(), v.Len()), true
+				reflect.Copy(changed, v)
+			}
+			changed.Index(i).Set(item)
+		}
+		return changed, some
+	case reflect.Map:
+		changed, some := reflect.MakeMapWithSize(v.Type(), v.Len()), false
+		for _, key := range v.MapKeys() {
+			k, one := w.value(key, false)
+			item, other := w.value(v.MapIndex(key), false)
+			changed.SetMapIndex(k, item)
+			some = some || one || other
+		}
+		return changed, some
+	case reflect.Struct:
+		changed, some := v, false
+		for i := range v.NumField() {
+			f := v.Type().Field(i)
+			if !f.IsExported() {
+				continue
+			}
+			field, ok := w.value(v.Field(i), ofLines[f.Name])
+			if !ok {
+				continue
+			}
+			if !some {
+				changed, some = reflect.New(v.Type()).Elem(), true
+				changed.Set(v)
+			}
+			changed.Field(i).Set(field)
+		}
+		return changed, some
+	}
+	return v, false
+}
+
+// cells is value for cells, of which there may be half a million that share their answers.
+func (w *writer) cells(cells []lab.Cell) ([]lab.Cell, bool) {
+	changed, some := cells, false
+	var last, becomes *[]string
+	for i := range cells {
+		c := cells[i]
+		if c.Got != nil {
+			if c.Got != last {
+				last, becomes = c.Got, w.shared(c.Got)
+			}
+			c.Got = becomes
+		}
+		if note, ok := w.value(reflect.ValueOf(c.Note), false); ok {
+			c.Note = note.Interface().(*lab.Note)
+		}
+		if c == cells[i] {
+			continue
+		}
+		if !some {
+			changed, some = append([]lab.Cell(nil), cells...), true
+		}
+		changed[i] = c
+	}
+	return changed, some
+}
+
+func (w *writer) shared(got *[]string) *[]string {
+	becomes, ok := w.answers[got]
+	if !ok {
+		changed, _ := w.value(reflect.ValueOf(got), false)
+		becomes = changed.Interface().(*[]string)
+		w.answers[got] = becomes
+	}
+	return becomes
+}
+
+// hasText reports whether values of the type may hold a string.
+func (w *writer) hasText(t reflect.Type) bool {
+	has, ok := w.texts[t]
+	if ok {
+		return has
+	}
+	w.texts[t] = false // a type that holds itself has none of its own
+	switch t.Kind() {
+	case reflect.String:
+		has = true
+	case reflect.Pointer, reflect.Slice:
+		has = w.hasText(t.Elem())
+	case reflect.Map:
+		has = w.hasText(t.Key()) || w.hasText(t.Elem())
+	case reflect.Struct:
+		for f := range t.Fields() {
+			has = has || f.IsExported() && w.hasText(f.Type)
+		}
+	}
+	w.texts[t] = has
+	return has
+}
+
+// isPlain reports whether a text has nothing but ASCII's printable characters.
+func isPlain(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// writeOut is lab.Visible, line by line where a text may have several.
+func writeOut(s string, lines bool) string {
+	if lines {
+		return lab.VisibleLines(s)
+	}
+	return lab.Visible(s)
+}

@@ -1,0 +1,219 @@
+package report
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"reflect"
+	"strings"
+	"testing"
+	"unicode"
+
+	"github.com/google/go-cmp/cmp"
+
+	"labrun/lab"
+	"labrun/lab/compare"
+)
+
+// poison has what a terminal obeys, and lines that a log or a reader of TAP does.
+const poison = "A\x1b[31mB\rC\x00D\u009b31mE\u0085F\x7fG\u202eH\u2066I\u2028J\u2029K\nok 99 - fooled\n::error::fooled\nL"
+
+// eachString calls do with each string that can be reached from v, and with how to
+// plant another in its place.
+func eachString(v reflect.Value, path string, do func(path string, plant func(string))) {
+	switch v.Kind() {
+	case reflect.String:
+		was := v.String()
+		do(path, func(s string) { v.SetString(cmpOr(s, was)) })
+	case reflect.Pointer:
+		if !v.IsNil() {
+			eachString(v.Elem(), path, do)
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			eachString(v.Index(i), fmt.Sprintf("%s[%d]", path, i), do)
+		}
+	case reflect.Map:
+		for _, key := range v.MapKeys() {
+			was := v.MapIndex(key)
+			do(path+" value", func(s string) { v.SetMapIndex(key, reflect.ValueOf(cmpOr(s, was.String()))) })
+			do(path+" key", func(s string) {
+				v.Clear()
+				v.SetMapIndex(reflect.ValueOf(cmpOr(s, key.String())), was)
+			})
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if f := v.Type().Field(i); f.IsExported() {
+				eachString(v.Field(i), path+"."+f.Name, do)
+			}
+		}
+	}
+}
+
+func cmpOr(s, was string) string {
+	if s == "" {
+		return was
+	}
+	return s
+}
+
+// whole is a report in which every string there can be is set, and a cell of every verdict.
+func whole() lab.Report {
+	r := sample()
+	m := &r.Matrices[0]
+	status := 1
+	note := func() *lab.Note {
+		return &lab.Note{Reason: "flaky: once", Captures: []string{"red.pcapng"},
+			Evidence: []lab.Snapshot{{Step: 1, Sockets: []lab.Holder{{Host: "alpha", Protocol: "tcp", State: "LISTEN", Local: "x:80", Remote: "y:80",
+				Device: "eth0", Owners: []string{"web (a)"}, Timer: "on", Options: []string{"SO_REUSEADDR"}}}}},
+			Outputs: []lab.Output{{Process: "alpha/web", Stdout: "out", Stderr: "err", Status: &status}}}
+	}
+	for i := range m.Cells {
+		if m.Cells[i].Verdict != lab.Pass {
+			m.Cells[i].Note = note()
+		}
+	}
+	for i := range m.Claims {
+		evidence := []lab.ClaimEvidence{{Experiment: "e", When: "when"}}
+		m.Claims[i].Text, m.Claims[i].For, m.Claims[i].Against, m.Claims[i].Unknown = "text", evidence, evidence, evidence
+	}
+	return r
+}
+
+// TestNothingRaw plants what a terminal obeys in every string of a report in turn, and
+// looks for it in every format.
+func TestNothingRaw(t *testing.T) {
+	type rendered struct {
+		name  string
+		write func(io.Writer, lab.Report) error
+	}
+	formats := []rendered{{"verbose text", Text{Verbose: true}.Write}, {"explanation", explained}}
+	for _, f := range Formats {
+		formats = append(formats, rendered{f.Name, f.Write})
+	}
+	for _, f := range DiffFormats {
+		formats = append(formats,
+			rendered{"diff as " + f.Name, func(w io.Writer, r lab.Report) error { return f.Write(w, changes(whole(), r)) }},
+			rendered{"diff back as " + f.Name, func(w io.Writer, r lab.Report) error { return f.Write(w, changes(r, whole())) }})
+	}
+	seen := map[string]bool{}
+	r := whole()
+	eachString(reflect.ValueOf(&r), "", func(path string, plant func(string)) {
+		field := strings.TrimRight(path, "[0123456789] aeklvuy")
+		if field = field[strings.LastIndex(field, ".")+1:] + fmt.Sprint(strings.Count(path, ".")); seen[path] || testing.Short() && seen[field] {
+			return
+		}
+		seen[path], seen[field] = true, true
+		plant(poison)
+		defer plant("")
+		for _, f := range formats {
+			var b bytes.Buffer
+			if err := f.write(&b, r); err != nil {
+				t.Fatalf("%s: %s: %v", path, f.name, err)
+			}
+			for _, what := range raw(b.String(), f.name) {
+				t.Errorf("%s: %s has %s", path, f.name, what)
+			}
+		}
+	})
+	if len(seen) < 200 {
+		t.Errorf("only %d strings were looked at", len(seen))
+	}
+}
+
+// raw says what a text has that a terminal, a log or a reader of TAP would obey.
+func raw(text, format string) []string {
+	var found []string
+	for i, r := range text {
+		if r != '\n' && r != '\t' && r != '\u202f' && r != '\u200b' && !unicode.IsPrint(r) { // thousands; what keeps @ apart
+			found = append(found, fmt.Sprintf("%q in %q", r, text[max(0, i-20):min(len(text), i+20)]))
+		}
+	}
+	for line := range strings.Lines(text) {
+		if strings.HasPrefix(line, "ok 99") || strings.HasPrefix(line, "::error::fooled") {
+			switch format {
+			case "markdown", "html", "junit": // quoted: a block of code, an element
+			default:
+				found = append(found, fmt.Sprintf("the line %q", line))
+			}
+		}
+	}
+	return found
+}
+
+// explained writes what is said of single cells.
+func explained(w io.Writer, r lab.Report) error {
+	for i := range r.Matrices {
+		m := &r.Matrices[i]
+		for j := range m.Cells {
+			if m.Cells[j].Verdict == lab.Pass {
+				continue
+			}
+			if _, err := fmt.Fprintln(w, Explain(m, &m.Cells[j])); err != nil {
+				return err
+			}
+			if err := (Text{}).Last(w, m, &m.Cells[j]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// changes is the difference of two reports, of which half of the cells are there alone.
+func changes(a, b lab.Report) *compare.Difference {
+	a.Digest = ""
+	for _, r := range []*lab.Report{&a, &b} {
+		r.Matrices = append([]lab.Matrix(nil), r.Matrices...)
+	}
+	a.Matrices[0].Claims = append([]lab.ClaimResult(nil), a.Matrices[0].Claims...)
+	a.Matrices[0].Claims[0].Verdict = "does not hold"
+	cells := append([]lab.Cell(nil), a.Matrices[0].Cells...)
+	cells[1].Verdict, cells[1].Got = lab.Fail, &[]string{"EINVAL"}
+	cells[2].Got = &[]string{"ok", "ENOENT"}
+	a.Matrices[0].Cells = cells[:7]
+	b.Matrices[0].Cells = b.Matrices[0].Cells[1:]
+	d := compare.Reports(a, b)
+	return &d
+}
+
+// TestVisibleSharesWhatItCan: a report that is visible already is the same, and what many cells
+// share is written out once.
+func TestVisibleSharesWhatItCan(t *testing.T) {
+	r := lab.NewReport(lab.Environment{}, []lab.Matrix{many(1000)})
+	if v := visible(r); &v.Matrices[0] != &r.Matrices[0] {
+		t.Error("a report without a strange character was copied")
+	}
+	got := &[]string{"\x1b"}
+	for i := range r.Matrices[0].Cells {
+		r.Matrices[0].Cells[i].Got = got
+	}
+	v := visible(r)
+	first := v.Matrices[0].Cells[0].Got
+	for _, c := range v.Matrices[0].Cells {
+		if c.Got != first {
+			t.Fatal("answers are not shared any more")
+		}
+	}
+	if diff := cmp.Diff([]string{`\x1b`}, *first); diff != "" {
+		t.Error(diff)
+	}
+	if (*got)[0] != "\x1b" {
+		t.Error("the report itself was changed")
+	}
+}
+
+// TestVisibleJSONComesBack: what JSON escapes for a terminal is read back as it was.
+func TestVisibleJSONComesBack(t *testing.T) {
+	r := sample()
+	r.Matrices[0].Doc = poison + "\U000e0001"
+	text := mustJSON(t, r)
+	if found := raw(string(text), "json"); found != nil {
+		t.Error(found)
+	}
+	back, err := ReadJSON(bytes.NewReader(text))
+	if err != nil || back.Matrices[0].Doc != r.Matrices[0].Doc {
+		t.Errorf("%q, %v", back.Matrices[0].Doc, err)
+	}
+}
