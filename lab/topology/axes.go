@@ -153,6 +153,23 @@ type demand struct {
 	values []bool // by index: this value will do
 }
 
+// covers reports whether m matches all that other does.
+func (m matcher) covers(other matcher) bool {
+	return !slices.ContainsFunc(m, func(c demand) bool {
+		return !slices.ContainsFunc(other, func(o demand) bool { return o.axis == c.axis && o.within(c) })
+	})
+}
+
+// within reports whether all values that will do for c will do for d, of the same axis.
+func (c demand) within(d demand) bool {
+	for v, ok := range c.values {
+		if ok && !d.values[v] {
+			return false
+		}
+	}
+	return true
+}
+
 func (m matcher) matches(values []int) bool {
 	for _, c := range m {
 		if !c.values[values[c.axis]] {
@@ -210,10 +227,17 @@ func (d *decoder) demand(x *experiment, s scope, e entry) (demand, bool) {
 	return c, ok
 }
 
+// pruneRule is a rule of skip or only.
+type pruneRule struct {
+	matcher
+	pos  lab.Pos
+	used bool // it is the first that matches some combination
+}
+
 // decodePrune reads skip: or only:, a list of mappings from axes to values.
-func (d *decoder) decodePrune(x *experiment, e entry) []matcher {
+func (d *decoder) decodePrune(x *experiment, e entry) []pruneRule {
 	s := x.scope.in("key", e.key)
-	var rules []matcher
+	var rules []pruneRule
 	items := list(e.value)
 	if len(items) == 0 {
 		d.complain(posOf(e.value), "%s is empty", s)
@@ -233,18 +257,22 @@ func (d *decoder) decodePrune(x *experiment, e entry) []matcher {
 			}
 			m = append(m, c)
 		}
-		rules = append(rules, m)
+		rules = append(rules, pruneRule{matcher: m, pos: posOf(item)})
 	}
 	return rules
 }
 
 // combine lists the combinations that run.
-func (d *decoder) combine(x *experiment, skip, only []matcher, pos lab.Pos) {
+func (d *decoder) combine(x *experiment, skip, only []pruneRule, pos lab.Pos) {
 	if x.axesUnsure || x.rulesUnsure {
 		return
 	}
-	any := func(rules []matcher, values []int) bool {
-		return slices.ContainsFunc(rules, func(m matcher) bool { return m.matches(values) })
+	any := func(rules []pruneRule, values []int) bool {
+		i := slices.IndexFunc(rules, func(r pruneRule) bool { return r.matches(values) })
+		if i >= 0 {
+			rules[i].used = true
+		}
+		return i >= 0
 	}
 	for c, values := range combos(x.Axes) {
 		if !any(skip, values) && (only == nil || any(only, values)) {
@@ -253,6 +281,16 @@ func (d *decoder) combine(x *experiment, skip, only []matcher, pos lab.Pos) {
 	}
 	if len(x.Combos) == 0 {
 		d.complain(pos, "%s: skip and only leave no combination to run", x.scope)
+	}
+	for _, r := range skip {
+		if !r.used {
+			d.warn(r.pos, "%s: this rule leaves out nothing that the rules before it do not", x.scope.in("key", "skip"))
+		}
+	}
+	for _, r := range only {
+		if !r.used {
+			d.warn(r.pos, "%s: this rule keeps nothing: the rules before it do, or skip leaves it out", x.scope.in("key", "only"))
+		}
 	}
 }
 

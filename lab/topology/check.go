@@ -91,11 +91,13 @@ func (d *decoder) checkNames(x *experiment, columns []*host) {
 		for i, a := range s.call.Args {
 			if a, ok := a.(lab.Addr); ok && a.Name != "" {
 				check(s, s.argsAt[i], a)
+				d.warnOfSelf(x, s, s.argsAt[i], a, s.call.Name == "connect" || s.call.Name == "sendto")
 			}
 		}
 		for i, w := range s.want {
 			if a, ok := w.Answer.Value.(lab.Addr); ok && a.Name != "" {
 				check(s, s.wantsAt[i], a)
+				d.warnOfSelf(x, s, s.wantsAt[i], a, s.call.Name == "getpeername")
 			}
 			if f := w.Has; f != nil && f.Kind == "probe" && !d.probesLost && !d.partsLost && !d.hasProbe(f.Name) {
 				d.complain(d.within(s, s.wantsAt[i]), "%s: no probe %s%s", x.scope, quote(f.Name), hint(f.Name, "probes", d.probeNames()))

@@ -117,8 +117,8 @@ func (d *decoder) decodeBody(x *experiment, e entry, keys map[string]entry) {
 	if k, ok := keys["axes"]; ok {
 		d.decodeAxes(x, k.value)
 	}
-	var skip, only []matcher
-	for key, rules := range map[string]*[]matcher{"skip": &skip, "only": &only} {
+	var skip, only []pruneRule
+	for key, rules := range map[string]*[]pruneRule{"skip": &skip, "only": &only} {
 		if k, ok := keys[key]; ok {
 			*rules = d.decodePrune(x, k)
 		}
@@ -142,6 +142,7 @@ func (d *decoder) decodeBody(x *experiment, e entry, keys map[string]entry) {
 		}
 	}
 	d.checkAxesPlaced(x)
+	d.warnIdleRules(x)
 }
 
 // checkClaimSays complains about an experiment with a claim whose last step

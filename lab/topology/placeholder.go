@@ -67,7 +67,7 @@ func (p *dependencies) name(n *yaml.Node, name string, alone bool) {
 		x.used[want] = true
 		for _, a := range set.axes() {
 			p.axes[a] = true
-			x.axes[a].placed = x.axes[a].placed || set.leavesOut()
+			x.axes[a].placed = x.axes[a].placed || set.leavesOut(a)
 		}
 		return
 	}

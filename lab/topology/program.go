@@ -50,7 +50,7 @@ func (r *reader) program(raw *yaml.Node) {
 		if !p.step.Run.Background {
 			r.complain(k.pos, "%s: \"until\" stands only with \"background: true\"", s)
 		}
-		by := maker{Process: lab.Process{Host: p.process.Host, Name: "until"}, limit: p.step.Limit}
+		by := maker{Process: lab.Process{Host: p.process.Host, Name: "until"}, limit: p.step.Limit, waits: true}
 		r.call(by, k.value, 0)
 	}
 }

@@ -1,6 +1,7 @@
 package topology
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -35,6 +36,7 @@ type maker struct {
 	lab.Process
 	limit time.Duration
 	until time.Duration
+	waits bool // for the answers, by until
 }
 
 // countSteps counts the steps of a list, those inside of mappings too.
@@ -67,9 +69,18 @@ func (r *reader) group(by maker, n *yaml.Node) {
 		case "limit":
 			by.limit = r.duration(e)
 		case "until":
-			by.until = r.duration(e)
+			by.until, by.waits = r.duration(e), true
 		default:
-			calls = append(calls, e)
+			near := misspelt(e)
+			if near == "" {
+				calls = append(calls, e)
+				continue
+			}
+			r.complain(e.pos, "unknown key %s in %s, did you mean %q? allowed: a process, limit, repeat, run, until", quote(e.key), s.inner, near)
+			r.lost(e.value)
+			if near == "run" {
+				return
+			}
 		}
 	}
 	if len(calls) == 0 {
@@ -88,10 +99,38 @@ func (r *reader) group(by maker, n *yaml.Node) {
 		case i > 0:
 			r.complain(e.pos, "%s: a second process in one step, begin it with \"- \"", r.scope())
 		default:
+			if near := nearKey(e.key); near != "" {
+				r.warn(e.pos, "%s: %s is a process here; did you mean the key %q?", r.scope(), quote(e.key), near)
+			}
 			by.Process = p
 			r.calls(by, e.value)
 		}
 	}
+}
+
+// misspelt returns the key of a step that an entry was meant to have, "" when it has
+// calls, which make it a process.
+func misspelt(e entry) string {
+	if slices.Contains(stepKeys, e.key) || holdsCalls(e.value) {
+		return ""
+	}
+	return nearest(e.key, []string{"limit", "repeat", "run", "until"})
+}
+
+// holdsCalls reports whether a value looks like steps.
+func holdsCalls(n *yaml.Node) bool {
+	n = deref(n)
+	return n.Kind == yaml.MappingNode || strings.ContainsAny(n.Value, "($") || slices.ContainsFunc(n.Content, holdsCalls)
+}
+
+// nearKey returns the key that the name of a process is one letter away from.
+func nearKey(process string) string {
+	for _, key := range []string{"limit", "until", "repeat", "background", "stdout", "stderr", "process", "steps"} {
+		if len(process) > 3 && edits(process, key) == 1 {
+			return strings.Replace(key, "process", "processes", 1)
+		}
+	}
+	return ""
 }
 
 func hasKey(n *yaml.Node, key string) bool {
@@ -204,7 +243,23 @@ func (r *reader) call(by maker, raw *yaml.Node, around yaml.Style) {
 		}
 		r.complain(r.within(placed, at), "%s: %s", r.scope(), msg)
 	}
+	if by.waits && len(step.mistakes) == 0 && takesAny(step) {
+		r.complain(posOf(n), "%s: until waits for the answer behind a step, and this one takes any; write %s", r.scope(),
+			quote(step.call.String()+" = "+cmp.Or(readers[step.call.Name], string(lab.OK))))
+	}
 	r.steps = append(r.steps, placed)
+}
+
+// readers are calls that always succeed on a socket that there is, each with an answer
+// that a step may wait for.
+var readers = map[string]string{"sockets": "LISTEN", "getsockname": "x:80", "getsockopt": "0"}
+
+// takesAny reports whether the first answer to a step will do, whatever it is.
+func takesAny(s *parsedStep) bool {
+	return !slices.ContainsFunc(s.want, func(r lab.WantRule) bool {
+		return r.Answer.Outcome != lab.Unasked &&
+			!(readers[s.call.Name] != "" && r.Answer.Outcome == lab.OK && r.Answer.Value == nil)
+	})
 }
 
 // ruleAt returns the rule that the answer comes from which stands at an offset of a

@@ -1,6 +1,12 @@
 package topology
 
-import "labrun/lab"
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	"labrun/lab"
+)
 
 // What a file says to no effect is a mistake most likely: a name was misspelt, or a
 // question is not asked that a report would show an answer to.
@@ -19,6 +25,40 @@ func (d *decoder) checkAxesPlaced(x *experiment) {
 	}
 }
 
+// warnIdleRules warns of rules of want that no step has an answer from. The last one,
+// else, may be there for values that come later.
+func (d *decoder) warnIdleRules(x *experiment) {
+	if x.broken || x.axesUnsure || x.rulesUnsure || len(x.slots) == 0 {
+		return
+	}
+	for name, set := range x.wants {
+		s := x.scope.in("key", "want")
+		if name != "" {
+			s = x.scope.in("want", name)
+		}
+		for i, r := range set.rules {
+			if r.used || len(r.matcher) == 0 && r.on == "" || len(d.warnings) >= maxComplaints {
+				continue
+			}
+			first := slices.IndexFunc(set.rules[:i], func(before wantRule) bool { return before.on == "" && before.covers(r.matcher) })
+			if first >= 0 {
+				d.warn(r.start, "%s: no step has its answer from this rule, the one on line %d matches first", s, set.rules[first].start.Line)
+				continue
+			}
+			d.warn(r.start, "%s: no step has its answer from this rule; rules before it match first, or no combination that runs has these values", s)
+		}
+	}
+}
+
+// warnOfSelf warns of peer.x in a call by a process on the peer, where another host is
+// meant most likely: peer is the subject's, so there it is the caller's own host.
+func (d *decoder) warnOfSelf(x *experiment, s placedStep, at int, a lab.Addr, other bool) {
+	if other && a.Host == "peer" && s.process.Host == "peer" && !lab.WellKnown(a.Name) {
+		d.warn(d.within(s, at), "%s: peer.%[2]s is process %[3]q's own address, since peer is the peer of the subject; write subject.%[2]s, or %[2]s",
+			x.scope, a.Name, s.process)
+	}
+}
+
 // warnUnused warns of what no other part of the topology refers to.
 func (d *decoder) warnUnused() {
 	for _, n := range d.top.Networks {
@@ -26,6 +66,7 @@ func (d *decoder) warnUnused() {
 			d.warnAt(n.Pos, "no NIC is on network %s", quote(n.Name))
 		}
 	}
+	d.warnIdleNICs()
 	claimed, probed := map[string]bool{}, map[string]bool{}
 	for i := range d.top.Experiments {
 		e := &d.top.Experiments[i]
@@ -48,6 +89,91 @@ func (d *decoder) warnUnused() {
 			d.warnAt(p.Pos, "no answer depends on probe %s", quote(p.Name))
 		}
 	}
+}
+
+// warnIdleNICs warns of NICs that no answer can depend on: no step names them, an address
+// of theirs or one in their subnets, and no other NIC is on their network. Programs may look
+// at all of them. A host has two NICs as a matter of course, without which "any" would be
+// another word for the address of the one.
+func (d *decoder) warnIdleNICs() {
+	m, ok := d.mentioned()
+	if !ok {
+		return
+	}
+	for _, h := range d.order {
+		for _, n := range h.nics[min(2, len(h.nics)):] {
+			if n.network.nics == 1 && !m.nic(h, n) {
+				d.warnAt(n.Pos, "%s: no step names it or an address of it, and nothing else is on network %s", n.scope, quote(n.Network))
+			}
+		}
+	}
+}
+
+// mentioned is what steps name.
+type mentioned struct {
+	words map[string]bool // aliases and links
+	ips   map[netip.Addr]bool
+}
+
+// mentioned collects what the steps name, false when programs may look at anything, or
+// nothing is asked.
+func (d *decoder) mentioned() (mentioned, bool) {
+	m := mentioned{map[string]bool{}, map[netip.Addr]bool{}}
+	for _, list := range [][]lab.Experiment{d.top.Probes, d.top.Experiments} {
+		for i := range list {
+			for s := range list[i].Steps() {
+				if s.Run != nil {
+					return m, false
+				}
+				for _, a := range s.Call.Args {
+					m.add(a)
+				}
+				for _, w := range s.Want {
+					m.add(w.Answer.Value)
+				}
+			}
+		}
+	}
+	return m, len(d.top.Experiments) > 0
+}
+
+func (m mentioned) add(a lab.Arg) {
+	switch a := a.(type) {
+	case lab.Addr:
+		m.words[a.Name] = true
+		m.words[a.IP.Zone()] = true
+		m.ips[a.IP.WithZone("").Unmap()] = true
+	case lab.Prefix:
+		m.ips[netip.Prefix(a).Addr()] = true
+	case lab.Membership:
+		m.words[a.NIC] = true
+	case lab.Name:
+		for _, word := range strings.Split(string(a), ".") { // net.ipv4.conf.eth1.rp_filter
+			m.words[word] = true
+		}
+	case lab.Text:
+		m.words[string(a)] = true // SO_BINDTODEVICE
+	}
+}
+
+// nic reports whether a step names the NIC, an address of it, or one in a subnet of it.
+func (m mentioned) nic(h *host, n *nic) bool {
+	if m.words[n.Name] {
+		return true
+	}
+	for _, a := range n.Addresses {
+		for ip := range m.ips {
+			if a.Prefix.Contains(ip) {
+				return true
+			}
+		}
+	}
+	for name, known := range h.aliases {
+		if m.words[name] && slices.ContainsFunc(n.Addresses, func(a lab.Address) bool { return a.Prefix.Addr() == known.addr }) {
+			return true
+		}
+	}
+	return false
 }
 
 // warnAt is warn for a place that says which file it is in.

@@ -21,6 +21,8 @@ type wantRule struct {
 	answer string
 	on     string  // its condition on the kernel, as a step writes it: "on linux < 6.2"
 	pos    lab.Pos // of the answer
+	start  lab.Pos // of the rule
+	used   bool    // a step has an answer from it
 }
 
 // leftOut is the answer that leaves a step out.
@@ -64,6 +66,7 @@ func (d *decoder) decodeRules(x *experiment, s scope, n *yaml.Node) *wantSet {
 			continue
 		}
 		r, isElse := d.decodeRule(x, s, item, entries)
+		r.start = posOf(item)
 		if isElse && i < len(items)-1 {
 			d.complain(posOf(item), "%s: \"else\" is the last rule, the ones after it are never looked at", s)
 		}
@@ -139,9 +142,17 @@ func (w *wantSet) axes() []int {
 	return slices.Compact(axes)
 }
 
-// leavesOut reports whether a rule leaves a step out.
-func (w *wantSet) leavesOut() bool {
-	return slices.ContainsFunc(w.rules, func(r wantRule) bool { return r.answer == leftOut })
+// leavesOut reports whether a step is left out for some values of an axis: whether a
+// rule that does so, or one before it, asks for them.
+func (w *wantSet) leavesOut(axis int) bool {
+	asks := false
+	for _, r := range w.rules {
+		asks = asks || slices.ContainsFunc(r.matcher, func(c demand) bool { return c.axis == axis })
+		if asks && r.answer == leftOut {
+			return true
+		}
+	}
+	return false
 }
 
 // asks reports whether the rules know any answer but ok: those that only leave a
@@ -155,11 +166,13 @@ func (w *wantSet) asks() bool {
 // are the rules that its parts come from.
 func (w *wantSet) answer(values []int) (text string, from []wantRule, ok bool) {
 	var some strings.Builder
-	for _, r := range w.rules {
+	for i := range w.rules {
+		r := &w.rules[i]
 		if !r.matches(values) {
 			continue
 		}
-		from = append(from, r)
+		r.used = true
+		from = append(from, *r)
 		if r.on == "" {
 			return r.answer + some.String(), from, true
 		}
