@@ -68,8 +68,7 @@
 //
 // Automatic addresses follow from the file alone. Ports that a file names are
 // kept out of the kernel's automatic choice (net.ipv4.ip_local_reserved_ports in
-// every host), so no ephemeral port ever meets one. A late segment does not end
-// TIME_WAIT (net.ipv4.tcp_rfc1337), and hosts take no rp_filter from the machine.
-// A port that the kernel did choose is printed as its $name or as "ephemeral".
+// every host), so no ephemeral port ever meets one. Hosts take nothing over from the
+// machine (plan.Stock). A port that the kernel did choose is printed as its $name or as "ephemeral".
 // What still differs between runs stands in Environment, and DigestOf leaves it out.
 package lab

@@ -13,12 +13,15 @@ import (
 )
 
 // sysctls are the kernel parameters that the answers to bind, listen and
-// connect depend on, as every fresh namespace has them.
+// connect depend on, as every host has them, and those that depend on the machine's
+// memory or that no host can be given, since they are the machine's.
 var sysctls = []string{
 	"net.ipv4.ip_local_port_range", "net.ipv4.ip_unprivileged_port_start", "net.ipv4.ip_nonlocal_bind",
 	"net.ipv4.ip_autobind_reuse", "net.ipv4.tcp_timestamps", "net.ipv4.tcp_tw_reuse", "net.ipv4.tcp_tw_reuse_delay",
 	"net.ipv4.tcp_max_tw_buckets", "net.ipv4.tcp_fin_timeout", "net.ipv4.tcp_l3mdev_accept",
 	"net.ipv6.bindv6only", "net.ipv6.ip_nonlocal_bind", "net.core.somaxconn",
+	"net.ipv4.tcp_rmem", "net.ipv4.tcp_wmem", "net.ipv4.tcp_congestion_control",
+	"net.core.rmem_default", "net.core.rmem_max", "net.core.wmem_default", "net.core.wmem_max",
 }
 
 // environment describes this machine and this run.

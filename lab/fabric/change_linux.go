@@ -122,7 +122,15 @@ func (h *Host) AddLink(name, kind string) error {
 		if kind == "vrf" {
 			h.tables++
 		}
-		return r.send(addLink(name, kind, firstTable+h.tables))
+		if err := r.send(addLink(name, kind, firstTable+h.tables)); err != nil {
+			return err
+		}
+		link, err := r.lookUp(name)
+		if err != nil {
+			return err
+		}
+		_, err = r.neighbours(link)
+		return err
 	})
 	if err != nil {
 		return fmt.Errorf("%s: %w", h.ip(args...), explainFiles(err))

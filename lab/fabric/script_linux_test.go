@@ -36,7 +36,7 @@ ip -j route show table all
 ip -j -6 route show table all
 echo "\"$(cat /proc/sys/net/ipv4/ip_local_reserved_ports)\""
 if test -e /proc/sys/net/ipv6; then
-	echo "\"$(cat /proc/sys/net/ipv6/conf/default/addr_gen_mode) $(cat /proc/sys/net/ipv6/conf/all/disable_ipv6)\""
+	echo "\"$(cat /proc/sys/net/ipv6/conf/all/disable_ipv6)\""
 fi
 `
 

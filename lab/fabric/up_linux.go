@@ -28,9 +28,12 @@ func Up(ctx context.Context, p plan.Plan) (*Lab, error) {
 // builder carries out the ops of a plan, on one thread that goes from
 // namespace to namespace.
 type builder struct {
-	lab     *Lab
-	spaces  map[string]*space // by the name that the plan has for it
-	current *space            // where the thread is
+	lab       *Lab
+	spaces    map[string]*space // by the name that the plan has for it
+	current   *space            // where the thread is
+	looked    bool              // whether the machine's tables of neighbours are as the kernel makes them:
+	plain     bool
+	inherits6 bool // new namespaces may take IPv6's configuration over from others
 }
 
 // space is a namespace while it is being built.
@@ -38,6 +41,9 @@ type space struct {
 	host *Host // the lab closes it
 	rtnl *rtnl
 }
+
+// planted, in tests, makes a new host one of a machine with other parameters.
+var planted func() error
 
 func newBuilder() *builder {
 	return &builder{lab: &Lab{hosts: map[string]*Host{}}, spaces: map[string]*space{}}
@@ -69,6 +75,14 @@ func (b *builder) keep(h *Host) {
 }
 
 func (b *builder) build(ctx context.Context, ops []plan.Op) error {
+	b.inherits6 = planted != nil || inherits6()
+	// A new namespace takes a few things over from its maker's (tcp_set_hashinfo in
+	// net/ipv4/tcp_ipv4.c, udp_set_table in net/ipv4/udp.c), which is never the caller's.
+	for _, s := range b.spaces {
+		if err := b.enter(s); err != nil {
+			return err
+		}
+	}
 	for _, o := range ops {
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("%s: %w", o, context.Cause(ctx))
@@ -84,6 +98,10 @@ func (b *builder) do(o plan.Op) error {
 	switch o := o.(type) {
 	case plan.AddNamespace:
 		return b.addNamespace(o)
+	case plan.Stock:
+		return b.stock(o)
+	case plan.Neighbours:
+		return b.neighbours(o)
 	case plan.Sysctl:
 		return b.sysctl(o)
 	case plan.AddBridge:
@@ -149,6 +167,11 @@ func (b *builder) addNamespace(o plan.AddNamespace) error {
 		return err
 	}
 	s := &space{host: b.lab.hold(o.Host, file)}
+	if planted != nil && o.Host != "" {
+		if err := planted(); err != nil {
+			return err
+		}
+	}
 	b.spaces[o.NS], b.current = s, s
 	s.rtnl, err = openRTNL()
 	return err

@@ -6,8 +6,8 @@ import (
 	"labrun/lab"
 )
 
-// Op is one step of building a lab. The types are AddNamespace, Sysctl,
-// AddBridge, AddVeth, AddAddress and LinkUp. String returns the command that
+// Op is one step of building a lab. The types are AddNamespace, Stock, Sysctl,
+// AddBridge, AddVeth, AddAddress, LinkUp and Neighbours. String returns the command that
 // does the same, for sh.
 type Op interface {
 	String() string
@@ -20,6 +20,14 @@ type (
 		NS   string // its name in a script
 		Host string // "" is the fabric
 	}
+	// Stock gives a new namespace the kernel's own values of what it has taken over
+	// from the machine, see Conf. It includes the sizes of TCP's buffers and the
+	// congestion control (tcp_sk_init in net/ipv4/tcp_ipv4.c).
+	Stock struct{ NS string }
+	// Neighbours does so for the tables of neighbours of the links that a namespace
+	// has: those of a new link are the machine's (neigh_parms_alloc in
+	// net/core/neighbour.c).
+	Neighbours struct{ NS string }
 	// Sysctl sets a kernel parameter of a namespace.
 	Sysctl struct {
 		NS, Key, Value string
@@ -53,6 +61,8 @@ type (
 )
 
 func (AddNamespace) op() {}
+func (Stock) op()        {}
+func (Neighbours) op()   {}
 func (Sysctl) op()       {}
 func (AddBridge) op()    {}
 func (AddVeth) op()      {}
@@ -60,6 +70,9 @@ func (AddAddress) op()   {}
 func (LinkUp) op()       {}
 
 func (o AddNamespace) String() string { return lab.Command("ip", "netns", "add", o.NS) }
+
+func (o Stock) String() string      { return lab.Command("stock", o.NS) }
+func (o Neighbours) String() string { return lab.Command("neighbours", o.NS) }
 
 func (o Sysctl) String() string {
 	flags := "-qw"

@@ -75,16 +75,9 @@ func (p *Plan) addFabric(t *lab.Topology, wanted func(*lab.Host) bool) {
 
 func (p *Plan) addHost(h *lab.Host, index int, ports string) {
 	ns := p.hostNS(h.Name)
-	p.add(AddNamespace{NS: ns, Host: h.Name})
+	p.add(AddNamespace{NS: ns, Host: h.Name}, Stock{NS: ns})
 	if ports != "" {
 		p.add(Sysctl{NS: ns, Key: "net.ipv4.ip_local_reserved_ports", Value: ports})
-	}
-	// A new namespace takes the configuration of IPv4 devices from the machine's first
-	// one (devinet_init_net), and many a machine drops what comes from where it would
-	// not answer to: packets between NICs of two networks. NICs have the kernel's own
-	// default, whatever the machine has.
-	for _, conf := range []string{"all", "default"} {
-		p.add(Sysctl{NS: ns, Key: "net.ipv4.conf." + conf + ".rp_filter", Value: "0"})
 	}
 	p.add(LinkUp{NS: ns, Name: "lo"})
 	for i, n := range h.NICs {
@@ -100,6 +93,7 @@ func (p *Plan) addHost(h *lab.Host, index int, ports string) {
 		// at once, and then only the fabric's links need waiting for.
 		p.add(LinkUp{NS: ns, Name: n.Name})
 	}
+	p.add(Neighbours{NS: ns})
 }
 
 // addresses returns what gives a NIC its addresses: those of the file and the

@@ -38,8 +38,8 @@ func random(r *rand.Rand) *lab.Topology {
 
 // state is what the kernel would have after some ops.
 type state struct {
-	spaces, links, up, bridges map[string]bool // links as "namespace link"
-	macs                       map[MAC]bool
+	spaces, stock, links, up, bridges map[string]bool // links as "namespace link"
+	macs                              map[MAC]bool
 }
 
 // apply fails the test when the kernel would refuse the op or the op comes at
@@ -72,6 +72,11 @@ func (s *state) apply(t *testing.T, o Op) {
 	case AddNamespace:
 		once(s.spaces, o.NS)
 		s.links[o.NS+" lo"] = true
+	case Stock:
+		need(s.spaces, o.NS)
+		once(s.stock, o.NS)
+	case Neighbours:
+		need(s.stock, o.NS)
 	case Sysctl:
 		need(s.spaces, o.NS)
 		if s.links[o.NS+" eth0"] {
@@ -100,7 +105,7 @@ func (s *state) apply(t *testing.T, o Op) {
 func TestPlanIsInOrder(t *testing.T) {
 	for seed := range uint64(200) {
 		topology := random(rand.New(rand.NewPCG(seed, 0)))
-		s := state{map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}, map[MAC]bool{}}
+		s := state{map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}, map[MAC]bool{}}
 		for _, o := range New(topology).Ops {
 			s.apply(t, o)
 		}

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"labrun/lab"
@@ -23,6 +24,9 @@ if [ "${1-}" = down ]; then
 		}
 	}
 	b.WriteString("\texit\nfi\nset -eu\n")
+	if slices.ContainsFunc(p.Ops, func(o Op) bool { _, ok := o.(Stock); return ok }) {
+		b.WriteString(stockFunctions())
+	}
 	for _, o := range p.Ops {
 		if _, ok := o.(AddNamespace); ok {
 			b.WriteString("\n")

@@ -93,7 +93,7 @@ func TestScriptIsShellSafe(t *testing.T) {
 		}
 		var want strings.Builder
 		for _, o := range p.Ops {
-			words, err := exec.Command("sh", "-c", ip+o.String()).Output()
+			words, err := exec.Command("sh", "-c", ip+stockFunctions()+o.String()).Output()
 			if err != nil {
 				t.Fatal(err)
 			}

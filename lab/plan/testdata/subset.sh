@@ -9,17 +9,105 @@ if [ "${1-}" = down ]; then
 fi
 set -eu
 
+# What a new namespace takes over from the machine, as the kernel itself sets it.
+conf() {
+	ns=$1 prefix=$2
+	shift 2
+	for p; do set -- "$@" "$prefix.$p"; shift; done
+	ip netns exec "$ns" sysctl -eqw "$@"
+}
+stock() {
+	conf "$1" net.ipv4.conf.all \
+		forwarding=0 accept_local=0 accept_redirects=1 accept_source_route=0 arp_accept=0 arp_announce=0 \
+		arp_evict_nocarrier=1 arp_filter=0 arp_ignore=0 arp_notify=0 bc_forwarding=0 bootp_relay=0 \
+		disable_policy=0 disable_xfrm=0 drop_gratuitous_arp=0 drop_unicast_in_l2_multicast=0 \
+		force_igmp_version=0 igmpv2_unsolicited_report_interval=10000 \
+		igmpv3_unsolicited_report_interval=1000 ignore_routes_with_linkdown=0 log_martians=0 medium_id=0 \
+		promote_secondaries=0 proxy_arp=0 proxy_arp_pvlan=0 route_localnet=0 rp_filter=0 secure_redirects=1 \
+		send_redirects=1 shared_media=1 src_valid_mark=0 tag=0
+	conf "$1" net.ipv4.conf.default \
+		forwarding=0 accept_local=0 accept_redirects=1 accept_source_route=1 arp_accept=0 arp_announce=0 \
+		arp_evict_nocarrier=1 arp_filter=0 arp_ignore=0 arp_notify=0 bc_forwarding=0 bootp_relay=0 \
+		disable_policy=0 disable_xfrm=0 drop_gratuitous_arp=0 drop_unicast_in_l2_multicast=0 \
+		force_igmp_version=0 igmpv2_unsolicited_report_interval=10000 \
+		igmpv3_unsolicited_report_interval=1000 ignore_routes_with_linkdown=0 log_martians=0 medium_id=0 \
+		promote_secondaries=0 proxy_arp=0 proxy_arp_pvlan=0 route_localnet=0 rp_filter=0 secure_redirects=1 \
+		send_redirects=1 shared_media=1 src_valid_mark=0 tag=0
+	conf "$1" net.ipv4.conf.lo \
+		forwarding=0 accept_local=0 accept_redirects=1 accept_source_route=1 arp_accept=0 arp_announce=0 \
+		arp_evict_nocarrier=1 arp_filter=0 arp_ignore=0 arp_notify=0 bc_forwarding=0 bootp_relay=0 \
+		disable_policy=1 disable_xfrm=1 drop_gratuitous_arp=0 drop_unicast_in_l2_multicast=0 \
+		force_igmp_version=0 igmpv2_unsolicited_report_interval=10000 \
+		igmpv3_unsolicited_report_interval=1000 ignore_routes_with_linkdown=0 log_martians=0 medium_id=0 \
+		promote_secondaries=0 proxy_arp=0 proxy_arp_pvlan=0 route_localnet=0 rp_filter=0 secure_redirects=1 \
+		send_redirects=1 shared_media=1 src_valid_mark=0 tag=0
+	conf "$1" net.ipv6.conf.all \
+		disable_ipv6=0 forwarding=0 accept_dad=0 accept_ra=1 accept_ra_defrtr=1 accept_ra_from_local=0 \
+		accept_ra_min_hop_limit=1 accept_ra_min_lft=0 accept_ra_mtu=1 accept_ra_pinfo=1 \
+		accept_ra_rt_info_max_plen=0 accept_ra_rt_info_min_plen=0 accept_ra_rtr_pref=1 accept_redirects=1 \
+		accept_source_route=0 accept_untracked_na=0 addr_gen_mode=0 autoconf=1 dad_transmits=1 \
+		disable_policy=0 drop_unicast_in_l2_multicast=0 drop_unsolicited_na=0 enhanced_dad=1 \
+		force_forwarding=0 force_mld_version=0 force_tllao=0 hop_limit=64 ignore_routes_with_linkdown=0 \
+		ioam6_enabled=0 ioam6_id=65535 ioam6_id_wide=4294967295 keep_addr_on_down=0 max_addresses=16 \
+		max_desync_factor=600 mldv1_unsolicited_report_interval=10000 mldv2_unsolicited_report_interval=1000 \
+		mtu=1280 ndisc_evict_nocarrier=1 ndisc_notify=0 ndisc_tclass=0 optimistic_dad=0 proxy_ndp=0 \
+		ra_defrtr_metric=1024 ra_honor_pio_life=0 ra_honor_pio_pflag=0 regen_max_retry=3 regen_min_advance=2 \
+		router_probe_interval=60 router_solicitation_delay=1 router_solicitation_interval=4 \
+		router_solicitation_max_interval=3600 router_solicitations=-1 rpl_seg_enabled=0 seg6_enabled=0 \
+		seg6_require_hmac=0 suppress_frag_ndisc=1 temp_prefered_lft=86400 temp_valid_lft=604800 \
+		use_oif_addrs_only=0 use_optimistic=0 use_tempaddr=0
+	conf "$1" net.ipv6.conf.default \
+		disable_ipv6=0 forwarding=0 accept_dad=1 accept_ra=1 accept_ra_defrtr=1 accept_ra_from_local=0 \
+		accept_ra_min_hop_limit=1 accept_ra_min_lft=0 accept_ra_mtu=1 accept_ra_pinfo=1 \
+		accept_ra_rt_info_max_plen=0 accept_ra_rt_info_min_plen=0 accept_ra_rtr_pref=1 accept_redirects=1 \
+		accept_source_route=0 accept_untracked_na=0 addr_gen_mode=0 autoconf=1 dad_transmits=1 \
+		disable_policy=0 drop_unicast_in_l2_multicast=0 drop_unsolicited_na=0 enhanced_dad=1 \
+		force_forwarding=0 force_mld_version=0 force_tllao=0 hop_limit=64 ignore_routes_with_linkdown=0 \
+		ioam6_enabled=0 ioam6_id=65535 ioam6_id_wide=4294967295 keep_addr_on_down=0 max_addresses=16 \
+		max_desync_factor=600 mldv1_unsolicited_report_interval=10000 mldv2_unsolicited_report_interval=1000 \
+		mtu=1280 ndisc_evict_nocarrier=1 ndisc_notify=0 ndisc_tclass=0 optimistic_dad=0 proxy_ndp=0 \
+		ra_defrtr_metric=1024 ra_honor_pio_life=0 ra_honor_pio_pflag=0 regen_max_retry=3 regen_min_advance=2 \
+		router_probe_interval=60 router_solicitation_delay=1 router_solicitation_interval=4 \
+		router_solicitation_max_interval=3600 router_solicitations=-1 rpl_seg_enabled=0 seg6_enabled=0 \
+		seg6_require_hmac=0 suppress_frag_ndisc=1 temp_prefered_lft=86400 temp_valid_lft=604800 \
+		use_oif_addrs_only=0 use_optimistic=0 use_tempaddr=0
+	conf "$1" net.ipv6.conf.lo \
+		disable_ipv6=0 forwarding=0 accept_dad=-1 accept_ra=1 accept_ra_defrtr=1 accept_ra_from_local=0 \
+		accept_ra_min_hop_limit=1 accept_ra_min_lft=0 accept_ra_mtu=1 accept_ra_pinfo=1 \
+		accept_ra_rt_info_max_plen=0 accept_ra_rt_info_min_plen=0 accept_ra_rtr_pref=1 accept_redirects=1 \
+		accept_source_route=0 accept_untracked_na=0 addr_gen_mode=0 autoconf=1 dad_transmits=1 \
+		disable_policy=0 drop_unicast_in_l2_multicast=0 drop_unsolicited_na=0 enhanced_dad=1 \
+		force_forwarding=0 force_mld_version=0 force_tllao=0 hop_limit=64 ignore_routes_with_linkdown=0 \
+		ioam6_enabled=0 ioam6_id=65535 ioam6_id_wide=4294967295 keep_addr_on_down=0 max_addresses=16 \
+		max_desync_factor=600 mldv1_unsolicited_report_interval=10000 mldv2_unsolicited_report_interval=1000 \
+		ndisc_evict_nocarrier=1 ndisc_notify=0 ndisc_tclass=0 optimistic_dad=0 proxy_ndp=0 \
+		ra_defrtr_metric=1024 ra_honor_pio_life=0 ra_honor_pio_pflag=0 regen_max_retry=3 regen_min_advance=2 \
+		router_probe_interval=60 router_solicitation_delay=1 router_solicitation_interval=4 \
+		router_solicitation_max_interval=3600 router_solicitations=-1 rpl_seg_enabled=0 seg6_enabled=0 \
+		seg6_require_hmac=0 suppress_frag_ndisc=1 temp_prefered_lft=86400 temp_valid_lft=604800 \
+		use_oif_addrs_only=0 use_optimistic=0 use_tempaddr=-1
+}
+neighbours() {
+	for table in arp_cache:1000 ndisc_cache:0; do
+		for dev in $(ip netns exec "$1" ls /proc/sys/net/ipv4/neigh); do
+			test "$dev" = default || ip -n "$1" ntable change name "${table%:*}" dev "$dev" base_reachable 30000 retrans 1000 \
+				gc_stale 60000 delay_probe 5000 app_probes 0 ucast_probes 3 mcast_probes 3 anycast_delay 1000 \
+				proxy_delay 800 proxy_queue 64 locktime "${table#*:}"
+		done
+	done
+}
+
 ip netns add dual-nic
 ip netns exec dual-nic sysctl -eqw net.ipv6.conf.all.disable_ipv6=1
 ip netns exec dual-nic sysctl -eqw net.ipv6.conf.default.disable_ipv6=1
 ip -n dual-nic link add name red address 0a:00:00:00:00:00 up type bridge
 
 ip netns add dual-nic.gamma
+stock dual-nic.gamma
 ip netns exec dual-nic.gamma sysctl -qw net.ipv4.ip_local_reserved_ports=80-82,44567-44568,65535
-ip netns exec dual-nic.gamma sysctl -qw net.ipv4.conf.all.rp_filter=0
-ip netns exec dual-nic.gamma sysctl -qw net.ipv4.conf.default.rp_filter=0
 ip -n dual-nic.gamma link set dev lo up
 ip -n dual-nic link add name 2.0 address 06:00:00:02:00:00 master red numtxqueues 1 numrxqueues 1 up type veth peer name eth0 address 02:00:00:02:00:00 numtxqueues 1 numrxqueues 1 netns dual-nic.gamma
 ip -n dual-nic.gamma addr add 192.0.2.2/24 dev eth0
 ip -n dual-nic.gamma addr add fe80::ff:fe02:0/64 dev eth0 nodad || test ! -e /proc/net/if_inet6
 ip -n dual-nic.gamma link set dev eth0 up
+neighbours dual-nic.gamma

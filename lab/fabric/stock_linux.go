@@ -1,0 +1,321 @@
+package fabric
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+
+	"labrun/lab"
+	"labrun/lab/plan"
+)
+
+// stock gives a new namespace the kernel's own values of what it has taken over from
+// the machine. To read one costs some microseconds and to write it more, so it writes
+// what differs, which on most machines is little.
+func (b *builder) stock(o plan.Stock) error {
+	return b.in(o.NS, func(s *space) error {
+		if err := b.enter(s); err != nil {
+			return err
+		}
+		for _, six := range []bool{false, true} {
+			if six && (!b.inherits6 || !HasIPv6()) {
+				break
+			}
+			if err := stockConf(six); err != nil {
+				return err
+			}
+		}
+		return stockTCP()
+	})
+}
+
+// inherits6 reports whether a new namespace may take over the configuration of IPv6
+// from another one. The parameter that says so is only in the machine's first
+// namespace.
+func inherits6() bool {
+	v, err := sysctl("net.core.devconf_inherit_init_net")
+	booted := func(parameter, value string) bool { // what a boot parameter changes is the same for all
+		b, err := os.ReadFile("/sys/module/ipv6/parameters/" + parameter)
+		return err != nil || strings.TrimSpace(string(b)) == value
+	}
+	return err != nil || v == "1" || v == "3" || !booted("disable_ipv6", "0") || !booted("autoconf", "1")
+}
+
+// stockConf sets the configuration of links. It looks at lo, which is made after
+// "default", only where that was not the kernel's own.
+func stockConf(six bool) error {
+	for _, link := range []string{"all", "default", "lo"} {
+		differed := false
+		for _, p := range plan.Conf(six, link) {
+			wrote, err := ensure(p.Key, p.Value)
+			if err != nil {
+				return err
+			}
+			differed = differed || wrote
+		}
+		if link == "default" && !differed {
+			break
+		}
+	}
+	return nil
+}
+
+// ensure sets a parameter of the thread's namespace if it has another value, and
+// reports whether it had. What the kernel does not have needs no setting.
+func ensure(key, value string) (wrote bool, err error) {
+	path := sysctlPath(key)
+	var b [128]byte
+	n, err := readFile(path, b[:])
+	if errors.Is(err, unix.ENOENT) || err == nil && equalFields(string(b[:n]), value) {
+		return false, nil
+	}
+	if err == nil {
+		err = os.WriteFile(path, []byte(value), 0)
+	}
+	if err != nil {
+		return false, fmt.Errorf("sysctl -w %s: %w", lab.Command(key+"="+value), err)
+	}
+	return true, nil
+}
+
+// readFile reads a small file, with three system calls.
+func readFile(path string, b []byte) (int, error) {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return 0, err
+	}
+	defer unix.Close(fd)
+	return unix.Read(fd, b)
+}
+
+func equalFields(a, b string) bool {
+	return strings.Join(strings.Fields(a), " ") == b
+}
+
+// stockTCP sets the sizes of TCP's buffers and the congestion control, which
+// tcp_sk_init takes over from the machine's first namespace.
+func stockTCP() error {
+	var rmem, wmem, control string
+	var err error
+	for key, value := range map[string]*string{
+		"net.ipv4.tcp_rmem": &rmem, "net.ipv4.tcp_wmem": &wmem, "net.ipv4.tcp_congestion_control": &control,
+	} {
+		if *value, err = sysctl(key); err != nil {
+			return ignore(err, unix.ENOENT)
+		}
+	}
+	if want := tcpMemory(rmem, "4096 131072 ", 131072, maxReceive()); want != rmem {
+		if _, err := ensure("net.ipv4.tcp_rmem", want); err != nil {
+			return err
+		}
+	}
+	if want := tcpMemory(wmem, "4096 16384 ", 65536, 4<<20); want != wmem {
+		if _, err := ensure("net.ipv4.tcp_wmem", want); err != nil {
+			return err
+		}
+	}
+	want := defaultCongestionControl()
+	if want == "" {
+		available, _ := sysctl("net.ipv4.tcp_available_congestion_control")
+		if want = "reno"; strings.Contains(" "+available+" ", " cubic ") {
+			want = "cubic"
+		}
+	}
+	if want == control {
+		return nil
+	}
+	_, err = ensure("net.ipv4.tcp_congestion_control", want)
+	return err
+}
+
+// tcpMemory returns what tcp_init in net/ipv4/tcp.c sets tcp_rmem or tcp_wmem to: the
+// most is a 128th of the memory, between low and high. How much memory there was
+// when the machine started is not known exactly, so a value near it is left alone.
+func tcpMemory(now, start string, low, high int) string {
+	most := min(max(memory()/128, low), high)
+	fields := strings.Fields(now)
+	if has, err := strconv.Atoi(fields[len(fields)-1]); err == nil && strings.HasPrefix(now, start) &&
+		has <= high && 10*has > 9*most && 10*has < 11*most && most < high {
+		return now
+	}
+	return start + strconv.Itoa(most)
+}
+
+// maxReceive is the most of tcp_rmem where there is memory enough: 32 MB since Linux
+// 6.16, and 6 MB before.
+var maxReceive = sync.OnceValue(func() int {
+	if v, err := kernelVersion(); err == nil && v.Compare(lab.KernelVersion{6, 16, 0}) < 0 {
+		return 6 << 20
+	}
+	return 32 << 20
+})
+
+func kernelVersion() (lab.KernelVersion, error) {
+	var u unix.Utsname
+	if err := unix.Uname(&u); err != nil {
+		return lab.KernelVersion{}, os.NewSyscallError("uname", err)
+	}
+	return lab.KernelVersionOf(unix.ByteSliceToString(u.Release[:]), unix.ByteSliceToString(u.Version[:]))
+}
+
+// memory returns the size of the machine's memory in bytes.
+var memory = sync.OnceValue(func() int {
+	var i unix.Sysinfo_t
+	if unix.Sysinfo(&i) != nil {
+		return 1 << 40
+	}
+	return int(uint64(i.Totalram) * uint64(i.Unit))
+})
+
+// defaultCongestionControl returns what the kernel was built to use, "" when its
+// configuration is nowhere.
+var defaultCongestionControl = sync.OnceValue(func() string {
+	var u unix.Utsname
+	if unix.Uname(&u) != nil {
+		return ""
+	}
+	release := unix.ByteSliceToString(u.Release[:])
+	for _, path := range []string{"/boot/config-" + release, "/lib/modules/" + release + "/config", "/proc/config.gz"} {
+		f, err := os.Open(path)
+		if err != nil {
+			continue
+		}
+		var r io.Reader = f
+		if strings.HasSuffix(path, ".gz") {
+			if r, err = gzip.NewReader(f); err != nil {
+				f.Close()
+				continue
+			}
+		}
+		lines := bufio.NewScanner(r)
+		for lines.Scan() {
+			if name, ok := bytes.CutPrefix(lines.Bytes(), []byte(`CONFIG_DEFAULT_TCP_CONG="`)); ok {
+				f.Close()
+				return string(bytes.TrimRight(name, `"`))
+			}
+		}
+		f.Close()
+	}
+	return ""
+})
+
+// neighbours sets what is not the kernel's own in the tables of neighbours of the
+// links of a namespace. All links take the same over, so one look is enough for a
+// lab where there is nothing to set.
+func (b *builder) neighbours(o plan.Neighbours) error {
+	return b.in(o.NS, func(s *space) error {
+		if b.looked && b.plain {
+			return nil
+		}
+		plain, err := s.rtnl.neighbours(0)
+		b.looked, b.plain = true, plain
+		return err
+	})
+}
+
+// neighbours does so for a link, 0 for all links, and reports whether those of links
+// that are made later need no setting.
+func (r *rtnl) neighbours(link int) (plain bool, err error) {
+	answers, err := r.dump(func() *nl.NetlinkRequest {
+		return message(unix.RTM_GETNEIGHTBL, unix.NLM_F_DUMP, &nl.RtGenMsg{})
+	})
+	if err != nil {
+		return false, err
+	}
+	plain = true
+	for _, a := range answers {
+		attrs, err := nl.ParseRouteAttrAsMap(a[sizeofNdtMsg:])
+		if err != nil {
+			return false, err
+		}
+		name := string(bytes.TrimRight(attrs[ndtaName].Value, "\x00"))
+		parms, err := nl.ParseRouteAttrAsMap(attrs[ndtaParms].Value)
+		if err != nil {
+			return false, err
+		}
+		of := parms[ndtpaIfindex].Value
+		set := nl.NewRtAttr(unix.NLA_F_NESTED|ndtaParms, nil)
+		set.AddRtAttr(ndtpaIfindex, of)
+		differs := false
+		for _, p := range neighbourDefaults[name] {
+			has, ok := parms[p.kind]
+			if value := p.bytes(len(has.Value)); ok && !bytes.Equal(has.Value, value) {
+				set.AddRtAttr(int(p.kind), value)
+				differs = true
+			}
+		}
+		switch {
+		case !differs:
+		case len(of) != 4: // the table's own, which are the machine's
+			plain = false
+		case link == 0 || int(binary.NativeEndian.Uint32(of)) == link:
+			m := message(unix.RTM_SETNEIGHTBL, unix.NLM_F_ACK, &ndtMsg{family: a[0]}, nl.NewRtAttr(ndtaName, nl.ZeroTerminated(name)), set)
+			if err := r.send(m); err != nil {
+				return false, fmt.Errorf("ip ntable change name %s: %w", name, err)
+			}
+		}
+	}
+	return plain, nil
+}
+
+// Of linux/neighbour.h.
+const (
+	sizeofNdtMsg = 4
+	ndtaName     = 1
+	ndtaParms    = 6
+	ndtpaIfindex = 1
+)
+
+// ndtMsg is a struct ndtmsg.
+type ndtMsg struct{ family byte }
+
+func (m *ndtMsg) Len() int          { return sizeofNdtMsg }
+func (m *ndtMsg) Serialize() []byte { return []byte{m.family, 0, 0, 0} }
+
+// neighbourParameter is an attribute NDTPA_... and its value, times in ms.
+type neighbourParameter struct {
+	kind  uint16
+	value uint64
+}
+
+// bytes returns the value as the kernel has it: times take 8 bytes and numbers 4.
+func (p neighbourParameter) bytes(size int) []byte {
+	b := binary.NativeEndian.AppendUint64(nil, p.value)
+	if size == 4 {
+		b = binary.NativeEndian.AppendUint32(nil, uint32(p.value))
+	}
+	return b
+}
+
+// neighbourDefaults are arp_tbl in net/ipv4/arp.c and nd_tbl in net/ipv6/ndisc.c.
+var neighbourDefaults = map[string][]neighbourParameter{"arp_cache": neighbourParameters(1000), "ndisc_cache": neighbourParameters(0)}
+
+func neighbourParameters(locktime uint64) []neighbourParameter {
+	return []neighbourParameter{
+		{4, 30000},     // NDTPA_BASE_REACHABLE_TIME
+		{5, 1000},      // NDTPA_RETRANS_TIME
+		{6, 60000},     // NDTPA_GC_STALETIME
+		{7, 5000},      // NDTPA_DELAY_PROBE_TIME
+		{9, 0},         // NDTPA_APP_PROBES
+		{10, 3},        // NDTPA_UCAST_PROBES
+		{11, 3},        // NDTPA_MCAST_PROBES
+		{12, 1000},     // NDTPA_ANYCAST_DELAY
+		{13, 800},      // NDTPA_PROXY_DELAY
+		{14, 64},       // NDTPA_PROXY_QLEN
+		{15, locktime}, // NDTPA_LOCKTIME
+		{16, 212992},   // NDTPA_QUEUE_LENBYTES, SK_WMEM_DEFAULT
+		{17, 0},        // NDTPA_MCAST_REPROBES
+		{19, 5000},     // NDTPA_INTERVAL_PROBE_TIME_MS
+	}
+}

@@ -1,0 +1,195 @@
+package fabric
+
+import (
+	"bufio"
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
+
+	"labrun/lab/plan"
+)
+
+var update = flag.Bool("update", false, "write the list of this kernel's parameters")
+
+// notTheKernels are the parameters, or folders of them, that are left out of the
+// lists, and why.
+var notTheKernels = map[string]string{
+	"net.bridge.":    "there when the module br_netfilter is",
+	"net.netfilter.": "there when the module nf_conntrack is",
+	"net.nf_":        "the same",
+	"net.sctp.":      "there when the module is",
+	"net.ipv4.tcp_available_congestion_control": "modules",
+	"net.ipv4.tcp_allowed_congestion_control":   "modules",
+	"net.ipv4.tcp_congestion_control":           "the kernel's configuration",
+	"net.ipv4.tcp_ehash_entries":                "memory",
+	"net.ipv4.udp_hash_entries":                 "memory",
+	"net.ipv4.tcp_max_syn_backlog":              "memory",
+	"net.ipv4.tcp_max_tw_buckets":               "memory",
+	"net.ipv4.tcp_rmem":                         "memory",
+	"net.ipv4.tcp_wmem":                         "memory",
+	"net.ipv4.tcp_fastopen_key":                 "cannot be read by all",
+	"net.core.rmem_default":                     "the machine's",
+	"net.core.rmem_max":                         "the machine's",
+	"net.core.wmem_default":                     "the machine's",
+	"net.core.wmem_max":                         "the machine's",
+	"net.ipv4.ip_local_reserved_ports":          "the file's",
+}
+
+// parameters returns all of /proc/sys/net as the host sees it.
+func parameters(t *testing.T, h *Host) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	must(t, h.Do(func() error {
+		return filepath.WalkDir("/proc/sys/net", func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			name := dotsAndSlashes.Replace(strings.TrimPrefix(path, "/proc/sys/"))
+			value, err := sysctl(name)
+			if err != nil {
+				return ignore(err, unix.EIO, unix.EACCES, unix.EPERM) // a secret that is not set, or not ours
+			}
+			all[name] = value
+			return nil
+		})
+	}))
+	return all
+}
+
+func leftOut(name string) bool {
+	for prefix := range notTheKernels {
+		if name == prefix || strings.HasSuffix(prefix, ".") && strings.HasPrefix(name, prefix) || prefix == "net.nf_" && strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// A host has all parameters as the list for its kernel says.
+func TestParameters(t *testing.T) {
+	needNetNS(t)
+	v, err := kernelVersion()
+	must(t, err)
+	got := parameters(t, mustUp(t, plan.New(dual(1))).Host("h0"))
+	maps.DeleteFunc(got, func(name, _ string) bool { return leftOut(name) })
+	path := fmt.Sprintf("testdata/parameters-%d.%d.txt", v[0], v[1])
+	if *update {
+		var b strings.Builder
+		for _, name := range slices.Sorted(maps.Keys(got)) {
+			fmt.Fprintf(&b, "%s = %s\n", name, got[name])
+		}
+		must(t, os.WriteFile(path, []byte(b.String()), 0o666))
+	}
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		t.Skipf("no list for Linux %d.%d; go test ./lab/fabric -run TestParameters -update writes one, to be read", v[0], v[1])
+	}
+	must(t, err)
+	defer f.Close()
+	want := map[string]string{}
+	for s := bufio.NewScanner(f); s.Scan(); {
+		name, value, _ := strings.Cut(s.Text(), " =")
+		want[name] = strings.TrimSpace(value)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("%s (-), host (+):\n%s", path, diff)
+	}
+}
+
+// A machine that has other values of everything that a new namespace takes over makes
+// the same hosts.
+func TestNothingFromTheMachine(t *testing.T) {
+	needNetNS(t)
+	want := parameters(t, mustUp(t, plan.New(dual(1))).Host("h0"))
+	count := 0
+	planted = func() error {
+		for _, pattern := range []string{
+			"/proc/sys/net/ipv[46]/conf/*/*", "/proc/sys/net/ipv4/neigh/lo/*",
+			"/proc/sys/net/ipv6/neigh/lo/*", "/proc/sys/net/ipv4/tcp_[rw]mem",
+		} {
+			paths, err := filepath.Glob(pattern)
+			if err != nil {
+				return err
+			}
+			for _, path := range paths {
+				name := filepath.Base(path)
+				if name == "stable_secret" { // each namespace's own
+					continue
+				}
+				before, err := os.ReadFile(path)
+				if err != nil {
+					return err
+				}
+				for _, v := range others(string(before)) {
+					if os.WriteFile(path, []byte(v), 0) == nil {
+						count++
+						break
+					}
+				}
+			}
+		}
+		for key, value := range map[string]string{"tcp_rmem": "4096 8192 16384", "tcp_wmem": "4096 8192 16384", "tcp_congestion_control": "reno"} {
+			if err := os.WriteFile("/proc/sys/net/ipv4/"+key, []byte(value), 0); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	defer func() { planted = nil }()
+	h := mustUp(t, plan.New(dual(1))).Host("h0")
+	t.Logf("%d parameters planted", count)
+	if count < 250 {
+		t.Error("that was too few")
+	}
+	if diff := cmp.Diff(want, parameters(t, h)); diff != "" {
+		t.Errorf("stock (-), on another machine (+):\n%s", diff)
+	}
+}
+
+// The neighbours of a NIC are looked for as the kernel does it by itself.
+func TestNeighbours(t *testing.T) {
+	needNetNS(t)
+	h := mustUp(t, plan.New(dual(1))).Host("h0")
+	want := parameters(t, h)
+	for name, value := range want {
+		if strings.Contains(name, ".neigh.eth0.") {
+			for _, v := range append(others(value), strconv.Itoa(7)) {
+				if h.WriteSysctl(name, v) == nil {
+					break
+				}
+			}
+		}
+	}
+	if cmp.Equal(want, parameters(t, h)) {
+		t.Fatal("nothing was changed")
+	}
+	must(t, h.withRTNL(func(r *rtnl) error {
+		_, err := r.neighbours(0)
+		return err
+	}))
+	if diff := cmp.Diff(want, parameters(t, h)); diff != "" {
+		t.Errorf("before (-), after (+):\n%s", diff)
+	}
+}
+
+func TestTCPMemory(t *testing.T) {
+	for _, c := range []struct{ now, want string }{
+		{"4096 8192 16384", "4096 131072 " + strconv.Itoa(min(max(memory()/128, 131072), 6<<20))},
+		{"4096 131072 99999999999", "4096 131072 " + strconv.Itoa(min(max(memory()/128, 131072), 6<<20))},
+	} {
+		if got := tcpMemory(c.now, "4096 131072 ", 131072, 6<<20); got != c.want {
+			t.Errorf("tcpMemory(%s) = %s, want %s", c.now, got, c.want)
+		}
+	}
+}
