@@ -66,9 +66,9 @@
 //
 // # What makes a report the same on every run
 //
-// Automatic addresses follow from the file alone. Ports that a file names are
-// kept out of the kernel's automatic choice (net.ipv4.ip_local_reserved_ports in
-// every host), so no ephemeral port ever meets one. Hosts take nothing over from the
-// machine (plan.Stock). A port that the kernel did choose is printed as its $name or as "ephemeral".
+// Automatic addresses follow from the file alone. Ports that an experiment names are
+// kept out of the kernel's automatic choice (plan.For), so no ephemeral port ever
+// meets one. Hosts take nothing over from the machine (plan.Stock). A port that the
+// kernel did choose is printed as its $name or as "ephemeral".
 // What still differs between runs stands in Environment, and DigestOf leaves it out.
 package lab

@@ -30,11 +30,18 @@ type Plan struct {
 // and the networks that they are on. Names that the topology does not have are
 // passed over. A host has the same addresses, link-layer ones too, whichever
 // hosts are built along with it.
-func New(t *lab.Topology, hosts ...string) Plan {
+func New(t *lab.Topology, hosts ...string) Plan { return newPlan(t, "", hosts) }
+
+// For returns the plan of the hosts named as New does, for an experiment: the kernel
+// is told never to choose by itself a port that the experiment names.
+func For(t *lab.Topology, e *lab.Experiment, hosts ...string) Plan {
+	return newPlan(t, reserved(e), hosts)
+}
+
+func newPlan(t *lab.Topology, ports string, hosts []string) Plan {
 	p := Plan{Name: cmp.Or(t.Name, "lab")}
 	wanted := func(h *lab.Host) bool { return len(hosts) == 0 || slices.Contains(hosts, h.Name) }
 	p.addFabric(t, wanted)
-	ports := reserved(t)
 	for i := range t.Hosts {
 		if wanted(&t.Hosts[i]) {
 			p.addHost(&t.Hosts[i], i, ports)
@@ -136,16 +143,20 @@ func mac(kind byte, i, n int) MAC {
 	return MAC{kind, byte(i >> 16), byte(i >> 8), byte(i), byte(n >> 8), byte(n)}
 }
 
-// reserved lists the ports that the experiments name, as ranges. The kernel is
-// told never to choose one by itself, or an experiment would fail once in some
-// ten thousand runs.
-func reserved(t *lab.Topology) string {
-	var ports []uint16
-	for i := range t.Experiments {
-		ports = append(ports, t.Experiments[i].Ports()...)
+// The ports that the kernel chooses from, inet_init_net in net/ipv4/af_inet.c.
+const firstChosen, lastChosen = 32768, 60999
+
+// reserved lists, as ranges, the ports that the experiment names and the kernel might
+// choose: then the experiment would fail once in some ten thousand runs. That decides
+// no answer, since an experiment has fewer steps than there are ports left to choose
+// from. One that is about the choice gets no such list.
+func reserved(e *lab.Experiment) string {
+	for s := range e.Steps() {
+		if aboutChoice(s) {
+			return ""
+		}
 	}
-	slices.Sort(ports)
-	ports = slices.Compact(ports)
+	ports := slices.DeleteFunc(e.Ports(), func(p uint16) bool { return p < firstChosen || p > lastChosen })
 	var ranges []string
 	for len(ports) > 0 {
 		n := 1
@@ -160,6 +171,21 @@ func reserved(t *lab.Topology) string {
 		ports = ports[n:]
 	}
 	return strings.Join(ranges, ",")
+}
+
+// aboutChoice reports whether the step reads or changes what ports the kernel chooses
+// from.
+func aboutChoice(s *lab.Step) bool {
+	about := func(text string) bool {
+		return strings.Contains(text, "ip_local_port_range") || strings.Contains(text, "ip_local_reserved_ports")
+	}
+	if s.Run != nil {
+		return slices.ContainsFunc(s.Run.Argv, about)
+	}
+	return slices.ContainsFunc(s.Call.Args, func(a lab.Arg) bool {
+		text := a.String()
+		return text == "IP_LOCAL_PORT_RANGE" || s.Call.Name == "sysctl" && about(text)
+	})
 }
 
 // MAC is a link-layer address.

@@ -171,16 +171,40 @@ func TestOnlyNetworksInUse(t *testing.T) {
 	}
 }
 
+// Ports that the kernel would not choose need not be kept from it, and an experiment
+// about the choice is not to meet labrun's own.
 func TestReserved(t *testing.T) {
 	for want, ports := range map[string][]uint16{
-		"":            nil,
-		"80":          {80, 80, 0},
-		"1-3,5,65535": {3, 1, 2, 65535, 5},
-		"65534-65535": {65535, 65534},
+		"":                  {80, 0, 32767, 61000},
+		"32768":             {32768, 32768, 80},
+		"40000-40002,40005": {40002, 40000, 40001, 65535, 40005},
+		"60998-60999":       {60999, 60998},
 	} {
-		topology := &lab.Topology{Experiments: []lab.Experiment{binds(ports...)}}
-		if got := reserved(topology); got != want {
+		e := binds(ports...)
+		if got := reserved(&e); got != want {
 			t.Errorf("reserved(%v) = %q, want %q", ports, got, want)
+		}
+	}
+	key := func(name string) []lab.Arg { return []lab.Arg{lab.Name(name)} }
+	for want, step := range map[string]lab.Step{
+		"40000": {Call: lab.Call{Name: "sysctl", Args: key("net.ipv4.ip_forward")}},
+		"":      {Call: lab.Call{Name: "sysctl", Args: append(key("net.ipv4.ip_local_port_range"), lab.Text("40000 40000"))}},
+	} {
+		e := binds(40000)
+		e.Slots[0].Variants[0] = append(e.Slots[0].Variants[0], step)
+		if got := reserved(&e); got != want {
+			t.Errorf("with %s: reserved = %q, want %q", step.Call, got, want)
+		}
+	}
+	for _, step := range []lab.Step{
+		{Call: lab.Call{Name: "sysctl", Args: key("net.ipv4.ip_local_reserved_ports")}},
+		{Call: lab.Call{Name: "setsockopt", Args: []lab.Arg{lab.Sock("a"), lab.Word("IP_LOCAL_PORT_RANGE"), lab.Int(1)}}},
+		{Run: &lab.Run{Argv: []string{"sh", "-c", "sysctl -w net.ipv4.ip_local_port_range='40000 40001'"}}},
+	} {
+		e := binds(40000)
+		e.Slots[0].Variants[0] = append(e.Slots[0].Variants[0], step)
+		if got := reserved(&e); got != "" {
+			t.Errorf("with %s: reserved = %q, want none", step.Call, got)
 		}
 	}
 }

@@ -153,7 +153,7 @@ func (c *cell) up(ctx context.Context, build builder) error {
 	if !fabric.HasIPv6() { // experiments with IPv6 sockets skip themselves
 		buildable = buildable.WithoutIPv6()
 	}
-	if c.lab, err = build(ctx, plan.New(buildable, hosts...)); err != nil && ctx.Err() != nil {
+	if c.lab, err = build(ctx, plan.For(buildable, c.experiment, hosts...)); err != nil && ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	return err

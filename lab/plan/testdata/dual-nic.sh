@@ -107,7 +107,6 @@ ip -n dual-nic link add name blue address 0a:00:00:01:00:00 up type bridge
 
 ip netns add dual-nic.alpha
 stock dual-nic.alpha
-ip netns exec dual-nic.alpha sysctl -qw net.ipv4.ip_local_reserved_ports=80-82,44567-44568,65535
 ip -n dual-nic.alpha link set dev lo up
 ip -n dual-nic link add name 0.0 address 06:00:00:00:00:00 master red numtxqueues 1 numrxqueues 1 up type veth peer name eth0 address 02:00:00:00:00:00 numtxqueues 1 numrxqueues 1 netns dual-nic.alpha
 ip -n dual-nic.alpha addr add 192.0.2.10/24 dev eth0
@@ -122,7 +121,6 @@ neighbours dual-nic.alpha
 
 ip netns add dual-nic.beta
 stock dual-nic.beta
-ip netns exec dual-nic.beta sysctl -qw net.ipv4.ip_local_reserved_ports=80-82,44567-44568,65535
 ip -n dual-nic.beta link set dev lo up
 ip -n dual-nic link add name 1.0 address 06:00:00:01:00:00 master red numtxqueues 1 numrxqueues 1 up type veth peer name eth0 address 02:00:00:01:00:00 numtxqueues 1 numrxqueues 1 netns dual-nic.beta
 ip -n dual-nic.beta addr add 192.0.2.1/24 dev eth0
@@ -137,7 +135,6 @@ neighbours dual-nic.beta
 
 ip netns add dual-nic.gamma
 stock dual-nic.gamma
-ip netns exec dual-nic.gamma sysctl -qw net.ipv4.ip_local_reserved_ports=80-82,44567-44568,65535
 ip -n dual-nic.gamma link set dev lo up
 ip -n dual-nic link add name 2.0 address 06:00:00:02:00:00 master red numtxqueues 1 numrxqueues 1 up type veth peer name eth0 address 02:00:00:02:00:00 numtxqueues 1 numrxqueues 1 netns dual-nic.gamma
 ip -n dual-nic.gamma addr add 192.0.2.2/24 dev eth0
