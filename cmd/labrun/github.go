@@ -76,29 +76,26 @@ func blankLine(w io.Writer) error {
 // inRepository returns the report with its files named as the repository has
 // them, which is how annotations find them.
 func inRepository(r lab.Report) lab.Report {
-	root := os.Getenv("GITHUB_WORKSPACE")
-	if root == "" {
-		return r
-	}
 	r.Matrices = slices.Clone(r.Matrices)
 	for i := range r.Matrices {
 		m := &r.Matrices[i]
-		m.File = below(root, m.File)
+		m.File = repositoryFile(m.File)
 		m.Rows = slices.Clone(m.Rows)
 		for j := range m.Rows {
 			if row := &m.Rows[j]; row.File != "" {
-				row.File = below(root, row.File)
+				row.File = repositoryFile(row.File)
 			}
 		}
 	}
 	return r
 }
 
-// below returns the path of a file from a folder, and the file as it is named where it
-// is not in there.
-func below(root, file string) string {
+// repositoryFile returns the path of a file from the root of the repository, and the file
+// as it is named where it is not in there.
+func repositoryFile(file string) string {
+	root := os.Getenv("GITHUB_WORKSPACE")
 	whole, err := filepath.Abs(file)
-	if err != nil {
+	if root == "" || err != nil {
 		return file
 	}
 	rel, err := filepath.Rel(root, whole)

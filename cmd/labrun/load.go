@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"labrun/lab"
+	"labrun/lab/report"
 	"labrun/lab/topology"
 )
 
@@ -58,16 +59,23 @@ func hint(file string, err error) string {
 	return ""
 }
 
-// show prints diagnostics, on a terminal with the source line and a caret.
+// show prints diagnostics with the source line and a caret. In a workflow on GitHub
+// they are annotations too.
 func (c command) show(found topology.Diagnostics) {
 	if len(found) == 0 {
 		return
 	}
-	if !terminal(c.stderr) {
-		fmt.Fprintln(c.stderr, found)
-		return
+	_ = unheeded(c.stderr, func() error { // whoever takes no standard error has no use for one
+		_, err := fmt.Fprint(c.stderr, found.Pretty(colour(c.stderr)))
+		return err
+	})
+	if onGitHub() {
+		var all []report.Mistake
+		for _, d := range found {
+			all = append(all, report.Mistake{File: repositoryFile(d.File), Pos: d.Pos, Msg: d.Msg, Warning: d.Warning})
+		}
+		_ = report.GitHubMistakes(c.stderr, all)
 	}
-	fmt.Fprint(c.stderr, found.Pretty(colour(c.stderr)))
 }
 
 // loadHost reads one file and finds a host in it.

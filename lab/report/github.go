@@ -63,6 +63,28 @@ func annotate(b *bufio.Writer, m *lab.Matrix) {
 	}
 }
 
+// A Mistake is a complaint about a line of a file.
+type Mistake struct {
+	File    string
+	Pos     lab.Pos
+	Msg     string
+	Warning bool
+}
+
+// GitHubMistakes writes workflow commands that annotate the files: ::error, and ::warning
+// where a file is good all the same.
+func GitHubMistakes(w io.Writer, all []Mistake) error {
+	b := bufio.NewWriter(w)
+	for _, m := range all {
+		command := "error"
+		if m.Warning {
+			command = "warning"
+		}
+		fmt.Fprintf(b, "::%s file=%s,line=%d,col=%d::%s\n", command, githubProperty(m.File), m.Pos.Line, m.Pos.Col, githubData(m.Msg))
+	}
+	return b.Flush()
+}
+
 // githubData writes text for the message of a workflow command, which ends with
 // its line.
 func githubData(s string) string {
