@@ -110,6 +110,8 @@ runs every experiment inside every host, and prints a matrix of what held:
 
     labrun topologies/dual-nic.yaml
 
+A folder stands for every topology in it.
+
 A file of your own can be as short as this:
 
     name: hello

@@ -17,7 +17,11 @@ func needsLinux(what string) error {
 }
 
 // matrix finds the mistakes in files and flags, and runs nothing.
-func (c command) matrix(files []string, o runOptions) error {
+func (c command) matrix(paths []string, o runOptions) error {
+	files, err := c.topologyFiles(paths)
+	if err != nil {
+		return err
+	}
 	topologies, err := c.load(files)
 	if err != nil {
 		return err

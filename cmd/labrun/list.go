@@ -31,7 +31,7 @@ elsewhere the fields are separated by tabs, for cut and awk.
     labrun list topologies`,
 		Args: args(1, math.MaxInt, "one or more FILEs or FOLDERs"),
 		RunE: func(_ *cobra.Command, paths []string) error {
-			files, err := topologyFiles(paths)
+			files, err := c.topologyFiles(paths)
 			if err != nil {
 				return err
 			}
@@ -56,9 +56,9 @@ elsewhere the fields are separated by tabs, for cut and awk.
 	}
 }
 
-// topologyFiles replaces each folder by the topology files in it, without those that
-// topologies include: they have no hosts.
-func topologyFiles(paths []string) ([]string, error) {
+// topologyFiles replaces each folder by the topologies in it, and says in a line what else
+// is there that has such a name.
+func (c command) topologyFiles(paths []string) ([]string, error) {
 	var files []string
 	for _, p := range paths {
 		info, err := os.Stat(p)
@@ -70,14 +70,31 @@ func topologyFiles(paths []string) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		found := len(files)
+		found := map[topology.Kind]int{}
 		for _, e := range entries {
-			if file := filepath.Join(p, e.Name()); isTopology(e) && !topology.IsShared(file) {
+			if !isTopology(e) {
+				continue
+			}
+			file := filepath.Join(p, e.Name())
+			kind := topology.KindOf(file)
+			if found[kind]++; kind == topology.Whole {
 				files = append(files, file)
 			}
 		}
-		if len(files) == found {
+		var rest []string
+		if n := found[topology.Shared]; n > 0 {
+			rest = append(rest, count(n, "part")+" that topologies include")
+		}
+		if n := found[topology.Other]; n > 0 {
+			rest = append(rest, count(n, "other YAML file"))
+		}
+		switch left := strings.Join(rest, ", "); {
+		case found[topology.Whole] == 0 && left == "":
 			return nil, usagef("%s: no topology file in this folder; their names end in .yaml", p)
+		case found[topology.Whole] == 0:
+			return nil, usagef("%s: no topology file in this folder, but %s", p, left)
+		case left != "":
+			fmt.Fprintf(c.stderr, "%s: left out %s\n", p, left)
 		}
 	}
 	return files, nil

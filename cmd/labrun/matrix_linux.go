@@ -10,11 +10,15 @@ import (
 )
 
 // matrix runs the main job: files to a report on standard output.
-func (c command) matrix(files []string, o runOptions) error {
+func (c command) matrix(paths []string, o runOptions) error {
 	if o.pause {
 		if err := c.canPause(); err != nil {
 			return err
 		}
+	}
+	files, err := c.topologyFiles(paths)
+	if err != nil {
+		return err
 	}
 	if o.watch {
 		return c.watch(files, o)

@@ -1,6 +1,7 @@
 package topology
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -41,16 +42,38 @@ func Files(file string) []string {
 	return append([]string{file}, d.asked...)
 }
 
-// IsShared reports whether a file is a part for topologies to include, and none
-// itself.
-func IsShared(file string) bool {
+// Kind is what a file is, by the keys that it has.
+type Kind int
+
+// The kinds of files. One that cannot be read is Other.
+const (
+	Other  Kind = iota
+	Whole       // a topology, with mistakes perhaps
+	Shared      // a part for topologies to include, and none itself
+)
+
+// KindOf returns what a file is. One that is not YAML is a topology when it has a line
+// as most of them have one.
+func KindOf(file string) Kind {
 	text, err := Read(file)
 	if err != nil {
-		return false
+		return Other
 	}
 	p := &part{source: newSource(file, text)}
 	_, ok := newDecoder(file, nil).sections(p)
-	return ok && p.isShared()
+	has := 0
+	for _, key := range []string{"networks", "hosts", "experiments"} {
+		if _, found := p.keys[key]; found || !ok && bytes.Contains(append([]byte("\n"), text...), []byte("\n"+key+":")) {
+			has++
+		}
+	}
+	switch {
+	case has > 1:
+		return Whole
+	case ok && p.isShared():
+		return Shared
+	}
+	return Other
 }
 
 // deviceFolders hold descriptors, and nothing that could be included.

@@ -52,9 +52,17 @@ func TestFolder(t *testing.T) {
 			t.Error(diff)
 		}
 	}
-	for name, want := range map[string]bool{"lab.yaml": false, "shared/part.yaml": true, "missing.yaml": false, "shared": false} {
-		if got := IsShared(in(name)); got != want {
-			t.Errorf("IsShared(%s) = %t", name, got)
+	for name, text := range map[string]string{
+		"broken.yaml": "name: [\nnetworks: {\nhosts:\n", "mistaken.yaml": "networks: 1\nhosts: 2\n", "compose.yaml": "name: web\nnetworks: {back: }\nservices: {}\n",
+	} {
+		must(os.WriteFile(in(name), []byte(text), 0o644))
+	}
+	for name, want := range map[string]Kind{
+		"lab.yaml": Whole, "broken.yaml": Whole, "mistaken.yaml": Whole, "shared/part.yaml": Shared,
+		"compose.yaml": Other, "missing.yaml": Other, "shared": Other,
+	} {
+		if got := KindOf(in(name)); got != want {
+			t.Errorf("KindOf(%s) = %d, want %d", name, got, want)
 		}
 	}
 	must(os.WriteFile(in("lab.yaml"), []byte(includes+"shared/part.yaml\nbad: [\n"), 0o644))
