@@ -356,6 +356,9 @@ type Environment struct {
 	Elapsed float64           `json:"elapsed_seconds"`
 	Jobs    int               `json:"jobs"`
 	Sysctls map[string]string `json:"sysctls,omitempty"` // of a fresh network namespace
+	// Seconds is how long each cell took, by matrix, in the order of its Cells; they
+	// are half a million in four bytes each. A matrix may have none.
+	Seconds [][]float32 `json:"cell_seconds,omitempty"`
 }
 
 // Counts is how many cells came to each verdict.

@@ -81,7 +81,7 @@ func (c command) ask(ctx context.Context, topologies []*lab.Topology, o askOptio
 	if o.jobs == 0 {
 		env.Jobs = runtime.NumCPU()
 	}
-	options.FailFast, options.Runs = o.failFast, o.repeat
+	options.FailFast, options.Runs, options.Seconds = o.failFast, o.repeat, &env.Seconds
 	status := c.status(o.repeat)
 	options.Jobs, options.Progress, options.Red = env.Jobs, status.show, status.saw
 	if o.pause {

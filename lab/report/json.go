@@ -17,7 +17,7 @@ import (
 // to each variant of a row's steps and to each cell. It holds no more than such a line.
 func JSON(w io.Writer, r lab.Report) error {
 	j := newJSONWriter(w)
-	j.field("environment", r.Environment)
+	j.environment(&r.Environment)
 	j.field("digest", r.Digest)
 	j.field("counts", r.Counts)
 	j.lines("topologies", len(r.Matrices), func(i int) { j.matrix(&r.Matrices[i]) })
@@ -148,6 +148,26 @@ func escapeUnseen(text []byte) []byte {
 		}
 	}
 	return b
+}
+
+// environment writes a line for the times of each topology.
+func (j *jsonWriter) environment(e *lab.Environment) {
+	j.key("environment")
+	j.open('{')
+	j.field("labrun", e.Labrun)
+	j.field("kernel", e.Kernel)
+	j.field("machine", e.Machine)
+	j.field("user", e.User)
+	j.field("started", e.Started)
+	j.field("elapsed_seconds", e.Elapsed)
+	j.field("jobs", e.Jobs)
+	if len(e.Sysctls) > 0 {
+		j.field("sysctls", e.Sysctls)
+	}
+	if len(e.Seconds) > 0 {
+		j.lines("cell_seconds", len(e.Seconds), func(i int) { j.value(append([]float32{}, e.Seconds[i]...)) }) // [] and not null
+	}
+	j.close('}')
 }
 
 func (j *jsonWriter) matrix(m *lab.Matrix) {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 
 	"labrun/lab"
@@ -11,10 +12,10 @@ import (
 
 // JUnit writes the report as the XML that JUnit's runner for Ant began and that
 // Jenkins, GitLab and others read: a testsuite for each topology and host, a
-// testcase for each cell. How long a cell took is not known, so that is 0.
+// testcase for each cell. Its time is 0 when a report does not say how long it took.
 func JUnit(w io.Writer, r lab.Report) error {
 	r = visible(r)
-	x := &junit{bufio.NewWriterSize(w, 1<<16)}
+	x := &junit{bufio.NewWriterSize(w, 1<<16), nil}
 	x.raw(`<?xml version="1.0" encoding="UTF-8"?>` + "\n<testsuites")
 	x.attribute("name", "labrun")
 	x.counts(r.Counts)
@@ -22,6 +23,10 @@ func JUnit(w io.Writer, r lab.Report) error {
 	x.raw(">\n")
 	for i := range r.Matrices {
 		m := &r.Matrices[i]
+		x.seconds = nil
+		if i < len(r.Environment.Seconds) && len(r.Environment.Seconds[i]) == len(m.Cells) {
+			x.seconds = r.Environment.Seconds[i]
+		}
 		for h, chunks := range byHost(m) {
 			x.suite(&r, m, m.Hosts[h], chunks)
 		}
@@ -30,20 +35,29 @@ func JUnit(w io.Writer, r lab.Report) error {
 	return x.Flush()
 }
 
-// byHost returns the cells of each host, in pieces that lie together.
-func byHost(m *lab.Matrix) [][][]lab.Cell {
-	hosts := make([][][]lab.Cell, len(m.Hosts))
+// chunk is cells that lie together, from an index of the matrix on.
+type chunk struct {
+	at    int
+	cells []lab.Cell
+}
+
+// byHost returns the cells of each host.
+func byHost(m *lab.Matrix) [][]chunk {
+	hosts := make([][]chunk, len(m.Hosts))
 	for rest := m.Cells; len(rest) > 0; {
-		row, host := rest[0].Row, rest[0].Host
+		row, host, at := rest[0].Row, rest[0].Host, len(m.Cells)-len(rest)
 		var cells []lab.Cell
 		cells, rest = split(rest, func(c *lab.Cell) bool { return c.Row == row && c.Host == host })
-		hosts[host] = append(hosts[host], cells)
+		hosts[host] = append(hosts[host], chunk{at, cells})
 	}
 	return hosts
 }
 
 // junit writes XML; Flush tells of what goes wrong.
-type junit struct{ *bufio.Writer }
+type junit struct {
+	*bufio.Writer
+	seconds []float32 // of the cells of the matrix at hand; nil when they are not known
+}
 
 func (x *junit) raw(s string) { _, _ = x.WriteString(s) }
 
@@ -51,22 +65,36 @@ func (x *junit) attribute(name, value string) {
 	fmt.Fprintf(x, ` %s="%s"`, name, escapeXML(value, true))
 }
 
+// took returns how long a cell took, in seconds.
+func (x *junit) took(cell int) float64 {
+	if x.seconds == nil {
+		return 0
+	}
+	return float64(x.seconds[cell])
+}
+
+func (x *junit) time(seconds float64) {
+	x.attribute("time", strconv.FormatFloat(math.Round(seconds*1e6)/1e6, 'f', -1, 64))
+}
+
 func (x *junit) counts(c lab.Counts) {
 	fmt.Fprintf(x, ` tests="%d" failures="%d" errors="%d" skipped="%d"`,
 		c.Passed+c.Failed+c.Skipped+c.Errors, c.Failed, c.Errors, c.Skipped)
 }
 
-func (x *junit) suite(r *lab.Report, m *lab.Matrix, host string, chunks [][]lab.Cell) {
+func (x *junit) suite(r *lab.Report, m *lab.Matrix, host string, chunks []chunk) {
 	var n tally
-	for _, cells := range chunks {
-		for i := range cells {
-			n[cells[i].Verdict]++
+	sum := 0.0
+	for _, c := range chunks {
+		for i := range c.cells {
+			n[c.cells[i].Verdict]++
+			sum += x.took(c.at + i)
 		}
 	}
 	x.raw("  <testsuite")
 	x.attribute("name", m.Name+" on "+host)
 	x.counts(lab.Counts{Passed: int(n[lab.Pass]), Failed: int(n[lab.Fail]), Skipped: int(n[lab.Skip]), Errors: int(n[lab.Error])})
-	x.attribute("time", "0")
+	x.time(sum)
 	x.attribute("timestamp", r.Environment.Started.UTC().Format("2006-01-02T15:04:05")) // Ant's has no zone
 	x.attribute("hostname", host)
 	x.attribute("file", m.File)
@@ -78,9 +106,9 @@ func (x *junit) suite(r *lab.Report, m *lab.Matrix, host string, chunks [][]lab.
 		x.raw("/>\n")
 	}
 	x.raw("    </properties>\n")
-	for _, cells := range chunks {
-		for i := range cells {
-			x.testcase(m, &cells[i])
+	for _, c := range chunks {
+		for i := range c.cells {
+			x.testcase(m, &c.cells[i], x.took(c.at+i))
 		}
 	}
 	x.raw("  </testsuite>\n")
@@ -89,13 +117,13 @@ func (x *junit) suite(r *lab.Report, m *lab.Matrix, host string, chunks [][]lab.
 // junitWords are the elements that say why a testcase did not pass.
 var junitWords = map[lab.Verdict]string{lab.Fail: "failure", lab.Skip: "skipped", lab.Error: "error"}
 
-func (x *junit) testcase(m *lab.Matrix, c *lab.Cell) {
+func (x *junit) testcase(m *lab.Matrix, c *lab.Cell, seconds float64) {
 	x.raw("    <testcase")
 	x.attribute("classname", m.Name+"."+m.Hosts[c.Host]) // readers cut it at the last dot
 	x.attribute("name", m.NameOf(c))
 	x.attribute("file", m.FileOf(c))
 	x.attribute("line", strconv.Itoa(lineOf(m, c)))
-	x.attribute("time", "0")
+	x.time(seconds)
 	word := junitWords[c.Verdict]
 	if word == "" {
 		x.raw("/>\n")

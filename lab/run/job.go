@@ -2,6 +2,8 @@ package run
 
 import (
 	"context"
+	"math"
+	"time"
 
 	"labrun/lab"
 )
@@ -22,6 +24,7 @@ type job struct {
 	combos    []lab.Combo
 	at        int        // the index of its first cell in the matrix
 	cells     []lab.Cell // where the results go
+	seconds   []float32  // where their times go; nil when nobody asks
 
 	course *course
 	turns  *turns
@@ -63,6 +66,7 @@ func (j *job) run(ctx context.Context, build builder, tell func(int)) {
 			_ = kept.close()
 			return
 		}
+		began := time.Now()
 		c := j.cell(combo)
 		c.set, c.sharing = kept, sharing
 		c.recorder = j.recorder(combo)
@@ -75,6 +79,7 @@ func (j *job) run(ctx context.Context, build builder, tell func(int)) {
 			result.Verdict, result.Note = lab.Error, c.recorder.note(&lab.Note{Reason: err.Error()})
 		}
 		j.store(i, result, steps.got)
+		j.took(i, i+1, time.Since(began))
 		tell(1)
 	}
 }
@@ -83,6 +88,17 @@ func (j *job) cell(combo lab.Combo) *cell {
 	return &cell{
 		topology: j.topology, experiment: j.experiment, plan: j.experiment.StepsOf(combo), subject: j.subject, kernel: j.kernel,
 		evidence: j.evidence, turns: j.turns,
+	}
+}
+
+// took adds the time of some cells, which have a share each.
+func (j *job) took(from, to int, d time.Duration) {
+	if j.seconds == nil || to <= from {
+		return
+	}
+	for i := from; i < to; i++ {
+		s := float64(j.seconds[i]) + d.Seconds()/float64(to-from)
+		j.seconds[i] = float32(math.Round(s*1e6) / 1e6)
 	}
 }
 

@@ -22,6 +22,10 @@ type Options struct {
 	Runs     int                                       // runs all so often; a cell that answers differently has failed. 0 is 1
 	Capture  *capture.Folder                           // gets the packets of every cell, which has a lab of its own then; nil is nowhere
 
+	// Seconds gets how long each cell took, over all runs, as lab.Environment has it;
+	// may be nil.
+	Seconds *[][]float32
+
 	// Evidence is the most cells that an experiment may have in a host for a look at
 	// the sockets after every errno; of one with more the red steps are looked into.
 	// It takes ten times as long as the calls. 0 is 1000, and -1 is none.
@@ -48,6 +52,9 @@ func Run(ctx context.Context, version lab.KernelVersion, topologies []*lab.Topol
 			return nil, err
 		}
 	}
+	if o.Seconds != nil {
+		*o.Seconds = make([][]float32, len(topologies))
+	}
 	var all repeated
 	course := newCourse(ctx, o)
 	if o.Capture != nil {
@@ -68,6 +75,9 @@ func Run(ctx context.Context, version lab.KernelVersion, topologies []*lab.Topol
 		total := 0
 		for i, t := range topologies {
 			mine := prepare(t, kernels[i], o, &matrices[i])
+			if o.Seconds != nil {
+				giveSeconds(&(*o.Seconds)[i], mine, len(matrices[i].Cells))
+			}
 			for _, j := range mine {
 				j.course, j.matrix, j.number = course, &matrices[i], total+j.at
 				j.place, j.nth = places[i], n
@@ -134,6 +144,17 @@ func prepare(t *lab.Topology, kernel lab.Kernel, o Options, m *lab.Matrix) []*jo
 		j.cells = m.Cells[j.at : j.at+len(j.combos)]
 	}
 	return jobs
+}
+
+// giveSeconds gives each job the place for the times of its cells. It is the same one
+// in every run.
+func giveSeconds(seconds *[]float32, jobs []*job, cells int) {
+	if *seconds == nil {
+		*seconds = make([]float32, cells)
+	}
+	for _, j := range jobs {
+		j.seconds = (*seconds)[j.at : j.at+len(j.combos)]
+	}
 }
 
 // runAll runs the jobs for the nth time, several at a time.

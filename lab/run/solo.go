@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"time"
 
 	"labrun/lab"
 	"labrun/lab/process"
@@ -45,7 +46,7 @@ func (j *job) solo(ctx context.Context, build builder, tell func(int)) bool {
 	for done := 0; done < len(j.combos) && !j.course.isOver(j.number+done); {
 		c := j.cell(j.combos[done])
 		c.sharing = true
-		before := done
+		before, began := done, time.Now()
 		err := c.perform(ctx, build, *who, j, &done, &red, tell)
 		if closeErr := c.close(); err == nil {
 			err = closeErr
@@ -55,6 +56,7 @@ func (j *job) solo(ctx context.Context, build builder, tell func(int)) bool {
 			j.store(done, c.result(outcome{}, err), nil)
 			done++
 		}
+		j.took(before, done, time.Since(began)) // in which they were one batch
 		if done > before {
 			tell(0)
 		}
