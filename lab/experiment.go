@@ -116,8 +116,8 @@ func (e *Experiment) Ports() []uint16 {
 
 // HostsUsed returns the names of the hosts that the experiment needs when it
 // runs on the subject, in the order of the file: the subject, the hosts of its
-// processes, and those whose addresses it names, by alias or literally. A
-// program may dial any host, so with one all are needed.
+// processes, those whose addresses it names, by alias or literally, and those at the
+// other ends of their cables. A program may dial any host, so with one all are needed.
 func (e *Experiment) HostsUsed(t *Topology, subject string) []string {
 	used := map[string]bool{subject: true}
 	all := false
@@ -138,6 +138,7 @@ func (e *Experiment) HostsUsed(t *Topology, subject string) []string {
 			add(r.Answer.Value)
 		}
 	}
+	t.AddCabled(used)
 	var names []string
 	for _, h := range t.Hosts {
 		if all || used[h.Name] {

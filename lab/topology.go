@@ -52,12 +52,28 @@ type Layout struct {
 // Layout returns what the topology builds.
 func (t *Topology) Layout() Layout { return Layout{Networks: t.Networks, Hosts: t.Hosts} }
 
-// Network is a layer-2 segment: a bridge in the lab's fabric namespace.
+// Network is a layer-2 segment: a bridge in the lab's fabric namespace, or a cable
+// between two NICs.
 type Network struct {
 	Name    string       `json:"name"`             // at most 15 bytes, it names the bridge
+	Link    bool         `json:"link,omitempty"`   // it is a cable: each of its two NICs is a veth peer of the other
 	Subnet  netip.Prefix `json:"subnet,omitzero"`  // IPv4, masked; invalid when the network has none
 	Subnet6 netip.Prefix `json:"subnet6,omitzero"` // IPv6, masked; invalid when the network has none
-	Pos     Pos          `json:"-"`
+	// More has further subnets, masked, of either family: automatic addresses come from the two above.
+	More []netip.Prefix `json:"more_subnets,omitempty"`
+	Pos  Pos            `json:"-"`
+}
+
+// Subnets returns all subnets of the network, those first that automatic addresses come
+// from.
+func (n *Network) Subnets() []netip.Prefix {
+	var all []netip.Prefix
+	for _, p := range append([]netip.Prefix{n.Subnet, n.Subnet6}, n.More...) {
+		if p.IsValid() {
+			all = append(all, p)
+		}
+	}
+	return all
 }
 
 // Host is a network namespace with NICs.
@@ -68,7 +84,7 @@ type Host struct {
 }
 
 // NIC is the end of a veth pair inside a host; the other end is a port of its
-// network's bridge.
+// network's bridge, or the NIC at the other end of the cable.
 type NIC struct {
 	Name      string    `json:"name"` // ip-link(8) takes at most 15 bytes, without '/' or space
 	Network   string    `json:"network"`
@@ -149,6 +165,43 @@ func sharesNetwork(a, b *Host) bool {
 		}
 	}
 	return false
+}
+
+// AddCabled adds to hosts, a set of names, the hosts at the other ends of their
+// cables, and those at the ends of theirs: a NIC has carrier when the other end is up
+// (veth_open in drivers/net/veth.c).
+func (t *Topology) AddCabled(hosts map[string]bool) {
+	ends := map[string][]*Host{} // of each cable
+	for i := range t.Networks {
+		if t.Networks[i].Link {
+			ends[t.Networks[i].Name] = nil
+		}
+	}
+	if len(ends) == 0 {
+		return
+	}
+	var todo []*Host
+	for i := range t.Hosts {
+		h := &t.Hosts[i]
+		if hosts[h.Name] {
+			todo = append(todo, h)
+		}
+		for _, n := range h.NICs {
+			if e, ok := ends[n.Network]; ok {
+				ends[n.Network] = append(e, h)
+			}
+		}
+	}
+	for ; len(todo) > 0; todo = todo[1:] {
+		for _, n := range todo[0].NICs {
+			for _, h := range ends[n.Network] {
+				if !hosts[h.Name] {
+					hosts[h.Name] = true
+					todo = append(todo, h)
+				}
+			}
+		}
+	}
 }
 
 // WithoutIPv6 returns the topology as a kernel without IPv6 can build it: NICs

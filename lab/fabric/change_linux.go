@@ -213,8 +213,8 @@ func (h *Host) withRTNL(f func(*rtnl) error) error {
 }
 
 // settle waits until a link that is up carries traffic, as builder.settle does:
-// until its port in the fabric passes frames again, and packets to its IPv6
-// addresses are the host's. Addresses whose duplicates are still looked for are
+// until its port in the fabric passes frames again, or the NIC at the other end of its
+// cable has noticed, and packets to its IPv6 addresses are the host's. Addresses whose duplicates are still looked for are
 // none of ours. A link that is gone or down has nothing to wait for but the
 // addresses given.
 func (h *Host) settle(ctx context.Context, nic string, addresses ...netip.Addr) error {
@@ -231,9 +231,13 @@ func (h *Host) settle(ctx context.Context, nic string, addresses ...netip.Addr) 
 		}
 		return err
 	})
-	if p, ok := h.ports[nic]; ok && up && err == nil {
-		err = p.fabric.await(ctx, unix.RTNLGRP_LINK, func(r *rtnl) (bool, error) {
-			ok, err := r.forwards(p.name)
+	if p, ok := h.ports[nic]; ok && (up || p.cable) && err == nil {
+		ready := (*rtnl).forwards
+		if p.cable {
+			ready = (*rtnl).followsCarrier
+		}
+		err = p.host.await(ctx, unix.RTNLGRP_LINK, func(r *rtnl) (bool, error) {
+			ok, err := ready(r, p.name)
 			// Another link may have taken the NIC's name.
 			return ok || errors.Is(err, unix.ENODEV), ignore(err, unix.ENODEV)
 		})

@@ -47,6 +47,12 @@ func newFloor(t testing.TB, p plan.Plan) floor {
 			nics[o.HostNS]++
 			nics[o.HostNS+" "+o.NIC] = 1 + nics[o.HostNS]
 			op = bareOp{peer: spaces[o.HostNS], message: addVeth(o, bridges[o.Bridge], peerMark).Serialize()}
+		case plan.AddCable:
+			for _, e := range o.Ends {
+				nics[e.NS]++
+				nics[e.NS+" "+e.NIC] = 1 + nics[e.NS]
+			}
+			op = bareOp{space: spaces[o.Ends[0].NS], peer: spaces[o.Ends[1].NS], message: addCable(o, peerMark).Serialize()}
 		case plan.AddAddress:
 			op = bareOp{space: spaces[o.NS], message: addAddress(o, nics[o.NS+" "+o.NIC]).Serialize()}
 		case plan.LinkUp:

@@ -106,7 +106,7 @@ func (l *Lab) endOrphans() error {
 type Host struct {
 	name  string
 	file  *os.File
-	ports map[string]port // at the other ends of its NICs
+	ports map[string]port // the other ends of its NICs
 
 	mu     sync.Mutex
 	diag   *nl.SocketHandle // opened by the first Sockets
@@ -116,10 +116,12 @@ type Host struct {
 	ears   int              // packet sockets that are open
 }
 
-// port is a port of a bridge.
+// port is the other end of a NIC: a port of a bridge in the fabric, or of a cable the
+// NIC of another host.
 type port struct {
-	fabric *Host
-	name   string
+	host  *Host
+	name  string
+	cable bool
 }
 
 // Name returns the host's name in the topology.

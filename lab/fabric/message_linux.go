@@ -27,18 +27,31 @@ func addBridge(o plan.AddBridge) *nl.NetlinkRequest {
 // addVeth makes both ends of the pair where they belong, the NIC in the
 // namespace that host is a descriptor of.
 func addVeth(o plan.AddVeth, bridge int, host uintptr) *nl.NetlinkRequest {
+	info := vethWith(o.NIC, o.NICMAC, host)
+	master := nl.NewRtAttr(unix.IFLA_MASTER, nl.Uint32Attr(uint32(bridge)))
+	port := append([]nl.NetlinkRequestData{linkIsUp(0), ifname(o.Port), address(o.PortMAC), master, info}, oneQueue()...)
+	return message(unix.RTM_NEWLINK, create|unix.NLM_F_ACK, port...)
+}
+
+// addCable makes both NICs, the far one in the namespace that host is a descriptor of.
+func addCable(o plan.AddCable, host uintptr) *nl.NetlinkRequest {
+	near, far := o.Ends[0], o.Ends[1]
+	nic := []nl.NetlinkRequestData{nl.NewIfInfomsg(unix.AF_UNSPEC), ifname(near.NIC), address(near.MAC), vethWith(far.NIC, far.MAC, host)}
+	return message(unix.RTM_NEWLINK, create|unix.NLM_F_ACK, append(nic, oneQueue()...)...)
+}
+
+// vethWith says that a link is a veth, and what the other end is.
+func vethWith(nic string, mac plan.MAC, host uintptr) *nl.RtAttr {
 	info := linkInfo("veth")
 	peer := info.AddRtAttr(nl.IFLA_INFO_DATA, nil).AddRtAttr(nl.VETH_INFO_PEER, nil)
 	nl.NewIfInfomsgChild(peer, unix.AF_UNSPEC)
-	peer.AddChild(ifname(o.NIC))
-	peer.AddChild(address(o.NICMAC))
+	peer.AddChild(ifname(nic))
+	peer.AddChild(address(mac))
 	for _, q := range oneQueue() {
 		peer.AddChild(q)
 	}
 	peer.AddRtAttr(unix.IFLA_NET_NS_FD, nl.Uint32Attr(uint32(host)))
-	master := nl.NewRtAttr(unix.IFLA_MASTER, nl.Uint32Attr(uint32(bridge)))
-	port := append([]nl.NetlinkRequestData{linkIsUp(0), ifname(o.Port), address(o.PortMAC), master, info}, oneQueue()...)
-	return message(unix.RTM_NEWLINK, create|unix.NLM_F_ACK, port...)
+	return info
 }
 
 // oneQueue asks for a single queue either way. A veth uses no more, but where

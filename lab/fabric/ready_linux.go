@@ -35,6 +35,12 @@ func (b *builder) settle(ctx context.Context, ops []plan.Op) error {
 		switch o := o.(type) {
 		case plan.AddVeth:
 			err = b.await(ctx, o.NS, unix.RTNLGRP_LINK, func(r *rtnl) (bool, error) { return r.forwards(o.Port) })
+		case plan.AddCable:
+			for _, e := range o.Ends {
+				if err == nil {
+					err = b.await(ctx, e.NS, unix.RTNLGRP_LINK, func(r *rtnl) (bool, error) { return r.isUp(e.NIC) })
+				}
+			}
 		case plan.AddAddress:
 			if ip := o.Prefix.Addr(); ip.Is6() && (!o.IfKnown || HasIPv6()) {
 				err = b.await(ctx, o.NS, unix.RTNLGRP_IPV6_ROUTE, func(r *rtnl) (bool, error) { return r.isLocal(ip, 0) })
@@ -111,6 +117,23 @@ func (r *rtnl) forwards(port string) (bool, error) {
 		return false, err
 	}
 	return is(attrs[unix.IFLA_OPERSTATE].Value, operUp) && is(bridge[nl.IFLA_BRPORT_STATE].Value, forwarding), nil
+}
+
+// isUp reports whether a link has its carrier and sends.
+func (r *rtnl) isUp(name string) (bool, error) {
+	_, attrs, err := r.link(getLink(name))
+	return err == nil && is(attrs[unix.IFLA_OPERSTATE].Value, operUp), err
+}
+
+// followsCarrier reports whether the link watcher has seen what became of the carrier
+// of a link: routes and IPv6 hear of it from there (netdev_state_change).
+func (r *rtnl) followsCarrier(name string) (bool, error) {
+	msg, _, err := r.link(getLink(name))
+	if err != nil {
+		return false, err
+	}
+	carrier, runs := msg.Flags&unix.IFF_LOWER_UP != 0, msg.Flags&unix.IFF_RUNNING != 0
+	return carrier == runs, nil
 }
 
 // link returns what the kernel tells of a link. Since Linux 6.8 the question

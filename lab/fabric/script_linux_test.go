@@ -46,7 +46,12 @@ func TestScriptBuildsTheSame(t *testing.T) {
 	for _, program := range []string{"ip", "sysctl", "unshare", "mount"} {
 		need(t, program)
 	}
-	p := plan.New(dual(3), "h0", "h2")
+	for name, p := range map[string]plan.Plan{"bridges": plan.New(dual(3), "h0", "h2"), "cable": plan.New(cabled(), "h0")} {
+		t.Run(name, func(t *testing.T) { scriptBuildsTheSame(t, p) })
+	}
+}
+
+func scriptBuildsTheSame(t *testing.T, p plan.Plan) {
 	l := mustUp(t, p)
 	dir := t.TempDir()
 	must(t, os.WriteFile(filepath.Join(dir, "plan.sh"), []byte(p.Script()), 0o666))

@@ -47,12 +47,12 @@ func mustListen(t testing.TB, h *Host, at netip.AddrPort) int {
 }
 
 // As soon as Up returns, the first SYN arrives: from host to host over both
-// networks and both families, and from a host to itself.
+// networks and both families, and from a host to itself. So it does over a cable.
 func TestFirstSYNArrives(t *testing.T) {
 	needNetNS(t)
-	p := plan.New(dual(2))
-	for range 30 {
-		l := mustUp(t, p)
+	plans := []plan.Plan{plan.New(dual(2)), plan.New(cabled())}
+	for i := range 60 {
+		l := mustUp(t, plans[i%2])
 		x, y, y6 := addresses(1)
 		for _, ip := range []netip.Addr{y6, x, y} {
 			at := netip.AddrPortFrom(ip, 80)

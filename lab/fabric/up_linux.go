@@ -108,6 +108,8 @@ func (b *builder) do(o plan.Op) error {
 		return b.in(o.NS, func(s *space) error { return s.rtnl.send(addBridge(o)) })
 	case plan.AddVeth:
 		return b.addVeth(o)
+	case plan.AddCable:
+		return b.addCable(o)
 	case plan.AddAddress:
 		err := b.onLink(o.NS, o.NIC, func(nic int) *nl.NetlinkRequest { return addAddress(o, nic) })
 		if o.IfKnown {
@@ -149,9 +151,25 @@ func (b *builder) addVeth(o plan.AddVeth) error {
 		return fmt.Errorf("%w: a network holds 1023 NICs (BR_MAX_PORTS)", err)
 	}
 	if err == nil {
-		host.host.ports[o.NIC] = port{b.spaces[o.NS].host, o.Port}
+		host.host.ports[o.NIC] = port{host: b.spaces[o.NS].host, name: o.Port}
 	}
 	return err
+}
+
+func (b *builder) addCable(o plan.AddCable) error {
+	x, y := o.Ends[0], o.Ends[1]
+	far, ok := b.spaces[y.NS]
+	if !ok {
+		return noSpace(y.NS)
+	}
+	return b.in(x.NS, func(near *space) error {
+		err := near.rtnl.send(addCable(o, far.host.file.Fd()))
+		if err == nil {
+			near.host.ports[x.NIC] = port{far.host, y.NIC, true}
+			far.host.ports[y.NIC] = port{near.host, x.NIC, true}
+		}
+		return err
+	})
 }
 
 func noSpace(ns string) error { return fmt.Errorf("no namespace %q: %w", ns, fs.ErrNotExist) }

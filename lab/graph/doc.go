@@ -4,7 +4,8 @@
 // Text and SVG are one drawing: networks are bars from top to bottom, hosts stand
 // beside them one below the other, and each NIC has a line to the bar of its
 // network. It is as wide with thirty hosts as with two, it only gets longer, and
-// nothing in it has to be placed by trial. The other two leave placing to others.
+// nothing in it has to be placed by trial. A cable is a bar too. The other two leave
+// placing to others, and a cable is a line from NIC to NIC.
 //
 // Everything is a pure function of a Layout, for reports as much as for commands.
 package graph
@@ -38,16 +39,40 @@ func (l Layout) network(n *lab.NIC) int {
 	return -1
 }
 
-// subnets returns the subnets of a network as a line.
+// subnets returns the subnets of a network as a line, which says so of a cable.
 func subnets(n *lab.Network) string {
 	var words []string
-	for _, p := range []string{n.Subnet.String(), n.Subnet6.String()} {
-		if p != "invalid Prefix" {
-			words = append(words, p)
-		}
+	if n.Link {
+		words = append(words, "cable")
+	}
+	for _, p := range n.Subnets() {
+		words = append(words, p.String())
 	}
 	return strings.Join(words, ", ")
 }
+
+// cables returns the two NICs of each network that is a cable, by its index. A cable
+// that has not two, as in a drawing of some of the hosts, is drawn as other networks are.
+func (l Layout) cables() map[int][2]end {
+	ends := map[int][]end{}
+	for h := range l.Hosts {
+		for i := range l.Hosts[h].NICs {
+			if at := l.network(&l.Hosts[h].NICs[i]); at >= 0 && l.Networks[at].Link {
+				ends[at] = append(ends[at], end{h, i})
+			}
+		}
+	}
+	cables := map[int][2]end{}
+	for at, e := range ends {
+		if len(e) == 2 {
+			cables[at] = [2]end(e)
+		}
+	}
+	return cables
+}
+
+// end is a NIC, by the indexes of its host and of itself.
+type end struct{ host, nic int }
 
 // addresses returns the addresses of a NIC, each with the name that steps use for it.
 func addresses(n *lab.NIC) []string {

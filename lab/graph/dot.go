@@ -10,8 +10,12 @@ func (l Layout) DOT() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "graph %s {\n", dotText(l.Name))
 	b.WriteString("  graph [rankdir=LR, ranksep=1]\n  node [fontname=\"monospace\", fontsize=11]\n")
+	cables := l.cables()
 	for i := range l.Networks {
 		n := &l.Networks[i]
+		if _, ok := cables[i]; ok {
+			continue
+		}
 		fmt.Fprintf(&b, "  n%d [shape=box, style=\"filled,rounded\", fillcolor=lightgrey, label=%s]\n", i,
 			dotText(strings.TrimSpace(n.Name+"\n"+subnets(n))))
 	}
@@ -25,8 +29,14 @@ func (l Layout) DOT() string {
 	}
 	for h := range l.Hosts {
 		for i := range l.Hosts[h].NICs {
-			if at := l.network(&l.Hosts[h].NICs[i]); at >= 0 {
+			at := l.network(&l.Hosts[h].NICs[i])
+			switch c, ok := cables[at]; {
+			case at < 0:
+			case !ok:
 				fmt.Fprintf(&b, "  n%d -- h%d:n%d\n", at, h, i)
+			case c[0] == end{h, i}:
+				n := &l.Networks[at]
+				fmt.Fprintf(&b, "  h%d:n%d -- h%d:n%d [label=%s]\n", h, i, c[1].host, c[1].nic, dotText(n.Name+"\n"+subnets(n)))
 			}
 		}
 	}

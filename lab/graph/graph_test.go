@@ -24,13 +24,15 @@ func address(prefix, alias string) lab.Address {
 }
 
 // sample has what a drawing has to cope with: two families, several addresses,
-// a NIC without any, and a name made of what every format means something by.
+// a NIC without any, a cable, and one whose other end is not in the drawing, and a name made of what every format means something by.
 var sample = Layout{
 	Name: "sample",
 	Networks: []lab.Network{
 		{Name: "red", Subnet: netip.MustParsePrefix("192.0.2.0/24")},
 		{Name: "blue", Subnet: netip.MustParsePrefix("198.51.100.0/24"), Subnet6: netip.MustParsePrefix("2001:db8:b::/64")},
 		{Name: "bare"},
+		{Name: "l1", Link: true, Subnet: netip.MustParsePrefix("203.0.113.0/25"), More: []netip.Prefix{netip.MustParsePrefix("203.0.113.128/25")}},
+		{Name: "loose", Link: true},
 	},
 	Hosts: []lab.Host{
 		{Name: "alpha", NICs: []lab.NIC{
@@ -42,6 +44,11 @@ var sample = Layout{
 			{Name: "eth1", Network: "red", Addresses: []lab.Address{address("192.0.2.1/24", "x")}},
 		}},
 		{Name: "alone"},
+		{Name: "gamma", NICs: []lab.NIC{
+			{Name: "to_delta", Network: "l1", Addresses: []lab.Address{address("203.0.113.1/25", "x")}},
+			{Name: "eth1", Network: "loose"},
+		}},
+		{Name: "delta", NICs: []lab.NIC{{Name: "to_gamma", Network: "l1"}}},
 	},
 }
 
@@ -140,7 +147,7 @@ func TestDOT(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	if got, want := strings.Count(string(out), "\nedge "), 4; got != want {
+	if got, want := strings.Count(string(out), "\nedge "), 6; got != want {
 		t.Errorf("%d edges, want %d:\n%s", got, want, out)
 	}
 }

@@ -9,8 +9,12 @@ import (
 func (l Layout) Mermaid() string {
 	var b strings.Builder
 	b.WriteString("flowchart LR\n")
+	cables := l.cables()
 	for i := range l.Networks {
 		n := &l.Networks[i]
+		if _, ok := cables[i]; ok {
+			continue
+		}
 		fmt.Fprintf(&b, "  n%d([%s])\n", i, mermaidText(n.Name, subnets(n)))
 	}
 	for h := range l.Hosts {
@@ -23,8 +27,14 @@ func (l Layout) Mermaid() string {
 	}
 	for h := range l.Hosts {
 		for i := range l.Hosts[h].NICs {
-			if at := l.network(&l.Hosts[h].NICs[i]); at >= 0 {
+			at := l.network(&l.Hosts[h].NICs[i])
+			switch c, ok := cables[at]; {
+			case at < 0:
+			case !ok:
 				fmt.Fprintf(&b, "  n%d --- h%dn%d\n", at, h, i)
+			case c[0] == end{h, i}:
+				n := &l.Networks[at]
+				fmt.Fprintf(&b, "  h%dn%d ---|%s| h%dn%d\n", h, i, mermaidText(n.Name, subnets(n)), c[1].host, c[1].nic)
 			}
 		}
 	}

@@ -7,7 +7,7 @@ import (
 )
 
 // Op is one step of building a lab. The types are AddNamespace, Stock, Sysctl,
-// AddBridge, AddVeth, AddAddress, LinkUp and Neighbours. String returns the command that
+// AddBridge, AddVeth, AddCable, AddAddress, LinkUp and Neighbours. String returns the command that
 // does the same, for sh.
 type Op interface {
 	String() string
@@ -48,6 +48,13 @@ type (
 		NIC      string
 		NICMAC   MAC
 	}
+	// AddCable makes a pair of links that are both NICs, down.
+	AddCable struct{ Ends [2]End }
+	// End is a NIC at an end of a cable.
+	End struct {
+		NS, NIC string
+		MAC     MAC
+	}
 	// AddAddress gives a NIC an address. Without a flag, an IPv6 address is tentative
 	// until duplicate address detection is over, and bind(2) answers EADDRNOTAVAIL.
 	AddAddress struct {
@@ -66,6 +73,7 @@ func (Neighbours) op()   {}
 func (Sysctl) op()       {}
 func (AddBridge) op()    {}
 func (AddVeth) op()      {}
+func (AddCable) op()     {}
 func (AddAddress) op()   {}
 func (LinkUp) op()       {}
 
@@ -90,6 +98,13 @@ func (o AddVeth) String() string {
 	return lab.Command("ip", "-n", o.NS, "link", "add", "name", o.Port, "address", o.PortMAC.String(),
 		"master", o.Bridge, "numtxqueues", "1", "numrxqueues", "1", "up", "type", "veth",
 		"peer", "name", o.NIC, "address", o.NICMAC.String(), "numtxqueues", "1", "numrxqueues", "1", "netns", o.HostNS)
+}
+
+func (o AddCable) String() string {
+	a, b := o.Ends[0], o.Ends[1]
+	return lab.Command("ip", "-n", a.NS, "link", "add", "name", a.NIC, "address", a.MAC.String(),
+		"numtxqueues", "1", "numrxqueues", "1", "type", "veth",
+		"peer", "name", b.NIC, "address", b.MAC.String(), "numtxqueues", "1", "numrxqueues", "1", "netns", b.NS)
 }
 
 func (o AddAddress) String() string {

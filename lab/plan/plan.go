@@ -5,8 +5,8 @@
 //
 // The content of a lab: one namespace, the fabric, holds a bridge per network.
 // Every host is a namespace whose NICs are the ends of veth pairs; the other
-// ends are ports of the bridges. Nothing is said twice to the kernel, and what
-// is not said here stays as the kernel has it.
+// ends are ports of the bridges, or NICs where the network is a cable. Nothing is
+// said twice to the kernel, and what is not said here stays as the kernel has it.
 package plan
 
 import (
@@ -27,9 +27,9 @@ type Plan struct {
 }
 
 // New returns the plan that builds the hosts named, all when none is named,
-// and the networks that they are on. Names that the topology does not have are
-// passed over. A host has the same addresses, link-layer ones too, whichever
-// hosts are built along with it.
+// the networks that they are on, and the hosts at the other ends of their cables. Names
+// that the topology does not have are passed over. A host has the same addresses,
+// link-layer ones too, whichever hosts are built along with it.
 func New(t *lab.Topology, hosts ...string) Plan { return newPlan(t, "", hosts) }
 
 // For returns the plan of the hosts named as New does, for an experiment: the kernel
@@ -40,14 +40,33 @@ func For(t *lab.Topology, e *lab.Experiment, hosts ...string) Plan {
 
 func newPlan(t *lab.Topology, ports string, hosts []string) Plan {
 	p := Plan{Name: cmp.Or(t.Name, "lab")}
-	wanted := func(h *lab.Host) bool { return len(hosts) == 0 || slices.Contains(hosts, h.Name) }
-	p.addFabric(t, wanted)
+	named := map[string]bool{}
+	for _, h := range hosts {
+		named[h] = true
+	}
+	t.AddCabled(named)
+	wanted := func(h *lab.Host) bool { return len(hosts) == 0 || named[h.Name] }
+	cables := p.addFabric(t, wanted)
 	for i := range t.Hosts {
 		if wanted(&t.Hosts[i]) {
-			p.addHost(&t.Hosts[i], i, ports)
+			p.addHost(&t.Hosts[i], i, ports, cables)
 		}
 	}
 	return p
+}
+
+// cables are the cables of a plan while it is made. The host that is built second makes
+// a cable.
+type cables struct {
+	near map[string]*cable // by network
+	open map[string]int    // the NICs of each host whose cable is not made yet
+}
+
+// cable is the NIC at the end of a cable whose host is built first, nil until it is.
+type cable struct {
+	host *lab.Host
+	nic  *lab.NIC
+	End
 }
 
 // fabricNS has no dot after the topology's name and hostNS has one, so no
@@ -57,7 +76,9 @@ func (p *Plan) hostNS(host string) string { return p.Name + "." + host }
 
 func (p *Plan) add(ops ...Op) { p.Ops = append(p.Ops, ops...) }
 
-func (p *Plan) addFabric(t *lab.Topology, wanted func(*lab.Host) bool) {
+// addFabric adds the fabric with its bridges, and returns the cables, which have no part
+// in it.
+func (p *Plan) addFabric(t *lab.Topology, wanted func(*lab.Host) bool) cables {
 	ns := p.fabricNS()
 	p.add(AddNamespace{NS: ns})
 	// A port with IPv6 would speak up (multicast listener reports, duplicate
@@ -73,34 +94,67 @@ func (p *Plan) addFabric(t *lab.Topology, wanted func(*lab.Host) bool) {
 			}
 		}
 	}
+	all := cables{map[string]*cable{}, map[string]int{}}
 	for i, n := range t.Networks {
-		if used[n.Name] {
+		switch {
+		case n.Link:
+			all.near[n.Name] = &cable{}
+		case used[n.Name]:
 			p.add(AddBridge{NS: ns, Name: n.Name, MAC: mac(bridgeMAC, i, 0)})
 		}
 	}
+	return all
 }
 
-func (p *Plan) addHost(h *lab.Host, index int, ports string) {
+func (p *Plan) addHost(h *lab.Host, index int, ports string, all cables) {
 	ns := p.hostNS(h.Name)
 	p.add(AddNamespace{NS: ns, Host: h.Name}, Stock{NS: ns})
 	if ports != "" {
 		p.add(Sysctl{NS: ns, Key: "net.ipv4.ip_local_reserved_ports", Value: ports})
 	}
 	p.add(LinkUp{NS: ns, Name: "lo"})
-	for i, n := range h.NICs {
-		p.add(AddVeth{
-			NS: p.fabricNS(), Port: fmt.Sprintf("%d.%d", index, i), PortMAC: mac(portMAC, index, i), Bridge: n.Network,
-			HostNS: ns, NIC: n.Name, NICMAC: mac(nicMAC, index, i),
-		})
-		for _, a := range addresses(n, mac(nicMAC, index, i)) {
-			a.NS, a.NIC = ns, n.Name
-			p.add(a)
+	for i := range h.NICs {
+		n := &h.NICs[i]
+		end := End{ns, n.Name, mac(nicMAC, index, i)}
+		c, ok := all.near[n.Network]
+		switch {
+		case !ok:
+			p.add(AddVeth{
+				NS: p.fabricNS(), Port: fmt.Sprintf("%d.%d", index, i), PortMAC: mac(portMAC, index, i), Bridge: n.Network,
+				HostNS: ns, NIC: n.Name, NICMAC: end.MAC,
+			})
+			p.addNIC(n, end)
+		case c.nic == nil:
+			*c = cable{h, n, end}
+			all.open[h.Name]++
+		default:
+			p.add(AddCable{[2]End{c.End, end}})
+			p.addNIC(c.nic, c.End)
+			p.addNIC(n, end)
+			if all.open[c.host.Name]--; c.host != h && all.open[c.host.Name] == 0 {
+				p.finishHost(c.host)
+			}
 		}
-		// The NIC comes up after its port: the side that comes up last can send
-		// at once, and then only the fabric's links need waiting for.
-		p.add(LinkUp{NS: ns, Name: n.Name})
 	}
-	p.add(Neighbours{NS: ns})
+	if all.open[h.Name] == 0 {
+		p.finishHost(h)
+	}
+}
+
+// finishHost adds what takes all NICs of a host to be there.
+func (p *Plan) finishHost(h *lab.Host) {
+	p.add(Neighbours{NS: p.hostNS(h.Name)})
+}
+
+// addNIC gives a NIC that was made its addresses, and brings it up. It comes up after
+// its port: the side that comes up last can send at once, and then only the fabric's
+// links need waiting for. Of a cable, that is the other NIC.
+func (p *Plan) addNIC(n *lab.NIC, e End) {
+	for _, a := range addresses(*n, e.MAC) {
+		a.NS, a.NIC = e.NS, e.NIC
+		p.add(a)
+	}
+	p.add(LinkUp{NS: e.NS, Name: e.NIC})
 }
 
 // addresses returns what gives a NIC its addresses: those of the file and the

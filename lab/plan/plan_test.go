@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -32,6 +34,14 @@ func random(r *rand.Rand) *lab.Topology {
 			h.NICs = append(h.NICs, n)
 		}
 		t.Hosts = append(t.Hosts, h)
+	}
+	for i := range r.IntN(6) { // cables, a loop now and then
+		n := lab.Network{Name: fmt.Sprintf("cable%d", i), Link: true}
+		t.Networks = append(t.Networks, n)
+		for end := range 2 {
+			h := &t.Hosts[r.IntN(len(t.Hosts))]
+			h.NICs = slices.Insert(h.NICs, r.IntN(len(h.NICs)+1), nic(fmt.Sprintf("c%d.%d", i, end), n.Name, "192.0.2.1/24"))
+		}
 	}
 	return t
 }
@@ -89,6 +99,10 @@ func (s *state) apply(t *testing.T, o Op) {
 		need(s.bridges, o.NS+" "+o.Bridge)
 		link(o.NS, o.Port, o.PortMAC)
 		link(o.HostNS, o.NIC, o.NICMAC)
+	case AddCable:
+		for _, e := range o.Ends {
+			link(e.NS, e.NIC, e.MAC)
+		}
 	case AddAddress:
 		need(s.links, o.NS+" "+o.NIC)
 		if s.up[o.NS+" "+o.NIC] {
@@ -138,10 +152,15 @@ func TestSubset(t *testing.T) {
 		}
 		all := hostOps(New(topology))
 		got := hostOps(New(topology, some...))
-		if len(got) != len(some) {
-			t.Errorf("seed %d: %d hosts, want %d", seed, len(got), len(some))
-		}
 		for _, h := range some {
+			if got[h] == nil {
+				t.Errorf("seed %d: host %q is not built", seed, h)
+			}
+		}
+		for h := range got {
+			if !slices.Contains(some, h) && !slices.ContainsFunc(topology.Host(h).NICs, func(n lab.NIC) bool { return topology.Network(n.Network).Link }) {
+				t.Errorf("seed %d: host %q is built, %q are wanted and it has no cable", seed, h, some)
+			}
 			if diff := cmp.Diff(all[h], got[h]); diff != "" {
 				t.Errorf("seed %d: host %q: -all +subset:\n%s", seed, h, diff)
 			}
@@ -161,6 +180,45 @@ func hostOps(p Plan) map[string][]string {
 		}
 	}
 	return ops
+}
+
+// TestCables builds of a chain of cables all that carrier depends on, and nothing else.
+func TestCables(t *testing.T) {
+	topology := &lab.Topology{
+		Name:     "chain",
+		Networks: []lab.Network{{Name: "red"}, {Name: "ab", Link: true}, {Name: "bc", Link: true}, {Name: "loop", Link: true}},
+		Hosts: []lab.Host{
+			{Name: "a", NICs: []lab.NIC{nic("eth0", "ab", "192.0.2.1/24"), nic("eth1", "red")}},
+			{Name: "b", NICs: []lab.NIC{nic("eth0", "bc"), nic("eth1", "ab", "192.0.2.2/24")}},
+			{Name: "c", NICs: []lab.NIC{nic("eth0", "bc")}},
+			{Name: "d", NICs: []lab.NIC{nic("eth0", "loop"), nic("eth1", "loop"), nic("eth2", "red")}},
+		},
+	}
+	for subject, want := range map[string]string{"a": "a b c", "b": "a b c", "c": "a b c", "d": "d", "": "a b c d"} {
+		var wanted, built []string
+		if subject != "" {
+			wanted = []string{subject}
+		}
+		cables := 0
+		for _, o := range New(topology, wanted...).Ops {
+			switch o := o.(type) {
+			case AddNamespace:
+				built = append(built, o.Host)
+			case AddBridge:
+				if o.Name != "red" {
+					t.Errorf("%s: that network is a cable", o)
+				}
+			case AddCable:
+				cables++
+			}
+		}
+		if got := strings.Join(built[1:], " "); got != want {
+			t.Errorf("for %q hosts %s are built, want %s", subject, got, want)
+		}
+		if want := map[string]int{"d": 1, "": 3}[subject]; want > 0 && cables != want {
+			t.Errorf("for %q there are %d cables, want %d", subject, cables, want)
+		}
+	}
 }
 
 func TestOnlyNetworksInUse(t *testing.T) {

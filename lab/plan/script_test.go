@@ -56,11 +56,24 @@ func hostile() *lab.Topology {
 	}
 }
 
+// cabled is two hosts that share a network, a cable, and one of them has a loop.
+func cabled() *lab.Topology {
+	return &lab.Topology{
+		Name:     "cabled",
+		Networks: []lab.Network{{Name: "red"}, {Name: "l1", Link: true}, {Name: "loop", Link: true}},
+		Hosts: []lab.Host{
+			{Name: "alpha", NICs: []lab.NIC{nic("eth0", "l1", "192.0.2.10/24", "2001:db8::1/64"), nic("eth1", "red")}},
+			{Name: "beta", NICs: []lab.NIC{nic("eth0", "red"), nic("eth1", "l1", "192.0.2.1/24"), nic("eth2", "loop"), nic("eth3", "loop")}},
+		},
+	}
+}
+
 func TestScript(t *testing.T) {
 	for name, p := range map[string]Plan{
 		"dual-nic": New(dualNIC()),
 		"subset":   New(dualNIC(), "gamma"),
 		"hostile":  New(hostile()),
+		"cabled":   New(cabled()),
 		"nothing":  {Name: "nothing"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -2,6 +2,7 @@ package topology
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -108,22 +109,53 @@ func (n *network) place(ip netip.Addr, length int) (netip.Prefix, string) {
 		}
 		return netip.PrefixFrom(ip, length), ""
 	}
-	subnet, family := n.Subnet6, "IPv6"
-	if ip.Is4() {
-		subnet, family = n.Subnet, "IPv4"
+	all := n.Subnets()
+	if len(all) == 0 {
+		return placeAnywhere(ip, length, quote(n.Name))
 	}
+	family := "IPv6"
+	if ip.Is4() {
+		family = "IPv4"
+	}
+	all = slices.DeleteFunc(all, func(p netip.Prefix) bool { return p.Addr().Is4() != ip.Is4() })
+	i := slices.IndexFunc(all, func(p netip.Prefix) bool { return p.Contains(ip) })
 	switch {
-	case !subnet.IsValid():
-		return subnet, "is " + family + ", network " + quote(n.Name) + " has no " + family + " subnet"
-	case !subnet.Contains(ip):
-		return subnet, "is not in " + subnet.String() + " of network " + quote(n.Name)
-	case length >= 0 && length != subnet.Bits():
+	case len(all) == 0:
+		return netip.Prefix{}, "is " + family + ", network " + quote(n.Name) + " has no " + family + " subnet"
+	case i < 0:
+		return netip.Prefix{}, "is not in " + orList(all) + " of network " + quote(n.Name)
+	}
+	subnet := all[i]
+	if length >= 0 && length != subnet.Bits() {
 		return subnet, "has another length than " + subnet.String() + " of network " + quote(n.Name)
 	}
 	if why := reserved(subnet, ip); why != "" {
 		return subnet, "is " + why + " of " + subnet.String()
 	}
 	return netip.PrefixFrom(ip, subnet.Bits()), ""
+}
+
+// placeAnywhere is place for a network that has no subnet.
+func placeAnywhere(ip netip.Addr, length int, network string) (netip.Prefix, string) {
+	if length < 0 {
+		return netip.Prefix{}, "needs its length (/24), as network " + network + " has no subnet"
+	}
+	p := netip.PrefixFrom(ip, length)
+	if words := special(netip.PrefixFrom(ip, ip.BitLen())); words != "" {
+		return p, "is " + words + ", no host can have it on a network"
+	}
+	if why := reserved(p.Masked(), ip); why != "" {
+		return p, "is " + why + " of " + p.Masked().String()
+	}
+	return p, ""
+}
+
+func orList(all []netip.Prefix) string {
+	words := make([]string, len(all))
+	for i, p := range all {
+		words[i] = p.String()
+	}
+	return strings.Join(words, " or ")
 }
 
 // nameAddresses gives the NIC's alias to the addresses that it stands for: x to
@@ -155,8 +187,11 @@ func (d *decoder) nameAddresses(h *host, n *nic) {
 	}
 	switch {
 	case first4 < 0 && (first6 < 0 || has4):
-		if len(n.Addresses) > 0 {
+		switch {
+		case len(n.Addresses) > 0:
 			d.complain(n.aliasPos, "%s: %q names nothing, every address has a name of its own", n.scope, n.alias)
+		case n.bare():
+			d.complain(n.aliasPos, "%s: %q names nothing, the NIC has no address", n.scope, n.alias)
 		}
 	case first4 < 0:
 		set(first6, n.alias, "")

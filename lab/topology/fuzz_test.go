@@ -106,7 +106,7 @@ func checkEnds(t *testing.T, top *lab.Topology) {
 	t.Helper()
 	for _, h := range top.Hosts {
 		for _, n := range h.NICs {
-			if top.Network(n.Network) == nil || len(n.Addresses) == 0 {
+			if top.Network(n.Network) == nil {
 				t.Errorf("host %q, nic %q: %+v", h.Name, n.Name, n)
 			}
 			for _, a := range n.Addresses {

@@ -24,6 +24,9 @@ type alias struct {
 	pos  lab.Pos
 }
 
+// noAddress stands where an address is not wanted.
+const noAddress = "none"
+
 // nic is a NIC while it is read.
 type nic struct {
 	lab.NIC
@@ -32,7 +35,13 @@ type nic struct {
 	alias     string
 	aliasPos  lab.Pos
 	automatic bool
+	none      bool   // the file says that it has no address
 	own       []bool // of Addresses: its alias is its own, not the NIC's
+}
+
+// bare reports whether the file gives the NIC no address.
+func (n *nic) bare() bool {
+	return n.none || n.automatic && !n.network.bad && len(n.network.Subnets()) == 0
 }
 
 // place says where an address is, for the complaint about the next one.
@@ -73,6 +82,7 @@ func (d *decoder) decodeHosts(e entry) {
 		d.guard(h, func() { d.finishHost(h) })
 		d.top.Hosts = append(d.top.Hosts, h.Host)
 	}
+	d.checkCables()
 	d.findPeers()
 }
 
@@ -90,18 +100,13 @@ func (d *decoder) decodeHost(h *host, e entry) {
 	keys, _ := d.fields(e.value, s, "nics")
 	k, ok := keys["nics"]
 	if !ok {
-		d.peersUnsure = true
-		if d.made == before {
-			d.complain(e.pos, "key \"nics\" is missing in %s", s)
-		}
+		d.peersUnsure = d.peersUnsure || d.made > before
 		return
 	}
 	list, ok := d.entries(k.value, scope{inner: s.inner + ": nics"}, "from names to nics")
 	switch {
 	case !ok:
 		d.peersUnsure = true
-	case len(list) == 0:
-		d.complain(posOf(k.value), "%s has no nics, a host needs at least one", s)
 	case len(list) > maxNICs:
 		d.complain(list[maxNICs].pos, "%s has %d nics, the limit is %d", s, len(list), maxNICs)
 		d.peersUnsure = true
@@ -131,15 +136,19 @@ func (d *decoder) decodeNIC(h *host, s scope, e entry) *nic {
 		return n
 	}
 	n.Network = n.network.Name
-	n.network.nics++
+	n.network.nics = append(n.network.nics, n)
 	h.unsure = h.unsure || n.network.bad // it may have no address because of that
-	if n.network.nics == maxPorts+1 {
+	if len(n.network.nics) == maxPorts+1 {
 		d.complain(e.pos, "%s: network %q is full, a Linux bridge takes at most %d nics", s, n.Network, maxPorts)
 	}
-	if k, ok := keys["address"]; ok {
-		d.decodeAddresses(h, n, k.value)
-	} else {
+	k, ok = keys["address"]
+	switch {
+	case !ok:
 		n.automatic = true
+	case k.value.Kind == yaml.ScalarNode && k.value.Value == noAddress:
+		n.none = true
+	default:
+		d.decodeAddresses(h, n, k.value)
 	}
 	return n
 }

@@ -17,6 +17,7 @@ const (
 	maxHosts       = 4096
 	maxNICs        = 64   // of a host
 	maxPorts       = 1023 // NICs of a network: BR_MAX_PORTS, linux/net/bridge/br_private.h
+	maxSubnets     = 64   // of a network, of each family
 	maxAddresses   = 64   // of a NIC
 	maxExperiments = 10_000
 	maxSteps       = 10_000    // of an experiment

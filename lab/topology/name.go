@@ -30,8 +30,7 @@ var (
 	experimentName = nameRule{"an experiment's name", topologyName.syntax, topologyName.words, 100, nil}
 	networkName    = nameRule{"a network's name", lazy(`^[A-Za-z0-9][A-Za-z0-9_-]*$`),
 		"letters, digits, '_', '-', a letter or digit first", 15, []string{"lo", "all", "default"}}
-	hostName = nameRule{"a host's name", lazy(`^[A-Za-z0-9][A-Za-z0-9-]*$`),
-		"letters, digits, '-', a letter or digit first", 63, []string{"peer", "subject"}}
+	hostName = nameRule{"a host's name", networkName.syntax, networkName.words, 63, []string{"peer", "subject"}}
 	// dev_valid_name, linux/net/core/dev.c; '%' would be a pattern there. all and
 	// default are folders beside the links' in /proc/sys/net/ipv4/conf.
 	nicName = nameRule{"a nic's name", lazy(`^[^\pZ\pC/:%]+$`),

@@ -13,7 +13,7 @@ import (
 type network struct {
 	lab.Network
 	bad   bool // a complaint was made, so more about it would be noise
-	nics  int
+	nics  []*nic
 	next4 allocator
 	next6 allocator
 }
@@ -62,32 +62,66 @@ func (d *decoder) decodeNetwork(e entry) *network {
 		}
 		return n
 	}
-	keys, ok := d.fields(e.value, s, "subnet", "subnet6")
+	keys, ok := d.fields(e.value, s, "link", "subnet", "subnet6")
 	if !ok {
 		return n
 	}
-	if len(keys) == 0 && d.made == before {
-		d.complain(posOf(e.value), "%s needs subnet, subnet6 or both", s)
+	if k, ok := keys["link"]; ok {
+		n.Link = d.truth(k.value, s.String()+", link")
 	}
 	for _, key := range []string{"subnet", "subnet6"} {
-		k, ok := keys[key]
-		if !ok {
-			continue
-		}
-		p, ok := d.subnet(k.value, s.String()+", "+key)
-		switch {
-		case !ok:
-		case p.Addr().Is4() && key == "subnet":
-			n.Subnet = p
-		case !p.Addr().Is4() && key == "subnet6":
-			n.Subnet6 = p
-		case key == "subnet":
-			d.complain(posOf(k.value), "%s, subnet: %s is IPv6, write it as subnet6", s, p)
-		default:
-			d.complain(posOf(k.value), "%s, subnet6: %s is IPv4, write it as subnet", s, p)
+		if k, ok := keys[key]; ok {
+			d.decodeSubnets(n, s, k)
 		}
 	}
 	return n
+}
+
+// decodeSubnets reads the value of subnet or subnet6: one, or a list of them.
+func (d *decoder) decodeSubnets(n *network, s scope, k entry) {
+	items := list(k.value)
+	switch {
+	case len(items) == 0:
+		d.complain(posOf(k.value), "%s: %s is empty; leave the key out for no subnet", s, k.key)
+		return
+	case len(items) > maxSubnets:
+		d.complain(posOf(items[maxSubnets]), "%s, %s has %d subnets, the limit is %d", s, k.key, len(items), maxSubnets)
+		return
+	}
+	for i, item := range items {
+		p, ok := d.subnet(item, s.String()+", "+k.key)
+		switch {
+		case !ok:
+		case p.Addr().Is4() && k.key == "subnet6":
+			d.complain(posOf(item), "%s, subnet6: %s is IPv4, write it as subnet", s, p)
+		case !p.Addr().Is4() && k.key == "subnet":
+			d.complain(posOf(item), "%s, subnet: %s is IPv6, write it as subnet6", s, p)
+		case i > 0:
+			n.More = append(n.More, p)
+		case p.Addr().Is4():
+			n.Subnet = p
+		default:
+			n.Subnet6 = p
+		}
+	}
+}
+
+// checkCables complains about cables with another number of NICs than two.
+func (d *decoder) checkCables() {
+	for i := range d.top.Networks {
+		n := d.networks[d.top.Networks[i].Name]
+		if !n.Link {
+			continue
+		}
+		if len(n.nics) == 1 && !d.peersUnsure {
+			d.complain(n.Pos, "network %s is a cable (link: true), it takes two NICs and has only that of %s", quote(n.Name), n.nics[0].scope)
+		}
+		for i := 2; i < len(n.nics); i++ {
+			extra, a, b := n.nics[i], n.nics[0].Pos.Line, n.nics[1].Pos.Line
+			d.complain(extra.Pos, "%s: network %s is a cable (link: true), it takes two NICs and has them (lines %d and %d)",
+				extra.scope, quote(n.Name), a, b)
+		}
+	}
 }
 
 // subnet reads a network address with its length.
@@ -139,10 +173,8 @@ func (d *decoder) checkOverlaps(all []*network) {
 	}
 	var subnets []subnet
 	for _, n := range all {
-		for _, p := range []netip.Prefix{n.Subnet, n.Subnet6} {
-			if p.IsValid() {
-				subnets = append(subnets, subnet{p, n})
-			}
+		for _, p := range n.Subnets() {
+			subnets = append(subnets, subnet{p, n})
 		}
 	}
 	slices.SortStableFunc(subnets, func(a, b subnet) int {

@@ -141,6 +141,15 @@ func (d *decoder) text(n *yaml.Node, what string) (string, bool) {
 	return n.Value, true
 }
 
+// truth reads a boolean, which is one of two words: names such as yes and on are none.
+func (d *decoder) truth(n *yaml.Node, what string) bool {
+	text, ok := d.text(n, what)
+	if ok && text != "true" && text != "false" {
+		d.complain(posOf(n), "%s: %s is not true or false", what, quote(text))
+	}
+	return text == "true"
+}
+
 // commands reports whether a terminal would obey a character rather than show
 // it: control characters and those that turn the direction of writing. In the
 // file itself they are seen before; escapes in double quotes make them here.

@@ -76,10 +76,18 @@ func claimsSchema() object {
 func networksSchema() object {
 	four := like("An IPv4 subnet.", "^"+ip4Pattern+"/[0-9]{1,2}$", "192.0.2.0/24", "198.51.100.0/24", "10.1.0.0/16")
 	six := like("An IPv6 subnet.", "^"+ip6Pattern+"/[0-9]{1,3}$", "2001:db8:a::/64", "2001:db8:b::/64")
-	both := closed("The network's IPv4 subnet, its IPv6 subnet, or both.", schemas{"subnet": four, "subnet6": six})
-	both["minProperties"] = 1
-	o := named("Networks by name: a SUBNET, or {subnet: IPV4, subnet6: IPV6}. A network is a bridge of the lab's own.", networkName,
-		either("The network's subnet, or both of them: {subnet: IPV4, subnet6: IPV6}.", four, six, both))
+	several := func(subnet object) object {
+		o := oneOrMore("A subnet, or a list of them; automatic addresses come from the first.", subnet)
+		o["anyOf"].([]object)[1]["maxItems"] = maxSubnets
+		return o
+	}
+	mapping := closed("The network's subnets, as far as it has any.", schemas{
+		"subnet": several(four), "subnet6": several(six),
+		"link": object{"enum": []any{true, false, "true", "false"}, "description": "The network is a cable between exactly two NICs: " +
+			"one has carrier while the other is up. Otherwise it is a bridge."},
+	})
+	o := named("Networks by name: a SUBNET, or {subnet: IPV4, subnet6: IPV6, link: true}. A network is a bridge of the lab's own, or a cable.",
+		networkName, either("The network's subnet, or a mapping.", four, six, mapping))
 	o["minProperties"], o["maxProperties"] = 1, maxNetworks
 	o["defaultSnippets"] = []object{{"label": "two networks", "body": object{
 		"red": "192.0.2.0/24", "blue": object{"subnet": "198.51.100.0/24", "subnet6": "2001:db8:b::/64"},
@@ -95,16 +103,18 @@ func hostsSchema() object {
 	several := object{"type": "array", "minItems": 1, "maxItems": maxAddresses, "items": either(
 		"An address, or {address, as} to give it a name of its own.", address,
 		closed("An address with a name of its own.", schemas{"address": address, "as": alias}, "address"))}
-	nic := closed("A NIC: one end of a veth pair, the other end is a port of the network.", schemas{
+	none := object{"const": noAddress, "description": "The NIC has no address."}
+	nic := closed("A NIC: one end of a veth pair, the other end is a port of the network, or of a cable the other NIC.", schemas{
 		"network": networkName.value("The name of the network that the NIC is on."),
-		"address": either("The NIC's address, or a list of them. Left out: the next free one, the same on every run.", address, several),
-		"as":      alias,
+		"address": either("The NIC's address, or a list of them, or none. Left out: the next free one, the same on every run.",
+			none, address, several),
+		"as": alias,
 	}, "network")
 	nics := named("The host's NICs by name.", nicName, nic)
-	nics["minProperties"], nics["maxProperties"] = 1, maxNICs
+	nics["maxProperties"] = maxNICs
 	nics["defaultSnippets"] = []object{{"label": "two NICs", "body": twoNICs}}
 	o := named("Hosts by name. A host is a network namespace with NICs; experiments run in every one.", hostName,
-		closed("A host: a network namespace.", schemas{"nics": nics}, "nics"))
+		closed("A host: a network namespace.", schemas{"nics": nics}))
 	o["minProperties"], o["maxProperties"] = 1, maxHosts
 	o["defaultSnippets"] = []object{{"label": "two hosts with two NICs", "body": object{
 		"alpha": object{"nics": twoNICs}, "beta": object{"nics": twoNICs},

@@ -76,6 +76,9 @@ func describe(top *lab.Topology) string {
 	}
 	for _, n := range top.Networks {
 		line("%s network %s: %s %s", n.Pos, n.Name, n.Subnet, n.Subnet6)
+		if n.Link || len(n.More) > 0 {
+			line("%s   cable %t, more subnets %s", n.Pos, n.Link, n.More)
+		}
 	}
 	for _, h := range top.Hosts {
 		line("%s host %s", h.Pos, h.Name)

@@ -62,7 +62,7 @@ func (d *decoder) warnOfSelf(x *experiment, s placedStep, at int, a lab.Addr, ot
 // warnUnused warns of what no other part of the topology refers to.
 func (d *decoder) warnUnused() {
 	for _, n := range d.top.Networks {
-		if d.networks[n.Name].nics == 0 {
+		if len(d.networks[n.Name].nics) == 0 {
 			d.warnAt(n.Pos, "no NIC is on network %s", quote(n.Name))
 		}
 	}
@@ -102,7 +102,7 @@ func (d *decoder) warnIdleNICs() {
 	}
 	for _, h := range d.order {
 		for _, n := range h.nics[min(2, len(h.nics)):] {
-			if n.network.nics == 1 && !m.nic(h, n) {
+			if len(n.network.nics) == 1 && !m.nic(h, n) {
 				d.warnAt(n.Pos, "%s: no step names it or an address of it, and nothing else is on network %s", n.scope, quote(n.Network))
 			}
 		}
