@@ -291,7 +291,13 @@ func (d *decoder) process(pos lab.Pos, s scope, text string) (lab.Process, bool)
 		host, slash = "", false
 	}
 	if strings.ContainsAny(text, "( ") {
-		d.complain(pos, "%s: %s is not a process; quote a step that has \": \" in it", s, quote(text))
+		how := "quote a step that has \": \" in it"
+		if line := d.source.line(pos.Line); pos.Col <= len(line) {
+			if step := strings.TrimSpace(string(line[pos.Col-1:])); len(parseStep(step).mistakes) == 0 {
+				how = "quote a step that has \": \" in it: " + quoted(step)
+			}
+		}
+		d.complain(pos, "%s: %s is not a process; %s", s, quote(text), how)
 		return lab.Process{}, false
 	}
 	if slices.Contains(stepKeys, name) {

@@ -64,7 +64,12 @@ func (r *reader) group(by maker, n *yaml.Node) {
 	s := scope{r.scope().String(), "this step"}
 	list, _ := r.entries(n, s, "")
 	var calls []entry
+	open := false // a comma cut off the rest of a step, which looks like keys: {main: bind(a, x:80)}
 	for _, e := range list {
+		if open && n.Style&yaml.FlowStyle != 0 && isEmpty(e.value) {
+			continue
+		}
+		open = e.value.Kind == yaml.ScalarNode && e.value.Style == 0 && strings.Count(e.value.Value, "(") > strings.Count(e.value.Value, ")")
 		switch e.key {
 		case "limit":
 			by.limit = r.duration(e)
@@ -103,7 +108,7 @@ func (r *reader) group(by maker, n *yaml.Node) {
 				r.warn(e.pos, "%s: %s is a process here; did you mean the key %q?", r.scope(), quote(e.key), near)
 			}
 			by.Process = p
-			r.calls(by, e.value)
+			r.calls(by, e.value, n.Style)
 		}
 	}
 }
@@ -153,9 +158,9 @@ func (r *reader) lost(n *yaml.Node) {
 	r.steps = append(r.steps, placedStep{parsedStep: &parsedStep{mistakes: []mistake{{}}}, node: n})
 }
 
-func (r *reader) calls(by maker, n *yaml.Node) {
+func (r *reader) calls(by maker, n *yaml.Node, around yaml.Style) {
 	if n.Kind != yaml.SequenceNode {
-		r.item(by, n, 0)
+		r.item(by, n, around)
 		return
 	}
 	if len(n.Content) == 0 {
@@ -233,7 +238,9 @@ func (r *reader) call(by maker, raw *yaml.Node, around yaml.Style) {
 	for _, m := range step.mistakes {
 		at, msg := m.at, m.msg
 		if step.open && around&yaml.FlowStyle != 0 && n.Style == 0 {
-			at, msg = 0, "inside [...] a comma ends a step, quote it: \""+firstWord(n.Value)+"(...)\""
+			if u, ok := r.source.unquotedStep(posOf(n)); ok {
+				at, msg = 0, u.complaint()
+			}
 		}
 		if rule, ok := r.ruleAt(raw, at); ok {
 			r.complain(rule.pos, "%s, want: %s", r.x.scope, msg)
@@ -292,8 +299,6 @@ func (r *reader) ruleAt(raw *yaml.Node, at int) (wantRule, bool) {
 	}
 	return from[len(from)-1], true
 }
-
-func firstWord(text string) string { return text[:wordLength(text)] }
 
 // within returns the place in the file of an offset of a step. Where the text
 // is not in the file as it is in the step (an escape, several lines), that is

@@ -85,6 +85,13 @@ func (s *source) syntaxError(c *complaints, err error) {
 		if !strings.Contains(e.Message, w.problem) || !strings.Contains(e.ContextMsg, w.context) {
 			continue
 		}
+		steps := s.unquotedSteps(lab.Pos{Line: e.ContextMark.Line, Col: e.ContextMark.Column})
+		for _, u := range steps {
+			c.add(u.pos, "%s", u.complaint())
+		}
+		if len(steps) > 0 {
+			return
+		}
 		// What does not end is better shown where it begins.
 		if strings.HasPrefix(w.words, "this ") && e.ContextMark.Line > 0 {
 			pos = lab.Pos{Line: e.ContextMark.Line, Col: e.ContextMark.Column}
