@@ -43,14 +43,19 @@ const goesDown = `
       - link_down(eth1)
 `
 
-// TestOrphansEnd counts the network namespaces of a user namespace when labrun has
-// ended: the kernel does, to keep user.max_net_namespaces. A kernel that was left
+// TestOrphansEnd counts the network and mount namespaces of a user namespace when labrun
+// has ended: the kernel does, to keep user.max_net_namespaces and the like. A kernel that was left
 // alone would need hours.
 func TestOrphansEnd(t *testing.T) {
 	needNetNS(t)
 	const program = `
       - {run: "connect --keep 192.0.2.2 80", as: client, background: true}
       - peer/web: [b = accept(w), "setsockopt(b, SO_LINGER, {1, 0})"]
+`
+	const files = `
+      - {run: "sleep 3600", as: client, background: true}
+      - main: [a = socket(unix), 'bind(a, "/tmp/a")', "fork(child)"]
+      - peer/other: [b = socket(unix), 'bind(b, "/run/b")', "exec()"]
 `
 	for _, c := range []struct {
 		name, kind, nic string
@@ -63,6 +68,8 @@ func TestOrphansEnd(t *testing.T) {
 		{"ipv6", "tcp6", "six", connects + goesDown + `      - main: ["send(a, \"hello\")", close(a)]`, false},
 		{"mptcp", "mptcp", "x", connects + goesDown + `      - main: ["send(a, \"hello\")", close(a)]`, false},
 		{"program", "tcp", "x", program + goesDown, false},
+		{"files", "tcp", "x", files, false},
+		{"killed-files", "tcp", "x", files, true},
 		{"killed", "tcp", "x", connects + goesDown + `      - main: ["send(a, \"hello\")", close(a)]`, true},
 		{"killed-open", "tcp6", "six", connects + goesDown + `      - send(a, "hello")`, true},
 		{"killed-program", "tcp", "x", program + goesDown, true},
@@ -84,17 +91,17 @@ func TestOrphansEnd(t *testing.T) {
 }
 
 // countNamespaces runs a topology in a user namespace, kills labrun when somebody
-// listens on port 81 if that is wanted, and waits until no network namespace is left
+// listens on port 81 if that is wanted, and waits until no such namespace is left
 // there.
 func countNamespaces(t *testing.T, file string, kill bool) string {
 	t.Helper()
 	const script = `"$0" "$1"; echo
-	echo 1 >/proc/sys/user/max_net_namespaces || exit
+	echo 1 >/proc/sys/user/max_net_namespaces && echo 1 >/proc/sys/user/max_mnt_namespaces || exit
 	for i in $(seq 300); do
-		unshare -n true 2>/dev/null && exit
+		unshare -n -m true 2>/dev/null && exit
 		sleep 0.1
 	done
-	echo network namespaces are left
+	echo network or mount namespaces are left
 	exit 1`
 	self, err := os.Executable()
 	if err != nil {
