@@ -34,8 +34,9 @@ experiments:
       - {run: "sleep 100", as: peer/web, background: true}
       - {run: "sh -c 'sleep 100 & sleep 100 & echo'", as: daemon}
       - {run: "sh -c 'setsid sleep 100 & sleep 100 & sleep 100'", as: other, background: true}
+      - {run: "server 80", as: peer/server, background: true, until: "sockets(any:80) = LISTEN"}
       - a = socket(tcp)
-      - bind(a, x:80)
+      - connect(a, peer.x:80)
   users:
     processes: {other: {user: 1000}, third: {user: 65534}}
     axes: {n: [1, 2]}

@@ -140,6 +140,7 @@ func (p *Process) Kill(ctx context.Context, victim *Process, signal string) (lab
 		return lab.Answer{}, err
 	}
 	answer, _ := r.answer()
+	victim.sent = victim.sent || answer.Outcome == lab.OK
 	if answer.Outcome == lab.OK && signal == "SIGKILL" {
 		err = victim.wait(ctx)
 	}

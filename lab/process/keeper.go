@@ -42,6 +42,7 @@ type Process struct {
 	pid   int
 	pidfd int
 	dead  bool
+	sent  bool     // a step has sent it a signal
 	last  *os.File // what it and its children wrote to standard error
 
 	traces [][]string // of the batch that it has: what cells were answered
@@ -215,6 +216,41 @@ func (p *Process) lost(ctx context.Context, err error) error {
 		words = "it said nothing"
 	}
 	return fmt.Errorf("process %s died: %s", p.Name, words)
+}
+
+// Died returns an error when the process has ended, and not because a step has asked
+// for that.
+func (p *Process) Died(ctx context.Context) error {
+	if p.dead || p.sent {
+		return nil
+	}
+	gone, err := hungUp(p.conn)
+	if err != nil {
+		return fmt.Errorf("look for process %s: %w", p.Name, err)
+	}
+	if gone {
+		return p.lost(ctx, io.EOF)
+	}
+	return nil
+}
+
+// hungUp reports whether the other end of a pair is closed. That of a process is
+// before its sockets are (exit_files), and before it can be waited for.
+func hungUp(conn *net.UnixConn) (gone bool, err error) {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return false, err
+	}
+	controlErr := raw.Control(func(fd uintptr) {
+		fds := []unix.PollFd{{Fd: int32(fd)}} // asked for nothing, poll tells of a hang-up
+		for {
+			if _, err = unix.Poll(fds, 0); !errors.Is(err, unix.EINTR) {
+				gone = fds[0].Revents&unix.POLLHUP != 0
+				return
+			}
+		}
+	})
+	return gone, errors.Join(err, controlErr)
 }
 
 // words returns the beginning of what the process wrote to standard error.

@@ -178,7 +178,7 @@ func (r *Running) follow(conn io.Reader) {
 	b := make([]byte, 4096)
 	n, err := conn.Read(b)
 	if err != nil || n == 0 {
-		r.err = fmt.Errorf("program %s: the init of its namespace is gone", r.name)
+		r.err = r.gone()
 		return
 	}
 	var last report
@@ -231,6 +231,23 @@ func (r *Running) Ended() (status int, ended bool) {
 	default:
 		return 0, false
 	}
+}
+
+// Died returns an error when the init of the program's namespace has ended, and with
+// it all that the program has started.
+func (r *Running) Died() error {
+	gone, err := hungUp(r.conn)
+	switch {
+	case err != nil:
+		return fmt.Errorf("look for program %s: %w", r.name, err)
+	case gone:
+		return r.gone()
+	}
+	return nil
+}
+
+func (r *Running) gone() error {
+	return fmt.Errorf("program %s: the init of its namespace is gone", r.name)
 }
 
 // Signal sends a signal to the program itself. The error is the kernel's: ESRCH

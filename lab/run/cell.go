@@ -270,7 +270,8 @@ func (c *cell) usersExist() error {
 	return nil
 }
 
-// play runs the steps in their order until one is red or cannot be asked.
+// play runs the steps in their order until one is red or cannot be asked. Answers
+// that come when a process has died say nothing about the kernel's rules.
 func (c *cell) play(ctx context.Context) (outcome, error) {
 	var o outcome
 	for _, s := range c.plan {
@@ -283,11 +284,30 @@ func (c *cell) play(ctx context.Context) (outcome, error) {
 			c.turns.lend(step)
 		}
 		o.add(done)
-		if err != nil || o.red {
+		if err != nil {
 			return o, err
 		}
+		if o.red {
+			break
+		}
 	}
-	return o, nil
+	return o, c.died(ctx)
+}
+
+// died returns an error when a process of the cell has ended and no step is the
+// reason: somebody has killed it, or it was short of something.
+func (s *set) died(ctx context.Context) error {
+	for _, who := range s.born {
+		if err := s.processes[who].Died(ctx); err != nil {
+			return err
+		}
+	}
+	for _, who := range s.ran {
+		if err := s.programs[who].Died(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // leave ends the cell. The set is returned for the next cell when that is wanted
