@@ -22,16 +22,36 @@ type rtnl struct {
 
 // openRTNL opens a socket in the calling thread's namespace.
 func openRTNL() (*rtnl, error) {
-	// Subscribe to no group is the only way that nl has to open a socket.
-	s, err := nl.Subscribe(unix.NETLINK_ROUTE)
+	s, err := openNetlink(unix.NETLINK_ROUTE)
 	if err != nil {
-		return nil, os.NewSyscallError("socket", err)
+		return nil, err
 	}
 	_ = s.SetExtAck(true) // only the words of an error depend on it
 	return &rtnl{
 		sockets: map[int]*nl.SocketHandle{unix.NETLINK_ROUTE: {Socket: s}},
 		index:   map[string]int{"lo": 1},
 	}, nil
+}
+
+// openNetlink opens a netlink socket on which no call waits for ever.
+func openNetlink(protocol int) (*nl.NetlinkSocket, error) {
+	// Subscribe to no group is the only way that nl has to open a socket.
+	s, err := nl.Subscribe(protocol)
+	if err != nil {
+		return nil, os.NewSyscallError("socket", err)
+	}
+	limit := unix.NsecToTimeval(patience.Nanoseconds())
+	_ = s.SetSendTimeout(&limit) // they are nl's, which cannot fail
+	_ = s.SetReceiveTimeout(&limit)
+	return s, nil
+}
+
+// explainSilence says what EAGAIN of such a socket means.
+func explainSilence(err error) error {
+	if errors.Is(err, unix.EAGAIN) {
+		return fmt.Errorf("the kernel does not answer on netlink for %v: %w", patience, err)
+	}
+	return err
 }
 
 func (r *rtnl) close() {
@@ -44,7 +64,7 @@ func (r *rtnl) close() {
 func (r *rtnl) send(m *nl.NetlinkRequest) error {
 	m.Sockets = r.sockets
 	_, err := m.Execute(unix.NETLINK_ROUTE, 0)
-	return err
+	return explainSilence(err)
 }
 
 // ask sends a question that has one answer and returns it.
@@ -52,7 +72,7 @@ func (r *rtnl) ask(m *nl.NetlinkRequest) ([]byte, error) {
 	m.Sockets = r.sockets
 	answers, err := m.Execute(unix.NETLINK_ROUTE, 0)
 	if err != nil {
-		return nil, err
+		return nil, explainSilence(err)
 	}
 	if len(answers) != 1 {
 		return nil, fmt.Errorf("%d answers, want 1", len(answers))
@@ -67,7 +87,7 @@ func (r *rtnl) dump(question func() *nl.NetlinkRequest) ([][]byte, error) {
 		m.Sockets = r.sockets
 		answers, err := m.Execute(unix.NETLINK_ROUTE, 0)
 		if !errors.Is(err, nl.ErrDumpInterrupted) || try == 10 {
-			return answers, err
+			return answers, explainSilence(err)
 		}
 	}
 }

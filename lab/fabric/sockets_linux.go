@@ -109,9 +109,9 @@ func (h *Host) openDiag() error {
 		return nil
 	}
 	return h.Do(func() error {
-		s, err := nl.Subscribe(unix.NETLINK_INET_DIAG)
+		s, err := openNetlink(unix.NETLINK_INET_DIAG)
 		if err != nil {
-			return explainFiles(os.NewSyscallError("socket", err))
+			return explainFiles(err)
 		}
 		h.diag = &nl.SocketHandle{Socket: s}
 		// Without it isVacant is never sure.
@@ -134,7 +134,7 @@ func (h *Host) list(t table) ([]lab.Socket, error) {
 		case errors.Is(err, nl.ErrDumpInterrupted) && try < 10:
 			continue
 		case err != nil:
-			return nil, err
+			return nil, explainSilence(err)
 		}
 		var all []lab.Socket
 		for _, m := range messages {

@@ -99,7 +99,7 @@ func (p *Process) reap() error {
 		}
 		errs = append(errs, unix.Close(p.pidfd))
 	}
-	if _, err := waitFor(p.pid); err != nil && !errors.Is(err, unix.ECHILD) { // its parent may have been quicker
+	if err := reapKilled(p.pid); err != nil && !errors.Is(err, unix.ECHILD) { // its parent may have been quicker
 		errs = append(errs, fmt.Errorf("wait for process %s: %w", p.Name, err))
 	}
 	p.last.Close() // a child's is its parent's, closed already

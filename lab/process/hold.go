@@ -38,8 +38,8 @@ func (p Program) Hold() (*Hold, error) {
 	h.end = func() error {
 		conn.Close()
 		<-h.ended
-		_, err := waitFor(pid)
-		return err
+		_ = unix.Kill(pid, unix.SIGKILL) // it may be stopped; its number is its own until it is reaped
+		return reapKilled(pid)
 	}
 	b := make([]byte, 1)
 	err = conn.SetReadDeadline(time.Now().Add(grace))

@@ -143,7 +143,7 @@ func (a *agent) fork(r *request, control int) reply {
 	}
 	var pid int
 	err := a.whereSelfIs(func(self string) (err error) {
-		pid, err = syscall.ForkExec(self, argv, &syscall.ProcAttr{
+		pid, err = forkExec(self, argv, &syscall.ProcAttr{
 			Env: environment, Files: files, Sys: &syscall.SysProcAttr{Setpgid: true},
 		})
 		return err

@@ -48,7 +48,7 @@ func initMain(hostname, view, path string, argv []string) {
 	}
 	var pid int
 	if err == nil {
-		pid, err = syscall.ForkExec(path, argv, &syscall.ProcAttr{Env: os.Environ(), Files: files})
+		pid, err = forkExec(path, argv, &syscall.ProcAttr{Env: os.Environ(), Files: files})
 	}
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "labrun: %s: %v\n", path, err)
@@ -207,7 +207,7 @@ func startCopy(hostname string, argv []string) (pid int, err error) {
 	if s.User != nil {
 		attr.Sys.Credential = &syscall.Credential{Uid: *s.User, Gid: *s.User}
 	}
-	if pid, err = syscall.ForkExec(path, argv, attr); err != nil {
+	if pid, err = forkExec(path, argv, attr); err != nil {
 		return 0, &os.PathError{Op: "exec", Path: path, Err: err}
 	}
 	return pid, nil

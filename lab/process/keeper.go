@@ -99,7 +99,7 @@ func start(s Spec) (*Process, error) {
 			}
 			exe = selfInProc
 		}
-		p.pid, err = syscall.ForkExec(exe, argv, attr)
+		p.pid, err = forkExec(exe, argv, attr)
 		return err
 	})
 	if err != nil {
@@ -266,6 +266,8 @@ func (p *Process) words() string {
 // wait returns when the process has ended and its descriptors are closed. An
 // end-of-file on the pair comes earlier: exit_files closes one after the other.
 func (p *Process) wait(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, grace, fmt.Errorf("process %s has not ended after %v", p.Name, grace))
+	defer cancel()
 	for !p.dead {
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)

@@ -1,8 +1,10 @@
 package process
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -17,6 +19,27 @@ const (
 	tmpfsSize  = 16 << 20
 	tmpfsFiles = 16 << 10 // each takes about a kilobyte of the kernel's
 )
+
+// short reports whether an error says nothing about what was asked for: a signal came
+// between, or the machine is short of something. Where a view does without what the
+// kernel refuses, it does not without that.
+func short(err error) bool {
+	for _, errno := range []unix.Errno{unix.EINTR, unix.EAGAIN, unix.ENOMEM, unix.ENOSPC, unix.EMFILE, unix.ENFILE} {
+		if errors.Is(err, errno) {
+			return true
+		}
+	}
+	return false
+}
+
+// forkExec is syscall.ForkExec, again when a signal came between.
+func forkExec(path string, argv []string, attr *syscall.ProcAttr) (int, error) {
+	for {
+		if pid, err := syscall.ForkExec(path, argv, attr); !errors.Is(err, unix.EINTR) {
+			return pid, err
+		}
+	}
+}
 
 func mountTmpfs(target string, mode os.FileMode, size int) error {
 	options := fmt.Sprintf("mode=%o,size=%d,nr_inodes=%d", mode, size, max(tmpfsFiles, size>>12))

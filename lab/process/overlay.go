@@ -20,6 +20,7 @@ type layers struct {
 	laid    int     // how many of them could be mounted
 	refusal error   // why the last of the others could not
 	entries int     // of skeletons, so far
+	lost    error   // why something is not shown that could have been
 	mounts  []mount // the machine's, before anything was laid over them
 	extra   string  // options that overlays need here
 }
@@ -50,6 +51,9 @@ func (l *layers) all(target string) error {
 	if err := l.tree("/", target, 0); err != nil {
 		return err
 	}
+	if l.lost != nil {
+		return l.lost
+	}
 	if l.laid == 0 {
 		return fmt.Errorf("programs need overlays, which in user namespaces takes Linux 5.11: %w", l.refusal)
 	}
@@ -77,6 +81,8 @@ const (
 func (l *layers) tree(path, target string, level int) error {
 	err := l.overlay(path, target, nil)
 	switch {
+	case short(err):
+		return err
 	case err == nil:
 		for _, m := range l.below(path) {
 			if !private(m.path) && !m.pseudo() {
@@ -107,12 +113,18 @@ func filesOnly(path string) bool {
 func (l *layers) entry(path, target string, level int) {
 	info, err := os.Lstat(path)
 	if err != nil {
+		if short(err) {
+			l.lost = err
+		}
 		return
 	}
 	if info.IsDir() {
-		_ = l.tree(path, target, level)
+		err = l.tree(path, target, level)
 	} else if info.Mode().IsRegular() {
-		_ = bindReadOnly(path, target)
+		err = bindReadOnly(path, target)
+	}
+	if short(err) {
+		l.lost = err
 	}
 }
 
@@ -172,6 +184,9 @@ func (l *layers) skeleton(path, target string, level int) error {
 		return err
 	}
 	entries, err := os.ReadDir(path)
+	if short(err) {
+		return err
+	}
 	if err != nil {
 		return nil // who may not list it sees nothing in it
 	}

@@ -8,6 +8,7 @@ import (
 	"os/signal"
 	"slices"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -83,7 +84,7 @@ func (p Program) launch(path string, control *os.File, sys *syscall.SysProcAttr)
 		view = viewAll
 	}
 	err = p.In(func() error {
-		pid, err = syscall.ForkExec(self, append([]string{arg0Init, p.Hostname, view, path}, p.Argv...), attr)
+		pid, err = forkExec(self, append([]string{arg0Init, p.Hostname, view, path}, p.Argv...), attr)
 		return err
 	})
 	return pid, err
@@ -96,6 +97,25 @@ func waitFor(pid int) (unix.WaitStatus, error) {
 		if !errors.Is(err, unix.EINTR) {
 			return status, err
 		}
+	}
+}
+
+// reapKilled waits for the end of a child that was killed. That comes at once, but for
+// one whose own descendants the kernel cannot end (zap_pid_ns_processes in
+// kernel/pid_namespace.c), or that it is still writing to a file system.
+func reapKilled(pid int) error {
+	deadline := time.Now().Add(grace)
+	for pause := 50 * time.Microsecond; ; pause = min(2*pause, 10*time.Millisecond) {
+		reaped, err := unix.Wait4(pid, nil, unix.WNOHANG, nil)
+		switch {
+		case errors.Is(err, unix.EINTR):
+			continue
+		case err != nil || reaped == pid:
+			return err
+		case time.Now().After(deadline):
+			return fmt.Errorf("process %d has not ended %v after SIGKILL", pid, grace)
+		}
+		time.Sleep(pause)
 	}
 }
 

@@ -124,7 +124,7 @@ func (s ProgramSpec) launch(r *Running, theirs *os.File) (err error) {
 		},
 	}
 	return s.In(func() error {
-		r.init, err = syscall.ForkExec(descriptorPath(exeFD), append([]string{arg0Init, s.Hostname, viewCopy, ""}, s.Argv...), attr)
+		r.init, err = forkExec(descriptorPath(exeFD), append([]string{arg0Init, s.Hostname, viewCopy, ""}, s.Argv...), attr)
 		return err
 	})
 }
@@ -272,7 +272,7 @@ func (r *Running) Close() error {
 	r.conn = nil
 	// The kernel lets go of an init when it has reaped everybody else.
 	_ = unix.Kill(r.init, unix.SIGKILL) // it is not reaped yet, so the number is its own
-	_, err := waitFor(r.init)
+	err := reapKilled(r.init)
 	r.stdout.close()
 	r.stderr.close()
 	if r.pidfd >= 0 {

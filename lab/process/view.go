@@ -43,9 +43,13 @@ func makeView(s setup) error {
 	v := view{devices: map[string]int{}, programs: findSeeds(s.Self)}
 	defer v.programs.close()
 	for _, name := range devices {
-		if fd, err := unix.Open("/dev/"+name, unix.O_PATH|unix.O_CLOEXEC, 0); err == nil {
+		fd, err := unix.Open("/dev/"+name, unix.O_PATH|unix.O_CLOEXEC, 0)
+		switch {
+		case err == nil:
 			v.devices[name] = fd
 			defer unix.Close(fd)
+		case short(err):
+			return &os.PathError{Op: "open", Path: "/dev/" + name, Err: err}
 		}
 	}
 	dir := s.Dir
@@ -166,8 +170,9 @@ func (v *view) proc(s setup) error {
 // sys shows the links of the host's namespace. Where the kernel refuses that,
 // there is nothing.
 func (v *view) sys(setup) error {
-	if unix.Mount("sysfs", "/sys", "sysfs", confined|unix.MS_RDONLY, "") == nil {
-		return nil
+	err := unix.Mount("sysfs", "/sys", "sysfs", confined|unix.MS_RDONLY, "")
+	if err == nil || short(err) {
+		return err
 	}
 	if err := unix.Mount("tmpfs", "/sys", "tmpfs", confined|unix.MS_RDONLY, ""); err != nil {
 		return fmt.Errorf("mount /sys: %w", err)
@@ -307,7 +312,7 @@ func shownAt(path string) string {
 // seeds puts labrun's own programs where programs are. Without them the others
 // still run.
 func (v *view) seeds(setup) error {
-	_ = v.programs.place(func(lower int, prepare func(dir string) error) error {
+	err := v.programs.place(func(lower int, prepare func(dir string) error) error {
 		if lower >= 0 {
 			return v.overlayAt(lower, seedDir, prepare)
 		}
@@ -316,5 +321,8 @@ func (v *view) seeds(setup) error {
 		}
 		return prepare(seedDir)
 	})
+	if short(err) {
+		return err
+	}
 	return nil
 }
