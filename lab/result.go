@@ -74,10 +74,18 @@ type Note struct {
 	Captures []string   `json:"captures,omitempty"` // the files with its packets, as seen from the folder that labrun ran in
 }
 
-// Snapshot is the sockets that explain the answer of a step, as they were after it.
+// Snapshot is what explains the answer of a step, as it was after it.
 type Snapshot struct {
-	Step    int      `json:"step"`    // index in Cell.Got
-	Sockets []Holder `json:"sockets"` // none when nobody had the port
+	Step    int      `json:"step"`              // index in Cell.Got
+	Sockets []Holder `json:"sockets,omitzero"`  // nil when there is no port to look at, none when nobody had it
+	To      string   `json:"to,omitempty"`      // of a red step: what its address is, "192.0.2.2 on beta, the caller itself"
+	Why     []string `json:"why,omitempty"`     // of a red step: the rules behind EACCES or EPERM
+	Listens []Holder `json:"listens,omitempty"` // of a red step: sockets with the refused port that are not at its address
+}
+
+// IsZero reports whether the snapshot explains nothing.
+func (s Snapshot) IsZero() bool {
+	return s.Sockets == nil && s.To == "" && s.Why == nil && s.Listens == nil
 }
 
 // Reason returns why the cell is a skip or an error, or that it is flaky.
@@ -97,13 +105,16 @@ func (c Cell) Holders() []Holder {
 }
 
 // At returns the sockets that explain the answer of a step.
-func (n *Note) At(step int) []Holder {
+func (n *Note) At(step int) []Holder { return n.Of(step).Sockets }
+
+// Of returns what explains the answer of a step.
+func (n *Note) Of(step int) Snapshot {
 	for _, s := range n.Evidence {
 		if s.Step == step {
-			return s.Sockets
+			return s
 		}
 	}
-	return nil
+	return Snapshot{}
 }
 
 // StepResult is a step that ran.

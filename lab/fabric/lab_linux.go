@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
+	"net/netip"
 	"os"
 	"sync"
 
@@ -169,4 +171,19 @@ func (h *Host) close() error {
 		return err
 	}
 	return nil
+}
+
+// HasAddress reports whether the host has an address now, whoever gave it to a link.
+func (h *Host) HasAddress(ip netip.Addr) (has bool, err error) {
+	err = h.Do(func() error {
+		all, err := net.InterfaceAddrs()
+		for _, a := range all {
+			if n, ok := a.(*net.IPNet); ok {
+				own, _ := netip.AddrFromSlice(n.IP)
+				has = has || own.Unmap() == ip
+			}
+		}
+		return err
+	})
+	return has, err
 }

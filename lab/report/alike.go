@@ -100,12 +100,18 @@ func (a *alike) add(m *lab.Matrix, c *lab.Cell, of call) {
 
 // seenAlike reports whether the same was seen in two red cells.
 func seenAlike(c, d *lab.Cell) bool {
-	line := func(h lab.Holder) string { return h.String() }
+	sameSockets := func(x, y []lab.Holder) bool {
+		return slices.EqualFunc(x, y, func(x, y lab.Holder) bool { return x.String() == y.String() })
+	}
 	if (c.Note == nil) != (d.Note == nil) {
 		return false
 	}
-	return c.Note == nil || len(c.Note.Outputs)+len(d.Note.Outputs)+len(c.Note.Captures)+len(d.Note.Captures) == 0 &&
-		slices.EqualFunc(c.Holders(), d.Holders(), func(x, y lab.Holder) bool { return line(x) == line(y) })
+	if c.Note == nil {
+		return true
+	}
+	x, y := c.Note.Of(len(c.Answers())-1), d.Note.Of(len(d.Answers())-1)
+	return len(c.Note.Outputs)+len(d.Note.Outputs)+len(c.Note.Captures)+len(d.Note.Captures) == 0 &&
+		x.To == y.To && sameSockets(x.Sockets, y.Sockets) && sameSockets(x.Listens, y.Listens) && slices.Equal(x.Why, y.Why)
 }
 
 // name names the cells: one, or their experiment and how many they are. The hosts stand

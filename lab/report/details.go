@@ -151,14 +151,25 @@ func label(b *bufio.Writer, word, s string) { fmt.Fprintf(b, "    %-7s %s\n", wo
 func (t Text) last(b *bufio.Writer, m *lab.Matrix, c *lab.Cell) {
 	note := cmp.Or(c.Note, &lab.Note{})
 	if s, ok := lastStep(m, c); ok {
-		fmt.Fprintf(b, "  %s:%d: %s: %s\n", m.FileOf(c), s.Line, s.Process, s.Call)
+		seen := note.Of(len(c.Answers()) - 1)
+		to := ""
+		if seen.To != "" {
+			to = " [" + lab.Visible(seen.To) + "]"
+		}
+		fmt.Fprintf(b, "  %s:%d: %s: %s%s\n", m.FileOf(c), s.Line, s.Process, s.Call, to)
 		label(b, "wanted", t.paint(green, s.Words(s.Want)))
 		colour := green
 		if s.Red {
 			colour = red
 		}
 		label(b, "got", t.paint(colour, s.Words(s.Got)))
-		holders(b, s, note.At(len(c.Answers())-1))
+		holders(b, s, seen.Sockets)
+		for i, h := range seen.Listens {
+			label(b, []string{"listens", ""}[min(i, 1)], h.String())
+		}
+		for i, rule := range seen.Why {
+			label(b, []string{"why", ""}[min(i, 1)], lab.Visible(rule))
+		}
 	}
 	if answers, ok := strings.CutPrefix(note.Reason, "flaky: "); ok {
 		label(b, "flaky", oneLine(answers))

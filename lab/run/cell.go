@@ -76,8 +76,8 @@ func (o *outcome) add(s stepped) {
 		return
 	}
 	o.got = append(o.got, s.answer)
-	if s.sockets != nil {
-		o.evidence = append(o.evidence, lab.Snapshot{Step: len(o.got) - 1, Sockets: s.sockets})
+	if s.Step = len(o.got) - 1; !s.IsZero() {
+		o.evidence = append(o.evidence, s.Snapshot)
 	}
 }
 

@@ -95,6 +95,7 @@ type question struct {
 	device   string
 	local    netip.AddrPort
 	remote   netip.AddrPort // when the whole 4-tuple counts
+	peer     netip.AddrPort // that the socket is connected to
 }
 
 // snapshot returns the sockets that explain the answer to a step: those that a
@@ -151,7 +152,7 @@ func (c *cell) question(ctx context.Context, s *lab.Step, g got) (question, erro
 			if err != nil {
 				return q, err
 			}
-			q.protocol, q.self, q.local = portsOf(o.Protocol), o.Inode, o.Local
+			q.protocol, q.self, q.local, q.peer = portsOf(o.Protocol), o.Inode, o.Local, o.Remote
 			q.v6only, q.device = o.V6Only, o.Device
 		case lab.Addr:
 			if a == lab.Unspec {
@@ -166,7 +167,9 @@ func (c *cell) question(ctx context.Context, s *lab.Step, g got) (question, erro
 				q.remote = addr
 			case s.Call.Name == "connect", s.Call.Name == "sendto":
 				q.local, q.self, q.v6only, q.device = addr, 0, false, ""
-				q.host = c.destination(s, addr.Addr().Unmap().WithZone(""))
+				if q.host, err = c.destination(who.Host, addr.Addr().Unmap().WithZone("")); err != nil {
+					return q, err
+				}
 			default:
 				q.local = addr
 			}
@@ -178,22 +181,25 @@ func (c *cell) question(ctx context.Context, s *lab.Step, g got) (question, erro
 	return q, nil
 }
 
-// destination returns the host that has an address when a step sends to it, ""
-// when none does that labrun knows of.
-func (c *cell) destination(s *lab.Step, ip netip.Addr) string {
+// destination returns the host that has an address when a process on the host from sends
+// to it, "" when none has.
+func (c *cell) destination(from string, ip netip.Addr) (string, error) {
 	if ip.IsLoopback() || ip.IsUnspecified() {
-		return c.resolve(s.Process).Host
+		return from, nil
 	}
-	host := c.topology.HostAt(ip)
-	for _, before := range c.plan {
-		if before == s {
-			break
+	if c.keepsAddresses() && !ip.IsLinkLocalUnicast() {
+		return c.topology.HostAt(ip), nil
+	}
+	for _, h := range c.topology.Hosts {
+		if c.lab.Host(h.Name) == nil {
+			continue
 		}
-		if before.Call.Name == "addr_add" && netip.Prefix(before.Call.Args[1].(lab.Prefix)).Addr() == ip {
-			host = c.resolve(before.Process).Host
+		has, err := c.lab.Host(h.Name).HasAddress(ip)
+		if err != nil || has {
+			return h.Name, err
 		}
 	}
-	return host
+	return "", nil
 }
 
 func asksForPort(c lab.Call) bool {

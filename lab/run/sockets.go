@@ -228,12 +228,16 @@ func refuses(all []hostSocket, host string, at netip.AddrPort) bool {
 	return full
 }
 
-// unanswered reports whether no host has an address, nor will have: no step
-// changes what hosts there are, and no program.
+// unanswered reports whether no host has an address, nor will have.
 func (c *cell) unanswered(ip netip.Addr) bool {
-	fixed := !slices.ContainsFunc(c.plan, func(s *lab.Step) bool {
+	return c.keepsAddresses() && !ip.IsLoopback() && !ip.IsLinkLocalUnicast() && c.topology.HostAt(ip) == ""
+}
+
+// keepsAddresses reports whether the hosts have the addresses of the file and no others:
+// no step changes them, and no program.
+func (c *cell) keepsAddresses() bool {
+	return !slices.ContainsFunc(c.plan, func(s *lab.Step) bool {
 		sig, _ := lab.SignatureOf(s.Call.Name)
 		return s.Run != nil || sig.By == lab.ByHost
 	})
-	return fixed && !ip.IsLoopback() && !ip.IsLinkLocalUnicast() && c.topology.HostAt(ip) == ""
 }

@@ -20,9 +20,9 @@ type got struct {
 
 // stepped is a step that was carried out.
 type stepped struct {
-	answer  string // "" when there was none
-	red     bool
-	sockets []lab.Holder // that explain the answer, nil when there is nothing to explain
+	answer string // "" when there was none
+	red    bool
+	lab.Snapshot
 }
 
 // step carries out one step and judges the answer. Where it is an errno, or red, it
@@ -39,7 +39,7 @@ func (c *cell) step(ctx context.Context, s *lab.Step) (done stepped, err error) 
 			return done, err
 		}
 		done.red = true
-		done.sockets, err = c.snapshot(ctx, s, g)
+		done.Snapshot, err = c.explain(ctx, s, g)
 		return done, err
 	}
 	c.keep(want, g)
@@ -47,8 +47,8 @@ func (c *cell) step(ctx context.Context, s *lab.Step) (done stepped, err error) 
 		done.answer = want.String() // what a program prints may differ where nobody looks
 	}
 	if c.evidence && g.Outcome == lab.Failed {
-		if done.sockets, err = c.snapshot(ctx, s, g); err == nil {
-			done.sockets = c.lasting(done.sockets)
+		if done.Sockets, err = c.snapshot(ctx, s, g); err == nil {
+			done.Sockets = c.lasting(done.Sockets)
 		}
 	}
 	return done, err
