@@ -214,7 +214,7 @@ func namesPaths(steps []*lab.Step) bool {
 		sig, _ := lab.SignatureOf(s.Call.Name)
 		for i, a := range s.Call.Args {
 			if text, ok := a.(lab.Text); ok && s.Run == nil && (sig.Args[i] == lab.KindAddr || sig.Args[i] == lab.KindPath) &&
-				!strings.HasPrefix(string(text), "@") {
+				text != "" && !strings.HasPrefix(string(text), "@") {
 				return true
 			}
 		}

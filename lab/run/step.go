@@ -33,6 +33,9 @@ func (c *cell) step(ctx context.Context, s *lab.Step) (done stepped, err error) 
 	if err != nil {
 		return done, fmt.Errorf("%s: %s: %w", s.Pos.Words(), s.Call, err)
 	}
+	if matched {
+		c.keepName(want, g)
+	}
 	done.answer = c.answer(g, c.resolve(s.Process).Host)
 	if !matched {
 		if err := c.blame(ctx, s, g, done.answer); err != nil {
@@ -254,13 +257,17 @@ func (c *cell) matches(want lab.Answer, g got, at string) (bool, error) {
 	return want.Value == g.Value, nil
 }
 
-// keep stores the port or the unix name that an answer's $name stands for.
-func (c *cell) keep(want lab.Answer, g got) {
+// keepName stores the unix name that an answer's "@$name" stands for.
+func (c *cell) keepName(want lab.Answer, g got) {
 	if text, ok := want.Value.(lab.Text); ok && g.unix {
 		if n := lab.KeptName(string(text)); n != "" {
 			c.names[n] = string(g.Value.(lab.Text))
 		}
 	}
+}
+
+// keep stores the port that an answer's $name stands for.
+func (c *cell) keep(want lab.Answer, g got) {
 	if a, ok := want.Value.(lab.Addr); ok && a.Port.Var != "" {
 		c.ports[a.Port.Var] = g.addr.Port()
 	}
