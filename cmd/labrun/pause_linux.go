@@ -49,9 +49,15 @@ func (c command) lookAround(ctx context.Context, topologies []*lab.Topology, sta
 	if program.Folder != nil {
 		defer program.Folder.Close()
 	}
+	others, err := holdOthers(t, h, stage.Host, true)
+	if err != nil {
+		return err
+	}
+	defer others.close()
 	_, err = program.Run(func(pid int) {
-		fmt.Fprintf(c.stderr, "host %s of %s as it failed: %s\nfrom another terminal: %s\nthe run goes on when this shell ends\n",
-			h.Name, t.Name, nics(h), nsenter(pid))
+		fmt.Fprintf(c.stderr, "host %s of %s as it failed: %s\nfrom another terminal: %s\n", h.Name, t.Name, nics(h), nsenter(pid))
+		others.write(c.stderr)
+		fmt.Fprintln(c.stderr, "the run goes on when this shell ends")
 	})
 	return err
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"math"
 	"os"
 
@@ -27,7 +28,8 @@ func (c command) shellCommand() *cobra.Command {
 every other program there see the host's NICs and sockets; "connect" and "server" are
 there too (labrun connect --help), in /usr/local/bin, which is read-only meanwhile, and
 /etc/hosts has the file's names: x, peer.x, beta.x, beta. The lab, with all that was
-started in it, is gone when the shell ends.
+started in it, is gone when the shell ends. For every other host that is up it prints the
+nsenter command that enters it from another terminal, and with --after the sockets of all.
 
 The prompt of bash, zsh, fish and sh names the lab and the host; they read your own
 files as ever, and find both names in LABRUN_LAB and LABRUN_HOST.
@@ -83,18 +85,24 @@ func (c command) enter(file, hostName, after string, argv []string) error {
 		return err
 	}
 	ctx := untilSignal()
-	in, done, err := c.host(ctx, t, e, combo, h)
+	up, done, err := c.lab(ctx, t, e, combo, h, argv == nil)
 	if err != nil {
 		return err
 	}
 	defer done()
-	program := inHost(t, h, in)
+	program := inHost(t, h, up(h.Name))
 	program.AllProcesses = e != nil // ss -p is to find the experiment's
 	started := func(int) {}
 	if argv == nil {
+		others, err := holdOthers(t, h, up, program.AllProcesses)
+		if err != nil {
+			return err
+		}
+		defer others.close()
 		started = func(pid int) {
-			fmt.Fprintf(c.stderr, "host %s of %s: %s\nfrom another terminal: %s\nthe lab is gone when this shell ends\n",
-				h.Name, t.Name, nics(h), nsenter(pid))
+			fmt.Fprintf(c.stderr, "host %s of %s: %s\nfrom another terminal: %s\n", h.Name, t.Name, nics(h), nsenter(pid))
+			others.write(c.stderr)
+			fmt.Fprintln(c.stderr, "the lab is gone when this shell ends")
 		}
 		if err := asShell(&program); err != nil {
 			return err
@@ -124,14 +132,57 @@ func inHost(t *lab.Topology, h *lab.Host, up *fabric.Host) process.Program {
 	}
 }
 
-// host returns a host of a fresh lab, or as an experiment left it.
-func (c command) host(ctx context.Context, t *lab.Topology, e *lab.Experiment, combo lab.Combo, h *lab.Host) (*fabric.Host, func(), error) {
+// held are hosts beside the one that a shell is in, kept for who enters them from
+// another terminal.
+type held []heldHost
+
+type heldHost struct {
+	*lab.Host
+	*process.Hold
+}
+
+// holdOthers holds the other hosts of the lab: those that are up.
+func holdOthers(t *lab.Topology, h *lab.Host, up func(string) *fabric.Host, allProcesses bool) (all held, err error) {
+	for i := range t.Hosts {
+		other := &t.Hosts[i]
+		if other.Name == h.Name || up(other.Name) == nil {
+			continue
+		}
+		program := inHost(t, other, up(other.Name))
+		program.AllProcesses = allProcesses
+		hold, err := program.Hold()
+		if err != nil {
+			all.close()
+			return nil, err
+		}
+		all = append(all, heldHost{other, hold})
+	}
+	return all, nil
+}
+
+// write says how to enter each of them.
+func (all held) write(w io.Writer) {
+	for _, h := range all {
+		fmt.Fprintf(w, "host %s: %s\n    %s\n", h.Name, nics(h.Host), nsenter(h.PID))
+	}
+}
+
+func (all held) close() {
+	for _, h := range all {
+		_ = h.Close()
+	}
+}
+
+// lab returns the hosts of a fresh lab, or as an experiment left them. Then it says how
+// that ended, and with sockets which there are on all hosts.
+func (c command) lab(ctx context.Context, t *lab.Topology, e *lab.Experiment, combo lab.Combo, h *lab.Host, sockets bool) (
+	up func(string) *fabric.Host, done func(), err error) {
 	if e == nil {
 		l, err := fabric.Up(ctx, plan.New(t))
 		if err != nil {
 			return nil, nil, err
 		}
-		return l.Host(h.Name), func() { _ = l.Close() }, nil
+		return l.Host, func() { _ = l.Close() }, nil
 	}
 	kernel, err := kernelVersion()
 	if err != nil {
@@ -141,10 +192,18 @@ func (c command) host(ctx context.Context, t *lab.Topology, e *lab.Experiment, c
 	if err != nil {
 		return nil, nil, err
 	}
-	done := func() { _ = stage.Close() }
+	done = func() { _ = stage.Close() }
 	if err := (report.Text{Colour: colour(c.stderr)}).Last(c.stderr, &stage.Matrix, &stage.Matrix.Cells[0]); err != nil {
 		done()
 		return nil, nil, err
 	}
-	return stage.Host(h.Name), done, nil
+	if sockets {
+		all, err := stage.Sockets(ctx)
+		if err != nil {
+			done()
+			return nil, nil, err
+		}
+		writeSockets(c.stderr, all)
+	}
+	return stage.Host, done, nil
 }
