@@ -2,6 +2,7 @@ package report
 
 import (
 	"reflect"
+	"slices"
 
 	"labrun/lab"
 	"labrun/lab/compare"
@@ -76,9 +77,14 @@ func (w *writer) value(v reflect.Value, lines bool) (reflect.Value, bool) {
 		changed.Elem().Set(elem)
 		return changed, true
 	case reflect.Slice:
-		if cells, ok := v.Interface().([]lab.Cell); ok {
-			changed, ok := w.cells(cells)
+		switch v.Type() { // there may be half a million of these
+		case reflect.TypeFor[[]lab.Cell]():
+			changed, ok := w.cells(v.Interface().([]lab.Cell))
 			return reflect.ValueOf(changed), ok
+		case reflect.TypeFor[[]lab.RowStep]():
+			if !slices.ContainsFunc(v.Interface().([]lab.RowStep), isStrange) {
+				return v, false
+			}
 		}
 		changed, some := v, false
 		for i := range v.Len() {
@@ -124,6 +130,10 @@ func (w *writer) value(v reflect.Value, lines bool) (reflect.Value, bool) {
 	return v, false
 }
 
+func isStrange(s lab.RowStep) bool {
+	return !isPlain(s.Process) || !isPlain(s.Call) || !isPlain(s.Want)
+}
+
 // cells is value for cells, of which there may be half a million that share their answers.
 func (w *writer) cells(cells []lab.Cell) ([]lab.Cell, bool) {
 	changed, some := cells, false
@@ -136,8 +146,10 @@ func (w *writer) cells(cells []lab.Cell) ([]lab.Cell, bool) {
 			}
 			c.Got = becomes
 		}
-		if note, ok := w.value(reflect.ValueOf(c.Note), false); ok {
-			c.Note = note.Interface().(*lab.Note)
+		if c.Note != nil {
+			if note, ok := w.value(reflect.ValueOf(c.Note), false); ok {
+				c.Note = note.Interface().(*lab.Note)
+			}
 		}
 		if c == cells[i] {
 			continue

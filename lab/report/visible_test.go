@@ -204,6 +204,23 @@ func TestVisibleSharesWhatItCan(t *testing.T) {
 	}
 }
 
+// TestStrangeSteps holds what is looked at without reflection to the strings of a step.
+func TestStrangeSteps(t *testing.T) {
+	n := 0
+	for f := range reflect.TypeFor[lab.RowStep]().Fields() {
+		if f.Type.Kind() == reflect.String {
+			var s lab.RowStep
+			reflect.ValueOf(&s).Elem().FieldByIndex(f.Index).SetString("\x1b")
+			if n++; !isStrange(s) {
+				t.Errorf("nobody looks at %s", f.Name)
+			}
+		}
+	}
+	if n == 0 {
+		t.Error("a step has no strings")
+	}
+}
+
 // TestVisibleJSONComesBack: what JSON escapes for a terminal is read back as it was.
 func TestVisibleJSONComesBack(t *testing.T) {
 	r := sample()
