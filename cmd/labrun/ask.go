@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -51,7 +52,7 @@ func (o *askOptions) check(topologies []*lab.Topology) error {
 	}
 	for _, name := range o.hosts {
 		if !slices.ContainsFunc(topologies, func(t *lab.Topology) bool { return t.Host(name) != nil }) {
-			return usagef("--host %s: no such host; there are %s", name, strings.Join(hostNames(topologies), ", "))
+			return usagef("--host %s: no such host%s there are %s", name, cmp.Or(didYouMean(name, hostNames(topologies)), ";"), strings.Join(hostNames(topologies), ", "))
 		}
 	}
 	o.patterns = nil

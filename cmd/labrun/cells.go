@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"slices"
@@ -105,7 +106,8 @@ func noCell(flag string, p cellPattern, topologies []*lab.Topology) error {
 				if len(axes) == 0 {
 					return usagef("%s %s: experiment %s has no axes", flag, p.text, t.Experiments[i].Name)
 				}
-				return usagef("%s %s: no such combination; the axes of %s are %s", flag, p.text, t.Experiments[i].Name, strings.Join(axes, "; "))
+				return usagef("%s %s: no such combination%s the axes of %s are %s", flag, p.text,
+					cmp.Or(p.meant(&t.Experiments[i]), ";"), t.Experiments[i].Name, strings.Join(axes, "; "))
 			}
 		}
 	}
@@ -113,7 +115,26 @@ func noCell(flag string, p cellPattern, topologies []*lab.Topology) error {
 	if len(topologies) == 1 {
 		in = " in " + topologies[0].File
 	}
-	return usagef("%s %s: no experiment of that name%s; there are %s", flag, p.text, in, list(experimentNames(topologies)))
+	names := experimentNames(topologies)
+	return usagef("%s %s: no experiment of that name%s%s there are %s", flag, p.text, in, cmp.Or(didYouMean(p.name, names), ";"), list(names))
+}
+
+// meant says which axis or value of an experiment a pattern has wrong.
+func (p cellPattern) meant(e *lab.Experiment) string {
+	var axes []string
+	for _, a := range e.Axes {
+		axes = append(axes, a.Name)
+	}
+	for _, axis := range unique(p.axes()) {
+		value, i := p.values[axis], slices.Index(axes, axis)
+		if i < 0 {
+			return didYouMean(axis, axes)
+		}
+		if meant := didYouMean(value, e.Axes[i].Values); meant != "" && !slices.Contains(e.Axes[i].Values, value) {
+			return meant
+		}
+	}
+	return ""
 }
 
 // cellOf returns the one cell of that name: an experiment, or with axes one

@@ -43,7 +43,7 @@ func (c command) run(args []string) int { return c.execute(c.root(), args) }
 func (c command) execute(root *cobra.Command, args []string) int {
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usagef("%w\ntype %q for help", badValue("", err), cmd.CommandPath()+" --help")
+		return usagef("%w\ntype %q for help", mistakenFlag(cmd, err), cmd.CommandPath()+" --help")
 	})
 	root.SetArgs(args)
 	out := &firstError{w: c.stdout}

@@ -128,11 +128,11 @@ func callFailed(out io.Writer, call string, err error) error {
 func addrPort(ip, port string) (netip.AddrPort, error) {
 	addr, err := netip.ParseAddr(ip)
 	if err != nil || addr.Zone() != "" {
-		return netip.AddrPort{}, usagef("%q is no IP address", ip)
+		return netip.AddrPort{}, usagef("%q is not an IP address", ip)
 	}
 	n, err := strconv.ParseUint(port, 10, 16)
 	if err != nil {
-		return netip.AddrPort{}, usagef("%q is no port: 0 to 65535", port)
+		return netip.AddrPort{}, usagef("%q is not a port: 0 to 65535", port)
 	}
 	return netip.AddrPortFrom(addr, uint16(n)), nil
 }

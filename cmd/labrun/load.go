@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -54,7 +55,8 @@ func hint(file string, err error) string {
 	case errors.Is(err, syscall.EISDIR):
 		return fmt.Sprintf("type %q to see what is in it", lab.Command("labrun", "list", file))
 	case errors.Is(err, fs.ErrNotExist) && filepath.Ext(file) == "":
-		return fmt.Sprintf("%q is no command either; type %q for help", file, "labrun --help")
+		meant := cmp.Or(didYouMean(file, commandNames(command{}.root())), ";")
+		return fmt.Sprintf("%q is not a command either%s type %q for help", file, meant, "labrun --help")
 	}
 	return ""
 }
@@ -87,7 +89,7 @@ func (c command) loadHost(file, name string) (*lab.Topology, *lab.Host, error) {
 	t := topologies[0]
 	h := t.Host(name)
 	if h == nil {
-		return nil, nil, usagef("%s has no host %q; it has %s", file, name, list(hostNames(topologies)))
+		return nil, nil, usagef("%s has no host %q%s it has %s", file, name, cmp.Or(didYouMean(name, hostNames(topologies)), ";"), list(hostNames(topologies)))
 	}
 	return t, h, nil
 }

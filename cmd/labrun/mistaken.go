@@ -2,13 +2,55 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
 	"labrun/lab"
+	"labrun/lab/topology"
 )
+
+// didYouMean ends a complaint about a name, when one of the names that there are is near it.
+func didYouMean(found string, names []string) string {
+	if near := topology.Nearest(found, names); near != "" && near != found {
+		return fmt.Sprintf(", did you mean %q?", near)
+	}
+	return ""
+}
+
+// commandNames returns the names of the commands.
+func commandNames(root *cobra.Command) []string {
+	var names []string
+	for _, cmd := range root.Commands() {
+		if cmd.IsAvailableCommand() {
+			names = append(names, cmd.Name())
+		}
+	}
+	return names
+}
+
+// mistakenFlag adds to the error about a flag that does not exist the one that was
+// meant, most likely.
+func mistakenFlag(cmd *cobra.Command, err error) error {
+	var unknown *pflag.NotExistError
+	if !errors.As(err, &unknown) {
+		return badValue("", err)
+	}
+	var names []string
+	add := func(f *pflag.Flag) { names = append(names, f.Name) }
+	cmd.Flags().VisitAll(add)
+	cmd.InheritedFlags().VisitAll(add)
+	near := topology.Nearest(unknown.GetSpecifiedName(), names)
+	if near == "" || unknown.GetSpecifiedShortnames() != "" {
+		return err
+	}
+	return fmt.Errorf("%w, did you mean --%s?", err, near)
+}
 
 // mistakenReport says what to do with a kept report that was taken for a topology
 // file, "" when the text is none.

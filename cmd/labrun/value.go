@@ -29,5 +29,5 @@ func badValue(name string, err error) error {
 	if !ok {
 		return fmt.Errorf("%s: %q: %w", name, invalid.GetValue(), errors.Unwrap(invalid))
 	}
-	return fmt.Errorf("%s: %q is no %s", name, invalid.GetValue(), kind)
+	return fmt.Errorf("%s: %q is not a %s", name, invalid.GetValue(), kind)
 }

@@ -131,7 +131,7 @@ func (p *stepParser) feature(tokens []token) *lab.Feature {
 	case "sysctl":
 		p.sysctl(name, at)
 	case "option":
-		p.oneOf("socket option", optionNames(), name, at)
+		p.oneOf(optionNoun, optionNames(), name, at)
 	case "socket":
 		p.oneOf("socket type", lab.SocketTypes, name, at)
 	case "probe":
@@ -228,7 +228,7 @@ func (p *stepParser) states(tokens []token) lab.Arg {
 			break
 		}
 		if t.is("none") {
-			p.wrong(t.start, "none stands alone, for no sockets at all")
+			p.wrong(t.start, "\"none\" cannot be combined with states")
 			continue
 		}
 		if t.str || !slices.Contains(lab.StateNames, t.text) {

@@ -1,6 +1,7 @@
 package topology
 
 import (
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -33,7 +34,7 @@ func (p *stepParser) arg(k lab.Kind, tokens []token, at int) lab.Arg {
 			return lab.ProcessName(word)
 		}
 	case lab.KindOption:
-		a := p.oneOf("socket option", optionNames(), tokens, at)
+		a := p.oneOf(optionNoun, optionNames(), tokens, at)
 		if w, ok := a.(lab.Word); ok {
 			p.option, _ = lab.OptionOf(string(w))
 		}
@@ -169,8 +170,30 @@ func (p *stepParser) oneOf(noun string, words []string, tokens []token, at int) 
 			return lab.Word(w)
 		}
 	}
-	p.wrong(at, "unknown %s %s%s", noun, quote(found), hint(found, "allowed", words))
+	ending := hint(found, "allowed", words)
+	if noun == optionNoun && nearest(found, words) == "" {
+		ending = otherOptions(found, words)
+	}
+	p.wrong(at, "unknown %s %s%s", noun, quote(found), ending)
 	return nil
+}
+
+const optionNoun = "socket option"
+
+// otherOptions lists options, those first that begin as the one that was found: SO_, TCP_.
+func otherOptions(found string, names []string) string {
+	prefix, _, ok := strings.Cut(found, "_")
+	var alike, others []string
+	for _, n := range names {
+		if ok && strings.HasPrefix(n, prefix+"_") {
+			alike = append(alike, n)
+		} else {
+			others = append(others, n)
+		}
+	}
+	list := append(alike, others...)
+	shown := min(max(12, len(alike)), len(list))
+	return fmt.Sprintf("; allowed: %s and %d more, in \"labrun schema topology\"", strings.Join(list[:shown], ", "), len(list)-shown)
 }
 
 func (p *stepParser) number(tokens []token, at int, low, high int64) lab.Arg {

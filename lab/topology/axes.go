@@ -89,7 +89,7 @@ func (d *decoder) decodeValues(a *axis, s scope, n *yaml.Node) {
 			continue
 		}
 		if line, ok := lines[text]; ok {
-			d.complain(posOf(item), "%s has the value %s in line %d already", s, quote(text), line)
+			d.complain(posOf(item), "%s has the value %s twice, first on line %d", s, quote(text), line)
 			continue
 		}
 		lines[text] = item.Line

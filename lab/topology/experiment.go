@@ -31,6 +31,8 @@ type placedStep struct {
 	process lab.Process
 	with    string // the combination that it is of, for messages
 	step    lab.Step
+
+	repeated bool // it stands in repeat
 }
 
 func (d *decoder) decodeExperiments(e entry) {
@@ -199,7 +201,7 @@ func (d *decoder) decodeColumns(x *experiment, n *yaml.Node) {
 			continue
 		}
 		if line, ok := lines[name]; ok {
-			d.complain(posOf(item), "%s: host %q is in line %d already", x.scope, name, line)
+			d.complain(posOf(item), "%s: host %q is named twice, first on line %d", x.scope, name, line)
 			continue
 		}
 		lines[name] = item.Line

@@ -28,7 +28,7 @@ type process struct {
 	first   int // the line of its first call, or of the fork that made it
 	forked  bool
 	program bool   // a real one, in the background
-	ended   string // how it ended: exit() in line 9
+	ended   string // how it ended: exit() on line 9
 	sockets map[string]socket
 }
 
@@ -273,7 +273,7 @@ func (f *flow) checkSockets(s placedStep, p *process) {
 			p.sockets[string(name)] = socket{unsure: true} // once is enough
 		case k.closed > 0 && wants(s.want, "EBADF"):
 		case k.closed > 0:
-			f.complain(s, s.argsAt[i], "socket %q of process %q is closed since line %d", name, s.process, k.closed)
+			f.complain(s, s.argsAt[i], "socket %q of process %q was closed on line %d", name, s.process, k.closed)
 			p.sockets[string(name)] = socket{unsure: true}
 		}
 	}
@@ -291,7 +291,11 @@ func (p *process) open() []string {
 }
 
 func (f *flow) makeSocket(s placedStep, p *process, name string) {
-	if k, ok := p.sockets[name]; ok && k.closed == 0 && !k.unsure && !f.unsure {
+	switch k, ok := p.sockets[name]; {
+	case !ok || k.closed > 0 || k.unsure || f.unsure:
+	case s.repeated && k.made == s.node.Line:
+		f.complain(s, 0, "repeat makes socket %q again while it is open; call it %s${i}, or close it in the same turn", name, name)
+	default:
 		f.complain(s, 0, "process %q has an open socket %q already, from line %d", s.process, name, k.made)
 	}
 	if !fails(s.want) || len(s.mistakes) > 0 {
@@ -326,7 +330,7 @@ func (f *flow) carryOut(s placedStep, p *process) {
 		k.closed = s.node.Line
 		p.sockets[name] = k
 	case "exit":
-		p.ended = fmt.Sprintf("exit() in line %d", s.node.Line)
+		p.ended = fmt.Sprintf("exit() on line %d", s.node.Line)
 	case "fork":
 		f.fork(s, p)
 	case "kill", "wait":
@@ -343,7 +347,7 @@ func (f *flow) fork(s placedStep, p *process) {
 		if other.forked {
 			what = "was forked"
 		}
-		f.complain(s, s.argsAt[0], "process %q is there before this fork, it %s in line %d", child, what, other.first)
+		f.complain(s, s.argsAt[0], "process %q exists before this fork: it %s on line %d", child, what, other.first)
 		return
 	}
 	if fails(s.want) || f.spend(f.x, len(p.sockets)) {
@@ -370,13 +374,13 @@ func (f *flow) end(s placedStep) {
 		f.complain(s, s.argsAt[0], "process %q kills itself, write exit()", victim)
 	case v == nil && f.unsure:
 	case v == nil:
-		f.complain(s, s.argsAt[0], "there is no process %q so far%s", victim, hint(victim.Name, "processes", f.living(s.process)))
+		f.complain(s, s.argsAt[0], "no process %q exists so far%s", victim, hint(victim.Name, "processes", f.living(s.process)))
 	case waits && !v.program:
 		f.complain(s, s.argsAt[0], "wait() is for a program in the background, %q is a process", victim)
 	case v.ended != "":
 		f.complain(s, s.argsAt[0], "process %q has ended already: %s", victim, v.ended)
 	case !fails(s.want) && (waits || len(s.call.Args) == 1 || s.call.Args[1] == lab.Arg(lab.Word("SIGKILL")) && !v.program):
-		v.ended = fmt.Sprintf("%s() in line %d", s.call.Name, s.node.Line)
+		v.ended = fmt.Sprintf("%s() on line %d", s.call.Name, s.node.Line)
 	}
 }
 
@@ -400,13 +404,13 @@ func (f *flow) checkUsers(unused map[lab.Process]int) {
 		p := f.processes[key]
 		switch line := given[key]; {
 		case line > 0:
-			f.add(u.Pos, "%s: process %q is the same as the one in line %d", f.x.scope, u.Process, line)
+			f.add(u.Pos, "%s: process %q is the same as the one on line %d", f.x.scope, u.Process, line)
 		case p == nil && !f.unsure && !f.ran[key]:
 			unused[u.Process]++
 		case len(u.Capabilities) > 0 && (f.ran[key] || p != nil && p.program):
 			f.add(u.Pos, "%s: %q is a program, it keeps no capabilities", f.x.scope, u.Process)
 		case p != nil && p.forked:
-			f.add(u.Pos, "%s: process %q is forked in line %d, a child runs as its parent", f.x.scope, u.Process, p.first)
+			f.add(u.Pos, "%s: process %q is forked on line %d, and a child runs as its parent", f.x.scope, u.Process, p.first)
 		}
 		given[key] = u.Pos.Line
 	}

@@ -37,7 +37,7 @@ func TestFolder(t *testing.T) {
 		"shared/part.yaml": "", "within.yaml": "",
 		"out.yaml": out, "up/outside.yaml": out, "absolute.yaml": out, "device.yaml": out,
 		"loop.yaml": `": too many levels of symbolic links`,
-		"pipe.yaml": `": it is no regular file`, "shared": `": it is a folder`,
+		"pipe.yaml": `": it is not a regular file`, "shared": `": it is a folder`,
 		"shared/part.yaml/x": `": not a directory`,
 	} {
 		must(os.WriteFile(in("lab.yaml"), []byte(includes+name+"\n"), 0o644))

@@ -162,7 +162,7 @@ func (d *decoder) include(p *part, e entry) {
 			name, ok = d.includePath(p, posOf(item), name)
 		}
 		if line := lines[name]; ok && line > 0 {
-			d.complain(posOf(item), "include: %s is in line %d already", quote(name), line)
+			d.complain(posOf(item), "include: %s is named twice, first on line %d", quote(name), line)
 			continue
 		}
 		if ok {

@@ -82,7 +82,7 @@ func (d *decoder) entries(n *yaml.Node, s scope, what string) ([]entry, bool) {
 			continue
 		}
 		if line, ok := lines[k.Value]; ok {
-			d.complain(posOf(k), "duplicate key %s in %s, it is in line %d already", quote(k.Value), s.inner, line)
+			d.complain(posOf(k), "duplicate key %s in %s, first on line %d", quote(k.Value), s.inner, line)
 			continue
 		}
 		lines[k.Value] = k.Line

@@ -186,10 +186,10 @@ func split(tokens []token) [][]token {
 
 func (p *stepParser) parseArgs(name token, tokens []token) {
 	if p.sig.Makes && p.call.Makes == "" {
-		p.wrong(name.start, "%s makes a socket, which needs a name: a = %s(...)", p.sig.Name, p.sig.Name)
+		p.wrong(name.start, "%s returns a socket, which needs a name: a = %s(...)", p.sig.Name, p.sig.Name)
 	}
 	if !p.sig.Makes && p.call.Makes != "" {
-		p.wrong(name.start, "%s makes no socket, so it cannot have a name; what it answers stands after it: %s(...) = ok", p.sig.Name, p.sig.Name)
+		p.wrong(name.start, "%s does not return a socket; write the expected answer after the call: %s(...) = ok", p.sig.Name, p.sig.Name)
 	}
 	groups := split(tokens)
 	if len(groups) < len(p.sig.Args)-p.sig.Optional || len(groups) > len(p.sig.Args) && !p.sig.Repeats {

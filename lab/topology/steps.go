@@ -232,7 +232,7 @@ func (r *reader) call(by maker, raw *yaml.Node, around yaml.Style) {
 		step = parseStep(n.Value)
 		r.parsed[n.Value] = step
 	}
-	placed := placedStep{parsedStep: step, node: n, process: by.Process, with: r.with, step: lab.Step{
+	placed := placedStep{parsedStep: step, node: n, process: by.Process, with: r.with, repeated: r.turn != "", step: lab.Step{
 		Process: by.Process, Call: step.call, Want: step.want, Limit: by.limit, Until: by.until, Pos: r.source.at(posOf(n)), Shown: r.shown(raw.Value),
 	}}
 	for _, m := range step.mistakes {

@@ -126,7 +126,7 @@ func (d *decoder) each(key string, decode func(entry)) {
 // fresh complains when a name is there already, in another file, and else keeps it.
 func (d *decoder) fresh(noun string, known map[string]lab.Pos, e entry) bool {
 	if at, ok := known[e.key]; ok {
-		d.complain(e.pos, "%s %s is in %s:%d already", noun, quote(e.key), cmp.Or(at.File, d.top.File), at.Line)
+		d.complain(e.pos, "%s %s exists already, in %s:%d", noun, quote(e.key), cmp.Or(at.File, d.top.File), at.Line)
 		return false
 	}
 	known[e.key] = d.source.at(e.pos)

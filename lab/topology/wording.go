@@ -50,6 +50,9 @@ func hint(found, label string, names []string) string {
 	return fmt.Sprintf("; %s: %s", label, strings.Join(names, ", "))
 }
 
+// Nearest returns the one of the names that was probably meant, "" when none is near.
+func Nearest(found string, names []string) string { return nearest(found, names) }
+
 // nearest returns the name that found was probably meant to be, or "".
 func nearest(found string, names []string) string {
 	if len(found) > 64 {
