@@ -22,6 +22,9 @@ func (o Options) Run(t *testing.T, file string) {
 	if err != nil {
 		t.Fatal(err) // even where nothing can run
 	}
+	for _, w := range topology.Warnings(top) {
+		t.Log(w)
+	}
 	for _, h := range o.Hosts {
 		if top.Host(h) == nil {
 			t.Fatalf("%s has no host %q", file, h)
