@@ -2,6 +2,7 @@ package topology
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -99,6 +100,7 @@ func (d *decoder) decodeValues(a *axis, s scope, n *yaml.Node) {
 
 func (d *decoder) decodeNamedValues(a *axis, s scope, n *yaml.Node) {
 	list, _ := d.entries(n, s, "")
+	same := map[string]string{} // the first value with these steps or this text
 	for _, e := range list {
 		if !d.checkName(e.pos, valueName, e.key) {
 			continue
@@ -119,8 +121,26 @@ func (d *decoder) decodeNamedValues(a *axis, s scope, n *yaml.Node) {
 			d.complain(posOf(e.value), "%s, value %s must be a text or a list of steps, found %s", s, quote(e.key), found(e.value))
 			continue
 		}
+		key := written(e.value)
+		if first, ok := same[key]; ok {
+			d.warn(e.pos, "%s: value %s is the same as %s, so their cells ask the same", s, quote(e.key), quote(first))
+		}
+		same[key] = e.key
 		a.values = append(a.values, v)
 	}
+}
+
+// written returns a text that is the same for values that are written alike.
+func written(n *yaml.Node) string {
+	n = deref(n)
+	if n.Kind == yaml.ScalarNode {
+		return strconv.Quote(n.Value)
+	}
+	var parts []string
+	for _, c := range n.Content {
+		parts = append(parts, written(c))
+	}
+	return string(rune('0'+n.Kind)) + "(" + strings.Join(parts, ",") + ")"
 }
 
 // axisAt returns the index of an axis, -1 when there is none of that name.
