@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"slices"
 	"math"
 	"time"
 
@@ -67,10 +68,7 @@ func (j *job) run(ctx context.Context, build builder, tell func(int)) {
 			return
 		}
 		began := time.Now()
-		c := j.cell(combo)
-		c.set, c.sharing = kept, sharing
-		c.recorder = j.recorder(combo)
-		steps, err := c.steps(ctx, build)
+		c, steps, err := j.ask(ctx, build, combo, kept, sharing)
 		result := c.result(steps, err)
 		result.Note = c.recorder.note(result.Note)
 		j.course.pause(ctx, j, c, i, result)
@@ -82,6 +80,45 @@ func (j *job) run(ctx context.Context, build builder, tell func(int)) {
 		j.took(i, i+1, time.Since(began))
 		tell(1)
 	}
+}
+
+// tries is how often a cell is asked where the machine was too busy for the answer to
+// be the kernel's alone.
+const tries = 4
+
+// ask runs the steps of a cell, in a set that was kept for it if not nil. It does so
+// again, in a new lab, when segments came late: that may have ended a TIME_WAIT. A file
+// may lose segments on purpose, so the last time counts.
+func (j *job) ask(ctx context.Context, build builder, combo lab.Combo, kept *set, sharing bool) (*cell, outcome, error) {
+	for try := 1; ; try++ {
+		c := j.cell(combo)
+		c.set, c.sharing = kept, sharing
+		c.recorder = j.recorder(combo)
+		o, err := c.steps(ctx, build)
+		if err != nil || try == tries || c.recorder != nil || !c.wasLate() {
+			return c, o, err
+		}
+		if err := c.close(); err != nil {
+			return c, o, err
+		}
+		kept = nil
+	}
+}
+
+// wasLate reports whether a host may have lost a TIME_WAIT to segments that came late.
+// Only a connection that ended in the cell leaves one.
+func (c *cell) wasLate() bool {
+	ends := slices.ContainsFunc(c.plan, func(s *lab.Step) bool {
+		return slices.Contains([]string{"close", "shutdown", "exit", "kill", "exec"}, s.Call.Name)
+	})
+	connects := slices.ContainsFunc(c.plan, func(s *lab.Step) bool { return s.Call.Name == "connect" })
+	return ends && connects && slices.ContainsFunc(c.topology.Hosts, func(h lab.Host) bool {
+		if c.lab.Host(h.Name) == nil {
+			return false
+		}
+		late, err := c.lab.Host(h.Name).WasLate()
+		return late && err == nil
+	})
 }
 
 func (j *job) cell(combo lab.Combo) *cell {
