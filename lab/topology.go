@@ -3,6 +3,7 @@ package lab
 import (
 	"net/netip"
 	"slices"
+	"strings"
 )
 
 // Topology is one file: networks, hosts, experiments, each in the order of the
@@ -78,9 +79,29 @@ func (n *Network) Subnets() []netip.Prefix {
 
 // Host is a network namespace with NICs.
 type Host struct {
-	Name string `json:"name"`
-	NICs []NIC  `json:"nics,omitempty"`
-	Pos  Pos    `json:"-"`
+	Name    string   `json:"name"`
+	Sysctls []Sysctl `json:"sysctls,omitempty"` // those too that the file sets for all hosts
+	NICs    []NIC    `json:"nics,omitempty"`
+	Pos     Pos      `json:"-"`
+}
+
+// Sysctl is a kernel parameter of a host's network namespace that the file sets.
+type Sysctl struct {
+	Name  string `json:"name"` // as sysctl(8) has it: net.ipv4.conf.eth0/5.forwarding
+	Value string `json:"value"`
+	Pos   Pos    `json:"-"`
+}
+
+func (s Sysctl) String() string { return s.Name + " = " + s.Value }
+
+// Link returns the name of the link whose own parameter it is, "" for one of the whole
+// namespace.
+func (s Sysctl) Link() string {
+	parts := strings.Split(s.Name, ".")
+	if len(parts) < 5 || parts[2] != "conf" && parts[2] != "neigh" || parts[3] == "all" || parts[3] == "default" {
+		return ""
+	}
+	return strings.ReplaceAll(parts[3], "/", ".")
 }
 
 // NIC is the end of a veth pair inside a host; the other end is a port of its

@@ -7,6 +7,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"labrun/lab"
 )
 
 // What a kernel parameter is when it is none of the host's.
@@ -95,7 +97,20 @@ func (h *Host) onSysctl(name string, f func() error) error {
 	case exists(name) && !namesLink(name):
 		return fmt.Errorf("sysctl %s: %w", name, ErrNotPerHost)
 	}
-	return fmt.Errorf("%w: %w", err, ErrNoSysctl)
+	return fmt.Errorf("%w: %w", err, noSysctl(name))
+}
+
+// noSysctl is an ErrNoSysctl that says which.
+type noSysctl string
+
+func (e noSysctl) Error() string { return "this kernel has no parameter " + string(e) }
+func (e noSysctl) Unwrap() error { return ErrNoSysctl }
+
+// LacksSysctl returns the name of the parameter when err is an ErrNoSysctl.
+func LacksSysctl(err error) (name string, ok bool) {
+	var lacks noSysctl
+	ok = errors.As(err, &lacks)
+	return string(lacks), ok
 }
 
 // shared are the parameters that a host may set on some kernels, although all
@@ -129,10 +144,7 @@ func checkSysctl(name string) error {
 }
 
 // namesLink reports whether the parameter is one of a single link.
-func namesLink(name string) bool {
-	parts := strings.Split(name, ".")
-	return len(parts) > 4 && (parts[2] == "conf" || parts[2] == "neigh") && parts[3] != "all" && parts[3] != "default"
-}
+func namesLink(name string) bool { return lab.Sysctl{Name: name}.Link() != "" }
 
 // ofNewLinks names the same parameter as links have it that are made.
 func ofNewLinks(name string) string {

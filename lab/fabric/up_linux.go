@@ -197,6 +197,9 @@ func (b *builder) addNamespace(o plan.AddNamespace) error {
 
 func (b *builder) sysctl(o plan.Sysctl) error {
 	return b.in(o.NS, func(s *space) error {
+		if o.Declared { // it is asked elsewhere, too, whether the machine has it
+			return onThread(func() error { return s.host.WriteSysctl(o.Key, o.Value) })
+		}
 		if err := b.enter(s); err != nil {
 			return err
 		}

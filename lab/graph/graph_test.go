@@ -44,7 +44,7 @@ var sample = Layout{
 			{Name: "eth1", Network: "red", Addresses: []lab.Address{address("192.0.2.1/24", "x")}},
 		}},
 		{Name: "alone"},
-		{Name: "gamma", NICs: []lab.NIC{
+		{Name: "gamma", Sysctls: []lab.Sysctl{{Name: "net.ipv4.ip_forward", Value: "1"}, {Name: "net.ipv4.tcp_rmem", Value: "4096 8192 <16384>"}}, NICs: []lab.NIC{
 			{Name: "to_delta", Network: "l1", Addresses: []lab.Address{address("203.0.113.1/25", "x")}},
 			{Name: "eth1", Network: "loose"},
 		}},

@@ -62,7 +62,7 @@ func (l Layout) summary() string {
 			n := &h.NICs[i]
 			nics = append(nics, strings.TrimSpace(n.Name+" on "+n.Network+" "+strings.Join(addresses(n), ", ")))
 		}
-		hosts = append(hosts, "host "+h.Name+": "+strings.Join(nics, "; "))
+		hosts = append(hosts, "host "+h.Name+": "+strings.Join(append(nics, sysctls(&h)...), "; "))
 	}
 	return "Topology " + l.Name + ". " + strings.Join(hosts, ". ") + "."
 }
@@ -90,7 +90,9 @@ func (d *drawing) measure() {
 		}
 	}
 	for h := range d.Hosts {
-		widest = max(widest, d.left+2*pad+textWidth(d.Hosts[h].Name))
+		for _, line := range append(sysctls(&d.Hosts[h]), d.Hosts[h].Name) {
+			widest = max(widest, d.left+2*pad+textWidth(line))
+		}
 		for i := range d.Hosts[h].NICs {
 			for _, a := range addresses(&d.Hosts[h].NICs[i]) {
 				widest = max(widest, d.left+2*pad+d.nameWidth+textWidth(a))
@@ -110,7 +112,7 @@ func textWidth(s string) int { return int(float64(utf8.RuneCountInString(s)) * c
 func lines(n *lab.NIC) int { return max(1, len(n.Addresses)) }
 
 func boxHeight(h *lab.Host) int {
-	height := row + pad
+	height := row + pad + len(h.Sysctls)*row
 	for i := range h.NICs {
 		height += lines(&h.NICs[i]) * row
 	}
@@ -136,6 +138,10 @@ func (d *drawing) host(b *strings.Builder, h *lab.Host, y int) int {
 		escape(h.Name), d.left, y, d.width-margin-d.left, end-y)
 	fmt.Fprintf(b, `<text class="name" x="%d" y="%d">%s</text>`, d.left+pad, y+18, escape(h.Name))
 	base := y + row + 18 // of the text of the next line
+	for _, s := range sysctls(h) {
+		fmt.Fprintf(b, `<text class="alias" x="%d" y="%d">%s</text>`, d.left+pad, base, escape(s))
+		base += row
+	}
 	for i := range h.NICs {
 		n := &h.NICs[i]
 		d.wire(b, d.network(n), base-5)

@@ -27,6 +27,9 @@ func (l Layout) Text() string {
 	for h := range l.Hosts {
 		line(bars, "")
 		line(bars, "  "+l.Hosts[h].Name)
+		for _, s := range sysctls(&l.Hosts[h]) {
+			line(bars, "  "+s)
+		}
 		width := 0
 		for i := range l.Hosts[h].NICs {
 			width = max(width, len([]rune(l.Hosts[h].NICs[i].Name)))

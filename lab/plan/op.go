@@ -32,6 +32,7 @@ type (
 	Sysctl struct {
 		NS, Key, Value string
 		IfKnown        bool // a kernel that lacks it needs no setting: IPv6 may be compiled out
+		Declared       bool // the file sets it: where the kernel lacks it, its questions cannot be asked
 	}
 	// AddBridge makes a bridge, up.
 	AddBridge struct {

@@ -109,9 +109,11 @@ func (p *Plan) addFabric(t *lab.Topology, wanted func(*lab.Host) bool) cables {
 func (p *Plan) addHost(h *lab.Host, index int, ports string, all cables) {
 	ns := p.hostNS(h.Name)
 	p.add(AddNamespace{NS: ns, Host: h.Name}, Stock{NS: ns})
-	if ports != "" {
+	if ports != "" && !slices.ContainsFunc(h.Sysctls, func(s lab.Sysctl) bool { return aboutPorts(s.Name) }) {
 		p.add(Sysctl{NS: ns, Key: "net.ipv4.ip_local_reserved_ports", Value: ports})
 	}
+	// Links that are made take what "default" has, so it comes before them.
+	p.addSysctls(h, func(s lab.Sysctl) bool { return s.Link() == "" })
 	p.add(LinkUp{NS: ns, Name: "lo"})
 	for i := range h.NICs {
 		n := &h.NICs[i]
@@ -123,14 +125,14 @@ func (p *Plan) addHost(h *lab.Host, index int, ports string, all cables) {
 				NS: p.fabricNS(), Port: fmt.Sprintf("%d.%d", index, i), PortMAC: mac(portMAC, index, i), Bridge: n.Network,
 				HostNS: ns, NIC: n.Name, NICMAC: end.MAC,
 			})
-			p.addNIC(n, end)
+			p.addNIC(h, n, end)
 		case c.nic == nil:
 			*c = cable{h, n, end}
 			all.open[h.Name]++
 		default:
 			p.add(AddCable{[2]End{c.End, end}})
-			p.addNIC(c.nic, c.End)
-			p.addNIC(n, end)
+			p.addNIC(c.host, c.nic, c.End)
+			p.addNIC(h, n, end)
 			if all.open[c.host.Name]--; c.host != h && all.open[c.host.Name] == 0 {
 				p.finishHost(c.host)
 			}
@@ -144,13 +146,46 @@ func (p *Plan) addHost(h *lab.Host, index int, ports string, all cables) {
 // finishHost adds what takes all NICs of a host to be there.
 func (p *Plan) finishHost(h *lab.Host) {
 	p.add(Neighbours{NS: p.hostNS(h.Name)})
+	p.addSysctls(h, func(s lab.Sysctl) bool { return s.Link() != "" })
+}
+
+// addSysctls adds the parameters that the file sets, those that are meant.
+func (p *Plan) addSysctls(h *lab.Host, meant func(lab.Sysctl) bool) {
+	for _, s := range h.Sysctls {
+		if meant(s) {
+			p.add(Sysctl{NS: p.hostNS(h.Name), Key: s.Name, Value: s.Value, Declared: true})
+		}
+	}
+}
+
+// hasIPv6 reports whether the file leaves a link of the host its IPv6 addresses: the
+// kernel takes them away where disable_ipv6 is set, and refuses new ones (EACCES). To
+// set it for all sets it for links to come too (addrconf_disable_ipv6 in
+// net/ipv6/addrconf.c).
+func hasIPv6(h *lab.Host, link string) bool {
+	off := func(keys ...string) string {
+		value := ""
+		for _, s := range h.Sysctls {
+			for _, k := range keys {
+				if s.Name == "net.ipv6.conf."+k+".disable_ipv6" {
+					value = s.Value
+				}
+			}
+		}
+		return value
+	}
+	value := cmp.Or(off(strings.ReplaceAll(link, ".", "/")), off("all", "default"), "0")
+	return value == "0"
 }
 
 // addNIC gives a NIC that was made its addresses, and brings it up. It comes up after
 // its port: the side that comes up last can send at once, and then only the fabric's
 // links need waiting for. Of a cable, that is the other NIC.
-func (p *Plan) addNIC(n *lab.NIC, e End) {
+func (p *Plan) addNIC(h *lab.Host, n *lab.NIC, e End) {
 	for _, a := range addresses(*n, e.MAC) {
+		if a.Prefix.Addr().Is6() && !hasIPv6(h, n.Name) {
+			continue
+		}
 		a.NS, a.NIC = e.NS, e.NIC
 		p.add(a)
 	}
@@ -230,16 +265,17 @@ func reserved(e *lab.Experiment) string {
 // aboutChoice reports whether the step reads or changes what ports the kernel chooses
 // from.
 func aboutChoice(s *lab.Step) bool {
-	about := func(text string) bool {
-		return strings.Contains(text, "ip_local_port_range") || strings.Contains(text, "ip_local_reserved_ports")
-	}
 	if s.Run != nil {
-		return slices.ContainsFunc(s.Run.Argv, about)
+		return slices.ContainsFunc(s.Run.Argv, aboutPorts)
 	}
 	return slices.ContainsFunc(s.Call.Args, func(a lab.Arg) bool {
 		text := a.String()
-		return text == "IP_LOCAL_PORT_RANGE" || s.Call.Name == "sysctl" && about(text)
+		return text == "IP_LOCAL_PORT_RANGE" || s.Call.Name == "sysctl" && aboutPorts(text)
 	})
+}
+
+func aboutPorts(text string) bool {
+	return strings.Contains(text, "ip_local_port_range") || strings.Contains(text, "ip_local_reserved_ports")
 }
 
 // MAC is a link-layer address.

@@ -35,6 +35,12 @@ func random(r *rand.Rand) *lab.Topology {
 		}
 		t.Hosts = append(t.Hosts, h)
 	}
+	for i := range t.Hosts {
+		h := &t.Hosts[i]
+		for _, n := range append(h.NICs, lab.NIC{Name: "default"}) {
+			h.Sysctls = append(h.Sysctls, lab.Sysctl{Name: "net.ipv4.conf." + n.Name + ".rp_filter", Value: "1"})
+		}
+	}
 	for i := range r.IntN(6) { // cables, a loop now and then
 		n := lab.Network{Name: fmt.Sprintf("cable%d", i), Link: true}
 		t.Networks = append(t.Networks, n)
@@ -89,7 +95,9 @@ func (s *state) apply(t *testing.T, o Op) {
 		need(s.stock, o.NS)
 	case Sysctl:
 		need(s.spaces, o.NS)
-		if s.links[o.NS+" eth0"] {
+		if link := (lab.Sysctl{Name: o.Key}).Link(); link != "" {
+			need(s.up, o.NS+" "+link)
+		} else if s.links[o.NS+" eth0"] {
 			t.Errorf("%s: comes after a NIC that it is meant for", o)
 		}
 	case AddBridge:
@@ -263,6 +271,40 @@ func TestReserved(t *testing.T) {
 		e.Slots[0].Variants[0] = append(e.Slots[0].Variants[0], step)
 		if got := reserved(&e); got != "" {
 			t.Errorf("with %s: reserved = %q, want none", step.Call, got)
+		}
+	}
+}
+
+// The file's parameters come after labrun's own, those of all links before there is one,
+// and those of a link when its table of neighbours is the kernel's own. Where IPv6 is
+// off there are no addresses of it.
+func TestSysctls(t *testing.T) {
+	topology := cabled()
+	topology.Hosts[0].Sysctls = []lab.Sysctl{
+		{Name: "net.ipv4.neigh.eth0.gc_stale_time", Value: "7"}, {Name: "net.ipv6.conf.default.disable_ipv6", Value: "1"},
+		{Name: "net.ipv6.conf.eth1.disable_ipv6", Value: "0"}, {Name: "net.ipv4.tcp_rmem", Value: "1 2 3"},
+	}
+	var got []string
+	for _, o := range New(topology).Ops {
+		if text := o.String(); strings.Contains(text, "cabled.alpha") || strings.HasSuffix(text, " cabled.beta") {
+			got = append(got, text)
+		}
+	}
+	last := -1
+	for _, part := range []string{
+		"stock cabled.alpha", "sysctl -qw net.ipv6.conf.default.disable_ipv6=1", "sysctl -qw 'net.ipv4.tcp_rmem=1 2 3'",
+		"fe80::ff:fe00:1/64 dev eth1", "stock cabled.beta", "type veth peer name eth1 address 02:00:00:01:00:01", "192.0.2.10/24 dev eth0",
+		"neighbours cabled.alpha", "sysctl -qw net.ipv4.neigh.eth0.gc_stale_time=7", "sysctl -qw net.ipv6.conf.eth1.disable_ipv6=0", "neighbours cabled.beta",
+	} {
+		at := slices.IndexFunc(got, func(o string) bool { return strings.Contains(o, part) })
+		if at <= last {
+			t.Errorf("%s is at %d, after %d:\n%s", part, at, last, strings.Join(got, "\n"))
+		}
+		last = at
+	}
+	for _, o := range got {
+		if strings.Contains(o, "dev eth0 nodad") {
+			t.Errorf("%s: IPv6 is off there", o)
 		}
 	}
 }

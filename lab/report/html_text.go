@@ -164,6 +164,9 @@ func (p *pageText) layout(name string, l *lab.Layout) {
 		if len(h.NICs) == 0 {
 			p.say("<tr><th scope=\"row\">%s</th><td colspan=\"4\">no NIC</td></tr>\n", h.Name)
 		}
+		for _, s := range h.Sysctls {
+			p.say("<tr><th scope=\"row\">%s</th><td colspan=\"4\"><code>%s</code></td></tr>\n", h.Name, s.String())
+		}
 		for _, n := range h.NICs {
 			if len(n.Addresses) == 0 {
 				p.say("<tr><th scope=\"row\">%s</th><td>%s</td><td>%s</td><td></td><td>no address</td></tr>\n", h.Name, n.Name, n.Network)

@@ -156,7 +156,7 @@ func (c *cell) up(ctx context.Context, build builder) error {
 	if c.lab, err = build(ctx, plan.For(buildable, c.experiment, hosts...)); err != nil && ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	return err
+	return lacking(err)
 }
 
 // startProcesses starts the processes that no other one forks, those that a

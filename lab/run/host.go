@@ -55,13 +55,18 @@ func (c *cell) onHost(who lab.Process, s *lab.Step) (got, error) {
 	default:
 		err = fmt.Errorf("no call %q on a host", s.Call.Name)
 	}
-	switch {
-	case errors.Is(err, fabric.ErrNoSysctl):
-		return got{}, errSkip("this kernel has no parameter " + word(0))
-	case errors.Is(err, fabric.ErrNotPerHost):
+	if err = lacking(err); errors.As(err, new(errSkip)) || errors.Is(err, fabric.ErrNotPerHost) {
 		return got{}, err
 	}
 	return errnoAnswer(err)
+}
+
+// lacking turns the error of a parameter that the kernel lacks into a skip.
+func lacking(err error) error {
+	if name, ok := fabric.LacksSysctl(err); ok {
+		return errSkip("this kernel has no parameter " + name)
+	}
+	return err
 }
 
 // errnoAnswer turns the errno in an error into an answer. An error without one

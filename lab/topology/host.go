@@ -15,6 +15,7 @@ type host struct {
 	aliases map[string]alias
 	nics    []*nic
 	peer    *host
+	sysctls entry
 	unsure  bool // it had a mistake, so an alias may be missing because of that
 }
 
@@ -83,6 +84,7 @@ func (d *decoder) decodeHosts(e entry) {
 		d.top.Hosts = append(d.top.Hosts, h.Host)
 	}
 	d.checkCables()
+	d.checkDefaults()
 	d.findPeers()
 }
 
@@ -97,7 +99,8 @@ func (d *decoder) decodeHost(h *host, e entry) {
 	s := scope{inner: "host " + quote(e.key)}
 	d.checkName(e.pos, hostName, e.key)
 	before := d.made
-	keys, _ := d.fields(e.value, s, "nics")
+	keys, _ := d.fields(e.value, s, "nics", "sysctls")
+	h.sysctls = keys["sysctls"]
 	k, ok := keys["nics"]
 	if !ok {
 		d.peersUnsure = d.peersUnsure || d.made > before
@@ -180,7 +183,8 @@ func (d *decoder) networkNames() []string {
 	return names
 }
 
-// finishHost gives addresses to the NICs that have none, and names to addresses.
+// finishHost gives addresses to the NICs that have none, names to addresses, and the
+// host its parameters.
 func (d *decoder) finishHost(h *host) {
 	for _, n := range h.nics {
 		if n.automatic {
@@ -190,6 +194,7 @@ func (d *decoder) finishHost(h *host) {
 		d.nameAddresses(h, n)
 		h.NICs = append(h.NICs, n.NIC)
 	}
+	d.decodeHostSysctls(h)
 }
 
 func (d *decoder) allocate(h *host, n *nic, p netip.Prefix, a *allocator) {

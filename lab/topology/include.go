@@ -98,7 +98,7 @@ func (d *decoder) open(p *part) bool {
 func (d *decoder) sections(p *part) (root *yaml.Node, ok bool) {
 	d.source = p.source
 	if root, ok = d.tree(); ok {
-		of, allowed := scope{inner: "the file"}, slices.Concat(topologyKeys, sharedKeys)
+		of, allowed := scope{inner: "the file"}, slices.Concat(topologyKeys, []string{"defaults"}, sharedKeys)
 		if p.from != nil {
 			of.inner, allowed = "an included file", sharedKeys
 		}

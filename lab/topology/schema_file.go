@@ -19,6 +19,7 @@ func fileSchema() object {
 		"include":     includeSchema(),
 		"claims":      claimsSchema(),
 		"networks":    networksSchema(),
+		"defaults":    closed("What all hosts have.", schemas{"sysctls": sysctlsSchema()}),
 		"hosts":       hostsSchema(),
 		"probes":      probesSchema(),
 		"experiments": experimentsSchema(),
@@ -114,12 +115,20 @@ func hostsSchema() object {
 	nics["maxProperties"] = maxNICs
 	nics["defaultSnippets"] = []object{{"label": "two NICs", "body": twoNICs}}
 	o := named("Hosts by name. A host is a network namespace with NICs; experiments run in every one.", hostName,
-		closed("A host: a network namespace.", schemas{"nics": nics}))
+		closed("A host: a network namespace.", schemas{"nics": nics, "sysctls": sysctlsSchema()}))
 	o["minProperties"], o["maxProperties"] = 1, maxHosts
 	o["defaultSnippets"] = []object{{"label": "two hosts with two NICs", "body": object{
 		"alpha": object{"nics": twoNICs}, "beta": object{"nics": twoNICs},
 	}}}
 	return o
+}
+
+func sysctlsSchema() object {
+	return object{
+		"type": "object", "description": "Kernel parameters of the network namespace and their values, sysctl(8). A host's own value stands in the place of that of all.",
+		"propertyNames":        object{"pattern": portable(sysctlSyntax())},
+		"additionalProperties": text("The value.", "1"), "maxProperties": maxSysctls,
+	}
 }
 
 var twoNICs = object{

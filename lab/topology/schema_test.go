@@ -301,6 +301,7 @@ func TestSchemaHasTheKeysOfTheReader(t *testing.T) {
 name: keys
 qqqqqq: 1
 networks: {red: {subnet: 192.0.2.0/24, qqqqqq: 1}}
+defaults: {qqqqqq: 1}
 hosts: {alpha: {qqqqqq: 1, nics: {eth0: {network: red, qqqqqq: 1, address: [{address: 192.0.2.1, qqqqqq: 1}]}}}}
 probes: {p: {qqqqqq: 1, steps: [a = socket(tcp)]}}
 experiments:

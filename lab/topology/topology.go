@@ -60,6 +60,7 @@ type decoder struct {
 	rows     map[string]lab.Pos // the experiments
 	networks map[string]*network
 	hosts    map[string]*host
+	defaults []lab.Sysctl           // of every host
 	order    []*host                // the hosts in the order of the file
 	used     map[usedAddr]place     // every address that is taken
 	parsed   map[string]*parsedStep // by their text
@@ -105,6 +106,7 @@ func (d *decoder) decode() {
 	d.each("claims", d.decodeClaims)
 	d.source = own.source
 	d.decodeNetworks(own.keys["networks"])
+	d.decodeDefaults(own.keys["defaults"])
 	d.decodeHosts(own.keys["hosts"])
 	d.each("probes", d.decodeProbes)
 	d.each("experiments", d.decodeExperiments)

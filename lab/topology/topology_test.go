@@ -82,6 +82,9 @@ func describe(top *lab.Topology) string {
 	}
 	for _, h := range top.Hosts {
 		line("%s host %s", h.Pos, h.Name)
+		for _, p := range h.Sysctls {
+			line("%s   sysctl %s", p.Pos, p)
+		}
 		for _, n := range h.NICs {
 			line("%s   nic %s on %s", n.Pos, n.Name, n.Network)
 			for _, a := range n.Addresses {

@@ -1,6 +1,7 @@
 package topology
 
 import (
+	"cmp"
 	"math"
 	"net/netip"
 	"slices"
@@ -57,14 +58,11 @@ var sysctlSyntax = lazy(`^net(\.[A-Za-z0-9_/-]+)+$`)
 // sysctl(8), a '/' stands for a dot in a NIC's name.
 func (p *stepParser) sysctl(tokens []token, at int) lab.Arg {
 	name := p.raw(tokens)
-	switch {
-	case len(tokens) == 1 && sysctlSyntax().MatchString(name):
+	problem := sysctlProblem(name)
+	if problem == "" && len(tokens) == 1 {
 		return lab.Name(name)
-	case strings.HasPrefix(name, "net."):
-		p.wrong(at, "%s is not the name of a kernel parameter such as net.ipv4.tcp_tw_reuse", quote(name))
-	default:
-		p.wrong(at, "parameter %s is not one of a network namespace, those begin with net.", quote(name))
 	}
+	p.wrong(at, "%s", cmp.Or(problem, quote(name)+" is not the name of a kernel parameter such as net.ipv4.tcp_tw_reuse"))
 	return nil
 }
 
