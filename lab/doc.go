@@ -32,7 +32,8 @@
 // The kernel alone is privileged, and fabric alone talks to it about links. It
 // makes namespaces without names, held by descriptors that no other program
 // inherits: when labrun ends, however it ends, the kernel takes the lab away.
-// There is nothing to clean up, so nothing cleans up.
+// There is nothing to clean up, so nothing cleans up, with one exception: connections
+// that wait for a peer which does not answer are ended, see package orphan.
 //
 // A thread that has changed namespace is thrown away: locked to its goroutine,
 // never unlocked. The main thread never changes. Code cannot end up in the

@@ -46,10 +46,14 @@ func openNetlink(protocol int) (*nl.NetlinkSocket, error) {
 	return s, nil
 }
 
-// explainSilence says what EAGAIN of such a socket means.
+// explainSilence keeps what the system calls to talk to the kernel answer from being
+// taken for the kernel's own answer.
 func explainSilence(err error) error {
-	if errors.Is(err, unix.EAGAIN) {
-		return fmt.Errorf("the kernel does not answer on netlink for %v: %w", patience, err)
+	switch {
+	case errors.Is(err, unix.EAGAIN):
+		return fmt.Errorf("the kernel does not answer on netlink for %v", patience)
+	case errors.Is(err, unix.EINTR):
+		return fmt.Errorf("netlink: %v", err)
 	}
 	return err
 }
