@@ -44,6 +44,7 @@ type WantRule struct {
 	Answer Answer
 	On     []VersionBound // all must hold; empty holds everywhere
 	Has    *Feature       // must hold too
+	Line   int            // of the experiment's rule that says so; 0 where the step does
 }
 
 // Kernel is what conditions ask about.
@@ -76,13 +77,16 @@ func (f Feature) String() string {
 }
 
 // On returns the answer expected of that kernel.
-func (w Want) On(k Kernel) Answer {
+func (w Want) On(k Kernel) Answer { return w.rule(k).Answer }
+
+// rule returns the rule that holds on that kernel.
+func (w Want) rule(k Kernel) WantRule {
 	for _, r := range w {
 		if r.holds(k) {
-			return r.Answer
+			return r
 		}
 	}
-	return Answer{Outcome: OK}
+	return WantRule{Answer: Answer{Outcome: OK}}
 }
 
 func (r WantRule) holds(k Kernel) bool {

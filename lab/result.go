@@ -205,6 +205,7 @@ type RowStep struct {
 	Process string `json:"process"`
 	Call    string `json:"call"`
 	Want    string `json:"want"`
+	Rule    int    `json:"rule,omitempty"` // the line of the experiment's rule that wants it; 0 where the step does
 	Shown   bool   `json:"shown,omitempty"`
 	// Open says that the file leaves the answer open, so that no two answers differ:
 	// "?", or no value where the call answers one. Asked, that a report shows it.
@@ -243,10 +244,11 @@ func NewRow(e *Experiment, k Kernel) Row {
 }
 
 func newRowStep(s *Step, k Kernel) RowStep {
-	want := s.Want.On(k)
+	rule := s.Want.rule(k)
+	want := rule.Answer
 	open, asked := s.open(want)
 	return RowStep{
-		Line: s.Pos.Line, Process: s.Process.String(), Call: s.Call.String(), Want: want.String(), Shown: s.Shown,
+		Line: s.Pos.Line, Process: s.Process.String(), Call: s.Call.String(), Want: want.String(), Rule: rule.Line, Shown: s.Shown,
 		Open: open, Asked: asked, Limit: s.waits(want).Seconds(),
 	}
 }

@@ -13,6 +13,7 @@ import (
 // of its steps, whatever the axes made of it, wanted the same and was answered the same.
 type alike struct {
 	first  *lab.Cell
+	rule   int // the line of the rule that demanded the answer, in the first
 	cells  int
 	calls  []call // the first few of the item
 	combos []combination
@@ -49,11 +50,11 @@ func alikes(m *lab.Matrix) [][]*alike {
 		k := key{c.Row, slot, s.Process, s.Words(s.Want), lastAnswer(c), c.Reason()}
 		a := known[k]
 		if a == nil {
-			a = &alike{first: c, same: true}
+			a = &alike{first: c, rule: s.Rule, same: true}
 			known[k] = a
 			rows[c.Row] = append(rows[c.Row], a)
 		}
-		a.add(m, c, call{s.Line, s.Call})
+		a.add(m, c, call{s.Line, s.Call}, s.Rule)
 	}
 	return rows
 }
@@ -81,9 +82,9 @@ func lastAnswer(c *lab.Cell) string {
 	return ""
 }
 
-func (a *alike) add(m *lab.Matrix, c *lab.Cell, of call) {
+func (a *alike) add(m *lab.Matrix, c *lab.Cell, of call, rule int) {
 	a.cells++
-	a.same = a.same && (c == a.first || seenAlike(a.first, c))
+	a.same = a.same && (c == a.first || rule == a.rule && seenAlike(a.first, c))
 	if len(a.calls) <= most && !slices.Contains(a.calls, of) {
 		a.calls = append(a.calls, of)
 	}

@@ -157,7 +157,11 @@ func (t Text) last(b *bufio.Writer, m *lab.Matrix, c *lab.Cell) {
 			to = " [" + lab.Visible(seen.To) + "]"
 		}
 		fmt.Fprintf(b, "  %s:%d: %s: %s%s\n", m.FileOf(c), s.Line, s.Process, s.Call, to)
-		label(b, "wanted", t.paint(green, s.Words(s.Want)))
+		wanted := t.paint(green, s.Words(s.Want))
+		if s.Rule != 0 {
+			wanted += fmt.Sprintf(" (line %d)", s.Rule)
+		}
+		label(b, "wanted", wanted)
 		colour := green
 		if s.Red {
 			colour = red

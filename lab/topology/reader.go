@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v4"
+
+	"labrun/lab"
 )
 
 // scene is what the placeholders stand for while a slot is read.
@@ -60,6 +62,24 @@ func (r *reader) shown(text string) bool {
 		name, ok := wantName(m[1])
 		return ok && r.x.wants[name].asks()
 	})
+}
+
+// ruled returns the answer of a step with the lines of the rules that it comes from,
+// where it is one of want's.
+func (r *reader) ruled(text string, want lab.Want) lab.Want {
+	for _, m := range placeholder().FindAllStringSubmatch(text, -1) {
+		if name, ok := wantName(m[1]); ok && r.x.wants[name] != nil {
+			_, from, ok := r.x.wants[name].answer(r.values)
+			if !ok || len(from) != len(want) {
+				continue // it is part of an answer, or another has conditions of its own
+			}
+			want = slices.Clone(want)
+			for i := range want {
+				want[i].Line = from[i].pos.Line
+			}
+		}
+	}
+	return want
 }
 
 func (r *reader) value(n *yaml.Node, name string) (string, bool) {

@@ -233,7 +233,8 @@ func (r *reader) call(by maker, raw *yaml.Node, around yaml.Style) {
 		r.parsed[n.Value] = step
 	}
 	placed := placedStep{parsedStep: step, node: n, process: by.Process, with: r.with, repeated: r.turn != "", step: lab.Step{
-		Process: by.Process, Call: step.call, Want: step.want, Limit: by.limit, Until: by.until, Pos: r.source.at(posOf(n)), Shown: r.shown(raw.Value),
+		Process: by.Process, Call: step.call, Want: r.ruled(raw.Value, step.want), Limit: by.limit, Until: by.until,
+		Pos: r.source.at(posOf(n)), Shown: r.shown(raw.Value),
 	}}
 	for _, m := range step.mistakes {
 		at, msg := m.at, m.msg
