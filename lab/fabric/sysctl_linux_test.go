@@ -20,6 +20,9 @@ func TestSysctl(t *testing.T) {
 	l := mustUp(t, plan.New(dual(2)))
 	h, other := l.Host("h0"), l.Host("h1")
 	must(t, h.AddLink("br0.7", "bridge"))
+	for _, host := range []*Host{h, other} { // a list to empty
+		must(t, host.WriteSysctl("net.ipv4.ip_local_reserved_ports", "80"))
+	}
 	for _, c := range []struct{ name, value, want string }{
 		{"net.ipv4.ip_local_reserved_ports", "", ""},
 		{"net.ipv4.ip_local_port_range", "40000\t40010", "40000 40010"},
