@@ -40,8 +40,10 @@ type flowReader struct {
 // begins there, or that is there on that line.
 func (s *source) unquotedSteps(at lab.Pos) []unquoted {
 	line := s.line(at.Line)
-	for col := 1; col <= min(at.Col, len(line)); col++ {
+	const most = 10 // each may read the file to its end
+	for col, tried := 1, 0; col <= min(at.Col, len(line)) && tried < most; col++ {
 		if line[col-1] == '[' || line[col-1] == '{' {
+			tried++
 			r := &flowReader{source: s, at: s.offset(lab.Pos{Line: at.Line, Col: col})}
 			if ok := r.collection(0); ok && len(r.found) > 0 {
 				return r.found
