@@ -2,8 +2,8 @@ package run
 
 import (
 	"context"
-	"slices"
 	"math"
+	"slices"
 	"time"
 
 	"labrun/lab"
