@@ -71,6 +71,6 @@
 // kept out of the kernel's automatic choice (plan.For), so no ephemeral port ever
 // meets one. Hosts take nothing over from the machine (plan.Stock). A port that the
 // kernel did choose is printed as its $name or as "ephemeral". A cell where segments
-// came so late that they may have ended a TIME_WAIT is asked again (fabric.WasLate).
+// came so late that they may have ended a TIME_WAIT is asked again (fabric.Busy).
 // What still differs between runs stands in Environment, and DigestOf leaves it out.
 package lab

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"labrun/lab"
+	"labrun/lab/fabric"
 )
 
 // job is cells of one experiment in one host that run one after the other.
@@ -112,13 +113,19 @@ func (c *cell) wasLate() bool {
 		return slices.Contains([]string{"close", "shutdown", "exit", "kill", "exec"}, s.Call.Name)
 	})
 	connects := slices.ContainsFunc(c.plan, func(s *lab.Step) bool { return s.Call.Name == "connect" })
-	return ends && connects && slices.ContainsFunc(c.topology.Hosts, func(h lab.Host) bool {
+	if !ends || !connects {
+		return false
+	}
+	var all fabric.Busy
+	for _, h := range c.topology.Hosts {
 		if c.lab.Host(h.Name) == nil {
-			return false
+			continue
 		}
-		late, err := c.lab.Host(h.Name).WasLate()
-		return late && err == nil
-	})
+		if b, err := c.lab.Host(h.Name).Busy(); err == nil {
+			all.Again, all.Resets = all.Again || b.Again, all.Resets || b.Resets
+		}
+	}
+	return all.Again && all.Resets
 }
 
 func (j *job) cell(combo lab.Combo) *cell {
