@@ -226,14 +226,14 @@ hosts: {alpha: {nics: {eth0: {network: red, as: x}}}}
 experiments:
   first: {steps: [a = socket(tcp), "bind(a, x:80)"]}
   second: {steps: [{%[1]s: [a = socket(tcp), "bind(a, x:80)", "listen(a, 5)", sleep(60s)]}]}
-  third: {steps: [a = socket(tcp)]}
+  third: {steps: [a = socket(tcp), %[2]s]}
 `
 
 // TestInterrupt sends SIGINT in the middle: what is known is reported, the rest
 // is an error that says why.
 func TestInterrupt(t *testing.T) {
 	needNetNS(t)
-	cmd, out, pid := startSleeper(t)
+	cmd, out, pid := startSleeper(t, "sleep(60s)")
 	if err := cmd.Process.Signal(unix.SIGINT); err != nil {
 		t.Fatal(err)
 	}
@@ -257,7 +257,7 @@ func TestInterrupt(t *testing.T) {
 // and no other cell notices.
 func TestProcessDies(t *testing.T) {
 	needNetNS(t)
-	cmd, out, pid := startSleeper(t)
+	cmd, out, pid := startSleeper(t, "close(a)")
 	if err := unix.Kill(pid, unix.SIGABRT); err != nil {
 		t.Fatal(err)
 	}
@@ -275,12 +275,13 @@ func TestProcessDies(t *testing.T) {
 }
 
 // startSleeper starts a run and returns when a process of its second cell listens,
-// which is its last deed but sleep, with that process's id.
-func startSleeper(t *testing.T) (*exec.Cmd, *bytes.Buffer, int) {
+// which is its last deed but sleep, with that process's id. The third cell may begin
+// while the second one sleeps.
+func startSleeper(t *testing.T, third string) (*exec.Cmd, *bytes.Buffer, int) {
 	t.Helper()
 	name := fmt.Sprintf("s%d", os.Getpid())
 	file := filepath.Join(t.TempDir(), "lab.yaml")
-	write(t, file, fmt.Sprintf(sleeper, name))
+	write(t, file, fmt.Sprintf(sleeper, name, third))
 	var out bytes.Buffer
 	cmd := labrun(t, "-j", "1", file)
 	cmd.Stdout = &out
