@@ -97,7 +97,7 @@ func countNamespaces(t *testing.T, file string, kill bool) string {
 	t.Helper()
 	const script = `"$0" "$1"; echo
 	echo 1 >/proc/sys/user/max_net_namespaces && echo 1 >/proc/sys/user/max_mnt_namespaces || exit
-	for i in $(seq 300); do
+	for i in $(seq 1000); do
 		unshare -n -m true 2>/dev/null && exit
 		sleep 0.1
 	done
@@ -118,7 +118,7 @@ func countNamespaces(t *testing.T, file string, kill bool) string {
 	if err := cmd.Start(); err != nil {
 		t.Skipf("unshare(1): %v", err)
 	}
-	ended := ends(t, cmd, &out, 2*time.Minute)
+	ended := ends(t, cmd, &out, 10*time.Minute)
 	for killed := !kill; !killed; {
 		select {
 		case <-ended:

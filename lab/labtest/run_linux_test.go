@@ -72,7 +72,7 @@ func TestVerdicts(t *testing.T) {
 		`--- FAIL: TestChild/verdicts/fails/alpha `,
 		`--- SKIP: TestChild/verdicts/skipped/alpha `,
 		`--- FAIL: TestChild/verdicts/unmade/alpha `,
-		`verdicts.yaml:7: main: bind\(b, x:80\)\n +wanted  ok\n +got +EADDRINUSE\n +held by tcp LISTEN x:80 on host alpha, process main \(a\)`,
+		`verdicts.yaml:7: main: bind\(b, x:80\) \[192.0.2.1\]\n +wanted  ok\n +got +EADDRINUSE\n +held by tcp LISTEN x:80 on host alpha, process main \(a\)`,
 		`labrun shell --after fails testdata/verdicts.yaml alpha`,
 		`no-such-program-at-all`,
 		`labrun could not ask\n.*there is no socket b`)

@@ -100,6 +100,8 @@ func whole() lab.Report {
 			m.Cells[i].Note = note()
 		}
 	}
+	m.Layout.Hosts = slices.Clone(m.Layout.Hosts)
+	m.Layout.Hosts[0].Sysctls = []lab.Sysctl{{Name: "net.ipv4.ip_forward", Value: "1"}}
 	for i := range m.Claims {
 		evidence := []lab.ClaimEvidence{{Experiment: "e", When: "when"}}
 		m.Claims[i].Text, m.Claims[i].For, m.Claims[i].Against, m.Claims[i].Unknown = "text", evidence, evidence, evidence
