@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
 	"io/fs"
@@ -26,7 +27,8 @@ func (c command) listCommand() *cobra.Command {
 		Long: `list prints a line for every topology file, or every one in a folder: the file, its
 name, how many experiments and cells it has, and the first sentence about it, of its
 doc or of the comment on top. On a terminal that is a table as wide as the terminal;
-elsewhere the fields are separated by tabs, for cut and awk.
+elsewhere the fields are separated by tabs, for cut and awk. Files with mistakes are
+left out, and the exit status is 2.
 
     labrun list topologies`,
 		Args: args(1, math.MaxInt, "one or more FILEs or FOLDERs"),
@@ -35,23 +37,20 @@ elsewhere the fields are separated by tabs, for cut and awk.
 			if err != nil {
 				return err
 			}
-			topologies, err := c.load(files)
-			if err != nil {
-				return err
-			}
+			topologies, bad := c.load(files)
 			rows := make([][]string, len(topologies))
 			for i, t := range topologies {
 				rows[i] = []string{t.File, t.Name, strconv.Itoa(len(t.Experiments)), strconv.Itoa(t.CountCells()), lesson(t)}
 			}
 			w := bufio.NewWriter(c.stdout)
-			if terminal(c.stdout) {
+			if terminal(c.stdout) && len(rows) > 0 {
 				writeTable(w, width(c.stdout), append([][]string{{"file", "name", "experiments", "cells", "what it teaches"}}, rows...))
 			} else {
 				for _, r := range rows {
 					fmt.Fprintln(w, strings.Join(r, "\t"))
 				}
 			}
-			return w.Flush()
+			return cmp.Or(w.Flush(), bad)
 		},
 	}
 }

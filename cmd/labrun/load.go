@@ -14,7 +14,7 @@ import (
 )
 
 // load reads the files. It shows what they say to no effect, and every mistake in
-// all of them before it gives up.
+// all of them; with its error it returns those that have none.
 func (c command) load(files []string) ([]*lab.Topology, error) {
 	var topologies []*lab.Topology
 	bad := false
@@ -44,7 +44,7 @@ func (c command) load(files []string) ([]*lab.Topology, error) {
 		}
 	}
 	if bad {
-		return nil, exitStatus(exitUsage)
+		return topologies, exitStatus(exitUsage)
 	}
 	return topologies, nil
 }
