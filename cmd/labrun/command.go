@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -71,7 +72,7 @@ func (c command) execute(root *cobra.Command, args []string) int {
 		if len(variables) > 0 {
 			fmt.Fprintf(c.stderr, "set in the environment: %s\n", list(variables))
 		}
-		return exitUsage
+		return exitOf(err)
 	}
 	c.complain(err)
 	if errors.As(err, &notFound) { // as shells have it
@@ -98,6 +99,17 @@ func (f *firstError) Write(b []byte) (int, error) {
 }
 
 // complain prints an error, which may quote what stands in a file.
+// exitOf returns the exit status of a mistake in the command line or a file, which what
+// is wrong with the machine is not.
+func exitOf(err error) int {
+	for _, shortage := range []syscall.Errno{syscall.ENOMEM, syscall.EMFILE, syscall.ENFILE, syscall.EINTR, syscall.EIO} {
+		if errors.Is(err, shortage) {
+			return exitError
+		}
+	}
+	return exitUsage
+}
+
 func (c command) complain(err error) {
 	fmt.Fprintf(c.stderr, "labrun: %s\n", lab.VisibleLines(err.Error()))
 }

@@ -17,7 +17,7 @@ import (
 // all of them; with its error it returns those that have none.
 func (c command) load(files []string) ([]*lab.Topology, error) {
 	var topologies []*lab.Topology
-	bad := false
+	status := 0
 	for _, file := range files {
 		source, err := topology.Read(file)
 		if text := mistakenReport(file, source); text != "" {
@@ -33,18 +33,18 @@ func (c command) load(files []string) ([]*lab.Topology, error) {
 			topologies = append(topologies, t)
 			c.show(topology.Warnings(t))
 		case errors.As(err, &found):
-			bad = true
+			status = max(status, exitUsage)
 			c.show(found)
 		default:
-			bad = true
+			status = max(status, exitOf(err))
 			c.complain(err)
 			if hint := hint(file, err); hint != "" {
 				fmt.Fprintln(c.stderr, hint)
 			}
 		}
 	}
-	if bad {
-		return topologies, exitStatus(exitUsage)
+	if status != 0 {
+		return topologies, exitStatus(status)
 	}
 	return topologies, nil
 }

@@ -71,6 +71,8 @@ func TestOrphansEnd(t *testing.T) {
 		{"files", "tcp", "x", files, false},
 		{"killed-files", "tcp", "x", files, true},
 		{"killed", "tcp", "x", connects + goesDown + `      - main: ["send(a, \"hello\")", close(a)]`, true},
+		{"killed-with-files", "tcp", "x", connects + goesDown +
+			`      - main: [u = socket(unix), 'bind(u, "/tmp/a")', "send(a, \"hello\")", close(a)]`, true},
 		{"killed-open", "tcp6", "six", connects + goesDown + `      - send(a, "hello")`, true},
 		{"killed-program", "tcp", "x", program + goesDown, true},
 	} {

@@ -93,7 +93,7 @@ func (l *Lab) endOrphans() error {
 				continue // with the lab, before
 			}
 			if err == nil {
-				err = orphan.End()
+				err = orphan.Host{}.End()
 			}
 			if err != nil {
 				errs = append(errs, fmt.Errorf("end host %q: %w", h.name, err))

@@ -9,10 +9,12 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -24,32 +26,59 @@ var parameters = []struct {
 	file string
 	most int
 }{
-	{"/proc/sys/net/ipv4/tcp_orphan_retries", 0},
-	{"/proc/sys/net/ipv4/tcp_fin_timeout", 60},
-	{"/proc/sys/net/mptcp/close_timeout", 60},
+	{"sys/net/ipv4/tcp_orphan_retries", 0},
+	{"sys/net/ipv4/tcp_fin_timeout", 60},
+	{"sys/net/mptcp/close_timeout", 60},
 }
 
-// Last reports whether orphans last longer in the thread's namespace than on a stock
-// host.
-func Last() bool {
+// Host is the thread's network namespace.
+type Host struct {
+	Proc int // a descriptor of /proc, where a thread cannot find it by its name; else 0
+}
+
+func (h Host) open(file string, flags int) (*os.File, error) {
+	dir := h.Proc
+	if dir == 0 {
+		dir, file = unix.AT_FDCWD, "/proc/"+file
+	}
+	fd, err := unix.Openat(dir, file, flags|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: file, Err: err}
+	}
+	return os.NewFile(uintptr(fd), file), nil
+}
+
+func (h Host) read(file string) (string, error) {
+	f, err := h.open(file, unix.O_RDONLY)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(f)
+	return string(b), err
+}
+
+// Last reports whether orphans last longer in the namespace than on a stock host.
+func (h Host) Last() bool {
 	for _, p := range parameters {
-		b, err := os.ReadFile(p.file)
+		text, err := h.read(p.file)
 		if err != nil {
 			continue // the kernel is without it
 		}
-		if n, err := strconv.Atoi(strings.TrimSpace(string(b))); err == nil && n > p.most {
+		if n, err := strconv.Atoi(strings.TrimSpace(text)); err == nil && n > p.most {
 			return true
 		}
 	}
 	return false
 }
 
-// End ends all TCP connections of the thread's namespace, whoever has them open, by
+// End ends all TCP connections of the namespace, whoever has them open, by
 // SOCK_DESTROY of sock_diag(7). Where the kernel does not have that
-// (CONFIG_INET_DIAG_DESTROY) it gives up at the next retransmission that it has
-// planned already. A namespace without connections costs next to nothing.
-func End() error {
-	if isEmpty() {
+// (CONFIG_INET_DIAG_DESTROY), or would keep an orphan for ever because of it, the kernel
+// gives up at the next retransmission that it has planned already. A namespace without
+// connections costs next to nothing.
+func (h Host) End() error {
+	if h.isEmpty() {
 		return nil
 	}
 	d, err := open()
@@ -57,40 +86,51 @@ func End() error {
 		return fmt.Errorf("sock_diag: %w", err)
 	}
 	defer unix.Close(int(d))
+	var errs []error
+	left := false
 	for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
-		err := d.endAll(family)
+		some, err := d.endAll(family)
+		left = left || some
 		switch {
-		case errors.Is(err, unix.ENOENT): // no IPv6
-		case errors.Is(err, unix.EOPNOTSUPP):
-			return giveUp()
+		case errors.Is(err, unix.ENOENT): // no IPv6, or no tcp_diag
+			left = true
 		case err != nil:
-			return fmt.Errorf("sock_diag: %w", err)
+			errs = append(errs, fmt.Errorf("sock_diag: %w", err))
 		}
 	}
-	return nil
+	if left {
+		errs = append(errs, h.giveUp())
+	}
+	return errors.Join(errs...)
 }
 
 // giveUp makes the kernel give up soon.
-func giveUp() error {
+func (h Host) giveUp() error {
 	var errs []error
 	for _, p := range parameters {
-		if err := os.WriteFile(p.file, []byte("1"), 0); !errors.Is(err, os.ErrNotExist) {
-			errs = append(errs, err)
+		f, err := h.open(p.file, unix.O_WRONLY)
+		if errors.Is(err, os.ErrNotExist) {
+			continue
 		}
+		if err == nil {
+			_, err = f.WriteString("1")
+			err = errors.Join(err, f.Close())
+		}
+		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
 }
 
 // isEmpty reports whether the namespace has no TCP sockets but those in TIME_WAIT,
 // which it does not wait for. Some older kernels count the whole machine's.
-func isEmpty() bool {
+func (h Host) isEmpty() bool {
 	for file, name := range map[string]string{"sockstat": "TCP:", "sockstat6": "TCP6:"} {
-		b, err := os.ReadFile("/proc/thread-self/net/" + file)
+		text, err := h.read("thread-self/net/" + file)
 		if err != nil && file == "sockstat6" {
 			continue // no IPv6
 		}
 		empty := false
-		for line := range strings.Lines(string(b)) {
+		for line := range strings.Lines(text) {
 			f := strings.Fields(line)
 			empty = empty || len(f) > 2 && f[0] == name && f[1] == "inuse" && f[2] == "0"
 		}
@@ -100,6 +140,19 @@ func isEmpty() bool {
 	}
 	return true
 }
+
+// endsOrphans reports whether SOCK_DESTROY ends a socket that nobody has open. Before
+// Linux 6.11 tcp_abort only emptied its queue, and the timer that would have given it up
+// then found nothing to do: it stayed for ever.
+var endsOrphans = sync.OnceValue(func() bool {
+	var u unix.Utsname
+	if unix.Uname(&u) != nil {
+		return false
+	}
+	var major, minor int
+	_, err := fmt.Sscanf(unix.ByteSliceToString(u.Release[:]), "%d.%d", &major, &minor)
+	return err == nil && (major > 6 || major == 6 && minor >= 11)
+})
 
 // diag is a netlink socket that speaks sock_diag(7).
 type diag int
@@ -130,24 +183,35 @@ const (
 	connected = 1<<13 - 1 - 1<<0 - 1<<6 - 1<<7 - 1<<10 // all states but TIME_WAIT, CLOSE and LISTEN
 )
 
-// endAll ends the connections of one family.
-func (d diag) endAll(family uint8) error {
+// endAll ends the connections of one family. It reports whether some are left.
+func (d diag) endAll(family uint8) (left bool, err error) {
 	list := request(family, nil)
 	var ids [][]byte
-	err := d.ask(sockDiagByFamily, unix.NLM_F_DUMP, list, func(m []byte) {
-		if len(m) >= sizeofMsg {
-			ids = append(ids, slices.Clone(m[4:4+sizeofID]))
+	err = d.ask(sockDiagByFamily, unix.NLM_F_DUMP, list, func(m []byte) {
+		if len(m) < sizeofMsg {
+			return
 		}
+		if inode := binary.NativeEndian.Uint32(m[68:]); inode == 0 && !endsOrphans() {
+			left = true
+			return
+		}
+		ids = append(ids, slices.Clone(m[4:4+sizeofID]))
 	})
+	if err != nil {
+		return left, err
+	}
+	var errs []error
 	for _, id := range ids {
-		if err == nil {
-			err = d.ask(sockDestroy, unix.NLM_F_ACK, request(family, id), nil)
-		}
-		if errors.Is(err, unix.ENOENT) { // it has ended by itself
-			err = nil
+		err := d.ask(sockDestroy, unix.NLM_F_ACK, request(family, id), nil)
+		switch {
+		case errors.Is(err, unix.ENOENT): // it has ended by itself
+		case errors.Is(err, unix.EOPNOTSUPP): // also what tcp_abort answers for TIME_WAIT, before Linux 6.0
+			left = true
+		default:
+			errs = append(errs, err)
 		}
 	}
-	return err
+	return left, errors.Join(errs...)
 }
 
 func request(family uint8, id []byte) []byte {

@@ -235,10 +235,15 @@ func mac(kind byte, i, n int) MAC {
 // The ports that the kernel chooses from, inet_init_net in net/ipv4/af_inet.c.
 const firstChosen, lastChosen = 32768, 60999
 
+// mostReserved bounds the ports that are kept from the kernel: at least 27 000 are left
+// to choose from, and a combination has at most 10 000 steps.
+const mostReserved = 1000
+
 // reserved lists, as ranges, the ports that the experiment names and the kernel might
 // choose: then the experiment would fail once in some ten thousand runs. That decides
-// no answer, since an experiment has fewer steps than there are ports left to choose
-// from. One that is about the choice gets no such list.
+// no answer, since a combination has fewer steps than there are ports left to choose
+// from. One that is about the choice gets no such list, nor one that names a crowd of
+// ports.
 func reserved(e *lab.Experiment) string {
 	for s := range e.Steps() {
 		if aboutChoice(s) {
@@ -246,6 +251,9 @@ func reserved(e *lab.Experiment) string {
 		}
 	}
 	ports := slices.DeleteFunc(e.Ports(), func(p uint16) bool { return p < firstChosen || p > lastChosen })
+	if len(ports) > mostReserved {
+		return ""
+	}
 	var ranges []string
 	for len(ports) > 0 {
 		n := 1

@@ -70,6 +70,9 @@ func (a *agent) serve() error {
 	buf := make([]byte, maxMessage)
 	for {
 		m, err := receive(buf)
+		if errors.Is(err, errGone) {
+			a.leave()
+		}
 		if err != nil {
 			return err
 		}
@@ -87,6 +90,9 @@ func respond(r reply) error {
 	return unix.Sendmsg(controlFD, b, nil, nil, unix.MSG_NOSIGNAL)
 }
 
+// errGone says that the keeper's end of the pair is closed.
+var errGone = errors.New("the keeper has gone")
+
 func receive(buf []byte) (message, error) {
 	oob := make([]byte, unix.CmsgSpace(4))
 	n, oobn, _, _, err := unix.Recvmsg(controlFD, buf, oob, unix.MSG_CMSG_CLOEXEC)
@@ -96,8 +102,8 @@ func receive(buf []byte) (message, error) {
 	if err != nil {
 		return message{}, fmt.Errorf("receive: %w", err)
 	}
-	if n == 0 { // nobody is there any more
-		leave()
+	if n == 0 {
+		return message{}, errGone
 	}
 	m := message{fd: -1}
 	if err := json.Unmarshal(buf[:n], &m.request); err != nil {
@@ -114,9 +120,10 @@ func receive(buf []byte) (message, error) {
 // leave ends the process, whose keeper has gone. That may have been killed, and then
 // nobody but its processes can end the connections of a host that keeps them for
 // longer than a stock one. They all try; those without privilege cannot.
-func leave() {
-	if orphan.Last() {
-		_ = orphan.End()
+func (a *agent) leave() {
+	host := orphan.Host{Proc: max(a.proc, 0)}
+	if host.Last() {
+		_ = host.End()
 	}
 	os.Exit(0)
 }
@@ -146,7 +153,7 @@ func (a *agent) watch() {
 			for {
 				fds := []unix.PollFd{{Fd: controlFD}} // asked for nothing, poll tells of a hang-up
 				if n, err := unix.Poll(fds, -1); err != nil && !errors.Is(err, unix.EINTR) || n > 0 {
-					leave()
+					a.leave()
 				}
 			}
 		}()

@@ -124,6 +124,7 @@ func (c *cell) forbidden(s *lab.Step, g got) ([]string, error) {
 		return nil, nil // it has ended meanwhile
 	}
 	var why []string
+	needs := capabilityFor(s.Call, g.Errno)
 	for _, arg := range s.Call.Args {
 		a, ok := arg.(lab.Addr)
 		if !ok || a == lab.Unspec || g.Errno != "EACCES" {
@@ -139,9 +140,11 @@ func (c *cell) forbidden(s *lab.Step, g got) ([]string, error) {
 		}
 		if rule != "" {
 			why = append(why, rule)
+			if s.Call.Name == "bind" {
+				needs = "CAP_NET_BIND_SERVICE"
+			}
 		}
 	}
-	needs := capabilityFor(s.Call, g.Errno)
 	switch {
 	case needs != "" && !slices.Contains(caps, needs):
 		why = append(why, fmt.Sprintf("user %d without %s", user, needs))
@@ -199,11 +202,9 @@ func lastOf(p netip.Prefix) netip.Addr {
 }
 
 // capabilityFor returns the capability that lets a call through which is refused with
-// that errno to others, "" when labrun knows of none.
+// EPERM to others, "" when labrun knows of none.
 func capabilityFor(call lab.Call, errno string) string {
 	switch {
-	case call.Name == "bind" && errno == "EACCES":
-		return "CAP_NET_BIND_SERVICE"
 	case errno != "EPERM":
 	case call.Name == "socket": // inet_create, of a raw one
 		return "CAP_NET_RAW"

@@ -180,9 +180,12 @@ func (c *cell) moving(all []hostSocket) []hostSocket {
 // handshake (tcp_v4_syn_recv_sock), so that the request stays while the client is
 // connected, and what the client sends is dropped too.
 func (c *cell) isStill(s hostSocket, all []hostSocket) bool {
+	if len(c.ran) > 0 { // a program accepts when it likes to
+		return false
+	}
 	from, to := unmapped(s.Local), unmapped(s.Remote)
 	if s.State == "SYN_RECV" { // the other side has to say something only if it is not connected yet
-		other, ok := find(all, to, from)
+		other, ok := find(all, s, to, from)
 		return ok && other.State == "ESTABLISHED" && refuses(all, s.host, from)
 	}
 	if c.unanswered(to.Addr()) {
@@ -190,9 +193,12 @@ func (c *cell) isStill(s hostSocket, all []hostSocket) bool {
 	}
 	host := s.host
 	if !to.Addr().IsLoopback() {
+		if !c.keepsAddresses() {
+			return false
+		}
 		host = c.topology.HostAt(to.Addr())
 	}
-	other, ok := find(all, to, from)
+	other, ok := find(all, s, to, from)
 	switch s.State {
 	case "SYN_SENT":
 		return !ok && refuses(all, host, to)
@@ -202,10 +208,10 @@ func (c *cell) isStill(s hostSocket, all []hostSocket) bool {
 	return false
 }
 
-// find returns the socket that has a connection's other end.
-func find(all []hostSocket, local, remote netip.AddrPort) (hostSocket, bool) {
+// find returns the socket that has the other end of one's connection.
+func find(all []hostSocket, one hostSocket, local, remote netip.AddrPort) (hostSocket, bool) {
 	i := slices.IndexFunc(all, func(s hostSocket) bool {
-		return s.State != "TIME_WAIT" && unmapped(s.Local) == local && unmapped(s.Remote) == remote
+		return s.State != "TIME_WAIT" && (s.host == one.host || !local.Addr().IsLoopback()) && unmapped(s.Local) == local && unmapped(s.Remote) == remote
 	})
 	if i < 0 {
 		return hostSocket{}, false

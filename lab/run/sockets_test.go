@@ -54,7 +54,7 @@ func TestMoving(t *testing.T) {
 		{"a FIN under way", []hostSocket{on("alpha", "LAST_ACK", client, server)}, 1},
 		{"what stays", []hostSocket{connected, on("beta", "CLOSE_WAIT", server, client), on("beta", "TIME_WAIT", server, client)}, 0},
 	} {
-		cell := &cell{topology: top, subject: "alpha", plan: top.Experiments[0].StepsOf(0), stuck: map[connection]string{}}
+		cell := &cell{topology: top, subject: "alpha", plan: top.Experiments[0].StepsOf(0), set: &set{}, stuck: map[connection]string{}}
 		moving := cell.moving(c.all)
 		if len(moving) != c.want {
 			t.Errorf("%s: %v move, want %d", c.name, moving, c.want)

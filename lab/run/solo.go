@@ -126,9 +126,10 @@ func (c *cell) redCell(ctx context.Context, j *job, combo lab.Combo, r process.R
 	o := outcome{got: r.Got, red: true}
 	err := c.blame(ctx, s, g, r.Got[len(r.Got)-1])
 	if err == nil && there {
-		var sockets []lab.Holder
-		if sockets, err = c.snapshot(ctx, s, g); sockets != nil {
-			o.evidence = []lab.Snapshot{{Step: len(r.Got) - 1, Sockets: sockets}}
+		var why lab.Snapshot
+		if why, err = c.explain(ctx, s, g); err == nil && !why.IsZero() {
+			why.Step = len(r.Got) - 1
+			o.evidence = []lab.Snapshot{why}
 		}
 	}
 	if ctx.Err() != nil {

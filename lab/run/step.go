@@ -36,6 +36,9 @@ func (c *cell) step(ctx context.Context, s *lab.Step) (done stepped, err error) 
 	if matched {
 		c.keepName(want, g)
 	}
+	if sig, _ := lab.SignatureOf(s.Call.Name); s.Run != nil || sig.By == lab.ByHost && sig.Touches {
+		clear(c.stuck) // what nothing came for may come now
+	}
 	done.answer = c.answer(g, c.resolve(s.Process).Host)
 	if !matched {
 		if err := c.blame(ctx, s, g, done.answer); err != nil {
