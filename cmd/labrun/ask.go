@@ -28,7 +28,8 @@ type askOptions struct {
 }
 
 func (o *askOptions) flags(f *pflag.FlagSet) {
-	f.IntVarP(&o.jobs, "jobs", "j", 0, "keep `N` cells busy at a time (default one per processor); cells that wait do not count")
+	f.IntVarP(&o.jobs, "jobs", "j", 0,
+		"keep `N` cells busy at a time (default one per processor); cells that wait do not count")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "show every step of every cell")
 	f.StringArrayVar(&o.only, "only", nil, "run only experiments whose name matches `PATTERN`, e.g. 'claim-4*', or some of their cells, 'NAME[axis=value]'")
 	f.StringArrayVar(&o.hosts, "host", nil, "run only in the host `NAME`")

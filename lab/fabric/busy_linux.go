@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Busy is what a host's counters tell of a machine that has no time for it.
+// Busy is the counters of a host that rise when its machine is too busy for it.
 type Busy struct {
 	Again  bool // it has sent a segment of a connection again
 	Resets bool // it has sent a reset

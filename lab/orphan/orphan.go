@@ -72,7 +72,7 @@ func (h Host) Last() bool {
 	return false
 }
 
-// End ends all TCP connections of the namespace, whoever has them open, by
+// End ends all TCP connections of the namespace, also those that a process has open, by
 // SOCK_DESTROY of sock_diag(7). Where the kernel does not have that
 // (CONFIG_INET_DIAG_DESTROY), or would keep an orphan for ever because of it, the kernel
 // gives up at the next retransmission that it has planned already. A namespace without
