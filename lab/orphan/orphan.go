@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -102,6 +103,18 @@ func (h Host) End() error {
 		errs = append(errs, h.giveUp())
 	}
 	return errors.Join(errs...)
+}
+
+// EndAll ends them until none is left, for a second or so: a process that was killed
+// closes its sockets only when it gets the processor.
+func (h Host) EndAll() {
+	for range 100 {
+		_ = h.End()
+		if h.isEmpty() {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
 }
 
 // giveUp makes the kernel give up soon.

@@ -123,7 +123,7 @@ func receive(buf []byte) (message, error) {
 func (a *agent) leave() {
 	host := orphan.Host{Proc: max(a.proc, 0)}
 	if host.Last() {
-		_ = host.End()
+		host.EndAll()
 	}
 	os.Exit(0)
 }

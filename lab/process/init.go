@@ -75,7 +75,7 @@ func endWithLabrun() {
 	for {
 		if _, err := unix.Read(controlFD, make([]byte, 1)); !errors.Is(err, unix.EINTR) {
 			_ = unix.Kill(-1, unix.SIGKILL) // they make no new ones
-			_ = orphan.Host{}.End()
+			orphan.Host{}.EndAll()
 			os.Exit(128 + int(unix.SIGKILL))
 		}
 	}
