@@ -76,7 +76,11 @@ func (a *agent) serve() error {
 		if err != nil {
 			return err
 		}
-		if err := respond(a.do(&m.request, m.fd)); err != nil {
+		err = respond(a.do(&m.request, m.fd))
+		if errors.Is(err, unix.EPIPE) || errors.Is(err, unix.ECONNRESET) {
+			a.leave() // the keeper was killed during the call
+		}
+		if err != nil {
 			return fmt.Errorf("answer %s: %w", m.Call, err)
 		}
 	}

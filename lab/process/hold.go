@@ -72,7 +72,7 @@ func holdMain() {
 	children := make(chan os.Signal, 1)
 	signal.Notify(children, unix.SIGCHLD)
 	if _, err := unix.Write(controlFD, []byte{0}); err != nil {
-		os.Exit(1)
+		leave()
 	}
 	for range children {
 		for {

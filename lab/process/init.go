@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -64,7 +65,7 @@ func initMain(hostname, view, path string, argv []string) {
 			// The terminal's ^Z: labrun gives the terminal back and stops as well.
 			_, _ = unix.Write(controlFD, []byte{0})
 		default:
-			os.Exit(exitStatus(status))
+			exit(exitStatus(status))
 		}
 	}
 }
@@ -74,11 +75,25 @@ func initMain(hostname, view, path string, argv []string) {
 func endWithLabrun() {
 	for {
 		if _, err := unix.Read(controlFD, make([]byte, 1)); !errors.Is(err, unix.EINTR) {
-			_ = unix.Kill(-1, unix.SIGKILL) // they make no new ones
-			orphan.Host{}.EndAll()
-			os.Exit(128 + int(unix.SIGKILL))
+			leave()
 		}
 	}
+}
+
+// leaving is taken by the thread that ends the process, and never given back: the end
+// of the program, which the others see, is not to end the process before leave is done.
+var leaving sync.Mutex
+
+func leave() {
+	leaving.Lock()
+	_ = unix.Kill(-1, unix.SIGKILL) // they make no new ones
+	orphan.Host{}.EndAll()
+	os.Exit(128 + int(unix.SIGKILL))
+}
+
+func exit(status int) {
+	leaving.Lock()
+	os.Exit(status)
 }
 
 // show gives the program /proc of its PID namespace, /sys of its network
@@ -165,7 +180,7 @@ func tell(r report, rights []byte) {
 		err = unix.Sendmsg(controlFD, b, rights, nil, unix.MSG_NOSIGNAL)
 	}
 	if err != nil {
-		os.Exit(1) // labrun has gone, or will see that this has
+		leave() // labrun has gone, or will see that this has
 	}
 }
 
