@@ -79,7 +79,7 @@ type Snapshot struct {
 	Step    int      `json:"step"`              // index in Cell.Got
 	Sockets []Holder `json:"sockets,omitzero"`  // nil when there is no port to look at, none when nobody had it
 	To      string   `json:"to,omitempty"`      // of a red step: what its address is, "192.0.2.2 on beta, the caller itself"
-	Why     []string `json:"why,omitempty"`     // of a red step: the rules behind EACCES or EPERM
+	Why     []string `json:"why,omitempty"`     // of a red step: the rules behind its answer
 	Listens []Holder `json:"listens,omitempty"` // of a red step: sockets with the refused port that are not at its address
 }
 

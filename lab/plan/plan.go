@@ -14,7 +14,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 
 	"labrun/lab"
@@ -33,9 +32,9 @@ type Plan struct {
 func New(t *lab.Topology, hosts ...string) Plan { return newPlan(t, "", hosts) }
 
 // For returns the plan of the hosts named as New does, for an experiment: the kernel
-// is told never to choose by itself a port that the experiment names.
+// is told never to choose by itself a port that the experiment names, see Kept.
 func For(t *lab.Topology, e *lab.Experiment, hosts ...string) Plan {
-	return newPlan(t, reserved(e), hosts)
+	return newPlan(t, PortRanges(kept(e)), hosts)
 }
 
 func newPlan(t *lab.Topology, ports string, hosts []string) Plan {
@@ -109,7 +108,7 @@ func (p *Plan) addFabric(t *lab.Topology, wanted func(*lab.Host) bool) cables {
 func (p *Plan) addHost(h *lab.Host, index int, ports string, all cables) {
 	ns := p.hostNS(h.Name)
 	p.add(AddNamespace{NS: ns, Host: h.Name}, Stock{NS: ns})
-	if ports != "" && !slices.ContainsFunc(h.Sysctls, func(s lab.Sysctl) bool { return aboutPorts(s.Name) }) {
+	if ports != "" && !choiceDeclared(h) {
 		p.add(Sysctl{NS: ns, Key: "net.ipv4.ip_local_reserved_ports", Value: ports})
 	}
 	// Links that are made take what "default" has, so it comes before them.
@@ -230,60 +229,6 @@ const (
 // mac returns the address of the nth link of the host at index i.
 func mac(kind byte, i, n int) MAC {
 	return MAC{kind, byte(i >> 16), byte(i >> 8), byte(i), byte(n >> 8), byte(n)}
-}
-
-// The ports that the kernel chooses from, inet_init_net in net/ipv4/af_inet.c.
-const firstChosen, lastChosen = 32768, 60999
-
-// mostReserved bounds the ports that are kept from the kernel: at least 27 000 are left
-// to choose from, and a combination has at most 10 000 steps.
-const mostReserved = 1000
-
-// reserved lists, as ranges, the ports that the experiment names and the kernel might
-// choose: then the experiment would fail once in some ten thousand runs. That decides
-// no answer, since a combination has fewer steps than there are ports left to choose
-// from. One that is about the choice gets no such list, nor one that names a crowd of
-// ports.
-func reserved(e *lab.Experiment) string {
-	for s := range e.Steps() {
-		if aboutChoice(s) {
-			return ""
-		}
-	}
-	ports := slices.DeleteFunc(e.Ports(), func(p uint16) bool { return p < firstChosen || p > lastChosen })
-	if len(ports) > mostReserved {
-		return ""
-	}
-	var ranges []string
-	for len(ports) > 0 {
-		n := 1
-		for n < len(ports) && ports[n] == ports[n-1]+1 {
-			n++
-		}
-		r := strconv.Itoa(int(ports[0]))
-		if n > 1 {
-			r += "-" + strconv.Itoa(int(ports[n-1]))
-		}
-		ranges = append(ranges, r)
-		ports = ports[n:]
-	}
-	return strings.Join(ranges, ",")
-}
-
-// aboutChoice reports whether the step reads or changes what ports the kernel chooses
-// from.
-func aboutChoice(s *lab.Step) bool {
-	if s.Run != nil {
-		return slices.ContainsFunc(s.Run.Argv, aboutPorts)
-	}
-	return slices.ContainsFunc(s.Call.Args, func(a lab.Arg) bool {
-		text := a.String()
-		return text == "IP_LOCAL_PORT_RANGE" || s.Call.Name == "sysctl" && aboutPorts(text)
-	})
-}
-
-func aboutPorts(text string) bool {
-	return strings.Contains(text, "ip_local_port_range") || strings.Contains(text, "ip_local_reserved_ports")
 }
 
 // MAC is a link-layer address.

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"labrun/lab"
+	"labrun/lab/topology"
 )
 
 // random returns some topology without loose ends.
@@ -239,7 +240,7 @@ func TestOnlyNetworksInUse(t *testing.T) {
 
 // Ports that the kernel would not choose need not be kept from it, and an experiment
 // about the choice is not to meet labrun's own.
-func TestReserved(t *testing.T) {
+func TestKept(t *testing.T) {
 	for want, ports := range map[string][]uint16{
 		"":                  {80, 0, 32767, 61000},
 		"32768":             {32768, 32768, 80},
@@ -247,8 +248,8 @@ func TestReserved(t *testing.T) {
 		"60998-60999":       {60999, 60998},
 	} {
 		e := binds(ports...)
-		if got := reserved(&e); got != want {
-			t.Errorf("reserved(%v) = %q, want %q", ports, got, want)
+		if got := PortRanges(kept(&e)); got != want {
+			t.Errorf("kept(%v) = %q, want %q", ports, got, want)
 		}
 	}
 	key := func(name string) []lab.Arg { return []lab.Arg{lab.Name(name)} }
@@ -258,8 +259,8 @@ func TestReserved(t *testing.T) {
 	} {
 		e := binds(40000)
 		e.Slots[0].Variants[0] = append(e.Slots[0].Variants[0], step)
-		if got := reserved(&e); got != want {
-			t.Errorf("with %s: reserved = %q, want %q", step.Call, got, want)
+		if got := PortRanges(kept(&e)); got != want {
+			t.Errorf("with %s: kept = %q, want %q", step.Call, got, want)
 		}
 	}
 	for _, step := range []lab.Step{
@@ -269,8 +270,8 @@ func TestReserved(t *testing.T) {
 	} {
 		e := binds(40000)
 		e.Slots[0].Variants[0] = append(e.Slots[0].Variants[0], step)
-		if got := reserved(&e); got != "" {
-			t.Errorf("with %s: reserved = %q, want none", step.Call, got)
+		if got := PortRanges(kept(&e)); got != "" {
+			t.Errorf("with %s: kept = %q, want none", step.Call, got)
 		}
 	}
 }
@@ -306,5 +307,28 @@ func TestSysctls(t *testing.T) {
 		if strings.Contains(o, "dev eth0 nodad") {
 			t.Errorf("%s: IPv6 is off there", o)
 		}
+	}
+}
+
+// No call can be short of a port because of what is kept: an experiment cannot have so many
+// steps. One where the file sets what the host chooses from keeps none there.
+func TestKeptLeavesEnough(t *testing.T) {
+	text := fmt.Sprintf(`
+name: many
+networks: {red: 192.0.2.0/24}
+hosts: {alpha: {nics: {eth0: {network: red}}}}
+experiments: {many: {steps: [{repeat: %d, main: ["a${i} = socket(udp)", "bind(a${i}, any:0)"]}]}}
+`, (LastChosen-FirstChosen+1-mostKept)/2)
+	if _, err := topology.Parse("many.yaml", []byte(text)); err == nil {
+		t.Error("an experiment may make more calls than there are ports left")
+	}
+	e := binds(40000)
+	h := lab.Host{Name: "alpha", Sysctls: []lab.Sysctl{{Name: "net.ipv4.tcp_sack", Value: "0"}}}
+	if got := Kept(&e, &h); !slices.Equal(got, []uint16{40000}) {
+		t.Errorf("Kept = %v, want 40000", got)
+	}
+	h.Sysctls = append(h.Sysctls, lab.Sysctl{Name: "net.ipv4.ip_local_port_range", Value: "40000 40000"})
+	if got := Kept(&e, &h); got != nil {
+		t.Errorf("Kept = %v where the file sets the range, want none", got)
 	}
 }

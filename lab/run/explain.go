@@ -26,6 +26,11 @@ func (c *cell) explain(ctx context.Context, s *lab.Step, g got) (lab.Snapshot, e
 	case "EACCES", "EPERM":
 		why.Why, err = c.forbidden(s, g)
 	}
+	if err != nil {
+		return why, err
+	}
+	kept, err := c.keptPorts(c.resolve(s.Process).Host)
+	why.Why = append(why.Why, kept...)
 	return why, err
 }
 
