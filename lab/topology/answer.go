@@ -16,7 +16,7 @@ func (p *stepParser) parseAnswer() {
 		return
 	}
 	if first := p.peek(0); !first.is("=") {
-		p.wrong(first.start, "after the call comes nothing or \" = ANSWER\", found %s", quote(first.text))
+		p.wrong(first.start, "after the call comes nothing or \" = ANSWER\", found %s%s", quote(first.text), p.afterCall())
 		return
 	}
 	p.tokens = p.tokens[1:]
@@ -190,16 +190,47 @@ func (p *stepParser) answer(tokens []token, at int) lab.Answer {
 	}
 	switch p.sig.Answers {
 	case "":
-		p.wrong(at, "%s, found %s", p.answers(), quote(p.raw(tokens)))
+		ending := answerHint(p.raw(tokens))
+		if p.sig.Makes && strings.Trim(p.raw(tokens), "0123456789") == "" {
+			ending = ", write ok: the socket goes by its name"
+		}
+		p.wrong(at, "%s, found %s%s", p.answers(), quote(p.raw(tokens)), ending)
 		return none
-	case lab.KindStates:
-		return lab.Answer{Outcome: lab.OK, Value: p.states(tokens)}
-	case lab.KindSocks:
-		return lab.Answer{Outcome: lab.OK, Value: p.socks(tokens)}
-	case lab.KindAddr:
-		return lab.Answer{Outcome: lab.OK, Value: p.addrAnswer(tokens, at)}
 	}
-	return lab.Answer{Outcome: lab.OK, Value: p.value(p.sig.Answers, tokens, at)}
+	before := len(p.mistakes)
+	answer := lab.Answer{Outcome: lab.OK, Value: p.answerValue(tokens, at)}
+	if raw := p.raw(tokens); len(p.mistakes) > before && strings.HasPrefix(meantAnswer(raw), "E") {
+		p.mistakes = p.mistakes[:before]
+		p.wrong(at, "%s, found %s%s", p.answers(), quote(raw), answerHint(raw))
+	}
+	return answer
+}
+
+// answerValue reads the value that a call answers.
+func (p *stepParser) answerValue(tokens []token, at int) lab.Arg {
+	switch p.sig.Answers {
+	case lab.KindStates:
+		return p.states(tokens)
+	case lab.KindSocks:
+		return p.socks(tokens)
+	case lab.KindAddr:
+		return p.addrAnswer(tokens, at)
+	}
+	return p.value(p.sig.Answers, tokens, at)
+}
+
+// afterCall ends a complaint about what stands behind a call in the place of an answer.
+func (p *stepParser) afterCall() string {
+	first, rest := p.peek(0), p.raw(p.tokens)
+	switch meant := meantAnswer(strings.Trim(rest, ":=-> ")); {
+	case meant != "":
+		return ", write = " + meant
+	case p.peek(1).is("("), p.peek(1).is("="):
+		return "; a step is one call, begin the next one on a line of its own with \"- \""
+	case strings.HasPrefix(first.text, "//"), strings.HasPrefix(first.text, "--"):
+		return "; a comment begins with \"#\" and a blank before it"
+	}
+	return ""
 }
 
 // ofNoSocket is what getsockopt itself answers where it has no socket to ask
@@ -229,6 +260,10 @@ func (p *stepParser) states(tokens []token) lab.Arg {
 		}
 		if t.is("none") {
 			p.wrong(t.start, "\"none\" cannot be combined with states")
+			continue
+		}
+		if t.is(",") || t.is("|") {
+			p.wrong(t.start, "blanks separate states, found %s", quote(t.text))
 			continue
 		}
 		if t.str || !slices.Contains(lab.StateNames, t.text) {

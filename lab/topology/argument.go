@@ -3,6 +3,7 @@ package topology
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -171,7 +172,9 @@ func (p *stepParser) oneOf(noun string, words []string, tokens []token, at int) 
 		}
 	}
 	ending := hint(found, "allowed", words)
-	if noun == optionNoun && nearest(found, words) == "" {
+	if meant := meantWord(noun, found, words); meant != "" {
+		ending = fmt.Sprintf(", write %s", meant)
+	} else if noun == optionNoun && nearest(found, words) == "" {
 		ending = otherOptions(found, words)
 	}
 	p.wrong(at, "unknown %s %s%s", noun, quote(found), ending)
@@ -209,7 +212,7 @@ func (p *stepParser) number(tokens []token, at int, low, high int64) lab.Arg {
 func decimal(text string, low, high int64) (int64, string) {
 	digits := strings.TrimPrefix(text, "-")
 	if digits == "" || strings.Trim(digits, "0123456789") != "" || len(digits) > 1 && digits[0] == '0' {
-		return 0, quote(text) + " is not a decimal number"
+		return 0, quote(text) + " is not a decimal number" + inDecimal(text)
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || n < low || n > high {
@@ -218,12 +221,39 @@ func decimal(text string, low, high int64) (int64, string) {
 	return n, ""
 }
 
+// inDecimal ends a complaint about what is not a decimal number.
+func inDecimal(text string) string {
+	switch {
+	case text == "true", text == "on", text == "yes":
+		return ", write 1"
+	case text == "false", text == "off", text == "no":
+		return ", write 0"
+	case len(text) > 1 && text[0] == '0' && strings.Trim(text, "0123456789") == "":
+		return ", a number does not begin with 0"
+	}
+	if n, err := strconv.ParseUint(text, 0, 32); err == nil && strings.HasPrefix(text, "0") {
+		return fmt.Sprintf(", write %d", n)
+	}
+	if inner := strings.Trim(text, `"[]`); inner != text && inner != "" && strings.Trim(inner, "0123456789") == "" {
+		return ", write " + clip(inner)
+	}
+	return ""
+}
+
 func (p *stepParser) string(what string, tokens []token, at int) lab.Arg {
 	if len(tokens) != 1 || !tokens[0].str {
-		p.wrong(at, "%s: %s is expected here, in double quotes; found %s", p.sig.Name, what, p.foundIn(tokens))
+		p.wrong(at, "%s: %s is expected here, in double quotes%s", p.sig.Name, what, p.quotedFrom(tokens))
 		return nil
 	}
 	return lab.Text(tokens[0].text)
+}
+
+// quotedFrom ends a complaint about a string that has no quotes.
+func (p *stepParser) quotedFrom(tokens []token) string {
+	if raw := p.raw(tokens); raw != "" && len(raw) < 60 && !slices.ContainsFunc(tokens, func(t token) bool { return !t.word() }) {
+		return `: "` + raw + `"`
+	}
+	return "; found " + p.foundIn(tokens)
 }
 
 // device reads the name of a NIC, bare or in quotes; "" stands for none. The text that
@@ -267,7 +297,11 @@ func duration(text string) (time.Duration, string) {
 	d, err := time.ParseDuration(text)
 	switch {
 	case err != nil:
-		return 0, quote(text) + " is not a duration such as 100ms or 1.5s"
+		problem := quote(text) + " is not a duration such as 100ms or 1.5s"
+		if _, err := time.ParseDuration(text + "s"); err == nil {
+			problem += "; a number needs its unit, s or ms"
+		}
+		return 0, problem
 	case d <= 0 || d > maxWait:
 		return 0, number(text) + " is out of range, it must be above 0s and at most " + strconv.Itoa(int(maxWait.Seconds())) + "s"
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strings"
 
 	"labrun/lab"
 )
@@ -122,9 +123,9 @@ func (d *decoder) nameProblem(columns []*host, host, name string, mapped bool) s
 	if host != "" && host != "peer" {
 		h := d.hosts[host]
 		if h == nil {
-			return fmt.Sprintf("no host %s%s", quote(host), hint(host, "hosts", d.hostNames()))
+			return fmt.Sprintf("no host %s%s", quote(host), d.hostHint(host, name))
 		}
-		return aliasProblem(h, "", name, mapped)
+		return d.aliasProblem(h, "", name, mapped)
 	}
 	first, more := "", 0
 	for _, subject := range columns {
@@ -142,7 +143,7 @@ func (d *decoder) nameProblem(columns []*host, host, name string, mapped bool) s
 			if host != "" {
 				role = ", the peer of " + quote(subject.Name) + ","
 			}
-			first = aliasProblem(h, role, name, mapped)
+			first = d.aliasProblem(h, role, name, mapped)
 		}
 	}
 	if more > 0 {
@@ -158,14 +159,50 @@ func (h *host) names(name string, mapped bool) bool {
 	return name == "" || h.unsure || ok && !(mapped && a.addr.Is6())
 }
 
-func aliasProblem(h *host, role, name string, mapped bool) string {
+// hostHint ends a complaint about a host that there is not, of an address host.name.
+func (d *decoder) hostHint(found, name string) string {
+	if d.hosts[name] != nil {
+		return fmt.Sprintf(", did you mean %q?", name+"."+found)
+	}
+	ending := hint(found, "hosts", d.hostNames())
+	hasAlias := func(h *host) bool { _, ok := h.aliases[name]; return ok }
+	if !slices.ContainsFunc(d.order, hasAlias) {
+		ending += "; a lab knows the names of its file alone"
+	}
+	return ending
+}
+
+// aliasHint ends a complaint about an address that a host does not have.
+func (d *decoder) aliasHint(h *host, name string) string {
+	meant := ""
+	if words := wellKnown[name]; words != "" {
+		meant = words
+	} else if other := d.hosts[name]; other != nil && len(other.Aliases()) > 0 {
+		meant = name + "." + other.Aliases()[0]
+	}
+	for _, n := range h.nics {
+		if n.Name != name || meant != "" {
+			continue
+		}
+		if n.alias == "" {
+			return fmt.Sprintf("; that is a NIC, name its address: %s: {network: %s, as: x}", name, n.Network)
+		}
+		meant = n.alias
+	}
+	if meant != "" {
+		return fmt.Sprintf(", did you mean %q? names: %s", meant, strings.Join(h.Aliases(), ", "))
+	}
+	return hint(name, "names", h.Aliases())
+}
+
+func (d *decoder) aliasProblem(h *host, role, name string, mapped bool) string {
 	if h.names(name, mapped) {
 		return ""
 	}
 	if a, ok := h.aliases[name]; ok {
 		return fmt.Sprintf("mapped() takes an IPv4 address, %s of host %q%s is %s", name, h.Name, role, a.addr)
 	}
-	return fmt.Sprintf("host %q%s has no address named %s%s", h.Name, role, quote(name), hint(name, "names", h.Aliases()))
+	return fmt.Sprintf("host %q%s has no address named %s%s", h.Name, role, quote(name), d.aliasHint(h, name))
 }
 
 // class is columns whose hosts stand in the same relation to the hosts that

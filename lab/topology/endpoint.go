@@ -22,6 +22,9 @@ func parseAddr(text string) (lab.Addr, *mistake) {
 	if m != nil {
 		return a, m
 	}
+	if rest == "" && strings.Trim(base, "0123456789") == "" {
+		return a, &mistake{0, quote(text) + " is a port alone; write any:" + clip(text) + " for every address of the host, or x:" + clip(text)}
+	}
 	inner, mapped := strings.CutPrefix(base, "mapped(")
 	at := len(base) - len(inner)
 	if mapped {
@@ -71,7 +74,7 @@ func familyAddr(text string, at int) (lab.Addr, *mistake) {
 // parsePorts reads the port of an answer, which may be any of a range.
 func parsePorts(text string) (lab.Port, string) {
 	low, high, ok := strings.Cut(text, "-")
-	if !ok {
+	if !ok || low == "" {
 		return parsePort(text)
 	}
 	p, problem := parsePort(low)
@@ -99,15 +102,37 @@ func addrBase(text string) (base, rest string, m *mistake) {
 		end = strings.IndexByte(text, ']') + 1
 	case strings.HasPrefix(text, "mapped("):
 		end = strings.IndexByte(text, ')') + 1
+	case strings.Contains(text, "://"):
+		return "", "", &mistake{0, quote(text) + " is a URL; an address is a name or number and a port, as x:80"}
 	case end >= 0 && strings.Count(text, ":") > 1:
-		return "", "", &mistake{0, "address " + quote(text) + " has several colons; write IPv6 as [2001:db8::1]:80"}
+		return "", "", &mistake{0, "address " + quote(text) + " has several colons; write IPv6 as " + bracketed(text)}
 	case end < 0:
 		end = len(text)
+	}
+	if end == 0 && text[0] == ':' {
+		return "", "", &mistake{0, quote(text) + " has no address; every address of the host is any" + clip(text)}
 	}
 	if end == 0 {
 		return "", "", &mistake{0, quote(text) + " is not an address with a port such as x:80"}
 	}
 	return text[:end], text[end:], nil
+}
+
+// bracketed writes an IPv6 address with its port, if that is to be seen.
+func bracketed(text string) string {
+	if ip, err := netip.ParseAddr(text); err == nil {
+		if at := strings.LastIndexByte(text, ':'); len(text)-at > 1 && strings.Count(text, ":") < 7 {
+			if before, err := netip.ParseAddr(text[:at]); err == nil { // ::1:80 is both
+				return "[" + before.String() + "]" + text[at:]
+			}
+		}
+		return "[" + ip.String() + "]:80"
+	}
+	at := strings.LastIndexByte(text, ':')
+	if ip, err := netip.ParseAddr(text[:at]); err == nil {
+		return "[" + ip.String() + "]" + text[at:]
+	}
+	return "[2001:db8::1]:80"
 }
 
 // addrHost reads what stands before the port.
@@ -137,8 +162,17 @@ func addrHost(a *lab.Addr, text string, mapped bool) *mistake {
 	if !dotted {
 		host, name = "", text
 	}
+	if text == "0" {
+		return &mistake{0, quote(text) + " is not an address; every address of the host is any"}
+	}
 	if strings.Trim(text, "0123456789.") == "" {
 		return &mistake{0, quote(text) + " is not an IPv4 address"}
+	}
+	if ip, length, ok := strings.Cut(text, "/"); ok && strings.Trim(ip, "0123456789.") == "" && strings.Trim(length, "0123456789") == "" {
+		return &mistake{0, quote(text) + " has a length; an address has none here: " + clip(ip)}
+	}
+	if text == "peer" || text == "subject" {
+		return &mistake{0, quote(text) + " is a host; write which address of it: " + text + ".x"}
 	}
 	if dotted && lab.WellKnown(name) {
 		return &mistake{0, quote(text) + ": " + name + " is the same on every host, write it without one"}

@@ -299,8 +299,18 @@ func (d *decoder) process(pos lab.Pos, s scope, text string) (lab.Process, bool)
 				how = "quote a step that has \": \" in it: " + quoted(step)
 			}
 		}
+		if !strings.Contains(text, "(") {
+			how = "a process is one word, of another host HOST/NAME"
+		}
 		d.complain(pos, "%s: %s is not a process; %s", s, quote(text), how)
 		return lab.Process{}, false
+	}
+	if h, name, dotted := strings.Cut(text, "."); dotted && (d.hosts[h] != nil || h == "peer") {
+		d.complain(pos, "%s: %s is not a process; a process of another host is written with a slash: %s", s, quote(text), h+"/"+clip(name))
+		return lab.Process{}, false
+	}
+	if !slash && d.hosts[name] != nil {
+		d.warn(pos, "%s: %s is a process of the subject here; one of host %s is written %s/NAME", s, quote(name), quote(name), name)
 	}
 	if slices.Contains(stepKeys, name) {
 		d.complain(pos, "%s: %q cannot name a process, it is a reserved word", s, name)
@@ -308,6 +318,10 @@ func (d *decoder) process(pos lab.Pos, s scope, text string) (lab.Process, bool)
 	}
 	if name == "peer" && !slash {
 		d.complain(pos, "%s: a process of the peer is written peer/NAME", s)
+		return lab.Process{}, false
+	}
+	if slash && name == "" {
+		d.complain(pos, "%s: %s lacks the name of a process: %s", s, quote(text), clip(text)+"web")
 		return lab.Process{}, false
 	}
 	ok := d.checkName(pos, processName, name)

@@ -267,6 +267,8 @@ func (f *flow) checkSockets(s placedStep, p *process) {
 		k, made := p.sockets[string(name)]
 		switch {
 		case f.unsure:
+		case !made && s.foreign:
+			p.sockets[string(name)] = socket{unsure: true}
 		case !made:
 			f.complain(s, s.argsAt[i], "process %q has no socket %q%s", s.process, name,
 				hint(string(name), "open", p.open()))
@@ -292,7 +294,7 @@ func (p *process) open() []string {
 
 func (f *flow) makeSocket(s placedStep, p *process, name string) {
 	switch k, ok := p.sockets[name]; {
-	case !ok || k.closed > 0 || k.unsure || f.unsure:
+	case !ok || k.closed > 0 || k.unsure || f.unsure || s.foreign:
 	case s.repeated && k.made == s.node.Line:
 		f.complain(s, 0, "repeat makes socket %q again while it is open; call it %s${i}, or close it in the same turn", name, name)
 	default:

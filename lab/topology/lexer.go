@@ -54,10 +54,8 @@ func lex(text string) ([]token, *mistake) {
 			if strings.HasPrefix(text[i+1:], "=") {
 				t.end++
 			}
-		case r == '\'', r == '`':
-			return nil, &mistake{i, "strings have double quotes"}
 		case !strings.ContainsRune("(){}[],:?%", r) || size == 1 && r == utf8.RuneError:
-			return nil, &mistake{i, "unexpected character " + quote(text[i:i+size])}
+			return nil, &mistake{i, strange(text, i, size)}
 		}
 		if !t.str {
 			t.text = text[i:t.end]

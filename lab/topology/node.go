@@ -1,6 +1,7 @@
 package topology
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"unicode"
@@ -113,8 +114,13 @@ func (d *decoder) fields(n *yaml.Node, s scope, allowed ...string) (map[string]e
 			d.complain(e.pos, "merge keys are not for topology files; write the keys out in %s (aliases of whole values are)", s.inner)
 			continue
 		}
-		d.complain(e.pos, "unknown key %s in %s%s", quote(e.key), s.inner, hint(e.key, "allowed", sorted(allowed...)))
-		if near := nearest(e.key, allowed); near != "" {
+		near := meantKey(e.key, allowed)
+		ending := hint(cmp.Or(near, e.key), "allowed", sorted(allowed...))
+		if other := keysElsewhere[e.key]; near == "" && slices.Contains(allowed, other.of) {
+			ending = "; " + other.words
+		}
+		d.complain(e.pos, "unknown key %s in %s%s", quote(e.key), s.inner, ending)
+		if near != "" {
 			meant = append(meant, entry{near, e.pos, e.value})
 		}
 	}

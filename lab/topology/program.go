@@ -3,6 +3,7 @@ package topology
 import (
 	"cmp"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -49,6 +50,10 @@ func (r *reader) program(raw *yaml.Node) {
 	if k, ok := keys["until"]; ok {
 		if !p.step.Run.Background {
 			r.complain(k.pos, "%s: \"until\" stands only with \"background: true\"", s)
+		}
+		if _, err := time.ParseDuration(deref(k.value).Value); err == nil {
+			r.complain(posOf(k.value), "%s: \"until\" of a program is a call that waits for it, such as \"sockets(any:80) = LISTEN\"; limit is for a time", s)
+			return
 		}
 		by := maker{Process: lab.Process{Host: p.process.Host, Name: "until"}, limit: p.step.Limit, waits: true}
 		r.call(by, k.value, 0)
@@ -114,6 +119,9 @@ func (r *reader) pattern(s scope, e entry) *lab.Pattern {
 	return &lab.Pattern{Text: source, Regexp: re}
 }
 
+// shellWords mean something to a shell.
+var shellWords = []string{"|", "||", "&", "&&", ";", ">", ">>", "<", "2>&1", ">/dev/null", "2>/dev/null"}
+
 // words reads the words of a command: a list, or a text that is taken apart as
 // sh(1) would, without any expansion.
 func (r *reader) words(s scope, n *yaml.Node) []string {
@@ -129,6 +137,13 @@ func (r *reader) words(s scope, n *yaml.Node) []string {
 		if words, err = lab.Words(text); err != nil {
 			r.complain(posOf(n), "%s, run: %v", s, err)
 			return nil
+		}
+		for _, w := range strings.Fields(text) {
+			if slices.Contains(shellWords, w) && slices.Contains(words, w) {
+				r.warn(posOf(n), "%s: no shell reads this command, so the program gets %s as an argument; for a shell write sh -c '...'%s",
+					s, quote(w), map[bool]string{true: ", for a program that stays background: true"}[w == "&"])
+				break
+			}
 		}
 	}
 	if len(words) == 0 || words[0] == "" {

@@ -63,6 +63,7 @@ type parsedStep struct {
 	known    bool // the call is one that there is
 	makes    bool // and one that makes a socket
 	open     bool // a parenthesis is not closed
+	foreign  bool // it is in another notation, and read as what it would be here
 }
 
 // stepParser walks over the tokens of a step.
@@ -97,6 +98,24 @@ func parseStep(text string) *parsedStep {
 	return step
 }
 
+// parseFirst is parseStep for what a file says: a step in another notation than ours is one
+// mistake, and else what it would be here.
+func parseFirst(text string) *parsedStep {
+	step := parseStep(text)
+	if len(step.mistakes) == 0 {
+		return step
+	}
+	written := fromC(text)
+	meant := parseStep(written)
+	if written == "" || len(meant.mistakes) > 0 {
+		return step
+	}
+	meant.text, meant.foreign, meant.callAt = text, true, 0
+	meant.argsAt, meant.wantsAt = make([]int, len(meant.argsAt)), make([]int, len(meant.wantsAt))
+	meant.wrong(0, "this is not how a call is written here; write %s", written)
+	return meant
+}
+
 // peek returns the token that is n ahead, a zero one behind the end.
 func (p *stepParser) peek(n int) token {
 	if n < len(p.tokens) {
@@ -117,14 +136,14 @@ func (p *stepParser) parse() {
 	name := p.peek(0)
 	p.callAt = name.start
 	if !name.word() || !p.peek(1).is("(") {
-		p.wrong(name.start, "%s is not a call such as bind(a, x:80)", quote(p.text))
+		p.wrong(name.start, "%s is not a call such as bind(a, x:80)%s", quote(p.text), notCall(p.text))
 		return
 	}
 	p.call.Name = name.text
 	p.sig, p.known = lab.SignatureOf(name.text)
 	p.makes = p.sig.Makes
 	if !p.known {
-		p.wrong(name.start, "unknown call %s%s", quote(name.text), hint(name.text, "calls", callNames()))
+		p.wrong(name.start, "unknown call %s%s", quote(name.text), callHint(name.text))
 	}
 	end := closing(p.tokens, 1)
 	if end < 0 {
@@ -189,7 +208,11 @@ func (p *stepParser) parseArgs(name token, tokens []token) {
 		p.wrong(name.start, "%s returns a socket, which needs a name: a = %s(...)", p.sig.Name, p.sig.Name)
 	}
 	if !p.sig.Makes && p.call.Makes != "" {
-		p.wrong(name.start, "%s does not return a socket; write the expected answer after the call: %s(...) = ok", p.sig.Name, p.sig.Name)
+		how := "write the expected answer after the call: " + p.sig.Name + "(...) = ok"
+		if p.sig.Name == "fork" {
+			how = "the child's name is its argument: fork(" + clip(p.call.Makes) + ")"
+		}
+		p.wrong(name.start, "%s does not return a socket; %s", p.sig.Name, how)
 	}
 	groups := split(tokens)
 	if len(groups) < len(p.sig.Args)-p.sig.Optional || len(groups) > len(p.sig.Args) && !p.sig.Repeats {
@@ -215,7 +238,7 @@ func (p *stepParser) endOf(tokens []token, groups [][]token, i int) int {
 	return tokens[0].start
 }
 
-// takes says what the call takes: "bind takes 2 arguments, a socket and ...".
+// takes says what the call takes: "bind takes 2 or 3 arguments: a socket, ...".
 func (p *stepParser) takes() string {
 	if len(p.sig.Args) == 0 {
 		return p.sig.Name + " takes no arguments"
@@ -231,7 +254,16 @@ func (p *stepParser) takes() string {
 		}
 		kinds = append(kinds, s)
 	}
-	return fmt.Sprintf("%s takes %s: %s", p.sig.Name, count(len(kinds), "argument"), strings.Join(kinds, ", "))
+	number := count(len(kinds), "argument")
+	switch {
+	case p.sig.Repeats:
+		number = fmt.Sprintf("at least %s", count(len(kinds)-p.sig.Optional, "argument"))
+	case p.sig.Optional == 1:
+		number = fmt.Sprintf("%d or %s", len(kinds)-1, number)
+	case p.sig.Optional > 1:
+		number = fmt.Sprintf("%d to %s", len(kinds)-p.sig.Optional, number)
+	}
+	return fmt.Sprintf("%s takes %s: %s", p.sig.Name, number, strings.Join(kinds, ", "))
 }
 
 func callNames() []string {

@@ -92,6 +92,21 @@ func (r *reader) group(by maker, n *yaml.Node) {
 		r.complain(posOf(n), "%s: a step is a call, or a process and its calls", r.scope())
 		return
 	}
+	if e := calls[0]; slices.Contains(callNames(), e.key) && !holdsCalls(e.value) {
+		sig, _ := lab.SignatureOf(e.key)
+		r.complain(e.pos, "%s: %s is a call, and its arguments are in parentheses: %s", r.scope(), quote(e.key), exampleOf(sig))
+		r.lost(e.value)
+		return
+	}
+	if slices.ContainsFunc(calls, func(e entry) bool { return holdsCalls(e.value) }) {
+		calls = slices.DeleteFunc(calls, func(e entry) bool {
+			if holdsCalls(e.value) || e.value.Kind == yaml.SequenceNode {
+				return false
+			}
+			r.complain(e.pos, "unknown key %s in %s%s", quote(e.key), s.inner, keyHint(e))
+			return true
+		})
+	}
 	for i, e := range calls {
 		key, ok := r.fillText(entry{e.key, e.pos, e.value})
 		if !ok {
@@ -113,11 +128,35 @@ func (r *reader) group(by maker, n *yaml.Node) {
 	}
 }
 
+// keyHint ends a complaint about a key of a step that has calls under another one.
+func keyHint(e entry) string {
+	word, rest, _ := strings.Cut(e.key, " ")
+	is := func(words ...string) bool { return nearest(word, words) != "" }
+	switch {
+	case slices.Contains([]string{"limit", "until", "repeat"}, word) && rest != "" && isEmpty(e.value):
+		return "; a colon is missing: " + word + ": " + clip(rest)
+	case is("timeout", "deadline"), word == "wait", word == "sleep":
+		return ", did you mean \"limit\"? sleep(100ms) waits, as a step of its own"
+	case is("answer", "answers", "want", "wants", "expect", "expected", "result", "returns", "errno", "error"):
+		return "; the answer stands behind the call: bind(a, x:80) = EADDRINUSE"
+	case is("process", "host", "name", "call", "step", "as", "on"):
+		return "; a process is the key of its calls: peer/web: [CALL, ...]"
+	case is("stdout", "stderr", "exit", "background"):
+		return "; it is for a program, beside run"
+	case is("doc", "comment", "description"):
+		return "; a comment begins with #, and doc is for a whole experiment"
+	}
+	return "; allowed: a process, limit, repeat, run, until"
+}
+
 // misspelt returns the key of a step that an entry was meant to have, "" when it has
 // calls, which make it a process.
 func misspelt(e entry) string {
 	if slices.Contains(stepKeys, e.key) || holdsCalls(e.value) {
 		return ""
+	}
+	if slices.Contains([]string{"cmd", "command", "exec", "program", "shell", "sh"}, e.key) {
+		return "run"
 	}
 	return nearest(e.key, []string{"limit", "repeat", "run", "until"})
 }
@@ -229,7 +268,7 @@ func (r *reader) call(by maker, raw *yaml.Node, around yaml.Style) {
 	}
 	step := r.parsed[n.Value]
 	if step == nil {
-		step = parseStep(n.Value)
+		step = parseFirst(n.Value)
 		r.parsed[n.Value] = step
 	}
 	placed := placedStep{parsedStep: step, node: n, process: by.Process, with: r.with, repeated: r.turn != "", step: lab.Step{

@@ -1,0 +1,248 @@
+package topology
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	"labrun/lab"
+)
+
+// fromC returns a step as it is written here that was pasted from strace(1), C or Python,
+//
+//	bind(3, {sa_family=AF_INET, sin_port=htons(80), sin_addr=inet_addr("0.0.0.0")}, 16) = -1 EADDRINUSE (Address already in use)
+//	bind(3, any:80) = EADDRINUSE
+//
+// "" when it does not look like that or cannot be said here.
+func fromC(text string) string {
+	name, call, args, result, ok := cutCall(text)
+	if !ok {
+		return ""
+	}
+	object, method, isC := strings.Cut(call, ".") // a.bind(("", 80))
+	if isC {
+		call = method
+		if object != "socket" {
+			args = append([]string{object}, args...)
+		}
+	}
+	isC = isC || slices.ContainsFunc(args, cArgument().MatchString) ||
+		len(args) > 0 && strings.Trim(args[0], "0123456789") == "" && cResult().MatchString(result)
+	if !isC || len(args) == 0 {
+		return ""
+	}
+	arg := func(i int) string {
+		if i < len(args) {
+			return args[i]
+		}
+		return ""
+	}
+	answer := ""
+	if m := errnoAfter().FindStringSubmatch(result); m != nil {
+		answer = m[1]
+	}
+	value := answer // where a success has one
+	switch call {
+	case "socket":
+		kind, flags := socketType(args)
+		if args = []string{kind}; flags != "" {
+			args = append(args, flags)
+		}
+	case "bind", "connect":
+		args = []string{args[0], cAddress(arg(1))}
+	case "accept", "accept4":
+		call = "accept"
+		flags := slices.DeleteFunc(slices.Clone(args[1:]), func(a string) bool { return !strings.HasPrefix(a, "SOCK_") })
+		args = append(args[:1], flags...)
+	case "getsockname", "getpeername":
+		if value == "" {
+			value = cAddress(arg(1))
+		}
+		args = args[:1]
+	case "setsockopt", "getsockopt":
+		if cLevel().MatchString(arg(1)) {
+			args = slices.Delete(args, 1, 2)
+		}
+		option := strings.Trim(arg(2), "[]")
+		if strings.HasPrefix(option, "&") {
+			option = "1" // what the variable holds is not to be seen
+		}
+		if call == "setsockopt" {
+			args = []string{args[0], arg(1), option}
+			break
+		}
+		if value == "" {
+			value = option
+		}
+		args = []string{args[0], arg(1)}
+	case "send", "write", "sendto":
+		to := cAddress(arg(4))
+		call = "send"
+		if args = []string{args[0], arg(1)}; to != "" {
+			call, args = "sendto", append(args, to)
+		}
+	case "recv", "read", "recvfrom":
+		from := cAddress(arg(4))
+		if call = "recv"; from != "" {
+			call = "recvfrom"
+		}
+		if value == "" {
+			value = arg(1)
+		}
+		args = args[:1]
+	case "listen", "shutdown", "close":
+	default:
+		return ""
+	}
+	step := call + "(" + strings.Join(args, ", ") + ")"
+	if sig, _ := lab.SignatureOf(call); sig.Makes {
+		if answer == "" && cResult().MatchString(result) {
+			name = result
+		}
+		if name == "" {
+			name = "a"
+		}
+		step = name + " = " + step
+	}
+	if value != "" {
+		step += " = " + value
+	}
+	if step == text {
+		return ""
+	}
+	return step
+}
+
+var (
+	cArgument = lazy(`sa_family=|^[AP]F_[A-Z]|^SOCK_|\| *SOCK_|^SOL_|^IPPROTO_|^NULL$|^\(.*\)|^&|^sizeof`)
+	cLevel    = lazy(`^(SOL|IPPROTO)_[A-Z0-9]+$|^(socket\.)?SOL_`)
+	cResult   = lazy(`^-?[0-9]+\b`)
+	// errnoAfter finds the errno in "-1 EADDRINUSE (Address already in use)".
+	errnoAfter = lazy(`^-1 (E[A-Z0-9]+)\b`)
+)
+
+// cutCall cuts "name = call(arguments) = result;" into its parts.
+func cutCall(text string) (name, call string, args []string, result string, ok bool) {
+	open := strings.IndexByte(text, '(')
+	if open < 0 {
+		return
+	}
+	call = strings.TrimSpace(text[:open])
+	if before, after, found := strings.Cut(call, "="); found {
+		fields := strings.Fields(before) // "int a = socket("
+		if len(fields) == 0 {
+			return
+		}
+		name, call = fields[len(fields)-1], strings.TrimSpace(after)
+	}
+	depth, begin, mark := 0, open+1, byte(0)
+	for i := open; i < len(text); i++ {
+		switch c := text[i]; {
+		case mark != 0:
+			if c == '\\' {
+				i++
+			} else if c == mark {
+				mark = 0
+			}
+		case c == '"', c == '\'':
+			mark = c
+		case strings.IndexByte("([{", c) >= 0:
+			depth++
+		case c == ',' && depth == 1:
+			args = append(args, strings.TrimSpace(text[begin:i]))
+			begin = i + 1
+		case strings.IndexByte(")]}", c) >= 0:
+			if depth--; depth > 0 {
+				continue
+			}
+			if last := strings.TrimSpace(text[begin:i]); last != "" {
+				args = append(args, last)
+			}
+			result = strings.Trim(text[i+1:], " =;")
+			return name, call, args, result, true
+		}
+	}
+	return
+}
+
+// socketType returns the type that socket(2) is asked for by these arguments, and its flags.
+func socketType(args []string) (kind, flags string) {
+	all := strings.ReplaceAll(strings.Join(args, "|"), "socket.", "")
+	var list []string
+	for _, w := range strings.FieldsFunc(all, func(r rune) bool { return r == '|' || r == ' ' }) {
+		if slices.Contains(lab.SocketFlags, w) {
+			list = append(list, w)
+		}
+		if slices.Contains(lab.SocketTypes, w) {
+			kind = w
+		}
+	}
+	has := func(word string) bool { return strings.Contains(all, word) }
+	switch {
+	case kind != "":
+	case has("F_UNIX") || has("F_LOCAL"):
+		kind = "unix"
+		if has("SOCK_DGRAM") {
+			kind = "unix-dgram"
+		} else if has("SOCK_SEQPACKET") {
+			kind = "unix-seqpacket"
+		}
+	default:
+		kind = "tcp"
+		for word, other := range map[string]string{"SOCK_DGRAM": "udp", "IPPROTO_MPTCP": "mptcp", "SOCK_RAW": "raw", "IPPROTO_SCTP": "sctp"} {
+			if has(word) {
+				kind = other
+			}
+		}
+		if has("F_INET6") {
+			kind += "6"
+		}
+	}
+	return kind, strings.Join(list, "|")
+}
+
+// The pieces of a socket address as strace and Python print it.
+var (
+	cPort  = lazy(`htons\((\d+)\)`)
+	cHost  = lazy(`inet_addr\("([^"]*)"\)|inet_pton\(AF_INET6, *"([^"]*)"`)
+	cPath  = lazy(`sun_path=(@?)"([^"]*)"`)
+	pyAddr = lazy(`^\( *["']([^"']*)["'] *, *(\d+) *\)$`)
+)
+
+// cAddress returns a socket address as it is written here; an argument that is none stays
+// as it is, one that a program computes becomes x:80, and NULL nothing.
+func cAddress(text string) string {
+	host, port := "", ""
+	switch {
+	case text == "NULL" || text == "":
+		return ""
+	case cPath().MatchString(text):
+		m := cPath().FindStringSubmatch(text)
+		return `"` + m[1] + m[2] + `"`
+	case strings.Contains(text, "sa_family="):
+		host, port = anyOf(cHost().FindStringSubmatch(text)), anyOf(cPort().FindStringSubmatch(text))
+	case pyAddr().MatchString(text):
+		m := pyAddr().FindStringSubmatch(text)
+		host, port = m[1], m[2]
+	case strings.ContainsAny(text, "&*"):
+		return "x:80"
+	default:
+		return text
+	}
+	if words := wellKnown[host]; words != "" {
+		return words + ":" + port
+	}
+	if ip, err := netip.ParseAddr(host); err == nil && ip.Is6() {
+		host = "[" + host + "]"
+	}
+	return host + ":" + port
+}
+
+// anyOf returns the group that matched.
+func anyOf(groups []string) string { return strings.Join(groups[min(1, len(groups)):], "") }
+
+// wellKnown are addresses as they are called elsewhere, and here.
+var wellKnown = map[string]string{
+	"": "any", "*": "any", "0": "any", "0.0.0.0": "any", "INADDR_ANY": "any", "all": "any", "::": "any6", "in6addr_any": "any6",
+	"127.0.0.1": "lo", "localhost": "lo", "loopback": "lo", "INADDR_LOOPBACK": "lo", "::1": "lo6", "localhost6": "lo6", "in6addr_loopback": "lo6",
+}
