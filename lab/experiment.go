@@ -15,7 +15,8 @@ const DefaultLimit = 5 * time.Second
 
 // BlockedLimit is DefaultLimit's like where the step wants just that, and the call is
 // one that no answer of the network ends with an errno: its Signature does not say
-// Hears.
+// Hears. It is also that of a connect which nothing in the lab can answer, see
+// Snapshot.Limit.
 const BlockedLimit = time.Second
 
 // Experiment is a list of steps with the answers expected: one row of the matrix,

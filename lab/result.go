@@ -66,6 +66,14 @@ func (c *Cell) Answers() []string {
 // Reds reports whether a step that ran is the red one.
 func (c *Cell) Reds(step int) bool { return c.Verdict == Fail && step == len(c.Answers())-1 }
 
+// Timed returns the i-th step of the cell with the limit that its call had there.
+func (c *Cell) Timed(s RowStep, i int) RowStep {
+	if c.Note != nil {
+		s.Limit = cmp.Or(c.Note.Of(i).Limit, s.Limit)
+	}
+	return s
+}
+
 // Note explains a cell.
 type Note struct {
 	Reason   string     `json:"reason,omitempty"`   // of a skip or an error, or how often a failed cell answered what
@@ -81,11 +89,14 @@ type Snapshot struct {
 	To      string   `json:"to,omitempty"`      // of a red step: what its address is, "192.0.2.2 on beta, the caller itself"
 	Why     []string `json:"why,omitempty"`     // of a red step: the rules behind its answer
 	Listens []Holder `json:"listens,omitempty"` // of a red step: sockets with the refused port that are not at its address
+	// Limit is not 0 where the call was given up sooner than the step's limit says, as
+	// nothing in the lab could answer it any more.
+	Limit float64 `json:"limit_seconds,omitempty"`
 }
 
 // IsZero reports whether the snapshot explains nothing.
 func (s Snapshot) IsZero() bool {
-	return s.Sockets == nil && s.To == "" && s.Why == nil && s.Listens == nil
+	return s.Sockets == nil && s.To == "" && s.Why == nil && s.Listens == nil && s.Limit == 0
 }
 
 // Reason returns why the cell is a skip or an error, or that it is flaky.
@@ -353,7 +364,7 @@ func (m *Matrix) StepsOf(c *Cell) []StepResult {
 		if i == len(got) {
 			break
 		}
-		steps = append(steps, StepResult{s, got[i], c.Reds(i)})
+		steps = append(steps, StepResult{c.Timed(s, i), got[i], c.Reds(i)})
 	}
 	return steps
 }

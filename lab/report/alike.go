@@ -68,7 +68,7 @@ func redStep(r *lab.Row, c *lab.Cell) (slot int, s lab.RowStep) {
 	for slot := range r.Slots {
 		steps := r.Slots[slot].At(radix, values)
 		if 0 < left && left <= len(steps) {
-			return slot, steps[left-1]
+			return slot, c.Timed(steps[left-1], len(c.Answers())-1)
 		}
 		left -= len(steps)
 	}

@@ -220,6 +220,7 @@ func (g *grid) answer(c *lab.Cell) string {
 			got, want = append(got, "-"), append(want, "-")
 		}
 		for _, s := range steps {
+			s = c.Timed(s, n)
 			answer := "-"
 			if n < len(answers) {
 				answer = s.Words(answers[n])

@@ -149,6 +149,14 @@ func TestPageGridsInBrowser(t *testing.T) {
 func TestPageSaysTheSameInBrowser(t *testing.T) {
 	c := mustChromium(t)
 	r := sample()
+	for i := range r.Matrices {
+		for j := range r.Matrices[i].Cells { // calls that were given up sooner than their steps say
+			cell := &r.Matrices[i].Cells[j]
+			if n := len(cell.Answers()); n > 0 && cell.Answers()[n-1] == string(lab.Blocked) && cell.Host == 0 {
+				cell.Note = &lab.Note{Evidence: []lab.Snapshot{{Step: n - 1, Limit: 1}}}
+			}
+		}
+	}
 	c.load(mustPage(t, r))
 	var got []string
 	c.eval(`topologies.flatMap((t) => [...Array(t.count).keys()].map((c) => [t.nameOf(c), 'on', t.host(c), WORDS[t.verdict[c]],

@@ -12,13 +12,16 @@ import (
 
 // explain returns what explains the answer of a red step.
 func (c *cell) explain(ctx context.Context, s *lab.Step, g got) (lab.Snapshot, error) {
-	var why lab.Snapshot
+	why := lab.Snapshot{Limit: g.limit.Seconds()}
 	var err error
 	if why.To, err = c.destinationWords(s); err != nil {
 		return why, err
 	}
 	if why.Sockets, err = c.snapshot(ctx, s, g); err != nil {
 		return why, err
+	}
+	if g.why != "" {
+		why.Why = []string{g.why}
 	}
 	switch g.Errno {
 	case "ECONNREFUSED":

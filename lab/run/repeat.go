@@ -134,6 +134,7 @@ func (t tally) words(row *lab.Row, at int) string {
 		case step.Open && len(c.Answers()) > at && !c.Reds(at):
 			word = step.Want // and not a value, which stands for others
 		case len(c.Answers()) > at:
+			step := c.Timed(step, at)
 			word = step.Words(c.Answers()[at])
 		case c.Reason() != "":
 			word += " (" + c.Reason() + ")"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"labrun/lab"
@@ -239,11 +240,23 @@ func (c *cell) unanswered(ip netip.Addr) bool {
 	return c.keepsAddresses() && !ip.IsLoopback() && !ip.IsLinkLocalUnicast() && c.topology.HostAt(ip) == ""
 }
 
-// keepsAddresses reports whether the hosts have the addresses of the file and no others:
-// no step changes them, and no program.
+// keepsAddresses reports whether the hosts have the addresses of the file and no others,
+// and answer for them: no step changes that, and no program.
 func (c *cell) keepsAddresses() bool {
 	return !slices.ContainsFunc(c.plan, func(s *lab.Step) bool {
 		sig, _ := lab.SignatureOf(s.Call.Name)
-		return s.Run != nil || sig.By == lab.ByHost
+		return s.Run != nil || sig.By == lab.ByHost && sig.Touches && !isAboutSockets(s.Call)
 	})
+}
+
+// isAboutSockets reports whether a call reads a parameter, or sets one that has no say in
+// which segments reach a socket, and when it answers them: the length of its accept queue
+// for instance, but not tcp_abort_on_overflow.
+func isAboutSockets(call lab.Call) bool {
+	if call.Name != "sysctl" {
+		return false
+	}
+	name := call.Args[0].String()
+	return len(call.Args) == 1 || strings.HasPrefix(name, "net.core.") ||
+		strings.HasPrefix(name, "net.ipv4.tcp_") && name != "net.ipv4.tcp_abort_on_overflow"
 }

@@ -11,7 +11,7 @@ import (
 // TestMoving tells sockets that the next segment changes from those for which none
 // will come.
 func TestMoving(t *testing.T) {
-	top := mustParse(t, `experiments: {e: {steps: [a = socket(tcp)]}}`)
+	top := mustParse(t, `experiments: {e: {steps: ['sysctl(net.core.somaxconn, "0")', sysctl(net.ipv4.tcp_abort_on_overflow), "sockets(any:80) = none", a = socket(tcp)]}}`)
 	at := func(host string, port string) netip.AddrPort {
 		a, ok := top.Host(host).Alias("x")
 		if !ok {

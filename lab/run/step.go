@@ -16,6 +16,9 @@ type got struct {
 	lab.Answer
 	addr netip.AddrPort
 	unix bool // its value is an address of unix(7)
+
+	limit time.Duration // not 0: of a call that was given up sooner than its step says
+	why   string        // that was done
 }
 
 // stepped is a step that was carried out.
@@ -40,6 +43,7 @@ func (c *cell) step(ctx context.Context, s *lab.Step) (done stepped, err error) 
 		clear(c.stuck) // what nothing came for may come now
 	}
 	done.answer = c.answer(g, c.resolve(s.Process).Host)
+	done.Limit = g.limit.Seconds()
 	if !matched {
 		if err := c.blame(ctx, s, g, done.answer); err != nil {
 			return done, err
@@ -132,7 +136,7 @@ func (c *cell) call(ctx context.Context, s *lab.Step, want lab.Answer) (got, err
 	default:
 		var args process.Args
 		if args, err = c.args(who, s, want); err == nil {
-			g.Answer, g.addr, err = p.Call(ctx, args)
+			g, err = c.byProcess(ctx, who, p, s, args)
 			_, text := g.Value.(lab.Text)
 			g.unix = text && sig.Answers == lab.KindAddr
 		}

@@ -12,7 +12,17 @@ const MOST_HOSTS = 16; // columns of a matrix; with more hosts it counts verdict
 
 const STEP = 6; // numbers of a step
 const word = (i) => data.words[i];
-const answerOf = (s, got) => (word(got) === 'blocked' ? word(data.steps[STEP * s + 5]) : word(got));
+
+// timed writes a word of the i-th step of a cell, s: "blocked" with the time after which its call was given up. The note
+// knows of one that was given up sooner than the step says.
+const timed = (text, s, i, note) => {
+  const most = word(data.steps[STEP * s + 5]);
+  if (text !== 'blocked' && text !== most) return text;
+  const sooner = (note.evidence || []).find((e) => e.step === i && e.limit_seconds);
+  return sooner ? `blocked (${sooner.limit_seconds} s)` : most;
+};
+const answerOf = (s, got, i, note) => timed(word(got[i]), s, i, note);
+const wantOf = (s, i, note) => timed(word(data.steps[STEP * s + 3]), s, i, note);
 
 class Topology {
   constructor(raw, index) {
@@ -76,10 +86,10 @@ class Topology {
     for (const e of this.note(cell).evidence || []) sockets[e.step] = e.sockets;
     for (const slot of r.slots) {
       for (const s of stepsAt(r, slot, this.combo[cell])) {
-        const [line, process, call, want] = data.steps.slice(STEP * s, STEP * s + 4);
+        const [line, process, call] = data.steps.slice(STEP * s, STEP * s + 3);
         const i = steps.length, made = i < got.length;
-        steps.push({line, process: word(process), call: word(call), want: word(want), shown: data.steps[STEP * s + 4] === 1,
-          made, got: made ? answerOf(s, got[i]) : '', sockets: sockets[i], red: this.verdict[cell] === FAIL && i === got.length - 1});
+        steps.push({line, process: word(process), call: word(call), want: wantOf(s, i, this.note(cell)), shown: data.steps[STEP * s + 4] === 1,
+          made, got: made ? answerOf(s, got, i, this.note(cell)) : '', sockets: sockets[i], red: this.verdict[cell] === FAIL && i === got.length - 1});
       }
     }
     return steps;
@@ -96,7 +106,7 @@ class Topology {
       const steps = stepsAt(r, slot, this.combo[cell]);
       if (slot.shown && !steps.some((s) => data.steps[STEP * s + 4])) { parts.push('-'); wants.push('-'); }
       for (const s of steps) {
-        const answer = n < got.length ? answerOf(s, got[n]) : '-', want = word(data.steps[STEP * s + 3]), shown = data.steps[STEP * s + 4];
+        const answer = n < got.length ? answerOf(s, got, n, this.note(cell)) : '-', want = wantOf(s, n, this.note(cell)), shown = data.steps[STEP * s + 4];
         if (shown) { parts.push(answer); wants.push(want); }
         else if (!r.shows) { parts[0] = answer; wants[0] = want; redShown = false; } // it replaces the one before
         if (n === got.length - 1) {

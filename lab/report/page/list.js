@@ -77,7 +77,7 @@ function redKind(t, c) {
   for (const [i, slot] of r.slots.entries()) {
     for (const s of stepsAt(r, slot, t.combo[c])) {
       if (n++ === last) {
-        return JSON.stringify([t.blocks[t.block[c]].row, i, data.steps[STEP * s + 1], data.steps[STEP * s + 3], answerOf(s, t.got(c)[last]), t.note(c).reason || '']);
+        return JSON.stringify([t.blocks[t.block[c]].row, i, data.steps[STEP * s + 1], data.steps[STEP * s + 3], answerOf(s, t.got(c), last, t.note(c)), t.note(c).reason || '']);
       }
     }
   }
