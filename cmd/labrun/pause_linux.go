@@ -41,7 +41,8 @@ func (c command) lookAround(ctx context.Context, topologies []*lab.Topology, sta
 		}
 	}
 	h := t.Host(m.Hosts[0])
-	program := inHost(t, h, stage.Host(h.Name))
+	up := stagedLab(t, stage) // which the run closes
+	program := up.program(h)
 	program.AllProcesses = true // ss -p is to find the experiment's
 	if err := asShell(&program); err != nil {
 		return err
@@ -49,7 +50,7 @@ func (c command) lookAround(ctx context.Context, topologies []*lab.Topology, sta
 	if program.Folder != nil {
 		defer program.Folder.Close()
 	}
-	others, err := holdOthers(t, h, stage.Host, true)
+	others, err := holdOthers(up, h, true)
 	if err != nil {
 		return err
 	}
@@ -57,6 +58,7 @@ func (c command) lookAround(ctx context.Context, topologies []*lab.Topology, sta
 	_, err = program.Run(func(pid int) {
 		fmt.Fprintf(c.stderr, "host %s of %s as it failed: %s\nfrom another terminal: %s\n", h.Name, t.Name, nics(h), nsenter(pid))
 		others.write(c.stderr)
+		up.tellFiles(c.stderr)
 		fmt.Fprintln(c.stderr, "the run goes on when this shell ends")
 	})
 	return err

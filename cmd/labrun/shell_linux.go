@@ -31,6 +31,9 @@ there too (labrun connect --help), in /usr/local/bin, which is read-only meanwhi
 started in it, is gone when the shell ends. For every other host that is up it prints the
 nsenter command that enters it from another terminal, and with --after the sockets of all.
 
+Files are the machine's, your own and no copies. After an experiment whose steps named
+paths or ran programs, /tmp and /run are the lab's, as the experiment left them.
+
 The prompt of bash, zsh, fish and sh names the lab and the host; they read your own
 files as ever, and find both names in LABRUN_LAB and LABRUN_HOST.
 
@@ -52,7 +55,9 @@ func (c command) execCommand() *cobra.Command {
 		Short: "run a command in a host, with its exit status passed through",
 		Long: `exec builds the file's lab, runs a command in one of its hosts, and ends with the
 command's exit status (128 and the signal when one ended it). What the command left
-running ends with it.
+running ends with it. Files are the machine's; --after an experiment whose steps named
+paths or ran programs, /tmp and /run are the lab's, so a script in the machine's /tmp is
+not there: "labrun exec FILE HOST --after EXPERIMENT -- sh <script" reads it all the same.
 
     labrun exec topologies/dual-nic.yaml alpha -- ip -br address`,
 		Args: args(3, math.MaxInt, "a FILE, a HOST and a COMMAND"),
@@ -85,16 +90,16 @@ func (c command) enter(file, hostName, after string, argv []string) error {
 		return err
 	}
 	ctx := untilSignal()
-	up, done, err := c.lab(ctx, t, e, combo, h, argv == nil)
+	up, err := c.lab(ctx, t, e, combo, h, argv == nil)
 	if err != nil {
 		return err
 	}
-	defer done()
-	program := inHost(t, h, up(h.Name))
+	defer up.done()
+	program := up.program(h)
 	program.AllProcesses = e != nil // ss -p is to find the experiment's
 	started := func(int) {}
 	if argv == nil {
-		others, err := holdOthers(t, h, up, program.AllProcesses)
+		others, err := holdOthers(up, h, program.AllProcesses)
 		if err != nil {
 			return err
 		}
@@ -102,6 +107,7 @@ func (c command) enter(file, hostName, after string, argv []string) error {
 		started = func(pid int) {
 			fmt.Fprintf(c.stderr, "host %s of %s: %s\nfrom another terminal: %s\n", h.Name, t.Name, nics(h), nsenter(pid))
 			others.write(c.stderr)
+			up.tellFiles(c.stderr)
 			fmt.Fprintln(c.stderr, "the lab is gone when this shell ends")
 		}
 		if err := asShell(&program); err != nil {
@@ -123,12 +129,37 @@ func (c command) enter(file, hostName, after string, argv []string) error {
 	return nil
 }
 
-// inHost is a program in a host that is up, for a person: it has the environment of
+// upLab is a lab that is up, for a person to enter.
+type upLab struct {
+	topology *lab.Topology
+	host     func(string) *fabric.Host // nil for one that is not up
+	files    *process.Files            // nil where the hosts have the machine's /tmp and /run
+	done     func()
+}
+
+func freshLab(t *lab.Topology, l *fabric.Lab) *upLab {
+	return &upLab{topology: t, host: l.Host, done: func() { _ = l.Close() }}
+}
+
+// stagedLab is the lab of a cell. Where the cell had files its hosts have them: who comes to
+// look at a socket with a path finds the path.
+func stagedLab(t *lab.Topology, s *run.Stage) *upLab {
+	return &upLab{topology: t, host: s.Host, files: s.Files(), done: func() { _ = s.Close() }}
+}
+
+// program is a program in a host that is up, for a person: it has the environment of
 // labrun's caller.
-func inHost(t *lab.Topology, h *lab.Host, up *fabric.Host) process.Program {
+func (u *upLab) program(h *lab.Host) process.Program {
 	return process.Program{
-		In: up.Do, Hostname: h.Name, Hosts: run.HostsFile(t, h.Name, h.Name, nil),
-		Env: append(os.Environ(), "LABRUN_LAB="+t.Name, "LABRUN_HOST="+h.Name),
+		In: u.host(h.Name).Do, Hostname: h.Name, Hosts: run.HostsFile(u.topology, h.Name, h.Name, nil), Files: u.files,
+		Env: append(os.Environ(), "LABRUN_LAB="+u.topology.Name, "LABRUN_HOST="+h.Name),
+	}
+}
+
+// tellFiles says that the machine's files are not all there.
+func (u *upLab) tellFiles(w io.Writer) {
+	if u.files != nil {
+		fmt.Fprintln(w, "/tmp and /run are the lab's, as the experiment left them; all other files are the machine's")
 	}
 }
 
@@ -142,13 +173,13 @@ type heldHost struct {
 }
 
 // holdOthers holds the other hosts of the lab: those that are up.
-func holdOthers(t *lab.Topology, h *lab.Host, up func(string) *fabric.Host, allProcesses bool) (all held, err error) {
-	for i := range t.Hosts {
-		other := &t.Hosts[i]
-		if other.Name == h.Name || up(other.Name) == nil {
+func holdOthers(up *upLab, h *lab.Host, allProcesses bool) (all held, err error) {
+	for i := range up.topology.Hosts {
+		other := &up.topology.Hosts[i]
+		if other.Name == h.Name || up.host(other.Name) == nil {
 			continue
 		}
-		program := inHost(t, other, up(other.Name))
+		program := up.program(other)
 		program.AllProcesses = allProcesses
 		hold, err := program.Hold()
 		if err != nil {
@@ -173,37 +204,36 @@ func (all held) close() {
 	}
 }
 
-// lab returns the hosts of a fresh lab, or as an experiment left them. Then it says how
-// that ended, and with sockets which there are on all hosts.
-func (c command) lab(ctx context.Context, t *lab.Topology, e *lab.Experiment, combo lab.Combo, h *lab.Host, sockets bool) (
-	up func(string) *fabric.Host, done func(), err error) {
+// lab returns a fresh lab, or one as an experiment left it. Then it says how that ended,
+// and with sockets which there are on all hosts.
+func (c command) lab(ctx context.Context, t *lab.Topology, e *lab.Experiment, combo lab.Combo, h *lab.Host, sockets bool) (*upLab, error) {
 	if e == nil {
 		l, err := fabric.Up(ctx, plan.New(t))
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		return l.Host, func() { _ = l.Close() }, nil
+		return freshLab(t, l), nil
 	}
 	kernel, err := kernelVersion()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	stage, err := run.NewStage(ctx, kernel, t, e, combo, h.Name)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	done = func() { _ = stage.Close() }
+	up := stagedLab(t, stage)
 	if err := (report.Text{Colour: colour(c.stderr)}).Last(c.stderr, &stage.Matrix, &stage.Matrix.Cells[0]); err != nil {
-		done()
-		return nil, nil, err
+		up.done()
+		return nil, err
 	}
 	if sockets {
 		all, err := stage.Sockets(ctx)
 		if err != nil {
-			done()
-			return nil, nil, err
+			up.done()
+			return nil, err
 		}
 		writeSockets(c.stderr, all)
 	}
-	return stage.Host, done, nil
+	return up, nil
 }

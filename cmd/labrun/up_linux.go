@@ -46,11 +46,12 @@ func (c command) up(t *lab.Topology) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
+	fresh := freshLab(t, l)
 	dead := make(chan string, len(t.Hosts))
 	holds := make([]*process.Hold, len(t.Hosts))
 	for i := range t.Hosts {
 		h := &t.Hosts[i]
-		held, err := inHost(t, h, l.Host(h.Name)).Hold()
+		held, err := fresh.program(h).Hold()
 		if err != nil {
 			return err
 		}

@@ -118,6 +118,13 @@ func (f *Files) mounts(in func(f func() error) error) (tmp, run *os.File, err er
 	return tmp, run, err
 }
 
+// placeFiles puts the mounts that an init was given in their places.
+func placeFiles() error {
+	defer unix.Close(tmpFD)
+	defer unix.Close(runFD)
+	return errors.Join(placeMount(tmpFD, "/tmp"), placeMount(runFD, "/run"))
+}
+
 // placeMount puts one of these mounts in its place.
 func placeMount(fd int, path string) error {
 	if err := unix.MoveMount(fd, "", unix.AT_FDCWD, path, unix.MOVE_MOUNT_F_EMPTY_PATH); err != nil {

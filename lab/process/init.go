@@ -1,6 +1,7 @@
 package process
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -38,7 +39,9 @@ func initMain(hostname, view, path string, argv []string) {
 	unix.CloseOnExec(controlFD)
 	signals := catch(unix.SIGCONT)
 	s, err := readSetup()
-	show(hostname, view, s.Hosts)
+	if shown := show(hostname, view, s); err == nil {
+		err = shown
+	}
 	if path == "" && err == nil {
 		holdMain()
 	}
@@ -52,7 +55,10 @@ func initMain(hostname, view, path string, argv []string) {
 		pid, err = forkExec(path, argv, &syscall.ProcAttr{Env: os.Environ(), Files: files})
 	}
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "labrun: %s: %v\n", path, err)
+		if errors.Is(err, unix.ENOENT) && s.HasFiles && private(path) {
+			err = fmt.Errorf("%w: /tmp and /run are the lab's here, without the machine's files", err)
+		}
+		fmt.Fprintf(os.Stderr, "labrun: %s: %v\n", cmp.Or(path, "host "+hostname), err)
 		os.Exit(126)
 	}
 	go handOn(signals, pid)
@@ -97,22 +103,30 @@ func exit(status int) {
 }
 
 // show gives the program /proc of its PID namespace, /sys of its network
-// namespace, and the host's name. Inside containers that hide parts of /proc or
-// /sys the kernel refuses new ones (mount_too_revealing); the program then
-// sees the machine's.
-func show(hostname, view, hosts string) {
+// namespace, the host's name, and /tmp and /run of a lab that has them. Inside
+// containers that hide parts of /proc or /sys the kernel refuses new ones
+// (mount_too_revealing); the program then sees the machine's. It does not see the
+// machine's /tmp in the place of the lab's: that is an error.
+func show(hostname, view string, s setup) error {
 	_ = unix.Sethostname([]byte(hostname))
-	if unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "") != nil {
-		return
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		if s.HasFiles {
+			return fmt.Errorf("mount --make-rprivate /: %w", err)
+		}
+		return nil
 	}
 	if view == viewOwn {
 		_ = unix.Mount("proc", "/proc", "proc", confined, "")
 	}
 	_ = unix.Mount("sysfs", "/sys", "sysfs", confined, "")
 	_ = showSeeds() // without them there is still the rest
-	if hosts != "" {
-		_ = showHosts(hosts)
+	if s.Hosts != "" {
+		_ = showHosts(s.Hosts)
 	}
+	if s.HasFiles { // last: the others put things in /tmp on their way
+		return placeFiles()
+	}
+	return nil
 }
 
 // showHosts puts a file with that text in the place of /etc/hosts. A file system

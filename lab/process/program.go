@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -16,7 +17,8 @@ import (
 // Program is a real program that runs in a host, a shell for instance, with
 // everything that it starts. It sees the host's name, its links in /sys, and
 // itself and its children alone in /proc; files are the machine's, with the seed's
-// programs beside those in /usr/local/bin, but /etc/hosts may have the lab's names.
+// programs beside those in /usr/local/bin, but /etc/hosts may have the lab's names,
+// and /tmp and /run may be the lab's.
 type Program struct {
 	In           func(f func() error) error // runs f on a thread that is in the host's namespace
 	Hostname     string
@@ -24,6 +26,7 @@ type Program struct {
 	Env          []string
 	AllProcesses bool     // leave /proc as it is, with the machine's processes
 	Hosts        string   // what /etc/hosts says; "" leaves the machine's
+	Files        *Files   // its /tmp and /run, nil for the machine's
 	Folder       *os.File // a directory that the program has as descriptor 3, with its files; may be nil
 }
 
@@ -34,6 +37,8 @@ type Program struct {
 func (p Program) Run(started func(pid int)) (int, error) {
 	path, err := exec.LookPath(p.Argv[0])
 	switch {
+	case p.Files != nil && strings.HasPrefix(p.Argv[0], "/"): // it may be in there
+		path = p.Argv[0]
 	case err == nil:
 	case slices.Contains(SeedPrograms, p.Argv[0]):
 		path = self
@@ -68,16 +73,25 @@ func (p Program) Run(started func(pid int)) (int, error) {
 // launch starts the init of the program's namespaces, which is to start the
 // program of that path, or none.
 func (p Program) launch(path string, control *os.File, sys *syscall.SysProcAttr) (pid int, err error) {
-	in, err := setup{Hosts: p.Hosts, HasFolder: p.Folder != nil}.file()
+	in, err := setup{Hosts: p.Hosts, HasFiles: p.Files != nil, HasFolder: p.Folder != nil}.file()
 	if err != nil {
 		return 0, err
 	}
 	defer in.Close()
 	sys.Cloneflags = unix.CLONE_NEWPID | unix.CLONE_NEWNS | unix.CLONE_NEWUTS
 	const none = ^uintptr(0)
-	attr := &syscall.ProcAttr{Env: p.Env, Files: []uintptr{0, 1, 2, control.Fd(), none, in.Fd()}, Sys: sys}
+	attr := &syscall.ProcAttr{Env: p.Env, Files: []uintptr{0, 1, 2, control.Fd(), none, in.Fd(), none, none, none}, Sys: sys}
+	if p.Files != nil {
+		tmp, run, err := p.Files.mounts(p.In)
+		if err != nil {
+			return 0, err
+		}
+		defer tmp.Close()
+		defer run.Close()
+		attr.Files[tmpFD], attr.Files[runFD] = tmp.Fd(), run.Fd()
+	}
 	if p.Folder != nil {
-		attr.Files = append(attr.Files, p.Folder.Fd())
+		attr.Files[folderFD] = p.Folder.Fd()
 	}
 	view := viewOwn
 	if p.AllProcesses {

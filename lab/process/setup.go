@@ -16,7 +16,7 @@ const (
 	setupFD  = controlFD + 2
 	tmpFD    = controlFD + 3 // with runFD the lab's files, see Files.mounts
 	runFD    = controlFD + 4
-	folderFD = tmpFD // no program has both
+	folderFD = controlFD + 5
 )
 
 // setup is what that init is told.

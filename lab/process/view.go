@@ -251,9 +251,7 @@ func (v *view) scratch(s setup) error {
 		}
 	}
 	if s.HasFiles {
-		defer unix.Close(tmpFD)
-		defer unix.Close(runFD)
-		return errors.Join(placeMount(tmpFD, "/tmp"), placeMount(runFD, "/run"))
+		return placeFiles()
 	}
 	if err := mountTmpfs("/run", 0o755, tmpfsSize); err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 
 	"labrun/lab"
 	"labrun/lab/fabric"
+	"labrun/lab/process"
 )
 
 // Stage is a cell that is kept as its last step left it, to look around in.
@@ -37,6 +38,9 @@ func NewStage(ctx context.Context, version lab.KernelVersion, t *lab.Topology, e
 
 // Host returns a host of the stage's lab, nil when the experiment did not need it.
 func (s *Stage) Host(name string) *fabric.Host { return s.cell.lab.Host(name) }
+
+// Files returns /tmp and /run of the stage's hosts, nil when no step needed them.
+func (s *Stage) Files() *process.Files { return s.cell.files }
 
 // Sockets returns the sockets of the stage's hosts, in the order of the file, with
 // the processes that have them.
