@@ -6,7 +6,10 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"labrun/lab"
 )
@@ -56,11 +59,13 @@ func (h *Host) ReadSysctl(name string) (value string, err error) {
 // register_net_sysctl takes away the right to write to what is not the
 // namespace's own (ensure_safe_net_sysctl in net/sysctl_net.c, Linux 5.13).
 // TestSysctlsArePerHost looks for those that got through.
+//
+// An errno of the kernel is a Refusal.
 func (h *Host) WriteSysctl(name, value string) error {
 	if slices.Contains(shared, name) {
-		return fmt.Errorf("sysctl %s: %w", name, ErrNotPerHost)
+		return ErrNotPerHost
 	}
-	return h.onSysctl(name, func() error {
+	err := h.onSysctl(name, func() error {
 		f, err := os.OpenFile(sysctlPath(name), os.O_WRONLY, 0)
 		if errors.Is(err, fs.ErrPermission) && isWritable(name) {
 			return fmt.Errorf("%s: %w", err, ErrNotPerHost)
@@ -73,6 +78,77 @@ func (h *Host) WriteSysctl(name, value string) error {
 		_, err = f.WriteString(value + "\n")
 		return err
 	})
+	var errno unix.Errno
+	if !errors.As(err, &errno) || errors.Is(err, ErrNotPerHost) || errors.Is(err, ErrNoSysctl) {
+		return err
+	}
+	return &Refusal{errno, h.whyRefused(name, value, errno)}
+}
+
+// Refusal is the error of a parameter that the kernel does not set: the errno, and what is
+// known of its reason.
+type Refusal struct {
+	Errno unix.Errno
+	Why   string
+}
+
+func (r *Refusal) Error() string {
+	return fmt.Sprintf("the kernel answers %s: %s", unix.ErrnoName(r.Errno), r.Why)
+}
+func (r *Refusal) Unwrap() error { return r.Errno }
+
+// whyRefused says why the kernel has refused to set a parameter, or what is allowed.
+func (h *Host) whyRefused(name, value string, errno unix.Errno) string {
+	if errno == unix.EACCES || errno == unix.EPERM && name != congestion {
+		switch {
+		case isWritable(name):
+			return name + " is the machine's, a host can only read it"
+		case exists("net.ipv4.tcp_mem"): // the caller is in the first namespace, which alone has it
+			return name + " can only be read, by the machine too"
+		}
+		return name + " can only be read here: it is the machine's, or nobody's to set"
+	}
+	now, err := h.ReadSysctl(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "host " + h.Name() + " has no link " + lab.Sysctl{Name: name}.Link()
+	}
+	if err != nil {
+		return err.Error()
+	}
+	words := fmt.Sprintf("its value is %q", now)
+	if name == congestion {
+		if allowed, err := h.ReadSysctl("net.ipv4.tcp_allowed_congestion_control"); err == nil {
+			return words + ", allowed: " + strings.ReplaceAll(allowed, " ", ", ")
+		}
+	}
+	rule := allowedValues[name]
+	if rule == "" && areNumbers(now) && !areNumbers(value) {
+		rule = "numbers"
+	}
+	if rule != "" {
+		words += ", allowed: " + rule
+	}
+	return words
+}
+
+// areNumbers reports whether a value is one or more whole numbers.
+func areNumbers(value string) bool {
+	fields := strings.Fields(value)
+	return len(fields) > 0 && !slices.ContainsFunc(fields, func(f string) bool {
+		_, err := strconv.ParseInt(f, 0, 64)
+		return err != nil
+	})
+}
+
+// congestion is refused with ENOENT where the kernel lacks the algorithm, and with EPERM where it is
+// the first namespace's alone (tcp_set_default_congestion_control in net/ipv4/tcp_cong.c).
+const congestion = "net.ipv4.tcp_congestion_control"
+
+// allowedValues are rules of values that one cannot guess (ipv4_local_port_range and
+// ipv4_privileged_ports in net/ipv4/sysctl_net_ipv4.c).
+var allowedValues = map[string]string{
+	"net.ipv4.ip_local_port_range":        "two ports, neither the second below the first nor the first below net.ipv4.ip_unprivileged_port_start",
+	"net.ipv4.ip_unprivileged_port_start": "a port that is not above the first of net.ipv4.ip_local_port_range",
 }
 
 // onSysctl runs f in the host and says why a parameter is not there. One that
@@ -95,23 +171,23 @@ func (h *Host) onSysctl(name string, f func() error) error {
 	case linkLacks:
 		return err
 	case exists(name) && !namesLink(name):
-		return fmt.Errorf("sysctl %s: %w", name, ErrNotPerHost)
+		return ErrNotPerHost
 	}
-	return fmt.Errorf("%w: %w", err, noSysctl(name))
+	return noSysctl(name)
 }
 
 // noSysctl is an ErrNoSysctl that says which.
 type noSysctl string
 
-func (e noSysctl) Error() string { return "this kernel has no parameter " + string(e) }
-func (e noSysctl) Unwrap() error { return ErrNoSysctl }
-
-// LacksSysctl returns the name of the parameter when err is an ErrNoSysctl.
-func LacksSysctl(err error) (name string, ok bool) {
-	var lacks noSysctl
-	ok = errors.As(err, &lacks)
-	return string(lacks), ok
+func (e noSysctl) Error() string {
+	words := "this kernel has no parameter " + string(e)
+	if near := lab.NearSysctl(string(e)); near != "" {
+		words += ", did you mean " + near + "?"
+	}
+	return words
 }
+
+func (e noSysctl) Unwrap() []error { return []error{ErrNoSysctl, fs.ErrNotExist} }
 
 // shared are the parameters that a host may set on some kernels, although all
 // share them. The first cannot even be set back.

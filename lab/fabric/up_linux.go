@@ -88,10 +88,18 @@ func (b *builder) build(ctx context.Context, ops []plan.Op) error {
 			return fmt.Errorf("%s: %w", o, context.Cause(ctx))
 		}
 		if err := b.do(o); err != nil {
-			return fmt.Errorf("%s: %w", o, explainFiles(err))
+			return fmt.Errorf("%s: %w", b.words(o), explainFiles(err))
 		}
 	}
 	return b.settle(ctx, ops)
+}
+
+// words names an operation for a message: a parameter that the file sets by its place there.
+func (b *builder) words(o plan.Op) string {
+	if s, ok := o.(plan.Sysctl); ok && !s.From.IsZero() && b.spaces[s.NS] != nil {
+		return fmt.Sprintf("%s: host %q: %s = %q", s.From, b.spaces[s.NS].host.Name(), s.Key, s.Value)
+	}
+	return o.String()
 }
 
 func (b *builder) do(o plan.Op) error {
@@ -197,7 +205,7 @@ func (b *builder) addNamespace(o plan.AddNamespace) error {
 
 func (b *builder) sysctl(o plan.Sysctl) error {
 	return b.in(o.NS, func(s *space) error {
-		if o.Declared { // it is asked elsewhere, too, whether the machine has it
+		if !o.From.IsZero() { // it is asked elsewhere, too, whether the machine has it
 			return onThread(func() error { return s.host.WriteSysctl(o.Key, o.Value) })
 		}
 		if err := b.enter(s); err != nil {

@@ -31,8 +31,8 @@ type (
 	// Sysctl sets a kernel parameter of a namespace.
 	Sysctl struct {
 		NS, Key, Value string
-		IfKnown        bool // a kernel that lacks it needs no setting: IPv6 may be compiled out
-		Declared       bool // the file sets it: where the kernel lacks it, its questions cannot be asked
+		IfKnown        bool    // a kernel that lacks it needs no setting: IPv6 may be compiled out
+		From           lab.Pos // where the file sets it, zero when labrun does: where the kernel lacks it, no question can be asked
 	}
 	// AddBridge makes a bridge, up.
 	AddBridge struct {

@@ -23,6 +23,8 @@ import (
 type Plan struct {
 	Name string // the topology's; it begins every namespace's name
 	Ops  []Op
+
+	file string // the topology's
 }
 
 // New returns the plan that builds the hosts named, all when none is named,
@@ -38,7 +40,7 @@ func For(t *lab.Topology, e *lab.Experiment, hosts ...string) Plan {
 }
 
 func newPlan(t *lab.Topology, ports string, hosts []string) Plan {
-	p := Plan{Name: cmp.Or(t.Name, "lab")}
+	p := Plan{Name: cmp.Or(t.Name, "lab"), file: t.File}
 	named := map[string]bool{}
 	for _, h := range hosts {
 		named[h] = true
@@ -152,7 +154,9 @@ func (p *Plan) finishHost(h *lab.Host) {
 func (p *Plan) addSysctls(h *lab.Host, meant func(lab.Sysctl) bool) {
 	for _, s := range h.Sysctls {
 		if meant(s) {
-			p.add(Sysctl{NS: p.hostNS(h.Name), Key: s.Name, Value: s.Value, Declared: true})
+			from := s.Pos
+			from.File = cmp.Or(from.File, p.file)
+			p.add(Sysctl{NS: p.hostNS(h.Name), Key: s.Name, Value: s.Value, From: from})
 		}
 	}
 }

@@ -20,13 +20,12 @@ func (c *cell) explain(ctx context.Context, s *lab.Step, g got) (lab.Snapshot, e
 	if why.Sockets, err = c.snapshot(ctx, s, g); err != nil {
 		return why, err
 	}
-	if g.why != "" {
+	switch {
+	case g.why != "":
 		why.Why = []string{g.why}
-	}
-	switch g.Errno {
-	case "ECONNREFUSED":
+	case g.Errno == "ECONNREFUSED":
 		why.Listens, err = c.elsewhere(ctx, s, g, why.Sockets)
-	case "EACCES", "EPERM":
+	case g.Errno == "EACCES", g.Errno == "EPERM":
 		why.Why, err = c.forbidden(s, g)
 	}
 	if err != nil {

@@ -55,16 +55,23 @@ func (c *cell) onHost(who lab.Process, s *lab.Step) (got, error) {
 	default:
 		err = fmt.Errorf("no call %q on a host", s.Call.Name)
 	}
-	if err = lacking(err); errors.As(err, new(errSkip)) || errors.Is(err, fabric.ErrNotPerHost) {
+	switch {
+	case errors.Is(err, fabric.ErrNoSysctl):
+		return got{}, errSkip(s.Pos.Words() + ": " + err.Error())
+	case errors.Is(err, fabric.ErrNotPerHost):
 		return got{}, err
 	}
-	return errnoAnswer(err)
+	g, otherErr := errnoAnswer(err)
+	if refusal := (*fabric.Refusal)(nil); errors.As(err, &refusal) {
+		g.why = refusal.Why
+	}
+	return g, otherErr
 }
 
 // lacking turns the error of a parameter that the kernel lacks into a skip.
 func lacking(err error) error {
-	if name, ok := fabric.LacksSysctl(err); ok {
-		return errSkip("this kernel has no parameter " + name)
+	if errors.Is(err, fabric.ErrNoSysctl) {
+		return errSkip(err.Error())
 	}
 	return err
 }

@@ -18,7 +18,7 @@ type got struct {
 	unix bool // its value is an address of unix(7)
 
 	limit time.Duration // not 0: of a call that was given up sooner than its step says
-	why   string        // that was done
+	why   string        // that was done, or labrun made the call and knows the reason of its errno
 }
 
 // stepped is a step that was carried out.

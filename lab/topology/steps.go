@@ -170,7 +170,7 @@ func holdsCalls(n *yaml.Node) bool {
 // nearKey returns the key that the name of a process is one letter away from.
 func nearKey(process string) string {
 	for _, key := range []string{"limit", "until", "repeat", "background", "stdout", "stderr", "process", "steps"} {
-		if len(process) > 3 && edits(process, key) == 1 {
+		if len(process) > 3 && lab.Edits(process, key) == 1 {
 			return strings.Replace(key, "process", "processes", 1)
 		}
 	}

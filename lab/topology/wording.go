@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"labrun/lab"
 )
 
 // quote shows what was found, shortened when it is long.
@@ -66,36 +68,11 @@ func nearest(found string, names []string) string {
 		if d := len(n) - len(found); d >= distance || -d >= distance {
 			continue
 		}
-		if d := edits(found, n); d < distance && d < len(n) {
+		if d := lab.Edits(found, n); d < distance && d < len(n) {
 			best, distance = n, d
 		}
 	}
 	return best
-}
-
-// edits counts the insertions, deletions, changes and swaps of neighbours that
-// turn a into b.
-func edits(a, b string) int {
-	var before, last []int
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		before, last, row = last, row, make([]int, len(b)+1)
-		row[0] = i + 1
-		for j := range len(b) {
-			change := last[j]
-			if a[i] != b[j] {
-				change++
-			}
-			row[j+1] = min(last[j+1]+1, row[j]+1, change)
-			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
-				row[j+1] = min(row[j+1], before[j-1]+1)
-			}
-		}
-	}
-	return row[len(b)]
 }
 
 // sorted returns the names sorted.
