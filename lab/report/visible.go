@@ -81,8 +81,8 @@ func (w *writer) value(v reflect.Value, lines bool) (reflect.Value, bool) {
 		case reflect.TypeFor[[]lab.Cell]():
 			changed, ok := w.cells(v.Interface().([]lab.Cell))
 			return reflect.ValueOf(changed), ok
-		case reflect.TypeFor[[]lab.RowStep]():
-			if !slices.ContainsFunc(v.Interface().([]lab.RowStep), isStrange) {
+		case reflect.TypeFor[[][]lab.RowStep]():
+			if !slices.ContainsFunc(v.Interface().([][]lab.RowStep), areStrange) {
 				return v, false
 			}
 		}
@@ -130,8 +130,13 @@ func (w *writer) value(v reflect.Value, lines bool) (reflect.Value, bool) {
 	return v, false
 }
 
-func isStrange(s lab.RowStep) bool {
-	return !isPlain(s.Process) || !isPlain(s.Call) || !isPlain(s.Want)
+func areStrange(steps []lab.RowStep) bool {
+	for i := range steps {
+		if s := &steps[i]; !isPlain(s.Process) || !isPlain(s.Call) || !isPlain(s.Want) {
+			return true
+		}
+	}
+	return false
 }
 
 // cells is value for cells, of which there may be half a million that share their answers.
@@ -139,25 +144,25 @@ func (w *writer) cells(cells []lab.Cell) ([]lab.Cell, bool) {
 	changed, some := cells, false
 	var last, becomes *[]string
 	for i := range cells {
-		c := cells[i]
-		if c.Got != nil {
-			if c.Got != last {
-				last, becomes = c.Got, w.shared(c.Got)
+		got, note := cells[i].Got, cells[i].Note
+		if got != nil {
+			if got != last {
+				last, becomes = got, w.shared(got)
 			}
-			c.Got = becomes
+			got = becomes
 		}
-		if c.Note != nil {
-			if note, ok := w.value(reflect.ValueOf(c.Note), false); ok {
-				c.Note = note.Interface().(*lab.Note)
+		if note != nil {
+			if written, ok := w.value(reflect.ValueOf(note), false); ok {
+				note = written.Interface().(*lab.Note)
 			}
 		}
-		if c == cells[i] {
+		if got == cells[i].Got && note == cells[i].Note {
 			continue
 		}
 		if !some {
 			changed, some = append([]lab.Cell(nil), cells...), true
 		}
-		changed[i] = c
+		changed[i].Got, changed[i].Note = got, note
 	}
 	return changed, some
 }
