@@ -25,6 +25,7 @@ type cell struct {
 	evidence   bool // of every errno; of red steps there is evidence anyway
 	recorder   *recorder
 	turns      *turns // nil for a cell that runs alone
+	beside     func() // goes on with the cells of its job while it waits
 
 	*set
 	made  map[madeBy]string     // the sockets that were not made, and why
@@ -281,7 +282,7 @@ func (c *cell) play(ctx context.Context) (outcome, error) {
 		if s.Run != nil { // a program is busy while it is waited for
 			step()
 		} else {
-			c.turns.lend(step)
+			c.turns.lend(step, c.beside)
 		}
 		o.add(done)
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"labrun/lab"
@@ -28,6 +29,7 @@ type job struct {
 	cells     []lab.Cell // where the results go
 	seconds   []float32  // where their times go; nil when nobody asks
 
+	begun  atomic.Int32 // how many cells
 	course *course
 	turns  *turns
 	matrix *lab.Matrix
@@ -58,29 +60,48 @@ func chunkOf(sharing bool, soloist *lab.Process, cells int) int {
 
 // run runs the job's cells; tell is told how many more are done.
 func (j *job) run(ctx context.Context, build builder, tell func(int)) {
-	if j.solo(ctx, build, tell) {
-		return
+	if !j.solo(ctx, build, tell) {
+		j.rest(ctx, build, tell)
 	}
+}
+
+// next returns the next cell that nobody has begun, unless none is left.
+func (j *job) next() (i int, ok bool) {
+	i = int(j.begun.Add(1)) - 1
+	return i, i < len(j.combos)
+}
+
+// rest runs the cells that nobody has begun, one after the other. While one of them
+// waits, another worker goes on with the next.
+func (j *job) rest(ctx context.Context, build builder, tell func(int)) {
 	var kept *set
 	sharing := len(j.combos) > 1 && j.sharing
-	for i, combo := range j.combos {
-		if j.course.isOver(j.number + i) {
-			_ = kept.close()
-			return
+	beside := func() {
+		if int(j.begun.Load()) < len(j.combos) {
+			j.turns.begins(func() {
+				j.turns.begin()
+				defer j.turns.end()
+				j.rest(ctx, build, tell)
+			})
 		}
+	}
+	for i, ok := j.next(); ok && !j.course.isOver(j.number+i); {
 		began := time.Now()
-		c, steps, err := j.ask(ctx, build, combo, kept, sharing)
+		c, steps, err := j.ask(ctx, build, j.combos[i], beside, kept, sharing)
 		result := c.result(steps, err)
 		result.Note = c.recorder.note(result.Note)
 		j.course.pause(ctx, j, c, i, result)
-		kept, err = c.leave(ctx, sharing && err == nil && i+1 < len(j.combos))
+		next, more := j.next()
+		kept, err = c.leave(ctx, sharing && err == nil && more)
 		if err != nil && result.Verdict != lab.Error {
 			result.Verdict, result.Note = lab.Error, c.recorder.note(&lab.Note{Reason: err.Error()})
 		}
 		j.store(i, result, steps.got)
 		j.took(i, i+1, time.Since(began))
 		tell(1)
+		i, ok = next, more
 	}
+	_ = kept.close()
 }
 
 // tries is how often a cell is asked where the machine was too busy for the answer to
@@ -90,10 +111,10 @@ const tries = 4
 // ask runs the steps of a cell, in a set that was kept for it if not nil. It does so
 // again, in a new lab, when segments came late: that may have ended a TIME_WAIT. A file
 // may lose segments on purpose, so the last time counts.
-func (j *job) ask(ctx context.Context, build builder, combo lab.Combo, kept *set, sharing bool) (*cell, outcome, error) {
+func (j *job) ask(ctx context.Context, build builder, combo lab.Combo, beside func(), kept *set, sharing bool) (*cell, outcome, error) {
 	for try := 1; ; try++ {
 		c := j.cell(combo)
-		c.set, c.sharing = kept, sharing
+		c.set, c.sharing, c.beside = kept, sharing, beside
 		c.recorder = j.recorder(combo)
 		o, err := c.steps(ctx, build)
 		if err != nil || try == tries || c.recorder != nil || !c.wasLate() {

@@ -168,7 +168,6 @@ func runAll(ctx context.Context, jobs []*job, nth int, pool *fabric.Pool) {
 		total += len(j.combos)
 	}
 	var next atomic.Int64
-	var workers sync.WaitGroup
 	var progress sync.Mutex
 	done := nth * total
 	tell := func(n int) {
@@ -180,8 +179,8 @@ func runAll(ctx context.Context, jobs []*job, nth int, pool *fabric.Pool) {
 		}
 	}
 	turns := newTurns(max(o.Jobs, 1))
-	for range min(max(o.Jobs, 1)+mostWaiting, len(jobs)) {
-		workers.Go(func() {
+	for range jobs {
+		turns.begins(func() {
 			for {
 				turns.begin()
 				i := int(next.Add(1)) - 1
@@ -195,7 +194,7 @@ func runAll(ctx context.Context, jobs []*job, nth int, pool *fabric.Pool) {
 			}
 		})
 	}
-	workers.Wait()
+	turns.workers.Wait()
 }
 
 // interned keeps one copy of equal lists of answers: cells have the same ones by

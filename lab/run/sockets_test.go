@@ -88,7 +88,7 @@ func TestTurns(t *testing.T) {
 		turns.end()
 		done <- true
 	}()
-	turns.lend(func() { <-began }) // for ever, if the other one had to wait for the end
+	turns.lend(func() { <-began }, func() {}) // for ever, if the other one had to wait for the end
 	select {
 	case <-began:
 	case <-time.After(time.Minute):

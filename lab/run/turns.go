@@ -9,9 +9,11 @@ import (
 // a call to be given up or for a state to come, needs no processor, so another one
 // starts meanwhile: a file of sixty calls that block takes as long as a few of them.
 type turns struct {
-	mu   sync.Mutex
-	next sync.Cond
-	free int // negative while cells go on that were waiting
+	mu      sync.Mutex
+	next    sync.Cond
+	free    int // negative while cells go on that were waiting
+	workers sync.WaitGroup
+	spare   int // how many more workers there may be
 }
 
 // mostWaiting bounds the labs that are up at a time beyond those of busy cells.
@@ -21,7 +23,7 @@ const mostWaiting = 32
 const waits = 20 * time.Millisecond
 
 func newTurns(n int) *turns {
-	t := &turns{free: n}
+	t := &turns{free: n, spare: n + mostWaiting}
 	t.next.L = &t.mu
 	return t
 }
@@ -51,14 +53,32 @@ func (t *turns) resume() {
 	t.free--
 }
 
-// lend runs f, and gives the turn to another cell while f waits. A nil turns only runs f.
-func (t *turns) lend(f func()) {
+// begins starts a worker, unless there are as many as there may be.
+func (t *turns) begins(work func()) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.spare == 0 {
+		return
+	}
+	t.spare--
+	t.workers.Go(func() {
+		work()
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.spare++
+	})
+}
+
+// lend runs f, and gives the turn to another cell while f waits, which beside may start.
+// A nil turns only runs f.
+func (t *turns) lend(f, beside func()) {
 	if t == nil {
 		f()
 		return
 	}
 	given := make(chan bool, 1)
 	timer := time.AfterFunc(waits, func() {
+		beside()
 		t.end()
 		given <- true
 	})

@@ -1,12 +1,15 @@
 package run
 
 import (
+	"context"
 	"fmt"
 	"regexp"
+	"sync/atomic"
 	"testing"
 
 	"labrun/lab"
 	"labrun/lab/fabric"
+	"labrun/lab/plan"
 	"labrun/lab/topology"
 )
 
@@ -134,5 +137,46 @@ func TestInVain(t *testing.T) {
 				t.Errorf("waited in vain for %v", fmt.Sprint(c.stuck))
 			}
 		})
+	}
+}
+
+// TestBeside has cells of one job wait at the same time, each in a lab of its own.
+func TestBeside(t *testing.T) {
+	needNetNS(t)
+	top := mustParse(t, `
+experiments:
+  e:
+    hosts: [alpha]
+    axes: {port: [80, 81, 82]}
+    steps:
+      - w = socket(tcp)
+      - bind(w, x:${port})
+      - listen(w, 5)
+      - {main: a = accept(w) = blocked, limit: 2s}
+`)
+	var m lab.Matrix
+	jobs := prepare(top, lab.Kernel{Version: running}, Options{}, &m)
+	if len(jobs) != 1 {
+		t.Fatalf("%d jobs, want one for all cells", len(jobs))
+	}
+	j := jobs[0]
+	j.course, j.matrix, j.turns = newCourse(t.Context(), Options{}), &m, newTurns(1)
+	var labs atomic.Int32
+	j.turns.begins(func() {
+		j.turns.begin()
+		defer j.turns.end()
+		j.run(t.Context(), func(ctx context.Context, p plan.Plan) (*fabric.Lab, error) {
+			labs.Add(1)
+			return fabric.Up(ctx, p)
+		}, func(int) {})
+	})
+	j.turns.workers.Wait()
+	for i := range m.Cells {
+		if c := &m.Cells[i]; c.Verdict != lab.Pass {
+			t.Errorf("%s: %v, %v", m.NameOf(c), c.Verdict, c.Answers())
+		}
+	}
+	if labs.Load() != 3 {
+		t.Errorf("%d labs for 3 cells that wait", labs.Load())
 	}
 }
