@@ -18,10 +18,11 @@ var chain = map[string][]string{
 	"lab":          nil, // the vocabulary imports nothing of ours
 	"lab/topology": nil,
 	"lab/plan":     nil,
+	"lab/once":     nil, // remembers for the next two
 	"lab/orphan":   nil, // each of the next two ends the connections of a host, whoever is left to
-	"lab/fabric":   {"lab/plan", "lab/orphan"},
-	"lab/process":  {"lab/orphan"}, // gets its host as a function
-	"lab/capture":  nil,            // gets its packets from run, which has them from fabric
+	"lab/fabric":   {"lab/plan", "lab/once", "lab/orphan"},
+	"lab/process":  {"lab/once", "lab/orphan"}, // gets its host as a function
+	"lab/capture":  nil,                        // gets its packets from run, which has them from fabric
 	"lab/run":      {"lab/plan", "lab/fabric", "lab/process", "lab/capture"},
 	"lab/compare":  nil,                          // two results in, what differs out
 	"lab/graph":    nil,                          // pure, for reports as much as for commands

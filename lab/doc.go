@@ -14,6 +14,7 @@
 //	lab            the vocabulary
 //	lab/topology   YAML to Topology; every complaint has file:line:column
 //	lab/plan       Topology to an ordered list of operations; pure
+//	lab/once       remembers what need not be found out twice
 //	lab/orphan     ends the connections that would outlive a host
 //	lab/fabric     Plan to live namespaces; alone uses netlink and netns
 //	lab/process    the processes of a lab: calls in, errnos out

@@ -8,15 +8,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
 	"labrun/lab"
+	"labrun/lab/once"
 	"labrun/lab/plan"
 )
 
@@ -125,7 +126,10 @@ func stockTCP() error {
 			return err
 		}
 	}
-	want := defaultCongestionControl()
+	want, err := defaultCongestionControl()
+	if err != nil {
+		return err
+	}
 	if want == "" {
 		available, _ := sysctl("net.ipv4.tcp_available_congestion_control")
 		if want = "reno"; strings.Contains(" "+available+" ", " cubic ") {
@@ -155,12 +159,12 @@ func tcpMemory(now, start string, low, high int) string {
 
 // maxReceive is the most of tcp_rmem where there is memory enough: 32 MB since Linux
 // 6.16, and 6 MB before.
-var maxReceive = sync.OnceValue(func() int {
+func maxReceive() int {
 	if v, err := kernelVersion(); err == nil && v.Compare(lab.KernelVersion{6, 16, 0}) < 0 {
 		return 6 << 20
 	}
 	return 32 << 20
-})
+}
 
 func kernelVersion() (lab.KernelVersion, error) {
 	var u unix.Utsname
@@ -171,45 +175,55 @@ func kernelVersion() (lab.KernelVersion, error) {
 }
 
 // memory returns the size of the machine's memory in bytes.
-var memory = sync.OnceValue(func() int {
+func memory() int {
 	var i unix.Sysinfo_t
 	if unix.Sysinfo(&i) != nil {
 		return 1 << 40
 	}
 	return int(uint64(i.Totalram) * uint64(i.Unit))
-})
+}
 
 // defaultCongestionControl returns what the kernel was built to use, "" when its
 // configuration is nowhere.
-var defaultCongestionControl = sync.OnceValue(func() string {
+var defaultCongestionControl = once.Good(func() (string, error) {
 	var u unix.Utsname
-	if unix.Uname(&u) != nil {
-		return ""
+	if err := unix.Uname(&u); err != nil {
+		return "", os.NewSyscallError("uname", err)
 	}
 	release := unix.ByteSliceToString(u.Release[:])
 	for _, path := range []string{"/boot/config-" + release, "/lib/modules/" + release + "/config", "/proc/config.gz"} {
-		f, err := os.Open(path)
-		if err != nil {
-			continue
+		name, err := congestionControlIn(path)
+		if name != "" || err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) && !errors.Is(err, unix.ENOTDIR) {
+			return name, err
 		}
-		var r io.Reader = f
-		if strings.HasSuffix(path, ".gz") {
-			if r, err = gzip.NewReader(f); err != nil {
-				f.Close()
-				continue
-			}
-		}
-		lines := bufio.NewScanner(r)
-		for lines.Scan() {
-			if name, ok := bytes.CutPrefix(lines.Bytes(), []byte(`CONFIG_DEFAULT_TCP_CONG="`)); ok {
-				f.Close()
-				return string(bytes.TrimRight(name, `"`))
-			}
-		}
-		f.Close()
 	}
-	return ""
+	return "", nil
 })
+
+// congestionControlIn looks for it in a configuration, "" when that does not say.
+func congestionControlIn(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	var r io.Reader = f
+	if strings.HasSuffix(path, ".gz") {
+		if r, err = gzip.NewReader(f); err != nil {
+			return "", fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	lines := bufio.NewScanner(r)
+	for lines.Scan() {
+		if name, ok := bytes.CutPrefix(lines.Bytes(), []byte(`CONFIG_DEFAULT_TCP_CONG="`)); ok {
+			return string(bytes.TrimRight(name, `"`)), nil
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return "", fmt.Errorf("%s: %w", path, err)
+	}
+	return "", nil
+}
 
 // neighbours sets what is not the kernel's own in the tables of neighbours of the
 // links of a namespace. All links take the same over, so one look is enough for a

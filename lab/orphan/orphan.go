@@ -14,7 +14,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -157,7 +156,7 @@ func (h Host) isEmpty() bool {
 // endsOrphans reports whether SOCK_DESTROY ends a socket that nobody has open. Before
 // Linux 6.11 tcp_abort only emptied its queue, and the timer that would have given it up
 // then found nothing to do: it stayed for ever.
-var endsOrphans = sync.OnceValue(func() bool {
+func endsOrphans() bool {
 	var u unix.Utsname
 	if unix.Uname(&u) != nil {
 		return false
@@ -165,7 +164,7 @@ var endsOrphans = sync.OnceValue(func() bool {
 	var major, minor int
 	_, err := fmt.Sscanf(unix.ByteSliceToString(u.Release[:]), "%d.%d", &major, &minor)
 	return err == nil && (major > 6 || major == 6 && minor >= 11)
-})
+}
 
 // diag is a netlink socket that speaks sock_diag(7).
 type diag int

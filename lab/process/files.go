@@ -9,9 +9,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"labrun/lab/once"
 )
 
 // Files is /tmp and /run of a lab, empty at first, which its processes and programs
@@ -142,7 +143,7 @@ type libraries struct {
 	dirs        []string
 }
 
-var findLibraries = sync.OnceValues(func() (l libraries, err error) {
+var findLibraries = once.Good(func() (l libraries, err error) {
 	if l.interpreter, err = interpreterOf(self); err != nil || l.interpreter == "" {
 		return l, err
 	}

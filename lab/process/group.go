@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -32,18 +31,14 @@ type Spec struct {
 	Files *Files
 }
 
-var adopt = sync.OnceValue(func() error {
-	// A child of a process that has ended comes to us and not to the machine's
-	// init, which in a container may be somebody who reaps nobody.
-	return unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-})
-
 // Start starts a process. It returns before the process is ready for its first
 // call, so that several get ready at the same time.
 //
 // From the first Start on the calling program is a child subreaper, prctl(2).
 func (g *Group) Start(s Spec) (*Process, error) {
-	if err := adopt(); err != nil {
+	// A child of a process that has ended comes to us and not to the machine's
+	// init, which in a container may be somebody who reaps nobody.
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return nil, fmt.Errorf("prctl PR_SET_CHILD_SUBREAPER: %w", err)
 	}
 	p, err := start(s)

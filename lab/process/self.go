@@ -5,10 +5,11 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"labrun/lab/once"
 )
 
 // self is this program, also when its file has been replaced or removed.
@@ -22,14 +23,17 @@ const selfInProc = "self/exe"
 // once. The init of a program of an experiment is executed from it: the program
 // can execute /proc/self/exe, and the inode of what it then finds there must not
 // be the machine's.
-var sealed = sync.OnceValues(func() (*os.File, error) {
+var sealed = once.Good(func() (*os.File, error) {
 	// A child that is forked meanwhile would have the file open to write until it
 	// executes, and what somebody may write cannot be executed (ETXTBSY).
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()
 	fd, err := memfd("labrun")
-	if err != nil {
+	switch {
+	case errors.Is(err, unix.EACCES):
 		return nil, fmt.Errorf("memfd_create for a copy of labrun: %w (the parameter vm.memfd_noexec may forbid it)", err)
+	case err != nil:
+		return nil, fmt.Errorf("memfd_create for a copy of labrun: %w", err)
 	}
 	f := os.NewFile(uintptr(fd), "labrun")
 	defer f.Close()
