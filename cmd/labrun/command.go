@@ -56,10 +56,10 @@ func (c command) execute(root *cobra.Command, args []string) int {
 		return err
 	}
 	err := root.Execute()
-	if err == nil && out.err != nil {
+	var status exitStatus
+	if out.err != nil && (err == nil || errors.As(err, &status)) {
 		err = fmt.Errorf("write standard output: %w", out.err)
 	}
-	var status exitStatus
 	var usage usageError
 	var notFound *exec.Error
 	switch {
@@ -84,7 +84,8 @@ func (c command) execute(root *cobra.Command, args []string) int {
 	return exitError
 }
 
-// firstError keeps the first error of a writer: cobra does not look at what it prints.
+// firstError keeps the first error of a writer, for those that do not look at what they
+// print: cobra, and the note's programs.
 type firstError struct {
 	w   io.Writer
 	err error
@@ -98,7 +99,6 @@ func (f *firstError) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// complain prints an error, which may quote what stands in a file.
 // exitOf returns the exit status of a mistake in the command line or a file, which what
 // is wrong with the machine is not.
 func exitOf(err error) int {
@@ -110,6 +110,18 @@ func exitOf(err error) int {
 	return exitUsage
 }
 
+// inTurn does one after the other until one fails. What writes in several pieces to a place
+// that takes nothing says so once.
+func inTurn(steps ...func() error) error {
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// complain prints an error, which may quote what stands in a file.
 func (c command) complain(err error) {
 	fmt.Fprintf(c.stderr, "labrun: %s\n", lab.VisibleLines(err.Error()))
 }

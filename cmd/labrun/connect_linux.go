@@ -49,11 +49,11 @@ func (c command) connectCommand() *cobra.Command {
 				a := netip.AddrPortFrom(unspecified(to.Addr()), bind)
 				from = &a
 			}
-			fd, err := seedSocket(c.stdout, to.Addr(), reuse, from)
+			fd, err := seedSocket(cmd.OutOrStdout(), to.Addr(), reuse, from)
 			if err != nil {
 				return err
 			}
-			return connect(c.stdout, fd, to, keep)
+			return connect(cmd.OutOrStdout(), fd, to, keep)
 		},
 	}
 	cmd.Flags().BoolVarP(&reuse, "reuse", "r", false, "set SO_REUSEADDR before bind")

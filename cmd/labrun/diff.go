@@ -137,11 +137,9 @@ func (c command) printDiff(d *compare.Difference, outputs []*output, o *diffOutp
 func writeDiff(w io.Writer, format, head string, d *compare.Difference) error {
 	write := func() error { return diffFormat(format)(w, d) }
 	if format == "text" {
-		text := func() error {
-			_, err := io.WriteString(w, head)
-			return errors.Join(err, textFor(w).Diff(w, d))
-		}
-		write = func() error { return unheeded(w, text) }
+		text := func() error { return textFor(w).Diff(w, d) }
+		above := func() error { _, err := io.WriteString(w, head); return err }
+		write = func() error { return unheeded(w, func() error { return inTurn(above, text) }) }
 	}
 	if err := write(); err != nil {
 		return fmt.Errorf("write the difference: %w", err)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -26,10 +27,12 @@ func unheeded(w io.Writer, write func() error) error {
 		return write()
 	}
 	word := rand.Text()
-	_, before := fmt.Fprintf(w, "::stop-commands::%s\n", word)
-	err := errors.Join(before, write())
+	if _, err := fmt.Fprintf(w, "::stop-commands::%s\n", word); err != nil {
+		return err
+	}
+	err := write()
 	_, after := fmt.Fprintf(w, "::%s::\n", word)
-	return errors.Join(err, after)
+	return cmp.Or(err, after)
 }
 
 // writeGitHub writes the report to standard output, and annotations after it.
@@ -39,8 +42,8 @@ func (c command) writeGitHub(r lab.Report, f report.Format, verbose bool) error 
 	case "github":
 		err = c.writeStdout(inRepository(r), f, verbose)
 	case "text":
-		err = c.writeStdout(r, f, verbose)
-		err = errors.Join(err, report.GitHub(c.stdout, inRepository(r)))
+		err = inTurn(func() error { return c.writeStdout(r, f, verbose) },
+			func() error { return report.GitHub(c.stdout, inRepository(r)) })
 	default: // somebody reads it who expects nothing else; commands may come here too
 		err = errors.Join(c.writeStdout(r, f, verbose), report.GitHub(c.stderr, inRepository(r)))
 	}
@@ -58,10 +61,14 @@ func summarise(r lab.Report, d *compare.Difference) error {
 	if err != nil {
 		return fmt.Errorf("GITHUB_STEP_SUMMARY: %w", err)
 	}
-	if d != nil {
-		err = errors.Join(report.DiffMarkdown(f, d), blankLine(f))
+	difference := func() error {
+		if d == nil {
+			return nil
+		}
+		return inTurn(func() error { return report.DiffMarkdown(f, d) }, func() error { return blankLine(f) })
 	}
-	if err := errors.Join(err, report.Markdown(f, r), f.Close()); err != nil {
+	err = inTurn(difference, func() error { return report.Markdown(f, r) })
+	if err = cmp.Or(err, f.Close()); err != nil {
 		return fmt.Errorf("GITHUB_STEP_SUMMARY: %w", err)
 	}
 	return nil

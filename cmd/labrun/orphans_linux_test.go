@@ -92,29 +92,38 @@ func TestOrphansEnd(t *testing.T) {
 	}
 }
 
+// noNamespaceLeft is sh that waits until its user namespace has no other namespaces.
+const noNamespaceLeft = `left() {
+		echo 1 >/proc/sys/user/max_net_namespaces && echo 1 >/proc/sys/user/max_mnt_namespaces || return
+		for i in $(seq 1000); do
+			unshare -n -m true 2>/dev/null && return
+			sleep 0.1
+		done
+		echo network or mount namespaces are left
+		return 1
+	}; left`
+
+// namedLabrun returns a name of the test's program by which it knows what it is to be.
+func namedLabrun(t *testing.T) string {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(t.TempDir(), "labrun")
+	if err := os.Symlink(self, name); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
 // countNamespaces runs a topology in a user namespace, kills labrun when somebody
 // listens on port 81 if that is wanted, and waits until no such namespace is left
 // there.
 func countNamespaces(t *testing.T, file string, kill bool) string {
 	t.Helper()
-	const script = `"$0" "$1"; echo
-	echo 1 >/proc/sys/user/max_net_namespaces && echo 1 >/proc/sys/user/max_mnt_namespaces || exit
-	for i in $(seq 1000); do
-		unshare -n -m true 2>/dev/null && exit
-		sleep 0.1
-	done
-	echo network or mount namespaces are left
-	exit 1`
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	name := filepath.Join(t.TempDir(), "labrun") // by which the test's program knows what it is to be
-	if err := os.Symlink(self, name); err != nil {
-		t.Fatal(err)
-	}
 	var out bytes.Buffer
-	cmd := exec.Command("unshare", "--user", "--map-root-user", "sh", "-c", script, name, file)
+	cmd := exec.Command("unshare", "--user", "--map-root-user", "sh", "-c", `"$0" "$1"; echo; `+noNamespaceLeft, namedLabrun(t), file)
 	cmd.Env = append(os.Environ(), "GITHUB_ACTIONS=")
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Start(); err != nil {

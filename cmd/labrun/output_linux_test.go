@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -155,5 +156,36 @@ func TestOutputElsewhere(t *testing.T) {
 			t.Errorf("%v: the report is %q, the folder has %s", err, got, names(t, dir))
 		}
 		closeOutputs([]*output{out})
+	}
+}
+
+// TestTerminalGone writes to a terminal whose other end is closed, which answers EIO.
+func TestTerminalGone(t *testing.T) {
+	for _, args := range [][]string{{}, {"version"}, {"check", "../../topologies/dual-nic.yaml"}, {"plan", "../../topologies/dual-nic.yaml"}} {
+		master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+		if err != nil {
+			t.Skip(err)
+		}
+		defer master.Close()
+		number, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0); err != nil {
+			t.Fatal(err)
+		}
+		slave, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer slave.Close()
+		master.Close()
+		var words bytes.Buffer
+		cmd := labrun(t, args...)
+		cmd.Stdout, cmd.Stderr = slave, &words
+		status := exitCode(cmd.Run())
+		if n := strings.Count(words.String(), "input/output error"); status != exitError || n != 1 {
+			t.Errorf("%v: exit status %d, %d times:\n%s", args, status, n, &words)
+		}
 	}
 }

@@ -141,7 +141,9 @@ func (c command) printVerbose(r lab.Report, o rerunOptions) error {
 	}
 	t := textFor(w)
 	t.Verbose = true
-	write := func() error { return errors.Join(t.Write(w, r), blankLine(w)) }
+	write := func() error {
+		return inTurn(func() error { return t.Write(w, r) }, func() error { return blankLine(w) })
+	}
 	if err := unheeded(w, write); err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}

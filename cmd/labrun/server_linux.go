@@ -38,16 +38,16 @@ func (c command) serverCommand() *cobra.Command {
 		Long:                  serverHelp,
 		DisableFlagsInUseLine: true,
 		Args:                  args(1, 1, "a PORT"),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			at, err := addrPort(bind, args[0])
 			if err != nil {
 				return err
 			}
-			fd, err := seedSocket(c.stdout, at.Addr(), reuse, &at)
+			fd, err := seedSocket(cmd.OutOrStdout(), at.Addr(), reuse, &at)
 			if err != nil {
 				return err
 			}
-			return serve(c.stdout, fd)
+			return serve(cmd.OutOrStdout(), fd)
 		},
 	}
 	cmd.Flags().BoolVarP(&reuse, "reuse", "r", false, "set SO_REUSEADDR before bind")
