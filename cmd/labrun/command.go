@@ -194,7 +194,10 @@ func (c command) root() *cobra.Command {
 		c.schemaCommand(), c.manCommand(), c.versionCommand())
 	root.AddCommand(c.linuxCommands()...)
 	root.InitDefaultCompletionCmd()
+	shells(root)
 	bashCompletion(root)
+	root.InitDefaultHelpCmd()
+	helpTopics(root)
 	documentVariables(root)
 	completions(root)
 	return root

@@ -82,6 +82,9 @@ func offerFileAndHost(cmd *cobra.Command, args []string, begun string) ([]string
 func readable(args []string) []*lab.Topology {
 	var topologies []*lab.Topology
 	for _, file := range args {
+		if info, err := os.Stat(file); err != nil || !info.Mode().IsRegular() {
+			continue
+		}
 		if filepath.Ext(file) == ".json" {
 			topologies = append(topologies, kept(file)...)
 			continue
@@ -164,7 +167,7 @@ func offer(cmd *cobra.Command, flag string, f complete) {
 
 // completions says what is offered for every command.
 func completions(root *cobra.Command) {
-	reportFormats := cobra.FixedCompletions(strings.Split(formatNames(), ", "), cobra.ShellCompDirectiveNoFileComp)
+	reportFormats := cobra.FixedCompletions(formatNames(), cobra.ShellCompDirectiveNoFileComp)
 	root.ValidArgsFunction = offerFilesToo
 	offer(root, "format", reportFormats)
 	offer(root, "baseline", offerReports)
@@ -178,7 +181,7 @@ func completions(root *cobra.Command) {
 			offer(cmd, "format", reportFormats)
 		case "diff", "rerun":
 			cmd.ValidArgsFunction = offerReports
-			offer(cmd, "format", cobra.FixedCompletions(strings.Split(diffNames(), ", "), cobra.ShellCompDirectiveNoFileComp))
+			offer(cmd, "format", cobra.FixedCompletions(diffNames(), cobra.ShellCompDirectiveNoFileComp))
 		case "check", "list":
 			cmd.ValidArgsFunction = offerFiles
 		case "plan", "up":

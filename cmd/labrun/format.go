@@ -26,7 +26,7 @@ func (o *outputOptions) flags(f *pflag.FlagSet) {
 	f.StringArrayVarP(&o.files, "output", "o", nil,
 		"also write the report to `FILE`, in the format that its suffix tells: "+suffixes()+"; as often as you like")
 	f.StringVar(&o.format, "format", "",
-		"the format `NAME` of every -o FILE whose suffix tells none, or of standard output when there is no such FILE: "+formatNames())
+		"the format `NAME` of every -o FILE whose suffix tells none, or of standard output when there is no such FILE: "+list(formatNames()))
 }
 
 func suffixes() string {
@@ -37,12 +37,12 @@ func suffixes() string {
 	return list(all)
 }
 
-func formatNames() string {
+func formatNames() []string {
 	var all []string
 	for _, f := range report.Formats {
 		all = append(all, f.Name)
 	}
-	return list(all)
+	return all
 }
 
 // check finds the format of every output.
@@ -50,7 +50,7 @@ func (o *outputOptions) check() error {
 	o.stdout, _ = report.FormatNamed("text")
 	named, ok := report.FormatNamed(o.format)
 	if o.format != "" && !ok {
-		return usagef("--format %s: no such format; there are %s", o.format, formatNames())
+		return usagef("--format %s: no such format%s there are %s", o.format, meant(o.format, formatNames()), list(formatNames()))
 	}
 	taken := o.format == ""
 	for _, file := range o.files {

@@ -32,7 +32,7 @@ Mermaid, which Markdown pages show, or in Graphviz's DOT.
 		RunE: func(_ *cobra.Command, files []string) error {
 			i := slices.Index(graphFormatNames(), format)
 			if i < 0 {
-				return usagef("--format %s: there are %s", format, list(graphFormatNames()))
+				return usagef("--format %s: no such format%s there are %s", format, meant(format, graphFormatNames()), list(graphFormatNames()))
 			}
 			topologies, err := c.load(files)
 			if err != nil {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -55,8 +54,8 @@ func hint(file string, err error) string {
 	case errors.Is(err, syscall.EISDIR):
 		return fmt.Sprintf("type %q to see what is in it", lab.Command("labrun", "list", file))
 	case errors.Is(err, fs.ErrNotExist) && filepath.Ext(file) == "":
-		meant := cmp.Or(didYouMean(file, commandNames(command{}.root())), ";")
-		return fmt.Sprintf("%q is not a command either%s type %q for help", file, meant, "labrun --help")
+		near := meant(file, commandNames(command{}.root()))
+		return fmt.Sprintf("%q is not a command either%s type %q for help", file, near, "labrun --help")
 	}
 	return ""
 }
@@ -89,7 +88,7 @@ func (c command) loadHost(file, name string) (*lab.Topology, *lab.Host, error) {
 	t := topologies[0]
 	h := t.Host(name)
 	if h == nil {
-		return nil, nil, usagef("%s has no host %q%s it has %s", file, name, cmp.Or(didYouMean(name, hostNames(topologies)), ";"), list(hostNames(topologies)))
+		return nil, nil, usagef("%s has no host %q%s it has %s", file, name, meant(name, hostNames(topologies)), list(hostNames(topologies)))
 	}
 	return t, h, nil
 }

@@ -1,13 +1,17 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"labrun/lab"
 )
 
 func (c command) manCommand() *cobra.Command {
@@ -21,6 +25,15 @@ of its --help.
     man labrun-shell`,
 		Args: args(1, 1, "a FOLDER"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			info, err := os.Stat(args[0])
+			switch {
+			case errors.Is(err, fs.ErrNotExist):
+				return usagef("labrun man %[1]s: there is no folder %[1]s; type %[2]q first", args[0], lab.Command("mkdir", "-p", args[0]))
+			case err == nil && !info.IsDir():
+				return usagef("labrun man %s: that is not a folder", args[0])
+			case err != nil:
+				return err
+			}
 			return writeManual(args[0], cmd.Root())
 		},
 	}

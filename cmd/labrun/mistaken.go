@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -23,6 +24,9 @@ func didYouMean(found string, names []string) string {
 	return ""
 }
 
+// meant is didYouMean in a complaint that goes on with the names.
+func meant(found string, names []string) string { return cmp.Or(didYouMean(found, names), ";") }
+
 // commandNames returns the names of the commands.
 func commandNames(root *cobra.Command) []string {
 	var names []string
@@ -32,6 +36,49 @@ func commandNames(root *cobra.Command) []string {
 		}
 	}
 	return names
+}
+
+// shells has "labrun completion" take the name of a shell that it knows, and nothing else.
+func shells(root *cobra.Command) {
+	cmd := named(root, "completion")
+	names := commandNames(cmd)
+	cmd.Args = cobra.ArbitraryArgs
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return usagef("%s takes a SHELL: %s; type %q for help", cmd.CommandPath(), list(names), cmd.CommandPath()+" --help")
+		}
+		return usagef("%s %s: no such shell%s there are %s", cmd.CommandPath(), args[0], meant(args[0], names), list(names))
+	}
+	for _, shell := range cmd.Commands() {
+		shell.Args = args(0, 0, "no arguments")
+	}
+}
+
+// helpTopics has "labrun help" know the commands, and no other topics.
+func helpTopics(root *cobra.Command) {
+	help := named(root, "help")
+	help.Run = nil
+	help.RunE = func(_ *cobra.Command, topic []string) error {
+		cmd, rest, err := root.Find(topic)
+		if err == nil && len(rest) == 0 {
+			cmd.InitDefaultHelpFlag()
+			return cmd.Help()
+		}
+		if cmd == nil || !cmd.HasAvailableSubCommands() {
+			cmd = root
+		}
+		found, names := topic[len(topic)-1], commandNames(cmd)
+		return usagef("labrun help %s: no such command%s there are %s", strings.Join(topic, " "), meant(found, names), list(names))
+	}
+}
+
+// named returns the command of that name.
+func named(root *cobra.Command, name string) *cobra.Command {
+	cmd, _, err := root.Find([]string{name})
+	if err != nil || cmd.Name() != name {
+		panic("no command " + name) // a mistake in this program
+	}
+	return cmd
 }
 
 // mistakenFlag adds to the error about a flag that does not exist the one that was

@@ -11,6 +11,7 @@ import (
 
 	"labrun/lab"
 	"labrun/lab/report"
+	"labrun/lab/topology"
 )
 
 func (c command) reportCommand() *cobra.Command {
@@ -68,7 +69,7 @@ func formatList() string {
 func loadReport(file string) (lab.Report, error) {
 	var in io.Reader = os.Stdin
 	if file != "-" {
-		f, err := os.Open(file)
+		f, err := topology.Open(file)
 		if err != nil {
 			return lab.Report{}, fmt.Errorf("read report: %w", err)
 		}

@@ -205,8 +205,8 @@ func (h *Host) withRTNL(f func(*rtnl) error) error {
 			h.rtnl, err = openRTNL()
 			return err
 		})
-		if err != nil {
-			return err
+		if err != nil { // not what the kernel answers to a change
+			return fmt.Errorf("netlink: %v", explainFiles(err))
 		}
 	}
 	return f(h.rtnl)

@@ -40,8 +40,11 @@ func inherit(name string, arguments []string) (*agent, error) {
 		if err != nil {
 			return nil, fmt.Errorf("argument %q: %w", argument, err)
 		}
-		if _, err := unix.FcntlInt(uintptr(fd), unix.F_SETFD, unix.FD_CLOEXEC); err == nil {
+		switch _, err := unix.FcntlInt(uintptr(fd), unix.F_SETFD, unix.FD_CLOEXEC); {
+		case err == nil:
 			top = max(top, fd)
+		case !errors.Is(err, unix.EBADF): // a closed one's
+			return nil, fmt.Errorf("fcntl of %q: %w", argument, err)
 		}
 		if sock == "" {
 			a.proc = fd
@@ -99,7 +102,7 @@ func (a *agent) names() []string { return slices.Sorted(maps.Keys(a.socks)) }
 // open reports whether the descriptor is.
 func (h handle) open() bool {
 	_, err := unix.FcntlInt(uintptr(h.fd), unix.F_GETFD, 0)
-	return err == nil
+	return !errors.Is(err, unix.EBADF)
 }
 
 // argument is how a descriptor is passed on, as number fd.
@@ -175,12 +178,15 @@ func (a *agent) exec() reply {
 			passed = append(passed, h.fd)
 		}
 	}
+	defer func() {
+		for _, fd := range passed {
+			unix.CloseOnExec(fd)
+		}
+	}()
 	for _, fd := range passed {
-		_, _ = unix.FcntlInt(uintptr(fd), unix.F_SETFD, 0)
+		if _, err := unix.FcntlInt(uintptr(fd), unix.F_SETFD, 0); err != nil {
+			return reply{Broken: fmt.Sprintf("exec: fcntl of descriptor %d: %v", fd, err)}
+		}
 	}
-	err := a.whereSelfIs(func(self string) error { return unix.Exec(self, argv, environment) })
-	for _, fd := range passed {
-		unix.CloseOnExec(fd)
-	}
-	return answer(err)
+	return answer(a.whereSelfIs(func(self string) error { return unix.Exec(self, argv, environment) }))
 }

@@ -9,14 +9,16 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // Read returns the text of a file for Parse. Of a file that is too large it
 // returns just enough for Parse to say so.
 func Read(file string) ([]byte, error) {
-	f, err := os.Open(file)
+	f, err := Open(file)
 	if err != nil {
 		return nil, fmt.Errorf("read topology: %w", err)
 	}
@@ -28,10 +30,79 @@ func Read(file string) ([]byte, error) {
 	return text, nil
 }
 
+// Open opens a file to read it, and waits for nothing that may never come. A device is an
+// error: to open one may do something, and it may have no end. A named pipe that no process
+// opens to write is one after a while, see fifo(7). What has a name such as /dev/stdin or
+// /dev/fd/63, as a shell's <(...) does, is open already: the caller has chosen it.
+func Open(file string) (io.ReadCloser, error) {
+	if fd, ok := descriptorOf(file); ok {
+		info, err := os.Stat(file)
+		switch {
+		case err != nil || info.Mode()&(fs.ModeNamedPipe|fs.ModeSocket) == 0:
+			return os.Open(file)
+		case fd == os.Stdin.Fd():
+			return io.NopCloser(os.Stdin), nil
+		}
+		return os.NewFile(fd, file), nil // to open it anew would wait for another process
+	}
+	isDevice := &fs.PathError{Op: "open", Path: file, Err: errors.New("it is a device, not a file")}
+	if info, err := os.Stat(file); err == nil && info.Mode()&fs.ModeDevice != 0 {
+		return nil, isDevice
+	}
+	f, err := os.OpenFile(file, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat() // it may be another file now
+	switch {
+	case err != nil:
+		return nil, errors.Join(err, f.Close())
+	case info.Mode()&fs.ModeDevice != 0:
+		return nil, errors.Join(isDevice, f.Close())
+	case info.Mode()&fs.ModeNamedPipe != 0:
+		return &pipe{File: f, until: time.Now().Add(writerPatience)}, nil
+	}
+	return f, nil
+}
+
+// descriptorOf returns the descriptor that a name in one of the deviceFolders is of.
+func descriptorOf(file string) (uintptr, bool) {
+	name := filepath.Base(file)
+	if name == "stdin" {
+		name = "0"
+	}
+	fd, err := strconv.ParseUint(name, 10, 31)
+	return uintptr(fd), err == nil && slices.Contains(deviceFolders, filepath.Dir(file))
+}
+
+// writerPatience is for how long a named pipe waits for a process that writes.
+var writerPatience = 10 * time.Second
+
+// pipe is a named pipe. Until a process opens it to write it is at its end.
+type pipe struct {
+	*os.File
+	until time.Time
+	begun bool
+}
+
+func (p *pipe) Read(b []byte) (int, error) {
+	for {
+		n, err := p.File.Read(b)
+		switch {
+		case p.begun || !errors.Is(err, io.EOF):
+			p.begun = p.begun || n > 0
+			return n, err
+		case time.Now().After(p.until):
+			return 0, &fs.PathError{Op: "read", Path: p.Name(), Err: fmt.Errorf("no process has written to this pipe for %v", writerPatience)}
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
 // Files returns the file and all that it includes, also what cannot be read or has
 // mistakes: what its topology depends on.
 func Files(file string) []string {
-	text, err := Read(file)
+	text, err := readRegular(file)
 	if err != nil {
 		return []string{file}
 	}
@@ -40,6 +111,18 @@ func Files(file string) []string {
 	d := newDecoder(file, f.read)
 	d.collect(text)
 	return append([]string{file}, d.asked...)
+}
+
+// readRegular is Read for what nobody has named: it looks at regular files alone.
+func readRegular(file string) ([]byte, error) {
+	info, err := os.Stat(file)
+	if err == nil {
+		err = regular(info)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return Read(file)
 }
 
 // Kind is what a file is, by the keys that it has.
@@ -55,7 +138,7 @@ const (
 // KindOf returns what a file is. One that is not YAML is a topology when it has a line
 // as most of them have one.
 func KindOf(file string) Kind {
-	text, err := Read(file)
+	text, err := readRegular(file)
 	if err != nil {
 		return Other
 	}
