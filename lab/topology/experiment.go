@@ -35,11 +35,14 @@ type placedStep struct {
 	repeated bool // it stands in repeat
 }
 
+var experimentKeys = []string{"doc", "claim", "when", "hosts", "processes", "axes", "skip", "only", "want", "steps"}
+
 func (d *decoder) decodeExperiments(e entry) {
 	list, ok := d.entries(e.value, scope{inner: "experiments"}, "from names to experiments")
 	if !ok {
 		return
 	}
+	list = d.outdented(list, "experiment", experimentKeys...)
 	if n := len(d.rows) + len(list); n > maxExperiments {
 		d.complain(list[maxExperiments-len(d.rows)].pos, "the file has %d experiments, the limit is %d", n, maxExperiments)
 		return
@@ -87,7 +90,7 @@ func (d *decoder) decodeProbes(e entry) {
 }
 
 func (d *decoder) decodeExperiment(x *experiment, e entry) {
-	keys, ok := d.fields(e.value, x.scope, "doc", "claim", "when", "hosts", "processes", "axes", "skip", "only", "want", "steps")
+	keys, ok := d.fields(e.value, x.scope, experimentKeys...)
 	if !ok {
 		return
 	}

@@ -57,6 +57,7 @@ func (d *decoder) decodeHosts(e entry) {
 		return
 	}
 	list, ok := d.entries(e.value, scope{inner: "hosts"}, "from names to hosts")
+	list = d.outdented(list, "host", "nics", "sysctls")
 	switch {
 	case !ok:
 	case len(list) > maxHosts:
@@ -99,7 +100,7 @@ func (d *decoder) decodeHost(h *host, e entry) {
 	s := scope{inner: "host " + quote(e.key)}
 	d.checkName(e.pos, hostName, e.key)
 	before := d.made
-	keys, _ := d.fields(e.value, s, "nics", "sysctls")
+	keys, _ := d.fields(d.nicsBelow(e.value, s), s, "nics", "sysctls")
 	h.sysctls = keys["sysctls"]
 	k, ok := keys["nics"]
 	if !ok {
@@ -120,10 +121,29 @@ func (d *decoder) decodeHost(h *host, e entry) {
 	}
 }
 
+// nicsBelow returns what a host has, with NICs that stand at its own level put below nics,
+// and complains about those.
+func (d *decoder) nicsBelow(n *yaml.Node, s scope) *yaml.Node {
+	if n.Kind != yaml.MappingNode || holdsKey(n, []string{"nics", "sysctls"}) || !slices.ContainsFunc(n.Content, func(c *yaml.Node) bool {
+		return hasKey(deref(c), "network")
+	}) {
+		return n
+	}
+	d.complain(posOf(n.Content[0]), "%s: its NICs stand below nics: {nics: {%s: ...}}", s, clip(n.Content[0].Value))
+	nics := *n
+	return &yaml.Node{Kind: yaml.MappingNode, Line: n.Line, Column: n.Column, Content: []*yaml.Node{
+		{Kind: yaml.ScalarNode, Value: "nics", Line: n.Line, Column: n.Column}, &nics}}
+}
+
 func (d *decoder) decodeNIC(h *host, s scope, e entry) *nic {
 	n := &nic{NIC: lab.NIC{Name: e.key, Pos: e.pos}, scope: s}
 	d.checkName(e.pos, nicName, e.key)
 	before := d.made
+	if e.value.Kind == yaml.ScalarNode && d.networks[e.value.Value] != nil {
+		d.complain(posOf(e.value), "%s is a mapping; write {network: %s}", s, e.value.Value)
+		d.peersUnsure = true
+		return n
+	}
 	keys, _ := d.fields(e.value, s, "network", "address", "as")
 	if k, ok := keys["as"]; ok {
 		n.alias, n.aliasPos = d.aliasOf(k.value, s)

@@ -74,6 +74,7 @@ func (d *decoder) entries(n *yaml.Node, s scope, what string) ([]entry, bool) {
 		d.complain(posOf(n), "%s must be a mapping %s; found %s", s, what, found(n))
 		return nil, false
 	}
+	n = d.unglued(n)
 	lines := make(map[string]int, len(n.Content)/2)
 	list := make([]entry, 0, len(n.Content)/2)
 	for i := 0; i+1 < len(n.Content); i += 2 {
@@ -92,6 +93,76 @@ func (d *decoder) entries(n *yaml.Node, s scope, what string) ([]entry, bool) {
 	return list, true
 }
 
+// gluedKey is a key that lacks the blank behind its colon: {red:192.0.2.0/24}.
+var gluedKey = lazy(`^([A-Za-z_][A-Za-z0-9._/-]*):([^\s:)]+)$`)
+
+// unglued returns the mapping with a blank put behind each colon that needs one, and complains.
+func (d *decoder) unglued(n *yaml.Node) *yaml.Node {
+	if n.Style&yaml.FlowStyle == 0 {
+		return n
+	}
+	c := *n
+	for i := 0; i+1 < len(c.Content); i += 2 {
+		k, v := c.Content[i], c.Content[i+1]
+		if k.Style != 0 || !isEmpty(deref(v)) || i > 1 && cutOff(deref(c.Content[i-1])) {
+			continue
+		}
+		m := gluedKey().FindStringSubmatch(k.Value)
+		if m == nil {
+			continue
+		}
+		d.complain(posOf(k), "a blank is missing behind this colon: %s: %s", clip(m[1]), clip(m[2]))
+		key, value := *k, *v
+		key.Value, value.Value = m[1], m[2]
+		value.Line, value.Column = k.Line, k.Column+len(m[1])+1
+		c.Content = slices.Clone(c.Content)
+		c.Content[i], c.Content[i+1] = &key, &value
+	}
+	return &c
+}
+
+// outdented puts keys that stand beside the name of what they belong to, which has nothing,
+// where they were meant to be, and complains: "alpha:" and below it, as far in, "nics: ...".
+func (d *decoder) outdented(list []entry, noun string, keys ...string) []entry {
+	var kept []entry
+	for _, e := range list {
+		last := len(kept) - 1
+		if last < 0 || !slices.Contains(keys, e.key) {
+			kept = append(kept, e)
+			continue
+		}
+		owner := kept[last]
+		begun := owner.value.Kind == yaml.MappingNode && owner.value.Line == 0 // by an earlier turn
+		if !begun && (!isEmpty(owner.value) || owner.pos.Col != e.pos.Col || e.value.Kind == yaml.MappingNode && holdsKey(e.value, keys)) {
+			kept = append(kept, e)
+			continue
+		}
+		d.complain(e.pos, "%s belongs to %s %s on line %d, and is not further in than that", quote(e.key), noun, quote(owner.key), owner.pos.Line)
+		if !begun {
+			kept[last].value = &yaml.Node{Kind: yaml.MappingNode}
+		}
+		kept[last].value.Content = append(kept[last].value.Content,
+			&yaml.Node{Kind: yaml.ScalarNode, Value: e.key, Line: e.pos.Line, Column: e.pos.Col}, e.value)
+	}
+	return kept
+}
+
+// holdsKey reports whether a mapping has one of the keys.
+func holdsKey(n *yaml.Node, keys []string) bool {
+	return slices.ContainsFunc(keys, func(key string) bool { return hasKey(n, key) })
+}
+
+// cutOff reports whether a comma cut off the rest of a text, which looks like keys then:
+// {main: bind(a, x:80)}, {stdout: /a, b/}, {run: sh -c 'a, b'}.
+func cutOff(n *yaml.Node) bool {
+	if n.Kind != yaml.ScalarNode || n.Style != 0 {
+		return false
+	}
+	return strings.Count(n.Value, "(") > strings.Count(n.Value, ")") ||
+		strings.HasPrefix(n.Value, "/") && !strings.HasSuffix(n.Value, "/") ||
+		strings.Contains(n.Value, " '") && strings.Count(n.Value, "'")%2 > 0
+}
+
 // fields returns the entries of a mapping whose keys are fixed, and complains
 // about others. One that is misspelt counts as the one that it was meant to be,
 // so that nothing else is missing because of it.
@@ -102,9 +173,21 @@ func (d *decoder) fields(n *yaml.Node, s scope, allowed ...string) (map[string]e
 	}
 	m := map[string]entry{}
 	var meant []entry
-	for _, e := range list {
+	cut := false
+	for i, e := range list {
 		if slices.Contains(allowed, e.key) {
 			m[e.key] = e
+			cut = false
+			continue
+		}
+		if isEmpty(e.value) && deref(n).Style&yaml.FlowStyle != 0 && i > 0 && (cut || cutOff(list[i-1].value)) {
+			if u, ok := d.source.unquotedText(posOf(list[i-1].value)); ok && !cut {
+				d.complain(u.pos, "%s", u.complaint())
+				whole := *list[i-1].value
+				whole.Value, whole.Style = u.text, yaml.DoubleQuotedStyle
+				m[list[i-1].key] = entry{list[i-1].key, list[i-1].pos, &whole}
+			}
+			cut = true
 			continue
 		}
 		if d.full() {

@@ -138,6 +138,11 @@ func (r *reader) words(s scope, n *yaml.Node) []string {
 			r.complain(posOf(n), "%s, run: %v", s, err)
 			return nil
 		}
+		if i := strings.IndexFunc(text, looksBlank); i >= 0 {
+			r.warn(posOf(n), "%s: %U in this command looks like a blank, and does not part its words", s, []rune(text[i:])[0])
+		} else if i := strings.IndexAny(text, "“”‘’"); i >= 0 && !strings.ContainsAny(text, `'"`) {
+			r.warn(posOf(n), "%s: %c is not a quote in a command; write ' or \"", s, []rune(text[i:])[0])
+		}
 		for _, w := range strings.Fields(text) {
 			if slices.Contains(shellWords, w) && slices.Contains(words, w) {
 				r.warn(posOf(n), "%s: no shell reads this command, so the program gets %s as an argument; for a shell write sh -c '...'%s",

@@ -31,6 +31,18 @@ func TestUnquotedSteps(t *testing.T) {
       bind(a, x:80),
       setsockopt(a, SO_LINGER,
         {1, 0})]`, []string{`"bind(a, x:80)"`, `"setsockopt(a, SO_LINGER, {1, 0})"`}},
+		{`steps: [{run: x, stdout: /a{2}/}]`, []string{`"/a{2}/"`}},
+		{`steps: [{run: x, stdout: /h[a-z]+/, exit: 0}]`, []string{`"/h[a-z]+/"`}},
+		{`steps: [{run: x, stdout: /a, b/}]`, []string{`"/a, b/"`}},
+		{`steps: [{run: x, exit: 0, stderr: /a: b/}]`, []string{`"/a: b/"`}},
+		{`steps: [{run: x, stdout: /a #b/, exit: 0}]`, []string{`"/a #b/"`}},
+		{`steps: [{run: x, stdout: /[0-9]+, \S{2,3}$/, stderr: /it's[.]/}]`, []string{`'/[0-9]+, \S{2,3}$/'`, `"/it's[.]/"`}},
+		{`steps: [{run: "ls /bin", stdout: /tmp, exit: 0}, {run: echo {a}}]`, []string{`"echo {a}"`}},
+		{`steps: [{run: sh -c 'echo a, b', stdout: a}]`, []string{`"sh -c 'echo a, b'"`}},
+		{`steps: [{run: [sh, -c, echo [a]]}]`, []string{`"echo [a]"`}},
+		{"steps:\n      - {run: x, stdout: /a{2}/}\n      - {run: x, stdout: /b[a]/}\n", []string{`"/a{2}/"`, `"/b[a]/"`}},
+		{"steps:\n      - run: x\n        stdout: /a: b/\n", []string{`"/a: b/"`}},
+		{"steps:\n      - run: x\n        stdout: [a-z]+\n", []string{`"[a-z]+"`}},
 		{"steps:\n      - a = socket(udp)\n      - sendto(a, \"b: c\", x:80)\n", []string{`'sendto(a, "b: c", x:80)'`}},
 	} {
 		text := "name: n\nnetworks: {red: 192.0.2.0/24}\nhosts: {alpha: {nics: {eth0: {network: red, as: x}}}}\n" +

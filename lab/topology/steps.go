@@ -2,6 +2,7 @@ package topology
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -14,7 +15,7 @@ import (
 func (d *decoder) decodeSteps(x *experiment, n *yaml.Node) {
 	switch {
 	case n.Kind != yaml.SequenceNode:
-		d.complain(posOf(n), "%s: steps must be a list, found %s", x.scope, found(n))
+		d.complain(posOf(n), "%s: steps must be a list, each step on a line that begins with \"- \"; found %s", x.scope, found(n))
 		return
 	case len(n.Content) == 0:
 		d.complain(posOf(n), "%s: steps is empty, an experiment needs at least one", x.scope)
@@ -69,7 +70,7 @@ func (r *reader) group(by maker, n *yaml.Node) {
 		if open && n.Style&yaml.FlowStyle != 0 && isEmpty(e.value) {
 			continue
 		}
-		open = e.value.Kind == yaml.ScalarNode && e.value.Style == 0 && strings.Count(e.value.Value, "(") > strings.Count(e.value.Value, ")")
+		open = cutOff(e.value)
 		switch e.key {
 		case "limit":
 			by.limit = r.duration(e)
@@ -278,7 +279,7 @@ func (r *reader) call(by maker, raw *yaml.Node, around yaml.Style) {
 	for _, m := range step.mistakes {
 		at, msg := m.at, m.msg
 		if step.open && around&yaml.FlowStyle != 0 && n.Style == 0 {
-			if u, ok := r.source.unquotedStep(posOf(n)); ok {
+			if u, ok := r.source.unquotedText(posOf(n)); ok {
 				at, msg = 0, u.complaint()
 			}
 		}
@@ -288,13 +289,38 @@ func (r *reader) call(by maker, raw *yaml.Node, around yaml.Style) {
 			r.x.rulesUnsure = true
 			continue
 		}
-		r.complain(r.within(placed, at), "%s: %s", r.scope(), msg)
+		pos := r.within(placed, at)
+		if first, next := r.source.folded(n); next > 0 && at >= first && n.Value == raw.Value {
+			at, line := indentation(string(r.source.line(next))), r.source.line(next)
+			how := "this line goes on with the step of line %d; begin it with \"- \" in the same column"
+			if line[at] == '-' {
+				how = "this line is further in than the \"- \" of line %d, and so a part of that step; begin both in the same column"
+			}
+			pos, msg = lab.Pos{Line: next, Col: at + 1}, fmt.Sprintf(how, n.Line)
+		}
+		r.complain(pos, "%s: %s", r.scope(), msg)
 	}
 	if by.waits && len(step.mistakes) == 0 && takesAny(step) {
 		r.complain(posOf(n), "%s: until waits for the answer behind a step, and this one takes any; write %s", r.scope(),
 			quote(step.call.String()+" = "+cmp.Or(readers[step.call.Name], string(lab.OK))))
 	}
 	r.steps = append(r.steps, placed)
+}
+
+// folded returns how much of a text without quotes is on its first line, and the number of
+// the line on which it goes on; 0 when it does not.
+func (s *source) folded(n *yaml.Node) (first, next int) {
+	line := s.line(n.Line)
+	if n.Style != 0 || n.Column < 1 || n.Column > len(line) {
+		return 0, 0
+	}
+	text := uncommented(string(line[n.Column-1:]))
+	if len(text) >= len(n.Value) || !strings.HasPrefix(n.Value, text) {
+		return 0, 0
+	}
+	for next = n.Line + 1; next < len(s.lines) && strings.TrimSpace(string(s.line(next))) == ""; next++ {
+	}
+	return len(text), next
 }
 
 // readers are calls that always succeed on a socket that there is, each with an answer

@@ -73,23 +73,39 @@ func (s *source) syntaxError(c *complaints, err error) {
 		return
 	}
 	pos := lab.Pos{Line: e.Mark.Line, Col: e.Mark.Column}
+	if s.checkSpaces(c) {
+		return
+	}
 	if name, ok := strings.CutPrefix(e.Message, "unknown anchor '"); ok {
-		c.add(pos, "no anchor %s before this alias", quote("&"+strings.TrimSuffix(name, "' referenced")))
+		c.add(pos, "no anchor %s before this alias; a text that begins with * has to be quoted", quote("&"+strings.TrimSuffix(name, "' referenced")))
 		return
 	}
 	if strings.Contains(e.Message, "cannot start any token") {
 		c.add(pos, "%s", s.badStart(pos))
 		return
 	}
+	if at, words := s.culprit(e, pos); words != "" {
+		c.add(at, "%s", words)
+		return
+	}
 	for _, w := range syntaxWords {
 		if !strings.Contains(e.Message, w.problem) || !strings.Contains(e.ContextMsg, w.context) {
 			continue
 		}
-		steps := s.unquotedSteps(lab.Pos{Line: e.ContextMark.Line, Col: e.ContextMark.Column})
-		for _, u := range steps {
+		texts, comment := s.unquotedTexts(lab.Pos{Line: e.ContextMark.Line, Col: e.ContextMark.Column})
+		if w.context == "flow" { // it ends behind the list or mapping, where the file does
+			for n := s.clamp(pos).Line; n > 0 && n > pos.Line-50 && len(texts) == 0 && comment.Line == 0; n-- {
+				texts, comment = s.unquotedTexts(lab.Pos{Line: n, Col: len(s.line(n))})
+			}
+		}
+		for _, u := range texts {
 			c.add(u.pos, "%s", u.complaint())
 		}
-		if len(steps) > 0 {
+		if len(texts) > 0 {
+			return
+		}
+		if comment.Line > 0 && strings.Contains(e.ContextMsg, "flow") {
+			c.add(comment, "this comment takes the rest of its line with it, so that the list or mapping around it does not end there")
 			return
 		}
 		// What does not end is better shown where it begins.
@@ -124,6 +140,7 @@ func (s *source) badStart(pos lab.Pos) string {
 func (s *source) checkTree(c *complaints, root *yaml.Node, before int) (values int, ok bool) {
 	const open = -1
 	sizes := map[*yaml.Node]int{}
+	anchors := map[string]*yaml.Node{}
 	ok = true
 	var size func(n *yaml.Node) int
 	size = func(n *yaml.Node) int {
@@ -136,6 +153,16 @@ func (s *source) checkTree(c *complaints, root *yaml.Node, before int) (values i
 				return 1
 			}
 			return size(n.Alias)
+		}
+		if r, at := oddBlank(n); at >= 0 {
+			c.add(lab.Pos{Line: n.Line, Col: n.Column + at}, "%U looks like a blank and is a letter to YAML; write a blank", r)
+		}
+		if n.Anchor != "" {
+			if first := anchors[n.Anchor]; first == nil {
+				anchors[n.Anchor] = n
+			} else if first != n {
+				c.warn(posOf(n), "anchor %s is set a second time, first on line %d; an alias means the last one before it", quote("&"+n.Anchor), first.Line)
+			}
 		}
 		if n.Style&yaml.TaggedStyle != 0 {
 			c.add(posOf(n), "tag %s; a topology file has no tags", quote(n.Tag))
