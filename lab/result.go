@@ -88,7 +88,7 @@ type Snapshot struct {
 	Sockets []Holder `json:"sockets,omitzero"`  // nil when there is no port to look at, none when nobody had it
 	To      string   `json:"to,omitempty"`      // of a red step: what its address is, "192.0.2.2 on beta, the caller itself"
 	Why     []string `json:"why,omitempty"`     // of a red step: the rules behind its answer
-	Listens []Holder `json:"listens,omitempty"` // of a red step: sockets with the refused port that are not at its address
+	Listens []Holder `json:"listens,omitempty"` // of a red step: sockets with the refused port, or the name, that were not found by it
 	// Limit is not 0 where the call was given up sooner than the step's limit says, as
 	// nothing in the lab could answer it any more.
 	Limit float64 `json:"limit_seconds,omitempty"`

@@ -17,3 +17,15 @@ type Socket struct {
 	Timer    string         // what the kernel waits for, in the words of ss(8): "on" (for an ACK), "keepalive", "timewait", "persist", or ""
 	Options  []string       // other options that are set, those of inet_diag_sockopt: "IP_FREEBIND"
 }
+
+// UnixSocket is a socket of unix(7) with a name, as sock_diag(7) shows it.
+type UnixSocket struct {
+	Protocol  string // unix, unix-dgram, unix-seqpacket
+	State     string // LISTEN, ESTABLISHED, BOUND; UNCONN of a unix-dgram
+	Name      string // as a step writes it: "/tmp/app.sock", "@name"
+	Dev       uint32 // with File, of a path: the file that it made when it was bound, as the kernel writes dev_t
+	File      uint32
+	UID       uint32
+	Inode     uint32 // 0 of one that waits to be accepted
+	PeerNamed bool   // what it is connected to has a name
+}

@@ -67,7 +67,7 @@ func (c command) lookAround(ctx context.Context, topologies []*lab.Topology, sta
 // writeSockets lists the sockets of all hosts.
 func writeSockets(w io.Writer, sockets []lab.Holder) {
 	if len(sockets) == 0 {
-		fmt.Fprintln(w, "no socket has a port, on any host")
+		fmt.Fprintln(w, "no socket has a port or a name, on any host")
 		return
 	}
 	fmt.Fprintln(w, "the sockets of all hosts:")

@@ -87,7 +87,7 @@ func (a *agent) doMore(fd int, r *request, passed int) reply {
 	case "sleep":
 		return a.sleep(r.Limit)
 	case "owned":
-		return a.owned(r.Name, r.Ports)
+		return a.owned(r)
 	case "knows":
 		return knows(r.Word)
 	case "reset":

@@ -119,6 +119,55 @@ func (f *Files) mounts(in func(f func() error) error) (tmp, run *os.File, err er
 	return tmp, run, err
 }
 
+// FileInfo is what inode(7) says of a file.
+type FileInfo struct {
+	Kind       string // "a socket", "a regular file", "a directory" ...
+	Mode       uint32 // permissions, with the sticky bit
+	User       uint32
+	Group      uint32
+	Dev, Inode uint32 // as sock_diag(7) tells of them, which knows 32 bits of an inode's number
+}
+
+// Stat returns what is behind a path in there, or in /tmp when it is a relative one: the
+// file itself, of a link its target or, for bind(2) and unlink(2), the link. It is not ok
+// where path_resolution(7) finds no file.
+func (f *Files) Stat(in func(f func() error) error, path string, follow bool) (info FileInfo, ok bool, err error) {
+	flags := 0
+	if !follow {
+		flags = unix.AT_SYMLINK_NOFOLLOW
+	}
+	var st unix.Stat_t
+	err = in(func() error {
+		if err := f.enter(); err != nil {
+			return err
+		}
+		if !filepath.IsAbs(path) {
+			path = filepath.Join("/tmp", path)
+		}
+		if err := unix.Fstatat(unix.AT_FDCWD, path, &st, flags); err != nil {
+			return &os.PathError{Op: "stat", Path: path, Err: err}
+		}
+		return nil
+	})
+	for _, none := range []unix.Errno{unix.ENOENT, unix.ENOTDIR, unix.ELOOP, unix.ENAMETOOLONG} {
+		if errors.Is(err, none) {
+			return info, false, nil
+		}
+	}
+	if err != nil {
+		return info, false, err
+	}
+	return FileInfo{
+		Kind: kinds[st.Mode&unix.S_IFMT], Mode: st.Mode & 0o7777, User: st.Uid, Group: st.Gid,
+		Dev: unix.Major(st.Dev)<<20 | unix.Minor(st.Dev), Inode: uint32(st.Ino), // MKDEV of linux/kdev_t.h
+	}, true, nil
+}
+
+var kinds = map[uint32]string{
+	unix.S_IFSOCK: "a socket", unix.S_IFREG: "a regular file", unix.S_IFDIR: "a directory", unix.S_IFLNK: "a link",
+	unix.S_IFIFO: "a pipe", unix.S_IFCHR: "a device", unix.S_IFBLK: "a device",
+}
+
 // placeFiles puts the mounts that an init was given in their places.
 func placeFiles() error {
 	defer unix.Close(tmpFD)

@@ -3,6 +3,7 @@ package process
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -25,6 +26,11 @@ func (p *Process) Owned(ctx context.Context, ports []uint16) ([]Owned, error) {
 	return p.owned(ctx, request{Call: "owned", Ports: ports})
 }
 
+// OwnedUnix returns the sockets of unix(7) that the process has, as Owned does.
+func (p *Process) OwnedUnix(ctx context.Context) ([]Owned, error) {
+	return p.owned(ctx, request{Call: "owned", Unix: true})
+}
+
 func (p *Process) owned(ctx context.Context, r request) ([]Owned, error) {
 	if p.dead {
 		return nil, nil
@@ -39,9 +45,9 @@ func (p *Process) owned(ctx context.Context, r request) ([]Owned, error) {
 // manyOwned is how many sockets a process tells of: a reply is one message.
 const manyOwned = 256
 
-// owned lists the process's sockets at some ports, or the one of that name, as it
-// sees them itself.
-func (a *agent) owned(only string, ports []uint16) reply {
+// owned lists the process's sockets at some ports, those of unix(7), or the one of a
+// name, as it sees them itself.
+func (a *agent) owned(r *request) reply {
 	var socks []Owned
 	for _, name := range a.names() {
 		fd := a.socks[name].fd
@@ -56,7 +62,8 @@ func (a *agent) owned(only string, ports []uint16) reply {
 		if r := a.addr.nameOf(fd, unix.SYS_GETSOCKNAME); r.Addr != nil {
 			o.Local = *r.Addr
 		}
-		if name != only && (!o.Local.IsValid() || !slices.Contains(ports, o.Local.Port())) || len(socks) == manyOwned {
+		asked := o.Local.IsValid() && slices.Contains(r.Ports, o.Local.Port()) || r.Unix && strings.HasPrefix(o.Protocol, "unix")
+		if name != r.Name && !asked || len(socks) == manyOwned {
 			continue
 		}
 		if r := a.addr.nameOf(fd, unix.SYS_GETPEERNAME); r.Addr != nil {

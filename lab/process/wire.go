@@ -28,6 +28,7 @@ type request struct {
 	Member   lab.Membership `json:"member,omitzero"`
 	Selector lab.Selector   `json:"selector,omitzero"`
 	Ports    []uint16       `json:"ports,omitempty"` // of owned
+	Unix     bool           `json:"unix,omitempty"`  // of owned
 	Limit    time.Duration  `json:"limit,omitempty"`
 	Combos   []lab.Combo    `json:"combos,omitempty"` // of cells
 	Fresh    Table          `json:"fresh,omitzero"`   // of cells: what the host has before each

@@ -100,10 +100,14 @@ type question struct {
 
 // snapshot returns the sockets that explain the answer to a step: those that a
 // bind or listen conflicts with, the 4-tuple of a connect, the destination of
-// one that was refused, and for other calls those at the socket's own port. It is
+// one that was refused, and for other calls those at the socket's own port; with a name of
+// unix(7) those that have it. It is
 // nil when there is no port to look at, and empty when nobody has the port that the
 // call asked for.
 func (c *cell) snapshot(ctx context.Context, s *lab.Step, g got) ([]lab.Holder, error) {
+	if name := c.unixNameIn(s.Call); name != "" {
+		return c.unixSnapshot(ctx, s, name)
+	}
 	q, err := c.question(ctx, s, g)
 	switch {
 	case err != nil || q.local.Port() == 0 || q.protocol != "tcp" && q.protocol != "udp":
@@ -258,12 +262,16 @@ type ownedBy struct {
 // owned asks the living processes of a host for their sockets at the ports, and
 // looks which its programs have.
 func (c *cell) owned(ctx context.Context, host string, ports ...uint16) ([]ownedBy, error) {
+	return c.ownedBy(host, func(p *process.Process) ([]process.Owned, error) { return p.Owned(ctx, ports) })
+}
+
+func (c *cell) ownedBy(host string, of func(*process.Process) ([]process.Owned, error)) ([]ownedBy, error) {
 	var all []ownedBy
 	for _, who := range c.born {
 		if who.Host != host {
 			continue
 		}
-		socks, err := c.processes[who].Owned(ctx, ports)
+		socks, err := of(c.processes[who])
 		if err != nil {
 			return nil, err
 		}
@@ -315,8 +323,15 @@ func (c *cell) holder(host string, s lab.Socket, owned []ownedBy) lab.Holder {
 	if s.Remote.Port() != 0 {
 		h.Remote = c.name(s.Remote, host)
 	}
+	setOwners(&h, s.Inode, owned)
+	h.Options = slices.Concat(h.Options, s.Options)
+	return h
+}
+
+// setOwners says of a socket which processes have it, and what they know of it.
+func setOwners(h *lab.Holder, inode uint32, owned []ownedBy) {
 	for _, o := range owned {
-		if s.Inode == 0 || o.Inode != s.Inode {
+		if inode == 0 || o.Inode != inode {
 			continue
 		}
 		h.Owners = append(h.Owners, fmt.Sprintf("%s (%s)", o.process, o.Name))
@@ -325,9 +340,7 @@ func (c *cell) holder(host string, s lab.Socket, owned []ownedBy) lab.Holder {
 			h.Options = o.Options
 		}
 	}
-	if len(h.Owners) == 0 && s.Inode != 0 { // in a message, SCM_RIGHTS, or of a program that hides
+	if len(h.Owners) == 0 && inode != 0 { // in a message, SCM_RIGHTS, or of a program that hides
 		h.Owners = []string{"unknown"}
 	}
-	h.Options = slices.Concat(h.Options, s.Options)
-	return h
 }

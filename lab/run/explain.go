@@ -20,13 +20,19 @@ func (c *cell) explain(ctx context.Context, s *lab.Step, g got) (lab.Snapshot, e
 	if why.Sockets, err = c.snapshot(ctx, s, g); err != nil {
 		return why, err
 	}
+	name := c.unixNameIn(s.Call)
 	switch {
 	case g.why != "":
 		why.Why = []string{g.why}
+	case name != "" && (g.Errno == "ECONNREFUSED" || g.Errno == "ENOENT" && s.Call.Name != "bind"):
+		why.Listens, err = c.unixElsewhere(ctx, name, why.Sockets)
 	case g.Errno == "ECONNREFUSED":
 		why.Listens, err = c.elsewhere(ctx, s, g, why.Sockets)
 	case g.Errno == "EACCES", g.Errno == "EPERM":
 		why.Why, err = c.forbidden(s, g)
+	}
+	if name != "" && err == nil && why.Why == nil {
+		why.Why, err = c.unixRules(s, name, g.Errno, why)
 	}
 	if err != nil {
 		return why, err
@@ -132,6 +138,15 @@ func (c *cell) forbidden(s *lab.Step, g got) ([]string, error) {
 	}
 	var why []string
 	needs := capabilityFor(s.Call, g.Errno)
+	if name := c.unixNameIn(s.Call); name != "" {
+		rule, lacks, err := c.unixForbidden(s, g.Errno, name, user)
+		if err != nil {
+			return nil, err
+		}
+		if rule != "" {
+			why, needs = append(why, rule), lacks
+		}
+	}
 	for _, arg := range s.Call.Args {
 		a, ok := arg.(lab.Addr)
 		if !ok || a == lab.Unspec || g.Errno != "EACCES" {

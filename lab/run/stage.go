@@ -68,7 +68,8 @@ func (s *Stage) Sockets(ctx context.Context) ([]lab.Holder, error) {
 			all = append(all, c.holder(h.Name, s, owned))
 		}
 	}
-	return all, nil
+	named, err := c.unixSockets(ctx, func(string, lab.UnixSocket) bool { return true })
+	return append(all, named...), err
 }
 
 // Close ends the processes and the lab.
