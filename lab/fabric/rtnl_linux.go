@@ -115,11 +115,13 @@ func (r *rtnl) lookUp(name string) (int, error) {
 	if err == nil {
 		err = unix.IoctlIfreq(r.sockets[unix.NETLINK_ROUTE].Socket.GetFd(), unix.SIOCGIFINDEX, ifr)
 	}
-	if errors.Is(err, unix.EINVAL) {
+	switch {
+	case err == nil:
+		return int(ifr.Uint32()), nil
+	case errors.Is(err, unix.EINVAL):
 		return 0, fmt.Errorf("link name %q: %w", name, err)
-	}
-	if err != nil {
+	case errors.Is(err, unix.ENODEV):
 		return 0, fmt.Errorf("link %q: %w", name, err)
 	}
-	return int(ifr.Uint32()), nil
+	return 0, fmt.Errorf("index of link %q: %v", name, err) // no answer to what the link is for
 }

@@ -62,11 +62,11 @@ func (h Host) read(file string) (string, error) {
 func (h Host) Last() bool {
 	for _, p := range parameters {
 		text, err := h.read(p.file)
-		if err != nil {
+		if errors.Is(err, os.ErrNotExist) {
 			continue // the kernel is without it
 		}
-		if n, err := strconv.Atoi(strings.TrimSpace(text)); err == nil && n > p.most {
-			return true
+		if n, err := strconv.Atoi(strings.TrimSpace(text)); err != nil || n > p.most {
+			return true // what cannot be read may say so
 		}
 	}
 	return false
@@ -75,26 +75,24 @@ func (h Host) Last() bool {
 // End ends all TCP connections of the namespace, also those that a process has open, by
 // SOCK_DESTROY of sock_diag(7). Where the kernel does not have that
 // (CONFIG_INET_DIAG_DESTROY), or would keep an orphan for ever because of it, the kernel
-// gives up at the next retransmission that it has planned already. A namespace without
-// connections costs next to nothing.
+// gives up at the next retransmission that it has planned already; so it does when they
+// could not be ended for another reason, which is the error. A namespace without connections
+// costs next to nothing.
 func (h Host) End() error {
 	if h.isEmpty() {
 		return nil
 	}
 	d, err := open()
 	if err != nil {
-		return fmt.Errorf("sock_diag: %w", err)
+		return errors.Join(fmt.Errorf("sock_diag: %w", err), h.giveUp())
 	}
 	defer unix.Close(int(d))
 	var errs []error
 	left := false
 	for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
 		some, err := d.endAll(family)
-		left = left || some
-		switch {
-		case errors.Is(err, unix.ENOENT): // no IPv6, or no tcp_diag
-			left = true
-		case err != nil:
+		left = left || some || err != nil
+		if err != nil && !errors.Is(err, unix.ENOENT) { // no IPv6, or no tcp_diag
 			errs = append(errs, fmt.Errorf("sock_diag: %w", err))
 		}
 	}
@@ -138,7 +136,7 @@ func (h Host) giveUp() error {
 func (h Host) isEmpty() bool {
 	for file, name := range map[string]string{"sockstat": "TCP:", "sockstat6": "TCP6:"} {
 		text, err := h.read("thread-self/net/" + file)
-		if err != nil && file == "sockstat6" {
+		if errors.Is(err, os.ErrNotExist) && file == "sockstat6" {
 			continue // no IPv6
 		}
 		empty := false
@@ -156,7 +154,7 @@ func (h Host) isEmpty() bool {
 // endsOrphans reports whether SOCK_DESTROY ends a socket that nobody has open. Before
 // Linux 6.11 tcp_abort only emptied its queue, and the timer that would have given it up
 // then found nothing to do: it stayed for ever.
-func endsOrphans() bool {
+var endsOrphans = func() bool {
 	var u unix.Utsname
 	if unix.Uname(&u) != nil {
 		return false
@@ -214,7 +212,7 @@ func (d diag) endAll(family uint8) (left bool, err error) {
 	}
 	var errs []error
 	for _, id := range ids {
-		err := d.ask(sockDestroy, unix.NLM_F_ACK, request(family, id), nil)
+		err := destroy(d, request(family, id))
 		switch {
 		case errors.Is(err, unix.ENOENT): // it has ended by itself
 		case errors.Is(err, unix.EOPNOTSUPP): // also what tcp_abort answers for TIME_WAIT, before Linux 6.0
@@ -225,6 +223,10 @@ func (d diag) endAll(family uint8) (left bool, err error) {
 	}
 	return left, errors.Join(errs...)
 }
+
+// destroy ends the socket of a request. A kernel without CONFIG_INET_DIAG_DESTROY answers
+// EOPNOTSUPP.
+var destroy = func(d diag, request []byte) error { return d.ask(sockDestroy, unix.NLM_F_ACK, request, nil) }
 
 func request(family uint8, id []byte) []byte {
 	b := make([]byte, sizeofReq)
