@@ -41,7 +41,7 @@ func offerFilesToo(cmd *cobra.Command, args []string, begun string) ([]string, c
 	}
 	var offers []string
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), begun) && isTopology(e) {
+		if strings.HasPrefix(e.Name(), begun) && !e.IsDir() && isTopology(e.Name()) {
 			offers = append(offers, e.Name())
 		}
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -69,28 +70,34 @@ func (c command) topologyFiles(paths []string) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		found := map[topology.Kind]int{}
+		topologies := 0
+		left := map[string]int{}
 		for _, e := range entries {
-			if !isTopology(e) {
+			if e.IsDir() || !isTopology(e.Name()) {
 				continue
 			}
 			file := filepath.Join(p, e.Name())
-			kind := topology.KindOf(file)
-			if found[kind]++; kind == topology.Whole {
-				files = append(files, file)
+			if what := leftOut(file); what != "" {
+				left[what]++
+				continue
 			}
+			files = append(files, file)
+			topologies++
 		}
 		var rest []string
-		if n := found[topology.Shared]; n > 0 {
-			rest = append(rest, count(n, "part")+" that topologies include")
-		}
-		if n := found[topology.Other]; n > 0 {
-			rest = append(rest, count(n, "other YAML file"))
+		for _, what := range []string{sharedPart, "other YAML file", "dangling link", "unreadable file", "special file"} {
+			words := count(left[what], what)
+			if what == sharedPart {
+				words += " that topologies include"
+			}
+			if left[what] > 0 {
+				rest = append(rest, words)
+			}
 		}
 		switch left := strings.Join(rest, ", "); {
-		case found[topology.Whole] == 0 && left == "":
-			return nil, usagef("%s: no topology file in this folder; their names end in .yaml", p)
-		case found[topology.Whole] == 0:
+		case topologies == 0 && left == "":
+			return nil, usagef("%s: no topology file in this folder; their names end in .yaml or .yml", p)
+		case topologies == 0:
 			return nil, usagef("%s: no topology file in this folder, but %s", p, left)
 		case left != "":
 			fmt.Fprintf(c.stderr, "%s: left out %s\n", p, left)
@@ -99,8 +106,33 @@ func (c command) topologyFiles(paths []string) ([]string, error) {
 	return files, nil
 }
 
-func isTopology(e fs.DirEntry) bool {
-	return !e.IsDir() && !strings.HasPrefix(e.Name(), ".") && slices.Contains(topologySuffixes, strings.TrimPrefix(filepath.Ext(e.Name()), "."))
+const sharedPart = "part"
+
+// leftOut returns what a file of a folder is when it is not a topology, else "".
+func leftOut(file string) string {
+	info, err := os.Stat(file)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "dangling link"
+	case err == nil && !info.Mode().IsRegular(): // opening a pipe would wait for its other end
+		return "special file"
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return "unreadable file"
+	}
+	_ = f.Close() // KindOf takes a file that it cannot read for another one
+	switch topology.KindOf(file) {
+	case topology.Whole:
+		return ""
+	case topology.Shared:
+		return sharedPart
+	}
+	return "other YAML file"
+}
+
+func isTopology(name string) bool {
+	return !strings.HasPrefix(name, ".") && slices.Contains(topologySuffixes, strings.ToLower(strings.TrimPrefix(filepath.Ext(name), ".")))
 }
 
 // topologySuffixes are what names of topology files end in.

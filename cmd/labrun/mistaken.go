@@ -113,7 +113,7 @@ func mistakenReport(file string, text []byte) string {
 // mistakenTopology says where reports come from when a topology file was taken for
 // one, "" when it has no such name.
 func mistakenTopology(file string) string {
-	if !slices.Contains(topologySuffixes, strings.TrimPrefix(filepath.Ext(file), ".")) {
+	if !slices.Contains(topologySuffixes, strings.ToLower(strings.TrimPrefix(filepath.Ext(file), "."))) {
 		return ""
 	}
 	return fmt.Sprintf("%s: that is a topology file; %q keeps a report of it", file, lab.Command("labrun", "-o", "report.json", file))
