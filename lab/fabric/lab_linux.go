@@ -134,10 +134,6 @@ func (h *Host) Name() string {
 	return h.name
 }
 
-// NetNS returns the descriptor of the host's namespace for setns(2). It is the
-// lab's: do not close it, and do not use it after the lab is closed.
-func (h *Host) NetNS() int { return int(h.file.Fd()) }
-
 // Do runs f in the host, on a thread of its own that is thrown away afterwards,
 // and returns what f returns. Sockets that f makes and processes that it starts
 // belong to the host for good; goroutines that f starts run elsewhere. A child

@@ -6,21 +6,10 @@ import (
 	"strings"
 )
 
-// IsVacant reports whether the host surely has no sockets of any family, nor
-// connections in TIME_WAIT, but labrun's own. It costs a hundredth of Sockets. A
-// false may come too often: of a socket whose memory is not free yet, and on a
-// kernel that counts for the whole machine.
-func (h *Host) IsVacant() bool {
-	if h == nil {
-		return false
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.openDiag() == nil && h.isVacant()
-}
-
-// isVacant reads a few counts. On older kernels they are the whole machine's: too
-// high, never too low.
+// isVacant reports whether the host surely has no sockets of any family, nor
+// connections in TIME_WAIT, but labrun's own. It reads a few counts, which costs a hundredth
+// of Sockets. A false may come too often: of a socket whose memory is not free yet, and on
+// older kernels, whose counts are the whole machine's.
 func (h *Host) isVacant() bool {
 	if h.counts == nil {
 		return false
