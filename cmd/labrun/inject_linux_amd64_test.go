@@ -129,10 +129,18 @@ type place struct {
 // asks reports whether it is a call of the experiment, whose answer is an answer.
 func (p place) asks() bool {
 	switch p.call {
+	case unix.SYS_OPENAT, unix.SYS_READ, unix.SYS_WRITE:
+		return strings.Contains(p.stack, "labrun/lab/fabric.(*Host).onSysctl:")
 	case unix.SYS_SOCKET, unix.SYS_BIND, unix.SYS_CONNECT, unix.SYS_SENDTO, unix.SYS_SETSOCKOPT, unix.SYS_GETSOCKNAME:
 		return strings.Contains(p.stack, "labrun/lab/process.(*agent).do:")
 	}
 	return false
+}
+
+// isGo reports whether it is the pipe by which syscall.ForkExec learns that the new program
+// is executed. A read of it that fails has it wait for the end of that program.
+func (p place) isGo() bool {
+	return p.call == unix.SYS_READ && strings.Contains(p.stack, "syscall.readlen:")
 }
 
 func (f fault) String() string {
@@ -143,7 +151,7 @@ func (f fault) String() string {
 // the last call from each.
 func faultsOf(counts map[place]int) (all []fault) {
 	for p, n := range counts {
-		if p.asks() {
+		if p.asks() || p.isGo() {
 			continue
 		}
 		for _, errno := range errnosOf(p.call) {

@@ -89,19 +89,24 @@ func namerMain(name string) int {
 }
 
 // replace puts a file in the place of an old one, which is there until then, and stays
-// when that fails.
+// when that fails. One of another file system is copied.
 func replace(f *os.File, name string) error {
 	between := between(name)
+	if inMemory(f) { // linkat(2) would say so only when the name is free
+		return replaceByCopy(f, between, name)
+	}
 	const tries = 100 // another labrun may be at the same name
 	for try := 0; ; try++ {
-		err := linkOrCopy(f, between)
-		if errors.Is(err, unix.EEXIST) && try < tries {
+		err := link(f, between)
+		switch {
+		case errors.Is(err, unix.EXDEV):
+			return replaceByCopy(f, between, name)
+		case errors.Is(err, unix.EEXIST) && try < tries:
 			if err := os.Remove(between); err != nil && !errors.Is(err, unix.ENOENT) {
 				return err
 			}
 			continue
-		}
-		if err != nil {
+		case err != nil:
 			return &os.PathError{Op: "link", Path: name, Err: err}
 		}
 		err = unix.Rename(between, name)
@@ -116,36 +121,93 @@ func replace(f *os.File, name string) error {
 	}
 }
 
+// inMemory reports whether a file is one of memfd_create(2).
+func inMemory(f *os.File) bool {
+	path, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", f.Fd()))
+	return err == nil && strings.HasPrefix(path, "/memfd:")
+}
+
+// replaceByCopy does so with a copy. Whoever has the lock of the file in between alone
+// writes it, or removes it: another labrun at the same name waits until it is whole and has
+// its place.
+func replaceByCopy(f *os.File, between, name string) (err error) {
+	out, err := lockBetween(between)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(&os.PathError{Op: "replace", Path: name, Err: err}, os.Remove(between))
+		}
+		err = errors.Join(err, out.Close())
+	}()
+	var st unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+		return err
+	}
+	if err := out.Truncate(0); err != nil { // what a kill has left
+		return err
+	}
+	if _, err := io.Copy(out, io.NewSectionReader(f, 0, st.Size)); err != nil {
+		return err
+	}
+	if int(st.Uid) != os.Geteuid() {
+		if err := out.Chown(int(st.Uid), int(st.Gid)); err != nil {
+			return err
+		}
+	}
+	return unix.Rename(between, name)
+}
+
+// lockBetween opens the file in between, which is nobody else's, and locks it. It is the
+// one of that name until the lock is given back.
+func lockBetween(between string) (*os.File, error) {
+	const tries = 100
+	for range tries {
+		out, err := os.OpenFile(between, os.O_WRONLY|os.O_CREATE|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o666)
+		if errors.Is(err, unix.ELOOP) { // somebody has put a link there
+			if err := os.Remove(between); err != nil && !errors.Is(err, unix.ENOENT) {
+				return nil, err
+			}
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		err = unix.Flock(int(out.Fd()), unix.LOCK_EX)
+		for errors.Is(err, unix.EINTR) {
+			err = unix.Flock(int(out.Fd()), unix.LOCK_EX)
+		}
+		if err != nil && !errors.Is(err, unix.EOPNOTSUPP) && !errors.Is(err, unix.ENOSYS) && !errors.Is(err, unix.ENOLCK) {
+			return nil, errors.Join(&os.PathError{Op: "lock", Path: between, Err: err}, out.Close())
+		}
+		var has, named unix.Stat_t
+		err = unix.Fstat(int(out.Fd()), &has)
+		if err == nil {
+			err = unix.Lstat(between, &named)
+		}
+		switch {
+		case err == nil && (has.Dev != named.Dev || has.Ino != named.Ino), errors.Is(err, unix.ENOENT):
+		case err != nil:
+			return nil, errors.Join(&os.PathError{Op: "stat", Path: between, Err: err}, out.Close())
+		case has.Mode&unix.S_IFMT == unix.S_IFREG && has.Nlink == 1 && int(has.Uid) == os.Geteuid():
+			return out, nil
+		default: // somebody has put it there
+			if err := os.Remove(between); err != nil && !errors.Is(err, unix.ENOENT) {
+				return nil, errors.Join(err, out.Close())
+			}
+		}
+		out.Close()
+	}
+	return nil, fmt.Errorf("%s: other programs take it away", between)
+}
+
 // between returns the name that a file has until it takes the place of an old one. It
 // is always the same: what a kill of every process has left is removed the next time.
 func between(name string) string {
 	h := fnv.New64a()
 	h.Write([]byte(filepath.Base(name))) // of any length
 	return filepath.Join(filepath.Dir(name), fmt.Sprintf(".labrun-%x", h.Sum64()))
-}
-
-// linkOrCopy gives a file a new name. One of another file system is copied.
-func linkOrCopy(f *os.File, name string) error {
-	err := link(f, name)
-	if !errors.Is(err, unix.EXDEV) && !errors.Is(err, unix.ENOENT) {
-		return err
-	}
-	var st unix.Stat_t
-	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
-		return err
-	}
-	out, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(out, io.NewSectionReader(f, 0, st.Size))
-	if err == nil && int(st.Uid) != os.Geteuid() {
-		err = out.Chown(int(st.Uid), int(st.Gid))
-	}
-	if err = errors.Join(err, out.Close()); err != nil {
-		return errors.Join(err, os.Remove(name))
-	}
-	return nil
 }
 
 func inUserNamespace() bool { return fabric.InUserNamespace() }

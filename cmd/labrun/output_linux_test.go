@@ -159,6 +159,75 @@ func TestOutputElsewhere(t *testing.T) {
 	}
 }
 
+// TestOutputsAtOnce has several labruns replace one report, as where there are no files
+// without a name: it is whole at any time, and nothing is left beside it.
+func TestOutputsAtOnce(t *testing.T) {
+	const size = 1 << 20
+	dir := t.TempDir()
+	name := filepath.Join(dir, "report.json")
+	write(t, name, strings.Repeat("0", size))
+	var all []chan error
+	for i := range 4 {
+		done := make(chan error, 1)
+		all = append(all, done)
+		go func() {
+			var errs []error
+			for range 5 {
+				fd, err := unix.MemfdCreate("report", unix.MFD_CLOEXEC)
+				if err == nil {
+					f := os.NewFile(uintptr(fd), name)
+					_, err = f.WriteString(strings.Repeat(fmt.Sprint(i), size))
+					err = errors.Join(err, replace(f, name), f.Close())
+				}
+				errs = append(errs, err)
+			}
+			done <- errors.Join(errs...)
+		}()
+	}
+	for len(all) > 0 {
+		select {
+		case err := <-all[0]:
+			if err != nil {
+				t.Error(err)
+			}
+			all = all[1:]
+		default:
+			if got := read(t, name); len(got) != size || strings.Trim(got, got[:1]) != "" {
+				t.Fatalf("the report is not whole: %d bytes of %d", len(got), size)
+			}
+		}
+	}
+	if got := names(t, dir); got != "report.json" {
+		t.Errorf("the folder has %s", got)
+	}
+}
+
+// TestOutputBetween does not follow what somebody has put in the place between.
+func TestOutputBetween(t *testing.T) {
+	for _, put := range []func(old, new string) error{os.Symlink, os.Link} {
+		dir, other := t.TempDir(), filepath.Join(t.TempDir(), "other")
+		name := filepath.Join(dir, "report.json")
+		write(t, name, "old")
+		write(t, other, "precious")
+		if err := put(other, between(name)); err != nil {
+			t.Fatal(err)
+		}
+		fd, err := unix.MemfdCreate("report", unix.MFD_CLOEXEC)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := os.NewFile(uintptr(fd), name)
+		defer f.Close()
+		err = errors.Join(say("new")(f), replace(f, name))
+		if got := read(t, other); got != "precious" {
+			t.Errorf("the other file is %q", got)
+		}
+		if b := read(t, name); err != nil || b != "new" || names(t, dir) != "report.json" {
+			t.Errorf("%v: the report is %q, the folder has %s", err, b, names(t, dir))
+		}
+	}
+}
+
 // TestTerminalGone writes to a terminal whose other end is closed, which answers EIO.
 func TestTerminalGone(t *testing.T) {
 	for _, args := range [][]string{{}, {"version"}, {"check", "../../topologies/dual-nic.yaml"}, {"plan", "../../topologies/dual-nic.yaml"}} {
