@@ -71,6 +71,9 @@ func (a *agent) owned(r *request) reply {
 		}
 		o.V6Only = isSet(fd, "IPV6_V6ONLY")
 		o.Device, _ = unix.GetsockoptString(fd, unix.SOL_SOCKET, unix.SO_BINDTODEVICE) // none of what is no socket
+		if v, err := unix.GetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_LOCAL_PORT_RANGE); err == nil {
+			o.Range = lab.Range{Low: uint16(v), High: uint16(v >> 16)}
+		}
 		for _, name := range []string{"SO_REUSEADDR", "SO_REUSEPORT"} {
 			if isSet(fd, name) {
 				o.Options = append(o.Options, name)

@@ -63,6 +63,7 @@ type Owned struct {
 	Remote   netip.AddrPort `json:"remote,omitzero"`
 	Device   string         `json:"device,omitempty"` // that SO_BINDTODEVICE ties it to
 	V6Only   bool           `json:"v6only,omitempty"`
+	Range    lab.Range      `json:"range,omitzero"`    // IP_LOCAL_PORT_RANGE
 	Options  []string       `json:"options,omitempty"` // that are set, of those that sock_diag does not tell
 }
 

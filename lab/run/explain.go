@@ -37,6 +37,13 @@ func (c *cell) explain(ctx context.Context, s *lab.Step, g got) (lab.Snapshot, e
 	if err != nil {
 		return why, err
 	}
+	full, err := c.noPortLeft(ctx, s, g)
+	if err != nil {
+		return why, err
+	}
+	if full != "" {
+		why.Why = append(why.Why, full)
+	}
 	kept, err := c.keptPorts(c.resolve(s.Process).Host)
 	why.Why = append(why.Why, kept...)
 	return why, err
