@@ -25,6 +25,7 @@ func (d *decoder) checkExperiment(x *experiment) {
 	if x.broken || x.axesUnsure {
 		return // steps are missing
 	}
+	d.checkLinks(x, columns)
 	classes := d.classes(x, columns)
 	d.checkFlows(x, classes)
 }
@@ -94,11 +95,17 @@ func (d *decoder) checkNames(x *experiment, columns []*host) {
 				check(s, s.argsAt[i], a)
 				d.warnOfSelf(x, s, s.argsAt[i], a, s.call.Name == "connect" || s.call.Name == "sendto")
 			}
+			if name, ok := a.(lab.Name); ok && s.call.Name == "sysctl" {
+				d.warnOfSysctl(d.within(s, s.argsAt[i]), x.scope, string(name))
+			}
 		}
 		for i, w := range s.want {
 			if a, ok := w.Answer.Value.(lab.Addr); ok && a.Name != "" {
 				check(s, s.wantsAt[i], a)
 				d.warnOfSelf(x, s, s.wantsAt[i], a, s.call.Name == "getpeername")
+			}
+			if f := w.Has; f != nil && f.Kind == "sysctl" {
+				d.warnOfSysctl(d.within(s, s.wantsAt[i]), x.scope, f.Name)
 			}
 			if f := w.Has; f != nil && f.Kind == "probe" && !d.probesLost && !d.partsLost && !d.hasProbe(f.Name) {
 				d.complain(d.within(s, s.wantsAt[i]), "%s: no probe %s%s", x.scope, quote(f.Name), hint(f.Name, "probes", d.probeNames()))
@@ -117,33 +124,42 @@ func (d *decoder) probeNames() []string {
 	return names
 }
 
-// nameProblem says what is wrong with host.name in the columns, the first of
-// them as an example; host "" is the subject.
-func (d *decoder) nameProblem(columns []*host, host, name string, mapped bool) string {
-	if host != "" && host != "peer" {
-		h := d.hosts[host]
-		if h == nil {
-			return fmt.Sprintf("no host %s%s", quote(host), d.hostHint(host, name))
+// nameProblem says what is wrong with at.name in the columns, the first of
+// them as an example; at "" is the subject.
+func (d *decoder) nameProblem(columns []*host, at, name string, mapped bool) string {
+	if at != "" && at != "peer" && d.hosts[at] == nil {
+		return fmt.Sprintf("no host %s%s", quote(at), d.hostHint(at, name))
+	}
+	return d.problemIn(columns, at, func(h *host) bool { return h.names(name, mapped) },
+		func(h *host, role string) string { return d.aliasProblem(h, role, name, mapped) })
+}
+
+// problemIn says what is wrong with the host of that name, which may stand for a host of each
+// column: with the first that is not fine, as an example.
+func (d *decoder) problemIn(columns []*host, name string, fine func(*host) bool, say func(h *host, role string) string) string {
+	if name != "" && name != "peer" {
+		if h := d.hosts[name]; h != nil && !fine(h) {
+			return say(h, "")
 		}
-		return d.aliasProblem(h, "", name, mapped)
+		return ""
 	}
 	first, more := "", 0
 	for _, subject := range columns {
 		h, role := subject, ""
-		if host != "" {
+		if name != "" {
 			h = subject.peer
 		}
 		switch {
-		case h == nil && d.peersUnsure, h != nil && h.names(name, mapped):
+		case h == nil && d.peersUnsure, h != nil && fine(h):
 		case first != "":
 			more++
 		case h == nil:
 			first = fmt.Sprintf("host %q has no peer, no other host shares a network with it", subject.Name)
 		default:
-			if host != "" {
+			if name != "" {
 				role = ", the peer of " + quote(subject.Name) + ","
 			}
-			first = d.aliasProblem(h, role, name, mapped)
+			first = say(h, role)
 		}
 	}
 	if more > 0 {

@@ -49,11 +49,7 @@ func (d *decoder) decodeHostSysctls(h *host) {
 	}
 	for _, p := range own {
 		if link := p.Link(); link != "" && !h.hasLink(link) && !h.unsure {
-			names := []string{"lo"}
-			for _, n := range h.nics {
-				names = append(names, n.Name)
-			}
-			d.complain(p.Pos, "%s: %s: the host has no NIC %s%s", s, p.Name, quote(link), hint(link, "nics", names))
+			d.complain(p.Pos, "%s: %s: the host has no NIC %s%s", s, p.Name, quote(link), hint(link, "nics", h.links()))
 		}
 	}
 	h.Sysctls = append(h.Sysctls, own...)
@@ -76,6 +72,7 @@ func (d *decoder) decodeSysctls(n *yaml.Node, s scope) (all []lab.Sysctl) {
 			d.complain(e.pos, "%s: %s", s, problem)
 			continue
 		}
+		d.warnOfSysctl(e.pos, s, e.key)
 		value, ok := d.text(e.value, s.String()+", "+e.key)
 		switch {
 		case !ok:
@@ -86,6 +83,14 @@ func (d *decoder) decodeSysctls(n *yaml.Node, s scope) (all []lab.Sysctl) {
 		}
 	}
 	return all
+}
+
+// warnOfSysctl warns of a parameter that is near to one that labrun knows. That kernels have
+// others is nothing to complain about.
+func (d *decoder) warnOfSysctl(pos lab.Pos, s scope, name string) {
+	if near := lab.NearSysctl(name); near != "" {
+		d.warn(pos, "%s: labrun knows no kernel parameter %s, did you mean %s?", s, name, near)
+	}
 }
 
 // sysctlProblem says why a name is none of a kernel parameter of a network namespace.

@@ -1,0 +1,129 @@
+package topology
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+
+	"labrun/lab"
+)
+
+// linkRef is a link that a step names.
+type linkRef struct {
+	name  string
+	at    int  // where in the step
+	asked bool // the kernel is asked whether it exists: no complaint where it may refuse
+}
+
+// checkLinks complains about links that the host of a step does not have. It may have any
+// when a program has run, and the kernel makes some itself. A step that expects another
+// answer than ok asks about a link that does not exist.
+func (d *decoder) checkLinks(x *experiment, columns []*host) {
+	made := map[string]bool{}
+	for s := range x.all() {
+		if s.call.Name == "link_add" && len(s.mistakes) == 0 {
+			made[s.call.Args[0].String()] = true
+		}
+	}
+	type ref struct{ host, link string }
+	known := map[ref]string{}
+	programs := false // in slots before this one
+	for _, slot := range x.slots {
+		inSlot := false
+		for _, steps := range slot.variants {
+			after := programs
+			for _, s := range steps {
+				after = after || s.step.Run != nil
+				inSlot = inSlot || s.step.Run != nil
+				if after || len(s.mistakes) > 0 {
+					continue
+				}
+				for _, l := range s.links() {
+					if made[l.name] || slices.Contains(kernelLinks, l.name) || l.asked && !succeeds(s.want) {
+						continue
+					}
+					r := ref{s.process.Host, l.name}
+					problem, ok := known[r]
+					if !ok && !d.spend(x, len(columns)) {
+						problem = d.problemIn(columns, r.host, func(h *host) bool { return h.unsure || h.hasLink(l.name) },
+							func(h *host, role string) string { return h.linkProblem(role, l.name) })
+						known[r] = problem
+					}
+					if problem != "" {
+						d.complain(d.within(s, l.at), "%s: %s", x.scope, problem)
+					}
+				}
+			}
+		}
+		programs = programs || inSlot
+	}
+}
+
+// kernelLinks are the links that modules of tunnels make in every new namespace, unless
+// net.core.fb_tunnels_only_for_init_net says otherwise.
+var kernelLinks = []string{
+	"tunl0", "gre0", "gretap0", "erspan0", "ip_vti0", "ip6_vti0", "sit0", "ip6tnl0", "ip6gre0",
+}
+
+// links returns the links that a step names.
+func (s placedStep) links() (all []linkRef) {
+	sig, ok := lab.SignatureOf(s.call.Name)
+	if !ok || s.step.Run != nil || s.call.Name == "link_add" {
+		return nil
+	}
+	var option lab.Option
+	for i, a := range s.call.Args {
+		at := s.argsAt[i]
+		switch kind := sig.Args[min(i, len(sig.Args)-1)]; {
+		case kind == lab.KindNIC:
+			all = append(all, linkRef{string(a.(lab.Name)), at, true})
+		case kind == lab.KindSysctl:
+			all = append(all, linkRef{lab.Sysctl{Name: string(a.(lab.Name))}.Link(), at, true})
+		case kind == lab.KindOption:
+			option, _ = lab.OptionOf(a.String())
+		default:
+			all = append(all, linkRef{linkIn(a, option), at, kind == lab.KindValue})
+		}
+	}
+	for i, w := range s.want {
+		if name := linkIn(w.Answer.Value, option); name != "" {
+			all = append(all, linkRef{name, s.wantsAt[i], false})
+		}
+	}
+	return slices.DeleteFunc(all, func(l linkRef) bool { return l.name == "" || nicName.check(l.name) != "" })
+}
+
+// linkIn returns the link that an address, or the value of an option, names.
+func linkIn(a lab.Arg, option lab.Option) string {
+	switch a := a.(type) {
+	case lab.Addr:
+		if _, err := strconv.ParseUint(a.IP.Zone(), 10, 32); err != nil {
+			return a.IP.Zone()
+		}
+	case lab.Membership:
+		return a.NIC
+	case lab.Text:
+		if option.Value == lab.ValueDevice || option.Value == lab.ValueIndex {
+			return string(a)
+		}
+	}
+	return ""
+}
+
+// succeeds reports whether success is all that is expected.
+func succeeds(w lab.Want) bool {
+	return !slices.ContainsFunc(w, func(r lab.WantRule) bool { return r.Answer.Outcome != lab.OK })
+}
+
+// linkProblem says that the host does not have the link.
+func (h *host) linkProblem(role, link string) string {
+	return fmt.Sprintf("host %q%s has no NIC %s%s", h.Name, role, quote(link), hint(link, "nics", h.links()))
+}
+
+func (h *host) links() []string {
+	names := []string{"lo"}
+	for _, n := range h.nics {
+		names = append(names, n.Name)
+	}
+	return names
+}
