@@ -2,6 +2,7 @@ package topology
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 	"strconv"
 
@@ -19,43 +20,62 @@ type linkRef struct {
 // when a program has run, and the kernel makes some itself. A step that expects another
 // answer than ok asks about a link that does not exist.
 func (d *decoder) checkLinks(x *experiment, columns []*host) {
-	made := map[string]bool{}
+	made := slices.Clone(kernelLinks)
 	for s := range x.all() {
 		if s.call.Name == "link_add" && len(s.mistakes) == 0 {
-			made[s.call.Args[0].String()] = true
+			made = append(made, string(s.call.Args[0].(lab.Name)))
 		}
 	}
+	withPeer := slices.DeleteFunc(slices.Clone(columns), func(h *host) bool { return h.peer == nil })
 	type ref struct{ host, link string }
 	known := map[ref]string{}
-	programs := false // in slots before this one
-	for _, slot := range x.slots {
-		inSlot := false
-		for _, steps := range slot.variants {
-			after := programs
-			for _, s := range steps {
-				after = after || s.step.Run != nil
-				inSlot = inSlot || s.step.Run != nil
-				if after || len(s.mistakes) > 0 {
-					continue
-				}
-				for _, l := range s.links() {
-					if made[l.name] || slices.Contains(kernelLinks, l.name) || l.asked && !succeeds(s.want) {
-						continue
+	for s := range x.beforePrograms() {
+		on := columns
+		if s.process.Host == "peer" {
+			on = withPeer
+		}
+		for _, l := range s.links() {
+			r := ref{s.process.Host, l.name}
+			if slices.Contains(made, l.name) || l.asked && !succeeds(s.want) {
+				continue
+			}
+			problem, ok := known[r]
+			if !ok && !d.spend(x, len(on)) {
+				problem = d.problemIn(on, r.host,
+					func(h *host) bool { return h.unsure || h.hasLink(l.name) },
+					func(h *host, role string) string {
+						return fmt.Sprintf("host %q%s has no NIC %s%s", h.Name, role, quote(l.name), hint(l.name, "nics", h.links()))
+					})
+				known[r] = problem
+			}
+			if problem != "" {
+				d.complain(d.within(s, l.at), "%s: %s", x.scope, problem)
+			}
+		}
+	}
+}
+
+// beforePrograms returns the steps of every combination, each once, without those that come
+// after a program in some combination.
+func (x *experiment) beforePrograms() iter.Seq[placedStep] {
+	return func(yield func(placedStep) bool) {
+		for _, slot := range x.slots {
+			programs := false
+			for _, steps := range slot.variants {
+				for _, s := range steps {
+					if s.step.Run != nil {
+						programs = true
+						break
 					}
-					r := ref{s.process.Host, l.name}
-					problem, ok := known[r]
-					if !ok && !d.spend(x, len(columns)) {
-						problem = d.problemIn(columns, r.host, func(h *host) bool { return h.unsure || h.hasLink(l.name) },
-							func(h *host, role string) string { return h.linkProblem(role, l.name) })
-						known[r] = problem
-					}
-					if problem != "" {
-						d.complain(d.within(s, l.at), "%s: %s", x.scope, problem)
+					if len(s.mistakes) == 0 && !yield(s) {
+						return
 					}
 				}
 			}
+			if programs {
+				return
+			}
 		}
-		programs = programs || inSlot
 	}
 }
 
@@ -68,7 +88,7 @@ var kernelLinks = []string{
 // links returns the links that a step names.
 func (s placedStep) links() (all []linkRef) {
 	sig, ok := lab.SignatureOf(s.call.Name)
-	if !ok || s.step.Run != nil || s.call.Name == "link_add" {
+	if !ok || s.call.Name == "link_add" {
 		return nil
 	}
 	var option lab.Option
@@ -113,11 +133,6 @@ func linkIn(a lab.Arg, option lab.Option) string {
 // succeeds reports whether success is all that is expected.
 func succeeds(w lab.Want) bool {
 	return !slices.ContainsFunc(w, func(r lab.WantRule) bool { return r.Answer.Outcome != lab.OK })
-}
-
-// linkProblem says that the host does not have the link.
-func (h *host) linkProblem(role, link string) string {
-	return fmt.Sprintf("host %q%s has no NIC %s%s", h.Name, role, quote(link), hint(link, "nics", h.links()))
 }
 
 func (h *host) links() []string {
