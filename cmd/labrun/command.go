@@ -102,7 +102,7 @@ func (f *firstError) Write(b []byte) (int, error) {
 // exitOf returns the exit status of a mistake in the command line or a file, which what
 // is wrong with the machine is not.
 func exitOf(err error) int {
-	for _, shortage := range []syscall.Errno{syscall.ENOMEM, syscall.EMFILE, syscall.ENFILE, syscall.EINTR, syscall.EIO} {
+	for _, shortage := range []syscall.Errno{syscall.ENOMEM, syscall.EMFILE, syscall.ENFILE, syscall.EINTR, syscall.EIO, syscall.ENOSPC, syscall.EDQUOT} {
 		if errors.Is(err, shortage) {
 			return exitError
 		}

@@ -137,10 +137,12 @@ func (p place) asks() bool {
 	return false
 }
 
-// isGo reports whether it is the pipe by which syscall.ForkExec learns that the new program
-// is executed. A read of it that fails has it wait for the end of that program.
+// isGo reports whether it is a call of the Go runtime for itself, which does not go on
+// without, or of the pipe by which syscall.ForkExec learns that the new program is executed:
+// a read of it that fails has it wait for the end of that program.
 func (p place) isGo() bool {
-	return p.call == unix.SYS_READ && strings.Contains(p.stack, "syscall.readlen:")
+	above, _, _ := strings.Cut(p.stack, "\nlabrun/")
+	return strings.Contains(above, "\nruntime.") || p.call == unix.SYS_READ && strings.Contains(above, "syscall.readlen:")
 }
 
 func (f fault) String() string {

@@ -55,7 +55,7 @@ func agentMain() {
 		err = a.serve()
 	}
 	fmt.Fprintln(os.Stderr, "labrun: process:", err)
-	os.Exit(1)
+	exit(1)
 }
 
 // message is a request with the descriptor that came along, -1 when none did.
@@ -70,8 +70,8 @@ func (a *agent) serve() error {
 	buf := make([]byte, maxMessage)
 	for {
 		m, err := receive(buf)
-		if errors.Is(err, errGone) {
-			a.leave()
+		if errors.Is(err, errGone) || errors.Is(err, unix.ECONNRESET) {
+			a.leave() // the latter of a keeper that was killed with an answer unread, unix(7)
 		}
 		if err != nil {
 			return err
@@ -125,6 +125,7 @@ func receive(buf []byte) (message, error) {
 // nobody but its processes can end the connections of a host that keeps them for
 // longer than a stock one. They all try; those without privilege cannot.
 func (a *agent) leave() {
+	leaving.Lock()
 	host := orphan.Host{Proc: max(a.proc, 0)}
 	if host.Last() {
 		host.EndAll()

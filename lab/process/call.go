@@ -3,7 +3,6 @@ package process
 import (
 	"errors"
 	"fmt"
-	"os"
 
 	"golang.org/x/sys/unix"
 
@@ -81,7 +80,7 @@ func (a *agent) doMore(fd int, r *request, passed int) reply {
 	case "fork":
 		return a.fork(r, passed)
 	case "exit":
-		os.Exit(int(r.Int))
+		exit(int(r.Int))
 	case "kill":
 		return kill(int(r.Int), r.Word)
 	case "sleep":

@@ -59,7 +59,7 @@ func initMain(hostname, view, path string, argv []string) {
 			err = fmt.Errorf("%w: /tmp and /run are the lab's here, without the machine's files", err)
 		}
 		fmt.Fprintf(os.Stderr, "labrun: %s: %v\n", cmp.Or(path, "host "+hostname), err)
-		os.Exit(126)
+		exit(126)
 	}
 	go handOn(signals, pid)
 	for {
@@ -97,6 +97,7 @@ func leave() {
 	os.Exit(128 + int(unix.SIGKILL))
 }
 
+// exit ends the process, unless leave is at it.
 func exit(status int) {
 	leaving.Lock()
 	os.Exit(status)
@@ -173,7 +174,7 @@ func copyMain(hostname string, argv []string) {
 	}
 	if err != nil {
 		tell(report{Failed: err.Error()}, nil)
-		os.Exit(1)
+		exit(1)
 	}
 	tell(report{}, rights)
 	for {
