@@ -42,15 +42,11 @@ func (c *cell) noPortLeft(ctx context.Context, s *lab.Step, g got) (string, erro
 		return "", err
 	}
 	host := c.lab.Host(who.Host)
-	values, err := host.Sysctls([]string{choiceSysctl, reservedSysctl})
+	low, high, list, err := c.choice(who.Host)
 	if err != nil {
 		return "", err
 	}
-	var low, high uint16
-	if _, err := fmt.Sscan(values[choiceSysctl], &low, &high); err != nil {
-		return "", fmt.Errorf("%s of host %s: %w", choiceSysctl, who.Host, err)
-	}
-	choice := choiceSysctl + " = " + strings.Join(strings.Fields(values[choiceSysctl]), " ")
+	choice := fmt.Sprintf("%s = %d %d", choiceSysctl, low, high)
 	if r := own.Range; r != (lab.Range{}) { // inet_sk_get_local_port_range
 		if low <= r.Low && r.Low <= high {
 			low = r.Low
@@ -60,7 +56,7 @@ func (c *cell) noPortLeft(ctx context.Context, s *lab.Step, g got) (string, erro
 		}
 		choice = "IP_LOCAL_PORT_RANGE = " + r.String()
 	}
-	reserved := portSet(values[reservedSysctl])
+	reserved := portSet(list)
 	socks, err := host.SocketsOf(protocol, protocol+"6")
 	if err != nil {
 		return "", err
@@ -89,6 +85,19 @@ func (c *cell) noPortLeft(ctx context.Context, s *lab.Step, g got) (string, erro
 		words = append(words, fmt.Sprintf("%d reserved (%s)", kept, reservedSysctl))
 	}
 	return fmt.Sprintf("no port of %s is left: %s", choice, strings.Join(words, ", ")), err
+}
+
+// choice returns the range of ports that the kernel chooses from on a host, and those that it
+// leaves out of it, as it writes them.
+func (c *cell) choice(host string) (low, high uint16, reserved string, err error) {
+	values, err := c.lab.Host(host).Sysctls([]string{choiceSysctl, reservedSysctl})
+	if err != nil {
+		return 0, 0, "", err
+	}
+	if _, err := fmt.Sscan(values[choiceSysctl], &low, &high); err != nil {
+		return 0, 0, "", fmt.Errorf("%s of host %s: %w", choiceSysctl, host, err)
+	}
+	return low, high, values[reservedSysctl], nil
 }
 
 func firstSock(c lab.Call) (string, bool) {

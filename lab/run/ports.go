@@ -15,14 +15,9 @@ func (c *cell) keptPorts(host string) ([]string, error) {
 	if len(kept) == 0 || len(c.ran) == 0 {
 		return nil, nil
 	}
-	const choice, reserved = "net.ipv4.ip_local_port_range", "net.ipv4.ip_local_reserved_ports"
-	values, err := c.lab.Host(host).Sysctls([]string{choice, reserved})
-	if err != nil || values[reserved] != plan.PortRanges(kept) {
+	low, high, reserved, err := c.choice(host)
+	if err != nil || reserved != plan.PortRanges(kept) {
 		return nil, err // a program has said itself what is not to be chosen
-	}
-	var low, high uint16
-	if _, err := fmt.Sscan(values[choice], &low, &high); err != nil {
-		return nil, fmt.Errorf("%s of host %s: %w", choice, host, err)
 	}
 	kept = slices.DeleteFunc(kept, func(p uint16) bool { return p < low || p > high })
 	if len(kept) == 0 {
@@ -36,7 +31,7 @@ func (c *cell) keptPorts(host string) ([]string, error) {
 	}
 	return []string{
 		fmt.Sprintf("labrun keeps port %s, which the file names, from the kernel's choice, of %d-%d here", plan.PortRanges(kept), low, high),
-		"to have it chosen too, begin with sysctl(" + reserved + `, "")`,
+		"to have it chosen too, begin with sysctl(" + reservedSysctl + `, "")`,
 	}, nil
 }
 
