@@ -44,7 +44,7 @@ func (d *decoder) checkLinks(x *experiment, columns []*host) {
 				problem = d.problemIn(on, r.host,
 					func(h *host) bool { return h.unsure || h.hasLink(l.name) },
 					func(h *host, role string) string {
-						return fmt.Sprintf("host %q%s has no NIC %s%s", h.Name, role, quote(l.name), hint(l.name, "nics", h.links()))
+						return fmt.Sprintf("host %q%s has no NIC %s%s", h.Name, role, quote(l.name), h.linkHint(l.name))
 					})
 				known[r] = problem
 			}
@@ -133,6 +133,19 @@ func linkIn(a lab.Arg, option lab.Option) string {
 // succeeds reports whether success is all that is expected.
 func succeeds(w lab.Want) bool {
 	return !slices.ContainsFunc(w, func(r lab.WantRule) bool { return r.Answer.Outcome != lab.OK })
+}
+
+// linkHint ends a complaint about a link that the host does not have: an alias was meant to be
+// the NIC with that address.
+func (h *host) linkHint(link string) string {
+	if a, ok := h.aliases[link]; ok {
+		for _, n := range h.nics {
+			if slices.ContainsFunc(n.Addresses, func(own lab.Address) bool { return own.Prefix.Addr() == a.addr }) {
+				return fmt.Sprintf(", did you mean %q? %s is an address of it", n.Name, link)
+			}
+		}
+	}
+	return hint(link, "nics", h.links())
 }
 
 func (h *host) links() []string {

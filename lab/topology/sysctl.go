@@ -49,7 +49,7 @@ func (d *decoder) decodeHostSysctls(h *host) {
 	}
 	for _, p := range own {
 		if link := p.Link(); link != "" && !h.hasLink(link) && !h.unsure {
-			d.complain(p.Pos, "%s: %s: the host has no NIC %s%s", s, p.Name, quote(link), hint(link, "nics", h.links()))
+			d.complain(p.Pos, "%s: %s: the host has no NIC %s%s", s, p.Name, quote(link), h.linkHint(link))
 		}
 	}
 	h.Sysctls = append(h.Sysctls, own...)
