@@ -50,7 +50,7 @@ type Cell struct {
 	// port that the kernel chose is "$name" where the file keeps it and
 	// "ephemeral" elsewhere: the same words on every run. Cells share it, as they do
 	// by the thousand, and a pointer is a third of a slice: do not change what it
-	// holds. Nil is no step.
+	// holds. Nil means no steps.
 	Got  *[]string
 	Note *Note // nil when there is no more to say
 }

@@ -112,7 +112,7 @@ func TestBlockedSaysAfterHowLong(t *testing.T) {
 	}
 }
 
-// TestDigestLeavesOpen: what the file leaves open is no part of the outcome, unless it is red.
+// TestDigestLeavesOpen: what the file leaves open is not part of the outcome, unless it is red.
 func TestDigestLeavesOpen(t *testing.T) {
 	open := func() lab.Matrix {
 		m := grid()

@@ -65,7 +65,7 @@ type Signature struct {
 // process, or in run where labrun makes it.
 var Signatures = []Signature{
 	{Name: "socket", Args: []Kind{KindType, KindSockFlags}, Optional: 1, Makes: true, Doc: "make a socket, socket(2)"},
-	{Name: "file", Makes: true, Touches: true, Doc: "open a file, a descriptor that is no socket, memfd_create(2)"},
+	{Name: "file", Makes: true, Touches: true, Doc: "open a file, a descriptor that is not a socket, memfd_create(2)"},
 	{Name: "fd", Args: []Kind{KindDescriptor}, Makes: true, Touches: true, Doc: "name a descriptor that is not open: fd(-1)"},
 	{Name: "dup", Args: []Kind{KindSock}, Makes: true, Doc: "another descriptor of the same socket, dup(2)"},
 	{Name: "setsockopt", Args: []Kind{KindSock, KindOption, KindValue}, Doc: "set an option, setsockopt(2)"},

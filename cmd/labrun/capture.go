@@ -17,7 +17,7 @@ file for each network, and lo.pcapng for what never leaves a host:
     tshark -r pcap/claim-2-time-wait@alpha/red.pcapng
     tshark -N n -r pcap/claim-2-time-wait@alpha/red.pcapng    # alpha.x for 192.0.2.10
 
-A packet stands there once, with the NIC that sent it (frame.interface_name, such as
+Each packet is there once, with the NIC that sent it (frame.interface_name, such as
 alpha/eth0), from before the first step until the last one has its answer. Nothing in
 a lab cuts a long stream into packets or needs a checksum: segments are as long as they
 are handed to the NIC, and the checksums of TCP and UDP are filled in as a card would.

@@ -45,8 +45,8 @@ func countsOf(r *lab.Report) (n int) {
 	return n
 }
 
-// captured tells what is missing in a folder of captures. The report is the same
-// without them, but an error is no success.
+// captured says what is missing in a folder of captures. The report is the same
+// without them, but an error is not a success.
 func (c command) captured(folder *capture.Folder, reported error) error {
 	if folder == nil {
 		return reported

@@ -159,8 +159,8 @@ several topologies may share.
 "labrun shell FILE HOST" lets you in. Root is not needed where the system lets
 you make user namespaces, and nothing is left behind, not even by kill -9.
 
-Every flag has a variable in the environment, which stands behind it in the lists of
-flags: LABRUN_JOBS=2 is --jobs 2. The flag wins. A variable for a flag that can be
+Every flag has a variable in the environment, which the lists of flags name
+behind it: LABRUN_JOBS=2 is --jobs 2. The flag wins. A variable for a flag that can be
 given several times has values as sh takes them: LABRUN_ONLY="'claim-1*' claim-3".
 
 "labrun completion --help" says how bash, zsh and fish learn to complete commands,

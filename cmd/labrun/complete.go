@@ -78,7 +78,7 @@ func offerFileAndHost(cmd *cobra.Command, args []string, begun string) ([]string
 }
 
 // readable returns the topologies of the arguments that are good files, or in good
-// reports: a half-typed command line is no place to complain.
+// reports: a half-typed command line is not the place to complain.
 func readable(args []string) []*lab.Topology {
 	var topologies []*lab.Topology
 	for _, file := range args {

@@ -23,8 +23,8 @@ func (c command) diffCommand() *cobra.Command {
 cells that changed, with the step and its answers, that appeared and that vanished,
 and claims with another verdict. Cells are matched by their names, wherever they
 stand. The environment (kernel, machine, user, parameters, version of labrun) is
-compared apart: it is no outcome. Nor is an answer that the file leaves open, with
-"?" or no value where the call answers one: those stand apart too. Neither privilege
+compared apart: it is not part of the outcome. Nor is an answer that the file leaves
+open, with "?" or no value where the call answers one: those are listed apart too. Neither privilege
 nor Linux is needed. With -o it prints nothing, unless --format names a format that no
 FILE takes.
 

@@ -142,8 +142,8 @@ func (s *status) close() {
 	close(s.stop)
 }
 
-// pause takes the line away while the first failed cell is looked at: there is no more
-// to tell of that.
+// pause takes the line away while the first failed cell is looked at: nothing more
+// is to be said then.
 func (s *status) pause() {
 	s.hide(true)
 	s.mu.Lock()

@@ -27,7 +27,7 @@ func TestProgressWords(t *testing.T) {
 }
 
 // TestWipe has a line that takes several rows of a window that became narrower. An
-// output that is no terminal has 80 columns.
+// output that is not a terminal has 80 columns.
 func TestWipe(t *testing.T) {
 	for line, want := range map[int]string{
 		0: "", 1: "\r\x1b[K", 80: "\r\x1b[K", 81: "\r\x1b[K\x1b[A\x1b[K", 240: "\r\x1b[K\x1b[A\x1b[K\x1b[A\x1b[K",

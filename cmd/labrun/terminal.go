@@ -29,7 +29,7 @@ func colour(w io.Writer) bool {
 	return terminal(w) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 }
 
-// textFor is how a text looks there. What is no terminal has no width: the bytes in a
+// textFor is how a text looks there. What is not a terminal has no width: the bytes in a
 // pipe depend on nothing. COLUMNS is not asked, which shells keep for themselves and
 // which stays as it was when the window changes.
 func textFor(w io.Writer) report.Text {

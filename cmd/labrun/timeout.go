@@ -8,7 +8,7 @@ import (
 )
 
 // timeout ends a run that has had its time. It stands still while somebody looks
-// around in a lab (--pause-on-fail): that is no time of the run's.
+// around in a lab (--pause-on-fail): that time is not the run's.
 type timeout struct {
 	mu      sync.Mutex
 	timer   *time.Timer // nil when there is no end

@@ -69,7 +69,7 @@ func (f *Folder) Cell(s Subject) (*Cell, error) {
 	return c, nil
 }
 
-// loName is a file's that is no network's: none may be called so.
+// loName is the name of a file that belongs to no network: no network may have it.
 const loName = "lo.pcapng"
 
 // network adds the file of a network, when a host is on it.

@@ -4,7 +4,7 @@ import "encoding/binary"
 
 // complete puts the checksum of TCP or UDP where it belongs, as a network card
 // would: nothing in a lab needs it, and every reader would call the packet broken.
-// What stands there is the sum of the pseudo-header.
+// The checksum of such a packet is the sum of the pseudo-header.
 func complete(frame []byte) {
 	protocol, segment := transport(frame)
 	at := 0

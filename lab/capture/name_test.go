@@ -44,7 +44,7 @@ func TestName(t *testing.T) {
 			t.Errorf("%s", cmp.Diff(c.want, got))
 		}
 		if !fs.ValidPath(got) || strings.ContainsAny(got, `/\:*?"<>| `) || got[0] == '.' || len(got) > 255 {
-			t.Errorf("%q is no name for a folder", got)
+			t.Errorf("%q is not a name for a folder", got)
 		}
 		if other, ok := seen[got]; ok {
 			t.Errorf("%q is %q, and %q is, too", c.experiment, got, other)

@@ -146,7 +146,7 @@ func sameSlot(a, b lab.RowSlot) bool {
 }
 
 // sameStep reports whether two steps ask the same and want the same; where they
-// stand in the file is no matter.
+// are in the file does not matter.
 func sameStep(a, b lab.RowStep) bool { return sameQuestion(a, b) && a.Want == b.Want }
 
 func sameQuestion(a, b lab.RowStep) bool { return a.Process == b.Process && a.Call == b.Call }

@@ -24,7 +24,7 @@ type Place struct {
 	Matrix, Cell int32
 }
 
-// In returns the cell that stands there, and its matrix.
+// In returns the cell of that place, and its matrix.
 func (p Place) In(r *lab.Report) (*lab.Matrix, *lab.Cell) {
 	m := &r.Matrices[p.Matrix]
 	return m, &m.Cells[p.Cell]

@@ -10,7 +10,7 @@ import (
 
 // NewDir returns an empty directory that is in no file tree: a file system in
 // memory of its own, at most 16 MiB, where everybody may make files as in /tmp.
-// It is there for who has the descriptor, to fchdir(2) into or to open files
+// It exists for the holders of the descriptor, to fchdir(2) into or to open files
 // below, and goes with the last one.
 func NewDir() (*os.File, error) {
 	dir, err := newTmpfs()

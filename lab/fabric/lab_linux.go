@@ -20,10 +20,10 @@ type Lab struct {
 	hosts  map[string]*Host
 	fabric *Host
 
-	mu     sync.Mutex
-	pool   *Pool   // takes the fabric back, nil when none does
-	ground *ground // what it takes
-	spoilt bool    // it is not to
+	mu      sync.Mutex
+	pool    *Pool   // if not nil, Close returns the fabric to it
+	ground  *ground // what Close returns
+	tainted bool    // an untrusted program could have changed the fabric: close it instead
 }
 
 // hold makes the lab the owner of a namespace.
@@ -53,7 +53,7 @@ func (l *Lab) Host(name string) *Host { return l.hosts[name] }
 func (l *Lab) Spoil() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.spoilt = true
+	l.tainted = true
 }
 
 // Close ends the lab, with the connections that its processes have left: its
@@ -70,7 +70,7 @@ func (l *Lab) Close() error {
 		errs = append(errs, h.close())
 	}
 	switch {
-	case l.ground != nil && l.spoilt:
+	case l.ground != nil && l.tainted:
 		errs = append(errs, l.ground.host.close())
 		l.ground = nil
 	case l.ground != nil:

@@ -68,8 +68,8 @@ func (b *builder) await(ctx context.Context, ns string, group uint, ready func(*
 	return awaitEvents(ctx, group, func() (bool, error) { return ready(s.rtnl) })
 }
 
-// lookAgain is how long the news may come before what they tell of. The kernel
-// tells of a route that is in its table already, but on its way there steps over
+// lookAgain is how long the news may come before what they announce. The kernel
+// announces a route that is in its table already, but on its way there steps over
 // the node until the word has gone out (fib6_add_rt2node in net/ipv6/ip6_fib.c
 // sets RTN_RTINFO last), and that may have been the last word.
 const lookAgain = 10 * time.Millisecond
@@ -136,7 +136,7 @@ func (r *rtnl) followsCarrier(name string) (bool, error) {
 	return carrier == runs, nil
 }
 
-// link returns what the kernel tells of a link. Since Linux 6.8 the question
+// link returns what the kernel knows of a link. Since Linux 6.8 the question
 // itself makes the link watcher catch up.
 func (r *rtnl) link(question *nl.NetlinkRequest) (*nl.IfInfomsg, map[uint16]syscall.NetlinkRouteAttr, error) {
 	answer, err := r.ask(question)

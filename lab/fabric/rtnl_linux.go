@@ -96,7 +96,7 @@ func (r *rtnl) dump(question func() *nl.NetlinkRequest) ([][]byte, error) {
 	}
 }
 
-// indexOf is lookUp with a memory, for who knows that links keep their names.
+// indexOf is a cached lookUp. Use it only while building, when no link can be renamed.
 func (r *rtnl) indexOf(name string) (int, error) {
 	if i, ok := r.index[name]; ok {
 		return i, nil

@@ -74,7 +74,7 @@ func (h *Host) WriteSysctl(name, value string) error {
 			return err
 		}
 		defer f.Close()
-		// To write nothing is no write at all; a list is emptied by an empty line.
+		// Writing nothing does not write at all; a list is emptied by an empty line.
 		_, err = f.WriteString(value + "\n")
 		return err
 	})
@@ -204,7 +204,7 @@ var shared = []string{
 // and the machine share them, on this kernel or on others.
 func SharedSysctls() []string { return slices.Clone(shared) }
 
-// checkSysctl complains of what is no parameter of a network namespace, so of
+// checkSysctl returns an error for what is not a parameter of a network namespace, so for
 // every name that could lead out of net.
 func checkSysctl(name string) error {
 	parts := strings.Split(name, ".")

@@ -20,7 +20,7 @@ import (
 // each packet once, as it is handed to a link, the loopback too. That is where a
 // call that sends returns from, and the handshake of a connect too: with locks that
 // it has to wait for (dev_queue_xmit_nit in net/core/dev.c, tcp_rcv_synsent_state_process
-// in net/ipv4/tcp_input.c). So what an answer tells of has been heard when the
+// in net/ipv4/tcp_input.c). So the packets that led to an answer have been heard when the
 // answer is there. On the receiving side it could still be in a queue.
 type Tap struct {
 	taps    *Taps

@@ -113,7 +113,7 @@ func TestTapHearsTheHandshake(t *testing.T) {
 	}
 }
 
-// A tap is no socket of the host's own, and all of it is gone at the end.
+// A tap is not a socket of the host's own, and all of it is gone at the end.
 func TestTapLeavesNothing(t *testing.T) {
 	needNetNS(t)
 	l := mustUp(t, plan.New(dual(2)))

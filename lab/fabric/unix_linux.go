@@ -16,7 +16,7 @@ import (
 )
 
 // UnixSockets lists the host's sockets of unix(7) that have names, in an order that does not
-// depend on their history. A kernel without CONFIG_UNIX_DIAG tells of none.
+// depend on their history. A kernel without CONFIG_UNIX_DIAG lists none.
 func (h *Host) UnixSockets() ([]lab.UnixSocket, error) {
 	if h == nil {
 		return nil, fmt.Errorf("no such host: %w", os.ErrNotExist)

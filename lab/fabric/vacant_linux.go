@@ -22,7 +22,7 @@ func (h *Host) isVacant() bool {
 		own++
 	}
 	// What sockstat_seq_show writes (net/ipv4/proc.c). Sockets in use are those of
-	// every family, until the last reference is gone; TIME_WAIT is no socket any
+	// every family, until the last reference is gone; TIME_WAIT is not a socket any
 	// more, and the count has either family's; what the kernel itself bound is in
 	// the counts of the protocols alone.
 	return count(text, "sockets:", "used") == own && count(text, "TCP:", "tw") == 0 &&

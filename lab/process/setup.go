@@ -19,7 +19,7 @@ const (
 	folderFD = controlFD + 5
 )
 
-// setup is what that init is told.
+// setup is passed from labrun to a program's init, as JSON in a memfd.
 type setup struct {
 	User      *uint32
 	Hosts     string

@@ -80,7 +80,7 @@ func setMembership(fd, level, number int, m lab.Membership) reply {
 		v := unix.IPv6Mreq{Multiaddr: m.Group.As16(), Interface: index}
 		return ended(set(fd, level, number, unsafe.Pointer(&v), unsafe.Sizeof(v)))
 	case !m.Group.Is4():
-		return reply{Broken: m.Group.String() + " is no group of IPv4"}
+		return reply{Broken: m.Group.String() + " is not a group of IPv4"}
 	}
 	v := unix.IPMreqn{Multiaddr: m.Group.As4(), Ifindex: int32(index)}
 	return ended(set(fd, level, number, unsafe.Pointer(&v), unsafe.Sizeof(v)))

@@ -14,7 +14,7 @@
 //	any    EADDRINUSE  .   EADDRINUSE
 //	"." is left out by the file
 //
-// Of an experiment without axes stands there what the file asks and leaves open. What
+// Of an experiment without axes it has what the file asks and leaves open. What
 // is red is explained below that, and last come the claims, the environment
 // and the counts.
 //

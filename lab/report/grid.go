@@ -136,7 +136,7 @@ func (g *grid) column(b *bufio.Writer, outcomes []*outcome) {
 	g.drawn(b, d)
 }
 
-// split cuts the cells where they stop to be what they have to.
+// split returns the longest prefix of cells that are so, and the rest.
 func split(cells []lab.Cell, are func(*lab.Cell) bool) (head, rest []lab.Cell) {
 	for i := range cells {
 		if !are(&cells[i]) {

@@ -210,7 +210,7 @@ func TestReadJSONSaysWhatIsWrong(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
 		{"", "before byte 0: unexpected EOF"},
 		{text[:len(text)/2], "unexpected EOF"},
-		{text + "{}", "the report is over and there is more"},
+		{text + "{}", "unexpected data after the report"},
 		{"{}", `key "environment" is missing`},
 		{"%", "invalid character '%'"},
 	} {

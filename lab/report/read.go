@@ -27,7 +27,7 @@ func ReadJSON(r io.Reader) (lab.Report, error) {
 		case errors.Is(err, io.EOF):
 			return report, nil
 		case err == nil:
-			err = errors.New("the report is over and there is more")
+			err = errors.New("unexpected data after the report")
 		}
 	}
 	if errors.Is(err, io.EOF) {

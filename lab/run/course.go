@@ -10,8 +10,7 @@ import (
 	"labrun/lab/fabric"
 )
 
-// course is what the jobs of a run know of each other: which red cell was first,
-// and whom to tell.
+// course is the state shared by the jobs of a run: the first failed cell and the callbacks.
 type course struct {
 	Options
 	ended  func() bool  // whether the run is to end early: red cells then say nothing

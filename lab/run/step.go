@@ -68,7 +68,7 @@ func (c *cell) step(ctx context.Context, s *lab.Step) (done stepped, err error) 
 // kernel's rules: the machine is short of something, or the kernel lacks it.
 func (c *cell) blame(ctx context.Context, s *lab.Step, g got, answer string) error {
 	if exhausted(g) {
-		return fmt.Errorf("%s: %s: %s: this machine or its limits have no more to give", s.Pos.Words(), s.Call, answer)
+		return fmt.Errorf("%s: %s: out of resources (%s): raise the limit, or use a smaller -j", s.Pos.Words(), s.Call, answer)
 	}
 	lacks, err := c.lacks(ctx, s, g)
 	if err == nil && lacks != "" {

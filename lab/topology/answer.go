@@ -219,7 +219,7 @@ func (p *stepParser) answerValue(tokens []token, at int) lab.Arg {
 	return p.value(p.sig.Answers, tokens, at)
 }
 
-// afterCall ends a complaint about what stands behind a call in the place of an answer.
+// afterCall ends a complaint about what follows a call in the place of an answer.
 func (p *stepParser) afterCall() string {
 	first, rest := p.peek(0), p.raw(p.tokens)
 	switch meant := meantAnswer(strings.Trim(rest, ":=-> ")); {

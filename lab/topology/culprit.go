@@ -108,7 +108,7 @@ func (s *source) lacksColon(pos lab.Pos) (lab.Pos, string) {
 	return pos, fmt.Sprintf("%s has no colon: %s: %s", quote(text), key, clip(value))
 }
 
-// goesOn explains what stands behind a value that has ended.
+// goesOn explains what follows a value that has ended.
 func (s *source) goesOn(pos lab.Pos) (lab.Pos, string) {
 	line := string(s.line(pos.Line))
 	if at, words := withoutColon(line); words != "" {

@@ -51,7 +51,7 @@ func (d *decoder) decodeExperiments(e entry) {
 		if d.full() {
 			return
 		}
-		if !d.fresh("experiment", d.rows, e) {
+		if !d.declare("experiment", d.rows, e) {
 			continue
 		}
 		x := &experiment{scope: scope{inner: "experiment " + quote(e.key)}}
@@ -71,7 +71,7 @@ func (d *decoder) decodeProbes(e entry) {
 		return
 	}
 	for _, e := range list {
-		if !d.fresh("probe", d.probes, e) {
+		if !d.declare("probe", d.probes, e) {
 			continue
 		}
 		x := &experiment{scope: scope{inner: "probe " + quote(e.key)}}
@@ -100,7 +100,7 @@ func (d *decoder) decodeExperiment(x *experiment, e entry) {
 	if k, ok := keys["when"]; ok {
 		x.Claim.When, _ = d.text(k.value, x.scope.String()+", when")
 		if _, ok := keys["claim"]; !ok {
-			d.complain(k.pos, "%s: \"when\" stands only with \"claim\"", x.scope)
+			d.complain(k.pos, "%s: \"when\" needs \"claim\"", x.scope)
 		}
 	}
 	if k, ok := keys["hosts"]; ok {

@@ -11,7 +11,7 @@ import (
 )
 
 // TestFolder: no link leads out of the topology's folder, and nothing is read that
-// is no regular file, least of all waited for.
+// is not a regular file, least of all waited for.
 func TestFolder(t *testing.T) {
 	dir := t.TempDir()
 	must := func(err error) {

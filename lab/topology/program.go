@@ -49,7 +49,7 @@ func (r *reader) program(raw *yaml.Node) {
 	r.steps = append(r.steps, p)
 	if k, ok := keys["until"]; ok {
 		if !p.step.Run.Background {
-			r.complain(k.pos, "%s: \"until\" stands only with \"background: true\"", s)
+			r.complain(k.pos, "%s: \"until\" needs \"background: true\"", s)
 		}
 		if _, err := time.ParseDuration(deref(k.value).Value); err == nil {
 			r.complain(posOf(k.value), "%s: \"until\" of a program is a call that waits for it, such as \"sockets(any:80) = LISTEN\"; limit is for a time", s)

@@ -85,7 +85,7 @@ func (r *reader) ruled(text string, want lab.Want) lab.Want {
 func (r *reader) value(n *yaml.Node, name string) (string, bool) {
 	if name == "i" {
 		if r.turn == "" {
-			r.complain(posOf(n), "%s: ${i} stands only inside repeat", r.scope())
+			r.complain(posOf(n), "%s: ${i} has a value only inside repeat", r.scope())
 		}
 		return r.turn, r.turn != ""
 	}

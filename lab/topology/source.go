@@ -83,7 +83,7 @@ func (s *source) checkText(c *complaints) {
 		r, size := utf8.DecodeRune(s.text[i:])
 		if problem := badRune(r, size, s.text[i:]); problem != "" {
 			c.add(s.pos(i), "%s", problem)
-			return // whoever has one usually has many
+			return // one usually comes with many
 		}
 		i += size
 	}

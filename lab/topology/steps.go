@@ -139,7 +139,7 @@ func keyHint(e entry) string {
 	case is("timeout", "deadline"), word == "wait", word == "sleep":
 		return ", did you mean \"limit\"? sleep(100ms) waits, as a step of its own"
 	case is("answer", "answers", "want", "wants", "expect", "expected", "result", "returns", "errno", "error"):
-		return "; the answer stands behind the call: bind(a, x:80) = EADDRINUSE"
+		return "; the answer is written behind the call: bind(a, x:80) = EADDRINUSE"
 	case is("process", "host", "name", "call", "step", "as", "on"):
 		return "; a process is the key of its calls: peer/web: [CALL, ...]"
 	case is("stdout", "stderr", "exit", "background"):
@@ -252,7 +252,7 @@ func whole(n *yaml.Node) []*yaml.Node {
 	return items
 }
 
-// call reads one call. A text that an axis leaves empty is no step, nor is one
+// call reads one call. A text that an axis leaves empty is not a step, nor is one
 // that a rule leaves out.
 func (r *reader) call(by maker, raw *yaml.Node, around yaml.Style) {
 	n, ok := r.fill(raw)

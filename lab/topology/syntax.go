@@ -122,7 +122,7 @@ func (s *source) syntaxError(c *complaints, err error) {
 	c.add(pos, "%s", words)
 }
 
-// badStart says why a value cannot begin with the character that stands there.
+// badStart says why a value cannot begin with the character at that place.
 func (s *source) badStart(pos lab.Pos) string {
 	line := s.line(pos.Line)
 	if pos.Col < 1 || pos.Col > len(line) {

@@ -125,8 +125,8 @@ func (d *decoder) each(key string, decode func(entry)) {
 	}
 }
 
-// fresh complains when a name is there already, in another file, and else keeps it.
-func (d *decoder) fresh(noun string, known map[string]lab.Pos, e entry) bool {
+// declare records e's name, or complains that another file declares it.
+func (d *decoder) declare(noun string, known map[string]lab.Pos, e entry) bool {
 	if at, ok := known[e.key]; ok {
 		d.complain(e.pos, "%s %s exists already, in %s:%d", noun, quote(e.key), cmp.Or(at.File, d.top.File), at.Line)
 		return false
@@ -150,7 +150,7 @@ func (d *decoder) decodeClaims(e entry) {
 		d.claims = map[string]lab.Pos{}
 	}
 	for _, c := range list {
-		if !d.checkName(c.pos, claimName, c.key) || !d.fresh("claim", d.claims, c) {
+		if !d.checkName(c.pos, claimName, c.key) || !d.declare("claim", d.claims, c) {
 			continue
 		}
 		if text, ok := d.text(c.value, "claim "+quote(c.key)); ok {
