@@ -151,28 +151,20 @@ func label(b *bufio.Writer, word, s string) { fmt.Fprintf(b, "    %-7s %s\n", wo
 func (t Text) last(b *bufio.Writer, m *lab.Matrix, c *lab.Cell) {
 	note := cmp.Or(c.Note, &lab.Note{})
 	if s, ok := lastStep(m, c); ok {
-		seen := note.Of(len(c.Answers()) - 1)
+		seen := seenOf(c)
 		to := ""
 		if seen.To != "" {
 			to = " [" + lab.Visible(seen.To) + "]"
 		}
 		fmt.Fprintf(b, "  %s:%d: %s: %s%s\n", m.FileOf(c), s.Line, s.Process, s.Call, to)
-		wanted := t.paint(green, s.Words(s.Want))
-		if s.Rule != 0 {
-			wanted += fmt.Sprintf(" (line %d)", s.Rule)
-		}
-		label(b, "wanted", wanted)
+		label(b, "wanted", t.paint(green, s.Words(s.Want))+ruleWords(s))
 		colour := green
 		if s.Red {
 			colour = red
 		}
 		label(b, "got", t.paint(colour, s.Words(s.Got)))
-		holders(b, s, seen.Sockets)
-		for i, h := range seen.Listens {
-			label(b, []string{"listens", ""}[min(i, 1)], h.String())
-		}
-		for i, rule := range seen.Why {
-			label(b, []string{"why", ""}[min(i, 1)], lab.Visible(rule))
+		for _, c := range causes(s, seen) {
+			label(b, c.word, c.text)
 		}
 	}
 	if answers, ok := strings.CutPrefix(note.Reason, "flaky: "); ok {
@@ -189,20 +181,57 @@ func captures(b *bufio.Writer, files []string) {
 	}
 }
 
-// holders writes the sockets behind an answer, nil when nobody has looked. They hold
-// what was asked for when a port is in use, or the 4-tuple of a connect; bind(2)
-// answers EADDRNOTAVAIL whoever is there.
-func holders(b *bufio.Writer, s lab.StepResult, holders []lab.Holder) {
-	word := "sockets"
-	if s.Got == "EADDRINUSE" || s.Got == "EADDRNOTAVAIL" && strings.HasPrefix(s.Call, "connect(") && len(holders) > 0 {
-		word = "held by"
-		if holders != nil && len(holders) == 0 {
-			label(b, word, "nobody that the kernel tells of")
+// ruleWords names the line of the rule that wants the answer of a step, when one does.
+func ruleWords(s lab.StepResult) string {
+	if s.Rule == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (line %d)", s.Rule)
+}
+
+// cause is a line of what explains an answer, behind a word when it is the first of its kind.
+type cause struct{ word, text string }
+
+// causes says what explains the answer of a step: sockets, none of them when nobody has
+// looked, those that listen elsewhere, and rules.
+func causes(s lab.StepResult, seen lab.Snapshot) []cause {
+	var all []cause
+	add := func(word string, texts []string) {
+		for i, text := range texts {
+			all = append(all, cause{[]string{word, ""}[min(i, 1)], text})
 		}
 	}
-	for i, h := range holders {
-		label(b, []string{word, ""}[min(i, 1)], h.String())
+	word := socketsWord(s, seen)
+	if add(word, socketLines(seen.Sockets)); word == heldBy && seen.Sockets != nil && len(seen.Sockets) == 0 {
+		add(word, []string{"nobody that the kernel tells of"})
 	}
+	add("listens", socketLines(seen.Listens))
+	var rules []string
+	for _, rule := range seen.Why {
+		rules = append(rules, lab.Visible(rule))
+	}
+	add("why", rules)
+	return all
+}
+
+const heldBy = "held by"
+
+// socketsWord is what stands before the sockets behind an answer. They hold what was asked
+// for when a port is in use, or the 4-tuple of a connect; bind(2) answers EADDRNOTAVAIL
+// whoever is there.
+func socketsWord(s lab.StepResult, seen lab.Snapshot) string {
+	if s.Got == "EADDRINUSE" || s.Got == "EADDRNOTAVAIL" && strings.HasPrefix(s.Call, "connect(") && len(seen.Sockets) > 0 {
+		return heldBy
+	}
+	return "sockets"
+}
+
+func socketLines(sockets []lab.Holder) []string {
+	var lines []string
+	for _, h := range sockets {
+		lines = append(lines, h.String())
+	}
+	return lines
 }
 
 // outputs shows the programs of a cell, and the end of what they printed.
@@ -218,22 +247,37 @@ func (t Text) outputs(b *bufio.Writer, outputs []lab.Output) {
 	}
 }
 
-// lastLines is how much of an output is shown.
-const lastLines = 20
+// What is shown of an output: that many lines of its end, and of each so many bytes. The JSON
+// has all of it.
+const (
+	lastLines = 20
+	mostBytes = 300
+)
 
 func printed(b *bufio.Writer, word, s string) {
-	if s == "" {
-		return
-	}
-	lines := strings.Split(strings.TrimSuffix(s, "\n"), "\n")
-	if left := len(lines) - lastLines; left > 0 {
-		label(b, word, fmt.Sprintf("(%d lines before these)", left))
-		word, lines = "", lines[left:]
-	}
-	for _, line := range lines {
+	for _, line := range endOf(s) {
 		label(b, word, line)
 		word = ""
 	}
+}
+
+// endOf returns the last lines of an output, and says what it leaves out.
+func endOf(output string) []string {
+	if output == "" {
+		return nil
+	}
+	lines := strings.Split(strings.TrimSuffix(output, "\n"), "\n")
+	var end []string
+	if left := len(lines) - lastLines; left > 0 {
+		end, lines = append(end, fmt.Sprintf("(%d lines before these)", left)), lines[left:]
+	}
+	for _, line := range lines {
+		if cut := strings.ToValidUTF8(line[:min(len(line), mostBytes)], ""); len(cut) < len(line) {
+			line = fmt.Sprintf("%s ... %d more bytes", cut, len(line)-len(cut))
+		}
+		end = append(end, line)
+	}
+	return end
 }
 
 // fileWord is the file's name as an argument: one that begins with "-" would be

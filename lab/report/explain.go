@@ -32,10 +32,18 @@ func explain(m *lab.Matrix, c *lab.Cell) string {
 // headline says in a line why a cell did not pass.
 func headline(m *lab.Matrix, c *lab.Cell) string {
 	if s, ok := lastStep(m, c); ok && c.Verdict == lab.Fail {
-		return fmt.Sprintf("%s: %s = %s, want %s", s.Process, s.Call, s.Words(s.Got), s.Words(s.Want))
+		return fmt.Sprintf("%s: %s = %s, want %s%s", s.Process, s.Call, s.Words(s.Got), s.Words(s.Want), ruleWords(s))
 	}
 	line, _, _ := strings.Cut(c.Reason(), "\n")
 	return line
+}
+
+// seenOf returns what explains the last answer of a cell.
+func seenOf(c *lab.Cell) lab.Snapshot {
+	if c.Note == nil {
+		return lab.Snapshot{}
+	}
+	return c.Note.Of(len(c.Answers()) - 1)
 }
 
 // lastStep returns the last step of a cell that ran: of a failed cell the red one.

@@ -52,15 +52,38 @@ func annotate(b *bufio.Writer, m *lab.Matrix) {
 		}
 		if a.cells++; a.cells <= most {
 			a.messages = append(a.messages, m.NameOf(c)+" on "+m.Hosts[c.Host]+": "+headline(m, c))
+			if a.cells == 1 {
+				a.messages = append(a.messages, why(m, c)...)
+			}
 		}
 	}
 	for _, a := range all {
-		if left := a.cells - len(a.messages); left > 0 {
+		if left := a.cells - most; left > 0 {
 			a.messages = append(a.messages, fmt.Sprintf("and %d more cells", left))
 		}
 		fmt.Fprintf(b, "::error file=%s,line=%d,title=%s::%s\n",
 			githubProperty(a.file), a.line, githubProperty(a.title), githubData(strings.Join(a.messages, "\n")))
 	}
+}
+
+// why explains a failed cell in a few lines.
+func why(m *lab.Matrix, c *lab.Cell) []string {
+	s, ok := lastStep(m, c)
+	if !ok || c.Verdict != lab.Fail {
+		return nil
+	}
+	seen := seenOf(c)
+	var lines []string
+	if seen.To != "" {
+		lines = append(lines, fmt.Sprintf("  %-7s %s", "address", lab.Visible(seen.To)))
+	}
+	for _, c := range causes(s, seen) {
+		lines = append(lines, fmt.Sprintf("  %-7s %s", c.word, c.text))
+	}
+	if left := len(lines) - few; left > 0 {
+		lines = append(lines[:few], fmt.Sprintf("  and %d more lines", left))
+	}
+	return lines
 }
 
 // A Mistake is a complaint about a line of a file.

@@ -15,8 +15,9 @@ import (
 //
 //	topologies  rows, and blocks of cells: one for each row and host
 //	variants    lists of steps, by their index
-//	steps       six numbers each: line, the words of process, call and answer wanted,
-//	            1 when a grid shows the answer, the words for "blocked"
+//	steps       seven numbers each: line, the words of process, call and answer wanted,
+//	            1 when a grid shows the answer, the words for "blocked", the line of the
+//	            rule that wants the answer or 0
 //	answers     lists of words: what the steps of a cell were answered
 //	notes       as in the JSON report
 //	words       texts
@@ -84,7 +85,7 @@ func dataBlock(b *bufio.Writer, r lab.Report) error {
 		if s.Shown || s.Asked {
 			shown = 1
 		}
-		d.numbers(s.Line, d.words.of(s.Process), d.words.of(s.Call), d.words.of(s.Words(s.Want)), shown, d.words.of(s.Words(string(lab.Blocked))))
+		d.numbers(s.Line, d.words.of(s.Process), d.words.of(s.Call), d.words.of(s.Words(s.Want)), shown, d.words.of(s.Words(string(lab.Blocked))), s.Rule)
 	}
 	d.raw(`],"words":`)
 	d.value(append([]string{}, d.words.all...)) // [] and not null

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -357,6 +358,43 @@ func TestPageNamesInBrowser(t *testing.T) {
 				t.Errorf("after %s there is no %s in %v", mode, role, roles)
 			}
 		}
+	}
+}
+
+// TestCausesInBrowser opens a red cell with all that may explain an answer beside sockets.
+func TestCausesInBrowser(t *testing.T) {
+	c := mustChromium(t)
+	r := sample()
+	m := &r.Matrices[0]
+	red := slices.IndexFunc(m.Cells, func(c lab.Cell) bool { return c.Verdict == lab.Fail })
+	cell := &m.Cells[red]
+	_, step := redStep(&m.Rows[cell.Row], cell)
+	for _, slot := range m.Rows[cell.Row].Slots {
+		for _, steps := range slot.Variants {
+			for i := range steps {
+				if steps[i] == step {
+					steps[i].Rule = 5
+				}
+			}
+		}
+	}
+	cell.Note = &lab.Note{Evidence: []lab.Snapshot{{
+		Step: len(cell.Answers()) - 1, To: "192.0.2.2 on <b>beta</b>", Why: []string{"user 7 without CAP_X", "a second rule"},
+		Listens: []lab.Holder{{Host: "gamma", Protocol: "tcp", State: "LISTEN", Local: "lo:80", Owners: []string{"web (w)"}}},
+	}}}
+	c.load(mustPage(t, r))
+	c.eval(fmt.Sprintf("openCell(topologies[0], %d)", red), nil)
+	text := c.text("document.getElementById('cell').innerText.replace(/\\s+/g, ' ')")
+	for _, want := range []string{
+		"(line 5)", "The address is 192.0.2.2 on <b>beta</b>.", "Listening elsewhere host protocol state local process user gamma tcp LISTEN lo:80 web (w)",
+		"Why user 7 without CAP_X a second rule",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in %s", want, text)
+		}
+	}
+	for _, complaint := range c.complaints() {
+		t.Error(complaint)
 	}
 }
 

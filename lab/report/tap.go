@@ -80,8 +80,10 @@ func (t *tap) cell(number int, m *lab.Matrix, c *lab.Cell) {
 	if s, ran := lastStep(m, c); ran && c.Verdict == lab.Fail {
 		t.value("process", s.Process)
 		t.value("call", s.Call)
+		t.said("address", seenOf(c).To)
 		t.value("wanted", s.Words(s.Want))
 		t.value("got", s.Words(s.Got))
+		t.causes(s, seenOf(c))
 	}
 	if c.Note != nil {
 		t.note(c)
@@ -91,23 +93,33 @@ func (t *tap) cell(number int, m *lab.Matrix, c *lab.Cell) {
 
 func (t *tap) note(c *lab.Cell) {
 	n := c.Note
-	if n.Reason != "" {
-		t.value("reason", n.Reason)
-	}
-	if holders := c.Holders(); len(holders) > 0 {
-		t.printf("      sockets:\n")
-		for _, h := range holders {
-			t.printf("        - %s\n", quoteYAML(h.String()))
-		}
-	}
+	t.said("reason", n.Reason)
 	if len(n.Outputs) > 0 {
 		t.printf("      programs:\n")
 		for _, o := range n.Outputs {
+			o.Stdout, o.Stderr = strings.Join(endOf(o.Stdout), "\n"), strings.Join(endOf(o.Stderr), "\n")
 			t.printf("        - %s\n", quoteYAML(o))
 		}
 	}
 	if len(n.Captures) > 0 {
 		t.value("captures", n.Captures)
+	}
+}
+
+// causes lists what explains a red answer, under the words that a text report has.
+func (t *tap) causes(s lab.StepResult, seen lab.Snapshot) {
+	for _, c := range causes(s, seen) {
+		if c.word != "" {
+			t.printf("      %s:\n", strings.ReplaceAll(c.word, " ", "_"))
+		}
+		t.printf("        - %s\n", quoteYAML(c.text))
+	}
+}
+
+// said writes a value that may be missing.
+func (t *tap) said(key, s string) {
+	if s != "" {
+		t.value(key, s)
 	}
 }
 

@@ -68,10 +68,10 @@ func (c *cell) program(ctx context.Context, who lab.Process, s *lab.Step) (got, 
 	return got{Answer: lab.Answer{Outcome: lab.OK, Value: finish}}, nil
 }
 
-// quoted shows an output in one line; the end of a long one stands below it in
-// the report.
+// quoted shows the beginning of an output in one line; the end stands below it in the
+// report, and all of it in the JSON.
 func quoted(output string) string {
-	const most = 400
+	const most = 100
 	if len(output) <= most {
 		return strconv.Quote(output)
 	}

@@ -3,22 +3,25 @@
 // held shows the sockets that explain an answer which was wanted; those of a red one
 // have a heading of their own.
 function held(s) {
-  if (s.red || !s.sockets) return null;
-  const [h] = s.sockets, more = s.sockets.length - 1;
+  const sockets = s.seen.sockets;
+  if (s.red || !sockets) return null;
+  const [h] = sockets, more = sockets.length - 1;
   if (!h) return el('div', {class: 'note'}, 'No socket had that port.');
   return el('details', {class: 'held-by'},
     el('summary', {}, el('code', {}, `${h.state} ${h.local}`), ` ${ownersOf(h)}`, more > 0 && `, and ${more} more`),
-    holderTable(s.sockets));
+    holderTable(sockets));
 }
 
 function stepRow(t, r, s) {
   const id = [t.id, r.source, s.line].filter(Boolean).join('-'), title = (r.file || t.file) + ':' + s.line;
   const place = document.getElementById(id) ? el('a', {href: '#' + id, class: 'place', title}, String(s.line)) : el('span', {title}, String(s.line));
   const line = el('code', {}, s.call, el('span', {class: 'answer'}, s.made ? ' = ' + s.got : ''));
+  const lineOf = (n) => el('a', {href: '#' + id.replace(/\d+$/, n), class: 'place'}, 'line ' + n);
   return el('tr', {class: s.red ? 'red' : s.made ? '' : 'unmade'},
     el('td', {class: 'number'}, place), el('td', {class: 'process'}, s.process),
     el('td', {}, line,
-      s.red && el('div', {class: 'wanted'}, el('span', {}, el('b', {}, 'wanted '), el('code', {}, s.want)), el('span', {}, el('b', {}, 'got '), el('code', {}, s.got))),
+      s.red && el('div', {class: 'wanted'}, el('span', {}, el('b', {}, 'wanted '), el('code', {}, s.want), s.rule ? [' (', lineOf(s.rule), ')'] : ''), el('span', {}, el('b', {}, 'got '), el('code', {}, s.got))),
+      s.seen.to && el('div', {class: 'note'}, 'The address is ', el('code', {}, s.seen.to), '.'),
       held(s), !s.made && el('span', {class: 'note'}, ' not called')));
 }
 
@@ -53,12 +56,18 @@ function holderTable(holders) {
     el('tbody', {}, rows.map((r) => el('tr', {}, pick(r).map((s) => el('td', {}, el('code', {}, s))))))));
 }
 
-function holders(steps) {
-  const red = steps.find((s) => s.red), held = red && red.sockets;
-  if (!held || (!held.length && red.got !== 'EADDRINUSE')) return null; // nobody has looked, or there is nothing to say
+// causes shows what explains the red answer: sockets, those that listen elsewhere, rules.
+function causes(steps) {
+  const red = steps.find((s) => s.red);
+  if (!red) return null;
+  const {sockets: held, listens, why} = red.seen;
   const inUse = red.got === 'EADDRINUSE' || (red.got === 'EADDRNOTAVAIL' && red.call.startsWith('connect('));
-  return [el('h4', {}, inUse ? 'Held by' : 'Sockets then'),
-    held.length ? holderTable(held) : el('p', {class: 'note'}, 'Nobody that the kernel tells of.')];
+  return [
+    held && held.length > 0 && [el('h4', {}, inUse ? 'Held by' : 'Sockets then'), holderTable(held)],
+    held && !held.length && red.got === 'EADDRINUSE' && [el('h4', {}, 'Held by'), el('p', {class: 'note'}, 'Nobody that the kernel tells of.')],
+    listens && listens.length > 0 && [el('h4', {}, 'Listening elsewhere'), holderTable(listens)],
+    why && why.length > 0 && [el('h4', {}, 'Why'), el('ul', {class: 'plain why'}, why.map((rule) => el('li', {}, el('code', {}, rule))))],
+  ];
 }
 
 function outputs(list) {
@@ -90,7 +99,7 @@ function evidence(t, cell) {
   return [
     note.reason && el('pre', {class: 'reason'}, note.reason),
     (steps.length > 0 || !note.reason) && stepTable(t, r, steps),
-    holders(steps), outputs(note.outputs), captures(note.captures),
+    causes(steps), outputs(note.outputs), captures(note.captures),
     el('div', {class: 'commands'},
       copyable(command('labrun', '--only', t.nameOf(cell), '--host', t.host(cell), '-v', t.file)),
       t.verdict[cell] === FAIL && copyable(command('labrun', 'shell', '--after', t.nameOf(cell), t.file, t.host(cell)))),
