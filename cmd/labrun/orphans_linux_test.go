@@ -74,6 +74,7 @@ func TestOrphansEnd(t *testing.T) {
 		{"killed-with-files", "tcp", "x", connects + goesDown +
 			`      - main: [u = socket(unix), 'bind(u, "/tmp/a")', "send(a, \"hello\")", close(a)]`, true},
 		{"killed-open", "tcp6", "six", connects + goesDown + `      - send(a, "hello")`, true},
+		{"killed-exited", "tcp", "x", connects + goesDown + `      - main: ["send(a, \"hello\")", exit()]`, true},
 		{"killed-program", "tcp", "x", program + goesDown, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -31,6 +31,18 @@ var parameters = []struct {
 	{"sys/net/mptcp/close_timeout", 60},
 }
 
+// IsParameter reports whether connections that nobody has open may last longer because of
+// a parameter, named as sysctl(8) has it.
+func IsParameter(name string) bool {
+	file := "sys/" + strings.ReplaceAll(name, ".", "/")
+	for _, p := range parameters {
+		if p.file == file {
+			return true
+		}
+	}
+	return false
+}
+
 // Host is the thread's network namespace.
 type Host struct {
 	Proc int // a descriptor of /proc, where a thread cannot find it by its name; else 0

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"labrun/lab"
+	"labrun/lab/orphan"
 )
 
 // Group is the processes of one cell. Its methods are not for use by several
@@ -47,6 +48,11 @@ func (g *Group) Start(s Spec) (*Process, error) {
 	}
 	return p, err
 }
+
+// KeepsOrphans reports whether a host may keep connections that no process has open for
+// longer than a stock one because of a parameter. A process with privileges there ends them
+// when labrun is killed: those of processes that have ended too.
+func KeepsOrphans(parameter string) bool { return orphan.IsParameter(parameter) }
 
 // Fork makes the process call fork: the child has its sockets, or those of the
 // names, under the same names, its user and its files. To the child the other

@@ -42,8 +42,9 @@ type set struct {
 	processes map[lab.Process]*process.Process // by name, hosts resolved
 	born      []lab.Process                    // in the order of their birth
 	programs  map[lab.Process]*process.Running
-	ran       []lab.Process  // programs, in the order of their start
-	files     *process.Files // /tmp and /run of the hosts, nil until a step needs them
+	ran       []lab.Process   // programs, in the order of their start
+	guarded   map[string]bool // hosts that guard has given a process
+	files     *process.Files  // /tmp and /run of the hosts, nil until a step needs them
 
 	fresh map[string]process.Table // what each host had before the first cell; nil when the set is not shared
 }
@@ -129,6 +130,9 @@ func (c *cell) ready(ctx context.Context, build builder) error {
 		}
 	}
 	c.recorder.start(c.lab)
+	if err := c.guardHosts(); err != nil {
+		return err
+	}
 	if err := c.startProcesses(); err != nil {
 		return err
 	}
@@ -158,6 +162,39 @@ func (c *cell) up(ctx context.Context, build builder) error {
 		return context.Cause(ctx)
 	}
 	return lacking(err)
+}
+
+// guardHosts guards the hosts for which the file sets such a parameter.
+func (c *cell) guardHosts() error {
+	for i := range c.topology.Hosts {
+		h := &c.topology.Hosts[i]
+		if c.lab.Host(h.Name) == nil {
+			continue
+		}
+		for _, s := range h.Sysctls {
+			if err := c.guard(h.Name, s.Name); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// guard starts a process on a host that may keep connections for long because of a
+// parameter. If labrun is killed, it ends them where no other process can: those of the
+// experiment have ended, or have no privileges.
+func (c *cell) guard(host, parameter string) error {
+	if !process.KeepsOrphans(parameter) || c.guarded[host] {
+		return nil
+	}
+	if _, err := c.group.Start(process.Spec{Name: host + "/labrun", In: c.lab.Host(host).Do}); err != nil {
+		return err
+	}
+	if c.guarded == nil {
+		c.guarded = map[string]bool{}
+	}
+	c.guarded[host] = true
+	return nil
 }
 
 // startProcesses starts the processes that no other one forks, those that a

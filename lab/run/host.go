@@ -39,6 +39,9 @@ func (c *cell) onHost(who lab.Process, s *lab.Step) (got, error) {
 			}
 			break
 		}
+		if err := c.guard(who.Host, word(0)); err != nil {
+			return got{}, err
+		}
 		err = h.WriteSysctl(word(0), word(1))
 	case "addr_add":
 		err = h.AddAddress(word(0), prefix(), word(2))
