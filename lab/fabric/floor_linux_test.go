@@ -40,6 +40,8 @@ func newFloor(t testing.TB, p plan.Plan) floor {
 			op = bareOp{space: spaces[o.NS], add: true}
 		case plan.Sysctl:
 			op = bareOp{space: spaces[o.NS], path: sysctlPath(o.Key), text: []byte(o.Value)}
+		case plan.Stock, plan.Neighbours: // on a stock machine they send nothing
+			continue
 		case plan.AddBridge: // in a new namespace, indexes follow upon lo's
 			bridges[o.Name] = 2 + len(bridges)
 			op = bareOp{message: addBridge(o).Serialize()}
@@ -57,8 +59,11 @@ func newFloor(t testing.TB, p plan.Plan) floor {
 			op = bareOp{space: spaces[o.NS], message: addAddress(o, nics[o.NS+" "+o.NIC]).Serialize()}
 		case plan.LinkUp:
 			index := nics[o.NS+" "+o.Name]
-			if o.Name == "lo" {
+			switch {
+			case o.Name == "lo":
 				index = 1
+			case spaces[o.NS] == 0:
+				index = bridges[o.Name]
 			}
 			op = bareOp{space: spaces[o.NS], message: linkUp(index).Serialize()}
 		default:

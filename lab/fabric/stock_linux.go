@@ -263,10 +263,10 @@ func (r *rtnl) neighbours(link int) (plain bool, err error) {
 		set := nl.NewRtAttr(unix.NLA_F_NESTED|ndtaParms, nil)
 		set.AddRtAttr(ndtpaIfindex, of)
 		differs := false
-		for _, p := range neighbourDefaults[name] {
-			has, ok := parms[p.kind]
-			if value := p.bytes(len(has.Value)); ok && !bytes.Equal(has.Value, value) {
-				set.AddRtAttr(int(p.kind), value)
+		for _, p := range plan.NeighbourDefaults[name] {
+			has, ok := parms[p.Kind]
+			if value := bytesOf(p, len(has.Value)); ok && !bytes.Equal(has.Value, value) {
+				set.AddRtAttr(int(p.Kind), value)
 				differs = true
 			}
 		}
@@ -298,39 +298,10 @@ type ndtMsg struct{ family byte }
 func (m *ndtMsg) Len() int          { return sizeofNdtMsg }
 func (m *ndtMsg) Serialize() []byte { return []byte{m.family, 0, 0, 0} }
 
-// neighbourParameter is an attribute NDTPA_... and its value, times in ms.
-type neighbourParameter struct {
-	kind  uint16
-	value uint64
-}
-
-// bytes returns the value as the kernel has it: times take 8 bytes and numbers 4.
-func (p neighbourParameter) bytes(size int) []byte {
-	b := binary.NativeEndian.AppendUint64(nil, p.value)
+// bytesOf returns the value as the kernel has it: times take 8 bytes and numbers 4.
+func bytesOf(p plan.NeighbourParameter, size int) []byte {
 	if size == 4 {
-		b = binary.NativeEndian.AppendUint32(nil, uint32(p.value))
+		return binary.NativeEndian.AppendUint32(nil, uint32(p.Value))
 	}
-	return b
-}
-
-// neighbourDefaults are arp_tbl in net/ipv4/arp.c and nd_tbl in net/ipv6/ndisc.c.
-var neighbourDefaults = map[string][]neighbourParameter{"arp_cache": neighbourParameters(1000), "ndisc_cache": neighbourParameters(0)}
-
-func neighbourParameters(locktime uint64) []neighbourParameter {
-	return []neighbourParameter{
-		{4, 30000},     // NDTPA_BASE_REACHABLE_TIME
-		{5, 1000},      // NDTPA_RETRANS_TIME
-		{6, 60000},     // NDTPA_GC_STALETIME
-		{7, 5000},      // NDTPA_DELAY_PROBE_TIME
-		{9, 0},         // NDTPA_APP_PROBES
-		{10, 3},        // NDTPA_UCAST_PROBES
-		{11, 3},        // NDTPA_MCAST_PROBES
-		{12, 1000},     // NDTPA_ANYCAST_DELAY
-		{13, 800},      // NDTPA_PROXY_DELAY
-		{14, 64},       // NDTPA_PROXY_QLEN
-		{15, locktime}, // NDTPA_LOCKTIME
-		{16, 212992},   // NDTPA_QUEUE_LENBYTES, SK_WMEM_DEFAULT
-		{17, 0},        // NDTPA_MCAST_REPROBES
-		{19, 5000},     // NDTPA_INTERVAL_PROBE_TIME_MS
-	}
+	return binary.NativeEndian.AppendUint64(nil, p.Value)
 }

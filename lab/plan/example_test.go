@@ -25,7 +25,7 @@ func ExampleNew() {
 	// ip netns add pair
 	// ip netns exec pair sysctl -eqw net.ipv6.conf.all.disable_ipv6=1
 	// ip netns exec pair sysctl -eqw net.ipv6.conf.default.disable_ipv6=1
-	// ip -n pair link add name red address 0a:00:00:00:00:00 up type bridge
+	// ip -n pair link add name red address 0a:00:00:00:00:00 type bridge
 	// ip netns add pair.alpha
 	// stock pair.alpha
 	// ip -n pair.alpha link set dev lo up
@@ -42,4 +42,5 @@ func ExampleNew() {
 	// ip -n pair.beta addr add fe80::ff:fe01:0/64 dev eth0 nodad || test ! -e /proc/net/if_inet6
 	// ip -n pair.beta link set dev eth0 up
 	// neighbours pair.beta
+	// ip -n pair link set dev red up
 }

@@ -34,7 +34,7 @@ type (
 		IfKnown        bool    // a kernel that lacks it needs no setting: IPv6 may be compiled out
 		From           lab.Pos // where the file sets it, zero when labrun does: where the kernel lacks it, no question can be asked
 	}
-	// AddBridge makes a bridge, up.
+	// AddBridge makes a bridge, down.
 	AddBridge struct {
 		NS, Name string
 		MAC      MAC
@@ -92,7 +92,7 @@ func (o Sysctl) String() string {
 }
 
 func (o AddBridge) String() string {
-	return lab.Command("ip", "-n", o.NS, "link", "add", "name", o.Name, "address", o.MAC.String(), "up", "type", "bridge")
+	return lab.Command("ip", "-n", o.NS, "link", "add", "name", o.Name, "address", o.MAC.String(), "type", "bridge")
 }
 
 func (o AddVeth) String() string {

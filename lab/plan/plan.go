@@ -53,7 +53,20 @@ func newPlan(t *lab.Topology, ports string, hosts []string) Plan {
 			p.addHost(&t.Hosts[i], i, ports, cables)
 		}
 	}
+	p.bridgesUp()
 	return p
+}
+
+// bridgesUp brings the bridges up when all hosts are there. A NIC that comes up sends
+// multicast listener reports for its link-local address, and router solicitations later,
+// and a bridge that is up hands each to every port it has by then: of a thousand hosts that
+// is a million packets in which nobody has an interest.
+func (p *Plan) bridgesUp() {
+	for _, o := range p.Ops {
+		if b, ok := o.(AddBridge); ok {
+			p.add(LinkUp{NS: b.NS, Name: b.Name})
+		}
+	}
 }
 
 // cables are the cables of a plan while it is made. The host that is built second makes

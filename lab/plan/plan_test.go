@@ -181,8 +181,13 @@ func hostOps(p Plan) map[string][]string {
 	ops := map[string][]string{}
 	host := ""
 	for _, o := range p.Ops {
-		if o, ok := o.(AddNamespace); ok {
+		switch o := o.(type) {
+		case AddNamespace:
 			host = o.Host
+		case LinkUp:
+			if o.NS == p.fabricNS() { // once all hosts are there
+				host = ""
+			}
 		}
 		if host != "" {
 			ops[host] = append(ops[host], o.String())
@@ -330,5 +335,21 @@ experiments: {many: {steps: [{repeat: %d, main: ["a${i} = socket(udp)", "bind(a$
 	h.Sysctls = append(h.Sysctls, lab.Sysctl{Name: "net.ipv4.ip_local_port_range", Value: "40000 40000"})
 	if got := Kept(&e, &h); got != nil {
 		t.Errorf("Kept = %v where the file sets the range, want none", got)
+	}
+}
+
+// TestBridgesComeUpLast: of a bridge that is up while hosts come, every port hears what
+// each NIC sends when it comes up.
+func TestBridgesComeUpLast(t *testing.T) {
+	ops := New(dualNIC()).Ops
+	last := ops[len(ops)-2:]
+	want := []Op{LinkUp{NS: "dual-nic", Name: "red"}, LinkUp{NS: "dual-nic", Name: "blue"}}
+	if diff := cmp.Diff(want, last); diff != "" {
+		t.Error(diff)
+	}
+	for _, o := range ops {
+		if b, ok := o.(AddBridge); ok && strings.Contains(b.String(), " up") {
+			t.Errorf("%s: it is up at once", b)
+		}
 	}
 }

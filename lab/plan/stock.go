@@ -1,6 +1,12 @@
 package plan
 
-import "strings"
+import (
+	"fmt"
+	"maps"
+	"runtime"
+	"slices"
+	"strings"
+)
 
 // A Parameter is a kernel parameter and the value that the kernel itself gives it.
 type Parameter struct{ Key, Value string }
@@ -112,14 +118,66 @@ stock() {`)
 	b.WriteString(`
 }
 neighbours() {
-	for table in arp_cache:1000 ndisc_cache:0; do
-		for dev in $(ip netns exec "$1" ls /proc/sys/net/ipv4/neigh); do
-			test "$dev" = default || ip -n "$1" ntable change name "${table%:*}" dev "$dev" base_reachable 30000 retrans 1000 \
-				gc_stale 60000 delay_probe 5000 app_probes 0 ucast_probes 3 mcast_probes 3 anycast_delay 1000 \
-				proxy_delay 800 proxy_queue 64 locktime "${table#*:}"
-		done
+	for dev in $(ip netns exec "$1" ls /proc/sys/net/ipv4/neigh); do
+		test "$dev" = default && continue`)
+	for _, table := range slices.Sorted(maps.Keys(NeighbourDefaults)) {
+		b.WriteString("\n\t\tip -n \"$1\" ntable change name " + table + " dev \"$dev\"")
+		for _, p := range NeighbourDefaults[table] {
+			if p.Word != "" {
+				fmt.Fprintf(&b, " %s %d", p.Word, p.Value)
+			}
+		}
+	}
+	b.WriteString(`
 	done
 }
 `)
 	return b.String()
+}
+
+// A NeighbourParameter is one of a link's table of neighbours, and the value that the
+// kernel itself gives it; times are in ms.
+type NeighbourParameter struct {
+	Kind  uint16 // NDTPA_... of linux/neighbour.h
+	Word  string // of ip-ntable(8), "" when it has none
+	Value uint64
+}
+
+// NeighbourDefaults are the tables by name: arp_tbl in net/ipv4/arp.c and nd_tbl in
+// net/ipv6/ndisc.c, which differ in the time for which an entry is locked.
+var NeighbourDefaults = map[string][]NeighbourParameter{"arp_cache": neighbourParameters(1000), "ndisc_cache": neighbourParameters(0)}
+
+func neighbourParameters(locktime uint64) []NeighbourParameter {
+	all := []NeighbourParameter{
+		{4, "base_reachable", 30000}, // NDTPA_BASE_REACHABLE_TIME
+		{5, "retrans", 1000},         // NDTPA_RETRANS_TIME
+		{6, "gc_stale", 60000},       // NDTPA_GC_STALETIME
+		{7, "delay_probe", 5000},     // NDTPA_DELAY_PROBE_TIME
+		{9, "app_probes", 0},         // NDTPA_APP_PROBES
+		{10, "ucast_probes", 3},      // NDTPA_UCAST_PROBES
+		{11, "mcast_probes", 3},      // NDTPA_MCAST_PROBES
+		{12, "anycast_delay", 1000},  // NDTPA_ANYCAST_DELAY
+		{13, "proxy_delay", 800},     // NDTPA_PROXY_DELAY
+		{14, "proxy_queue", 64},      // NDTPA_PROXY_QLEN
+		{15, "locktime", locktime},   // NDTPA_LOCKTIME
+		{17, "", 0},                  // NDTPA_MCAST_REPROBES
+		{19, "", 5000},               // NDTPA_INTERVAL_PROBE_TIME_MS
+	}
+	if bytes := sendBufferDefault(runtime.GOARCH); bytes != 0 {
+		all = append(all, NeighbourParameter{16, "", bytes}) // NDTPA_QUEUE_LENBYTES
+	}
+	return all
+}
+
+// sendBufferDefault returns SK_WMEM_DEFAULT of net/sock.h on an architecture: 256 packets
+// of SKB_TRUESIZE(256), that is 256 bytes with struct sk_buff and struct skb_shared_info,
+// each of which is rounded up to lines of the cache. With lines of 64 bytes (SMP_CACHE_BYTES)
+// and pointers of 8 that is 256 + 256 + 320. It is 0 on others, where a machine's own
+// value stays: no kernel tells what it was before it was changed.
+func sendBufferDefault(arch string) uint64 {
+	switch arch {
+	case "amd64", "arm64", "riscv64", "loong64":
+		return 256 * (256 + 256 + 320)
+	}
+	return 0
 }

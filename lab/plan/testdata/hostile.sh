@@ -90,12 +90,10 @@ stock() {
 		use_oif_addrs_only=0 use_optimistic=0 use_tempaddr=-1
 }
 neighbours() {
-	for table in arp_cache:1000 ndisc_cache:0; do
-		for dev in $(ip netns exec "$1" ls /proc/sys/net/ipv4/neigh); do
-			test "$dev" = default || ip -n "$1" ntable change name "${table%:*}" dev "$dev" base_reachable 30000 retrans 1000 \
-				gc_stale 60000 delay_probe 5000 app_probes 0 ucast_probes 3 mcast_probes 3 anycast_delay 1000 \
-				proxy_delay 800 proxy_queue 64 locktime "${table#*:}"
-		done
+	for dev in $(ip netns exec "$1" ls /proc/sys/net/ipv4/neigh); do
+		test "$dev" = default && continue
+		ip -n "$1" ntable change name arp_cache dev "$dev" base_reachable 30000 retrans 1000 gc_stale 60000 delay_probe 5000 app_probes 0 ucast_probes 3 mcast_probes 3 anycast_delay 1000 proxy_delay 800 proxy_queue 64 locktime 1000
+		ip -n "$1" ntable change name ndisc_cache dev "$dev" base_reachable 30000 retrans 1000 gc_stale 60000 delay_probe 5000 app_probes 0 ucast_probes 3 mcast_probes 3 anycast_delay 1000 proxy_delay 800 proxy_queue 64 locktime 0
 	done
 }
 
@@ -106,7 +104,7 @@ $(touch x); '\''' sysctl -eqw net.ipv6.conf.all.disable_ipv6=1
 ip netns exec 'a b
 $(touch x); '\''' sysctl -eqw net.ipv6.conf.default.disable_ipv6=1
 ip -n 'a b
-$(touch x); '\''' link add name '`id`' address 0a:00:00:00:00:00 up type bridge
+$(touch x); '\''' link add name '`id`' address 0a:00:00:00:00:00 type bridge
 
 ip netns add 'a b
 $(touch x); '\''.-n *'
@@ -125,3 +123,5 @@ ip -n 'a b
 $(touch x); '\''.-n *' link set dev '~' up
 neighbours 'a b
 $(touch x); '\''.-n *'
+ip -n 'a b
+$(touch x); '\''' link set dev '`id`' up

@@ -88,19 +88,17 @@ stock() {
 		use_oif_addrs_only=0 use_optimistic=0 use_tempaddr=-1
 }
 neighbours() {
-	for table in arp_cache:1000 ndisc_cache:0; do
-		for dev in $(ip netns exec "$1" ls /proc/sys/net/ipv4/neigh); do
-			test "$dev" = default || ip -n "$1" ntable change name "${table%:*}" dev "$dev" base_reachable 30000 retrans 1000 \
-				gc_stale 60000 delay_probe 5000 app_probes 0 ucast_probes 3 mcast_probes 3 anycast_delay 1000 \
-				proxy_delay 800 proxy_queue 64 locktime "${table#*:}"
-		done
+	for dev in $(ip netns exec "$1" ls /proc/sys/net/ipv4/neigh); do
+		test "$dev" = default && continue
+		ip -n "$1" ntable change name arp_cache dev "$dev" base_reachable 30000 retrans 1000 gc_stale 60000 delay_probe 5000 app_probes 0 ucast_probes 3 mcast_probes 3 anycast_delay 1000 proxy_delay 800 proxy_queue 64 locktime 1000
+		ip -n "$1" ntable change name ndisc_cache dev "$dev" base_reachable 30000 retrans 1000 gc_stale 60000 delay_probe 5000 app_probes 0 ucast_probes 3 mcast_probes 3 anycast_delay 1000 proxy_delay 800 proxy_queue 64 locktime 0
 	done
 }
 
 ip netns add dual-nic
 ip netns exec dual-nic sysctl -eqw net.ipv6.conf.all.disable_ipv6=1
 ip netns exec dual-nic sysctl -eqw net.ipv6.conf.default.disable_ipv6=1
-ip -n dual-nic link add name red address 0a:00:00:00:00:00 up type bridge
+ip -n dual-nic link add name red address 0a:00:00:00:00:00 type bridge
 
 ip netns add dual-nic.gamma
 stock dual-nic.gamma
@@ -110,3 +108,4 @@ ip -n dual-nic.gamma addr add 192.0.2.2/24 dev eth0
 ip -n dual-nic.gamma addr add fe80::ff:fe02:0/64 dev eth0 nodad || test ! -e /proc/net/if_inet6
 ip -n dual-nic.gamma link set dev eth0 up
 neighbours dual-nic.gamma
+ip -n dual-nic link set dev red up
