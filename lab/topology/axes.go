@@ -23,6 +23,7 @@ type value struct {
 	name  string
 	text  string
 	steps []*yaml.Node // nil for a text
+	node  *yaml.Node   // of a text
 }
 
 // axisWords mean something else where an axis could stand.
@@ -94,7 +95,7 @@ func (d *decoder) decodeValues(a *axis, s scope, n *yaml.Node) {
 			continue
 		}
 		lines[text] = item.Line
-		a.values = append(a.values, value{name: text, text: text})
+		a.values = append(a.values, value{name: text, text: text, node: deref(item)})
 	}
 }
 
@@ -105,7 +106,7 @@ func (d *decoder) decodeNamedValues(a *axis, s scope, n *yaml.Node) {
 		if !d.checkName(e.pos, valueName, e.key) {
 			continue
 		}
-		v := value{name: e.key}
+		v := value{name: e.key, node: e.value}
 		switch {
 		case e.value.Kind == yaml.SequenceNode:
 			v.steps = whole(e.value)

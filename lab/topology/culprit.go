@@ -1,6 +1,8 @@
 package topology
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -26,6 +28,9 @@ var (
 	gluedLine = lazy(`^(\s*(?:- +)*)([A-Za-z_][A-Za-z0-9_.-]*):([^\s:].*)$`)
 	// bareLine is one without the colon.
 	bareLine = lazy(`^(\s*(?:- +)*)([a-z6]+) *([\[{ ].*)$`)
+	// wordLine is one word, and wordsLine several.
+	wordLine  = lazy(`^[A-Za-z0-9_.-]+$`)
+	wordsLine = lazy(`^[A-Za-z0-9_.-]+ +[^:]+$`)
 	// itemLine is an item of a list.
 	itemLine = lazy(`^(\s*)- +(\S.*)$`)
 	// sameLine is a value that goes on with another key.
@@ -41,7 +46,10 @@ func (s *source) culprit(e *yaml.LoadError, pos lab.Pos) (lab.Pos, string) {
 	case strings.Contains(e.Message, "could not find expected ':'"):
 		return s.lacksColon(lab.Pos{Line: e.ContextMark.Line, Col: e.ContextMark.Column})
 	case strings.Contains(e.Message, "did not find expected key"):
-		return s.goesOn(pos)
+		if at, words := s.goesOn(pos); words != "" {
+			return at, words
+		}
+		return s.between(pos)
 	case strings.Contains(e.Message, "did not find expected '-' indicator"):
 		if at, words := s.keysBeside(pos); words != "" {
 			return at, words
@@ -79,6 +87,10 @@ func (s *source) strayColon(pos lab.Pos) (lab.Pos, string) {
 	}
 	if at, words := withoutColon(before); words != "" {
 		return inLine(number, before, at), words
+	}
+	if bare := uncommented(before); wordLine().MatchString(bare) && indentation(line) > indentation(before) ||
+		wordsLine().MatchString(bare) && indentation(line) == indentation(before) {
+		return inLine(number, before, indentation(before)), fmt.Sprintf("%s has no colon behind its key", quote(bare))
 	}
 	if at, words := s.keysBeside(pos); words != "" {
 		return at, words
@@ -134,6 +146,44 @@ func (s *source) goesOn(pos lab.Pos) (lab.Pos, string) {
 		return pos, "the quote ends before this; in quotes the whole text is written " + quoted(clip(inner))
 	}
 	return pos, ""
+}
+
+// between explains a line that begins in a column between those of the lines around it.
+func (s *source) between(pos lab.Pos) (lab.Pos, string) {
+	line := string(s.line(pos.Line))
+	number, before := s.lineBefore(pos.Line)
+	if indent := indentation(line); pos.Col == indent+1 && indent < indentation(before) {
+		return pos, fmt.Sprintf("no block begins in this column; check the indentation of this line and of line %d", number)
+	}
+	return pos, ""
+}
+
+// unfinished returns the parser's error about a quote, list or mapping that is open before a
+// line, so that what the parser says of the line is about something else than was meant; nil
+// when there is none.
+func (s *source) unfinished(number int) *yaml.LoadError {
+	if number < 2 || number > len(s.lines) {
+		return nil
+	}
+	loader, err := yaml.NewLoader(bytes.NewReader(s.text[:s.lines[number-1]]))
+	if err != nil {
+		return nil
+	}
+	var e *yaml.LoadError
+	if !errors.As(loader.Load(new(yaml.Node)), &e) || e.ContextMark.Line == 0 {
+		return nil
+	}
+	quote := strings.Contains(e.Message, "unexpected end of stream")
+	if !quote && !strings.Contains(e.ContextMsg, "flow") {
+		return nil
+	}
+	if !quote { // is it finished further on?
+		r := &flowReader{source: s, at: s.offset(lab.Pos{Line: e.ContextMark.Line, Col: e.ContextMark.Column})}
+		if r.collection(0) {
+			return nil
+		}
+	}
+	return e
 }
 
 // withoutColon finds a key of ours at the start of a line that has no colon behind it.

@@ -290,6 +290,9 @@ func (r *reader) call(by maker, raw *yaml.Node, around yaml.Style) {
 			continue
 		}
 		pos := r.within(placed, at)
+		if node, inner, ok := r.axisPlace(raw, at); ok {
+			pos = r.within(placedStep{parsedStep: &parsedStep{text: node.Value}, node: node}, inner)
+		}
 		if first, next := r.source.folded(n); next > 0 && at >= first && n.Value == raw.Value {
 			at, line := indentation(string(r.source.line(next))), r.source.line(next)
 			how := "this line goes on with the step of line %d; begin it with \"- \" in the same column"
@@ -333,6 +336,28 @@ func takesAny(s *parsedStep) bool {
 		return r.Answer.Outcome != lab.Unasked &&
 			!(readers[s.call.Name] != "" && r.Answer.Outcome == lab.OK && r.Answer.Value == nil)
 	})
+}
+
+// axisPlace returns the value of an axis that an offset of a step comes from, and where in
+// that it is.
+func (r *reader) axisPlace(raw *yaml.Node, at int) (value *yaml.Node, inner int, ok bool) {
+	last := 0
+	for _, m := range placeholder().FindAllStringSubmatchIndex(raw.Value, -1) {
+		if at -= m[0] - last; at < 0 {
+			break
+		}
+		name := raw.Value[m[2]:m[3]]
+		text, _ := r.value(raw, name)
+		if a := r.x.axisAt(name); a >= 0 && at < len(text) {
+			v := r.x.axes[a].values[r.values[a]]
+			return v.node, at, v.node != nil && v.node.Value == text
+		}
+		if at -= len(text); at < 0 {
+			break
+		}
+		last = m[1]
+	}
+	return nil, 0, false
 }
 
 // ruleAt returns the rule that the answer comes from which stands at an offset of a

@@ -76,6 +76,13 @@ func (s *source) syntaxError(c *complaints, err error) {
 	if s.checkSpaces(c) {
 		return
 	}
+	if open := s.unfinished(pos.Line); open != nil && !strings.Contains(e.ContextMsg, "flow") && !strings.Contains(e.ContextMsg, "quoted") {
+		if strings.Contains(open.ContextMsg, "quoted") {
+			c.add(lab.Pos{Line: open.ContextMark.Line, Col: open.ContextMark.Column}, "this quote goes on to line %d; is its end missing?", pos.Line)
+			return
+		}
+		e, pos = open, lab.Pos{Line: open.Mark.Line, Col: open.Mark.Column}
+	}
 	if name, ok := strings.CutPrefix(e.Message, "unknown anchor '"); ok {
 		c.add(pos, "no anchor %s before this alias; a text that begins with * has to be quoted", quote("&"+strings.TrimSuffix(name, "' referenced")))
 		return
