@@ -28,6 +28,9 @@ it prints nothing, unless --format names a format that no FILE takes.
     labrun report report.json -o summary.md -o junit.xml
     labrun report report.json --format tap
 
+Counts and digest are those of the cells that the report has. Where it says otherwise,
+because it was edited or another version of labrun made it, standard error tells.
+
 ` + formatList() + `
 Exit status: 0 whatever the report says, 2 when it cannot be read.`,
 		Args: args(1, 1, "a FILE.json"),
@@ -35,10 +38,12 @@ Exit status: 0 whatever the report says, 2 when it cannot be read.`,
 			if err := outputs.check(); err != nil {
 				return err
 			}
-			r, err := loadReport(args[0])
+			kept, err := loadReport(args[0])
 			if err != nil {
 				return usageError{err}
 			}
+			r := lab.NewReport(kept.Environment, kept.Matrices)
+			c.disagree(args[0], &kept, &r)
 			open, err := outputs.open()
 			if err != nil {
 				return err
@@ -54,6 +59,17 @@ Exit status: 0 whatever the report says, 2 when it cannot be read.`,
 	cmd.Flags().Lookup("output").Usage = strings.Replace(cmd.Flags().Lookup("output").Usage, "also write", "write", 1)
 	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "show every step of every cell, in text on standard output")
 	return cmd
+}
+
+// disagree says where a kept report was edited: its counts and its digest are not those of its
+// cells, which are printed. Another version of labrun may have had another digest.
+func (c command) disagree(file string, kept, r *lab.Report) {
+	if kept.Counts != r.Counts {
+		c.complain(fmt.Errorf("%s: its counts are not those of its cells: it says %s, and has %s", file, kept.Counts, r.Counts))
+	}
+	if kept.Digest != r.Digest {
+		c.complain(fmt.Errorf("%s: its digest %q is not that of its cells, %s: it was edited, or made by a labrun with another digest", file, kept.Digest, r.Digest))
+	}
 }
 
 // formatList says what the formats are for.
