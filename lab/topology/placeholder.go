@@ -32,6 +32,7 @@ type dependencies struct {
 	axes   map[int]bool
 	looked map[int]bool // axes whose values were looked into
 	inner  []int        // those that are being looked into
+	lost   bool         // a placeholder stands for nothing
 }
 
 func (p *dependencies) add(n *yaml.Node) {
@@ -98,5 +99,5 @@ func (p *dependencies) unknown(n *yaml.Node, problem string) {
 	if !p.x.axesUnsure && (!p.x.rulesUnsure || !strings.HasPrefix(problem, "no answer")) {
 		p.d.complain(posOf(n), "%s: %s", p.x.scope, problem)
 	}
-	p.x.broken = true
+	p.x.broken, p.lost = true, true
 }

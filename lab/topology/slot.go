@@ -20,10 +20,11 @@ func (d *decoder) slot(x *experiment, item *yaml.Node, around yaml.Style) {
 		s.Axes = append(s.Axes, a)
 	}
 	slices.Sort(s.Axes)
-	if x.broken || x.axesUnsure || x.rulesUnsure {
+	if deps.lost || x.rulesUnsure || x.axesUnsure && len(s.Axes) > 0 {
 		x.broken = true
 		return
 	}
+	mistaken := false
 	radix := lab.RadixOf(x.Axes)
 	size := 1
 	for _, a := range s.Axes {
@@ -37,7 +38,7 @@ func (d *decoder) slot(x *experiment, item *yaml.Node, around yaml.Style) {
 	known := map[string]int32{}
 	values := make([]int, len(x.Axes))
 	for _, c := range x.Combos {
-		if d.full() || x.broken {
+		if d.full() || mistaken {
 			break
 		}
 		radix.SplitInto(values, c)
@@ -52,12 +53,13 @@ func (d *decoder) slot(x *experiment, item *yaml.Node, around yaml.Style) {
 		s.Shown = s.Shown || slices.ContainsFunc(r.steps, func(p placedStep) bool { return p.step.Shown })
 		if len(s.variants) > maxVariants {
 			d.complain(posOf(item), "%s: the combinations make more than %d different steps of this one, the limit", x.scope, maxVariants)
-			x.broken = true
+			mistaken = true
 		}
 		if d.made > before+r.inRules {
-			x.broken = x.broken || len(s.Axes) > 0 // the others have the same mistake, most likely
+			mistaken = mistaken || len(s.Axes) > 0 // the others have the same mistake, most likely
 		}
 	}
+	x.broken = x.broken || mistaken
 	if len(s.Axes) == 0 {
 		s.Which = nil
 	}
