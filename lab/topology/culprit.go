@@ -30,9 +30,11 @@ var (
 	bareLine = lazy(`^(\s*(?:- +)*)([a-z6]+) *([\[{ ].*)$`)
 	// wordLine is one word, and wordsLine several.
 	wordLine  = lazy(`^[A-Za-z0-9_.-]+$`)
-	wordsLine = lazy(`^[A-Za-z0-9_.-]+ +[^:]+$`)
+	wordsLine = lazy(`^[A-Za-z0-9_.]+ +[^:]+$`)
 	// itemLine is an item of a list.
 	itemLine = lazy(`^(\s*)- +(\S.*)$`)
+	// callLine is a call.
+	callLine = lazy(`^([A-Za-z0-9_]+ *= *)?[a-z_]+\(`)
 	// sameLine is a value that goes on with another key.
 	sameLine = lazy(`^[^:]*, ([a-z]+): `)
 )
@@ -59,13 +61,19 @@ func (s *source) culprit(e *yaml.LoadError, pos lab.Pos) (lab.Pos, string) {
 	return pos, ""
 }
 
+// deeperItem is for an item of a list that begins in another column than the one before.
+const deeperItem = "this line is further in than the \"- \" of line %d, and so a part of that step; begin both in the same column"
+
 // keysBeside explains a key below a step that is a text.
 func (s *source) keysBeside(pos lab.Pos) (lab.Pos, string) {
 	number, before := s.lineBefore(pos.Line)
 	m := itemLine().FindStringSubmatchIndex(before)
 	line := string(s.line(pos.Line))
-	if m == nil || !keyLine().MatchString(line) || indentation(line) <= indentation(before) || strings.ContainsAny(before[m[4]:m[4]+1], "[{") {
+	if m == nil || !keyLine().MatchString(line) || indentation(line) <= indentation(before) || strings.ContainsAny(before[m[4]:m[4]+1], "[{&*") {
 		return pos, ""
+	}
+	if itemLine().MatchString(line) {
+		return inLine(pos.Line, line, indentation(line)), fmt.Sprintf(deeperItem, number)
 	}
 	return inLine(number, before, m[4]), "a step with keys beside it names the process that makes the call: main: " + clip(uncommented(before[m[4]:]))
 }
@@ -89,8 +97,17 @@ func (s *source) strayColon(pos lab.Pos) (lab.Pos, string) {
 		return inLine(number, before, at), words
 	}
 	if bare := uncommented(before); wordLine().MatchString(bare) && indentation(line) > indentation(before) ||
-		wordsLine().MatchString(bare) && indentation(line) == indentation(before) {
+		wordsLine().MatchString(bare) && indentation(line) == indentation(before) && !itemLine().MatchString(line) {
 		return inLine(number, before, indentation(before)), fmt.Sprintf("%s has no colon behind its key", quote(bare))
+	}
+	if itemLine().MatchString(line) { // below a key without colon there may be items before it
+		n, up := number, before
+		for itemLine().MatchString(up) && n > pos.Line-50 {
+			n, up = s.lineBefore(n)
+		}
+		if bare := uncommented(up); wordLine().MatchString(bare) && indentation(up) <= indentation(line) {
+			return inLine(n, up, indentation(up)), fmt.Sprintf("%s has no colon behind its key", quote(bare))
+		}
 	}
 	if at, words := s.keysBeside(pos); words != "" {
 		return at, words
@@ -112,10 +129,12 @@ func (s *source) lacksColon(pos lab.Pos) (lab.Pos, string) {
 	switch {
 	case strings.HasPrefix(text, "-"):
 		return pos, `a blank is missing behind the "-" of this item: - ` + clip(strings.TrimLeft(text, "-"))
-	case strings.Contains(text, "("):
+	case callLine().MatchString(text):
 		return pos, `this call is neither an item of a list, "- ` + clip(text) + `", nor behind a process: "main: ` + clip(text) + `"`
 	case value == "":
 		return pos, quote(text) + " has no colon and no value; check the indentation"
+	case len(strings.Fields(value)) > 3:
+		return pos, quote(text) + " has no colon; check the indentation"
 	}
 	return pos, fmt.Sprintf("%s has no colon: %s: %s", quote(text), key, clip(value))
 }
@@ -179,7 +198,7 @@ func (s *source) unfinished(number int) *yaml.LoadError {
 	}
 	if !quote { // is it finished further on?
 		r := &flowReader{source: s, at: s.offset(lab.Pos{Line: e.ContextMark.Line, Col: e.ContextMark.Column})}
-		if r.collection(0) {
+		if r.collection(0) && len(r.found) == 0 {
 			return nil
 		}
 	}

@@ -293,13 +293,14 @@ func (r *reader) call(by maker, raw *yaml.Node, around yaml.Style) {
 		if node, inner, ok := r.axisPlace(raw, at); ok {
 			pos = r.within(placedStep{parsedStep: &parsedStep{text: node.Value}, node: node}, inner)
 		}
-		if first, next := r.source.folded(n); next > 0 && at >= first && n.Value == raw.Value {
-			at, line := indentation(string(r.source.line(next))), r.source.line(next)
-			how := "this line goes on with the step of line %d; begin it with \"- \" in the same column"
-			if line[at] == '-' {
-				how = "this line is further in than the \"- \" of line %d, and so a part of that step; begin both in the same column"
+		if first, next := r.source.folded(raw); next > 0 {
+			line := string(r.source.line(next))
+			there := inLine(next, line, indentation(line))
+			if itemLine().MatchString(line) {
+				pos, msg = there, fmt.Sprintf(deeperItem, n.Line)
+			} else if at >= first && n.Value == raw.Value {
+				pos, msg = there, fmt.Sprintf("this line goes on with the step of line %d; begin it with \"- \" in the same column", n.Line)
 			}
-			pos, msg = lab.Pos{Line: next, Col: at + 1}, fmt.Sprintf(how, n.Line)
 		}
 		r.complain(pos, "%s: %s", r.scope(), msg)
 	}
