@@ -110,6 +110,8 @@ func (c *cell) snapshot(ctx context.Context, s *lab.Step, g got) ([]lab.Holder, 
 	}
 	q, err := c.question(ctx, s, g)
 	switch {
+	case err == nil && s.Call.Name == "sockets":
+		return c.socketsAt(ctx, q)
 	case err != nil || q.local.Port() == 0 || q.protocol != "tcp" && q.protocol != "udp":
 		return nil, err
 	case q.host == "" && asksForPort(s.Call): // nobody has the address
@@ -143,13 +145,38 @@ func (c *cell) snapshot(ctx context.Context, s *lab.Step, g got) ([]lab.Holder, 
 	return holders, nil
 }
 
+// socketsAt returns the sockets at an address that sockets(...) asked for, of TCP and UDP, those
+// of the wildcard with them.
+func (c *cell) socketsAt(ctx context.Context, q question) ([]lab.Holder, error) {
+	var all []lab.Holder
+	for _, q.protocol = range []string{"tcp", "udp"} {
+		socks, err := c.settled(ctx, q.host, q.protocol)
+		if err != nil {
+			return nil, err
+		}
+		owned, err := c.owned(ctx, q.host, q.local.Port())
+		if err != nil {
+			return nil, err
+		}
+		if q.protocol == "tcp" {
+			socks = c.withBound(socks, owned)
+		}
+		for _, s := range socks {
+			if q.concerns(s) {
+				all = append(all, c.holder(q.host, s, owned))
+			}
+		}
+	}
+	return all, nil
+}
+
 func (c *cell) question(ctx context.Context, s *lab.Step, g got) (question, error) {
 	who := c.resolve(s.Process)
 	q := question{host: who.Host}
 	for _, a := range s.Call.Args {
 		switch a := a.(type) {
 		case lab.Sock:
-			if c.processes[who] == nil {
+			if c.processes[who] == nil || s.Call.Name == "who" { // that is about several
 				continue
 			}
 			o, err := c.processes[who].Owns(ctx, string(a))

@@ -37,6 +37,13 @@ func (c *cell) explain(ctx context.Context, s *lab.Step, g got) (lab.Snapshot, e
 	if err != nil {
 		return why, err
 	}
+	rule, err := c.refusal(ctx, s, g, why.Sockets)
+	if err != nil {
+		return why, err
+	}
+	if rule != "" {
+		why.Why = append(why.Why, rule)
+	}
 	full, err := c.noPortLeft(ctx, s, g)
 	if err != nil {
 		return why, err
@@ -181,6 +188,46 @@ func (c *cell) forbidden(s *lab.Step, g got) ([]string, error) {
 		why = append(why, fmt.Sprintf("user %d", user))
 	}
 	return why, nil
+}
+
+// refusal says which rule is behind a refused bind or connect that its sockets alone do not
+// explain: a link-local address is one of a NIC (__inet6_bind, tcp_v6_connect), and only sockets
+// of one user share a port by SO_REUSEPORT (inet_bind_conflict).
+func (c *cell) refusal(ctx context.Context, s *lab.Step, g got, seen []lab.Holder) (string, error) {
+	who := c.resolve(s.Process)
+	sock, ok := firstSock(s.Call)
+	if !ok || c.processes[who] == nil {
+		return "", nil
+	}
+	switch {
+	case g.Errno == "EINVAL" && (s.Call.Name == "bind" || s.Call.Name == "connect" || s.Call.Name == "sendto"):
+		for _, arg := range s.Call.Args {
+			a, ok := arg.(lab.Addr)
+			if !ok || a == lab.Unspec {
+				continue
+			}
+			addr, err := c.addr(a, who.Host)
+			if err != nil {
+				return "", err
+			}
+			own, err := c.processes[who].Owns(ctx, sock)
+			if ip := addr.Addr(); err == nil && ip.Is6() && ip.IsLinkLocalUnicast() && ip.Zone() == "" && own.Device == "" {
+				return fmt.Sprintf("%s is a link-local address, which takes a NIC: [%s%%NIC]", ip, ip), nil
+			}
+			return "", err
+		}
+	case g.Errno == "EADDRINUSE" && s.Call.Name == "bind":
+		own, err := c.processes[who].Owns(ctx, sock)
+		if err != nil || !slices.Contains(own.Options, "SO_REUSEPORT") {
+			return "", err
+		}
+		for _, h := range seen {
+			if slices.Contains(h.Options, "SO_REUSEPORT") && h.User != own.UID {
+				return fmt.Sprintf("SO_REUSEPORT shares a port among the sockets of one user, and these are of users %d and %d", h.User, own.UID), nil
+			}
+		}
+	}
+	return "", nil
 }
 
 // addressRule says which rule an address broke when a call with it is answered EACCES:
