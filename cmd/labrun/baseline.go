@@ -42,7 +42,8 @@ func (o *askOptions) chooses(m *lab.Matrix, c *lab.Cell) bool {
 		return false
 	}
 	row := lab.Experiment{Name: m.Rows[c.Row].Name, Axes: m.Rows[c.Row].Axes}
-	return len(o.patterns) == 0 || slices.ContainsFunc(o.patterns, func(p cellPattern) bool { return p.matches(&row, c.Combo) })
+	return len(o.patterns) == 0 || slices.ContainsFunc(o.patterns,
+		func(p cellPattern) bool { return p.matches(&row, c.Combo) })
 }
 
 // difference compares a run with the baseline, nil when there is none.

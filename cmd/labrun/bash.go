@@ -36,7 +36,8 @@ and elsewhere, with the line above in ~/.bashrc.
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		script := bashScript
 		if without, err := cmd.Flags().GetBool("no-descriptions"); err == nil && without {
-			script = strings.Replace(script, " "+cobra.ShellCompRequestCmd+" ", " "+cobra.ShellCompNoDescRequestCmd+" ", 1)
+			script = strings.Replace(script, " "+cobra.ShellCompRequestCmd+" ", " "+cobra.ShellCompNoDescRequestCmd+" ",
+				1)
 		}
 		_, err := io.WriteString(cmd.OutOrStdout(), script)
 		return err

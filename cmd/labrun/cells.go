@@ -24,7 +24,8 @@ type cellPattern struct {
 // is about axes; other brackets are those of path.Match.
 func parseCellPattern(text string) (cellPattern, error) {
 	p := cellPattern{text: text, name: text}
-	if at := strings.LastIndexByte(text, '['); at >= 0 && strings.HasSuffix(text, "]") && strings.Contains(text[at:], "=") {
+	if at := strings.LastIndexByte(text, '['); at >= 0 && strings.HasSuffix(text, "]") &&
+		strings.Contains(text[at:], "=") {
 		p.name, p.values = text[:at], map[string]string{}
 		for _, part := range strings.Split(text[at+1:len(text)-1], ",") {
 			axis, value, ok := strings.Cut(part, "=")
@@ -116,7 +117,8 @@ func noCell(flag string, p cellPattern, topologies []*lab.Topology) error {
 		in = " in " + topologies[0].File
 	}
 	names := experimentNames(topologies)
-	return usagef("%s %s: no experiment of that name%s%s there are %s", flag, p.text, in, cmp.Or(didYouMean(p.name, names), ";"), list(names))
+	return usagef("%s %s: no experiment of that name%s%s there are %s", flag, p.text, in,
+		cmp.Or(didYouMean(p.name, names), ";"), list(names))
 }
 
 // meant says which axis or value of an experiment a pattern has wrong.
@@ -150,7 +152,8 @@ func cellOf(flag, text string, t *lab.Topology) (*lab.Experiment, lab.Combo, err
 	case e == nil:
 		return nil, 0, noCell(flag, p, topologies)
 	case more:
-		return nil, 0, usagef("%s %s: that is more than one cell; name one, such as %s", flag, text, lab.Quote(e.CellName(c)))
+		return nil, 0, usagef("%s %s: that is more than one cell; name one, such as %s", flag, text,
+			lab.Quote(e.CellName(c)))
 	}
 	return e, c, nil
 }

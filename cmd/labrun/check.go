@@ -34,8 +34,10 @@ status: 0 when all are good, 2 when one is not.`,
 				for _, i := range t.Included {
 					files += ", with " + i.File
 				}
-				_, err := fmt.Fprintf(c.stdout, "%s: good: %s, %s, %s, %s%s\n", t.File, count(len(t.Networks), "network"),
-					count(len(t.Hosts), "host"), count(len(t.Experiments), "experiment"), count(t.CountCells(), "cell"), files)
+				_, err := fmt.Fprintf(c.stdout, "%s: good: %s, %s, %s, %s%s\n", t.File,
+					count(len(t.Networks), "network"),
+					count(len(t.Hosts), "host"), count(len(t.Experiments), "experiment"), count(t.CountCells(), "cell"),
+					files)
 				if err != nil {
 					return err
 				}

@@ -41,11 +41,13 @@ left out, and the exit status is 2.
 			topologies, bad := c.load(files)
 			rows := make([][]string, len(topologies))
 			for i, t := range topologies {
-				rows[i] = []string{t.File, t.Name, strconv.Itoa(len(t.Experiments)), strconv.Itoa(t.CountCells()), lesson(t)}
+				rows[i] = []string{t.File, t.Name, strconv.Itoa(len(t.Experiments)), strconv.Itoa(t.CountCells()),
+					lesson(t)}
 			}
 			w := bufio.NewWriter(c.stdout)
 			if terminal(c.stdout) && len(rows) > 0 {
-				writeTable(w, width(c.stdout), append([][]string{{"file", "name", "experiments", "cells", "what it teaches"}}, rows...))
+				writeTable(w, width(c.stdout), append([][]string{{"file", "name", "experiments", "cells",
+					"what it teaches"}}, rows...))
 			} else {
 				for _, r := range rows {
 					fmt.Fprintln(w, strings.Join(r, "\t"))
@@ -85,7 +87,8 @@ func (c command) topologyFiles(paths []string) ([]string, error) {
 			topologies++
 		}
 		var rest []string
-		for _, what := range []string{sharedPart, "other YAML file", "dangling link", "unreadable file", "special file"} {
+		for _, what := range []string{sharedPart, "other YAML file", "dangling link", "unreadable file",
+			"special file"} {
 			words := count(left[what], what)
 			if what == sharedPart {
 				words += " that topologies include"
@@ -132,7 +135,8 @@ func leftOut(file string) string {
 }
 
 func isTopology(name string) bool {
-	return !strings.HasPrefix(name, ".") && slices.Contains(topologySuffixes, strings.ToLower(strings.TrimPrefix(filepath.Ext(name), ".")))
+	return !strings.HasPrefix(name, ".") && slices.Contains(topologySuffixes,
+		strings.ToLower(strings.TrimPrefix(filepath.Ext(name), ".")))
 }
 
 // topologySuffixes are what names of topology files end in.

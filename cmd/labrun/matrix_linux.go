@@ -66,7 +66,8 @@ func (c command) matrixOf(ctx context.Context, topologies []*lab.Topology, o run
 }
 
 // ask runs the cells that the options choose, in the way that the flags say.
-func (c command) ask(ctx context.Context, topologies []*lab.Topology, o askOptions, options run.Options) (lab.Report, error) {
+func (c command) ask(ctx context.Context, topologies []*lab.Topology, o askOptions, options run.Options) (lab.Report,
+	error) {
 	kernel, err := kernelVersion()
 	if err != nil {
 		return lab.Report{}, err

@@ -26,7 +26,8 @@ func (c command) privilege(interactive bool) error {
 	switch {
 	case err == nil:
 		return exitStatus(status)
-	case errors.Is(err, unix.EMFILE), errors.Is(err, unix.ENFILE), errors.Is(err, unix.ENOMEM), errors.Is(err, unix.EAGAIN):
+	case errors.Is(err, unix.EMFILE), errors.Is(err, unix.ENFILE), errors.Is(err, unix.ENOMEM),
+		errors.Is(err, unix.EAGAIN):
 		return err
 	}
 	return forbidden(err)
@@ -45,5 +46,6 @@ func forbidden(err error) error {
 			why = fmt.Sprintf(" (sysctl %s = %s)", s.name, s.bad)
 		}
 	}
-	return fmt.Errorf("this system does not let you make user namespaces%s: %w; type: sudo labrun %s", why, err, lab.Command(os.Args[1:]...))
+	return fmt.Errorf("this system does not let you make user namespaces%s: %w; type: sudo labrun %s", why, err,
+		lab.Command(os.Args[1:]...))
 }

@@ -79,7 +79,8 @@ func firstRed(m *lab.Matrix, c *lab.Cell) string {
 		return strings.ToUpper(c.Verdict.String()) + " " + name + ": " + c.Reason()
 	}
 	last := steps[len(steps)-1]
-	return fmt.Sprintf("FAIL %s: %s:%d: %s: %s = %s, want %s", name, m.FileOf(c), last.Line, last.Process, last.Call, last.Words(last.Got), last.Words(last.Want))
+	return fmt.Sprintf("FAIL %s: %s:%d: %s: %s = %s, want %s", name, m.FileOf(c), last.Line, last.Process, last.Call,
+		last.Words(last.Got), last.Words(last.Want))
 }
 
 func (s *status) redraw(now time.Time) {
@@ -109,7 +110,8 @@ func (s *status) words(done, total int, since time.Duration) string {
 	}
 	if done > 0 && done < total {
 		left := time.Duration(float64(since) / float64(done) * float64(total-done))
-		words = append(words, (left+time.Second).Truncate(time.Second).String()+" left", fmt.Sprintf("%.0f/s", float64(done)/since.Seconds()))
+		words = append(words, (left+time.Second).Truncate(time.Second).String()+" left",
+			fmt.Sprintf("%.0f/s", float64(done)/since.Seconds()))
 	}
 	if s.runs > 1 {
 		words = append(words, fmt.Sprintf("run %d of %d", min(done/max(total/s.runs, 1)+1, s.runs), s.runs))

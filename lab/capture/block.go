@@ -61,7 +61,8 @@ func (b *block) text(code uint16, s string) {
 	const most = 1<<16 - 1
 	if len(s) > most {
 		s = s[:most]
-		for r, n := utf8.DecodeLastRuneInString(s); r == utf8.RuneError && n == 1; r, n = utf8.DecodeLastRuneInString(s) {
+		for r, n := utf8.DecodeLastRuneInString(s); r == utf8.RuneError && n == 1; r,
+			n = utf8.DecodeLastRuneInString(s) {
 			s = s[:len(s)-1]
 		}
 	}

@@ -19,17 +19,20 @@ func small() *lab.Topology {
 		Networks: []lab.Network{{Name: "red"}, {Name: "blue"}, {Name: "green"}},
 		Hosts: []lab.Host{
 			{Name: "alpha", NICs: []lab.NIC{
-				{Name: "eth0", Network: "red", Addresses: []lab.Address{address("192.0.2.10/24", "x"), address("2001:db8::a/64", "x6")}},
+				{Name: "eth0", Network: "red", Addresses: []lab.Address{address("192.0.2.10/24", "x"),
+					address("2001:db8::a/64", "x6")}},
 				{Name: "eth1", Network: "blue", Addresses: []lab.Address{address("198.51.100.1/28", "")}},
 			}},
-			{Name: "beta", NICs: []lab.NIC{{Name: "eth0", Network: "red", Addresses: []lab.Address{address("192.0.2.11/24", "x")}}}},
+			{Name: "beta", NICs: []lab.NIC{{Name: "eth0", Network: "red",
+				Addresses: []lab.Address{address("192.0.2.11/24", "x")}}}},
 		},
 	}
 }
 
 func subject(hosts ...string) Subject {
 	return Subject{
-		Topology: small(), Experiment: &lab.Experiment{Name: "e", Axes: []lab.Axis{{Name: "a", Values: []string{"x:80", "any"}}}},
+		Topology: small(), Experiment: &lab.Experiment{Name: "e",
+			Axes: []lab.Axis{{Name: "a", Values: []string{"x:80", "any"}}}},
 		Host: "alpha", Hosts: hosts,
 	}
 }
@@ -60,7 +63,8 @@ func TestCell(t *testing.T) {
 		{Host: "beta", Link: "eth0", NIC: true, Time: noon, Data: []byte("abcde"), Length: 5},
 		{Host: "alpha", Link: "lo", Time: noon.Add(1), Data: []byte("self"), Length: 4000},
 		{Host: "alpha", Link: "eth0", NIC: true, Time: noon.Add(2), Data: []byte("abcdefgh"), Length: 8},
-		{Host: "alpha", Link: "eth0", Time: noon.Add(3), Data: []byte("dummy"), Length: 5}, // a step took the NIC's name
+		{Host: "alpha", Link: "eth0", Time: noon.Add(3), Data: []byte("dummy"),
+			Length: 5}, // a step took the NIC's name
 		{Host: "alpha", Link: "eth0", Time: noon.Add(4), Data: []byte("dummy2"), Length: 6},
 	})
 	files, err := c.Close(map[string]int{"beta": 3})

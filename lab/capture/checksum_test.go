@@ -10,7 +10,8 @@ import (
 // finds them right. It touches nothing else.
 func TestComplete(t *testing.T) {
 	v4 := func(protocol byte, options, segment []byte) []byte {
-		ip := append([]byte{0x45 + byte(len(options)/4), 0, 0, 0, 0, 0, 0, 0, 64, protocol, 0, 0, 192, 0, 2, 1, 192, 0, 2, 2}, options...)
+		ip := append([]byte{0x45 + byte(len(options)/4), 0, 0, 0, 0, 0, 0, 0, 64, protocol, 0, 0, 192, 0, 2, 1, 192, 0,
+			2, 2}, options...)
 		return append(append(make([]byte, 12), 8, 0), append(ip, segment...)...)
 	}
 	v6 := func(next byte, extension, segment []byte) []byte {

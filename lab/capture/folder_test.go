@@ -47,7 +47,8 @@ func TestFolder(t *testing.T) {
 		}
 		read(t, file)
 	}
-	for file, want := range map[string]string{filepath.Join(top, "victim"): "here", filepath.Join(cell, "notes"): "mine"} {
+	for file, want := range map[string]string{filepath.Join(top, "victim"): "here",
+		filepath.Join(cell, "notes"): "mine"} {
 		if got, err := os.ReadFile(file); err != nil || string(got) != want {
 			t.Errorf("%s: %q %v", file, got, err)
 		}

@@ -24,7 +24,8 @@ func read(t *testing.T, file string) []string {
 		}
 		kind, n := u32(data), int(u32(data[4:]))
 		if n%4 != 0 || n < 12 || n > len(data) || int(u32(data[n-4:])) != n {
-			t.Fatalf("block %d has a length of %d and %d, in %d bytes", len(lines), n, u32(data[min(n, len(data))-4:]), len(data))
+			t.Fatalf("block %d has a length of %d and %d, in %d bytes", len(lines), n, u32(data[min(n, len(data))-4:]),
+				len(data))
 		}
 		lines = append(lines, line(t, kind, data[8:n-4]))
 		data = data[n:]
@@ -49,10 +50,12 @@ func line(t *testing.T, kind uint32, b []byte) string {
 		records := options(t, b[:len(b)-4], map[uint16]string{1: "ipv4", 2: "ipv6"})
 		return "names" + records
 	case 5:
-		return fmt.Sprintf("statistics of %d", u32(b)) + options(t, b[12:], map[uint16]string{1: "comment", 4: "received", 5: "dropped"})
+		return fmt.Sprintf("statistics of %d", u32(b)) +
+			options(t, b[12:], map[uint16]string{1: "comment", 4: "received", 5: "dropped"})
 	case 6:
 		at := time.Unix(0, int64(uint64(u32(b[4:]))<<32|uint64(u32(b[8:])))).UTC()
-		return fmt.Sprintf("packet of %d at %s, %d bytes: %q", u32(b), at.Format("15:04:05.000000000"), u32(b[16:]), b[20:20+u32(b[12:])])
+		return fmt.Sprintf("packet of %d at %s, %d bytes: %q", u32(b), at.Format("15:04:05.000000000"), u32(b[16:]),
+			b[20:20+u32(b[12:])])
 	}
 	t.Fatalf("a block of type %d", kind)
 	return ""

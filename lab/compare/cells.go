@@ -160,7 +160,8 @@ func same(a, b *lab.Matrix, c, d *lab.Cell, asked bool) (same, alike bool) {
 		return c.Verdict == d.Verdict, true
 	}
 	x, y := a.StepsOf(c), b.StepsOf(d)
-	return c.Verdict == d.Verdict && slices.EqualFunc(x, y, sameResult), alike || !slices.ContainsFunc(pairsOf(x, y), StepPair.open)
+	return c.Verdict == d.Verdict && slices.EqualFunc(x, y, sameResult),
+		alike || !slices.ContainsFunc(pairsOf(x, y), StepPair.open)
 }
 
 // sameResult reports whether two steps ask the same, want the same and were answered

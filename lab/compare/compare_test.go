@@ -22,7 +22,8 @@ func base() []lab.Matrix {
 		{
 			Name: "plain", Hosts: []string{"alpha", "beta"},
 			Rows: []lab.Row{
-				{Name: "one", Line: 1, Slots: []lab.RowSlot{slot("a = socket(tcp)", "ok"), slot("bind(a, x:80)", "ok")}},
+				{Name: "one", Line: 1, Slots: []lab.RowSlot{slot("a = socket(tcp)", "ok"),
+					slot("bind(a, x:80)", "ok")}},
 				{Name: "two", Line: 9, Slots: []lab.RowSlot{slot("b = socket(udp)", "ok")}},
 			},
 			Cells: []lab.Cell{
@@ -34,11 +35,14 @@ func base() []lab.Matrix {
 		{
 			Name: "axes", Hosts: []string{"alpha"},
 			Rows: []lab.Row{{
-				Name: "many", Axes: []lab.Axis{{Name: "first", Values: []string{"x", "y"}}, {Name: "second", Values: []string{"x", "any"}}},
+				Name: "many", Axes: []lab.Axis{{Name: "first", Values: []string{"x", "y"}},
+					{Name: "second", Values: []string{"x", "any"}}},
 				Slots: []lab.RowSlot{slot("a = socket(tcp)", "ok"),
-					{Axes: []int{1}, Variants: [][]lab.RowStep{step("bind(a, x:80)", "ok"), step("bind(a, any:80)", "ok")}}},
+					{Axes: []int{1}, Variants: [][]lab.RowStep{step("bind(a, x:80)", "ok"),
+						step("bind(a, any:80)", "ok")}}},
 			}},
-			Cells: []lab.Cell{{Combo: 0, Got: &[]string{"ok", "ok"}}, {Combo: 1, Got: &[]string{"ok", "ok"}}, {Combo: 3, Got: &[]string{"ok", "ok"}}},
+			Cells: []lab.Cell{{Combo: 0, Got: &[]string{"ok", "ok"}}, {Combo: 1, Got: &[]string{"ok", "ok"}},
+				{Combo: 3, Got: &[]string{"ok", "ok"}}},
 		},
 	}
 }
@@ -101,7 +105,8 @@ func TestReports(t *testing.T) {
 		{"an answer and the steps after it", func(m []lab.Matrix) []lab.Matrix {
 			m[0].Cells[1].Verdict, m[0].Cells[1].Got = lab.Fail, &[]string{"EMFILE"}
 			return m
-		}, []string{"changed plain one on beta; a = socket(tcp) = ok want ok, a = socket(tcp) = EMFILE want ok", "same 6"}},
+		}, []string{"changed plain one on beta; a = socket(tcp) = ok want ok, a = socket(tcp) = EMFILE want ok",
+			"same 6"}},
 		{"a verdict", func(m []lab.Matrix) []lab.Matrix {
 			m[0].Cells[0].Verdict, m[0].Cells[0].Got = lab.Error, &[]string{"ok"}
 			return m
@@ -146,7 +151,8 @@ func TestReports(t *testing.T) {
 			v := r.Slots[1].Variants
 			r.Slots[1].Variants = [][]lab.RowStep{v[0], v[0], v[1]}
 			got := m[1].Cells[0].Got
-			m[1].Cells = []lab.Cell{{Combo: 0, Got: got}, {Combo: 1, Got: got}, {Combo: 2, Got: &[]string{"ok", "EINVAL"}, Verdict: lab.Fail}, {Combo: 5, Got: got}}
+			m[1].Cells = []lab.Cell{{Combo: 0, Got: got}, {Combo: 1, Got: got},
+				{Combo: 2, Got: &[]string{"ok", "EINVAL"}, Verdict: lab.Fail}, {Combo: 5, Got: got}}
 			return m
 		}, []string{
 			"changed axes many[first=x,second=any] on alpha; bind(a, any:80) = ok want ok, bind(a, any:80) = EINVAL want ok",
@@ -157,14 +163,16 @@ func TestReports(t *testing.T) {
 			r.Axes[0].Values = []string{"y"}
 			m[1].Cells = []lab.Cell{{Combo: 1, Got: m[1].Cells[0].Got}}
 			return m
-		}, []string{"vanished axes many[first=x,second=x] on alpha", "vanished axes many[first=x,second=any] on alpha", "same 5"}},
+		}, []string{"vanished axes many[first=x,second=x] on alpha", "vanished axes many[first=x,second=any] on alpha",
+			"same 5"}},
 		{"the name of an axis", func(m []lab.Matrix) []lab.Matrix {
 			m[1].Rows[0].Axes[0].Name = "other"
 			m[1].Cells = m[1].Cells[:1]
 			return m
 		}, []string{
 			"appeared axes many[other=x,second=x] on alpha", "vanished axes many[first=x,second=x] on alpha",
-			"vanished axes many[first=x,second=any] on alpha", "vanished axes many[first=y,second=any] on alpha", "same 4",
+			"vanished axes many[first=x,second=any] on alpha", "vanished axes many[first=y,second=any] on alpha",
+			"same 4",
 		}},
 		{"a host and an experiment", func(m []lab.Matrix) []lab.Matrix {
 			m[0].Hosts[1], m[1].Rows[0].Name = "gamma", "few"
@@ -197,19 +205,25 @@ func TestReports(t *testing.T) {
 			m[0].Rows[0].Slots[1].Variants[0][0].Open = true
 			m[0].Cells[0].Verdict, m[0].Cells[0].Got = lab.Fail, &[]string{"ok", "EINVAL"}
 			return m
-		}, []string{"changed plain one on alpha; bind(a, x:80) = ok want ok, bind(a, x:80) = EINVAL want ok", "same 6"}},
+		}, []string{"changed plain one on alpha; bind(a, x:80) = ok want ok, bind(a, x:80) = EINVAL want ok",
+			"same 6"}},
 		{"a claim, with the same cells", func(m []lab.Matrix) []lab.Matrix {
 			m[0].Claims = []lab.ClaimResult{{Name: "new", Verdict: "holds"}, {Name: "SEED 1", Verdict: "does not hold"}}
 			return m
 		}, []string{"claim plain SEED 1: holds, does not hold", "same 7"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			before, after := lab.NewReport(lab.Environment{}, base()), lab.NewReport(lab.Environment{}, c.change(base()))
+			before, after := lab.NewReport(lab.Environment{}, base()),
+				lab.NewReport(lab.Environment{}, c.change(base()))
 			d := Reports(before, after)
 			if diff := cmp.Diff(c.want, words(d)); diff != "" {
 				t.Errorf("want (-), got (+):\n%s", diff)
 			}
-			if want := slices.ContainsFunc(c.want, func(s string) bool { return !strings.HasPrefix(s, "open") && !strings.HasPrefix(s, "same") }); d.Outcome() != want {
+			if want := slices.ContainsFunc(c.want,
+				func(s string) bool {
+					return !strings.HasPrefix(s, "open") &&
+						!strings.HasPrefix(s, "same")
+				}); d.Outcome() != want {
 				t.Errorf("Outcome() = %v, want %v", d.Outcome(), want)
 			}
 			before.Digest, after.Digest = "", "" // nothing is answered at once
@@ -217,7 +231,8 @@ func TestReports(t *testing.T) {
 				t.Errorf("without digests: want (-), got (+):\n%s", diff)
 			}
 			back := Reports(after, before)
-			if len(back.Changed) != len(d.Changed) || len(back.Appeared) != len(d.Vanished) || len(back.Vanished) != len(d.Appeared) || back.Same != d.Same {
+			if len(back.Changed) != len(d.Changed) || len(back.Appeared) != len(d.Vanished) ||
+				len(back.Vanished) != len(d.Appeared) || back.Same != d.Same {
 				t.Errorf("the other way round: %q", words(back))
 			}
 		})
@@ -227,11 +242,13 @@ func TestReports(t *testing.T) {
 func TestEnvironment(t *testing.T) {
 	a := lab.Environment{Labrun: "v1", Kernel: "6.1.0", Machine: "x86_64", User: "root", Jobs: 1, Elapsed: 1,
 		Sysctls: map[string]string{"same": "1", "gone": "1", "other": "1"}}
-	b := lab.Environment{Labrun: "v2", Kernel: "6.18.44", Machine: "aarch64", User: "user namespace", Jobs: 2, Elapsed: 2,
+	b := lab.Environment{Labrun: "v2", Kernel: "6.18.44", Machine: "aarch64", User: "user namespace", Jobs: 2,
+		Elapsed: 2,
 		Started: time.Unix(1, 0), Sysctls: map[string]string{"same": "1", "other": "2", "came": "1"}}
 	d := Reports(lab.NewReport(a, base()), lab.NewReport(b, base()))
 	want := []Setting{
-		{"labrun", "v1", "v2"}, {"kernel", "6.1.0", "6.18.44"}, {"machine", "x86_64", "aarch64"}, {"user", "root", "user namespace"},
+		{"labrun", "v1", "v2"}, {"kernel", "6.1.0", "6.18.44"}, {"machine", "x86_64", "aarch64"},
+		{"user", "root", "user namespace"},
 		{"came", "", "1"}, {"gone", "1", ""}, {"other", "1", "2"},
 	}
 	if diff := cmp.Diff(want, d.Environment); diff != "" {

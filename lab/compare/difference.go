@@ -137,7 +137,8 @@ func (d *Difference) claims(a, b *lab.Matrix) {
 // jobs it had never matters to anybody who compares.
 func settings(a, b lab.Environment) []Setting {
 	all := []Setting{
-		{"labrun", a.Labrun, b.Labrun}, {"kernel", a.Kernel, b.Kernel}, {"machine", a.Machine, b.Machine}, {"user", a.User, b.User},
+		{"labrun", a.Labrun, b.Labrun}, {"kernel", a.Kernel, b.Kernel}, {"machine", a.Machine, b.Machine},
+		{"user", a.User, b.User},
 	}
 	names := slices.AppendSeq(slices.Collect(maps.Keys(a.Sysctls)), maps.Keys(b.Sysctls))
 	slices.Sort(names)

@@ -23,7 +23,8 @@ func (l Layout) DOT() string {
 		fields := []string{recordText(strings.Join(append([]string{l.Hosts[h].Name}, sysctls(&l.Hosts[h])...), "\n"))}
 		for i := range l.Hosts[h].NICs {
 			n := &l.Hosts[h].NICs[i]
-			fields = append(fields, fmt.Sprintf("<n%d>%s", i, recordText(strings.Join(append([]string{n.Name}, addresses(n)...), "\n"))))
+			fields = append(fields, fmt.Sprintf("<n%d>%s", i,
+				recordText(strings.Join(append([]string{n.Name}, addresses(n)...), "\n"))))
 		}
 		fmt.Fprintf(&b, "  h%d [shape=record, label=\"%s\"]\n", h, strings.Join(fields, "|"))
 	}
@@ -36,7 +37,8 @@ func (l Layout) DOT() string {
 				fmt.Fprintf(&b, "  n%d -- h%d:n%d\n", at, h, i)
 			case c[0] == end{h, i}:
 				n := &l.Networks[at]
-				fmt.Fprintf(&b, "  h%d:n%d -- h%d:n%d [label=%s]\n", h, i, c[1].host, c[1].nic, dotText(n.Name+"\n"+subnets(n)))
+				fmt.Fprintf(&b, "  h%d:n%d -- h%d:n%d [label=%s]\n", h, i, c[1].host, c[1].nic,
+					dotText(n.Name+"\n"+subnets(n)))
 			}
 		}
 	}
@@ -53,5 +55,6 @@ func dotText(s string) string {
 // recordText escapes a field of a record's label, where braces, bars and angles
 // mean something as well. Lines are set to the left.
 func recordText(s string) string {
-	return strings.NewReplacer(`\`, `\\`, `"`, `\"`, "{", `\{`, "}", `\}`, "|", `\|`, "<", `\<`, ">", `\>`, " ", `\ `, "\n", `\l`).Replace(s) + `\l`
+	return strings.NewReplacer(`\`, `\\`, `"`, `\"`, "{", `\{`, "}", `\}`, "|", `\|`, "<", `\<`, ">", `\>`, " ", `\ `,
+		"\n", `\l`).Replace(s) + `\l`
 }

@@ -29,22 +29,27 @@ var sample = Layout{
 	Name: "sample",
 	Networks: []lab.Network{
 		{Name: "red", Subnet: netip.MustParsePrefix("192.0.2.0/24")},
-		{Name: "blue", Subnet: netip.MustParsePrefix("198.51.100.0/24"), Subnet6: netip.MustParsePrefix("2001:db8:b::/64")},
+		{Name: "blue", Subnet: netip.MustParsePrefix("198.51.100.0/24"),
+			Subnet6: netip.MustParsePrefix("2001:db8:b::/64")},
 		{Name: "bare"},
-		{Name: "l1", Link: true, Subnet: netip.MustParsePrefix("203.0.113.0/25"), More: []netip.Prefix{netip.MustParsePrefix("203.0.113.128/25")}},
+		{Name: "l1", Link: true, Subnet: netip.MustParsePrefix("203.0.113.0/25"),
+			More: []netip.Prefix{netip.MustParsePrefix("203.0.113.128/25")}},
 		{Name: "loose", Link: true},
 	},
 	Hosts: []lab.Host{
 		{Name: "alpha", NICs: []lab.NIC{
-			{Name: "eth0", Network: "red", Addresses: []lab.Address{address("192.0.2.10/24", "x"), address("192.0.2.11/24", "")}},
-			{Name: "blue0", Network: "blue", Addresses: []lab.Address{address("198.51.100.1/24", "y"), address("2001:db8:b::1/64", "y6")}},
+			{Name: "eth0", Network: "red", Addresses: []lab.Address{address("192.0.2.10/24", "x"),
+				address("192.0.2.11/24", "")}},
+			{Name: "blue0", Network: "blue", Addresses: []lab.Address{address("198.51.100.1/24", "y"),
+				address("2001:db8:b::1/64", "y6")}},
 		}},
 		{Name: "beta", NICs: []lab.NIC{
 			{Name: `<&"{|}\#;` + "`", Network: "bare"},
 			{Name: "eth1", Network: "red", Addresses: []lab.Address{address("192.0.2.1/24", "x")}},
 		}},
 		{Name: "alone"},
-		{Name: "gamma", Sysctls: []lab.Sysctl{{Name: "net.ipv4.ip_forward", Value: "1"}, {Name: "net.ipv4.tcp_rmem", Value: "4096 8192 <16384>"}}, NICs: []lab.NIC{
+		{Name: "gamma", Sysctls: []lab.Sysctl{{Name: "net.ipv4.ip_forward", Value: "1"},
+			{Name: "net.ipv4.tcp_rmem", Value: "4096 8192 <16384>"}}, NICs: []lab.NIC{
 			{Name: "to_delta", Network: "l1", Addresses: []lab.Address{address("203.0.113.1/25", "x")}},
 			{Name: "eth1", Network: "loose"},
 		}},
@@ -54,8 +59,9 @@ var sample = Layout{
 
 func TestGolden(t *testing.T) {
 	for name, got := range map[string]string{
-		"sample.txt": sample.Text(), "sample.mmd": sample.Mermaid(), "sample.dot": sample.DOT(), "sample.svg": sample.SVG(),
-		"empty.txt": Layout{Name: "empty"}.Text(), "empty.svg": Layout{Name: "empty"}.SVG(),
+		"sample.txt": sample.Text(), "sample.mmd": sample.Mermaid(), "sample.dot": sample.DOT(),
+		"sample.svg": sample.SVG(),
+		"empty.txt":  Layout{Name: "empty"}.Text(), "empty.svg": Layout{Name: "empty"}.SVG(),
 	} {
 		file := "testdata/" + name
 		if *update {
@@ -101,7 +107,8 @@ func TestSVG(t *testing.T) {
 				if x.Name.Local == "svg" {
 					width, height = at["width"], at["height"]
 				}
-				if at["x"] < 0 || at["y"] < 0 || x.Name.Local == "rect" && (at["x"]+at["width"] > width || at["y"]+at["height"] > height || at["height"] <= 0) {
+				if at["x"] < 0 || at["y"] < 0 || x.Name.Local == "rect" &&
+					(at["x"]+at["width"] > width || at["y"]+at["height"] > height || at["height"] <= 0) {
 					t.Errorf("%s: %s %v is outside of %v x %v", l.Name, x.Name.Local, at, width, height)
 				}
 			}
@@ -120,14 +127,16 @@ func TestSVG(t *testing.T) {
 func many(hosts, networks int) Layout {
 	l := Layout{Name: fmt.Sprintf("many%d", hosts)}
 	for i := range networks {
-		l.Networks = append(l.Networks, lab.Network{Name: fmt.Sprintf("net%d", i), Subnet: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i)}), 16)})
+		l.Networks = append(l.Networks, lab.Network{Name: fmt.Sprintf("net%d", i),
+			Subnet: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i)}), 16)})
 	}
 	for h := range hosts {
 		host := lab.Host{Name: fmt.Sprintf("host%d", h)}
 		for i := range networks {
 			host.NICs = append(host.NICs, lab.NIC{
 				Name: fmt.Sprintf("eth%d", i), Network: fmt.Sprintf("net%d", i),
-				Addresses: []lab.Address{{Prefix: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i), 0, byte(h + 1)}), 16), Alias: fmt.Sprintf("x%d", i)}},
+				Addresses: []lab.Address{{Prefix: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i), 0,
+					byte(h + 1)}), 16), Alias: fmt.Sprintf("x%d", i)}},
 			})
 		}
 		l.Hosts = append(l.Hosts, host)

@@ -18,7 +18,8 @@ func (l Layout) Mermaid() string {
 		fmt.Fprintf(&b, "  n%d([%s])\n", i, mermaidText(n.Name, subnets(n)))
 	}
 	for h := range l.Hosts {
-		fmt.Fprintf(&b, "  subgraph h%d[%s]\n", h, mermaidText(append([]string{l.Hosts[h].Name}, sysctls(&l.Hosts[h])...)...))
+		fmt.Fprintf(&b, "  subgraph h%d[%s]\n", h,
+			mermaidText(append([]string{l.Hosts[h].Name}, sysctls(&l.Hosts[h])...)...))
 		for i := range l.Hosts[h].NICs {
 			n := &l.Hosts[h].NICs[i]
 			fmt.Fprintf(&b, "    h%dn%d[%s]\n", h, i, mermaidText(append([]string{n.Name}, addresses(n)...)...))

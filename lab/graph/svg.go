@@ -166,7 +166,8 @@ func (d *drawing) wire(b *strings.Builder, at, y int) {
 		return
 	}
 	x := d.barX(at) + barWidth/2
-	fmt.Fprintf(b, `<g class="net net%d"><path d="M%d %dH%d"/><circle cx="%d" cy="%d" r="6"/></g>`, at%len(palette), x, y, d.left, x, y)
+	fmt.Fprintf(b, `<g class="net net%d"><path d="M%d %dH%d"/><circle cx="%d" cy="%d" r="6"/></g>`, at%len(palette), x,
+		y, d.left, x, y)
 }
 
 // Style is the style sheet of drawings. The colours follow the reader's scheme, light

@@ -37,7 +37,8 @@ func (l Layout) Text() string {
 		for i := range l.Hosts[h].NICs {
 			n := &l.Hosts[h].NICs[i]
 			b.WriteString(wire(len(l.Networks), l.network(n)))
-			b.WriteString(strings.TrimRight(fmt.Sprintf(" %-*s %s", width, n.Name, strings.Join(addresses(n), ", ")), " ") + "\n")
+			b.WriteString(strings.TrimRight(fmt.Sprintf(" %-*s %s", width, n.Name, strings.Join(addresses(n), ", ")),
+				" ") + "\n")
 		}
 	}
 	return b.String()

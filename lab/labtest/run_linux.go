@@ -53,7 +53,8 @@ func (o Options) matrix(t *testing.T, top *lab.Topology) *lab.Matrix {
 	ctx := t.Context()
 	if end, ok := t.Deadline(); ok {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadlineCause(ctx, end.Add(-graceOf(time.Until(end))), errors.New("the time of -timeout was over"))
+		ctx, cancel = context.WithDeadlineCause(ctx, end.Add(-graceOf(time.Until(end))),
+			errors.New("the time of -timeout was over"))
 		defer cancel()
 	}
 	jobs := o.Jobs

@@ -100,7 +100,8 @@ func TestNamesOfCombinations(t *testing.T) {
 // seconds before, which a busy machine may need.
 func TestTimeout(t *testing.T) {
 	labtest.NeedNetNS(t)
-	mustMatch(t, child(t, "slow.yaml", "12s"), `--- FAIL: TestChild/slow/sleeps/alpha `, `the time of -timeout was over`)
+	mustMatch(t, child(t, "slow.yaml", "12s"), `--- FAIL: TestChild/slow/sleeps/alpha `,
+		`the time of -timeout was over`)
 }
 
 func TestMistake(t *testing.T) {
@@ -110,5 +111,6 @@ func TestMistake(t *testing.T) {
 // TestForgottenMain is about processes that would otherwise run the tests again,
 // and those theirs.
 func TestForgottenMain(t *testing.T) {
-	mustMatch(t, child(t, "ports.yaml", "10m", unmainedVar+"=1"), `--- FAIL: TestChild/ports `, `let TestMain call labtest.Main`)
+	mustMatch(t, child(t, "ports.yaml", "10m", unmainedVar+"=1"), `--- FAIL: TestChild/ports `,
+		`let TestMain call labtest.Main`)
 }

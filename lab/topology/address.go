@@ -24,7 +24,8 @@ func (d *decoder) decodeAddresses(h *host, n *nic, node *yaml.Node) {
 		d.complain(posOf(node), "%s: address is empty; leave the key out for the next free one", n.scope)
 		return
 	case len(items) > maxAddresses:
-		d.complain(posOf(items[maxAddresses]), "%s has %d addresses, the limit is %d", n.scope, len(items), maxAddresses)
+		d.complain(posOf(items[maxAddresses]), "%s has %d addresses, the limit is %d", n.scope, len(items),
+			maxAddresses)
 		return
 	}
 	for _, item := range items {
@@ -174,7 +175,8 @@ func (d *decoder) nameAddresses(h *host, n *nic) {
 		case n.own[i]:
 		case ip.Is4() && first4 < 0:
 			first4 = i
-		case ip.Is6() && (first6 < 0 || n.Addresses[first6].Prefix.Addr().IsLinkLocalUnicast() && !ip.IsLinkLocalUnicast()):
+		case ip.Is6() && (first6 < 0 || n.Addresses[first6].Prefix.Addr().IsLinkLocalUnicast() &&
+			!ip.IsLinkLocalUnicast()):
 			first6 = i
 		}
 	}

@@ -16,7 +16,8 @@ func (p *stepParser) parseAnswer() {
 		return
 	}
 	if first := p.peek(0); !first.is("=") {
-		p.wrong(first.start, "after the call comes nothing or \" = ANSWER\", found %s%s", quote(first.text), p.afterCall())
+		p.wrong(first.start, "after the call comes nothing or \" = ANSWER\", found %s%s", quote(first.text),
+			p.afterCall())
 		return
 	}
 	p.tokens = p.tokens[1:]
@@ -56,7 +57,8 @@ func (p *stepParser) conditionAt() int {
 func (p *stepParser) rule(open token, tokens []token) (lab.WantRule, int) {
 	clauses := cutAtOn(tokens)
 	if len(clauses) < 2 || len(clauses[0]) == 0 {
-		p.wrong(open.start, "a condition is written [ANSWER on linux < 6.2] or [ANSWER on option NAME], found %s", quote("["+p.raw(tokens)+"]"))
+		p.wrong(open.start, "a condition is written [ANSWER on linux < 6.2] or [ANSWER on option NAME], found %s",
+			quote("["+p.raw(tokens)+"]"))
 		return lab.WantRule{}, open.start
 	}
 	at := clauses[0][0].start
@@ -175,7 +177,8 @@ func (p *stepParser) answer(tokens []token, at int) lab.Answer {
 		name, known := lab.CanonicalErrno(t.text)
 		switch {
 		case isState:
-		case known && p.sig.Answers == lab.KindValue && p.option.Value == lab.ValueErrno && !slices.Contains(ofNoSocket, name):
+		case known && p.sig.Answers == lab.KindValue && p.option.Value == lab.ValueErrno &&
+			!slices.Contains(ofNoSocket, name):
 			return lab.Answer{Outcome: lab.OK, Value: lab.Word(name)}
 		case known:
 			return lab.Answer{Outcome: lab.Failed, Errno: name}

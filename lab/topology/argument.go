@@ -30,7 +30,8 @@ func (p *stepParser) arg(k lab.Kind, tokens []token, at int) lab.Arg {
 	case lab.KindProcess:
 		word, ok := p.word(k, tokens, at)
 		if ok && strings.Contains(word, "/") {
-			p.wrong(at, "%s names a process of the caller's own host, without a host before it; found %s", p.sig.Name, quote(word))
+			p.wrong(at, "%s names a process of the caller's own host, without a host before it; found %s", p.sig.Name,
+				quote(word))
 		} else if ok && p.name(processName, word, at) {
 			return lab.ProcessName(word)
 		}
@@ -196,7 +197,8 @@ func otherOptions(found string, names []string) string {
 	}
 	list := append(alike, others...)
 	shown := min(max(12, len(alike)), len(list))
-	return fmt.Sprintf("; allowed: %s and %d more, in \"labrun schema topology\"", strings.Join(list[:shown], ", "), len(list)-shown)
+	return fmt.Sprintf("; allowed: %s and %d more, in \"labrun schema topology\"", strings.Join(list[:shown], ", "),
+		len(list)-shown)
 }
 
 func (p *stepParser) number(tokens []token, at int, low, high int64) lab.Arg {
@@ -250,7 +252,8 @@ func (p *stepParser) string(what string, tokens []token, at int) lab.Arg {
 
 // quotedFrom ends a complaint about a string that has no quotes.
 func (p *stepParser) quotedFrom(tokens []token) string {
-	if raw := p.raw(tokens); raw != "" && len(raw) < 60 && !slices.ContainsFunc(tokens, func(t token) bool { return !t.word() }) {
+	if raw := p.raw(tokens); raw != "" && len(raw) < 60 &&
+		!slices.ContainsFunc(tokens, func(t token) bool { return !t.word() }) {
 		return `: "` + raw + `"`
 	}
 	return "; found " + p.foundIn(tokens)
@@ -303,7 +306,8 @@ func duration(text string) (time.Duration, string) {
 		}
 		return 0, problem
 	case d <= 0 || d > maxWait:
-		return 0, number(text) + " is out of range, it must be above 0s and at most " + strconv.Itoa(int(maxWait.Seconds())) + "s"
+		return 0, number(text) + " is out of range, it must be above 0s and at most " +
+			strconv.Itoa(int(maxWait.Seconds())) + "s"
 	}
 	return d, ""
 }

@@ -119,7 +119,8 @@ func (d *decoder) decodeNamedValues(a *axis, s scope, n *yaml.Node) {
 				continue
 			}
 		case e.value.Kind != yaml.ScalarNode:
-			d.complain(posOf(e.value), "%s, value %s must be a text or a list of steps, found %s", s, quote(e.key), found(e.value))
+			d.complain(posOf(e.value), "%s, value %s must be a text or a list of steps, found %s", s, quote(e.key),
+				found(e.value))
 			continue
 		}
 		key := written(e.value)
@@ -236,7 +237,8 @@ func (d *decoder) demand(x *experiment, s scope, e entry) (demand, bool) {
 			v = slices.Index(a.valueNames(), text)
 		}
 		if v < 0 {
-			d.complain(posOf(item), "%s: axis %q has no value %s%s", s, a.name, quote(text), hint(text, "values", a.valueNames()))
+			d.complain(posOf(item), "%s: axis %q has no value %s%s", s, a.name, quote(text),
+				hint(text, "values", a.valueNames()))
 			ok = false
 			continue
 		}
@@ -310,7 +312,8 @@ func (d *decoder) combine(x *experiment, skip, only []pruneRule, pos lab.Pos) {
 	}
 	for _, r := range only {
 		if !r.used {
-			d.warn(r.pos, "%s: this rule keeps nothing: the rules before it do, or skip leaves it out", x.scope.in("key", "only"))
+			d.warn(r.pos, "%s: this rule keeps nothing: the rules before it do, or skip leaves it out",
+				x.scope.in("key", "only"))
 		}
 	}
 }

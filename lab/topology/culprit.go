@@ -18,8 +18,9 @@ import (
 // nothing of what was meant. What follows looks at the lines around that place.
 
 // knownKeys are keys that a file may have somewhere, at the start of a line.
-var knownKeys = slices.Concat(topologyKeys, sharedKeys, stepKeys, []string{"defaults", "sysctls", "nics", "network", "address", "subnet",
-	"subnet6", "link", "steps", "claim", "when", "processes", "hosts", "user", "capabilities"})
+var knownKeys = slices.Concat(topologyKeys, sharedKeys, stepKeys,
+	[]string{"defaults", "sysctls", "nics", "network", "address", "subnet",
+		"subnet6", "link", "steps", "claim", "when", "processes", "hosts", "user", "capabilities"})
 
 var (
 	// keyLine is a line "key: value", perhaps of a list.
@@ -69,29 +70,34 @@ func (s *source) keysBeside(pos lab.Pos) (lab.Pos, string) {
 	number, before := s.lineBefore(pos.Line)
 	m := itemLine().FindStringSubmatchIndex(before)
 	line := string(s.line(pos.Line))
-	if m == nil || !keyLine().MatchString(line) || indentation(line) <= indentation(before) || strings.ContainsAny(before[m[4]:m[4]+1], "[{&*") {
+	if m == nil || !keyLine().MatchString(line) || indentation(line) <= indentation(before) ||
+		strings.ContainsAny(before[m[4]:m[4]+1], "[{&*") {
 		return pos, ""
 	}
 	if itemLine().MatchString(line) {
 		return inLine(pos.Line, line, indentation(line)), fmt.Sprintf(deeperItem, number)
 	}
-	return inLine(number, before, m[4]), "a step with keys beside it names the process that makes the call: main: " + clip(uncommented(before[m[4]:]))
+	return inLine(number, before, m[4]), "a step with keys beside it names the process that makes the call: main: " +
+		clip(uncommented(before[m[4]:]))
 }
 
 // strayColon explains a colon that cannot be a key's.
 func (s *source) strayColon(pos lab.Pos) (lab.Pos, string) {
 	line := string(s.line(pos.Line))
-	if at := submatch(keyLine().FindStringSubmatchIndex(line), 3); at > 0 && column(line, at) < pos.Col && line[at] != '"' && line[at] != '\'' {
+	if at := submatch(keyLine().FindStringSubmatchIndex(line), 3); at > 0 && column(line, at) < pos.Col &&
+		line[at] != '"' && line[at] != '\'' {
 		value := uncommented(line[at:])
 		if m := sameLine().FindStringSubmatch(value); m != nil && slices.Contains(knownKeys, m[1]) {
 			begin := submatch(keyLine().FindStringSubmatchIndex(line), 2)
-			return inLine(pos.Line, line, begin), "keys on one line stand in braces: {" + clip(uncommented(line[begin:])) + "}"
+			return inLine(pos.Line, line, begin), "keys on one line stand in braces: {" +
+				clip(uncommented(line[begin:])) + "}"
 		}
 		return inLine(pos.Line, line, at), `a text with ": " in it has to be quoted: ` + quoted(clip(value))
 	}
 	number, before := s.lineBefore(pos.Line)
 	if m := gluedLine().FindStringSubmatchIndex(before); m != nil {
-		return inLine(number, before, m[4]), fmt.Sprintf("a blank is missing behind this colon: %s: %s", before[m[4]:m[5]], clip(before[m[6]:m[7]]))
+		return inLine(number, before, m[4]), fmt.Sprintf("a blank is missing behind this colon: %s: %s",
+			before[m[4]:m[5]], clip(before[m[6]:m[7]]))
 	}
 	if at, words := withoutColon(before); words != "" {
 		return inLine(number, before, at), words
@@ -130,7 +136,8 @@ func (s *source) lacksColon(pos lab.Pos) (lab.Pos, string) {
 	case strings.HasPrefix(text, "-"):
 		return pos, `a blank is missing behind the "-" of this item: - ` + clip(strings.TrimLeft(text, "-"))
 	case callLine().MatchString(text):
-		return pos, `this call is neither an item of a list, "- ` + clip(text) + `", nor behind a process: "main: ` + clip(text) + `"`
+		return pos, `this call is neither an item of a list, "- ` + clip(text) + `", nor behind a process: "main: ` +
+			clip(text) + `"`
 	case value == "":
 		return pos, quote(text) + " has no colon and no value; check the indentation"
 	case len(strings.Fields(value)) > 3:
@@ -159,7 +166,8 @@ func (s *source) goesOn(pos lab.Pos) (lab.Pos, string) {
 	value := uncommented(line[at:])
 	switch mark := value[0]; mark {
 	case '[', '{':
-		return inLine(pos.Line, line, at), fmt.Sprintf("a text that begins with %c has to be quoted: %s", mark, quoted(clip(value)))
+		return inLine(pos.Line, line, at), fmt.Sprintf("a text that begins with %c has to be quoted: %s", mark,
+			quoted(clip(value)))
 	case '\'', '"':
 		inner := strings.TrimSuffix(value[1:], value[:1])
 		return pos, "the quote ends before this; in quotes the whole text is written " + quoted(clip(inner))
@@ -172,7 +180,8 @@ func (s *source) between(pos lab.Pos) (lab.Pos, string) {
 	line := string(s.line(pos.Line))
 	number, before := s.lineBefore(pos.Line)
 	if indent := indentation(line); pos.Col == indent+1 && indent < indentation(before) {
-		return pos, fmt.Sprintf("no block begins in this column; check the indentation of this line and of line %d", number)
+		return pos, fmt.Sprintf("no block begins in this column; check the indentation of this line and of line %d",
+			number)
 	}
 	return pos, ""
 }
@@ -217,7 +226,8 @@ func withoutColon(line string) (at int, words string) {
 // lineBefore returns the line before that says something, and its number.
 func (s *source) lineBefore(n int) (int, string) {
 	for n--; n > 0; n-- {
-		if line := string(s.line(n)); strings.TrimSpace(line) != "" && !strings.HasPrefix(strings.TrimSpace(line), "#") {
+		if line := string(s.line(n)); strings.TrimSpace(line) != "" &&
+			!strings.HasPrefix(strings.TrimSpace(line), "#") {
 			return n, line
 		}
 	}

@@ -60,7 +60,8 @@ func Warnings(t *lab.Topology) Diagnostics {
 	var all Diagnostics
 	for _, w := range t.Warnings {
 		s := texts[cmp.Or(w.Pos.File, t.File)]
-		all = append(all, Diagnostic{File: s.file, Pos: lab.Pos{Line: w.Pos.Line, Col: w.Pos.Col}, Msg: w.Msg, Warning: true, source: s})
+		all = append(all, Diagnostic{File: s.file, Pos: lab.Pos{Line: w.Pos.Line, Col: w.Pos.Col}, Msg: w.Msg,
+			Warning: true, source: s})
 	}
 	return all
 }

@@ -23,7 +23,8 @@ func parseAddr(text string) (lab.Addr, *mistake) {
 		return a, m
 	}
 	if rest == "" && strings.Trim(base, "0123456789") == "" {
-		return a, &mistake{0, quote(text) + " is a port alone; write any:" + clip(text) + " for every address of the host, or x:" + clip(text)}
+		return a, &mistake{0, quote(text) + " is a port alone; write any:" + clip(text) +
+			" for every address of the host, or x:" + clip(text)}
 	}
 	inner, mapped := strings.CutPrefix(base, "mapped(")
 	at := len(base) - len(inner)
@@ -168,7 +169,8 @@ func addrHost(a *lab.Addr, text string, mapped bool) *mistake {
 	if strings.Trim(text, "0123456789.") == "" {
 		return &mistake{0, quote(text) + " is not an IPv4 address"}
 	}
-	if ip, length, ok := strings.Cut(text, "/"); ok && strings.Trim(ip, "0123456789.") == "" && strings.Trim(length, "0123456789") == "" {
+	if ip, length, ok := strings.Cut(text, "/"); ok && strings.Trim(ip, "0123456789.") == "" &&
+		strings.Trim(length, "0123456789") == "" {
 		return &mistake{0, quote(text) + " has a length; an address has none here: " + clip(ip)}
 	}
 	if text == "peer" || text == "subject" {

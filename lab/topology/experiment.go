@@ -44,7 +44,8 @@ func (d *decoder) decodeExperiments(e entry) {
 	}
 	list = d.outdented(list, "experiment", experimentKeys...)
 	if n := len(d.rows) + len(list); n > maxExperiments {
-		d.complain(list[maxExperiments-len(d.rows)].pos, "the file has %d experiments, the limit is %d", n, maxExperiments)
+		d.complain(list[maxExperiments-len(d.rows)].pos, "the file has %d experiments, the limit is %d", n,
+			maxExperiments)
 		return
 	}
 	for _, e := range list {
@@ -274,7 +275,8 @@ func (d *decoder) capabilities(s scope, n *yaml.Node) []string {
 	for _, item := range list(n) {
 		name, ok := d.text(item, s.String()+", capabilities")
 		if ok && !slices.Contains(lab.Capabilities, name) {
-			d.complain(posOf(item), "%s: unknown capability %s%s", s, quote(name), hint(name, "allowed", lab.Capabilities))
+			d.complain(posOf(item), "%s: unknown capability %s%s", s, quote(name),
+				hint(name, "allowed", lab.Capabilities))
 			continue
 		}
 		names = append(names, name)
@@ -309,11 +311,13 @@ func (d *decoder) process(pos lab.Pos, s scope, text string) (lab.Process, bool)
 		return lab.Process{}, false
 	}
 	if h, name, dotted := strings.Cut(text, "."); dotted && (d.hosts[h] != nil || h == "peer") {
-		d.complain(pos, "%s: %s is not a process; a process of another host is written with a slash: %s", s, quote(text), h+"/"+clip(name))
+		d.complain(pos, "%s: %s is not a process; a process of another host is written with a slash: %s", s,
+			quote(text), h+"/"+clip(name))
 		return lab.Process{}, false
 	}
 	if !slash && d.hosts[name] != nil {
-		d.warn(pos, "%s: %s is a process of the subject here; one of host %s is written %s/NAME", s, quote(name), quote(name), name)
+		d.warn(pos, "%s: %s is a process of the subject here; one of host %s is written %s/NAME", s, quote(name),
+			quote(name), name)
 	}
 	if slices.Contains(stepKeys, name) {
 		d.complain(pos, "%s: %q cannot name a process, it is a reserved word", s, name)

@@ -44,7 +44,8 @@ func (d *decoder) checkFlows(x *experiment, classes []class) {
 	flows := x.flows()
 	for _, c := range classes {
 		for _, steps := range flows {
-			f := &flow{decoder: d, x: x, class: c, processes: map[lab.Process]*process{}, kept: map[string]bool{}, ran: map[lab.Process]bool{}, told: told}
+			f := &flow{decoder: d, x: x, class: c, processes: map[lab.Process]*process{}, kept: map[string]bool{},
+				ran: map[lab.Process]bool{}, told: told}
 			for _, s := range steps {
 				if d.full() || d.spend(x, 1) || !f.step(s) {
 					return
@@ -119,7 +120,8 @@ func (x *experiment) stepsOf(c lab.Combo) []placedStep {
 // flow returns what the check looks at of a step.
 func (s placedStep) flow() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s=%s %t %t %t %t(", s.process, s.call.Makes, s.call.Name, s.known, len(s.mistakes) > 0, fails(s.want), s.step.Run != nil)
+	fmt.Fprintf(&b, "%s %s=%s %t %t %t %t(", s.process, s.call.Makes, s.call.Name, s.known, len(s.mistakes) > 0,
+		fails(s.want), s.step.Run != nil)
 	for i, a := range s.call.Args {
 		switch a.(type) {
 		case lab.Sock, lab.ProcessName:
@@ -296,7 +298,8 @@ func (f *flow) makeSocket(s placedStep, p *process, name string) {
 	switch k, ok := p.sockets[name]; {
 	case !ok || k.closed > 0 || k.unsure || f.unsure || s.foreign:
 	case s.repeated && k.made == s.node.Line:
-		f.complain(s, 0, "repeat makes socket %q again while it is open; call it %s${i}, or close it in the same turn", name, name)
+		f.complain(s, 0, "repeat makes socket %q again while it is open; call it %s${i}, or close it in the same turn",
+			name, name)
 	default:
 		f.complain(s, 0, "process %q has an open socket %q already, from line %d", s.process, name, k.made)
 	}
@@ -357,7 +360,10 @@ func (f *flow) fork(s placedStep, p *process) {
 	}
 	inherited := maps.Clone(p.sockets)
 	if only := s.call.Args[1:]; len(only) > 0 {
-		maps.DeleteFunc(inherited, func(name string, _ socket) bool { return !slices.Contains(only, lab.Arg(lab.Sock(name))) })
+		maps.DeleteFunc(inherited, func(name string,
+			_ socket) bool {
+			return !slices.Contains(only, lab.Arg(lab.Sock(name)))
+		})
 	}
 	f.processes[key] = &process{first: s.node.Line, forked: true, sockets: inherited}
 }
@@ -376,12 +382,14 @@ func (f *flow) end(s placedStep) {
 		f.complain(s, s.argsAt[0], "process %q kills itself, write exit()", victim)
 	case v == nil && f.unsure:
 	case v == nil:
-		f.complain(s, s.argsAt[0], "no process %q exists so far%s", victim, hint(victim.Name, "processes", f.living(s.process)))
+		f.complain(s, s.argsAt[0], "no process %q exists so far%s", victim,
+			hint(victim.Name, "processes", f.living(s.process)))
 	case waits && !v.program:
 		f.complain(s, s.argsAt[0], "wait() is for a program in the background, %q is a process", victim)
 	case v.ended != "":
 		f.complain(s, s.argsAt[0], "process %q has ended already: %s", victim, v.ended)
-	case !fails(s.want) && (waits || len(s.call.Args) == 1 || s.call.Args[1] == lab.Arg(lab.Word("SIGKILL")) && !v.program):
+	case !fails(s.want) && (waits || len(s.call.Args) == 1 || s.call.Args[1] == lab.Arg(lab.Word("SIGKILL")) &&
+		!v.program):
 		v.ended = fmt.Sprintf("%s() on line %d", s.call.Name, s.node.Line)
 	}
 }
@@ -412,7 +420,8 @@ func (f *flow) checkUsers(unused map[lab.Process]int) {
 		case len(u.Capabilities) > 0 && (f.ran[key] || p != nil && p.program):
 			f.add(u.Pos, "%s: %q is a program, it keeps no capabilities", f.x.scope, u.Process)
 		case p != nil && p.forked:
-			f.add(u.Pos, "%s: process %q is forked on line %d, and a child runs as its parent", f.x.scope, u.Process, p.first)
+			f.add(u.Pos, "%s: process %q is forked on line %d, and a child runs as its parent", f.x.scope, u.Process,
+				p.first)
 		}
 		given[key] = u.Pos.Line
 	}

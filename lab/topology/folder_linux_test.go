@@ -53,7 +53,8 @@ func TestFolder(t *testing.T) {
 		}
 	}
 	for name, text := range map[string]string{
-		"broken.yaml": "name: [\nnetworks: {\nhosts:\n", "mistaken.yaml": "networks: 1\nhosts: 2\n", "compose.yaml": "name: web\nnetworks: {back: }\nservices: {}\n",
+		"broken.yaml": "name: [\nnetworks: {\nhosts:\n", "mistaken.yaml": "networks: 1\nhosts: 2\n",
+		"compose.yaml": "name: web\nnetworks: {back: }\nservices: {}\n",
 	} {
 		must(os.WriteFile(in(name), []byte(text), 0o644))
 	}

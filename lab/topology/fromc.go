@@ -52,7 +52,8 @@ func fromC(text string) string {
 		args = []string{args[0], cAddress(arg(1))}
 	case "accept", "accept4":
 		call = "accept"
-		flags := slices.DeleteFunc(slices.Clone(args[1:]), func(a string) bool { return !strings.HasPrefix(a, "SOCK_") })
+		flags := slices.DeleteFunc(slices.Clone(args[1:]),
+			func(a string) bool { return !strings.HasPrefix(a, "SOCK_") })
 		args = append(args[:1], flags...)
 	case "getsockname", "getpeername":
 		if value == "" {
@@ -189,7 +190,8 @@ func socketType(args []string) (kind, flags string) {
 		}
 	default:
 		kind = "tcp"
-		for word, other := range map[string]string{"SOCK_DGRAM": "udp", "IPPROTO_MPTCP": "mptcp", "SOCK_RAW": "raw", "IPPROTO_SCTP": "sctp"} {
+		for word, other := range map[string]string{"SOCK_DGRAM": "udp", "IPPROTO_MPTCP": "mptcp", "SOCK_RAW": "raw",
+			"IPPROTO_SCTP": "sctp"} {
 			if has(word) {
 				kind = other
 			}
@@ -243,6 +245,8 @@ func anyOf(groups []string) string { return strings.Join(groups[min(1, len(group
 
 // wellKnown are addresses as they are called elsewhere, and here.
 var wellKnown = map[string]string{
-	"": "any", "*": "any", "0": "any", "0.0.0.0": "any", "INADDR_ANY": "any", "all": "any", "::": "any6", "in6addr_any": "any6",
-	"127.0.0.1": "lo", "localhost": "lo", "loopback": "lo", "INADDR_LOOPBACK": "lo", "::1": "lo6", "localhost6": "lo6", "in6addr_loopback": "lo6",
+	"": "any", "*": "any", "0": "any", "0.0.0.0": "any", "INADDR_ANY": "any", "all": "any", "::": "any6",
+	"in6addr_any": "any6",
+	"127.0.0.1":   "lo", "localhost": "lo", "loopback": "lo", "INADDR_LOOPBACK": "lo", "::1": "lo6",
+	"localhost6": "lo6", "in6addr_loopback": "lo6",
 }

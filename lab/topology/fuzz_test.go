@@ -63,7 +63,8 @@ func FuzzInclude(f *testing.F) {
 	} {
 		f.Add([]byte(text))
 	}
-	own := []byte("name: n\nnetworks: {red: 10.0.0.0/8}\n" + twoHosts + "include: g\nclaims: {c: d}\nexperiments: {own: {claim: c, steps: [exit()]}}\n")
+	own := []byte("name: n\nnetworks: {red: 10.0.0.0/8}\n" + twoHosts +
+		"include: g\nclaims: {c: d}\nexperiments: {own: {claim: c, steps: [exit()]}}\n")
 	f.Fuzz(func(t *testing.T, text []byte) {
 		read := inMemory(map[string]string{"f": string(own), "g": string(text), "h/g": string(text)})
 		top, err := ParseWith("f", own, read)
@@ -96,7 +97,10 @@ func checkPlaces(t *testing.T, ds Diagnostics) {
 			t.Errorf("message %q", d.Msg)
 		}
 	}
-	if strings.ContainsFunc(ds.Pretty(false), func(r rune) bool { return unicode.IsControl(r) && r != '\t' && r != '\n' }) {
+	if strings.ContainsFunc(ds.Pretty(false), func(r rune) bool {
+		return unicode.IsControl(r) && r != '\t' &&
+			r != '\n'
+	}) {
 		t.Errorf("control characters in %q", ds.Pretty(false))
 	}
 }

@@ -124,9 +124,10 @@ func (d *decoder) decodeHost(h *host, e entry) {
 // nicsBelow returns what a host has, with NICs that stand at its own level put below nics,
 // and complains about those.
 func (d *decoder) nicsBelow(n *yaml.Node, s scope) *yaml.Node {
-	if n.Kind != yaml.MappingNode || holdsKey(n, []string{"nics", "sysctls"}) || !slices.ContainsFunc(n.Content, func(c *yaml.Node) bool {
-		return hasKey(deref(c), "network")
-	}) {
+	if n.Kind != yaml.MappingNode || holdsKey(n, []string{"nics", "sysctls"}) ||
+		!slices.ContainsFunc(n.Content, func(c *yaml.Node) bool {
+			return hasKey(deref(c), "network")
+		}) {
 		return n
 	}
 	d.complain(posOf(n.Content[0]), "%s: its NICs stand below nics: {nics: {%s: ...}}", s, clip(n.Content[0].Value))

@@ -217,7 +217,8 @@ func (d *decoder) includeFile(p *part, pos lab.Pos, name string) {
 		d.complain(pos, "include: %s: %s", quote(name), reason(err))
 		return
 	case d.bytes+len(text) > maxFile:
-		d.complain(pos, "include: with %s the files are larger than %d bytes (%d MiB) together, the limit", quote(name), maxFile, maxFile>>20)
+		d.complain(pos, "include: with %s the files are larger than %d bytes (%d MiB) together, the limit", quote(name),
+			maxFile, maxFile>>20)
 		return
 	}
 	q.source = newSource(file, text)

@@ -110,7 +110,8 @@ const includes = "name: n\nnetworks: {red: 10.0.0.0/8}\n" + twoHosts + "include:
 
 // TestIncludedPretty: the line under a complaint is that of its own file.
 func TestIncludedPretty(t *testing.T) {
-	_, err := ParseWith("f", []byte(includes+"part.yaml\nbad: key\n"), inMemory(map[string]string{"part.yaml": "probes:\n  p: x\n"}))
+	_, err := ParseWith("f", []byte(includes+"part.yaml\nbad: key\n"),
+		inMemory(map[string]string{"part.yaml": "probes:\n  p: x\n"}))
 	var ds Diagnostics
 	if !errors.As(err, &ds) {
 		t.Fatal(err)
@@ -159,7 +160,8 @@ func TestIncludeLimits(t *testing.T) {
 		files      map[string]string
 		want       []string
 	}{
-		{"files", list(many), each(many, "probes: {}\n"), []string{"f:6:2461: include: more than 256 files, the limit"}},
+		{"files", list(many), each(many, "probes: {}\n"),
+			[]string{"f:6:2461: include: more than 256 files, the limit"}},
 		{"depth", list(1), nested, []string{
 			"255.yaml:1:10: include: more than 256 files, the limit (included by 254.yaml:1, that by 253.yaml:1, that by 252.yaml:1, that by 251.yaml:1, ..., that by f:6)"}},
 		{"bytes", list(5), each(5, "doc: "+strings.Repeat("x", 1<<20)+"\nprobes: {}\n"), []string{
@@ -169,7 +171,8 @@ func TestIncludeLimits(t *testing.T) {
 			`f:6:11: include: with "0.yaml" the files are larger than 4194304 bytes (4 MiB) together, the limit`}},
 		{"marks", list(5), each(5, strings.Repeat("\n", 90_000)+"probes: {}\n"), []string{
 			"4.yaml:1:1: the files up to this one have 450036 lines, commas and brackets, the limit is 400000 (included by f:6)"}},
-		{"values", list(9), each(9, "claims: {a: &a ["+strings.Repeat("a, ", 1000)+"], b: ["+strings.Repeat("*a, ", 150)+"]}\n"), []string{
+		{"values", list(9), each(9, "claims: {a: &a ["+strings.Repeat("a, ", 1000)+"], b: ["+strings.Repeat("*a, ",
+			150)+"]}\n"), []string{
 			"6.yaml:1:1: aliases make the file larger than 1000000 values, the limit (included by f:6)",
 			"7.yaml:1:1: aliases make the file larger than 1000000 values, the limit (included by f:6)",
 			"8.yaml:1:1: aliases make the file larger than 1000000 values, the limit (included by f:6)"}},

@@ -85,7 +85,8 @@ func lexString(text string) (string, int, *mistake) {
 		}
 		r, wide, tail, err := strconv.UnquoteChar(rest, '"')
 		if err != nil {
-			return "", 0, &mistake{at, fmt.Sprintf("unknown escape %s; there are \\n, \\t, \\r, \\\\, \\\" and \\x41", quote(rest[:min(2, len(rest))]))}
+			return "", 0, &mistake{at, fmt.Sprintf("unknown escape %s; there are \\n, \\t, \\r, \\\\, \\\" and \\x41",
+				quote(rest[:min(2, len(rest))]))}
 		}
 		if wide {
 			value = utf8.AppendRune(value, r)

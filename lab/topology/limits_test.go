@@ -32,29 +32,39 @@ func TestLimits(t *testing.T) {
 	for _, tt := range []struct{ name, text, want string }{
 		{"million hosts", file("hosts:\n" + repeat(1_000_000, "  h#: {nics: {eth0: {network: red}}}\n")),
 			"f:1:1: the file is larger than 4194304 bytes (4 MiB), the limit"},
-		{"million aliased hosts", file("hosts:\n  a: &h {nics: {eth0: {network: red}}}\n" + repeat(100_000, "  h#: *h\n")),
+		{"million aliased hosts", file("hosts:\n  a: &h {nics: {eth0: {network: red}}}\n" +
+			repeat(100_000, "  h#: *h\n")),
 			"the file has 100001 hosts, the limit is 4096"},
-		{"hosts", file("hosts:\n" + repeat(4097, "  h#: {nics: {eth0: {network: red}}}\n")), "f:4100:3: the file has 4097 hosts, the limit is 4096"},
-		{"commas", file("hosts: {" + strings.Repeat("a,", 2_000_000) + "}"), "f:1:1: the file has 2000005 lines, commas and brackets, the limit is 400000"},
-		{"nesting", strings.Repeat("- ", 2_000_000), "f:1:1: the file has 2000000 lines, commas and brackets, the limit is 400000"},
-		{"nics", file("hosts:\n  a:\n    nics:\n" + repeat(65, "      e#: {network: red}\n")), `f:70:7: host "a" has 65 nics, the limit is 64`},
+		{"hosts", file("hosts:\n" + repeat(4097, "  h#: {nics: {eth0: {network: red}}}\n")),
+			"f:4100:3: the file has 4097 hosts, the limit is 4096"},
+		{"commas", file("hosts: {" + strings.Repeat("a,", 2_000_000) + "}"),
+			"f:1:1: the file has 2000005 lines, commas and brackets, the limit is 400000"},
+		{"nesting", strings.Repeat("- ", 2_000_000),
+			"f:1:1: the file has 2000000 lines, commas and brackets, the limit is 400000"},
+		{"nics", file("hosts:\n  a:\n    nics:\n" + repeat(65, "      e#: {network: red}\n")),
+			`f:70:7: host "a" has 65 nics, the limit is 64`},
 		{"ports", file("hosts:\n" + repeat(1024, "  h#: {nics: {eth0: {network: red}}}\n")),
 			`f:1027:18: host "h1023", nic "eth0": network "red" is full, a Linux bridge takes at most 1023 nics`},
-		{"addresses", file("hosts:\n  a:\n    nics:\n      e:\n        network: red\n        address:\n" + repeat(65, "        - 10.0.1.#\n")),
+		{"addresses", file("hosts:\n  a:\n    nics:\n      e:\n        network: red\n        address:\n" +
+			repeat(65, "        - 10.0.1.#\n")),
 			`f:73:11: host "a", nic "e" has 65 addresses, the limit is 64`},
-		{"networks", "name: n\nnetworks:\n" + repeat(4097, "  n#: 10.0.0.0/8\n"), "f:4099:3: the file has 4097 networks, the limit is 4096"},
+		{"networks", "name: n\nnetworks:\n" + repeat(4097, "  n#: 10.0.0.0/8\n"),
+			"f:4099:3: the file has 4097 networks, the limit is 4096"},
 		{"claims", "claims:\n" + repeat(1001, "  c#: x\n"), "f:1002:3: the file has 1001 claims, the limit is 1000"},
 		{"experiments", file(twoHosts + "experiments:\n" + repeat(10001, "  x#: {steps: [exit()]}\n")),
 			"f:10007:3: the file has 10001 experiments, the limit is 10000"},
 		{"steps", file(twoHosts + "experiments:\n  x:\n    steps:\n" + strings.Repeat("    - sleep(1s)\n", 10001)),
 			`f:9:5: experiment "x" has 10001 steps, the limit is 10000`},
-		{"nested steps", file(twoHosts + "experiments:\n  x:\n    steps:\n    - w: &w [" + strings.Repeat("sleep(1s), ", 5000) + "]\n    - w: *w\n    - exit()\n"),
+		{"nested steps", file(twoHosts + "experiments:\n  x:\n    steps:\n    - w: &w [" +
+			strings.Repeat("sleep(1s), ", 5000) + "]\n    - w: *w\n    - exit()\n"),
 			`f:9:5: experiment "x" has 10001 steps, the limit is 10000`},
 		{"processes", file(twoHosts + "experiments:\n  x:\n    steps:\n" + repeat(257, "    - p#: sleep(1s)\n")),
 			`f:265:13: experiment "x": more than 256 processes, the limit`},
-		{"one step", file(twoHosts + "experiments: {x: {steps: ['sockets(any:0) = " + strings.Repeat("on ", 1_300_000) + "']}}"),
+		{"one step", file(twoHosts + "experiments: {x: {steps: ['sockets(any:0) = " + strings.Repeat("on ", 1_300_000) +
+			"']}}"),
 			`f:6:28: experiment "x": the step has 3900017 bytes, the limit is 300000`},
-		{"mistakes of a step", file(twoHosts + "experiments: {x: {steps: ['sockets(any:0) = " + strings.Repeat("on ", 90_000) + "']}}"),
+		{"mistakes of a step", file(twoHosts + "experiments: {x: {steps: ['sockets(any:0) = " +
+			strings.Repeat("on ", 90_000) + "']}}"),
 			`f:6:45: experiment "x": unknown socket state "on"`},
 		{"alias bomb", bomb(), "f:1:1: aliases make the file larger than 1000000 values, the limit"},
 		{"complaints", file("hosts:\n" + repeat(4000, "  h#: {nics: {eth0: {netwerk: rad}}}\n")), "and 450 more"},
@@ -90,7 +100,8 @@ func bomb() string {
 func TestLargest(t *testing.T) {
 	hosts := "hosts:\n"
 	for i := range maxHosts {
-		hosts += fmt.Sprintf("  h%d: {nics: {eth0: {network: n%d, as: x}, eth1: {network: n%d, as: y}}}\n", i, i/1000, 5+i/1000)
+		hosts += fmt.Sprintf("  h%d: {nics: {eth0: {network: n%d, as: x}, eth1: {network: n%d, as: y}}}\n", i, i/1000,
+			5+i/1000)
 	}
 	networks := "name: n\nnetworks:\n" + repeat(10, "  n#: {subnet: 10.#.0.0/16, subnet6: '2001:db8:#::/64'}\n")
 	steps := repeat(50, "  x#:\n    steps:\n    - peer/web: [w = socket(tcp), 'bind(w, x:80)', 'listen(w, 5)']\n    - a = socket(tcp)\n    - connect(a, peer.y:80)\n")
@@ -98,13 +109,17 @@ func TestLargest(t *testing.T) {
 	for _, tt := range []struct{ name, text, want string }{
 		{"hosts", networks + hosts + "experiments:\n" + steps, ""},
 		{"hosts that stand apart", networks + hosts + "experiments:\n  x:\n" + each, "more than 256 processes"},
-		{"many columns", networks + hosts + "experiments:\n  x:\n    steps: &s\n" + repeat(200, "    - h#/p: exit()\n") +
+		{"many columns", networks + hosts + "experiments:\n  x:\n    steps: &s\n" +
+			repeat(200, "    - h#/p: exit()\n") +
 			strings.Repeat("    - sleep(1s)\n", 9000) + repeat(90, "  x#: {steps: *s}\n"), "the limit is 5000000"},
 		{"many names", networks + hosts + "experiments:\n  x:\n    steps: &s\n    - a = socket(tcp)\n" +
 			repeat(9000, "    - bind(a, a#:1)\n"), "and 450 more"},
-		{"one long line", "name: n\nhosts: {" + strings.Repeat("abcdefghijklmnop: {}, ", 100_000) + "}", "and 450 more"},
-		{"long names", "&x \"" + strings.Repeat("é", 1_000_000) + "\": 1\nexperiments:\n" + repeat(1000, "  x#: *x\n"), "and 450 more"},
-		{"wrong hosts", networks + hosts + "experiments:\n" + repeat(1000, "  x#: {hosts: [h-#, H_#], steps: [exit()]}\n"), "and 450 more"},
+		{"one long line", "name: n\nhosts: {" + strings.Repeat("abcdefghijklmnop: {}, ", 100_000) + "}",
+			"and 450 more"},
+		{"long names", "&x \"" + strings.Repeat("é", 1_000_000) + "\": 1\nexperiments:\n" + repeat(1000, "  x#: *x\n"),
+			"and 450 more"},
+		{"wrong hosts", networks + hosts + "experiments:\n" +
+			repeat(1000, "  x#: {hosts: [h-#, H_#], steps: [exit()]}\n"), "and 450 more"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			start := time.Now()
@@ -119,7 +134,8 @@ func TestLargest(t *testing.T) {
 
 func TestLoad(t *testing.T) {
 	dir := t.TempDir()
-	if _, err := Load(filepath.Join(dir, "none.yaml")); !errors.Is(err, fs.ErrNotExist) || !strings.HasPrefix(err.Error(), "read topology: open ") {
+	if _, err := Load(filepath.Join(dir, "none.yaml")); !errors.Is(err, fs.ErrNotExist) ||
+		!strings.HasPrefix(err.Error(), "read topology: open ") {
 		t.Errorf("missing file: %v", err)
 	}
 	large := filepath.Join(dir, "large.yaml")

@@ -38,7 +38,8 @@ var (
 	aliasName = nameRule{"a name for an address", lazy(`^[A-Za-z_][A-Za-z0-9_-]*$`),
 		"letters, digits, '_', '-', a letter or '_' first", 63,
 		[]string{"any", "any6", "lo", "lo6", "peer", "subject", "mapped"}}
-	claimName   = nameRule{"a claim's name", lazy(`^[^\pC\s]([^\pC]*[^\pC\s])?$`), "text on one line", 100, []string{"not"}}
+	claimName = nameRule{"a claim's name", lazy(`^[^\pC\s]([^\pC]*[^\pC\s])?$`), "text on one line", 100,
+		[]string{"not"}}
 	processName = nameRule{"a process's name", lazy(`^[A-Za-z0-9_][A-Za-z0-9_-]*$`),
 		"letters, digits, '_', '-', not '-' first", 63, []string{"peer", "subject"}}
 	socketName = nameRule{"a socket's name", processName.syntax, processName.words, 63, nil}
@@ -56,7 +57,8 @@ func (r nameRule) check(name string) string {
 	case !r.syntax().MatchString(name):
 		return quote(name) + " is not " + r.noun + " (" + r.words + ")"
 	case r.longest > 0 && len(name) > r.longest:
-		return quote(name) + " has " + count(len(name), "byte") + ", " + r.noun + " has at most " + count(r.longest, "byte")
+		return quote(name) + " has " + count(len(name), "byte") + ", " + r.noun + " has at most " +
+			count(r.longest, "byte")
 	case r.noun == claimName.noun && strings.HasPrefix(name, "not "):
 		return quote(name) + ` begins with "not ", which turns a claim round`
 	}

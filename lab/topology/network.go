@@ -114,7 +114,8 @@ func (d *decoder) checkCables() {
 			continue
 		}
 		if len(n.nics) == 1 && !d.peersUnsure {
-			d.complain(n.Pos, "network %s is a cable (link: true), it takes two NICs and has only that of %s", quote(n.Name), n.nics[0].scope)
+			d.complain(n.Pos, "network %s is a cable (link: true), it takes two NICs and has only that of %s",
+				quote(n.Name), n.nics[0].scope)
 		}
 		for i := 2; i < len(n.nics); i++ {
 			extra, a, b := n.nics[i], n.nics[0].Pos.Line, n.nics[1].Pos.Line

@@ -133,11 +133,13 @@ func (d *decoder) outdented(list []entry, noun string, keys ...string) []entry {
 		}
 		owner := kept[last]
 		begun := owner.value.Kind == yaml.MappingNode && owner.value.Line == 0 // by an earlier turn
-		if !begun && (!isEmpty(owner.value) || owner.pos.Col != e.pos.Col || e.value.Kind == yaml.MappingNode && holdsKey(e.value, keys)) {
+		if !begun && (!isEmpty(owner.value) || owner.pos.Col != e.pos.Col || e.value.Kind == yaml.MappingNode &&
+			holdsKey(e.value, keys)) {
 			kept = append(kept, e)
 			continue
 		}
-		d.complain(e.pos, "%s belongs to %s %s on line %d, and is not further in than that", quote(e.key), noun, quote(owner.key), owner.pos.Line)
+		d.complain(e.pos, "%s belongs to %s %s on line %d, and is not further in than that", quote(e.key), noun,
+			quote(owner.key), owner.pos.Line)
 		if !begun {
 			kept[last].value = &yaml.Node{Kind: yaml.MappingNode}
 		}
@@ -243,7 +245,8 @@ func (d *decoder) truth(n *yaml.Node, what string) bool {
 // it: control characters and those that turn the direction of writing. In the
 // file itself they are seen before; escapes in double quotes make them here.
 func commands(r rune) bool {
-	return r != '\n' && r != '\t' && (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029')
+	return r != '\n' && r != '\t' && (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' ||
+		r == '\u2029')
 }
 
 // list returns the items of a list, or the one scalar that stands for a list of one.

@@ -70,7 +70,8 @@ func (r *reader) finish(s scope, p *placedStep, keys map[string]entry) {
 		case !ok:
 			continue
 		case run.Background:
-			r.complain(k.pos, "%s: a program in the background has not ended; wait(%s) = STATUS tells how it did", s, p.process.Name)
+			r.complain(k.pos, "%s: a program in the background has not ended; wait(%s) = STATUS tells how it did", s,
+				p.process.Name)
 			continue
 		}
 		switch key {
@@ -139,7 +140,8 @@ func (r *reader) words(s scope, n *yaml.Node) []string {
 			return nil
 		}
 		if i := strings.IndexFunc(text, looksBlank); i >= 0 {
-			r.warn(posOf(n), "%s: %U in this command looks like a blank, and does not part its words", s, []rune(text[i:])[0])
+			r.warn(posOf(n), "%s: %U in this command looks like a blank, and does not part its words", s,
+				[]rune(text[i:])[0])
 		} else if i := strings.IndexAny(text, "“”‘’"); i >= 0 && !strings.ContainsAny(text, `'"`) {
 			r.warn(posOf(n), "%s: %c is not a quote in a command; write ' or \"", s, []rune(text[i:])[0])
 		}

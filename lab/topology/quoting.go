@@ -184,7 +184,8 @@ func (r *flowReader) plain() bool {
 			r.at++
 			r.note(begin, r.at)
 			return true
-		case depth == 0 && (r.is(",]}") || r.is(":") && r.at+1 < len(r.text) && strings.IndexByte(" \r\n,[]{}", r.text[r.at+1]) >= 0):
+		case depth == 0 && (r.is(",]}") || r.is(":") && r.at+1 < len(r.text) &&
+			strings.IndexByte(" \r\n,[]{}", r.text[r.at+1]) >= 0):
 			r.note(begin, r.at)
 			return true
 		case r.comments():
@@ -231,7 +232,8 @@ func regexLength(text []byte) int {
 		if text[i] != '/' || i == 1 {
 			continue
 		}
-		if rest := bytes.TrimLeft(text[i+1:], " "); len(rest) == 0 || bytes.IndexByte([]byte(",}]\r\n#"), rest[0]) >= 0 {
+		if rest := bytes.TrimLeft(text[i+1:], " "); len(rest) == 0 ||
+			bytes.IndexByte([]byte(",}]\r\n#"), rest[0]) >= 0 {
 			if nextKey().Match(text[:i]) {
 				return 0 // it is a path, and the slash another text's
 			}
@@ -244,7 +246,8 @@ func regexLength(text []byte) int {
 // note keeps a text when it is one that YAML reads otherwise.
 func (r *flowReader) note(begin, end int) {
 	text := strings.TrimRightFunc(string(r.text[begin:end]), unicode.IsSpace)
-	if strings.ContainsAny(text, ",[]{}") || strings.Contains(text, ": ") || strings.Contains(text, " #") || strings.HasSuffix(text, "::") {
+	if strings.ContainsAny(text, ",[]{}") || strings.Contains(text, ": ") || strings.Contains(text, " #") ||
+		strings.HasSuffix(text, "::") {
 		if strings.Contains(text, "\n") {
 			text = strings.Join(strings.Fields(text), " ") // as YAML folds it
 		}

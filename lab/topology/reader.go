@@ -92,7 +92,8 @@ func (r *reader) value(n *yaml.Node, name string) (string, bool) {
 	if want, ok := wantName(name); ok {
 		answer, _, ok := r.x.wants[want].answer(r.values)
 		if !ok {
-			r.complain(posOf(n), "%s: no rule of %s covers this combination; end it with {else: ANSWER}", r.scope(), name)
+			r.complain(posOf(n), "%s: no rule of %s covers this combination; end it with {else: ANSWER}", r.scope(),
+				name)
 		} else if strings.HasPrefix(answer, leftOut+" [") {
 			r.complain(posOf(n), "%s: %s leaves the step out, but a rule before that gives it an answer on some kernels", r.scope(), name)
 			ok = false

@@ -64,7 +64,8 @@ func named(doc string, rule nameRule, value object) object {
 // schema is what a name must look like. Lengths are bytes here and characters
 // there, so Load may refuse a few more.
 func (r nameRule) schema() object {
-	o := object{"description": r.noun + ": " + r.words, "pattern": portable(r.syntax()), "maxLength": r.longest, "minLength": 1}
+	o := object{"description": r.noun + ": " + r.words, "pattern": portable(r.syntax()), "maxLength": r.longest,
+		"minLength": 1}
 	if len(r.reserved) > 0 {
 		o["not"] = object{"enum": r.reserved}
 	}

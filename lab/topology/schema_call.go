@@ -15,7 +15,8 @@ func callSchema() object {
 		forms = append(forms, ref("call-"+s.Name))
 	}
 	// What an axis gives may be anything.
-	forms = append(forms, object{"pattern": `^[^(]*` + fillPattern, "description": "A step that begins with the value of an axis."})
+	forms = append(forms, object{"pattern": `^[^(]*` + fillPattern,
+		"description": "A step that begins with the value of an axis."})
 	return object{"type": "string", "anyOf": forms,
 		"description": "A call as strace writes it, with the answer that it must get: [NAME =] CALL(ARGUMENTS) [= ANSWER [ANSWER on linux < 6.2]]."}
 }
@@ -42,7 +43,8 @@ func signatureSchema(s lab.Signature) object {
 		}
 		forms = append(forms, object{
 			"title": option.Name, "description": option.Doc + "; " + string(option.Value),
-			"pattern": callPattern(s, option.Name), "patternErrorMessage": noCall, "examples": []string{madeBy(s, args)},
+			"pattern": callPattern(s, option.Name), "patternErrorMessage": noCall,
+			"examples": []string{madeBy(s, args)},
 		})
 	}
 	o["anyOf"] = append(forms, object{"pattern": `^\s*` + s.Name + `\s*\([\s\S]*` + fillPattern})
@@ -150,7 +152,8 @@ var examplesOf = map[lab.Kind]string{
 
 // valueExamples are values of socket options.
 var valueExamples = map[lab.ValueKind]string{
-	lab.ValueInt: "1", lab.ValueErrno: "1", lab.ValueLinger: "{l_onoff=1, l_linger=0}", lab.ValueDevice: "eth0", lab.ValueIndex: "eth0",
+	lab.ValueInt: "1", lab.ValueErrno: "1", lab.ValueLinger: "{l_onoff=1, l_linger=0}", lab.ValueDevice: "eth0",
+	lab.ValueIndex: "eth0",
 	lab.ValueRange: "40000-40010", lab.ValueMembership: "{233.252.0.1, eth0}", lab.ValueSelector: "index(1)",
 }
 

@@ -27,20 +27,23 @@ func experimentsSchema() object {
 	o := named("Experiments by name: the rows of the matrix.", experimentName, experiment)
 	o["maxProperties"] = maxExperiments
 	o["defaultSnippets"] = []object{{"label": "an experiment", "body": object{"${1:name}": object{
-		"doc":   "${2:what it asks}",
-		"steps": []string{"a = socket(tcp)", "bind(a, x:80)", "listen(a, 5)", "b = socket(tcp)", "bind(b, any:80) = EADDRINUSE"},
+		"doc": "${2:what it asks}",
+		"steps": []string{"a = socket(tcp)", "bind(a, x:80)", "listen(a, 5)", "b = socket(tcp)",
+			"bind(b, any:80) = EADDRINUSE"},
 	}}}}
 	return o
 }
 
 func processesSchema() object {
-	capabilities := oneOrMore("The capabilities that it keeps, capabilities(7); left out: none.", object{"enum": lab.Capabilities})
+	capabilities := oneOrMore("The capabilities that it keeps, capabilities(7); left out: none.",
+		object{"enum": lab.Capabilities})
 	o := object{
 		"type": "object", "description": "Processes that run as somebody else: {web: {user: 1000}}.",
 		"propertyNames": object{"pattern": processPattern, "description": "A process: NAME, peer/NAME or HOST/NAME."},
 		"additionalProperties": closed("Who the process is.", schemas{
 			"user": either("The number of the user and group that it runs as.",
-				object{"type": "integer", "minimum": 0, "maximum": maxUser}, object{"type": "string", "pattern": "^[0-9]+$"}),
+				object{"type": "integer", "minimum": 0, "maximum": maxUser},
+				object{"type": "string", "pattern": "^[0-9]+$"}),
 			"capabilities": capabilities,
 		}, "user"),
 	}
@@ -73,7 +76,8 @@ func axesSchema() object {
 			object{"type": "array", "items": value, "minItems": 1}, byName))
 	o["defaultSnippets"] = []object{
 		{"label": "a list of values", "body": object{"${1:first}": []string{"x", "any"}}},
-		{"label": "values with names", "body": object{"${1:option}": object{"none": "", "reuse": "setsockopt(a, SO_REUSEADDR, 1)"}}},
+		{"label": "values with names", "body": object{"${1:option}": object{"none": "",
+			"reuse": "setsockopt(a, SO_REUSEADDR, 1)"}}},
 	}
 	return o
 }
@@ -104,15 +108,19 @@ func rulesSchema() object {
 		}),
 		"propertyNames":        object{"pattern": portable(axisName.syntax())},
 		"additionalProperties": ref("match"),
-		"oneOf":                []object{{"required": []string{"answer"}}, {"required": []string{"else"}, "maxProperties": 1}},
+		"oneOf": []object{{"required": []string{"answer"}},
+			{"required": []string{"else"}, "maxProperties": 1}},
 	}
-	return object{"type": "array", "items": rule, "minItems": 1, "description": "Rules; the first one that matches counts.",
-		"defaultSnippets": []object{{"label": "rules", "body": []object{{"${1:axis}": "${2:value}", "answer": "ok"}, {"else": "EADDRINUSE"}}}}}
+	return object{"type": "array", "items": rule, "minItems": 1,
+		"description": "Rules; the first one that matches counts.",
+		"defaultSnippets": []object{{"label": "rules",
+			"body": []object{{"${1:axis}": "${2:value}", "answer": "ok"}, {"else": "EADDRINUSE"}}}}}
 }
 
 func linuxSchema() object {
 	bound := "(?:" + strings.Join(lab.VersionOps, "|") + `)\s*[0-9]+(?:\.[0-9]+){0,2}`
-	return object{"type": "string", "pattern": `^\s*` + bound + `(?:\s+` + bound + `)*\s*$`, "examples": []string{"< 6.2", ">= 6.1 < 6.8"},
+	return object{"type": "string", "pattern": `^\s*` + bound + `(?:\s+` + bound + `)*\s*$`,
+		"examples":    []string{"< 6.2", ">= 6.1 < 6.8"},
 		"description": "The rule is for these kernels only: bounds such as \"< 6.2\"."}
 }
 

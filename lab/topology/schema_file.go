@@ -13,24 +13,26 @@ const (
 )
 
 func fileSchema() object {
-	o := closed("A topology of labrun: hosts with NICs on networks, and experiments about bind, listen and connect.", schemas{
-		"name":        topologyName.value("The topology's name, as reports show it: " + topologyName.words + "."),
-		"doc":         ref("doc"),
-		"include":     includeSchema(),
-		"claims":      claimsSchema(),
-		"networks":    networksSchema(),
-		"defaults":    closed("What all hosts have.", schemas{"sysctls": sysctlsSchema()}),
-		"hosts":       hostsSchema(),
-		"probes":      probesSchema(),
-		"experiments": experimentsSchema(),
-	})
+	o := closed("A topology of labrun: hosts with NICs on networks, and experiments about bind, listen and connect.",
+		schemas{
+			"name":        topologyName.value("The topology's name, as reports show it: " + topologyName.words + "."),
+			"doc":         ref("doc"),
+			"include":     includeSchema(),
+			"claims":      claimsSchema(),
+			"networks":    networksSchema(),
+			"defaults":    closed("What all hosts have.", schemas{"sysctls": sysctlsSchema()}),
+			"hosts":       hostsSchema(),
+			"probes":      probesSchema(),
+			"experiments": experimentsSchema(),
+		})
 	// A file that topologies share has none of the three, a topology has them all.
 	needs := map[string][]string{}
 	for i, key := range topologyKeys {
 		needs[key] = slices.Concat(topologyKeys[:i], topologyKeys[i+1:])
 	}
 	o["dependentRequired"] = needs
-	o["anyOf"] = []object{{"required": topologyKeys}, {"required": []string{"experiments"}}, {"required": []string{"probes"}},
+	o["anyOf"] = []object{{"required": topologyKeys}, {"required": []string{"experiments"}},
+		{"required": []string{"probes"}},
 		{"required": []string{"claims"}}, {"required": []string{"include"}}}
 	o["$schema"] = "https://json-schema.org/draft/2020-12/schema"
 	o["title"] = "labrun topology"
@@ -62,7 +64,8 @@ func includeSchema() object {
 	file := includeName.value("A file with experiments, probes or claims, in the folder of this one or below it.").
 		with("examples", []string{"shared/ports.yaml"}).
 		with("not", object{"pattern": `^/|(?:^|/)\.\.(?:/|$)`})
-	o := oneOrMore("Files with experiments, probes and claims to take as if they stood here, before this file's own.", file)
+	o := oneOrMore("Files with experiments, probes and claims to take as if they stood here, before this file's own.",
+		file)
 	o["maxItems"] = maxIncluded
 	return o
 }
@@ -84,8 +87,9 @@ func networksSchema() object {
 	}
 	mapping := closed("The network's subnets, as far as it has any.", schemas{
 		"subnet": several(four), "subnet6": several(six),
-		"link": object{"enum": []any{true, false, "true", "false"}, "description": "The network is a cable between exactly two NICs: " +
-			"one has carrier while the other is up. Otherwise it is a bridge."},
+		"link": object{"enum": []any{true, false, "true", "false"},
+			"description": "The network is a cable between exactly two NICs: " +
+				"one has carrier while the other is up. Otherwise it is a bridge."},
 	})
 	o := named("Networks by name: a SUBNET, or {subnet: IPV4, subnet6: IPV6, link: true}. A network is a bridge of the lab's own, or a cable.",
 		networkName, either("The network's subnet, or a mapping.", four, six, mapping))
@@ -105,12 +109,13 @@ func hostsSchema() object {
 		"An address, or {address, as} to give it a name of its own.", address,
 		closed("An address with a name of its own.", schemas{"address": address, "as": alias}, "address"))}
 	none := object{"const": noAddress, "description": "The NIC has no address."}
-	nic := closed("A NIC: one end of a veth pair, the other end is a port of the network, or of a cable the other NIC.", schemas{
-		"network": networkName.value("The name of the network that the NIC is on."),
-		"address": either("The NIC's address, or a list of them, or none. Left out: the next free one, the same on every run.",
-			none, address, several),
-		"as": alias,
-	}, "network")
+	nic := closed("A NIC: one end of a veth pair, the other end is a port of the network, or of a cable the other NIC.",
+		schemas{
+			"network": networkName.value("The name of the network that the NIC is on."),
+			"address": either("The NIC's address, or a list of them, or none. Left out: the next free one, the same on every run.",
+				none, address, several),
+			"as": alias,
+		}, "network")
 	nics := named("The host's NICs by name.", nicName, nic)
 	nics["maxProperties"] = maxNICs
 	nics["defaultSnippets"] = []object{{"label": "two NICs", "body": twoNICs}}
@@ -137,7 +142,8 @@ var twoNICs = object{
 }
 
 func probesSchema() object {
-	return named("Questions asked first, on the first host, that answers may depend on: [ok on probe NAME].", experimentName,
+	return named("Questions asked first, on the first host, that answers may depend on: [ok on probe NAME].",
+		experimentName,
 		closed("A probe: the kernel has this feature when every step is answered as it says.", schemas{
 			"doc": ref("doc"), "processes": ref("processes"), "steps": ref("steps"),
 		}, "steps"))

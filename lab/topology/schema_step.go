@@ -25,8 +25,9 @@ func stepSchema() object {
 }
 
 func durationSchema() object {
-	return object{"type": "string", "description": fmt.Sprintf("A time, at most %s.", maxWait), "examples": []string{"100ms", "1.5s", "5s"},
-		"pattern": `^\+?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:ns|us|µs|μs|ms|s|m|h))+$|` + fillPattern}
+	return object{"type": "string", "description": fmt.Sprintf("A time, at most %s.", maxWait),
+		"examples": []string{"100ms", "1.5s", "5s"},
+		"pattern":  `^\+?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:ns|us|µs|μs|ms|s|m|h))+$|` + fillPattern}
 }
 
 // described is a reference with a text of its own.
@@ -43,37 +44,46 @@ func callsSchema() object {
 		"type":        "object",
 		"description": "{PROCESS: CALL} or {PROCESS: [CALL, ...]}, by a process NAME, peer/NAME or HOST/NAME.",
 		"properties": titled(schemas{
-			"limit":  described(fmt.Sprintf("How long a call may take before its answer is \"blocked\" (%s).", lab.DefaultLimit), "duration"),
+			"limit": described(fmt.Sprintf("How long a call may take before its answer is \"blocked\" (%s).",
+				lab.DefaultLimit), "duration"),
 			"until":  described("Make the call again until it is answered so, for at most this long.", "duration"),
 			"repeat": repeatSchema(),
 			"run":    runSchema(), // with it the step is a program; here it is for editors to complete
 		}),
-		"propertyNames": object{"pattern": processPattern + "|" + fillPattern, "not": object{"enum": append(taken, "peer")},
+		"propertyNames": object{"pattern": processPattern + "|" + fillPattern,
+			"not":                 object{"enum": append(taken, "peer")},
 			"patternErrorMessage": "a process is NAME, peer/NAME or HOST/NAME"},
 		"additionalProperties": either("A call, or a list of calls, of this process.",
-			ref("call"), object{"type": "array", "items": ref("step"), "minItems": 1}, ref("step").with("type", "object")),
+			ref("call"), object{"type": "array", "items": ref("step"), "minItems": 1},
+			ref("step").with("type", "object")),
 		"minProperties": 1, "maxProperties": 1 + len(besideCalls),
 		"defaultSnippets": []object{
-			{"label": "calls of the peer", "body": object{"peer/${1:web}": []string{"a = socket(tcp)", "bind(a, x:80)", "listen(a, 5)"}}},
+			{"label": "calls of the peer", "body": object{"peer/${1:web}": []string{"a = socket(tcp)", "bind(a, x:80)",
+				"listen(a, 5)"}}},
 			{"label": "a call of another process", "body": object{"${1:second}": "b = socket(tcp)"}},
 			{"label": "a server in the background", "body": object{
-				"run": "${1:python3 -m http.server 80}", "as": "peer/${2:web}", "background": true, "until": "sockets(any:80) = LISTEN",
+				"run": "${1:python3 -m http.server 80}", "as": "peer/${2:web}", "background": true,
+				"until": "sockets(any:80) = LISTEN",
 			}},
-			{"label": "a program and what it prints", "body": object{"run": "${1:curl -s http://peer.x/}", "stdout": "/${2:text}/", "exit": 0}},
+			{"label": "a program and what it prints",
+				"body": object{"run": "${1:curl -s http://peer.x/}", "stdout": "/${2:text}/", "exit": 0}},
 		},
 	}
 }
 
 func runSchema() object {
 	return either("A real program: words as a shell would take them apart, without any expansion; or a list of words.",
-		object{"type": "string", "minLength": 1}, object{"type": "array", "items": text("A word of the command."), "minItems": 1})
+		object{"type": "string", "minLength": 1}, object{"type": "array", "items": text("A word of the command."),
+			"minItems": 1})
 }
 
 // programSchema is a real program.
 func programSchema() object {
 	printed := func(name string) object {
-		return object{"type": []string{"string", "number", "boolean", "null"}, "examples": []string{"", "/a regular expression/"},
-			"description": "What the program must print on its standard " + name + ", but for a line end at the very end; or a regular expression between slashes."}
+		return object{"type": []string{"string", "number", "boolean", "null"},
+			"examples": []string{"", "/a regular expression/"},
+			"description": "What the program must print on its standard " + name +
+				", but for a line end at the very end; or a regular expression between slashes."}
 	}
 	o := closed("A real program of the machine, which runs in a host and dies with the cell.", schemas{
 		"run": runSchema(),

@@ -78,7 +78,8 @@ func mustValue(t *testing.T, text string) any {
 func TestFilesFitTheSchema(t *testing.T) {
 	s := compiled(t)
 	var files []string
-	for _, pattern := range []string{"testdata/ok/*.yaml", "../../topologies/*.yaml", "../../topologies/shared/*.yaml"} {
+	for _, pattern := range []string{"testdata/ok/*.yaml", "../../topologies/*.yaml",
+		"../../topologies/shared/*.yaml"} {
 		found, err := filepath.Glob(pattern)
 		if err != nil || len(found) == 0 {
 			t.Fatalf("%s: no files: %v", pattern, err)
@@ -198,11 +199,15 @@ func TestSchemaFindsMistakes(t *testing.T) {
 func TestSchemaTakesSteps(t *testing.T) {
 	s := compiled(t)
 	for _, step := range []string{
-		`'${first}'`, `'${name} = socket(tcp)'`, `'bind(a, ${both})'`, `'setsockopt(a, ${option}, 1)'`, `'bind(${all}) = ${want}'`,
+		`'${first}'`, `'${name} = socket(tcp)'`, `'bind(a, ${both})'`, `'setsockopt(a, ${option}, 1)'`,
+		`'bind(${all}) = ${want}'`,
 		`'bind (a , family(AF_UNIX, mapped(x)):80 , 3) = EINVAL [ok on linux < 6.2] [ok on no option SO_MARK]'`,
-		`'send(a, "a) = ok, \"b\"") = 5'`, `"recv(a) = ?"`, `'kill(web)'`, `'exit()'`, `'getsockname(a) = [2001:db8::1]:$p'`,
-		`'fork(child, a, b)'`, `'b = accept(a, SOCK_NONBLOCK|SOCK_CLOEXEC)'`, `'connect(a, unspec)'`, `'bind(a, "@name")'`,
-		`{peer/web: 'listen(a, 5)', until: 1m0.5s, limit: '${limit}', repeat: '${n}'}`, `{'${who}': ['listen(a, 5)', {other: exit()}]}`,
+		`'send(a, "a) = ok, \"b\"") = 5'`, `"recv(a) = ?"`, `'kill(web)'`, `'exit()'`,
+		`'getsockname(a) = [2001:db8::1]:$p'`,
+		`'fork(child, a, b)'`, `'b = accept(a, SOCK_NONBLOCK|SOCK_CLOEXEC)'`, `'connect(a, unspec)'`,
+		`'bind(a, "@name")'`,
+		`{peer/web: 'listen(a, 5)', until: 1m0.5s, limit: '${limit}', repeat: '${n}'}`,
+		`{'${who}': ['listen(a, 5)', {other: exit()}]}`,
 		`{run: [echo, 1, true], stdout: , exit: '0', repeat: 2}`, `{run: 'true', background: 'true', as: '${who}'}`,
 	} {
 		if err := s.Validate(mustValue(t, strings.Replace(base, "#step", ", "+step, 1))); err != nil {

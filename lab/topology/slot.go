@@ -52,7 +52,8 @@ func (d *decoder) slot(x *experiment, item *yaml.Node, around yaml.Style) {
 		s.Which[i] = s.variant(known, r.steps)
 		s.Shown = s.Shown || slices.ContainsFunc(r.steps, func(p placedStep) bool { return p.step.Shown })
 		if len(s.variants) > maxVariants {
-			d.complain(posOf(item), "%s: the combinations make more than %d different steps of this one, the limit", x.scope, maxVariants)
+			d.complain(posOf(item), "%s: the combinations make more than %d different steps of this one, the limit",
+				x.scope, maxVariants)
 			mistaken = true
 		}
 		if d.made > before+r.inRules {
@@ -91,7 +92,8 @@ func (s *slot) variant(known map[string]int32, steps []placedStep) int32 {
 	}
 	for i := 0; len(s.Axes) > 0 && i < len(steps); i++ {
 		p := steps[i]
-		fmt.Fprintf(&key, "%d:%d %s/%s %d %d %q", p.node.Line, p.node.Column, p.process.Host, p.process.Name, p.step.Limit, p.step.Until, p.text)
+		fmt.Fprintf(&key, "%d:%d %s/%s %d %d %q", p.node.Line, p.node.Column, p.process.Host, p.process.Name,
+			p.step.Limit, p.step.Until, p.text)
 		for _, rule := range p.step.Want {
 			if rule.Line != 0 {
 				fmt.Fprintf(&key, " %d", rule.Line)

@@ -130,7 +130,8 @@ func (s *source) checkSize(c *complaints, before int) (marks int) {
 	switch {
 	case marks <= maxMarks:
 	case before > 0:
-		c.add(lab.Pos{}, "the files up to this one have %d lines, commas and brackets, the limit is %d", marks, maxMarks)
+		c.add(lab.Pos{}, "the files up to this one have %d lines, commas and brackets, the limit is %d", marks,
+			maxMarks)
 	default:
 		c.add(lab.Pos{}, "the file has %d lines, commas and brackets, the limit is %d", marks, maxMarks)
 	}

@@ -19,9 +19,11 @@ func TestParseStep(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantCall := lab.Call{Name: "bind", Args: []lab.Arg{lab.Sock("b"), lab.Addr{Name: "any6", Port: lab.Port{Number: 80}}}}
+	wantCall := lab.Call{Name: "bind", Args: []lab.Arg{lab.Sock("b"),
+		lab.Addr{Name: "any6", Port: lab.Port{Number: 80}}}}
 	wantWant := lab.Want{
-		{Answer: lab.Answer{Outcome: lab.Failed, Errno: "EADDRINUSE"}, On: []lab.VersionBound{{Op: "<", Version: lab.KernelVersion{6, 2, 0}}}},
+		{Answer: lab.Answer{Outcome: lab.Failed, Errno: "EADDRINUSE"},
+			On: []lab.VersionBound{{Op: "<", Version: lab.KernelVersion{6, 2, 0}}}},
 		{Answer: lab.Answer{Outcome: lab.OK}},
 	}
 	if diff := cmp.Diff(wantCall, call, compareSteps); diff != "" {

@@ -57,7 +57,8 @@ var syntaxWords = []struct{ problem, context, words string }{
 	{"could not find expected ':'", "", "a key needs a colon after it; check the indentation"},
 	{"did not find expected '-' indicator", "", "an item of the list that this line belongs to begins with \"- \"; check the indentation"},
 	{"did not find expected key", "", "a key is expected here; check the indentation, and the quotes"},
-	{"did not find expected <document start>", "", "this does not belong to what stands before it; check the indentation"},
+	{"did not find expected <document start>", "",
+		"this does not belong to what stands before it; check the indentation"},
 	{"block sequence entries are not allowed", "", "a list item cannot stand here, begin a new line"},
 	{"mapping keys are not allowed", "", "a key cannot stand here"},
 	{"unknown escape character", "", "unknown escape in a double-quoted string; use single quotes to take \\ as written"},
@@ -76,15 +77,18 @@ func (s *source) syntaxError(c *complaints, err error) {
 	if s.checkSpaces(c) {
 		return
 	}
-	if open := s.unfinished(pos.Line); open != nil && !strings.Contains(e.ContextMsg, "flow") && !strings.Contains(e.ContextMsg, "quoted") {
+	if open := s.unfinished(pos.Line); open != nil && !strings.Contains(e.ContextMsg, "flow") &&
+		!strings.Contains(e.ContextMsg, "quoted") {
 		if strings.Contains(open.ContextMsg, "quoted") {
-			c.add(lab.Pos{Line: open.ContextMark.Line, Col: open.ContextMark.Column}, "this quote goes on to line %d; is its end missing?", pos.Line)
+			c.add(lab.Pos{Line: open.ContextMark.Line, Col: open.ContextMark.Column},
+				"this quote goes on to line %d; is its end missing?", pos.Line)
 			return
 		}
 		e, pos = open, lab.Pos{Line: open.Mark.Line, Col: open.Mark.Column}
 	}
 	if name, ok := strings.CutPrefix(e.Message, "unknown anchor '"); ok {
-		c.add(pos, "no anchor %s before this alias; a text that begins with * has to be quoted", quote("&"+strings.TrimSuffix(name, "' referenced")))
+		c.add(pos, "no anchor %s before this alias; a text that begins with * has to be quoted",
+			quote("&"+strings.TrimSuffix(name, "' referenced")))
 		return
 	}
 	if strings.Contains(e.Message, "cannot start any token") {
@@ -162,7 +166,8 @@ func (s *source) checkTree(c *complaints, root *yaml.Node, before int) (values i
 			return size(n.Alias)
 		}
 		if r, at := oddBlank(n); at >= 0 {
-			c.add(lab.Pos{Line: n.Line, Col: n.Column + at}, "%U looks like a blank and is a letter to YAML; write a blank", r)
+			c.add(lab.Pos{Line: n.Line, Col: n.Column + at},
+				"%U looks like a blank and is a letter to YAML; write a blank", r)
 		}
 		if n.Anchor != "" {
 			if first := anchors[n.Anchor]; first == nil {

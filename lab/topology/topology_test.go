@@ -109,7 +109,8 @@ func describe(top *lab.Topology) string {
 				if r := s.Run; r != nil {
 					more += fmt.Sprintf(", words %q, background %t", r.Argv, r.Background)
 				}
-				line("%s   %s: %s = %s, limit %s%s", s.Pos, s.Process, s.Call, s.Want, s.LimitFor(s.Want.On(lab.Kernel{})), more)
+				line("%s   %s: %s = %s, limit %s%s", s.Pos, s.Process, s.Call, s.Want,
+					s.LimitFor(s.Want.On(lab.Kernel{})), more)
 			}
 		}
 	}
@@ -133,7 +134,8 @@ func TestAutomatic(t *testing.T) {
 		return top
 	}
 	top := parse()
-	for host, want := range map[int]string{0: "10.0.0.1/21 2001:db8::2/64", 1: "10.0.0.3/21 2001:db8::3/64", 253: "10.0.0.255/21 2001:db8::ff/64", 999: "10.0.3.233/21 2001:db8::3e9/64"} {
+	for host, want := range map[int]string{0: "10.0.0.1/21 2001:db8::2/64", 1: "10.0.0.3/21 2001:db8::3/64",
+		253: "10.0.0.255/21 2001:db8::ff/64", 999: "10.0.3.233/21 2001:db8::3e9/64"} {
 		a := top.Hosts[host].NICs[0].Addresses
 		if got := fmt.Sprint(a[0].Prefix, " ", a[1].Prefix); got != want {
 			t.Errorf("host %d has %s, want %s", host, got, want)

@@ -40,9 +40,11 @@ func (d *decoder) warnIdleRules(x *experiment) {
 			if r.used || len(r.matcher) == 0 && r.on == "" || len(d.warnings) >= maxComplaints {
 				continue
 			}
-			first := slices.IndexFunc(set.rules[:i], func(before wantRule) bool { return before.on == "" && before.covers(r.matcher) })
+			first := slices.IndexFunc(set.rules[:i],
+				func(before wantRule) bool { return before.on == "" && before.covers(r.matcher) })
 			if first >= 0 {
-				d.warn(r.start, "%s: no step has its answer from this rule, the one on line %d matches first", s, set.rules[first].start.Line)
+				d.warn(r.start, "%s: no step has its answer from this rule, the one on line %d matches first", s,
+					set.rules[first].start.Line)
 				continue
 			}
 			d.warn(r.start, "%s: no step has its answer from this rule; rules before it match first, or no combination that runs has these values", s)
@@ -103,7 +105,8 @@ func (d *decoder) warnIdleNICs() {
 	for _, h := range d.order {
 		for _, n := range h.nics[min(2, len(h.nics)):] {
 			if len(n.network.nics) == 1 && !m.nic(h, n) {
-				d.warnAt(n.Pos, "%s: no step names it or an address of it, and nothing else is on network %s", n.scope, quote(n.Network))
+				d.warnAt(n.Pos, "%s: no step names it or an address of it, and nothing else is on network %s", n.scope,
+					quote(n.Network))
 			}
 		}
 	}
@@ -169,7 +172,8 @@ func (m mentioned) nic(h *host, n *nic) bool {
 		}
 	}
 	for name, known := range h.aliases {
-		if m.words[name] && slices.ContainsFunc(n.Addresses, func(a lab.Address) bool { return a.Prefix.Addr() == known.addr }) {
+		if m.words[name] && slices.ContainsFunc(n.Addresses,
+			func(a lab.Address) bool { return a.Prefix.Addr() == known.addr }) {
 			return true
 		}
 	}

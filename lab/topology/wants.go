@@ -41,7 +41,8 @@ func (d *decoder) decodeWants(x *experiment, e entry) {
 			x.wants[e.key] = d.decodeRules(x, x.scope.in("want", e.key), e.value)
 		}
 	default:
-		d.complain(posOf(e.value), "%s: want must be a list of rules, or a mapping from names to such lists; found %s", x.scope, found(e.value))
+		d.complain(posOf(e.value), "%s: want must be a list of rules, or a mapping from names to such lists; found %s",
+			x.scope, found(e.value))
 		x.rulesUnsure = true
 	}
 }
@@ -158,7 +159,10 @@ func (w *wantSet) leavesOut(axis int) bool {
 // asks reports whether the rules know any answer but ok: those that only leave a
 // step out are not what the experiment is about.
 func (w *wantSet) asks() bool {
-	return slices.ContainsFunc(w.rules, func(r wantRule) bool { return r.answer != string(lab.OK) && r.answer != leftOut })
+	return slices.ContainsFunc(w.rules, func(r wantRule) bool {
+		return r.answer != string(lab.OK) &&
+			r.answer != leftOut
+	})
 }
 
 // answer returns the answer of a combination as a step writes it, false when no
