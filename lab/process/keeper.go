@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -228,14 +229,32 @@ func (p *Process) Died(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("look for process %s: %w", p.Name, err)
 	}
-	if gone {
+	if gone || isEnding(p.pid) {
 		return p.lost(ctx, io.EOF)
 	}
 	return nil
 }
 
-// hungUp reports whether the other end of a pair is closed. That of a process is
-// before its sockets are (exit_files), and before it can be waited for.
+// isEnding reports whether a process that nobody has reaped has begun to end: PF_EXITING
+// of linux/sched.h among its flags, proc_pid_stat(5). It is set before the first of its
+// sockets is closed, which may be long before its end of the pair is.
+func isEnding(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return errors.Is(err, os.ErrNotExist)
+	}
+	// After the name, which may hold anything: state, ppid, pgrp, session, tty_nr, tpgid, flags.
+	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
+	const flags, exiting = 6, 0x4
+	if len(fields) <= flags {
+		return false
+	}
+	n, err := strconv.ParseUint(fields[flags], 10, 32)
+	return err == nil && n&exiting != 0
+}
+
+// hungUp reports whether the other end of a pair is closed, which it is before the
+// process can be waited for.
 func hungUp(conn *net.UnixConn) (gone bool, err error) {
 	raw, err := conn.SyscallConn()
 	if err != nil {
