@@ -81,14 +81,14 @@ func WellKnown(name string) bool { _, ok := wellKnown[name]; return ok }
 // Resolve returns the IP address that a stands for in a call by a process on
 // the host at, in a cell of the subject. A plain alias is one of the caller's
 // own host: in "peer/web: bind(w, x:80)" x is the peer's.
-func (t *Topology) Resolve(a Addr, at, subject string) (netip.Addr, error) {
+func (l *Layout) Resolve(a Addr, at, subject string) (netip.Addr, error) {
 	ip := a.IP
 	if a.Name != "" {
 		var ok bool
 		if ip, ok = wellKnown[a.Name]; !ok {
-			host := t.Host(at)
+			host := l.Host(at)
 			if a.Host != "" {
-				host = t.Host(t.HostOf(a.Host, subject))
+				host = l.Host(l.HostOf(a.Host, subject))
 			}
 			if host == nil {
 				return ip, fmt.Errorf("no host %q", a.Host)
@@ -110,20 +110,20 @@ func (t *Topology) Resolve(a Addr, at, subject string) (netip.Addr, error) {
 // NameOf returns the address as a step by a process on the host at would write
 // it, without a port: x, peer.x, any, mapped(x), or the literal when it has no
 // name.
-func (t *Topology) NameOf(ip netip.Addr, at, subject string) string {
+func (l *Layout) NameOf(ip netip.Addr, at, subject string) string {
 	if ip.Is4In6() {
-		return "mapped(" + t.NameOf(ip.Unmap(), at, subject) + ")"
+		return "mapped(" + l.NameOf(ip.Unmap(), at, subject) + ")"
 	}
 	for name, known := range wellKnown {
 		if known == ip {
 			return name
 		}
 	}
-	for _, h := range t.Hosts {
+	for _, h := range l.Hosts {
 		for _, n := range h.NICs {
 			for _, a := range n.Addresses {
 				if a.Alias != "" && a.Prefix.Addr() == ip {
-					return Addr{Host: t.hostWord(h.Name, at, subject), Name: a.Alias}.Base()
+					return Addr{Host: l.hostWord(h.Name, at, subject), Name: a.Alias}.Base()
 				}
 			}
 		}
@@ -132,21 +132,21 @@ func (t *Topology) NameOf(ip netip.Addr, at, subject string) string {
 }
 
 // hostWord is how a step by a process on the host at names a host.
-func (t *Topology) hostWord(host, at, subject string) string {
+func (l *Layout) hostWord(host, at, subject string) string {
 	switch host {
 	case at:
 		return ""
 	case subject:
 		return "subject"
-	case t.Peer(subject):
+	case l.Peer(subject):
 		return "peer"
 	}
 	return host
 }
 
 // HostAt returns the name of the host that has the address, "" when none has.
-func (t *Topology) HostAt(ip netip.Addr) string {
-	if names := (Addr{IP: ip}).hosts(t, ""); len(names) > 0 {
+func (l *Layout) HostAt(ip netip.Addr) string {
+	if names := (Addr{IP: ip}).hosts(l, ""); len(names) > 0 {
 		return names[0]
 	}
 	return ""
@@ -154,15 +154,15 @@ func (t *Topology) HostAt(ip netip.Addr) string {
 
 // hosts returns the hosts that a names or is an address of; a plain alias is of
 // the caller's host, which is there anyway.
-func (a Addr) hosts(t *Topology, subject string) []string {
+func (a Addr) hosts(l *Layout, subject string) []string {
 	if a.Name != "" {
 		if a.Host == "" {
 			return nil
 		}
-		return []string{t.HostOf(a.Host, subject)}
+		return []string{l.HostOf(a.Host, subject)}
 	}
 	var names []string
-	for _, h := range t.Hosts {
+	for _, h := range l.Hosts {
 		for _, n := range h.NICs {
 			for _, b := range n.Addresses {
 				if b.Prefix.Addr() == a.IP.Unmap().WithZone("") {

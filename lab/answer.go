@@ -77,19 +77,20 @@ func (f Feature) String() string {
 }
 
 // On returns the answer expected of that kernel.
-func (w Want) On(k Kernel) Answer { return w.rule(k).Answer }
+func (w Want) On(k Kernel) Answer { return w.Rule(k).Answer }
 
-// rule returns the rule that holds on that kernel.
-func (w Want) rule(k Kernel) WantRule {
+// Rule returns the rule that holds on that kernel.
+func (w Want) Rule(k Kernel) WantRule {
 	for _, r := range w {
-		if r.holds(k) {
+		if r.Holds(k) {
 			return r
 		}
 	}
 	return WantRule{Answer: Answer{Outcome: OK}}
 }
 
-func (r WantRule) holds(k Kernel) bool {
+// Holds reports whether the rule is about that kernel.
+func (r WantRule) Holds(k Kernel) bool {
 	for _, b := range r.On {
 		if !b.holds(k.Version) {
 			return false

@@ -13,7 +13,7 @@ import (
 )
 
 // chain says which of our packages each package may import, beside lab. Arrows
-// point one way: YAML -> topology -> plan -> fabric -> run -> report.
+// point one way: YAML -> topology -> question -> kernel -> run -> report.
 var chain = map[string][]string{
 	"lab":          nil, // the vocabulary imports nothing of ours
 	"lab/topology": nil,
@@ -22,14 +22,21 @@ var chain = map[string][]string{
 	"lab/orphan":   nil, // each of the next two ends the connections of a host, whoever is left to
 	"lab/fabric":   {"lab/plan", "lab/once", "lab/orphan"},
 	"lab/process":  {"lab/once", "lab/orphan"}, // gets its host as a function
-	"lab/capture":  nil,                        // gets its packets from run, which has them from fabric
-	"lab/run":      {"lab/plan", "lab/fabric", "lab/process", "lab/capture"},
-	"lab/compare":  nil,                          // two results in, what differs out
-	"lab/graph":    nil,                          // pure, for reports as much as for commands
-	"lab/report":   {"lab/compare", "lab/graph"}, // prints, computes nothing
-	"cmd/labrun":   {"lab/topology", "lab/plan", "lab/fabric", "lab/process", "lab/capture", "lab/run", "lab/compare", "lab/report", "lab/graph"},
+	"lab/capture":  nil,                        // gets its packets from a kernel, which has them from fabric
+	"lab/question": {"lab/plan"},
+	"lab/kernel":   {"lab/question"},
+	// The one kernel that there is; only here links meet processes.
+	"lab/kernel/local": {"lab/plan", "lab/fabric", "lab/process", "lab/capture", "lab/question", "lab/kernel"},
+	"lab/run":          {"lab/question", "lab/kernel", "lab/capture"}, // of capture the names of folders
+	"lab/compare":      nil,                                           // two results in, what differs out
+	"lab/graph":        nil,                                           // pure, for reports as much as for commands
+	"lab/report":       {"lab/compare", "lab/graph"},                  // prints, computes nothing
+	"cmd/labrun": {
+		"lab/topology", "lab/plan", "lab/fabric", "lab/process", "lab/capture", "lab/question", "lab/kernel", "lab/kernel/local",
+		"lab/run", "lab/compare", "lab/report", "lab/graph",
+	},
 	// All of the chain as a test of somebody else's, beside cmd/labrun at its end.
-	"lab/labtest": {"lab/topology", "lab/fabric", "lab/process", "lab/run", "lab/report"},
+	"lab/labtest": {"lab/topology", "lab/fabric", "lab/process", "lab/kernel/local", "lab/run", "lab/report"},
 }
 
 // owners are the only packages that may import a module, and why.
@@ -42,7 +49,7 @@ var owners = map[string]struct {
 	"github.com/spf13/":            {[]string{"cmd/labrun"}, "the command line stays in cmd"},
 	"github.com/jedib0t/go-pretty": {[]string{"lab/report"}, "only reports print tables"},
 	"golang.org/x/sys/":            {[]string{"lab/orphan", "lab/fabric", "lab/process", "cmd/labrun"}, "the rest runs on every system"},
-	"encoding/json":                {[]string{"lab", "lab/process", "lab/report", "lab/topology"}, "results, the wire and schemas alone are JSON"},
+	"encoding/json":                {[]string{"lab", "lab/plan", "lab/process", "lab/question", "lab/report", "lab/topology"}, "questions, results, the wire and schemas alone are JSON"},
 }
 
 func TestImportsPointOneWay(t *testing.T) {

@@ -4,11 +4,15 @@
 //
 // # The chain
 //
-//	YAML --topology.Load--> Topology --plan.New--> Plan --fabric.Up--> Lab --run.Run--> Matrix --report--> text, JSON, HTML ...
+//	YAML --topology.Load--> Topology --question.Of--> Question --kernel.Kernel--> Answer --run.Run--> Matrix --report--> text, JSON, HTML ...
 //
 // Every arrow hands on a plain value that prints itself. "labrun check" stops
-// after the first, "labrun plan" prints the Plan as a script of ip(8) commands
-// that really builds the lab, "labrun shell" stops with the Lab up.
+// after the first, "labrun plan --questions" after the second. A Question is the cells
+// of an experiment in one host with every name resolved. The Plan in it says how their
+// lab is built: "labrun plan" prints one as a script of ip(8) commands that really
+// builds it. A Kernel is whatever answers questions:
+//
+//	kernel/local: Plan --fabric.Up--> Lab --process.Start--> Process --Call--> Answer
 //
 //	cmd/labrun     flags, exit statuses, one small file per subcommand
 //	lab            the vocabulary
@@ -19,7 +23,10 @@
 //	lab/fabric     Plan to live namespaces; alone uses netlink and netns
 //	lab/process    the processes of a lab: calls in, errnos out
 //	lab/capture    what hosts sent, as files that Wireshark reads
-//	lab/run        cells: builds, asks, judges
+//	lab/question   an experiment in a host with every name resolved; pure
+//	lab/kernel     what answers questions, and
+//	  local        this machine's: builds, asks, looks for evidence
+//	lab/run        questions to a kernel, in order; answers to a matrix
 //	lab/compare    two reports to what differs; pure
 //	lab/report     matrices to text, JSON and other formats; prints, computes nothing
 //	lab/graph      hosts and networks as a drawing; pure
@@ -61,8 +68,8 @@
 //
 // # Where a change goes
 //
-// A new system call is a row in Signatures and a case in process, or in run where
-// it is made by labrun on a host; a new socket option is a row in Options and one in
+// A new system call is a row in Signatures and a case in process, or in kernel/local
+// where it is made by labrun on a host; a new socket option is a row in Options and one in
 // process; a new operation on links is an Op in plan and a case in fabric; a new
 // report format is a file in report and a line in its Formats.
 //

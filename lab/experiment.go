@@ -119,19 +119,19 @@ func (e *Experiment) Ports() []uint16 {
 // runs on the subject, in the order of the file: the subject, the hosts of its
 // processes, those whose addresses it names, by alias or literally, and those at the
 // other ends of their cables. A program may dial any host, so with one all are needed.
-func (e *Experiment) HostsUsed(t *Topology, subject string) []string {
+func (e *Experiment) HostsUsed(l *Layout, subject string) []string {
 	used := map[string]bool{subject: true}
 	all := false
 	add := func(a Arg) {
 		if addr, ok := a.(Addr); ok {
-			for _, h := range addr.hosts(t, subject) {
+			for _, h := range addr.hosts(l, subject) {
 				used[h] = true
 			}
 		}
 	}
 	for s := range e.Steps() {
 		all = all || s.Run != nil
-		used[t.HostOf(s.Process.Host, subject)] = true
+		used[l.HostOf(s.Process.Host, subject)] = true
 		for _, a := range s.Call.Args {
 			add(a)
 		}
@@ -139,9 +139,9 @@ func (e *Experiment) HostsUsed(t *Topology, subject string) []string {
 			add(r.Answer.Value)
 		}
 	}
-	t.AddCabled(used)
+	l.AddCabled(used)
 	var names []string
-	for _, h := range t.Hosts {
+	for _, h := range l.Hosts {
 		if all || used[h.Name] {
 			names = append(names, h.Name)
 		}

@@ -65,11 +65,11 @@ func TestWantOn(t *testing.T) {
 }
 
 // The hosts of the tests: alpha and beta on red, gamma on green alone.
-func topology() *lab.Topology {
+func layout() *lab.Layout {
 	nic := func(network, cidr, alias string) []lab.NIC {
 		return []lab.NIC{{Name: "eth0", Network: network, Addresses: []lab.Address{{Prefix: netip.MustParsePrefix(cidr), Alias: alias}}}}
 	}
-	return &lab.Topology{Hosts: []lab.Host{
+	return &lab.Layout{Hosts: []lab.Host{
 		{Name: "alpha", NICs: nic("red", "192.0.2.1/24", "x")},
 		{Name: "beta", NICs: nic("red", "192.0.2.2/24", "x")},
 		{Name: "gamma", NICs: nic("green", "2001:db8::3/64", "x")},
@@ -101,7 +101,7 @@ func TestNames(t *testing.T) {
 		{lab.Addr{IP: netip.MustParseAddr("2001:db8::9")}, "alpha", "alpha", "2001:db8::9", ""},
 		{lab.Addr{IP: netip.MustParseAddr("192.0.2.2")}, "alpha", "alpha", "192.0.2.2", "peer.x"},
 	} {
-		top := topology()
+		top := layout()
 		ip, err := top.Resolve(c.addr, c.at, c.subject)
 		if err != nil || ip != netip.MustParseAddr(c.ip) {
 			t.Errorf("%s on %s: %v, %v, want %s", c.addr.Base(), c.at, ip, err, c.ip)
@@ -116,7 +116,7 @@ func TestNames(t *testing.T) {
 		}
 	}
 	for _, a := range []lab.Addr{{Name: "y"}, {Host: "delta", Name: "x"}, {Host: "gamma", Name: "x", Mapped: true}} {
-		if ip, err := topology().Resolve(a, "alpha", "alpha"); err == nil {
+		if ip, err := layout().Resolve(a, "alpha", "alpha"); err == nil {
 			t.Errorf("%s is %s", a.Base(), ip)
 		}
 	}
@@ -139,14 +139,14 @@ func TestHostsUsed(t *testing.T) {
 		{"alpha", []lab.Step{step("gamma", lab.Addr{Name: "x"})}, []string{"alpha", "gamma"}},
 	} {
 		e := lab.Experiment{Slots: []lab.Slot{{Variants: [][]lab.Step{c.steps}}}}
-		if got := e.HostsUsed(topology(), c.subject); !slices.Equal(got, c.want) {
+		if got := e.HostsUsed(layout(), c.subject); !slices.Equal(got, c.want) {
 			t.Errorf("on %s: %v, want %v", c.subject, got, c.want)
 		}
 	}
 }
 
 func TestWithoutIPv6(t *testing.T) {
-	top := topology()
+	top := layout()
 	top.Hosts[0].NICs[0].Addresses = append(top.Hosts[0].NICs[0].Addresses, top.Hosts[2].NICs[0].Addresses...)
 	four := top.WithoutIPv6()
 	if got := four.Hosts[0].NICs[0].Addresses; len(got) != 1 || !got[0].Prefix.Addr().Is4() {
@@ -156,7 +156,7 @@ func TestWithoutIPv6(t *testing.T) {
 		t.Errorf("gamma has %d addresses", n)
 	}
 	if len(top.Hosts[0].NICs[0].Addresses) != 2 || len(top.Hosts[2].NICs[0].Addresses) != 1 {
-		t.Error("the topology itself has changed")
+		t.Error("the layout itself has changed")
 	}
 }
 

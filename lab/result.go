@@ -255,7 +255,7 @@ func NewRow(e *Experiment, k Kernel) Row {
 }
 
 func newRowStep(s *Step, k Kernel) RowStep {
-	rule := s.Want.rule(k)
+	rule := s.Want.Rule(k)
 	want := rule.Answer
 	open, asked := s.open(want)
 	return RowStep{

@@ -10,14 +10,11 @@ import (
 // file, what it includes first. It is data: a Topology that topology.Load returned has no loose ends
 // (every name resolves, every address is given) and is never changed afterwards.
 type Topology struct {
-	File        string // as the user named it, for messages
-	Source      string // the text of the file
-	Included    []Included
-	Name        string
-	Doc         string
-	Claims      []Claim
-	Networks    []Network
-	Hosts       []Host
+	Source   string // the text of the file
+	Included []Included
+	Doc      string
+	Claims   []Claim
+	Layout
 	Probes      []Experiment // ask what the kernel is like, before the experiments: its features of kind probe
 	Experiments []Experiment
 	Warnings    []Warning // sorted by place, its own file's first
@@ -46,12 +43,11 @@ type Claim struct {
 // Layout is what a topology builds, without its experiments: what a report shows
 // of it. Reports leave out where it stands in the file.
 type Layout struct {
+	File     string    `json:"-"` // the topology's, as the user named it, for messages
+	Name     string    `json:"-"` // the topology's
 	Networks []Network `json:"networks"`
 	Hosts    []Host    `json:"hosts"`
 }
-
-// Layout returns what the topology builds.
-func (t *Topology) Layout() Layout { return Layout{Networks: t.Networks, Hosts: t.Hosts} }
 
 // Network is a layer-2 segment: a bridge in the lab's fabric namespace, or a cable
 // between two NICs.
@@ -121,20 +117,20 @@ type Address struct {
 }
 
 // Host returns the host of that name, nil when there is none.
-func (t *Topology) Host(name string) *Host {
-	for i := range t.Hosts {
-		if t.Hosts[i].Name == name {
-			return &t.Hosts[i]
+func (l *Layout) Host(name string) *Host {
+	for i := range l.Hosts {
+		if l.Hosts[i].Name == name {
+			return &l.Hosts[i]
 		}
 	}
 	return nil
 }
 
 // Network returns the network of that name, nil when there is none.
-func (t *Topology) Network(name string) *Network {
-	for i := range t.Networks {
-		if t.Networks[i].Name == name {
-			return &t.Networks[i]
+func (l *Layout) Network(name string) *Network {
+	for i := range l.Networks {
+		if l.Networks[i].Name == name {
+			return &l.Networks[i]
 		}
 	}
 	return nil
@@ -166,12 +162,12 @@ func (t *Topology) CountCells() int {
 
 // Peer returns the name of the first other host that shares a network with
 // the subject, or "" when it is alone.
-func (t *Topology) Peer(subject string) string {
-	s := t.Host(subject)
+func (l *Layout) Peer(subject string) string {
+	s := l.Host(subject)
 	if s == nil {
 		return ""
 	}
-	for _, h := range t.Hosts {
+	for _, h := range l.Hosts {
 		if h.Name != subject && sharesNetwork(s, &h) {
 			return h.Name
 		}
@@ -191,19 +187,19 @@ func sharesNetwork(a, b *Host) bool {
 // AddCabled adds to hosts, a set of names, the hosts at the other ends of their
 // cables, and those at the ends of theirs: a NIC has carrier when the other end is up
 // (veth_open in drivers/net/veth.c).
-func (t *Topology) AddCabled(hosts map[string]bool) {
+func (l *Layout) AddCabled(hosts map[string]bool) {
 	ends := map[string][]*Host{} // of each cable
-	for i := range t.Networks {
-		if t.Networks[i].Link {
-			ends[t.Networks[i].Name] = nil
+	for i := range l.Networks {
+		if l.Networks[i].Link {
+			ends[l.Networks[i].Name] = nil
 		}
 	}
 	if len(ends) == 0 {
 		return
 	}
 	var todo []*Host
-	for i := range t.Hosts {
-		h := &t.Hosts[i]
+	for i := range l.Hosts {
+		h := &l.Hosts[i]
 		if hosts[h.Name] {
 			todo = append(todo, h)
 		}
@@ -225,11 +221,11 @@ func (t *Topology) AddCabled(hosts map[string]bool) {
 	}
 }
 
-// WithoutIPv6 returns the topology as a kernel without IPv6 can build it: NICs
+// WithoutIPv6 returns the layout as a kernel without IPv6 can build it: NICs
 // have their IPv4 addresses alone.
-func (t *Topology) WithoutIPv6() *Topology {
-	four := *t
-	four.Hosts = slices.Clone(t.Hosts)
+func (l *Layout) WithoutIPv6() *Layout {
+	four := *l
+	four.Hosts = slices.Clone(l.Hosts)
 	for i := range four.Hosts {
 		h := &four.Hosts[i]
 		h.NICs = slices.Clone(h.NICs)
@@ -243,14 +239,14 @@ func (t *Topology) WithoutIPv6() *Topology {
 // HostOf turns a host as a step names it ("" or "subject" for the subject,
 // "peer", or a host's own name) into the name of a host, "" when there is no
 // such host.
-func (t *Topology) HostOf(name, subject string) string {
+func (l *Layout) HostOf(name, subject string) string {
 	switch name {
 	case "", "subject":
 		return subject
 	case "peer":
-		return t.Peer(subject)
+		return l.Peer(subject)
 	}
-	if t.Host(name) == nil {
+	if l.Host(name) == nil {
 		return ""
 	}
 	return name

@@ -24,7 +24,7 @@ func BenchmarkDualNIC(b *testing.B) {
 	script.WriteString("mount -t tmpfs tmpfs /run\nset -e\n")
 	for i := range t.Experiments {
 		for _, h := range t.Hosts {
-			script.WriteString(plan.New(t, t.Experiments[i].HostsUsed(t, h.Name)...).Script())
+			script.WriteString(plan.New(&t.Layout, t.Experiments[i].HostsUsed(&t.Layout, h.Name)...).Script())
 			script.WriteString("\nip -all netns delete\n")
 		}
 	}

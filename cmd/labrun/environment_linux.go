@@ -35,7 +35,7 @@ func environment(ctx context.Context) (lab.Environment, error) {
 		return env, err
 	}
 	env.Kernel, env.Machine = unix.ByteSliceToString(u.Release[:]), unix.ByteSliceToString(u.Machine[:])
-	probe := lab.Topology{Name: "probe", Hosts: []lab.Host{{Name: "probe"}}}
+	probe := lab.Layout{Name: "probe", Hosts: []lab.Host{{Name: "probe"}}}
 	l, err := fabric.Up(ctx, plan.New(&probe))
 	if err != nil {
 		return env, err

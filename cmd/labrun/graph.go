@@ -38,7 +38,7 @@ Mermaid, which Markdown pages show, or in Graphviz's DOT.
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprint(c.stdout, graphFormats[i].draw(graph.Of(topologies[0])))
+			_, err = fmt.Fprint(c.stdout, graphFormats[i].draw(graph.Layout(topologies[0].Layout)))
 			return err
 		},
 	}

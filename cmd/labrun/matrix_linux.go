@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"labrun/lab"
+	"labrun/lab/capture"
+	"labrun/lab/kernel/local"
 	"labrun/lab/run"
 )
 
@@ -57,7 +59,7 @@ func (c command) matrixOf(ctx context.Context, topologies []*lab.Topology, o run
 	if err != nil {
 		return err
 	}
-	r, err := c.ask(ctx, topologies, o.askOptions, run.Options{Only: o.selects(), Hosts: o.hosts, Capture: folder})
+	r, err := c.ask(ctx, topologies, o.askOptions, run.Options{Only: o.selects(), Hosts: o.hosts}, folder)
 	if err != nil {
 		return c.captured(folder, err)
 	}
@@ -65,10 +67,11 @@ func (c command) matrixOf(ctx context.Context, topologies []*lab.Topology, o run
 	return c.captured(folder, c.compared(d, o, c.print(r, d, outputs, o.outputs.stdout, o.verbose)))
 }
 
-// ask runs the cells that the options choose, in the way that the flags say.
-func (c command) ask(ctx context.Context, topologies []*lab.Topology, o askOptions, options run.Options) (lab.Report,
-	error) {
-	kernel, err := kernelVersion()
+// ask runs the cells that the options choose, in the way that the flags say. The packets
+// go to the folder, if it is not nil.
+func (c command) ask(ctx context.Context, topologies []*lab.Topology, o askOptions, options run.Options,
+	folder *capture.Folder) (lab.Report, error) {
+	version, err := kernelVersion()
 	if err != nil {
 		return lab.Report{}, err
 	}
@@ -88,7 +91,13 @@ func (c command) ask(ctx context.Context, topologies []*lab.Topology, o askOptio
 	if o.pause {
 		options.Pause = c.pause(topologies, status, clock)
 	}
-	matrices, err := run.Run(ctx, kernel, topologies, options)
+	kernel, err := local.New(folder)
+	if err != nil {
+		return lab.Report{}, err
+	}
+	defer kernel.Close()
+	options.Apart = folder != nil
+	matrices, err := run.Run(ctx, kernel, version, topologies, options)
 	status.close()
 	if err != nil {
 		return lab.Report{}, err

@@ -7,29 +7,29 @@ import (
 	"os"
 
 	"labrun/lab"
-	"labrun/lab/run"
+	"labrun/lab/kernel"
+	"labrun/lab/kernel/local"
 )
 
 // pause opens a shell in the host of a failed cell, whose lab waits meanwhile as its
 // last step left it. --timeout has time to spare meanwhile.
-func (c command) pause(topologies []*lab.Topology, s *status, clock *timeout) func(context.Context, *run.Stage) {
-	return func(ctx context.Context, stage *run.Stage) {
+func (c command) pause(topologies []*lab.Topology, s *status, clock *timeout) func(context.Context, *lab.Matrix, kernel.Kept) {
+	return func(ctx context.Context, m *lab.Matrix, kept kernel.Kept) {
 		clock.halt()
 		defer clock.resume()
 		s.pause()
 		defer s.hide(false)
-		if err := c.lookAround(ctx, topologies, stage); err != nil {
+		if err := c.lookAround(ctx, topologies, m, kept.(*local.Kept)); err != nil {
 			c.complain(fmt.Errorf("--pause-on-fail: %w", err))
 		}
 	}
 }
 
-func (c command) lookAround(ctx context.Context, topologies []*lab.Topology, stage *run.Stage) error {
-	m := &stage.Matrix
+func (c command) lookAround(ctx context.Context, topologies []*lab.Topology, m *lab.Matrix, kept *local.Kept) error {
 	if err := textFor(c.stderr).Last(c.stderr, m, &m.Cells[0]); err != nil {
 		return err
 	}
-	sockets, err := stage.Sockets(ctx)
+	sockets, err := kept.Sockets(ctx)
 	if err != nil {
 		return err
 	}
@@ -41,7 +41,7 @@ func (c command) lookAround(ctx context.Context, topologies []*lab.Topology, sta
 		}
 	}
 	h := t.Host(m.Hosts[0])
-	up := stagedLab(t, stage) // which the run closes
+	up := keptLab(t, kept) // which the run closes
 	program := up.program(h)
 	program.AllProcesses = true // ss -p is to find the experiment's
 	if err := asShell(&program); err != nil {

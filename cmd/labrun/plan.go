@@ -6,23 +6,35 @@ import (
 	"github.com/spf13/cobra"
 
 	"labrun/lab/plan"
+	"labrun/lab/question"
 )
 
 func (c command) planCommand() *cobra.Command {
-	return &cobra.Command{
+	questions := false
+	cmd := &cobra.Command{
 		Use:   "plan FILE",
 		Short: "print what would be built, as a script of ip(8) commands",
 		Long: `plan prints the shell script that builds the file's lab with ip(8): namespaces,
 bridges, NICs, addresses. labrun itself does the same through netlink, in namespaces
-without names. The script can be run, as root; its head says how to undo it.`,
+without names. The script can be run, as root; its head says how to undo it.
+
+With --questions it prints what a kernel is asked instead, as JSON: for every experiment
+in every host the operations that build its lab, the processes, and the steps with what
+their addresses stand for, the answers wanted and the limits. It is the same on every
+machine.`,
 		Args: args(1, 1, "a FILE"),
 		RunE: func(_ *cobra.Command, files []string) error {
 			topologies, err := c.load(files)
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprint(c.stdout, plan.New(topologies[0]).Script())
+			if questions {
+				return question.Print(c.stdout, topologies[0])
+			}
+			_, err = fmt.Fprint(c.stdout, plan.New(&topologies[0].Layout).Script())
 			return err
 		},
 	}
+	cmd.Flags().BoolVar(&questions, "questions", false, "print what a kernel is asked, as JSON")
+	return cmd
 }

@@ -105,7 +105,7 @@ func (c command) rerun(file string, o rerunOptions) error {
 		return err
 	}
 	after, err := c.ask(untilSignal(), topologies, o.askOptions,
-		run.Options{Only: o.cellsOf(&before, topologies), Hosts: o.columnsOf(&before), Capture: folder})
+		run.Options{Only: o.cellsOf(&before, topologies), Hosts: o.columnsOf(&before)}, folder)
 	if err != nil {
 		return c.captured(folder, err)
 	}

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -11,8 +13,10 @@ import (
 
 	"labrun/lab"
 	"labrun/lab/fabric"
+	"labrun/lab/kernel/local"
 	"labrun/lab/plan"
 	"labrun/lab/process"
+	"labrun/lab/question"
 	"labrun/lab/report"
 	"labrun/lab/run"
 )
@@ -141,17 +145,17 @@ func freshLab(t *lab.Topology, l *fabric.Lab) *upLab {
 	return &upLab{topology: t, host: l.Host, done: func() { _ = l.Close() }}
 }
 
-// stagedLab is the lab of a cell. Where the cell had files its hosts have them: who comes to
+// keptLab is the lab of a cell. Where the cell had files its hosts have them: who comes to
 // look at a socket with a path finds the path.
-func stagedLab(t *lab.Topology, s *run.Stage) *upLab {
-	return &upLab{topology: t, host: s.Host, files: s.Files(), done: func() { _ = s.Close() }}
+func keptLab(t *lab.Topology, k *local.Kept) *upLab {
+	return &upLab{topology: t, host: k.Host, files: k.Files(), done: func() { _ = k.Close() }}
 }
 
 // program is a program in a host that is up, for a person: it has the environment of
 // labrun's caller.
 func (u *upLab) program(h *lab.Host) process.Program {
 	return process.Program{
-		In: u.host(h.Name).Do, Hostname: h.Name, Hosts: run.HostsFile(u.topology, h.Name, h.Name, nil), Files: u.files,
+		In: u.host(h.Name).Do, Hostname: h.Name, Hosts: question.HostsFile(&u.topology.Layout, h.Name, h.Name, nil), Files: u.files,
 		Env: append(os.Environ(), "LABRUN_LAB="+u.topology.Name, "LABRUN_HOST="+h.Name),
 	}
 }
@@ -208,27 +212,27 @@ func (all held) close() {
 // and with sockets which there are on all hosts.
 func (c command) lab(ctx context.Context, t *lab.Topology, e *lab.Experiment, combo lab.Combo, h *lab.Host, sockets bool) (*upLab, error) {
 	if e == nil {
-		l, err := fabric.Up(ctx, plan.New(t))
+		l, err := fabric.Up(ctx, plan.New(&t.Layout))
 		if err != nil {
 			return nil, err
 		}
 		return freshLab(t, l), nil
 	}
-	kernel, err := kernelVersion()
+	version, err := kernelVersion()
 	if err != nil {
 		return nil, err
 	}
-	stage, err := run.NewStage(ctx, kernel, t, e, combo, h.Name)
+	m, kept, err := keep(ctx, version, t, e, combo, h.Name)
 	if err != nil {
 		return nil, err
 	}
-	up := stagedLab(t, stage)
-	if err := (report.Text{Colour: colour(c.stderr)}).Last(c.stderr, &stage.Matrix, &stage.Matrix.Cells[0]); err != nil {
+	up := keptLab(t, kept)
+	if err := (report.Text{Colour: colour(c.stderr)}).Last(c.stderr, &m, &m.Cells[0]); err != nil {
 		up.done()
 		return nil, err
 	}
 	if sockets {
-		all, err := stage.Sockets(ctx)
+		all, err := kept.Sockets(ctx)
 		if err != nil {
 			up.done()
 			return nil, err
@@ -236,4 +240,27 @@ func (c command) lab(ctx context.Context, t *lab.Topology, e *lab.Experiment, co
 		writeSockets(c.stderr, all)
 	}
 	return up, nil
+}
+
+// keep asks one cell and keeps its lab.
+func keep(ctx context.Context, version lab.KernelVersion, t *lab.Topology, e *lab.Experiment, combo lab.Combo, host string) (
+	m lab.Matrix, kept *local.Kept, err error) {
+	k, err := local.New(nil)
+	if err != nil {
+		return m, nil, err
+	}
+	defer k.Close()
+	on, err := run.Probe(ctx, k, version, t)
+	if err != nil {
+		return m, nil, err
+	}
+	q, err := question.Of(t, e, host)
+	if err != nil {
+		return m, nil, err
+	}
+	kept, answer := local.Keep(ctx, q, combo, on)
+	if kept == nil {
+		return m, nil, cmp.Or(answer.Err, errors.New(answer.Skip))
+	}
+	return run.MatrixOf(&lab.Matrix{File: t.File, Name: t.Name}, e, combo, host, on, answer), kept, nil
 }

@@ -214,7 +214,7 @@ func (w *twin) netns(host string) string { return fmt.Sprintf("%s-%d", host, w.n
 
 // up makes the hosts, with ports of this namespace's bridges.
 func (w *twin) up() error {
-	w.hosts = w.e.HostsUsed(w.t, w.subject)
+	w.hosts = w.e.HostsUsed(&w.t.Layout, w.subject)
 	fd, err := unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return err

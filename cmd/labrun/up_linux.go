@@ -41,7 +41,7 @@ of its own. All that was started in there is gone with the lab, however that end
 // up holds a lab until a signal.
 func (c command) up(t *lab.Topology) (err error) {
 	ctx := untilSignal()
-	l, err := fabric.Up(ctx, plan.New(t))
+	l, err := fabric.Up(ctx, plan.New(&t.Layout))
 	if err != nil {
 		return err
 	}

@@ -53,8 +53,8 @@ func (f *Folder) Cell(s Subject) (*Cell, error) {
 	}
 	section := f.Section
 	section.Comment = s.comment()
-	for i := range s.Topology.Networks {
-		c.network(s.Topology, s.Topology.Networks[i].Name, s.Hosts)
+	for i := range s.Layout.Networks {
+		c.network(s.Layout, s.Layout.Networks[i].Name, s.Hosts)
 	}
 	c.lo = &file{name: loName}
 	for _, h := range s.Hosts {
@@ -62,7 +62,7 @@ func (f *Folder) Cell(s Subject) (*Cell, error) {
 	}
 	c.files = append(c.files, c.lo)
 	for _, file := range c.files {
-		if err := file.open(f, path.Join(c.dir, file.name), section, recordsOf(s.Topology, s.Hosts)); err != nil {
+		if err := file.open(f, path.Join(c.dir, file.name), section, recordsOf(s.Layout, s.Hosts)); err != nil {
 			return nil, errors.Join(err, c.abandon())
 		}
 	}
@@ -73,10 +73,10 @@ func (f *Folder) Cell(s Subject) (*Cell, error) {
 const loName = "lo.pcapng"
 
 // network adds the file of a network, when a host is on it.
-func (c *Cell) network(t *lab.Topology, name string, hosts []string) {
+func (c *Cell) network(l *lab.Layout, name string, hosts []string) {
 	file := &file{name: name + ".pcapng"}
 	for _, h := range hosts {
-		for _, n := range t.Host(h).NICs {
+		for _, n := range l.Host(h).NICs {
 			if n.Network == name {
 				c.add(file, at{host: h, name: n.Name, nic: true}, linkOf(h, &n))
 			}
@@ -110,10 +110,10 @@ func (c *Cell) add(f *file, where at, l *link) place {
 }
 
 // recordsOf are the names of addresses: beta.x, as steps write them.
-func recordsOf(t *lab.Topology, hosts []string) []record {
+func recordsOf(l *lab.Layout, hosts []string) []record {
 	var records []record
 	for _, h := range hosts {
-		for _, n := range t.Host(h).NICs {
+		for _, n := range l.Host(h).NICs {
 			for _, a := range n.Addresses {
 				records = append(records, record{a.Prefix.Addr(), strings.TrimSuffix(h+"."+a.Alias, ".")})
 			}

@@ -12,9 +12,9 @@ import (
 )
 
 // small has two hosts on red, one of which is on blue, and nobody on green.
-func small() *lab.Topology {
+func small() *lab.Layout {
 	address := func(p, alias string) lab.Address { return lab.Address{Prefix: netip.MustParsePrefix(p), Alias: alias} }
-	return &lab.Topology{
+	return &lab.Layout{
 		Name:     "small",
 		Networks: []lab.Network{{Name: "red"}, {Name: "blue"}, {Name: "green"}},
 		Hosts: []lab.Host{
@@ -31,8 +31,7 @@ func small() *lab.Topology {
 
 func subject(hosts ...string) Subject {
 	return Subject{
-		Topology: small(), Experiment: &lab.Experiment{Name: "e",
-			Axes: []lab.Axis{{Name: "a", Values: []string{"x:80", "any"}}}},
+		Layout: small(), Experiment: "e", Axes: []lab.Axis{{Name: "a", Values: []string{"x:80", "any"}}},
 		Host: "alpha", Hosts: hosts,
 	}
 }

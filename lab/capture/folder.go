@@ -141,9 +141,10 @@ func (f *Folder) create(name string) (*os.File, error) {
 
 // Subject is a cell that is to be captured.
 type Subject struct {
-	Topology   *lab.Topology
+	Layout     *lab.Layout
 	Place      string // the topology's, see Places
-	Experiment *lab.Experiment
+	Experiment string
+	Axes       []lab.Axis // of the experiment
 	Combo      lab.Combo
 	Host       string
 	Hosts      []string // that its lab has
@@ -152,7 +153,7 @@ type Subject struct {
 
 // dir returns the folder of the cell, with slashes.
 func (s *Subject) dir() string {
-	dir := path.Join(s.Place, Name(s.Experiment.Name, s.Experiment.Axes, s.Combo, s.Host))
+	dir := path.Join(s.Place, Name(s.Experiment, s.Axes, s.Combo, s.Host))
 	if s.Run > 0 {
 		dir = path.Join(dir, fmt.Sprintf("run-%d", s.Run))
 	}
@@ -161,7 +162,7 @@ func (s *Subject) dir() string {
 
 // comment says what the cell is.
 func (s *Subject) comment() string {
-	text := fmt.Sprintf("topology %s, experiment %s, host %s", s.Topology.Name, s.Experiment.CellName(s.Combo), s.Host)
+	text := fmt.Sprintf("topology %s, experiment %s, host %s", s.Layout.Name, lab.CellName(s.Experiment, s.Axes, s.Combo), s.Host)
 	if s.Run > 0 {
 		text += fmt.Sprintf(", run %d", s.Run)
 	}

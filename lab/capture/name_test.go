@@ -71,7 +71,7 @@ func FuzzName(f *testing.F) {
 func TestPlaces(t *testing.T) {
 	of := func(names ...string) (all []*lab.Topology) {
 		for _, n := range names {
-			all = append(all, &lab.Topology{Name: n})
+			all = append(all, &lab.Topology{Layout: lab.Layout{Name: n}})
 		}
 		return all
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 // cabled is dual(2) with a cable in the place of the network blue.
-func cabled() *lab.Topology {
+func cabled() *lab.Layout {
 	t := dual(2)
 	t.Networks[1].Link = true
 	return t

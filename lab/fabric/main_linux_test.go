@@ -100,8 +100,8 @@ func need(t testing.TB, program string) {
 //
 //	h0:eth0 <-> red <-> h1:eth0 ...     x, IPv4
 //	h0:eth1 <-> blue <-> h1:eth1 ...    y and y6, IPv4 and IPv6
-func dual(n int) *lab.Topology {
-	t := &lab.Topology{Name: "dual", Networks: []lab.Network{{Name: "red"}, {Name: "blue"}}}
+func dual(n int) *lab.Layout {
+	t := &lab.Layout{Name: "dual", Networks: []lab.Network{{Name: "red"}, {Name: "blue"}}}
 	for i := range n {
 		x, y, y6 := addresses(i)
 		t.Hosts = append(t.Hosts, lab.Host{Name: fmt.Sprintf("h%d", i), NICs: []lab.NIC{
@@ -112,10 +112,6 @@ func dual(n int) *lab.Topology {
 			}},
 		}})
 	}
-	bind := lab.Step{Call: lab.Call{
-		Name: "bind", Args: []lab.Arg{lab.Sock("a"), lab.Addr{Name: "any", Port: lab.Port{Number: 80}}},
-	}}
-	t.Experiments = []lab.Experiment{{Combos: []lab.Combo{0}, Slots: []lab.Slot{{Variants: [][]lab.Step{{bind}}}}}}
 	return t
 }
 

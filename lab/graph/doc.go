@@ -17,16 +17,7 @@ import (
 )
 
 // Layout is what there is to draw, in the order of the file.
-type Layout struct {
-	Name     string
-	Networks []lab.Network
-	Hosts    []lab.Host
-}
-
-// Of returns the layout of a topology.
-func Of(t *lab.Topology) Layout {
-	return Layout{Name: t.Name, Networks: t.Networks, Hosts: t.Hosts}
-}
+type Layout lab.Layout
 
 // network returns the index of the network that a NIC is on, -1 when it is on none
 // of the layout.

@@ -27,7 +27,7 @@ func bindBeside(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l, err := fabric.Up(ctx, plan.New(t))
+	l, err := fabric.Up(ctx, plan.New(&t.Layout))
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"labrun/lab"
+	"labrun/lab/kernel/local"
 	"labrun/lab/report"
 	"labrun/lab/run"
 	"labrun/lab/topology"
@@ -46,7 +47,7 @@ func (o Options) Run(t *testing.T, file string) {
 // matrix runs the cells, and gives up before the test's own time is over.
 func (o Options) matrix(t *testing.T, top *lab.Topology) *lab.Matrix {
 	t.Helper()
-	kernel, err := kernelVersion()
+	version, err := kernelVersion()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +62,12 @@ func (o Options) matrix(t *testing.T, top *lab.Topology) *lab.Matrix {
 	if jobs == 0 {
 		jobs = runtime.NumCPU()
 	}
-	matrices, err := run.Run(ctx, kernel, []*lab.Topology{top}, run.Options{Jobs: jobs, Only: o.Only, Hosts: o.Hosts})
+	kernel, err := local.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer kernel.Close()
+	matrices, err := run.Run(ctx, kernel, version, []*lab.Topology{top}, run.Options{Jobs: jobs, Only: o.Only, Hosts: o.Hosts})
 	if err != nil {
 		t.Fatal(err)
 	}

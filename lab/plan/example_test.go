@@ -13,7 +13,7 @@ func ExampleNew() {
 	nic := func(address string) []lab.NIC {
 		return []lab.NIC{{Name: "eth0", Network: "red", Addresses: []lab.Address{{Prefix: netip.MustParsePrefix(address)}}}}
 	}
-	t := &lab.Topology{
+	t := &lab.Layout{
 		Name:     "pair",
 		Networks: []lab.Network{{Name: "red"}},
 		Hosts:    []lab.Host{{Name: "alpha", NICs: nic("192.0.2.10/24")}, {Name: "beta", NICs: nic("2001:db8::2/64")}},

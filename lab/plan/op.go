@@ -18,7 +18,7 @@ type (
 	// AddNamespace makes a network namespace.
 	AddNamespace struct {
 		NS   string // its name in a script
-		Host string // "" is the fabric
+		Host string `json:",omitempty"` // "" is the fabric
 	}
 	// Stock gives a new namespace the kernel's own values of what it has taken over
 	// from the machine, see Conf. It includes the sizes of TCP's buffers and the
@@ -31,8 +31,8 @@ type (
 	// Sysctl sets a kernel parameter of a namespace.
 	Sysctl struct {
 		NS, Key, Value string
-		IfKnown        bool    // a kernel that lacks it needs no setting: IPv6 may be compiled out
-		From           lab.Pos // where the file sets it, zero when labrun does: where the kernel lacks it, no question can be asked
+		IfKnown        bool    `json:",omitempty"` // a kernel that lacks it needs no setting: IPv6 may be compiled out
+		From           lab.Pos `json:",omitzero"`  // where the file sets it, zero when labrun does: where the kernel lacks it, no question can be asked
 	}
 	// AddBridge makes a bridge, down.
 	AddBridge struct {
@@ -61,8 +61,8 @@ type (
 	AddAddress struct {
 		NS, NIC string
 		Prefix  netip.Prefix
-		Flag    string // "" or one of lab.AddressFlags
-		IfKnown bool   // a kernel that lacks its family needs no address
+		Flag    string `json:",omitempty"` // "" or one of lab.AddressFlags
+		IfKnown bool   `json:",omitempty"` // a kernel that lacks its family needs no address
 	}
 	// LinkUp brings a link up.
 	LinkUp struct{ NS, Name string }

@@ -31,29 +31,39 @@ type Plan struct {
 // the networks that they are on, and the hosts at the other ends of their cables. Names
 // that the topology does not have are passed over. A host has the same addresses,
 // link-layer ones too, whichever hosts are built along with it.
-func New(t *lab.Topology, hosts ...string) Plan { return newPlan(t, "", hosts) }
+func New(l *lab.Layout, hosts ...string) Plan { return newPlan(l, "", hosts) }
 
 // For returns the plan of the hosts named as New does, for an experiment: the kernel
 // is told never to choose by itself a port that the experiment names, see Kept.
-func For(t *lab.Topology, e *lab.Experiment, hosts ...string) Plan {
-	return newPlan(t, PortRanges(kept(e)), hosts)
+func For(l *lab.Layout, e *lab.Experiment, hosts ...string) Plan {
+	return newPlan(l, PortRanges(kept(e)), hosts)
 }
 
-func newPlan(t *lab.Topology, ports string, hosts []string) Plan {
-	p := Plan{Name: cmp.Or(t.Name, "lab"), file: t.File}
+func newPlan(l *lab.Layout, ports string, hosts []string) Plan {
+	p := Plan{Name: cmp.Or(l.Name, "lab"), file: l.File}
 	named := map[string]bool{}
 	for _, h := range hosts {
 		named[h] = true
 	}
-	t.AddCabled(named)
+	l.AddCabled(named)
 	wanted := func(h *lab.Host) bool { return len(hosts) == 0 || named[h.Name] }
-	cables := p.addFabric(t, wanted)
-	for i := range t.Hosts {
-		if wanted(&t.Hosts[i]) {
-			p.addHost(&t.Hosts[i], i, ports, cables)
+	cables := p.addFabric(l, wanted)
+	for i := range l.Hosts {
+		if wanted(&l.Hosts[i]) {
+			p.addHost(&l.Hosts[i], i, ports, cables)
 		}
 	}
 	p.bridgesUp()
+	return p
+}
+
+// WithoutIPv6 returns the plan as a kernel without IPv6 can carry it out: NICs have their
+// IPv4 addresses alone.
+func (p Plan) WithoutIPv6() Plan {
+	p.Ops = slices.DeleteFunc(slices.Clone(p.Ops), func(o Op) bool {
+		a, ok := o.(AddAddress)
+		return ok && a.Prefix.Addr().Is6()
+	})
 	return p
 }
 
@@ -92,7 +102,7 @@ func (p *Plan) add(ops ...Op) { p.Ops = append(p.Ops, ops...) }
 
 // addFabric adds the fabric with its bridges, and returns the cables, which have no part
 // in it.
-func (p *Plan) addFabric(t *lab.Topology, wanted func(*lab.Host) bool) cables {
+func (p *Plan) addFabric(l *lab.Layout, wanted func(*lab.Host) bool) cables {
 	ns := p.fabricNS()
 	p.add(AddNamespace{NS: ns})
 	// A port with IPv6 would speak up (multicast listener reports, duplicate
@@ -101,15 +111,15 @@ func (p *Plan) addFabric(t *lab.Topology, wanted func(*lab.Host) bool) cables {
 		p.add(Sysctl{NS: ns, Key: "net.ipv6.conf." + conf + ".disable_ipv6", Value: "1", IfKnown: true})
 	}
 	used := map[string]bool{}
-	for i := range t.Hosts {
-		if wanted(&t.Hosts[i]) {
-			for _, n := range t.Hosts[i].NICs {
+	for i := range l.Hosts {
+		if wanted(&l.Hosts[i]) {
+			for _, n := range l.Hosts[i].NICs {
 				used[n.Network] = true
 			}
 		}
 	}
 	all := cables{map[string]*cable{}, map[string]int{}}
-	for i, n := range t.Networks {
+	for i, n := range l.Networks {
 		switch {
 		case n.Link:
 			all.near[n.Name] = &cable{}

@@ -15,8 +15,8 @@ import (
 )
 
 // random returns some topology without loose ends.
-func random(r *rand.Rand) *lab.Topology {
-	t := &lab.Topology{Name: "random"}
+func random(r *rand.Rand) *lab.Layout {
+	t := &lab.Layout{Name: "random"}
 	for i := range 1 + r.IntN(4) {
 		t.Networks = append(t.Networks, lab.Network{Name: fmt.Sprintf("net%d", i)})
 	}
@@ -198,7 +198,7 @@ func hostOps(p Plan) map[string][]string {
 
 // TestCables builds of a chain of cables all that carrier depends on, and nothing else.
 func TestCables(t *testing.T) {
-	topology := &lab.Topology{
+	topology := &lab.Layout{
 		Name:     "chain",
 		Networks: []lab.Network{{Name: "red"}, {Name: "ab", Link: true}, {Name: "bc", Link: true}, {Name: "loop", Link: true}},
 		Hosts: []lab.Host{

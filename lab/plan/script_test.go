@@ -35,8 +35,8 @@ func binds(ports ...uint16) lab.Experiment {
 }
 
 // dualNIC is two hosts that share two networks, and a third that is on one.
-func dualNIC() *lab.Topology {
-	return &lab.Topology{
+func dualNIC() *lab.Layout {
+	return &lab.Layout{
 		Name:     "dual-nic",
 		Networks: []lab.Network{{Name: "red"}, {Name: "blue"}},
 		Hosts: []lab.Host{
@@ -44,12 +44,11 @@ func dualNIC() *lab.Topology {
 			{Name: "beta", NICs: []lab.NIC{nic("eth0", "red", "192.0.2.1/24"), nic("eth1", "blue", "198.51.100.2/24", "2001:db8:b::2/64")}},
 			{Name: "gamma", NICs: []lab.NIC{nic("eth0", "red", "192.0.2.2/24")}},
 		},
-		Experiments: []lab.Experiment{binds(80, 44567, 0), binds(44568, 81, 82, 80, 65535)},
 	}
 }
 
-func hostile() *lab.Topology {
-	return &lab.Topology{
+func hostile() *lab.Layout {
+	return &lab.Layout{
 		Name:     "a b\n$(touch x); '",
 		Networks: []lab.Network{{Name: "`id`"}},
 		Hosts:    []lab.Host{{Name: "-n *", NICs: []lab.NIC{nic("~", "`id`", "192.0.2.1/24")}}},
@@ -57,8 +56,8 @@ func hostile() *lab.Topology {
 }
 
 // cabled is two hosts that share a network, a cable, and one of them has a loop.
-func cabled() *lab.Topology {
-	return &lab.Topology{
+func cabled() *lab.Layout {
+	return &lab.Layout{
 		Name:     "cabled",
 		Networks: []lab.Network{{Name: "red"}, {Name: "l1", Link: true}, {Name: "loop", Link: true}},
 		Hosts: []lab.Host{
@@ -97,7 +96,7 @@ func TestScript(t *testing.T) {
 // The script that sh reads says exactly what the plan says, whatever the names
 // are: with printf in the place of ip, every op comes back word by word.
 func TestScriptIsShellSafe(t *testing.T) {
-	for _, topology := range []*lab.Topology{dualNIC(), hostile()} {
+	for _, topology := range []*lab.Layout{dualNIC(), hostile()} {
 		p := New(topology)
 		const ip = `ip() { printf '<%s>' "$@"; echo; }` + "\n"
 		out, err := exec.Command("sh", "-c", ip+p.Script()).Output()

@@ -51,7 +51,7 @@ func newLab(t testing.TB) *fabric.Lab {
 			{Prefix: netip.MustParsePrefix(cidr), Alias: "x"},
 		}}}}
 	}
-	l, err := fabric.Up(t.Context(), plan.New(&lab.Topology{
+	l, err := fabric.Up(t.Context(), plan.New(&lab.Layout{
 		Name:     "test",
 		Networks: []lab.Network{{Name: "red", Subnet: netip.MustParsePrefix("192.0.2.0/24")}},
 		Hosts:    []lab.Host{host("alpha", "192.0.2.1/24"), host("beta", "192.0.2.2/24")},

@@ -3,13 +3,15 @@ package run
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
 
 	"labrun/lab"
 	"labrun/lab/capture"
-	"labrun/lab/fabric"
+	"labrun/lab/kernel"
+	"labrun/lab/question"
 )
 
 // Options say which cells run, and how.
@@ -17,10 +19,10 @@ type Options struct {
 	Jobs     int                                       // cells that are busy at a time, at least one; more may wait meanwhile
 	Only     func(e *lab.Experiment, c lab.Combo) bool // nil takes all
 	Hosts    []string                                  // columns; empty takes all
-	Progress func(done, total int)                     // called after every cell or more, not concurrently; may be nil
+	Progress func(done, total int)                     // called after every cell, not concurrently; may be nil
 	FailFast bool                                      // after the first cell that failed or is an error, those behind it are skips
 	Runs     int                                       // runs all so often; a cell that answers differently has failed. 0 is 1
-	Capture  *capture.Folder                           // gets the packets of every cell, which has a lab of its own then; nil is nowhere
+	Apart    bool                                      // each cell has a lab of its own, as a kernel wants it that captures packets
 
 	// Seconds gets how long each cell took, over all runs, as lab.Environment has it;
 	// may be nil.
@@ -32,23 +34,21 @@ type Options struct {
 	Evidence int
 
 	// Red is called for every cell that failed or is an error, not concurrently; it
-	// has to be quick. Pause is called for the first one that failed, while its lab
-	// is up; the stage is not to be closed. Both may be nil.
+	// has to be quick. Pause is called for the first one that failed, with a matrix of
+	// it alone, while its lab is up. Both may be nil.
 	Red   func(m *lab.Matrix, c *lab.Cell)
-	Pause func(ctx context.Context, s *Stage)
+	Pause func(ctx context.Context, m *lab.Matrix, k kernel.Kept)
 }
 
-// Run runs the experiments of the topologies and reports what the kernel
+// Run asks a kernel for the experiments of the topologies and reports what it
 // answered. Cancelling ctx ends the run early: cells that had not finished are
 // errors, with the cause of the cancellation as their reason. Run itself fails
 // when a feature that answers depend on could not be looked for.
-func Run(ctx context.Context, version lab.KernelVersion, topologies []*lab.Topology, o Options) ([]lab.Matrix, error) {
-	var pool fabric.Pool
-	defer pool.Close()
+func Run(ctx context.Context, k kernel.Kernel, version lab.KernelVersion, topologies []*lab.Topology, o Options) ([]lab.Matrix, error) {
 	kernels := make([]lab.Kernel, len(topologies))
 	for i, t := range topologies {
 		var err error
-		if kernels[i], err = probe(ctx, version, t, pool.Up); err != nil {
+		if kernels[i], err = Probe(ctx, k, version, t); err != nil {
 			return nil, err
 		}
 	}
@@ -56,36 +56,32 @@ func Run(ctx context.Context, version lab.KernelVersion, topologies []*lab.Topol
 		*o.Seconds = make([][]float32, len(topologies))
 	}
 	var all repeated
-	course := newCourse(ctx, o)
-	if o.Capture != nil {
-		taps, err := fabric.NewTaps()
-		if err != nil {
-			return nil, err
-		}
-		defer taps.Close()
-		course.taps = taps
-	}
+	p := newProgress(ctx, o)
 	places := capture.Places(topologies)
 	for n := range max(o.Runs, 1) {
-		if n > 0 && course.isCut() {
+		if n > 0 && p.isCut() {
 			break
 		}
 		matrices := make([]lab.Matrix, len(topologies))
 		var jobs []*job
 		total := 0
 		for i, t := range topologies {
-			mine := prepare(t, kernels[i], o, &matrices[i])
+			m := &matrix{Matrix: &matrices[i], on: kernels[i], words: &interned{slices: map[string]*[]string{}}, place: places[i]}
+			mine, err := m.prepare(t, o)
+			if err != nil {
+				return nil, err
+			}
 			if o.Seconds != nil {
 				giveSeconds(&(*o.Seconds)[i], mine, len(matrices[i].Cells))
 			}
 			for _, j := range mine {
-				j.course, j.matrix, j.number = course, &matrices[i], total+j.at
-				j.place, j.nth = places[i], n
+				j.number, j.nth = total+j.at, n
 			}
 			jobs, total = append(jobs, mine...), total+len(matrices[i].Cells)
 		}
-		runAll(ctx, jobs, n, &pool)
-		course.cut(jobs)
+		p.cells = total
+		runAll(ctx, k, p, jobs)
+		p.cut(jobs)
 		all.add(matrices)
 	}
 	matrices := all.result()
@@ -95,19 +91,54 @@ func Run(ctx context.Context, version lab.KernelVersion, topologies []*lab.Topol
 	return matrices, nil
 }
 
-// prepare lays a matrix out, with room for every cell, and cuts it into jobs.
-func prepare(t *lab.Topology, kernel lab.Kernel, o Options, m *lab.Matrix) []*job {
-	*m = lab.Matrix{File: t.File, Name: t.Name, Doc: t.Doc, Source: t.Source, Included: t.Included, Layout: t.Layout()}
+// Probe finds out which of the features the kernel has that answers of the
+// topology depend on. That is the kernel whose answers are wanted.
+func Probe(ctx context.Context, k kernel.Kernel, version lab.KernelVersion, t *lab.Topology) (lab.Kernel, error) {
+	has := map[lab.Feature]bool{}
+	on := lab.Kernel{Version: version, Has: func(f lab.Feature) bool { return has[f] }}
+	needed := question.Features(t)
+	for i := range t.Probes {
+		e := &t.Probes[i]
+		f := lab.Feature{Kind: "probe", Name: e.Name}
+		if !slices.Contains(needed, f) {
+			continue
+		}
+		q, err := question.Of(t, e, e.Hosts[0])
+		if err != nil {
+			return on, err
+		}
+		r := kernel.Request{Question: q, Combos: []lab.Combo{0}, On: on, Next: once()}
+		k.Answer(ctx, r, func(_ int, a kernel.Answer) { err, has[f] = a.Err, a.Passed() })
+		if err != nil {
+			return on, fmt.Errorf("probe %s: %w", e.Name, err)
+		}
+	}
+	needed = slices.DeleteFunc(needed, func(f lab.Feature) bool { return f.Kind == "probe" })
+	tried, err := k.Has(ctx, needed)
+	for f, ok := range tried {
+		has[f] = ok
+	}
+	return on, err
+}
+
+// once returns the first cell alone.
+func once() func() (int, bool) {
+	n := -1
+	return func() (int, bool) { n++; return n, n == 0 }
+}
+
+// prepare lays the matrix out, with room for every cell, and cuts it into jobs.
+func (m *matrix) prepare(t *lab.Topology, o Options) ([]*job, error) {
+	*m.Matrix = lab.Matrix{File: t.File, Name: t.Name, Doc: t.Doc, Source: t.Source, Included: t.Included, Layout: t.Layout}
 	for _, h := range t.Hosts {
 		if len(o.Hosts) == 0 || slices.Contains(o.Hosts, h.Name) {
 			m.Hosts = append(m.Hosts, h.Name)
 		}
 	}
 	var jobs []*job
-	words := &interned{slices: map[string]*[]string{}}
 	total := 0
-	for j := range t.Experiments {
-		e := &t.Experiments[j]
+	for i := range t.Experiments {
+		e := &t.Experiments[i]
 		combos := e.Combos
 		if o.Only != nil {
 			combos = slices.DeleteFunc(slices.Clone(combos), func(c lab.Combo) bool { return !o.Only(e, c) })
@@ -115,26 +146,23 @@ func prepare(t *lab.Topology, kernel lab.Kernel, o Options, m *lab.Matrix) []*jo
 		if len(combos) == 0 {
 			continue
 		}
-		row := int32(len(m.Rows))
-		m.Rows = append(m.Rows, lab.NewRow(e, kernel))
-		evidence := len(combos) <= cmp.Or(o.Evidence, evidenceCells)
-		sharing, alone := shares(e), soloist(e)
-		if evidence {
-			alone = nil // a batch is not stopped to look around
-		}
-		if o.Capture != nil {
-			sharing, alone = false, nil // a file holds the packets of one cell
-		}
-		size := chunkOf(sharing, alone, len(combos))
+		r := &row{matrix: m, experiment: e, index: int32(len(m.Rows)), evidence: len(combos) <= cmp.Or(o.Evidence, evidenceCells)}
+		m.Rows = append(m.Rows, lab.NewRow(e, m.on))
+		size := 0
 		for h, host := range m.Hosts {
 			if !e.RunsOn(host) {
 				continue
 			}
+			of := sync.OnceValues(func() (*question.Question, error) { return question.Of(t, e, host) })
+			if size == 0 { // the same in every host
+				q, err := of()
+				if err != nil {
+					return nil, err
+				}
+				size = chunkOf(q, o.Apart, r.evidence, len(combos))
+			}
 			for chunk := range slices.Chunk(combos, size) {
-				jobs = append(jobs, &job{
-					topology: t, experiment: e, kernel: kernel, subject: host, words: words, soloist: alone, sharing: sharing, evidence: evidence,
-					row: row, host: int32(h), combos: chunk, at: total,
-				})
+				jobs = append(jobs, &job{row: r, question: of, host: int32(h), combos: chunk, at: total})
 				total += len(chunk)
 			}
 		}
@@ -143,7 +171,7 @@ func prepare(t *lab.Topology, kernel lab.Kernel, o Options, m *lab.Matrix) []*jo
 	for _, j := range jobs {
 		j.cells = m.Cells[j.at : j.at+len(j.combos)]
 	}
-	return jobs
+	return jobs, nil
 }
 
 // giveSeconds gives each job the place for the times of its cells. It is the same one
@@ -157,71 +185,22 @@ func giveSeconds(seconds *[]float32, jobs []*job, cells int) {
 	}
 }
 
-// runAll runs the jobs for the nth time, several at a time.
-func runAll(ctx context.Context, jobs []*job, nth int, pool *fabric.Pool) {
-	if len(jobs) == 0 {
-		return
-	}
-	o := jobs[0].course.Options
-	total := 0
-	for _, j := range jobs {
-		total += len(j.combos)
-	}
+// runAll runs the jobs, several at a time.
+func runAll(ctx context.Context, k kernel.Kernel, p *progress, jobs []*job) {
 	var next atomic.Int64
-	var progress sync.Mutex
-	done := nth * total
-	tell := func(n int) {
-		if o.Progress != nil {
-			progress.Lock()
-			done += n
-			o.Progress(done, total*max(o.Runs, 1))
-			progress.Unlock()
-		}
-	}
-	turns := newTurns(max(o.Jobs, 1))
 	for range jobs {
-		turns.begins(func() {
+		p.turns.begins(func() {
 			for {
-				turns.begin()
+				p.turns.begin()
 				i := int(next.Add(1)) - 1
 				if i >= len(jobs) {
-					turns.end()
+					p.turns.end()
 					return
 				}
-				jobs[i].turns = turns
-				jobs[i].run(ctx, pool.Up, tell)
-				turns.end()
+				jobs[i].run(ctx, k, p)
+				p.turns.end()
 			}
 		})
 	}
-	turns.workers.Wait()
-}
-
-// interned keeps one copy of equal lists of answers: cells have the same ones by
-// the thousand.
-type interned struct {
-	mu     sync.Mutex
-	slices map[string]*[]string
-}
-
-func (in *interned) get(words []string) *[]string {
-	if len(words) == 0 {
-		return nil
-	}
-	n := 0
-	for _, w := range words {
-		n += len(w) + 1
-	}
-	key := make([]byte, 0, n)
-	for _, w := range words {
-		key = append(append(key, w...), 0)
-	}
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	if same, ok := in.slices[string(key)]; ok {
-		return same
-	}
-	words = slices.Clip(slices.Clone(words))
-	in.slices[string(key)] = &words
-	return &words
+	p.turns.workers.Wait()
 }

@@ -4,155 +4,241 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"net/netip"
-	"os"
-	"runtime"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"labrun/lab"
-	"labrun/lab/fabric"
-	"labrun/lab/process"
+	"labrun/lab/kernel"
+	"labrun/lab/topology"
 )
 
-func init() { runtime.LockOSThread() }
+// fake is a kernel that answers from a table, and ok where that says nothing.
+type fake struct {
+	answers map[string][]string // of "call" or "cell on host: call", in one run after the other
+	skips   string              // the experiment that it cannot be asked
+	has     []lab.Feature
 
-func TestMain(m *testing.M) {
-	process.Main()
-	// Somebody who is not root gets namespaces for the tests in a user namespace.
-	if errors.Is(fabric.Probe(), fs.ErrPermission) {
-		if status, err := fabric.Again(false); err == nil {
-			os.Exit(status)
-		}
-	}
-	os.Exit(m.Run())
+	mu    sync.Mutex
+	asked []string // the cells, in their order
 }
 
-func needNetNS(t *testing.T) {
+func (f *fake) Has(_ context.Context, features []lab.Feature) (map[lab.Feature]bool, error) {
+	has := map[lab.Feature]bool{}
+	for _, feature := range features {
+		has[feature] = slices.Contains(f.has, feature)
+	}
+	return has, nil
+}
+
+func (f *fake) Answer(ctx context.Context, r kernel.Request, each func(int, kernel.Answer)) {
+	for i, ok := r.Next(); ok; i, ok = r.Next() {
+		combo := r.Combos[i]
+		cell := r.CellName(combo) + " on " + r.Host
+		f.mu.Lock()
+		f.asked = append(f.asked, cell)
+		f.mu.Unlock()
+		var a kernel.Answer
+		switch {
+		case ctx.Err() != nil:
+			a.Err = context.Cause(ctx)
+		case r.Experiment == f.skips:
+			a.Skip = "it has no such thing"
+		default:
+			a = f.answer(r, cell, combo)
+		}
+		if a.Red && r.Red != nil {
+			r.Red(ctx, i, a, nil)
+		}
+		each(i, a)
+	}
+}
+
+func (f *fake) answer(r kernel.Request, cell string, combo lab.Combo) (a kernel.Answer) {
+	for _, s := range r.StepsOf(combo) {
+		word := string(lab.OK)
+		for _, key := range []string{s.Call.String(), cell + ": " + s.Call.String()} {
+			if words := f.answers[key]; len(words) > 0 {
+				word = words[min(max(r.Run-1, 0), len(words)-1)]
+			}
+		}
+		if word == "error" {
+			a.Err = errors.New("out of order")
+			return a
+		}
+		a.Got = append(a.Got, word)
+		if want := s.On(r.On).Answer; want.Outcome != lab.Unasked && want.String() != word {
+			a.Red = true
+			return a
+		}
+	}
+	return a
+}
+
+// mustParse reads a file with the hosts alpha and beta and these experiments.
+func mustParse(t testing.TB, experiments string) *lab.Topology {
 	t.Helper()
-	switch err := fabric.Probe(); {
-	case err == nil:
-	case os.Getenv("LABRUN_NETNS") == "required":
-		t.Fatalf("LABRUN_NETNS=required: %v", err)
-	default:
-		t.Skipf("no network namespaces here (%v); type: sudo go test ./lab/run", err)
+	top, err := topology.Parse("trial.yaml", []byte(`
+name: trial
+networks: {red: 192.0.2.0/24, blue: 198.51.100.0/24}
+hosts:
+  alpha: {nics: {eth0: {network: red, as: x}, eth1: {network: blue, as: y}}}
+  beta:  {nics: {eth0: {network: red, as: x}, eth1: {network: blue, as: y}}}
+`+experiments))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return top
+}
+
+// mustRun asks the kernel for one topology.
+func mustRun(t testing.TB, k *fake, top *lab.Topology, o Options) lab.Matrix {
+	t.Helper()
+	m, err := Run(t.Context(), k, lab.KernelVersion{6, 18, 0}, []*lab.Topology{top}, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m[0]
+}
+
+// outcomes lists the cells of a matrix with their verdicts and last answers.
+func outcomes(m lab.Matrix) []string {
+	var lines []string
+	for i := range m.Cells {
+		c := &m.Cells[i]
+		line := fmt.Sprintf("%s on %s: %s", m.NameOf(c), m.Hosts[c.Host], c.Verdict)
+		if got := c.Answers(); len(got) > 0 {
+			line += " " + got[len(got)-1]
+		}
+		if c.Note != nil && c.Note.Reason != "" {
+			line += ", " + c.Note.Reason
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+const three = `
+experiments:
+  first: {steps: [a = socket(tcp), "bind(a, x:80)"]}
+  second:
+    axes: {at: [x, y, any]}
+    steps: [a = socket(tcp), "bind(a, ${at}:81)"]
+  third: {hosts: [beta], steps: [a = socket(tcp), "bind(a, x:82) = EADDRINUSE [ok on linux < 6.2]"]}
+`
+
+// TestJudge makes cells of answers, whatever the number of workers.
+func TestJudge(t *testing.T) {
+	want := []string{
+		"first on alpha: skip, it has no such thing", "first on beta: skip, it has no such thing",
+		"second[at=x] on alpha: pass ok", "second[at=y] on alpha: fail EPERM", "second[at=any] on alpha: pass ok",
+		"second[at=x] on beta: error ok, out of order", "second[at=y] on beta: fail EPERM", "second[at=any] on beta: pass ok",
+		"third on beta: pass EADDRINUSE",
+	}
+	for jobs := range 4 {
+		k := &fake{skips: "first", answers: map[string][]string{
+			"bind(a, y:81)": {"EPERM"}, "second[at=x] on beta: bind(a, x:81)": {"error"}, "bind(a, x:82)": {"EADDRINUSE"},
+		}}
+		m := mustRun(t, k, mustParse(t, three), Options{Jobs: jobs})
+		if diff := cmp.Diff(want, outcomes(m)); diff != "" {
+			t.Errorf("%d jobs: %s", jobs, diff)
+		}
 	}
 }
 
-// TestClaims turns what experiments showed into verdicts.
-func TestClaims(t *testing.T) {
-	for _, c := range []struct {
-		name        string
-		experiments map[string]string // "for", "against", with "+" when it has circumstances: verdicts of its cells
-		want        string
-	}{
-		{"nothing ran", nil, "not tested"},
-		{"all for", map[string]string{"for 1": "pass pass", "for 2": "pass"}, "holds"},
-		{"all against", map[string]string{"against 1": "pass"}, "does not hold"},
-		{"both, with circumstances", map[string]string{"for+ 1": "pass", "for+ 2": "pass", "against+ 3": "pass"}, "holds only when 1 is so, or when 2 is so"},
-		{"both, without", map[string]string{"for 1": "pass", "against 2": "pass"}, "holds only in part"},
-		{"a fail in one host", map[string]string{"for 1": "pass fail", "against 2": "pass"}, "not settled"},
-		{"a skip", map[string]string{"for 1": "skip", "for 2": "pass"}, "not settled"},
-		{"an error", map[string]string{"against 1": "error"}, "not settled"},
+// TestFailFast ends at the same cell with any number of workers.
+func TestFailFast(t *testing.T) {
+	top := mustParse(t, three)
+	for last, red := range map[string]string{
+		"first on beta": "first on beta: bind(a, x:80)", "second[at=y] on alpha": "second[at=y] on alpha: bind(a, y:81)",
+		"third on beta": "bind(a, x:82)", "first on alpha": "a = socket(tcp)",
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			top := &lab.Topology{Claims: []lab.Claim{{Name: "C"}}}
-			var m lab.Matrix
-			for i := range 4 {
-				for _, side := range []string{"for", "for+", "against", "against+"} {
-					name := fmt.Sprintf("%s %d", side, i)
-					verdicts, ok := c.experiments[name]
-					if !ok {
-						continue
-					}
-					ref := lab.ClaimRef{Name: "C", Against: side[0] == 'a'}
-					if side[len(side)-1] == '+' {
-						ref.When = fmt.Sprintf("%d is so", i)
-					}
-					top.Experiments = append(top.Experiments, lab.Experiment{Name: name, Claim: ref})
-					m.Rows = append(m.Rows, lab.Row{Name: name})
-					for host, word := range strings.Fields(verdicts) {
-						c := lab.Cell{Row: int32(len(m.Rows) - 1), Host: int32(host)}
-						if err := c.Verdict.UnmarshalText([]byte(word)); err != nil {
-							t.Fatal(err)
-						}
-						m.Cells = append(m.Cells, c)
-					}
+		for jobs := range 6 {
+			k := &fake{answers: map[string][]string{red: {"EIO"}}}
+			m := mustRun(t, k, top, Options{Jobs: jobs + 1, FailFast: true})
+			over := false
+			for i := range m.Cells {
+				c := &m.Cells[i]
+				name := m.NameOf(c) + " on " + m.Hosts[c.Host]
+				switch {
+				case over && (c.Verdict != lab.Skip || c.Reason() != "not run, --fail-fast"), !over && name != last && c.Verdict != lab.Pass,
+					name == last && c.Verdict != lab.Fail:
+					t.Errorf("%d jobs, red at %s: %s is a %s", jobs+1, last, name, c.Verdict)
 				}
+				over = over || name == last
 			}
-			got := claims(top, m)
-			if len(got) != 1 || got[0].Verdict != c.want {
-				t.Errorf("%+v, want one claim that %s", got, c.want)
+			if !over {
+				t.Errorf("%d jobs: no cell %s in %v", jobs+1, last, outcomes(m))
 			}
-		})
+		}
 	}
 }
 
-// TestStates picks the sockets at an address as netstat's reader would.
-func TestStates(t *testing.T) {
-	at := func(protocol, state, local string) lab.Socket {
-		return lab.Socket{Protocol: protocol, State: state, Local: netip.MustParseAddrPort(local)}
+// TestRuns repeats the cells, tells of progress through all the runs, and fails a cell
+// that answers differently.
+func TestRuns(t *testing.T) {
+	most := 0
+	k := &fake{answers: map[string][]string{"first on beta: bind(a, x:80)": {"ok", "EIO", "ok"}, "bind(a, x:82)": {"EADDRINUSE"}}}
+	m := mustRun(t, k, mustParse(t, three), Options{Jobs: 3, Runs: 3, Progress: func(done, total int) {
+		if done < most || total != 27 {
+			t.Errorf("%d of %d after %d, want 27 in all", done, total, most)
+		}
+		most = done
+	}})
+	if most != 27 {
+		t.Errorf("%d done, want 27", most)
 	}
-	socks := []lab.Socket{
-		at("tcp", "TIME_WAIT", "192.0.2.1:80"), at("tcp", "LISTEN", "0.0.0.0:80"), at("tcp", "BOUND", "192.0.2.1:80"),
-		at("tcp6", "LISTEN", "[::]:80"), at("tcp6", "ESTABLISHED", "[::ffff:192.0.2.1]:80"), at("udp", "UNCONN", "192.0.2.1:80"),
-		at("tcp", "LISTEN", "192.0.2.1:81"), at("tcp6", "ESTABLISHED", "[fe80::1%eth0]:80"),
+	for i := range m.Cells {
+		c := &m.Cells[i]
+		name := m.NameOf(c) + " on " + m.Hosts[c.Host]
+		if flaky := name == "first on beta"; flaky != (c.Reason() == "flaky: ok twice, EIO once") || flaky != (c.Verdict == lab.Fail) {
+			t.Errorf("%s: %s, %s", name, c.Verdict, c.Reason())
+		}
 	}
-	for addr, want := range map[string]string{
-		"0.0.0.0:80": "BOUND LISTEN LISTEN ESTABLISHED ESTABLISHED TIME_WAIT UNCONN",
-		"[::]:80":    "LISTEN ESTABLISHED ESTABLISHED", "192.0.2.1:80": "BOUND ESTABLISHED TIME_WAIT UNCONN", "[::ffff:192.0.2.1]:80": "ESTABLISHED",
-		"[fe80::1]:80": "ESTABLISHED", "192.0.2.1:81": "LISTEN", "192.0.2.1:82": "none", "192.0.2.2:80": "none",
+}
+
+// TestPause shows the first red cell, once.
+func TestPause(t *testing.T) {
+	k := &fake{answers: map[string][]string{"bind(a, y:81)": {"EIO"}, "bind(a, x:82)": {"EIO"}}}
+	var names []string
+	reds := 0
+	mustRun(t, k, mustParse(t, three), Options{Jobs: 1, Red: func(*lab.Matrix, *lab.Cell) { reds++ },
+		Pause: func(_ context.Context, m *lab.Matrix, _ kernel.Kept) {
+			names = append(names, m.NameOf(&m.Cells[0])+" on "+m.Hosts[0])
+		}})
+	if !slices.Equal(names, []string{"second[at=y] on alpha"}) || reds != 3 {
+		t.Errorf("paused at %q, %d red cells", names, reds)
+	}
+}
+
+// TestProbes has answers depend on what was found out before: by a probe, and by trying.
+func TestProbes(t *testing.T) {
+	top := mustParse(t, `
+probes:
+  binds: {steps: [a = socket(tcp), "bind(a, x:80)"]}
+experiments:
+  e: {hosts: [alpha], steps: [a = socket(tcp), "bind(a, x:81) = EIO [EPERM on no probe binds] [ok on socket mptcp]"]}
+`)
+	mptcp := lab.Feature{Kind: "socket", Name: "mptcp"}
+	for _, c := range []struct {
+		probe string
+		has   []lab.Feature
+		want  string
+	}{
+		{"ok", []lab.Feature{mptcp}, "ok"}, {"ok", nil, "EIO"}, {"EACCES", []lab.Feature{mptcp}, "EPERM"}, {"EACCES", nil, "EPERM"},
 	} {
-		if got := states(socks, netip.MustParseAddrPort(addr)).String(); got != want {
-			t.Errorf("at %s: %s, want %s", addr, got, want)
+		k := &fake{has: c.has, answers: map[string][]string{"bind(a, x:80)": {c.probe}, "bind(a, x:81)": {c.want}}}
+		if m := mustRun(t, k, top, Options{}); m.Cells[0].Verdict != lab.Pass {
+			t.Errorf("probe %s, has %v: %v", c.probe, c.has, outcomes(m))
 		}
 	}
-}
-
-// trial is a topology of alpha and beta on red, with one experiment.
-func trial(steps ...lab.Step) *lab.Topology {
-	host := func(name, cidr string) lab.Host {
-		return lab.Host{Name: name, NICs: []lab.NIC{{Name: "eth0", Network: "red", Addresses: []lab.Address{
-			{Prefix: netip.MustParsePrefix(cidr), Alias: "x"},
-		}}}}
-	}
-	for i := range steps {
-		steps[i].Process = lab.Process{Name: "main"}
-		steps[i].Pos.Line = i + 1
-		if len(steps[i].Want) == 0 {
-			steps[i].Want = lab.Want{{Answer: lab.Answer{Outcome: lab.OK}}}
-		}
-	}
-	return &lab.Topology{
-		Name:        "trial",
-		Networks:    []lab.Network{{Name: "red", Subnet: netip.MustParsePrefix("192.0.2.0/24")}},
-		Hosts:       []lab.Host{host("alpha", "192.0.2.1/24"), host("beta", "192.0.2.2/24")},
-		Experiments: []lab.Experiment{{Name: "e", Combos: []lab.Combo{0}, Slots: []lab.Slot{{Variants: [][]lab.Step{steps}}}}},
-	}
-}
-
-var (
-	socket  = lab.Step{Call: lab.Call{Makes: "a", Name: "socket", Args: []lab.Arg{lab.Word("tcp")}}}
-	foreign = lab.Call{Name: "bind", Args: []lab.Arg{lab.Sock("a"), lab.Addr{IP: netip.MustParseAddr("203.0.113.1"), Port: lab.Port{Number: 80}}}}
-)
-
-// TestByKernel has an answer that depends on the kernel that is said to run.
-func TestByKernel(t *testing.T) {
-	needNetNS(t)
-	step := lab.Step{Call: foreign, Want: lab.Want{
-		{Answer: lab.Answer{Outcome: lab.Failed, Errno: "EADDRNOTAVAIL"}, On: []lab.VersionBound{{Op: "<", Version: lab.KernelVersion{6, 2}}}},
-		{Answer: lab.Answer{Outcome: lab.OK}},
-	}}
-	for kernel, want := range map[lab.KernelVersion]lab.Verdict{{6, 1, 9}: lab.Pass, {6, 2, 0}: lab.Fail} {
-		for _, c := range mustRun(t, kernel, trial(socket, step), Options{Jobs: 2}).Cells {
-			if c.Verdict != want {
-				t.Errorf("on %s: %+v, want %s", kernel, c, want)
-			}
-		}
+	k := &fake{answers: map[string][]string{"bind(a, x:80)": {"error"}}}
+	if _, err := Run(t.Context(), k, lab.KernelVersion{6, 18, 0}, []*lab.Topology{top}, Options{}); err == nil || !strings.Contains(err.Error(), "probe binds: out of order") {
+		t.Errorf("a probe that could not be asked: %v", err)
 	}
 }
 
@@ -161,7 +247,8 @@ func TestCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errors.New("the reason"))
 	done := 0
-	m, err := Run(ctx, lab.KernelVersion{6, 18, 0}, []*lab.Topology{trial(socket)}, Options{Jobs: 3, Progress: func(n, total int) {
+	top := mustParse(t, `experiments: {e: {steps: [a = socket(tcp)]}}`)
+	m, err := Run(ctx, &fake{}, lab.KernelVersion{6, 18, 0}, []*lab.Topology{top}, Options{Jobs: 3, Progress: func(n, total int) {
 		done = n
 		if total != 2 {
 			t.Errorf("%d cells, want 2", total)
@@ -177,95 +264,55 @@ func TestCancelled(t *testing.T) {
 	}
 }
 
-// mustRun runs one topology.
-func mustRun(t testing.TB, kernel lab.KernelVersion, top *lab.Topology, o Options) lab.Matrix {
-	t.Helper()
-	m, err := Run(t.Context(), kernel, []*lab.Topology{top}, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return m[0]
-}
-
-// TestSelection runs only the cells that were asked for.
+// TestSelection asks only the cells that were chosen, in the order of the file.
 func TestSelection(t *testing.T) {
-	needNetNS(t)
-	top := trial(socket)
-	top.Experiments = append(top.Experiments, lab.Experiment{
-		Name: "f", Hosts: []string{"beta"}, Combos: []lab.Combo{0}, Slots: top.Experiments[0].Slots,
-	})
 	for _, c := range []struct {
 		options Options
 		want    []string
 	}{
-		{Options{}, []string{"e alpha", "e beta", "f beta"}},
-		{Options{Hosts: []string{"alpha"}}, []string{"e alpha"}},
-		{Options{Only: func(e *lab.Experiment, _ lab.Combo) bool { return e.Name == "f" }}, []string{"f beta"}},
+		{Options{Hosts: []string{"alpha"}, Only: func(e *lab.Experiment, _ lab.Combo) bool { return e.Name != "second" }}, []string{"first on alpha"}},
+		{Options{Only: func(e *lab.Experiment, _ lab.Combo) bool { return e.Name == "third" }}, []string{"third on beta"}},
+		{Options{Hosts: []string{"beta"}, Only: func(e *lab.Experiment, c lab.Combo) bool { return e.Name == "second" && c != 1 }},
+			[]string{"second[at=x] on beta", "second[at=any] on beta"}},
 	} {
-		var got []string
-		m := mustRun(t, lab.KernelVersion{6, 18, 0}, top, c.options)
-		for _, cell := range m.Cells {
-			got = append(got, m.NameOf(&cell)+" "+m.Hosts[cell.Host])
-			if cell.Verdict != lab.Pass {
-				t.Errorf("%+v", cell)
-			}
-		}
-		if diff := cmp.Diff(c.want, got); diff != "" {
+		k := &fake{}
+		mustRun(t, k, mustParse(t, three), c.options)
+		if diff := cmp.Diff(c.want, k.asked); diff != "" {
 			t.Error(diff)
 		}
 	}
 }
 
-// TestOldKernelHolders shows bound sockets where sock_diag does not.
-func TestOldKernelHolders(t *testing.T) {
-	needNetNS(t)
-	x := lab.Addr{Name: "x", Port: lab.Port{Number: 80}}
-	bind := func(sock string, want lab.Answer) lab.Step {
-		return lab.Step{Call: lab.Call{Name: "bind", Args: []lab.Arg{lab.Sock(sock), x}}, Want: lab.Want{{Answer: want}}}
-	}
-	second := lab.Step{Call: lab.Call{Makes: "b", Name: "socket", Args: []lab.Arg{lab.Word("tcp")}}}
-	ok := lab.Answer{Outcome: lab.OK}
-	top := trial(socket, bind("a", ok), second, bind("b", ok))
-	c := mustRun(t, lab.KernelVersion{6, 1, 0}, top, Options{Hosts: []string{"alpha"}}).Cells[0]
-	if c.Verdict != lab.Fail {
-		t.Fatalf("%+v", c)
-	}
-	want := []lab.Holder{{Host: "alpha", Protocol: "tcp", State: "BOUND", Local: "x:80", Owners: []string{"main (a)"}}}
-	if diff := cmp.Diff(want, c.Holders()); diff != "" {
-		t.Error(diff)
+// waiting is a kernel that answers no cell before it has been asked as many at once.
+type waiting struct {
+	fake
+	all sync.WaitGroup
+}
+
+func (w *waiting) Answer(ctx context.Context, r kernel.Request, each func(int, kernel.Answer)) {
+	for i, ok := r.Next(); ok; i, ok = r.Next() {
+		r.Waits(func() {
+			w.all.Done()
+			w.all.Wait()
+		})
+		each(i, w.answer(r, "", r.Combos[i]))
 	}
 }
 
-// TestConcerns picks the sockets that explain why a bind was refused.
-func TestConcerns(t *testing.T) {
-	at := func(protocol, local string, v6only bool) lab.Socket {
-		return lab.Socket{Protocol: protocol, State: "LISTEN", Local: netip.MustParseAddrPort(local), V6Only: v6only, Inode: 7}
+// TestBeside has cells of one job and of others wait at the same time, with one worker.
+func TestBeside(t *testing.T) {
+	top := mustParse(t, `
+experiments:
+  one: {hosts: [alpha], axes: {port: [80, 81, 82]}, steps: [a = socket(tcp), "bind(a, x:${port})"]}
+  other: {steps: [a = socket(tcp)]}
+`)
+	w := &waiting{}
+	w.all.Add(5)
+	m, err := Run(t.Context(), w, lab.KernelVersion{6, 18, 0}, []*lab.Topology{top}, Options{Jobs: 1})
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, c := range []struct {
-		asked string // a TCP bind of this address
-		sock  lab.Socket
-		want  bool
-	}{
-		{"192.0.2.1:80", at("tcp", "192.0.2.1:80", false), true},
-		{"192.0.2.1:80", at("tcp", "0.0.0.0:80", false), true},
-		{"192.0.2.1:80", at("tcp6", "[::]:80", false), true},
-		{"192.0.2.1:80", at("tcp6", "[::ffff:192.0.2.1]:80", false), true},
-		{"192.0.2.1:80", at("tcp6", "[::]:80", true), false},
-		{"192.0.2.1:80", at("tcp", "192.0.2.2:80", false), false},
-		{"192.0.2.1:80", at("tcp", "192.0.2.1:81", false), false},
-		{"192.0.2.1:80", at("udp", "192.0.2.1:80", false), false},
-		{"192.0.2.1:80", at("tcp6", "[2001:db8::1]:80", false), false},
-		{"[::]:80", at("tcp", "192.0.2.1:80", false), true},
-		{"[2001:db8::1]:80", at("tcp6", "[::]:80", true), true},
-		{"[2001:db8::1]:80", at("tcp", "0.0.0.0:80", false), false},
-		{"0.0.0.0:80", at("tcp", "192.0.2.1:80", false), true},
-	} {
-		q := question{protocol: "tcp", self: 8, local: netip.MustParseAddrPort(c.asked)}
-		if got := q.concerns(c.sock); got != c.want {
-			t.Errorf("bind %s, %s %s v6only=%v: %v, want %v", c.asked, c.sock.Protocol, c.sock.Local, c.sock.V6Only, got, c.want)
-		}
-		if q.self = 7; q.concerns(c.sock) {
-			t.Errorf("%s explains itself", c.sock.Local)
-		}
+	if got := outcomes(m[0]); len(got) != 5 || strings.Contains(strings.Join(got, " "), "fail") {
+		t.Error(got)
 	}
 }

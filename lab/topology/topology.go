@@ -77,7 +77,7 @@ func newDecoder(file string, read Reader) *decoder {
 	return &decoder{
 		complaints: &complaints{},
 		files:      files{read: read, folder: folderOf(file), named: map[string]*part{}},
-		top:        &lab.Topology{File: file},
+		top:        &lab.Topology{Layout: lab.Layout{File: file}},
 		probes:     map[string]lab.Pos{},
 		rows:       map[string]lab.Pos{},
 		networks:   map[string]*network{},

@@ -1,0 +1,202 @@
+package local
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"labrun/lab"
+	"labrun/lab/question"
+	"labrun/lab/run"
+	"labrun/lab/topology"
+)
+
+// mustParse reads a file with the hosts alpha and beta and these experiments.
+func mustParse(t testing.TB, experiments string) *lab.Topology {
+	t.Helper()
+	top, err := topology.Parse("trial.yaml", []byte(`
+name: trial
+networks: {red: 192.0.2.0/24, blue: 198.51.100.0/24}
+hosts:
+  alpha: {nics: {eth0: {network: red, as: x}, eth1: {network: blue, as: y}}}
+  beta:  {nics: {eth0: {network: red, as: x}, eth1: {network: blue, as: y}}}
+`+experiments))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return top
+}
+
+// mustAsk returns the question of the first experiment in alpha.
+func mustAsk(t *testing.T, top *lab.Topology) *question.Question {
+	t.Helper()
+	q, err := question.Of(top, &top.Experiments[0], "alpha")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return q
+}
+
+// running is the kernel that tests claim to run on; none of them depends on it.
+var running = lab.KernelVersion{6, 18, 0}
+
+// outcomes lists the cells of a matrix with their verdicts and last answers.
+func outcomes(m lab.Matrix) []string {
+	var lines []string
+	for i := range m.Cells {
+		c := &m.Cells[i]
+		line := fmt.Sprintf("%s on %s: %s", m.NameOf(c), m.Hosts[c.Host], c.Verdict)
+		if got := c.Answers(); len(got) > 0 {
+			line += " " + got[len(got)-1]
+		}
+		if c.Note != nil && c.Note.Reason != "" {
+			line += ", " + c.Note.Reason
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// pairs is the conflict rule of inet_bind_conflict for three addresses and the
+// option, in one process: a batch.
+const pairs = `
+experiments:
+  pairs:
+    hosts: [alpha]
+    axes:
+      option: {none: "", reuse: "setsockopt(a, SO_REUSEADDR, 1)"}
+      first:  [x, y, any]
+      second: [x, y, any]
+    want:
+      - {option: reuse, answer: ok}
+      - {first: x, second: y, answer: ok}
+      - {first: y, second: x, answer: ok}
+      - {else: EADDRINUSE}
+    steps:
+      - %[1]s: a = socket(tcp)
+      - %[1]s: "${option}"
+      - %[1]s: bind(a, ${first}:80)
+      - b = socket(tcp)
+      - setsockopt(b, SO_REUSEADDR, 1)
+      - bind(b, ${second}:80) = ${want}
+`
+
+// inBatches runs cells in batches where it can, however few there are.
+var inBatches = run.Options{Evidence: -1}
+
+// TestBatchIsTheSame asks the same questions in a batch, by one process, and call
+// by call, by one and by two: the answers are the same.
+func TestBatchIsTheSame(t *testing.T) {
+	needNetNS(t)
+	alone, together := mustParse(t, fmt.Sprintf(pairs, "main")), mustParse(t, fmt.Sprintf(pairs, "other"))
+	if mustAsk(t, alone).Batch == nil || mustAsk(t, together).Batch != nil {
+		t.Fatal("the first is to be a batch, the second not")
+	}
+	one, two := outcomes(mustRun(t, running, alone, inBatches)), outcomes(mustRun(t, running, together, run.Options{}))
+	if diff := cmp.Diff(one, two); diff != "" {
+		t.Errorf("batch (-), call by call (+):\n%s", diff)
+	}
+	if diff := cmp.Diff(one, outcomes(mustRun(t, running, alone, run.Options{}))); diff != "" {
+		t.Errorf("batch (-), with evidence (+):\n%s", diff)
+	}
+	for _, line := range one {
+		if !strings.Contains(line, ": pass ") {
+			t.Error(line)
+		}
+	}
+	if len(one) != 18 {
+		t.Errorf("%d cells, want 18", len(one))
+	}
+}
+
+// TestRedInBatch turns every expectation round: the report of each cell of a
+// batch says what was got and who held the port.
+func TestRedInBatch(t *testing.T) {
+	needNetNS(t)
+	text := strings.NewReplacer("answer: ok", "answer: EACCES", "else: EADDRINUSE", "else: ok").Replace(fmt.Sprintf(pairs, "main"))
+	for _, o := range []run.Options{{}, inBatches} {
+		checkRed(t, mustRun(t, running, mustParse(t, text), o))
+	}
+}
+
+func checkRed(t *testing.T, m lab.Matrix) {
+	t.Helper()
+	for i := range m.Cells {
+		c := &m.Cells[i]
+		name := m.NameOf(c)
+		if c.Verdict != lab.Fail || c.Note == nil {
+			t.Errorf("%s: %+v", name, c)
+			continue
+		}
+		// Where the bind succeeds, two sockets that overlap explain that too.
+		if got := c.Answers(); got[len(got)-1] == "EADDRINUSE" && len(c.Holders()) != 1 {
+			t.Errorf("%s: held by %v", name, c.Holders())
+		}
+		for _, h := range c.Holders() {
+			if h.State != "BOUND" || h.Owners[0] != "main (a)" {
+				t.Errorf("%s: held by %s", name, h)
+			}
+		}
+	}
+}
+
+// TestNothingIsLeft plants cells that leave something behind, each in its way,
+// before cells that would notice: in one job, where labs are shared.
+func TestNothingIsLeft(t *testing.T) {
+	needNetNS(t)
+	for _, c := range []struct{ name, planted string }{
+		{"time-wait", `["w = socket(tcp)", "bind(w, x:80)", "listen(w, 5)", "c = socket(tcp)", "connect(c, x:80)",
+			"s = accept(w)", "close(s)", 'recv(c) = ""', "close(c)", "sockets(x:80) = LISTEN TIME_WAIT"]`},
+		{"orphan", `["w = socket(tcp)", "bind(w, x:80)", "listen(w, 5)", "c = socket(tcp)", "connect(c, x:80)",
+			"s = accept(w)", "close(s)"]`},
+		{"open", `["w = socket(tcp)", "bind(w, x:80)", "listen(w, 5)"]`},
+		{"connected", `["w = socket(tcp)", "bind(w, x:80)", "listen(w, 5)", "c = socket(tcp)", "connect(c, x:80)", "s = accept(w)"]`},
+		{"lingering", `["w = socket(tcp)", "bind(w, x:80)", "listen(w, 5)", "c = socket(tcp)", "setsockopt(c, SO_LINGER, {1, 9})", "connect(c, x:80)"]`},
+		{"peer", `[{peer/p: ["w = socket(tcp)", "bind(w, x:80)", "listen(w, 5)"]}, "c = socket(tcp)", "bind(c, x:80)", "connect(c, peer.x:80)",
+			{peer/p: ["s = accept(w)"]}, "close(c)", {peer/p: ['recv(s) = ""', "close(s)"]}, "sockets(x:80) = TIME_WAIT"]`},
+		{"udp", `["u = socket(udp)", "bind(u, any:80)"]`},
+		{"six", `["u = socket(tcp6)", "bind(u, any6:80)", "listen(u, 1)"]`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			top := mustParse(t, fmt.Sprintf(`
+experiments:
+  planted:
+    hosts: [alpha]
+    axes: {turn: ["1", "2", "3", "4"], what: {leave: %s, look: []}}
+    steps:
+      - ${what}
+      - "t${turn} = socket(tcp)"
+      - "setsockopt(t${turn}, SO_REUSEADDR, 0)"
+      - "bind(t${turn}, x:81)"
+      - v = socket(udp)
+      - bind(v, x:81)
+`, c.planted))
+			if !mustAsk(t, top).Shares {
+				t.Fatal("its cells are to share labs")
+			}
+			// What looks binds port 80 too; what leaves has done so itself.
+			for i := range top.Experiments[0].Slots {
+				slot := &top.Experiments[0].Slots[i]
+				if len(slot.Axes) == 1 && len(slot.Variants) == 2 {
+					slot.Variants[1] = mustParse(t, look).Experiments[0].Slots[0].Variants[0]
+				}
+			}
+			for _, o := range []run.Options{inBatches, {}} {
+				for _, line := range outcomes(mustRun(t, running, top, o)) {
+					if !strings.Contains(line, ": pass ok") {
+						t.Error(line)
+					}
+				}
+			}
+		})
+	}
+}
+
+const look = `
+experiments:
+  look:
+    steps: [{"main": ["p = socket(tcp)", "bind(p, any:80)", "listen(p, 5)", "q = socket(udp)", "bind(q, any:80)",
+      "sockets(any:80) = LISTEN UNCONN"]}]
+`

@@ -1,0 +1,156 @@
+// Package local asks this machine's kernel, in namespaces that it makes.
+//
+// A cell sees nothing of another cell: its hosts and its processes are made for
+// it and are gone after it. Only bridges are kept, for the next cell with the same
+// networks, and only once the kernel says that they have no ports any more
+// (fabric.Pool). The lab of a cell holds just the hosts that its experiment names.
+//
+// The cells of a request may share a lab where two things are so (share.go): their calls
+// use sockets of the plain kinds and touch nothing else, and after each cell every host
+// has no socket that it did not have before, by the kernel's own count
+// (/proc/net/sockstat: sockets of every kind, and connections in TIME_WAIT). Where one
+// process makes all the calls and they answer no value, it carries out thousands of cells
+// by itself (batch.go), nearly as fast as a loop of the bare calls. None of that is so
+// where the packets of cells are captured (capture.go).
+//
+// Where the answer is an errno or red, the cell waits until no segment is under way
+// and looks which sockets explain it (evidence.go). That takes ten times as long as
+// the calls, so in batches the first red cells are looked into, and nothing else.
+package local
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"labrun/lab"
+	"labrun/lab/capture"
+	"labrun/lab/fabric"
+	"labrun/lab/kernel"
+	"labrun/lab/question"
+)
+
+// Kernel is this machine's.
+type Kernel struct {
+	pool   fabric.Pool
+	folder *capture.Folder // nil is nowhere
+	taps   *fabric.Taps    // with a folder
+}
+
+// New returns this machine's kernel. With a folder the packets of every cell are written
+// to it, and no two cells share a lab then. The caller has to close the kernel.
+func New(folder *capture.Folder) (*Kernel, error) {
+	k := &Kernel{folder: folder}
+	if folder != nil {
+		var err error
+		if k.taps, err = fabric.NewTaps(); err != nil {
+			return nil, err
+		}
+	}
+	return k, nil
+}
+
+// Close gives back what was kept for further cells.
+func (k *Kernel) Close() {
+	k.pool.Close()
+	if k.taps != nil {
+		k.taps.Close()
+	}
+}
+
+// Answer asks cells of a question.
+func (k *Kernel) Answer(ctx context.Context, r kernel.Request, each func(int, kernel.Answer)) {
+	a := asker{Kernel: k, Request: r, each: each}
+	if a.Batch != nil && len(a.Combos) > 1 && !a.Evidence && k.folder == nil {
+		a.batches(ctx)
+		return
+	}
+	a.cells(ctx)
+}
+
+// asker answers one request.
+type asker struct {
+	*Kernel
+	kernel.Request
+	each func(int, kernel.Answer)
+}
+
+// cells asks the cells one by one.
+func (a *asker) cells(ctx context.Context) {
+	var kept *room
+	sharing := len(a.Combos) > 1 && a.Shares && a.folder == nil
+	for i, ok := a.Next(); ok; {
+		began := time.Now()
+		c, steps, err := a.ask(ctx, a.Combos[i], kept, sharing)
+		answer := c.result(steps, err)
+		answer.Captures = c.recorder.written()
+		a.red(ctx, i, answer, c)
+		next, more := a.Next()
+		kept, err = c.leave(ctx, sharing && err == nil && more)
+		if err != nil && answer.Err == nil {
+			answer.Skip, answer.Err, answer.Evidence, answer.Outputs = "", err, nil, nil
+		}
+		answer.Took = time.Since(began)
+		a.each(i, answer)
+		i, ok = next, more
+	}
+}
+
+func (a *asker) red(ctx context.Context, i int, answer kernel.Answer, c *cell) {
+	if answer.Red && a.Red != nil {
+		a.Red(ctx, i, answer, &Kept{c})
+	}
+}
+
+func (a *asker) cell(combo lab.Combo) *cell {
+	return &cell{q: a.Question, steps: a.StepsOf(combo), on: a.On, evidence: a.Evidence, waits: a.Waits}
+}
+
+// tries is how often a cell is asked where the machine was too busy for the answer to
+// be the kernel's alone, or more often for as long as triesTime: with twenty busy processes
+// on two processors, all of four tries may be late.
+const (
+	tries     = 4
+	mostTries = 30
+	triesTime = 5 * time.Second
+)
+
+// ask runs the steps of a cell, in a room that was kept for it if not nil. It does so
+// again, in a new one, when segments came late: that may have ended a TIME_WAIT. A file
+// may lose segments on purpose, so the last time counts.
+func (a *asker) ask(ctx context.Context, combo lab.Combo, kept *room, sharing bool) (*cell, outcome, error) {
+	began := time.Now()
+	for try := 1; ; try++ {
+		c := a.cell(combo)
+		c.room, c.sharing = kept, sharing
+		c.recorder = a.recorder(combo)
+		o, err := c.run(ctx, a.pool.Up)
+		last := try >= tries && time.Since(began) > triesTime || try == mostTries
+		if err != nil || last || c.recorder != nil || !c.wasLate() {
+			return c, o, err
+		}
+		if err := c.close(); err != nil {
+			return c, o, err
+		}
+		kept = nil
+	}
+}
+
+// wasLate reports whether a host may have lost a TIME_WAIT to segments that came late.
+// Only a connection that ended in the cell leaves one.
+func (c *cell) wasLate() bool {
+	ends := slices.ContainsFunc(c.steps, func(s *question.Step) bool {
+		return slices.Contains([]string{"close", "shutdown", "exit", "kill", "exec"}, s.Call.Name)
+	})
+	connects := slices.ContainsFunc(c.steps, func(s *question.Step) bool { return s.Call.Name == "connect" })
+	if !ends || !connects {
+		return false
+	}
+	var all fabric.Busy
+	for _, host := range c.q.Hosts {
+		if b, err := c.lab.Host(host).Busy(); err == nil {
+			all.Again, all.Resets = all.Again || b.Again, all.Resets || b.Resets
+		}
+	}
+	return all.Again && all.Resets
+}

@@ -1,0 +1,143 @@
+package local
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"labrun/lab"
+	"labrun/lab/fabric"
+	"labrun/lab/process"
+	"labrun/lab/question"
+)
+
+// program runs a real program, to its end unless it is one for the background.
+func (c *cell) program(ctx context.Context, who lab.Process, s *question.Step) (got, error) {
+	if pkg, missing := process.Missing(s.Run.Argv); missing {
+		why := s.Run.Argv[0] + " is not installed"
+		if pkg != "" {
+			why += "; on Debian it is in the package " + pkg
+		}
+		return got{}, errSkip(why)
+	}
+	spec := process.ProgramSpec{
+		Name: who.String(), In: c.lab.Host(who.Host).Do, Hostname: who.Host, Argv: s.Run.Argv,
+		Hosts: question.HostsFile(c.q.Layout, who.Host, c.q.Host, c.isUp), Dir: folderOf(c.q.File),
+		Env:    []string{"LABRUN_LAB=" + c.q.Layout.Name, "LABRUN_HOST=" + who.Host},
+		Shared: fabric.SharedSysctls(),
+	}
+	if u := c.q.UserOf(who); u != nil {
+		spec.User = u.User
+	}
+	var err error
+	if spec.Files, err = c.sharedFiles(); err != nil {
+		return got{}, err
+	}
+	c.lab.Spoil()
+	running, err := spec.Start()
+	if err != nil {
+		return got{}, err
+	}
+	if old := c.programs[who]; old != nil { // it has ended, and its name is free
+		if err := old.Close(); err != nil {
+			return got{}, err
+		}
+	} else {
+		c.ran = append(c.ran, who)
+	}
+	c.programs[who] = running
+	if s.Run.Background {
+		return got{Answer: lab.Answer{Outcome: lab.OK}}, nil
+	}
+	status, ended, err := running.Wait(ctx, s.LimitOr())
+	if err != nil {
+		return got{}, err
+	}
+	if !ended {
+		return got{Answer: lab.Answer{Outcome: lab.Blocked}}, nil
+	}
+	finish := lab.Finish{Status: status}
+	stdout, stderr := running.Output()
+	if s.Run.Stdout != nil {
+		finish.Stdout = quoted(stdout)
+	}
+	if s.Run.Stderr != nil {
+		finish.Stderr = quoted(stderr)
+	}
+	return got{Answer: lab.Answer{Outcome: lab.OK, Value: finish}}, nil
+}
+
+// isUp reports whether the cell's lab has the host.
+func (c *cell) isUp(host string) bool { return c.lab.Host(host) != nil }
+
+// quoted shows the beginning of an output in one line; the end stands below it in the
+// report, and all of it in the JSON.
+func quoted(output string) string {
+	const most = 100
+	if len(output) <= most {
+		return strconv.Quote(output)
+	}
+	return fmt.Sprintf("%q and %d bytes more", output[:most], len(output)-most)
+}
+
+// folderOf returns the folder of a topology file, where its programs begin: / when
+// it is not there, as it may be when the text comes from a report.
+func folderOf(file string) string {
+	dir, err := filepath.Abs(filepath.Dir(file))
+	if err != nil {
+		return "/"
+	}
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return "/"
+	}
+	return dir
+}
+
+// programMatches reports whether a program ended as it should.
+func (c *cell) programMatches(s *question.Step, g got) bool {
+	if s.Run.Background {
+		return g.Outcome == lab.OK
+	}
+	finish, ok := g.Value.(lab.Finish)
+	want, _ := s.On(c.on).Answer.Value.(lab.Finish)
+	if !ok || finish.Status != want.Status {
+		return false
+	}
+	stdout, stderr := c.programs[s.Process].Output()
+	return s.Run.Stdout.Match(stdout) && s.Run.Stderr.Match(stderr)
+}
+
+// wait waits for the end of a program in the background.
+func (c *cell) wait(ctx context.Context, s *question.Step) (got, error) {
+	running := c.programs[childOf(s)]
+	if running == nil {
+		return got{}, fmt.Errorf("program %s does not exist", childOf(s))
+	}
+	status, ended, err := running.Wait(ctx, s.LimitOr())
+	switch {
+	case err != nil:
+		return got{}, err
+	case !ended:
+		return got{Answer: lab.Answer{Outcome: lab.Blocked}}, nil
+	}
+	return got{Answer: lab.Answer{Outcome: lab.OK, Value: lab.Int(status)}}, nil
+}
+
+// outputs returns what the cell's programs have printed so far.
+func (c *cell) outputs() []lab.Output {
+	if c.room == nil {
+		return nil
+	}
+	var all []lab.Output
+	for _, who := range c.ran {
+		o := lab.Output{Process: who.String()}
+		o.Stdout, o.Stderr = c.programs[who].Output()
+		if status, ended := c.programs[who].Ended(); ended {
+			o.Status = &status
+		}
+		all = append(all, o)
+	}
+	return all
+}

@@ -1,0 +1,278 @@
+package local
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"labrun/lab"
+	"labrun/lab/process"
+	"labrun/lab/question"
+)
+
+// got is an answer, with the address that it carries when it is one.
+type got struct {
+	lab.Answer
+	addr netip.AddrPort
+	unix bool // its value is an address of unix(7)
+
+	limit time.Duration // not 0: of a call that was given up sooner than its step says
+	why   string        // that was done, or labrun made the call and knows the reason of its errno
+}
+
+// stepped is a step that was carried out.
+type stepped struct {
+	answer string // "" when there was none
+	red    bool
+	lab.Snapshot
+}
+
+// step carries out one step and judges the answer. Where it is an errno, or red, it
+// finds the sockets that explain it.
+func (c *cell) step(ctx context.Context, s *question.Step) (done stepped, err error) {
+	want := s.On(c.on)
+	g, matched, err := c.ask(ctx, s, want)
+	if err != nil {
+		return done, fmt.Errorf("%s: %s: %w", s.Pos.Words(), s.Call, err)
+	}
+	if matched {
+		c.keepName(want, g)
+	}
+	if sig, _ := lab.SignatureOf(s.Call.Name); s.Run != nil || sig.By == lab.ByHost && sig.Touches {
+		clear(c.stuck) // what nothing came for may come now
+	}
+	done.answer = c.answer(g, s.Process.Host)
+	done.Limit = g.limit.Seconds()
+	if !matched {
+		if err := c.notTheKernel(ctx, s, g, done.answer); err != nil {
+			return done, err
+		}
+		done.red = true
+		done.Snapshot, err = c.explain(ctx, s, g)
+		return done, err
+	}
+	c.keep(want, g)
+	if s.Run != nil {
+		done.answer = want.Answer.String() // what a program prints may differ where nobody looks
+	}
+	if c.evidence && g.Outcome == lab.Failed {
+		if done.Sockets, err = c.snapshot(ctx, s, g); err == nil {
+			done.Sockets = c.stableOnly(done.Sockets)
+		}
+	}
+	return done, err
+}
+
+// notTheKernel returns an error when the answer of a red step says nothing about the
+// kernel's rules: the machine is short of something, or the kernel lacks it.
+func (c *cell) notTheKernel(ctx context.Context, s *question.Step, g got, answer string) error {
+	if exhausted(g) {
+		return fmt.Errorf("%s: %s: out of resources (%s): raise the limit, or use a smaller -j", s.Pos.Words(), s.Call, answer)
+	}
+	lacks, err := c.lacks(ctx, s, g)
+	if err == nil && lacks != "" {
+		err = errSkip(fmt.Sprintf("%s: %s: %s answers %s", s.Pos.Words(), lacks, s.Call, answer))
+	}
+	return err
+}
+
+// ask makes the call of a step, again when that is asked for, and reports whether
+// the answer is the one wanted.
+func (c *cell) ask(ctx context.Context, s *question.Step, want question.Want) (got, bool, error) {
+	deadline := time.Now().Add(s.Until)
+	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
+		last := time.Now().After(deadline) // before it asks: an answer may be old when it comes
+		g, err := c.call(ctx, s, want)
+		if err != nil {
+			return g, false, err
+		}
+		matched := c.matches(want, g)
+		if s.Run != nil {
+			matched = c.programMatches(s, g)
+		}
+		if matched || s.Until == 0 || last {
+			return g, matched, nil
+		}
+		select {
+		case <-ctx.Done():
+			return g, false, context.Cause(ctx)
+		case <-time.After(pause):
+		}
+	}
+}
+
+// call makes the call of a step.
+func (c *cell) call(ctx context.Context, s *question.Step, want question.Want) (got, error) {
+	who := s.Process
+	sig, _ := lab.SignatureOf(s.Call.Name)
+	switch {
+	case s.Run != nil:
+		return c.program(ctx, who, s)
+	case s.Call.Name == "sockets":
+		return c.sockets(ctx, who, s, want)
+	case sig.By == lab.ByHost:
+		return c.onHost(who, s)
+	case s.Call.Name == "wait":
+		return c.wait(ctx, s)
+	}
+	p := c.processes[who]
+	if p == nil {
+		return got{}, fmt.Errorf("process %s does not exist", who)
+	}
+	var g got
+	var err error
+	switch s.Call.Name {
+	case "fork":
+		return c.fork(ctx, who, p, s)
+	case "exit":
+		status := 0
+		if len(s.Call.Args) > 0 {
+			status = int(s.Call.Args[0].(lab.Int))
+		}
+		g.Answer, err = p.Exit(ctx, status)
+	case "kill":
+		g.Answer, err = c.kill(ctx, p, s)
+	default:
+		var args process.Args
+		if args, err = c.args(s, want.Answer); err == nil {
+			g, err = c.byProcess(ctx, p, s, args)
+			_, text := g.Value.(lab.Text)
+			g.unix = text && sig.Answers == lab.KindAddr
+		}
+	}
+	if err == nil && s.Call.Makes != "" {
+		c.recordMade(madeBy{who, s.Call.Makes}, s, g)
+	}
+	return g, err
+}
+
+// args resolves what a process cannot know.
+func (c *cell) args(s *question.Step, want lab.Answer) (process.Args, error) {
+	args := process.Args{Call: s.Call, Limit: s.LimitFor(want)}
+	sig, _ := lab.SignatureOf(s.Call.Name)
+	for i, a := range s.Call.Args {
+		switch a := a.(type) {
+		case lab.Text:
+			kind := sig.Args[min(i, len(sig.Args)-1)]
+			if name, ok := c.names[lab.KeptName(string(a))]; ok && (kind == lab.KindAddr || kind == lab.KindPath) {
+				args.Call.Args = slices.Clone(args.Call.Args)
+				args.Call.Args[i] = lab.Text(name)
+			}
+		case lab.Sock:
+			if why, ok := c.made[madeBy{s.Process, string(a)}]; ok {
+				return args, fmt.Errorf("there is no socket %s, %s", a, why)
+			}
+		}
+	}
+	args.Addr, _ = c.addr(s)
+	return args, nil
+}
+
+// kill ends another process or program of the host, or sends it a signal.
+func (c *cell) kill(ctx context.Context, p *process.Process, s *question.Step) (lab.Answer, error) {
+	name := childOf(s)
+	signal := "SIGKILL"
+	if len(s.Call.Args) > 1 {
+		signal = s.Call.Args[1].String()
+	}
+	if program := c.programs[name]; program != nil {
+		return program.Kill(signal)
+	}
+	victim := c.processes[name]
+	if victim == nil {
+		return lab.Answer{}, fmt.Errorf("process %s does not exist", name)
+	}
+	return p.Kill(ctx, victim, signal)
+}
+
+// recordMade remembers whether a socket was made, for the message of a later step.
+func (c *cell) recordMade(m madeBy, s *question.Step, g got) {
+	if g.Outcome == lab.OK {
+		delete(c.made, m)
+		return
+	}
+	c.made[m] = fmt.Sprintf("%s answered %s", s.Pos.Words(), g.Answer)
+}
+
+func (c *cell) fork(ctx context.Context, who lab.Process, p *process.Process, s *question.Step) (got, error) {
+	child := childOf(s)
+	var only []string // nil is all of them
+	for _, a := range s.Call.Args[1:] {
+		only = append(only, a.String())
+	}
+	q, answer, err := c.group.Fork(ctx, p, child.String(), only)
+	if err != nil {
+		return got{}, err
+	}
+	c.add(child, q)
+	for m, why := range c.made { // what its parent does not have, it has not either
+		if m.process == who {
+			c.made[madeBy{child, m.sock}] = why
+		}
+	}
+	return got{Answer: answer}, nil
+}
+
+// matches reports whether the answer is the one wanted.
+func (c *cell) matches(want question.Want, g got) bool {
+	a := want.Answer
+	if a.Outcome == lab.Unasked {
+		return true
+	}
+	if a.Outcome != g.Outcome || a.Errno != g.Errno {
+		return false
+	}
+	switch v := a.Value.(type) {
+	case nil: // just ok, whatever the value
+		return true
+	case lab.Addr:
+		addr := c.withPort(want.Addr, v)
+		port := g.addr.Port()
+		switch {
+		case v.Port.To != 0:
+			return addr.Addr() == g.addr.Addr() && v.Port.Number <= port && port <= v.Port.To
+		case addr.Port() == 0 && v.Port.Var != "": // any port the kernel chose
+			return addr.Addr() == g.addr.Addr() && port != 0
+		}
+		return addr == g.addr
+	case lab.Text:
+		if n := lab.KeptName(string(v)); n != "" && g.unix {
+			name := string(g.Value.(lab.Text))
+			if kept, ok := c.names[n]; ok {
+				return name == kept
+			}
+			return lab.IsAutobound(name)
+		}
+	case lab.States:
+		states, ok := g.Value.(lab.States)
+		return ok && slices.Equal(v, states)
+	case lab.Socks:
+		socks, ok := g.Value.(lab.Socks)
+		return ok && slices.Equal(v, socks)
+	}
+	return a.Value == g.Value
+}
+
+// keepName stores the unix name that an answer's "@$name" stands for.
+func (c *cell) keepName(want question.Want, g got) {
+	if text, ok := want.Answer.Value.(lab.Text); ok && g.unix {
+		if n := lab.KeptName(string(text)); n != "" {
+			c.names[n] = string(g.Value.(lab.Text))
+		}
+	}
+}
+
+// keep stores the port that an answer's $name stands for.
+func (c *cell) keep(want question.Want, g got) {
+	if a, ok := want.Answer.Value.(lab.Addr); ok && a.Port.Var != "" {
+		c.ports[a.Port.Var] = g.addr.Port()
+	}
+}
+
+// exhausted reports whether the answer tells of a shortage, getrlimit(2), and
+// nothing of the rules that a file asks about.
+func exhausted(g got) bool {
+	return slices.Contains([]string{"EMFILE", "ENFILE", "ENOMEM", "ENOBUFS"}, g.Errno)
+}

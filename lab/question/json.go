@@ -1,0 +1,230 @@
+package question
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/netip"
+	"slices"
+
+	"labrun/lab"
+)
+
+// Print writes, as JSON, everything that a topology asks a kernel: what it has to have, the
+// probes, and the questions of every experiment in every host. It is the same on every
+// machine.
+func Print(w io.Writer, t *lab.Topology) error {
+	p := &printer{w: w}
+	p.open("{")
+	p.member("topology", t.Name)
+	lines(p, "networks", t.Networks)
+	lines(p, "hosts", t.Layout.Hosts)
+	list(p, "features", Features(t), func(f lab.Feature) { p.value(f.String()) })
+	list(p, "probes", t.Probes, func(e lab.Experiment) { p.question(t, &e, e.Hosts[0]) })
+	type cell struct {
+		*lab.Experiment
+		host string
+	}
+	var all []cell
+	for i := range t.Experiments {
+		for _, h := range t.Hosts {
+			if e := &t.Experiments[i]; e.RunsOn(h.Name) {
+				all = append(all, cell{e, h.Name})
+			}
+		}
+	}
+	list(p, "questions", all, func(c cell) { p.question(t, c.Experiment, c.host) })
+	p.close("}")
+	p.printf("\n")
+	return p.err
+}
+
+// printer writes JSON piece by piece, indented, but for a line to each host, operation,
+// process and step: a topology may have a thousand hosts.
+type printer struct {
+	w     io.Writer
+	err   error // the first one
+	items []int // of the objects and arrays that are open
+}
+
+func (p *printer) printf(format string, args ...any) {
+	if p.err == nil {
+		_, p.err = fmt.Fprintf(p.w, format, args...)
+	}
+}
+
+// item begins another item of the object or array that is open, on a line of its own.
+func (p *printer) item() {
+	n := &p.items[len(p.items)-1]
+	if *n++; *n > 1 {
+		p.printf(",")
+	}
+	p.printf("\n%*s", 2*len(p.items), "")
+}
+
+func (p *printer) open(bracket string) {
+	p.printf("%s", bracket)
+	p.items = append(p.items, 0)
+}
+
+func (p *printer) close(bracket string) {
+	n := p.items[len(p.items)-1]
+	p.items = p.items[:len(p.items)-1]
+	if n > 0 {
+		p.printf("\n%*s", 2*len(p.items), "")
+	}
+	p.printf("%s", bracket)
+}
+
+// value writes one that stands on a line.
+func (p *printer) value(v any) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil && p.err == nil {
+		p.err = err
+	}
+	p.printf("%s", bytes.TrimSpace(b.Bytes()))
+}
+
+func (p *printer) member(key string, v any) {
+	p.item()
+	p.printf("%q: ", key)
+	p.value(v)
+}
+
+// list writes a member that is an array.
+func list[T any](p *printer, key string, items []T, each func(T)) {
+	p.item()
+	p.printf("%q: ", key)
+	p.open("[")
+	for _, v := range items {
+		p.item()
+		each(v)
+	}
+	p.close("]")
+}
+
+func lines[T any](p *printer, key string, items []T) {
+	list(p, key, items, func(v T) { p.value(v) })
+}
+
+// question writes an experiment in a host, in the words of the file and with what they
+// stand for.
+func (p *printer) question(t *lab.Topology, e *lab.Experiment, host string) {
+	q, err := Of(t, e, host)
+	if err != nil {
+		if p.err == nil {
+			p.err = err
+		}
+		return
+	}
+	p.open("{")
+	p.member("experiment", q.Experiment)
+	p.member("host", q.Host)
+	p.member("hosts", q.Hosts)
+	lines(p, "plan", q.Plan.Lines())
+	lines(p, "processes", q.Processes)
+	if len(q.Ports) > 0 {
+		p.member("ports", q.Ports)
+	}
+	if len(q.Kept) > 0 {
+		p.member("kept_ports", q.Kept)
+	}
+	if len(q.Axes) > 0 {
+		lines(p, "axes", q.Axes)
+	}
+	list(p, "steps", q.Slots, func(s Slot) {
+		p.open("{")
+		if len(s.Axes) > 0 {
+			p.member("axes", s.Axes)
+		}
+		if s.Which != nil { // of the variants each combination of the axes has; else one after the other
+			p.member("which", s.Which)
+		}
+		list(p, "variants", s.Variants, func(steps []Step) {
+			p.open("[")
+			for _, step := range steps {
+				p.item()
+				p.value(step)
+			}
+			p.close("]")
+		})
+		p.close("}")
+	})
+	p.member("cells", len(q.Combos))
+	if !slices.IsSorted(q.Combos) || len(q.Combos) > 0 && int(q.Combos[len(q.Combos)-1]) != len(q.Combos)-1 {
+		p.member("combinations", q.Combos) // else all that there are
+	}
+	p.member("cells_share_labs", q.Shares)
+	if q.Batch != nil {
+		p.member("batch_of", q.Batch.String())
+	}
+	p.close("}")
+}
+
+// MarshalJSON writes who the process is and as whom it runs.
+func (p Process) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		Name    string   `json:"name"`
+		Program bool     `json:"program,omitempty"`
+		Child   bool     `json:"forked,omitempty"`
+		User    *uint32  `json:"user,omitempty"`
+		Keeps   []string `json:"capabilities,omitempty"`
+	}{p.Process.String(), p.Program, p.Child, p.User, p.Keeps})
+}
+
+// MarshalJSON writes the step, with what the address in its call stands for, and after
+// how long it is given up with each of the answers.
+func (s Step) MarshalJSON() ([]byte, error) {
+	type run struct {
+		Argv       []string `json:"argv"`
+		Background bool     `json:"background,omitempty"`
+		Stdout     string   `json:"stdout,omitempty"`
+		Stderr     string   `json:"stderr,omitempty"`
+	}
+	type want struct {
+		Answer  string   `json:"answer"`
+		Address string   `json:"address,omitempty"`
+		Linux   []string `json:"linux,omitempty"`
+		Has     string   `json:"has,omitempty"`
+		Limit   float64  `json:"limit_seconds"`
+	}
+	out := struct {
+		Line    string  `json:"at"`
+		Process string  `json:"process"`
+		Call    string  `json:"call"`
+		Address string  `json:"address,omitempty"`
+		Run     *run    `json:"run,omitempty"`
+		Want    []want  `json:"want"`
+		Until   float64 `json:"until_seconds,omitempty"`
+	}{Line: s.Pos.Words(), Process: s.Process.String(), Call: s.Call.String(), Address: words(s.Addr), Until: s.Until.Seconds()}
+	if s.Run != nil {
+		out.Run = &run{Argv: s.Run.Argv, Background: s.Run.Background}
+		if s.Run.Stdout != nil {
+			out.Run.Stdout = s.Run.Stdout.String()
+		}
+		if s.Run.Stderr != nil {
+			out.Run.Stderr = s.Run.Stderr.String()
+		}
+	}
+	for _, w := range s.Want {
+		to := want{Answer: w.Answer.String(), Address: words(w.Addr), Limit: s.LimitFor(w.Answer).Seconds()}
+		for _, v := range w.On {
+			to.Linux = append(to.Linux, v.String())
+		}
+		if w.Has != nil {
+			to.Has = w.Has.String()
+		}
+		out.Want = append(out.Want, to)
+	}
+	return json.Marshal(out)
+}
+
+func words(a netip.AddrPort) string {
+	if !a.IsValid() {
+		return ""
+	}
+	return a.String()
+}

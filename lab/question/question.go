@@ -1,0 +1,266 @@
+// Package question resolves the names of an experiment: what it asks a kernel in a host
+// is a plain value, the same on every machine, and says everything that is needed to
+// answer it. A kernel has no use for the topology then, and may be another one than the
+// machine's.
+package question
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"labrun/lab"
+	"labrun/lab/plan"
+)
+
+// Question is the cells of an experiment in one host: what to build, which processes
+// there are, what they call, and what the answers should be.
+type Question struct {
+	Experiment string
+	Host       string      // the subject
+	File       string      // of the topology; programs begin in its folder
+	Layout     *lab.Layout // all hosts, by which addresses have names; shared by questions of a topology
+	Hosts      []string    // that the plan builds, in the order of the file
+	Plan       plan.Plan
+	Processes  []Process // that a step names, in the order in which they do
+	Ports      []uint16  // that the steps name, sorted: any other one was chosen by the kernel
+	// Kept are the ports that the plan keeps from the kernel's choice, by host: see plan.Kept.
+	Kept   map[string][]uint16
+	Axes   []lab.Axis
+	Slots  []Slot
+	Combos []lab.Combo
+	// Shares says that cells may share a lab: their steps make sockets of the plain
+	// kinds and use them, and touch nothing else of a host or of a process. What they
+	// left has still to be looked at after every one.
+	Shares bool
+	// Batch is the process that makes every call, in calls that it can make in a batch;
+	// nil when it takes more than that.
+	Batch *lab.Process
+}
+
+// Process is who makes calls, or a program.
+type Process struct {
+	lab.Process          // with the name of its host
+	Program     bool     // a step runs it
+	Child       bool     // another process forks it
+	User        *uint32  // uid and gid; nil is the caller's
+	Named       string   // as the file calls one with a user: peer/web
+	Keeps       []string // capabilities that it keeps as that user
+}
+
+// Slot is a lab.Slot with every name resolved.
+type Slot struct {
+	Axes     []int
+	Which    lab.Which
+	Variants [][]Step
+}
+
+// Step is a lab.Step with every name resolved.
+type Step struct {
+	Process lab.Process    // with the name of its host
+	Call    lab.Call       // as the file writes it
+	Addr    netip.AddrPort // what the address in it stands for, without a port where that is a $name; invalid when there is none
+	Run     *lab.Run       // a program; Call is only its words then
+	Want    []Want         // the first that holds counts
+	Limit   time.Duration  // 0 means lab.DefaultLimit, or lab.BlockedLimit
+	Until   time.Duration  // not 0: make the call again until it answers so, for that long
+	Pos     lab.Pos
+}
+
+// Want is a lab.WantRule with the address in its answer resolved.
+type Want struct {
+	lab.WantRule
+	Addr netip.AddrPort // invalid when it has none
+}
+
+// Of returns what an experiment asks in a host.
+func Of(t *lab.Topology, e *lab.Experiment, host string) (*Question, error) {
+	r := resolver{layout: &t.Layout, host: host}
+	q := &Question{
+		Experiment: e.Name, Host: host, File: t.File, Layout: &t.Layout, Hosts: e.HostsUsed(&t.Layout, host),
+		Ports: e.Ports(), Axes: e.Axes, Combos: e.Combos, Shares: shares(e), Kept: map[string][]uint16{},
+	}
+	q.Plan = plan.For(&t.Layout, e, q.Hosts...)
+	for _, h := range q.Hosts {
+		if ports := plan.Kept(e, t.Host(h)); len(ports) > 0 {
+			q.Kept[h] = ports
+		}
+	}
+	for i := range e.Slots {
+		from := &e.Slots[i]
+		slot := Slot{Axes: from.Axes, Which: from.Which, Variants: make([][]Step, len(from.Variants))}
+		for v, steps := range from.Variants {
+			slot.Variants[v] = make([]Step, len(steps))
+			for n := range steps {
+				s, err := r.step(&steps[n])
+				if err != nil {
+					return nil, fmt.Errorf("%s on %s: %s: %w", e.Name, host, steps[n].Call, err)
+				}
+				slot.Variants[v][n] = s
+			}
+		}
+		q.Slots = append(q.Slots, slot)
+	}
+	q.Processes = r.processes(q, e.Users)
+	q.Batch = batch(q)
+	return q, nil
+}
+
+// resolver turns names into what they stand for in cells of a host.
+type resolver struct {
+	layout *lab.Layout
+	host   string
+}
+
+func (r resolver) process(p lab.Process) lab.Process {
+	return lab.Process{Host: r.layout.HostOf(p.Host, r.host), Name: p.Name}
+}
+
+func (r resolver) step(s *lab.Step) (Step, error) {
+	q := Step{Process: r.process(s.Process), Call: s.Call, Run: s.Run, Limit: s.Limit, Until: s.Until, Pos: s.Pos}
+	for _, a := range s.Call.Args {
+		addr, err := r.addr(a, q.Process.Host)
+		if err != nil {
+			return q, err
+		}
+		if addr.IsValid() {
+			q.Addr = addr
+		}
+	}
+	for _, rule := range s.Want {
+		addr, err := r.addr(rule.Answer.Value, q.Process.Host)
+		if err != nil {
+			return q, err
+		}
+		q.Want = append(q.Want, Want{rule, addr})
+	}
+	return q, nil
+}
+
+// addr resolves an address in a call by a process on the host at. It is invalid for
+// other arguments and for AF_UNSPEC.
+func (r resolver) addr(a lab.Arg, at string) (netip.AddrPort, error) {
+	addr, ok := a.(lab.Addr)
+	if !ok || addr == lab.Unspec {
+		return netip.AddrPort{}, nil
+	}
+	ip, err := r.layout.Resolve(addr, at, r.host)
+	return netip.AddrPortFrom(ip, addr.Port.Number), err
+}
+
+// processes lists the processes of all combinations.
+func (r resolver) processes(q *Question, users []lab.ProcessUser) []Process {
+	var all []Process
+	at := map[lab.Process]int{}
+	find := func(p lab.Process) *Process {
+		i, ok := at[p]
+		if !ok {
+			i = len(all)
+			at[p] = i
+			all = append(all, Process{Process: p})
+		}
+		return &all[i]
+	}
+	for s := range q.Steps() {
+		switch {
+		case s.Run != nil:
+			find(s.Process).Program = true
+		case s.Call.Name == "fork":
+			find(s.Process)
+			find(lab.Process{Host: s.Process.Host, Name: string(s.Call.Args[0].(lab.ProcessName))}).Child = true
+		case s.ByProcess():
+			find(s.Process)
+		}
+	}
+	for i := range users {
+		if j, ok := at[r.process(users[i].Process)]; ok {
+			p := &all[j]
+			p.User, p.Keeps, p.Named = &users[i].User, users[i].Capabilities, users[i].Process.String()
+		}
+	}
+	return all
+}
+
+// Steps returns every step of every combination, each once.
+func (q *Question) Steps() func(func(*Step) bool) {
+	return func(yield func(*Step) bool) {
+		for _, slot := range q.Slots {
+			for _, steps := range slot.Variants {
+				for i := range steps {
+					if !yield(&steps[i]) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
+// StepsOf returns the steps of a combination.
+func (q *Question) StepsOf(c lab.Combo) []*Step {
+	radix := lab.RadixOf(q.Axes)
+	values := radix.Split(c)
+	var steps []*Step
+	for i := range q.Slots {
+		slot := &q.Slots[i]
+		v := slot.Which.Of(radix.Index(slot.Axes, values))
+		if v < 0 {
+			continue
+		}
+		for n := range slot.Variants[v] {
+			steps = append(steps, &slot.Variants[v][n])
+		}
+	}
+	return steps
+}
+
+// CellName names the cell of a combination, as --only takes it.
+func (q *Question) CellName(c lab.Combo) string { return lab.CellName(q.Experiment, q.Axes, c) }
+
+// UserOf returns as whom a process or program is to run, nil where that is the caller.
+func (q *Question) UserOf(p lab.Process) *Process {
+	i := slices.IndexFunc(q.Processes, func(all Process) bool { return all.Process == p && all.User != nil })
+	if i < 0 {
+		return nil
+	}
+	return &q.Processes[i]
+}
+
+// ByProcess reports whether it takes a process to make the step's call.
+func (s *Step) ByProcess() bool {
+	sig, _ := lab.SignatureOf(s.Call.Name)
+	return s.Run == nil && sig.By != lab.ByHost && s.Call.Name != "wait"
+}
+
+// NamesPath reports whether the step's call names a file.
+func (s *Step) NamesPath() bool {
+	sig, _ := lab.SignatureOf(s.Call.Name)
+	for i, a := range s.Call.Args {
+		if text, ok := a.(lab.Text); ok && s.Run == nil && (sig.Args[i] == lab.KindAddr || sig.Args[i] == lab.KindPath) &&
+			text != "" && !strings.HasPrefix(string(text), "@") {
+			return true
+		}
+	}
+	return false
+}
+
+// On returns the answer that the step is to get from that kernel.
+func (s *Step) On(k lab.Kernel) Want {
+	for _, w := range s.Want {
+		if w.Holds(k) {
+			return w
+		}
+	}
+	return Want{WantRule: lab.WantRule{Answer: lab.Answer{Outcome: lab.OK}}}
+}
+
+// LimitFor returns how long the step's call may take when it should answer so.
+func (s *Step) LimitFor(want lab.Answer) time.Duration {
+	from := lab.Step{Call: s.Call, Run: s.Run, Limit: s.Limit}
+	return from.LimitFor(want)
+}
+
+// LimitOr returns the step's limit, or lab.DefaultLimit.
+func (s *Step) LimitOr() time.Duration { return lab.Step{Limit: s.Limit}.LimitOr() }

@@ -1,0 +1,95 @@
+package question
+
+import (
+	"slices"
+	"strings"
+
+	"labrun/lab"
+)
+
+// shares reports whether cells of the experiment may share a lab at all.
+func shares(e *lab.Experiment) bool {
+	if len(e.Axes) == 0 {
+		return false
+	}
+	datagrams, sends := false, false
+	for s := range e.Steps() {
+		sig, ok := lab.SignatureOf(s.Call.Name)
+		if !ok || sig.Touches || s.Run != nil || !plain(s.Call) {
+			return false
+		}
+		datagrams = datagrams || s.Call.Name == "socket" && strings.HasPrefix(s.Call.Args[0].String(), "udp")
+		sends = sends || s.Call.Name == "send" || s.Call.Name == "sendto"
+	}
+	// A datagram that nobody wants is answered by ICMP, at most so many times a
+	// second to one peer: what is left of that is no socket (icmp_ratelimit, icmp(7)).
+	return !datagrams || !sends
+}
+
+// plainTypes are the sockets that /proc/net/sockstat counts whole.
+var plainTypes = []string{"tcp", "udp", "tcp6", "udp6"}
+
+func plain(c lab.Call) bool {
+	if c.Name == "socket" && !slices.Contains(plainTypes, c.Args[0].String()) {
+		return false
+	}
+	for i, a := range c.Args {
+		switch a := a.(type) {
+		case lab.Word:
+			// Cookies of TCP fast open are kept beyond the socket, tcp_metrics(8).
+			if strings.Contains(string(a), "FASTOPEN") {
+				return false
+			}
+		case lab.Text:
+			// A path may stay behind.
+			if i == 1 && (c.Name == "bind" || c.Name == "connect") {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// batch returns the process that makes every call of the question, in calls that it can
+// make in a batch, nil when it takes more than that.
+func batch(q *Question) *lab.Process {
+	if !q.Shares {
+		return nil
+	}
+	var one *lab.Process
+	for s := range q.Steps() {
+		if one == nil {
+			one = &s.Process
+		}
+		if s.Process != *one || s.Until != 0 {
+			return nil
+		}
+		for _, w := range s.Want {
+			if !inBatch(s.Call, w.Answer) {
+				return nil
+			}
+		}
+	}
+	return one
+}
+
+// inBatch reports whether a process can make the call in a batch, and tell whether it
+// got that answer.
+func inBatch(c lab.Call, want lab.Answer) bool {
+	if want.Outcome == lab.Blocked || want.Value != nil {
+		return false
+	}
+	switch c.Name {
+	case "socket":
+		return len(c.Args) == 1
+	case "bind":
+		a, ok := c.Args[1].(lab.Addr)
+		return ok && a.IP.Zone() == "" // a zone is a number that the host alone knows
+	case "setsockopt":
+		o, _ := lab.OptionOf(c.Args[1].String())
+		return o.Value == lab.ValueInt || o.Value == lab.ValueDevice
+	case "listen", "close":
+		return true
+	}
+	return false
+}

@@ -1,0 +1,58 @@
+package run
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"labrun/lab"
+)
+
+// TestClaims turns what experiments showed into verdicts.
+func TestClaims(t *testing.T) {
+	for _, c := range []struct {
+		name        string
+		experiments map[string]string // "for", "against", with "+" when it has circumstances: verdicts of its cells
+		want        string
+	}{
+		{"nothing ran", nil, "not tested"},
+		{"all for", map[string]string{"for 1": "pass pass", "for 2": "pass"}, "holds"},
+		{"all against", map[string]string{"against 1": "pass"}, "does not hold"},
+		{"both, with circumstances", map[string]string{"for+ 1": "pass", "for+ 2": "pass", "against+ 3": "pass"}, "holds only when 1 is so, or when 2 is so"},
+		{"both, without", map[string]string{"for 1": "pass", "against 2": "pass"}, "holds only in part"},
+		{"a fail in one host", map[string]string{"for 1": "pass fail", "against 2": "pass"}, "not settled"},
+		{"a skip", map[string]string{"for 1": "skip", "for 2": "pass"}, "not settled"},
+		{"an error", map[string]string{"against 1": "error"}, "not settled"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			top := &lab.Topology{Claims: []lab.Claim{{Name: "C"}}}
+			var m lab.Matrix
+			for i := range 4 {
+				for _, side := range []string{"for", "for+", "against", "against+"} {
+					name := fmt.Sprintf("%s %d", side, i)
+					verdicts, ok := c.experiments[name]
+					if !ok {
+						continue
+					}
+					ref := lab.ClaimRef{Name: "C", Against: side[0] == 'a'}
+					if side[len(side)-1] == '+' {
+						ref.When = fmt.Sprintf("%d is so", i)
+					}
+					top.Experiments = append(top.Experiments, lab.Experiment{Name: name, Claim: ref})
+					m.Rows = append(m.Rows, lab.Row{Name: name})
+					for host, word := range strings.Fields(verdicts) {
+						c := lab.Cell{Row: int32(len(m.Rows) - 1), Host: int32(host)}
+						if err := c.Verdict.UnmarshalText([]byte(word)); err != nil {
+							t.Fatal(err)
+						}
+						m.Cells = append(m.Cells, c)
+					}
+				}
+			}
+			got := claims(top, m)
+			if len(got) != 1 || got[0].Verdict != c.want {
+				t.Errorf("%+v, want one claim that %s", got, c.want)
+			}
+		})
+	}
+}
