@@ -18,25 +18,28 @@ var chain = map[string][]string{
 	"lab":          nil, // the vocabulary imports nothing of ours
 	"lab/topology": nil,
 	"lab/plan":     nil,
-	"lab/once":     nil, // remembers for the next two
-	"lab/orphan":   nil, // each of the next two ends the connections of a host, whoever is left to
+	"lab/question": {"lab/plan"},
+	"lab/result":   nil,
+	"lab/kernel":   {"lab/question", "lab/result"},
+	"lab/once":     nil, // remembers for fabric and process
+	"lab/orphan":   nil, // either ends the connections of a host, whichever is left to
 	"lab/fabric":   {"lab/plan", "lab/once", "lab/orphan"},
 	"lab/process":  {"lab/once", "lab/orphan"}, // gets its host as a function
 	"lab/capture":  nil,                        // gets its packets from a kernel, which has them from fabric
-	"lab/question": {"lab/plan"},
-	"lab/kernel":   {"lab/question"},
 	// The one kernel that there is; only here links meet processes.
-	"lab/kernel/local": {"lab/plan", "lab/fabric", "lab/process", "lab/capture", "lab/question", "lab/kernel"},
-	"lab/run":          {"lab/question", "lab/kernel", "lab/capture"}, // of capture the names of folders
-	"lab/compare":      nil,                                           // two results in, what differs out
-	"lab/graph":        nil,                                           // pure, for reports as much as for commands
-	"lab/report":       {"lab/compare", "lab/graph"},                  // prints, computes nothing
+	"lab/kernel/local": {
+		"lab/plan", "lab/fabric", "lab/process", "lab/capture", "lab/question", "lab/result", "lab/kernel",
+	},
+	"lab/run":     {"lab/question", "lab/result", "lab/kernel", "lab/capture"}, // of capture the names of folders
+	"lab/compare": {"lab/result"},                                              // two results in, what differs out
+	"lab/graph":   nil,                                                         // pure, for reports as much as for commands
+	"lab/report":  {"lab/result", "lab/compare", "lab/graph"},                  // prints, computes nothing
 	"cmd/labrun": {
-		"lab/topology", "lab/plan", "lab/fabric", "lab/process", "lab/capture", "lab/question", "lab/kernel", "lab/kernel/local",
-		"lab/run", "lab/compare", "lab/report", "lab/graph",
+		"lab/topology", "lab/plan", "lab/fabric", "lab/process", "lab/capture", "lab/question", "lab/result", "lab/kernel",
+		"lab/kernel/local", "lab/run", "lab/compare", "lab/report", "lab/graph",
 	},
 	// All of the chain as a test of somebody else's, beside cmd/labrun at its end.
-	"lab/labtest": {"lab/topology", "lab/fabric", "lab/process", "lab/kernel/local", "lab/run", "lab/report"},
+	"lab/labtest": {"lab/topology", "lab/fabric", "lab/process", "lab/result", "lab/kernel/local", "lab/run", "lab/report"},
 }
 
 // owners are the only packages that may import a module, and why.

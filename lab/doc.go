@@ -1,5 +1,5 @@
 // Package lab is the vocabulary of labrun: topologies, experiments, calls,
-// answers, results. It imports the standard library only and does nothing by
+// answers. It imports the standard library only and does nothing by
 // itself; everything else imports it.
 //
 // # The chain
@@ -26,6 +26,7 @@
 //	lab/question   an experiment in a host with every name resolved; pure
 //	lab/kernel     what answers questions, and
 //	  local        this machine's: builds, asks, looks for evidence
+//	lab/result     what was asked and answered: matrices, their counts and digest; pure
 //	lab/run        questions to a kernel, in order; answers to a matrix
 //	lab/compare    two reports to what differs; pure
 //	lab/report     matrices to text, JSON and other formats; prints, computes nothing

@@ -160,10 +160,10 @@ func (s *Step) LimitFor(want Answer) time.Duration {
 	return s.LimitOr()
 }
 
-// open reports whether the file leaves the step's answer open: it says "?", or no
+// Open reports whether the file leaves the step's answer open: it says "?", or no
 // value where the call answers one. asked reports whether a report shows that answer:
 // not the number of bytes that went out.
-func (s *Step) open(want Answer) (open, asked bool) {
+func (s *Step) Open(want Answer) (open, asked bool) {
 	if s.Run != nil {
 		return false, false
 	}
@@ -176,8 +176,8 @@ func (s *Step) open(want Answer) (open, asked bool) {
 	return open, open && !sig.Counts
 }
 
-// waits returns how long the step's call may wait; 0 is a call that does not.
-func (s *Step) waits(want Answer) time.Duration {
+// Waits returns how long the step's call may wait; 0 is a call that does not.
+func (s *Step) Waits(want Answer) time.Duration {
 	if sig, _ := SignatureOf(s.Call.Name); s.Run != nil || sig.Waits {
 		return s.LimitFor(want)
 	}

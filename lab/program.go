@@ -59,11 +59,3 @@ func (f Finish) String() string {
 }
 
 func (Finish) arg() {}
-
-// Output is what a program has printed, for the report of a red cell.
-type Output struct {
-	Process string `json:"process"`
-	Stdout  string `json:"stdout,omitempty"`
-	Stderr  string `json:"stderr,omitempty"`
-	Status  *int   `json:"status,omitempty"` // nil while it runs
-}

@@ -7,10 +7,11 @@ import (
 
 	"labrun/lab"
 	"labrun/lab/compare"
+	"labrun/lab/result"
 )
 
 // loadBaseline reads the report that --baseline names, nil when it names none.
-func (o *runOptions) loadBaseline() (*lab.Report, error) {
+func (o *runOptions) loadBaseline() (*result.Report, error) {
 	if o.baseline == "" {
 		return nil, nil
 	}
@@ -24,20 +25,20 @@ func (o *runOptions) loadBaseline() (*lab.Report, error) {
 
 // narrow leaves out the cells that --only and --host keep from running: they have
 // not vanished. What a claim comes to without them is not what it came to with them.
-func (o *askOptions) narrow(r lab.Report) lab.Report {
+func (o *askOptions) narrow(r result.Report) result.Report {
 	if len(o.hosts) == 0 && len(o.patterns) == 0 {
 		return r
 	}
 	for i := range r.Matrices {
 		m := &r.Matrices[i]
 		m.Claims = nil
-		m.Cells = slices.DeleteFunc(m.Cells, func(c lab.Cell) bool { return !o.chooses(m, &c) })
+		m.Cells = slices.DeleteFunc(m.Cells, func(c result.Cell) bool { return !o.chooses(m, &c) })
 	}
-	return lab.NewReport(r.Environment, r.Matrices)
+	return result.NewReport(r.Environment, r.Matrices)
 }
 
 // chooses reports whether a cell of a kept report is one that the flags choose.
-func (o *askOptions) chooses(m *lab.Matrix, c *lab.Cell) bool {
+func (o *askOptions) chooses(m *result.Matrix, c *result.Cell) bool {
 	if len(o.hosts) > 0 && !slices.Contains(o.hosts, m.Hosts[c.Host]) {
 		return false
 	}
@@ -47,7 +48,7 @@ func (o *askOptions) chooses(m *lab.Matrix, c *lab.Cell) bool {
 }
 
 // difference compares a run with the baseline, nil when there is none.
-func difference(baseline *lab.Report, r lab.Report) *compare.Difference {
+func difference(baseline *result.Report, r result.Report) *compare.Difference {
 	if baseline == nil {
 		return nil
 	}

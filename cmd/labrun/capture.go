@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"labrun/lab"
+	"labrun/lab/result"
 )
 
 const captureUsage = "write what every cell sends into the folder `DIR`, in pcapng files for Wireshark and tshark"
@@ -62,7 +63,7 @@ func (o *askOptions) countCells(topologies []*lab.Topology) int {
 
 // seenFrom returns the report with the names of its captures as seen from another
 // folder than this one: that of a page, which has links to them.
-func seenFrom(dir string, r lab.Report) lab.Report {
+func seenFrom(dir string, r result.Report) result.Report {
 	from, err := filepath.Abs(dir)
 	if err != nil {
 		return r
@@ -70,7 +71,7 @@ func seenFrom(dir string, r lab.Report) lab.Report {
 	r.Matrices = slices.Clone(r.Matrices)
 	for i := range r.Matrices {
 		m := &r.Matrices[i]
-		if !slices.ContainsFunc(m.Cells, func(c lab.Cell) bool { return c.Note != nil && len(c.Note.Captures) > 0 }) {
+		if !slices.ContainsFunc(m.Cells, func(c result.Cell) bool { return c.Note != nil && len(c.Note.Captures) > 0 }) {
 			continue
 		}
 		m.Cells = slices.Clone(m.Cells)

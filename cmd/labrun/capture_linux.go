@@ -6,8 +6,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"labrun/lab"
 	"labrun/lab/capture"
+	"labrun/lab/result"
 )
 
 // openCapture makes the folder of --capture, nil when there is to be none. What
@@ -38,7 +38,7 @@ func openCapture(dir string) (*capture.Folder, error) {
 }
 
 // countsOf returns how many cells a report has.
-func countsOf(r *lab.Report) (n int) {
+func countsOf(r *result.Report) (n int) {
 	for i := range r.Matrices {
 		n += len(r.Matrices[i].Cells)
 	}

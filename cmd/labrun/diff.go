@@ -9,9 +9,9 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"labrun/lab"
 	"labrun/lab/compare"
 	"labrun/lab/report"
+	"labrun/lab/result"
 )
 
 func (c command) diffCommand() *cobra.Command {
@@ -40,7 +40,7 @@ Exit status: 0 the outcome is the same, 1 it differs, 2 a report cannot be read.
 			if err := outputs.check(); err != nil {
 				return err
 			}
-			var reports [2]lab.Report
+			var reports [2]result.Report
 			for i, file := range args {
 				var err error
 				if reports[i], err = loadOutcome(file); err != nil {
@@ -62,12 +62,12 @@ Exit status: 0 the outcome is the same, 1 it differs, 2 a report cannot be read.
 
 // loadOutcome reads a report to compare. Its digest and its counts are worked out
 // anew: it may be edited, or of a version that had another digest.
-func loadOutcome(file string) (lab.Report, error) {
+func loadOutcome(file string) (result.Report, error) {
 	r, err := loadReport(file)
 	if err != nil {
 		return r, err
 	}
-	return lab.NewReport(r.Environment, r.Matrices), nil
+	return result.NewReport(r.Environment, r.Matrices), nil
 }
 
 // diffOutputs are outputOptions for a difference, which has fewer formats.

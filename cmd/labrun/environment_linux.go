@@ -10,6 +10,7 @@ import (
 	"labrun/lab"
 	"labrun/lab/fabric"
 	"labrun/lab/plan"
+	"labrun/lab/result"
 )
 
 // sysctls are the kernel parameters that the answers to bind, listen and
@@ -25,8 +26,8 @@ var sysctls = []string{
 }
 
 // environment describes this machine and this run.
-func environment(ctx context.Context) (lab.Environment, error) {
-	env := lab.Environment{Labrun: version(), User: "root", Started: time.Now().UTC()}
+func environment(ctx context.Context) (result.Environment, error) {
+	env := result.Environment{Labrun: version(), User: "root", Started: time.Now().UTC()}
 	if fabric.InUserNamespace() {
 		env.User = "user namespace"
 	}

@@ -7,9 +7,9 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"labrun/lab"
 	"labrun/lab/compare"
 	"labrun/lab/report"
+	"labrun/lab/result"
 )
 
 // outputOptions are the flags that say which reports are written, and where.
@@ -72,7 +72,7 @@ func (o *outputOptions) check() error {
 }
 
 // writeOutputs writes the report to the files that were asked for.
-func writeOutputs(r lab.Report, outputs []*output) error {
+func writeOutputs(r result.Report, outputs []*output) error {
 	var errs []error
 	for _, out := range outputs {
 		if err := out.write(r); err != nil {
@@ -83,7 +83,7 @@ func writeOutputs(r lab.Report, outputs []*output) error {
 }
 
 // writeStdout writes the report to standard output.
-func (c command) writeStdout(r lab.Report, f report.Format, verbose bool) error {
+func (c command) writeStdout(r result.Report, f report.Format, verbose bool) error {
 	write := f.Write
 	if f.Name == "text" {
 		t := textFor(c.stdout)
@@ -92,7 +92,7 @@ func (c command) writeStdout(r lab.Report, f report.Format, verbose bool) error 
 	}
 	if f.Name == "text" { // it has lines that programs printed
 		text := write
-		write = func(w io.Writer, r lab.Report) error { return unheeded(w, func() error { return text(w, r) }) }
+		write = func(w io.Writer, r result.Report) error { return unheeded(w, func() error { return text(w, r) }) }
 	}
 	if err := write(c.stdout, r); err != nil {
 		return fmt.Errorf("write the report: %w", err)
@@ -104,7 +104,7 @@ func (c command) writeStdout(r lab.Report, f report.Format, verbose bool) error 
 // output, and turns it into an exit status. The files come first: whoever reads
 // the output may stop reading. The summary of a workflow's job has the difference,
 // when there is one.
-func (c command) print(r lab.Report, d *compare.Difference, outputs []*output, stdout report.Format, verbose bool) error {
+func (c command) print(r result.Report, d *compare.Difference, outputs []*output, stdout report.Format, verbose bool) error {
 	err := writeOutputs(r, outputs)
 	if onGitHub() {
 		err = errors.Join(err, c.writeGitHub(r, stdout, verbose), summarise(r, d))

@@ -10,8 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"labrun/lab"
 	"labrun/lab/report"
+	"labrun/lab/result"
 )
 
 // pageParts are the style and the scripts of a page, which are not the report's.
@@ -34,7 +34,7 @@ func TestEveryFormat(t *testing.T) {
 		if out, err := cmd.CombinedOutput(); exitCode(err) > exitFailed {
 			t.Fatalf("%v:\n%s", err, out)
 		}
-		r := lab.NewReport(lab.Environment{
+		r := result.NewReport(result.Environment{
 			Labrun: "v1.2.3", Kernel: "6.18.0", Machine: "x86_64", User: "root", Jobs: 2,
 			Started: time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC), Elapsed: 0.5,
 		}, readReport(t, filepath.Join(dir, "report.json")).Matrices)

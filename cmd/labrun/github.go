@@ -11,9 +11,9 @@ import (
 	"slices"
 	"strings"
 
-	"labrun/lab"
 	"labrun/lab/compare"
 	"labrun/lab/report"
+	"labrun/lab/result"
 )
 
 // onGitHub reports whether this is a step of a workflow on GitHub.
@@ -36,7 +36,7 @@ func unheeded(w io.Writer, write func() error) error {
 }
 
 // writeGitHub writes the report to standard output, and annotations after it.
-func (c command) writeGitHub(r lab.Report, f report.Format, verbose bool) error {
+func (c command) writeGitHub(r result.Report, f report.Format, verbose bool) error {
 	var err error
 	switch f.Name {
 	case "github":
@@ -52,7 +52,7 @@ func (c command) writeGitHub(r lab.Report, f report.Format, verbose bool) error 
 
 // summarise adds the report to the summary of the job, below what differs from the
 // baseline: that is why the job has one.
-func summarise(r lab.Report, d *compare.Difference) error {
+func summarise(r result.Report, d *compare.Difference) error {
 	name := os.Getenv("GITHUB_STEP_SUMMARY")
 	if name == "" {
 		return nil
@@ -82,7 +82,7 @@ func blankLine(w io.Writer) error {
 
 // inRepository returns the report with its files named as the repository has
 // them, which is how annotations find them.
-func inRepository(r lab.Report) lab.Report {
+func inRepository(r result.Report) result.Report {
 	r.Matrices = slices.Clone(r.Matrices)
 	for i := range r.Matrices {
 		m := &r.Matrices[i]

@@ -8,6 +8,7 @@ import (
 	"labrun/lab"
 	"labrun/lab/capture"
 	"labrun/lab/kernel/local"
+	"labrun/lab/result"
 	"labrun/lab/run"
 )
 
@@ -70,14 +71,14 @@ func (c command) matrixOf(ctx context.Context, topologies []*lab.Topology, o run
 // ask runs the cells that the options choose, in the way that the flags say. The packets
 // go to the folder, if it is not nil.
 func (c command) ask(ctx context.Context, topologies []*lab.Topology, o askOptions, options run.Options,
-	folder *capture.Folder) (lab.Report, error) {
+	folder *capture.Folder) (result.Report, error) {
 	version, err := kernelVersion()
 	if err != nil {
-		return lab.Report{}, err
+		return result.Report{}, err
 	}
 	env, err := environment(ctx)
 	if err != nil {
-		return lab.Report{}, err
+		return result.Report{}, err
 	}
 	ctx, clock := withTimeout(ctx, o.timeout)
 	defer clock.end()
@@ -93,15 +94,15 @@ func (c command) ask(ctx context.Context, topologies []*lab.Topology, o askOptio
 	}
 	kernel, err := local.New(folder)
 	if err != nil {
-		return lab.Report{}, err
+		return result.Report{}, err
 	}
 	defer kernel.Close()
 	options.Apart = folder != nil
 	matrices, err := run.Run(ctx, kernel, version, topologies, options)
 	status.close()
 	if err != nil {
-		return lab.Report{}, err
+		return result.Report{}, err
 	}
 	env.Elapsed = time.Since(env.Started).Seconds()
-	return lab.NewReport(env, matrices), nil
+	return result.NewReport(env, matrices), nil
 }

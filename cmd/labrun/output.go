@@ -9,8 +9,8 @@ import (
 	"path/filepath"
 	"strconv"
 
-	"labrun/lab"
 	"labrun/lab/report"
+	"labrun/lab/result"
 )
 
 // output is a file that a report is going to be. It is opened before anything is
@@ -67,7 +67,7 @@ func closeOutputs(outputs []*output) {
 
 // write writes the report whole or not at all. Behind sudo the file is the
 // user's, not root's.
-func (out *output) write(r lab.Report) error {
+func (out *output) write(r result.Report) error {
 	if out.format.Name == "html" {
 		r = seenFrom(filepath.Dir(out.target), r)
 	}

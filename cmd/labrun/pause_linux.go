@@ -9,12 +9,13 @@ import (
 	"labrun/lab"
 	"labrun/lab/kernel"
 	"labrun/lab/kernel/local"
+	"labrun/lab/result"
 )
 
 // pause opens a shell in the host of a failed cell, whose lab waits meanwhile as its
 // last step left it. --timeout has time to spare meanwhile.
-func (c command) pause(topologies []*lab.Topology, s *status, clock *timeout) func(context.Context, *lab.Matrix, kernel.Kept) {
-	return func(ctx context.Context, m *lab.Matrix, kept kernel.Kept) {
+func (c command) pause(topologies []*lab.Topology, s *status, clock *timeout) func(context.Context, *result.Matrix, kernel.Kept) {
+	return func(ctx context.Context, m *result.Matrix, kept kernel.Kept) {
 		clock.halt()
 		defer clock.resume()
 		s.pause()
@@ -25,7 +26,7 @@ func (c command) pause(topologies []*lab.Topology, s *status, clock *timeout) fu
 	}
 }
 
-func (c command) lookAround(ctx context.Context, topologies []*lab.Topology, m *lab.Matrix, kept *local.Kept) error {
+func (c command) lookAround(ctx context.Context, topologies []*lab.Topology, m *result.Matrix, kept *local.Kept) error {
 	if err := textFor(c.stderr).Last(c.stderr, m, &m.Cells[0]); err != nil {
 		return err
 	}
@@ -65,7 +66,7 @@ func (c command) lookAround(ctx context.Context, topologies []*lab.Topology, m *
 }
 
 // writeSockets lists the sockets of all hosts.
-func writeSockets(w io.Writer, sockets []lab.Holder) {
+func writeSockets(w io.Writer, sockets []result.SocketInfo) {
 	if len(sockets) == 0 {
 		fmt.Fprintln(w, "no socket has a port or a name, on any host")
 		return

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"labrun/lab"
+	"labrun/lab/result"
 )
 
 // status tells on a terminal how far a long run has come, in a line that is gone at
@@ -60,7 +61,7 @@ func (s *status) show(done, total int) {
 }
 
 // saw takes note of a cell that failed or is an error.
-func (s *status) saw(m *lab.Matrix, c *lab.Cell) {
+func (s *status) saw(m *result.Matrix, c *result.Cell) {
 	if s.w == nil {
 		return
 	}
@@ -72,10 +73,10 @@ func (s *status) saw(m *lab.Matrix, c *lab.Cell) {
 }
 
 // firstRed is a red cell in one line.
-func firstRed(m *lab.Matrix, c *lab.Cell) string {
+func firstRed(m *result.Matrix, c *result.Cell) string {
 	name := m.NameOf(c) + " on " + m.Hosts[c.Host]
 	steps := m.StepsOf(c)
-	if c.Verdict == lab.Error || len(steps) == 0 {
+	if c.Verdict == result.Error || len(steps) == 0 {
 		return strings.ToUpper(c.Verdict.String()) + " " + name + ": " + c.Reason()
 	}
 	last := steps[len(steps)-1]

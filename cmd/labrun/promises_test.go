@@ -16,8 +16,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"labrun/lab"
 	"labrun/lab/report"
+	"labrun/lab/result"
 )
 
 const dualNIC = "../../topologies/dual-nic.yaml"
@@ -108,10 +108,10 @@ experiments:
 func withoutEnvironment(t *testing.T, file string) string {
 	t.Helper()
 	r := readReport(t, file)
-	if got := lab.DigestOf(r.Matrices); got != r.Digest {
+	if got := result.DigestOf(r.Matrices); got != r.Digest {
 		t.Errorf("the report says digest %s, its cells have %s", r.Digest, got)
 	}
-	r.Environment = lab.Environment{}
+	r.Environment = result.Environment{}
 	var b strings.Builder
 	if err := report.JSON(&b, r); err != nil {
 		t.Fatal(err)
@@ -119,7 +119,7 @@ func withoutEnvironment(t *testing.T, file string) string {
 	return b.String()
 }
 
-func readReport(t *testing.T, file string) lab.Report {
+func readReport(t *testing.T, file string) result.Report {
 	t.Helper()
 	fitsSchema(t, read(t, file))
 	f, err := os.Open(file)

@@ -9,8 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"labrun/lab"
 	"labrun/lab/report"
+	"labrun/lab/result"
 	"labrun/lab/topology"
 )
 
@@ -42,7 +42,7 @@ Exit status: 0 whatever the report says, 2 when it cannot be read.`,
 			if err != nil {
 				return usageError{err}
 			}
-			r := lab.NewReport(kept.Environment, kept.Matrices)
+			r := result.NewReport(kept.Environment, kept.Matrices)
 			c.disagree(args[0], &kept, &r)
 			open, err := outputs.open()
 			if err != nil {
@@ -63,7 +63,7 @@ Exit status: 0 whatever the report says, 2 when it cannot be read.`,
 
 // disagree says where a kept report was edited: its counts and its digest are not those of its
 // cells, which are printed. Another version of labrun may have had another digest.
-func (c command) disagree(file string, kept, r *lab.Report) {
+func (c command) disagree(file string, kept, r *result.Report) {
 	if kept.Counts != r.Counts {
 		c.complain(fmt.Errorf("%s: its counts are not those of its cells: it says %s, and has %s", file, kept.Counts, r.Counts))
 	}
@@ -82,12 +82,12 @@ func formatList() string {
 }
 
 // loadReport reads a report that was kept.
-func loadReport(file string) (lab.Report, error) {
+func loadReport(file string) (result.Report, error) {
 	var in io.Reader = os.Stdin
 	if file != "-" {
 		f, err := topology.Open(file)
 		if err != nil {
-			return lab.Report{}, fmt.Errorf("read report: %w", err)
+			return result.Report{}, fmt.Errorf("read report: %w", err)
 		}
 		defer f.Close()
 		in = f

@@ -10,6 +10,7 @@ import (
 
 	"labrun/lab"
 	"labrun/lab/compare"
+	"labrun/lab/result"
 	"labrun/lab/run"
 	"labrun/lab/topology"
 )
@@ -113,7 +114,7 @@ func (c command) rerun(file string, o rerunOptions) error {
 }
 
 // compareAgain writes what the two runs differ in, and keeps the new report.
-func (c command) compareAgain(before *lab.Report, after lab.Report, kept, outputs []*output, o *rerunOptions) error {
+func (c command) compareAgain(before *result.Report, after result.Report, kept, outputs []*output, o *rerunOptions) error {
 	d := compare.Reports(*before, after)
 	if err := writeOutputs(after, kept); err != nil {
 		return err
@@ -131,7 +132,7 @@ func (c command) compareAgain(before *lab.Report, after lab.Report, kept, output
 
 // printVerbose prints the new report for -v, on standard error where the difference is
 // for a program, or in files.
-func (c command) printVerbose(r lab.Report, o rerunOptions) error {
+func (c command) printVerbose(r result.Report, o rerunOptions) error {
 	if !o.verbose {
 		return nil
 	}
@@ -151,7 +152,7 @@ func (c command) printVerbose(r lab.Report, o rerunOptions) error {
 }
 
 // reload reads the topologies that the report holds.
-func (c command) reload(file string, r *lab.Report) ([]*lab.Topology, error) {
+func (c command) reload(file string, r *result.Report) ([]*lab.Topology, error) {
 	var topologies []*lab.Topology
 	for i := range r.Matrices {
 		m := &r.Matrices[i]
@@ -174,7 +175,7 @@ func (c command) reload(file string, r *lab.Report) ([]*lab.Topology, error) {
 
 // columnsOf returns the hosts of the report. --host chose among those of all
 // topologies, so all of them together choose the same.
-func (o *rerunOptions) columnsOf(r *lab.Report) []string {
+func (o *rerunOptions) columnsOf(r *result.Report) []string {
 	if len(o.hosts) > 0 {
 		return o.hosts
 	}
@@ -187,7 +188,7 @@ func (o *rerunOptions) columnsOf(r *lab.Report) []string {
 
 // cellsOf returns which cells the report has. An experiment whose axes are read
 // otherwise today runs whole, or what --only says of it, and the difference tells.
-func (o *rerunOptions) cellsOf(r *lab.Report, topologies []*lab.Topology) func(*lab.Experiment, lab.Combo) bool {
+func (o *rerunOptions) cellsOf(r *result.Report, topologies []*lab.Topology) func(*lab.Experiment, lab.Combo) bool {
 	has := map[*lab.Experiment][]lab.Combo{}
 	whole := map[*lab.Experiment]bool{}
 	for i, t := range topologies {

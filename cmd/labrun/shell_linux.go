@@ -18,6 +18,7 @@ import (
 	"labrun/lab/process"
 	"labrun/lab/question"
 	"labrun/lab/report"
+	"labrun/lab/result"
 	"labrun/lab/run"
 )
 
@@ -244,7 +245,7 @@ func (c command) lab(ctx context.Context, t *lab.Topology, e *lab.Experiment, co
 
 // keep asks one cell and keeps its lab.
 func keep(ctx context.Context, version lab.KernelVersion, t *lab.Topology, e *lab.Experiment, combo lab.Combo, host string) (
-	m lab.Matrix, kept *local.Kept, err error) {
+	m result.Matrix, kept *local.Kept, err error) {
 	k, err := local.New(nil)
 	if err != nil {
 		return m, nil, err
@@ -262,5 +263,5 @@ func keep(ctx context.Context, version lab.KernelVersion, t *lab.Topology, e *la
 	if kept == nil {
 		return m, nil, cmp.Or(answer.Err, errors.New(answer.Skip))
 	}
-	return run.MatrixOf(&lab.Matrix{File: t.File, Name: t.Name}, e, combo, host, on, answer), kept, nil
+	return run.MatrixOf(&result.Matrix{File: t.File, Name: t.Name}, e, combo, host, on, answer), kept, nil
 }

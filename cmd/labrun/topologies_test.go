@@ -9,9 +9,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	"labrun/lab/result"
 
-	"labrun/lab"
+	"github.com/google/go-cmp/cmp"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -63,7 +63,7 @@ var short = []string{"dual-nic", "overlap", "seed-transcripts"}
 
 // outcomes lists every cell with its answers, and every claim with its verdict
 // where nothing was skipped.
-func outcomes(r lab.Report) []string {
+func outcomes(r result.Report) []string {
 	var lines []string
 	for i := range r.Matrices {
 		m := &r.Matrices[i]

@@ -24,6 +24,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"labrun/lab"
+	"labrun/lab/result"
 	"labrun/lab/topology"
 )
 
@@ -109,7 +110,7 @@ func twinMain(t *testing.T, dir string) {
 		stride := max(1, len(m.Cells)/twinCells)
 		for i := 0; i < len(m.Cells); i += stride {
 			c := &m.Cells[i]
-			if c.Verdict != lab.Pass {
+			if c.Verdict != result.Pass {
 				continue // what this kernel lacks
 			}
 			nth++ // a namespace that is gone takes its links along in its own time

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"labrun/lab"
+	"labrun/lab/result"
 )
 
 // cells compares the cells of two matrices. Those of the later one are looked up
@@ -47,7 +48,7 @@ func (d *Difference) cells(i, j int) {
 
 // find returns the index of the cell with the key's row, host and combination, -1
 // when there is none; guess is where it most likely stands.
-func find(cells []lab.Cell, key lab.Cell, guess int) int {
+func find(cells []result.Cell, key result.Cell, guess int) int {
 	if guess < len(cells) && order(cells[guess], key) == 0 {
 		return guess
 	}
@@ -58,12 +59,12 @@ func find(cells []lab.Cell, key lab.Cell, guess int) int {
 }
 
 // order is that of the cells of a matrix.
-func order(a, b lab.Cell) int {
+func order(a, b result.Cell) int {
 	return cmp.Or(cmp.Compare(a.Row, b.Row), cmp.Compare(a.Host, b.Host), cmp.Compare(a.Combo, b.Combo))
 }
 
 // hostsOf says for each host of a which one of b it is, -1 when it is none.
-func hostsOf(a, b *lab.Matrix) []int32 { return places(a.Hosts, b.Hosts) }
+func hostsOf(a, b *result.Matrix) []int32 { return places(a.Hosts, b.Hosts) }
 
 // places says of each name where it stands among others, -1 when it does not.
 func places(names, among []string) []int32 {
@@ -92,7 +93,7 @@ type row struct {
 	split  []int
 }
 
-func rowsOf(a, b *lab.Matrix) []row {
+func rowsOf(a, b *result.Matrix) []row {
 	at := map[string]int32{}
 	for j := range b.Rows {
 		at[b.Rows[j].Name] = int32(j)
@@ -107,7 +108,7 @@ func rowsOf(a, b *lab.Matrix) []row {
 	return rows
 }
 
-func rowOf(a, b *lab.Row, at int32) row {
+func rowOf(a, b *result.Row, at int32) row {
 	sameNames := func(x, y lab.Axis) bool { return x.Name == y.Name }
 	sameAxes := func(x, y lab.Axis) bool { return x.Name == y.Name && slices.Equal(x.Values, y.Values) }
 	switch {
@@ -125,8 +126,8 @@ func rowOf(a, b *lab.Row, at int32) row {
 
 // key returns where the cell would stand in the later matrix; false when it
 // cannot be there.
-func (r *row) key(c *lab.Cell, hosts []int32) (lab.Cell, bool) {
-	key := lab.Cell{Row: r.at, Host: hosts[c.Host], Combo: c.Combo}
+func (r *row) key(c *result.Cell, hosts []int32) (result.Cell, bool) {
+	key := result.Cell{Row: r.at, Host: hosts[c.Host], Combo: c.Combo}
 	if r.from != nil {
 		key.Combo = 0
 		for i, v := range r.from.SplitInto(r.split, c.Combo) {
@@ -139,22 +140,22 @@ func (r *row) key(c *lab.Cell, hosts []int32) (lab.Cell, bool) {
 	return key, key.Row >= 0 && key.Host >= 0
 }
 
-func sameSlot(a, b lab.RowSlot) bool {
-	sameSteps := func(x, y []lab.RowStep) bool { return slices.EqualFunc(x, y, sameStep) }
+func sameSlot(a, b result.RowSlot) bool {
+	sameSteps := func(x, y []result.RowStep) bool { return slices.EqualFunc(x, y, sameStep) }
 	return slices.Equal(a.Axes, b.Axes) && slices.Equal(a.Which, b.Which) && (a.Which == nil) == (b.Which == nil) &&
 		slices.EqualFunc(a.Variants, b.Variants, sameSteps)
 }
 
 // sameStep reports whether two steps ask the same and want the same; where they
 // are in the file does not matter.
-func sameStep(a, b lab.RowStep) bool { return sameQuestion(a, b) && a.Want == b.Want }
+func sameStep(a, b result.RowStep) bool { return sameQuestion(a, b) && a.Want == b.Want }
 
-func sameQuestion(a, b lab.RowStep) bool { return a.Process == b.Process && a.Call == b.Call }
+func sameQuestion(a, b result.RowStep) bool { return a.Process == b.Process && a.Call == b.Call }
 
 // same reports whether two cells came out the same; asked says that their rows are
 // known to ask the same. alike says that they were answered the same too where the
 // file leaves the answer open.
-func same(a, b *lab.Matrix, c, d *lab.Cell, asked bool) (same, alike bool) {
+func same(a, b *result.Matrix, c, d *result.Cell, asked bool) (same, alike bool) {
 	alike = slices.Equal(c.Answers(), d.Answers())
 	if asked && alike {
 		return c.Verdict == d.Verdict, true
@@ -166,8 +167,10 @@ func same(a, b *lab.Matrix, c, d *lab.Cell, asked bool) (same, alike bool) {
 
 // sameResult reports whether two steps ask the same, want the same and were answered
 // the same, or so that the file does not mind.
-func sameResult(a, b lab.StepResult) bool { return sameStep(a.RowStep, b.RowStep) && sameAnswer(a, b) }
+func sameResult(a, b result.StepResult) bool {
+	return sameStep(a.RowStep, b.RowStep) && sameAnswer(a, b)
+}
 
-func sameAnswer(a, b lab.StepResult) bool {
+func sameAnswer(a, b result.StepResult) bool {
 	return a.Got == b.Got || (a.Open || b.Open) && !a.Red && !b.Red
 }

@@ -10,38 +10,41 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"labrun/lab"
+	"labrun/lab/result"
 )
 
 // base has two topologies: one experiment without axes, and one with two of them.
-func base() []lab.Matrix {
-	step := func(call, want string) []lab.RowStep {
-		return []lab.RowStep{{Line: 3, Process: "main", Call: call, Want: want}}
+func base() []result.Matrix {
+	step := func(call, want string) []result.RowStep {
+		return []result.RowStep{{Line: 3, Process: "main", Call: call, Want: want}}
 	}
-	slot := func(call, want string) lab.RowSlot { return lab.RowSlot{Variants: [][]lab.RowStep{step(call, want)}} }
-	return []lab.Matrix{
+	slot := func(call, want string) result.RowSlot {
+		return result.RowSlot{Variants: [][]result.RowStep{step(call, want)}}
+	}
+	return []result.Matrix{
 		{
 			Name: "plain", Hosts: []string{"alpha", "beta"},
-			Rows: []lab.Row{
-				{Name: "one", Line: 1, Slots: []lab.RowSlot{slot("a = socket(tcp)", "ok"),
+			Rows: []result.Row{
+				{Name: "one", Line: 1, Slots: []result.RowSlot{slot("a = socket(tcp)", "ok"),
 					slot("bind(a, x:80)", "ok")}},
-				{Name: "two", Line: 9, Slots: []lab.RowSlot{slot("b = socket(udp)", "ok")}},
+				{Name: "two", Line: 9, Slots: []result.RowSlot{slot("b = socket(udp)", "ok")}},
 			},
-			Cells: []lab.Cell{
+			Cells: []result.Cell{
 				{Row: 0, Host: 0, Got: &[]string{"ok", "ok"}}, {Row: 0, Host: 1, Got: &[]string{"ok", "ok"}},
 				{Row: 1, Host: 0, Got: &[]string{"ok"}}, {Row: 1, Host: 1, Got: &[]string{"ok"}},
 			},
-			Claims: []lab.ClaimResult{{Name: "SEED 1", Verdict: "holds"}},
+			Claims: []result.ClaimResult{{Name: "SEED 1", Verdict: "holds"}},
 		},
 		{
 			Name: "axes", Hosts: []string{"alpha"},
-			Rows: []lab.Row{{
+			Rows: []result.Row{{
 				Name: "many", Axes: []lab.Axis{{Name: "first", Values: []string{"x", "y"}},
 					{Name: "second", Values: []string{"x", "any"}}},
-				Slots: []lab.RowSlot{slot("a = socket(tcp)", "ok"),
-					{Axes: []int{1}, Variants: [][]lab.RowStep{step("bind(a, x:80)", "ok"),
+				Slots: []result.RowSlot{slot("a = socket(tcp)", "ok"),
+					{Axes: []int{1}, Variants: [][]result.RowStep{step("bind(a, x:80)", "ok"),
 						step("bind(a, any:80)", "ok")}}},
 			}},
-			Cells: []lab.Cell{{Combo: 0, Got: &[]string{"ok", "ok"}}, {Combo: 1, Got: &[]string{"ok", "ok"}},
+			Cells: []result.Cell{{Combo: 0, Got: &[]string{"ok", "ok"}}, {Combo: 1, Got: &[]string{"ok", "ok"}},
 				{Combo: 3, Got: &[]string{"ok", "ok"}}},
 		},
 	}
@@ -50,7 +53,7 @@ func base() []lab.Matrix {
 // words says what a difference holds, so that it can be compared.
 func words(d Difference) []string {
 	var all []string
-	name := func(r *lab.Report, p Place) string {
+	name := func(r *result.Report, p Place) string {
 		m, c := p.In(r)
 		return m.Name + " " + m.NameOf(c) + " on " + m.Hosts[c.Host]
 	}
@@ -59,7 +62,7 @@ func words(d Difference) []string {
 		if after := name(&d.After, p.After); "changed "+after != s {
 			s += " is " + after
 		}
-		side := func(r *lab.StepResult) string {
+		side := func(r *result.StepResult) string {
 			if r == nil {
 				return "not made"
 			}
@@ -92,33 +95,33 @@ func words(d Difference) []string {
 func TestReports(t *testing.T) {
 	for _, c := range []struct {
 		name   string
-		change func(m []lab.Matrix) []lab.Matrix
+		change func(m []result.Matrix) []result.Matrix
 		want   []string
 	}{
-		{"nothing", func(m []lab.Matrix) []lab.Matrix { return m }, []string{"same 7"}},
-		{"lines, docs and evidence", func(m []lab.Matrix) []lab.Matrix {
+		{"nothing", func(m []result.Matrix) []result.Matrix { return m }, []string{"same 7"}},
+		{"lines, docs and evidence", func(m []result.Matrix) []result.Matrix {
 			m[0].Rows[0].Line, m[0].Rows[0].Doc, m[0].File = 77, "new", "new.yaml"
 			m[0].Rows[0].Slots[0].Variants[0][0].Line = 78
-			m[0].Cells[0].Note = &lab.Note{Evidence: []lab.Snapshot{{Sockets: []lab.Holder{{Host: "alpha"}}}}}
+			m[0].Cells[0].Note = &result.Note{Evidence: []result.Snapshot{{Sockets: []result.SocketInfo{{Host: "alpha"}}}}}
 			return m
 		}, []string{"same 7"}},
-		{"an answer and the steps after it", func(m []lab.Matrix) []lab.Matrix {
-			m[0].Cells[1].Verdict, m[0].Cells[1].Got = lab.Fail, &[]string{"EMFILE"}
+		{"an answer and the steps after it", func(m []result.Matrix) []result.Matrix {
+			m[0].Cells[1].Verdict, m[0].Cells[1].Got = result.Fail, &[]string{"EMFILE"}
 			return m
 		}, []string{"changed plain one on beta; a = socket(tcp) = ok want ok, a = socket(tcp) = EMFILE want ok",
 			"same 6"}},
-		{"a verdict", func(m []lab.Matrix) []lab.Matrix {
-			m[0].Cells[0].Verdict, m[0].Cells[0].Got = lab.Error, &[]string{"ok"}
+		{"a verdict", func(m []result.Matrix) []result.Matrix {
+			m[0].Cells[0].Verdict, m[0].Cells[0].Got = result.Error, &[]string{"ok"}
 			return m
 		}, []string{"changed plain one on alpha; bind(a, x:80) = ok want ok, not made", "same 6"}},
-		{"a call", func(m []lab.Matrix) []lab.Matrix {
+		{"a call", func(m []result.Matrix) []result.Matrix {
 			m[0].Rows[0].Slots[0].Variants[0][0].Call = "a = socket(udp)"
 			return m
 		}, []string{
 			"changed plain one on alpha; a = socket(tcp) = ok want ok, a = socket(udp) = ok want ok",
 			"changed plain one on beta; a = socket(tcp) = ok want ok, a = socket(udp) = ok want ok", "same 5",
 		}},
-		{"a call, and the answer to a later one", func(m []lab.Matrix) []lab.Matrix {
+		{"a call, and the answer to a later one", func(m []result.Matrix) []result.Matrix {
 			m[0].Rows[0].Slots[0].Variants[0][0].Call = "a = socket(udp)"
 			m[0].Cells[0].Got = &[]string{"ok", "EINVAL"}
 			m[0].Cells = slices.Delete(m[0].Cells, 1, 2)
@@ -127,7 +130,7 @@ func TestReports(t *testing.T) {
 			"changed plain one on alpha; a = socket(tcp) = ok want ok, a = socket(udp) = ok want ok; bind(a, x:80) = ok want ok, bind(a, x:80) = EINVAL want ok",
 			"vanished plain one on beta", "same 5",
 		}},
-		{"what is wanted", func(m []lab.Matrix) []lab.Matrix {
+		{"what is wanted", func(m []result.Matrix) []result.Matrix {
 			m[0].Rows[1].Slots[0].Variants[0][0].Want = "?"
 			m[0].Cells = m[0].Cells[:3]
 			return m
@@ -135,7 +138,7 @@ func TestReports(t *testing.T) {
 			"changed plain two on alpha; b = socket(udp) = ok want ok, b = socket(udp) = ok want ?",
 			"vanished plain two on beta", "same 5",
 		}},
-		{"the order of everything", func(m []lab.Matrix) []lab.Matrix {
+		{"the order of everything", func(m []result.Matrix) []result.Matrix {
 			slices.Reverse(m)
 			slices.Reverse(m[1].Rows)
 			slices.Reverse(m[1].Hosts)
@@ -145,27 +148,27 @@ func TestReports(t *testing.T) {
 			}
 			return m
 		}, []string{"same 7"}},
-		{"a value more, in front", func(m []lab.Matrix) []lab.Matrix {
+		{"a value more, in front", func(m []result.Matrix) []result.Matrix {
 			r := &m[1].Rows[0]
 			r.Axes[1].Values = []string{"new", "x", "any"}
 			v := r.Slots[1].Variants
-			r.Slots[1].Variants = [][]lab.RowStep{v[0], v[0], v[1]}
+			r.Slots[1].Variants = [][]result.RowStep{v[0], v[0], v[1]}
 			got := m[1].Cells[0].Got
-			m[1].Cells = []lab.Cell{{Combo: 0, Got: got}, {Combo: 1, Got: got},
-				{Combo: 2, Got: &[]string{"ok", "EINVAL"}, Verdict: lab.Fail}, {Combo: 5, Got: got}}
+			m[1].Cells = []result.Cell{{Combo: 0, Got: got}, {Combo: 1, Got: got},
+				{Combo: 2, Got: &[]string{"ok", "EINVAL"}, Verdict: result.Fail}, {Combo: 5, Got: got}}
 			return m
 		}, []string{
 			"changed axes many[first=x,second=any] on alpha; bind(a, any:80) = ok want ok, bind(a, any:80) = EINVAL want ok",
 			"appeared axes many[first=x,second=new] on alpha", "same 6",
 		}},
-		{"a value less", func(m []lab.Matrix) []lab.Matrix {
+		{"a value less", func(m []result.Matrix) []result.Matrix {
 			r := &m[1].Rows[0]
 			r.Axes[0].Values = []string{"y"}
-			m[1].Cells = []lab.Cell{{Combo: 1, Got: m[1].Cells[0].Got}}
+			m[1].Cells = []result.Cell{{Combo: 1, Got: m[1].Cells[0].Got}}
 			return m
 		}, []string{"vanished axes many[first=x,second=x] on alpha", "vanished axes many[first=x,second=any] on alpha",
 			"same 5"}},
-		{"the name of an axis", func(m []lab.Matrix) []lab.Matrix {
+		{"the name of an axis", func(m []result.Matrix) []result.Matrix {
 			m[1].Rows[0].Axes[0].Name = "other"
 			m[1].Cells = m[1].Cells[:1]
 			return m
@@ -174,7 +177,7 @@ func TestReports(t *testing.T) {
 			"vanished axes many[first=x,second=any] on alpha", "vanished axes many[first=y,second=any] on alpha",
 			"same 4",
 		}},
-		{"a host and an experiment", func(m []lab.Matrix) []lab.Matrix {
+		{"a host and an experiment", func(m []result.Matrix) []result.Matrix {
 			m[0].Hosts[1], m[1].Rows[0].Name = "gamma", "few"
 			m[0].Cells, m[1].Cells = m[0].Cells[:2], m[1].Cells[:1]
 			return m
@@ -184,37 +187,37 @@ func TestReports(t *testing.T) {
 			"vanished axes many[first=x,second=x] on alpha", "vanished axes many[first=x,second=any] on alpha",
 			"vanished axes many[first=y,second=any] on alpha", "same 1",
 		}},
-		{"a topology twice", func(m []lab.Matrix) []lab.Matrix { return append(m, m[1]) }, []string{
+		{"a topology twice", func(m []result.Matrix) []result.Matrix { return append(m, m[1]) }, []string{
 			"appeared axes many[first=x,second=x] on alpha", "appeared axes many[first=x,second=any] on alpha",
 			"appeared axes many[first=y,second=any] on alpha", "same 7",
 		}},
-		{"answers that the file leaves open", func(m []lab.Matrix) []lab.Matrix {
+		{"answers that the file leaves open", func(m []result.Matrix) []result.Matrix {
 			m[0].Rows[0].Slots[1].Variants[0][0].Open = true
 			m[0].Cells[0].Got = &[]string{"ok", "EINVAL"}
 			return m
 		}, []string{"open plain one on alpha; bind(a, x:80) = ok, EINVAL", "same 7"}},
-		{"one of them, and a change", func(m []lab.Matrix) []lab.Matrix {
+		{"one of them, and a change", func(m []result.Matrix) []result.Matrix {
 			m[0].Rows[0].Slots[0].Variants[0][0].Open = true
-			m[0].Cells[0].Verdict, m[0].Cells[0].Got = lab.Fail, &[]string{"other", "EINVAL"}
+			m[0].Cells[0].Verdict, m[0].Cells[0].Got = result.Fail, &[]string{"other", "EINVAL"}
 			return m
 		}, []string{
 			"changed plain one on alpha; bind(a, x:80) = ok want ok, bind(a, x:80) = EINVAL want ok",
 			"open plain one on alpha; a = socket(tcp) = ok, other", "same 6",
 		}},
-		{"a red one of them", func(m []lab.Matrix) []lab.Matrix {
+		{"a red one of them", func(m []result.Matrix) []result.Matrix {
 			m[0].Rows[0].Slots[1].Variants[0][0].Open = true
-			m[0].Cells[0].Verdict, m[0].Cells[0].Got = lab.Fail, &[]string{"ok", "EINVAL"}
+			m[0].Cells[0].Verdict, m[0].Cells[0].Got = result.Fail, &[]string{"ok", "EINVAL"}
 			return m
 		}, []string{"changed plain one on alpha; bind(a, x:80) = ok want ok, bind(a, x:80) = EINVAL want ok",
 			"same 6"}},
-		{"a claim, with the same cells", func(m []lab.Matrix) []lab.Matrix {
-			m[0].Claims = []lab.ClaimResult{{Name: "new", Verdict: "holds"}, {Name: "SEED 1", Verdict: "does not hold"}}
+		{"a claim, with the same cells", func(m []result.Matrix) []result.Matrix {
+			m[0].Claims = []result.ClaimResult{{Name: "new", Verdict: "holds"}, {Name: "SEED 1", Verdict: "does not hold"}}
 			return m
 		}, []string{"claim plain SEED 1: holds, does not hold", "same 7"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			before, after := lab.NewReport(lab.Environment{}, base()),
-				lab.NewReport(lab.Environment{}, c.change(base()))
+			before, after := result.NewReport(result.Environment{}, base()),
+				result.NewReport(result.Environment{}, c.change(base()))
 			d := Reports(before, after)
 			if diff := cmp.Diff(c.want, words(d)); diff != "" {
 				t.Errorf("want (-), got (+):\n%s", diff)
@@ -240,12 +243,12 @@ func TestReports(t *testing.T) {
 }
 
 func TestEnvironment(t *testing.T) {
-	a := lab.Environment{Labrun: "v1", Kernel: "6.1.0", Machine: "x86_64", User: "root", Jobs: 1, Elapsed: 1,
+	a := result.Environment{Labrun: "v1", Kernel: "6.1.0", Machine: "x86_64", User: "root", Jobs: 1, Elapsed: 1,
 		Sysctls: map[string]string{"same": "1", "gone": "1", "other": "1"}}
-	b := lab.Environment{Labrun: "v2", Kernel: "6.18.44", Machine: "aarch64", User: "user namespace", Jobs: 2,
+	b := result.Environment{Labrun: "v2", Kernel: "6.18.44", Machine: "aarch64", User: "user namespace", Jobs: 2,
 		Elapsed: 2,
 		Started: time.Unix(1, 0), Sysctls: map[string]string{"same": "1", "other": "2", "came": "1"}}
-	d := Reports(lab.NewReport(a, base()), lab.NewReport(b, base()))
+	d := Reports(result.NewReport(a, base()), result.NewReport(b, base()))
 	want := []Setting{
 		{"labrun", "v1", "v2"}, {"kernel", "6.1.0", "6.18.44"}, {"machine", "x86_64", "aarch64"},
 		{"user", "root", "user namespace"},
@@ -261,7 +264,7 @@ func TestEnvironment(t *testing.T) {
 
 // huge has half a million cells in five hosts. When other, its axis has another
 // value in front, so that no combination keeps its number.
-func huge(other bool) lab.Report {
+func huge(other bool) result.Report {
 	const combos = 100_000
 	var a lab.Axis
 	a.Name = "n"
@@ -272,28 +275,28 @@ func huge(other bool) lab.Report {
 	for i := range combos {
 		a.Values = append(a.Values, fmt.Sprint(i))
 	}
-	var slots []lab.RowSlot
+	var slots []result.RowSlot
 	for _, call := range []string{"a = socket(tcp)", "bind(a, x:80)", "listen(a, 5)"} {
-		slots = append(slots, lab.RowSlot{Variants: [][]lab.RowStep{{{Process: "main", Call: call, Want: "ok"}}}})
+		slots = append(slots, result.RowSlot{Variants: [][]result.RowStep{{{Process: "main", Call: call, Want: "ok"}}}})
 	}
-	m := lab.Matrix{Name: "huge", Rows: []lab.Row{{Name: "row", Axes: []lab.Axis{a}, Slots: slots}}}
+	m := result.Matrix{Name: "huge", Rows: []result.Row{{Name: "row", Axes: []lab.Axis{a}, Slots: slots}}}
 	got := &[]string{"ok", "ok", "ok"}
 	for h := range int32(5) {
 		m.Hosts = append(m.Hosts, fmt.Sprint("host", h))
 		for c := range combos {
-			m.Cells = append(m.Cells, lab.Cell{Host: h, Combo: lab.Combo(c + shift), Got: got})
+			m.Cells = append(m.Cells, result.Cell{Host: h, Combo: lab.Combo(c + shift), Got: got})
 		}
 	}
-	return lab.NewReport(lab.Environment{}, []lab.Matrix{m})
+	return result.NewReport(result.Environment{}, []result.Matrix{m})
 }
 
 func BenchmarkReports(b *testing.B) {
 	one, other, edited := huge(false), huge(true), huge(false)
-	edited.Matrices[0].Cells[77].Verdict = lab.Fail
+	edited.Matrices[0].Cells[77].Verdict = result.Fail
 	edited.Digest, other.Digest = "", "" // to be looked at
 	for _, c := range []struct {
 		name string
-		with lab.Report
+		with result.Report
 	}{{"equal", one}, {"one-cell", edited}, {"other-axis", other}} {
 		b.Run(c.name, func(b *testing.B) {
 			b.ReportAllocs()

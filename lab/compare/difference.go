@@ -4,12 +4,12 @@ import (
 	"maps"
 	"slices"
 
-	"labrun/lab"
+	"labrun/lab/result"
 )
 
 // Difference is what two reports do not agree about.
 type Difference struct {
-	Before, After lab.Report
+	Before, After result.Report
 	Same          int     // cells of both that came out the same
 	Changed       []Pair  // cells of both that did not, in the order of Before
 	Open          []Pair  // cells of both in which an answer differs that the file leaves open, changed or the same
@@ -25,7 +25,7 @@ type Place struct {
 }
 
 // In returns the cell of that place, and its matrix.
-func (p Place) In(r *lab.Report) (*lab.Matrix, *lab.Cell) {
+func (p Place) In(r *result.Report) (*result.Matrix, *result.Cell) {
 	m := &r.Matrices[p.Matrix]
 	return m, &m.Cells[p.Cell]
 }
@@ -54,9 +54,9 @@ func (d *Difference) Outcome() bool {
 }
 
 // Reports compares a report with a later one. Each one's cells stand in the order that
-// lab.Matrix demands, and its digest is that of its cells: equal digests need no
+// result.Matrix demands, and its digest is that of its cells: equal digests need no
 // look at a single cell, unless a file leaves answers open.
-func Reports(a, b lab.Report) Difference {
+func Reports(a, b result.Report) Difference {
 	d := Difference{Before: a, After: b, Environment: settings(a.Environment, b.Environment)}
 	equal := a.Digest != "" && a.Digest == b.Digest && !leavesOpen(a.Matrices) && !leavesOpen(b.Matrices)
 	partners := partnersOf(a.Matrices, b.Matrices)
@@ -84,12 +84,12 @@ func Reports(a, b lab.Report) Difference {
 }
 
 // leavesOpen reports whether there is a step whose answer a file leaves open.
-func leavesOpen(matrices []lab.Matrix) bool {
+func leavesOpen(matrices []result.Matrix) bool {
 	for _, m := range matrices {
 		for _, r := range m.Rows {
 			for _, s := range r.Slots {
 				for _, steps := range s.Variants {
-					if slices.ContainsFunc(steps, func(s lab.RowStep) bool { return s.Open }) {
+					if slices.ContainsFunc(steps, func(s result.RowStep) bool { return s.Open }) {
 						return true
 					}
 				}
@@ -101,7 +101,7 @@ func leavesOpen(matrices []lab.Matrix) bool {
 
 // partnersOf returns for each matrix of a the one of b with the same name, -1
 // when there is none. Of several with one name the first is the first's partner.
-func partnersOf(a, b []lab.Matrix) []int {
+func partnersOf(a, b []result.Matrix) []int {
 	free := map[string][]int{}
 	for j := range b {
 		free[b[j].Name] = append(free[b[j].Name], j)
@@ -116,7 +116,7 @@ func partnersOf(a, b []lab.Matrix) []int {
 	return partners
 }
 
-func appendAll(places []Place, matrix int, m *lab.Matrix) []Place {
+func appendAll(places []Place, matrix int, m *result.Matrix) []Place {
 	for i := range m.Cells {
 		places = append(places, Place{int32(matrix), int32(i)})
 	}
@@ -124,9 +124,9 @@ func appendAll(places []Place, matrix int, m *lab.Matrix) []Place {
 }
 
 // claims compares the claims that both matrices have.
-func (d *Difference) claims(a, b *lab.Matrix) {
+func (d *Difference) claims(a, b *result.Matrix) {
 	for _, was := range a.Claims {
-		j := slices.IndexFunc(b.Claims, func(c lab.ClaimResult) bool { return c.Name == was.Name })
+		j := slices.IndexFunc(b.Claims, func(c result.ClaimResult) bool { return c.Name == was.Name })
 		if j >= 0 && b.Claims[j].Verdict != was.Verdict {
 			d.Claims = append(d.Claims, Claim{a.Name, was.Name, was.Verdict, b.Claims[j].Verdict})
 		}
@@ -135,7 +135,7 @@ func (d *Difference) claims(a, b *lab.Matrix) {
 
 // settings compares what a run finds. When it ran, how long it took and how many
 // jobs it had never matters to anybody who compares.
-func settings(a, b lab.Environment) []Setting {
+func settings(a, b result.Environment) []Setting {
 	all := []Setting{
 		{"labrun", a.Labrun, b.Labrun}, {"kernel", a.Kernel, b.Kernel}, {"machine", a.Machine, b.Machine},
 		{"user", a.User, b.User},

@@ -3,7 +3,7 @@
 // package report prints what it finds.
 //
 // Cells are matched by the names of their topology, of themselves and of their
-// host, wherever they stand. An outcome is what lab.DigestOf digests: the verdict,
+// host, wherever they stand. An outcome is what result.DigestOf digests: the verdict,
 // and the calls that were made with what was wanted and what was answered. There
 // may be half a million cells, so a Difference points into the two reports and
 // copies nothing out of them.

@@ -1,10 +1,10 @@
 package compare
 
-import "labrun/lab"
+import "labrun/lab/result"
 
 // StepPair is a step of a cell in both reports; nil where it was not made.
 type StepPair struct {
-	Before, After *lab.StepResult
+	Before, After *result.StepResult
 }
 
 // Asked reports whether both made the same call.
@@ -62,7 +62,7 @@ func (d *Difference) pairs(p Pair) []StepPair {
 }
 
 // pairsOf puts the steps of a cell in two reports together, in their order.
-func pairsOf(before, after []lab.StepResult) []StepPair {
+func pairsOf(before, after []result.StepResult) []StepPair {
 	pairs := make([]StepPair, max(len(before), len(after)))
 	for i := range before {
 		pairs[i].Before = &before[i]

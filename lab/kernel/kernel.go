@@ -8,6 +8,7 @@ import (
 
 	"labrun/lab"
 	"labrun/lab/question"
+	"labrun/lab/result"
 )
 
 // Kernel answers questions. Its methods may be called concurrently.
@@ -45,18 +46,18 @@ type Request struct {
 type Kept interface {
 	// Sockets returns the sockets of its hosts, in the order of the file, with the
 	// processes that have them.
-	Sockets(ctx context.Context) ([]lab.Holder, error)
+	Sockets(ctx context.Context) ([]result.SocketInfo, error)
 }
 
 // Answer is what a kernel said to a cell.
 type Answer struct {
-	Got      []string       // what the steps that ran were answered, in words of the file; shared, do not change
-	Red      bool           // the last of them is not what was wanted
-	Skip     string         // why this kernel cannot be asked
-	Err      error          // why it could not be
-	Evidence []lab.Snapshot // of steps whose answer is an errno, or red
-	Outputs  []lab.Output   // of its programs, unless it passed
-	Captures []string       // the files with its packets
+	Got      []string          // what the steps that ran were answered, in words of the file; shared, do not change
+	Red      bool              // the last of them is not what was wanted
+	Skip     string            // why this kernel cannot be asked
+	Err      error             // why it could not be
+	Evidence []result.Snapshot // of steps whose answer is an errno, or red
+	Outputs  []result.Output   // of its programs, unless it passed
+	Captures []string          // the files with its packets
 	Took     time.Duration
 }
 

@@ -12,6 +12,7 @@ import (
 	"labrun/lab"
 	"labrun/lab/kernel/local"
 	"labrun/lab/report"
+	"labrun/lab/result"
 	"labrun/lab/run"
 	"labrun/lab/topology"
 )
@@ -45,7 +46,7 @@ func (o Options) Run(t *testing.T, file string) {
 }
 
 // matrix runs the cells, and gives up before the test's own time is over.
-func (o Options) matrix(t *testing.T, top *lab.Topology) *lab.Matrix {
+func (o Options) matrix(t *testing.T, top *lab.Topology) *result.Matrix {
 	t.Helper()
 	version, err := kernelVersion()
 	if err != nil {
@@ -80,14 +81,14 @@ func graceOf(left time.Duration) time.Duration { return min(left/2, 5*time.Secon
 
 // tell makes a subtest of every cell, in the order of the file. The hosts of one
 // experiment, or of one combination of its axes, are together.
-func tell(t *testing.T, m *lab.Matrix) {
+func tell(t *testing.T, m *result.Matrix) {
 	t.Helper()
 	type line struct {
 		row   int32
 		combo lab.Combo
 	}
 	var lines []line
-	cells := map[line][]*lab.Cell{}
+	cells := map[line][]*result.Cell{}
 	for i := range m.Cells {
 		c := &m.Cells[i]
 		l := line{c.Row, c.Combo}
@@ -106,13 +107,13 @@ func tell(t *testing.T, m *lab.Matrix) {
 }
 
 // judge passes a verdict on.
-func judge(t *testing.T, m *lab.Matrix, c *lab.Cell) {
+func judge(t *testing.T, m *result.Matrix, c *result.Cell) {
 	t.Helper()
 	switch c.Verdict {
-	case lab.Pass:
-	case lab.Skip:
+	case result.Pass:
+	case result.Skip:
 		t.Skip(c.Reason())
-	case lab.Error:
+	case result.Error:
 		t.Fatalf("labrun could not ask\n%s", report.Explain(m, c))
 	default:
 		t.Errorf("%s on %s\n%s", m.NameOf(c), m.Hosts[c.Host], report.Explain(m, c))

@@ -7,12 +7,13 @@ import (
 	"strings"
 
 	"labrun/lab"
+	"labrun/lab/result"
 )
 
 // alike is red cells of one experiment that are red for the same reason: the same item
 // of its steps, whatever the axes made of it, wanted the same and was answered the same.
 type alike struct {
-	first  *lab.Cell
+	first  *result.Cell
 	rule   int // the line of the rule that demanded the answer, in the first
 	cells  int
 	calls  []call // the first few of the item
@@ -33,7 +34,7 @@ type combination struct {
 }
 
 // alikes returns the failed cells of each row, those together that are alike.
-func alikes(m *lab.Matrix) [][]*alike {
+func alikes(m *result.Matrix) [][]*alike {
 	type key struct {
 		row                        int32
 		slot                       int
@@ -43,7 +44,7 @@ func alikes(m *lab.Matrix) [][]*alike {
 	known := map[key]*alike{}
 	for i := range m.Cells {
 		c := &m.Cells[i]
-		if c.Verdict != lab.Fail {
+		if c.Verdict != result.Fail {
 			continue
 		}
 		slot, s := redStep(&m.Rows[c.Row], c)
@@ -61,7 +62,7 @@ func alikes(m *lab.Matrix) [][]*alike {
 
 // redStep returns the red step of a failed cell, and which item of the experiment's
 // steps it is of.
-func redStep(r *lab.Row, c *lab.Cell) (slot int, s lab.RowStep) {
+func redStep(r *result.Row, c *result.Cell) (slot int, s result.RowStep) {
 	left := len(c.Answers())
 	radix := lab.RadixOf(r.Axes)
 	values := radix.Split(c.Combo)
@@ -75,14 +76,14 @@ func redStep(r *lab.Row, c *lab.Cell) (slot int, s lab.RowStep) {
 	return -1, s
 }
 
-func lastAnswer(c *lab.Cell) string {
+func lastAnswer(c *result.Cell) string {
 	if got := c.Answers(); len(got) > 0 {
 		return got[len(got)-1]
 	}
 	return ""
 }
 
-func (a *alike) add(m *lab.Matrix, c *lab.Cell, of call, rule int) {
+func (a *alike) add(m *result.Matrix, c *result.Cell, of call, rule int) {
 	a.cells++
 	a.same = a.same && (c == a.first || rule == a.rule && seenAlike(a.first, c))
 	if len(a.calls) <= most && !slices.Contains(a.calls, of) {
@@ -100,9 +101,9 @@ func (a *alike) add(m *lab.Matrix, c *lab.Cell, of call, rule int) {
 }
 
 // seenAlike reports whether the same was seen in two red cells.
-func seenAlike(c, d *lab.Cell) bool {
-	sameSockets := func(x, y []lab.Holder) bool {
-		return slices.EqualFunc(x, y, func(x, y lab.Holder) bool { return x.String() == y.String() })
+func seenAlike(c, d *result.Cell) bool {
+	sameSockets := func(x, y []result.SocketInfo) bool {
+		return slices.EqualFunc(x, y, func(x, y result.SocketInfo) bool { return x.String() == y.String() })
 	}
 	if (c.Note == nil) != (d.Note == nil) {
 		return false
@@ -117,7 +118,7 @@ func seenAlike(c, d *lab.Cell) bool {
 
 // name names the cells: one, or their experiment and how many they are. The hosts stand
 // there when all combinations have the same.
-func (a *alike) name(m *lab.Matrix) (name, on string) {
+func (a *alike) name(m *result.Matrix) (name, on string) {
 	if name = m.NameOf(a.first); len(a.combos) > 1 {
 		name = m.Rows[a.first.Row].Name
 	}
@@ -136,7 +137,7 @@ func (a *alike) oneHosts() bool {
 }
 
 // list lists the cells, when their name does not.
-func (a *alike) list(b *bufio.Writer, m *lab.Matrix) {
+func (a *alike) list(b *bufio.Writer, m *result.Matrix) {
 	if len(a.combos) < 2 {
 		return
 	}
@@ -155,7 +156,7 @@ func (a *alike) list(b *bufio.Writer, m *lab.Matrix) {
 }
 
 // alike explains red cells: one of them, and which they are.
-func (t Text) alike(b *bufio.Writer, m *lab.Matrix, a *alike) {
+func (t Text) alike(b *bufio.Writer, m *result.Matrix, a *alike) {
 	t.last(b, m, a.first)
 	if !a.same {
 		where := "on " + m.Hosts[a.first.Host]

@@ -9,20 +9,21 @@ import (
 	"time"
 
 	"labrun/lab"
+	"labrun/lab/result"
 )
 
 // many is a matrix of about so many cells: six axes and ten answers in five
 // hosts, nearly all as wanted. Its last answer depends on every axis.
-func many(cells int) lab.Matrix {
+func many(cells int) result.Matrix {
 	combos := cells / 5
-	row := lab.Row{Name: "many-cells"}
+	row := result.Row{Name: "many-cells"}
 	for i := range 5 {
 		row.Axes = append(row.Axes, lab.Axis{Name: fmt.Sprintf("axis-%d", i)})
 		a := &row.Axes[i]
-		s := lab.RowSlot{Axes: []int{i}}
+		s := result.RowSlot{Axes: []int{i}}
 		for v := range 5 {
 			a.Values = append(a.Values, fmt.Sprintf("value-%d", v))
-			s.Variants = append(s.Variants, []lab.RowStep{
+			s.Variants = append(s.Variants, []result.RowStep{
 				step(i, "main", fmt.Sprintf("a%d = socket(tcp)", i), "ok"), step(i, "main", fmt.Sprintf("bind(a%d, x:%d)", i, v), "ok")})
 		}
 		row.Slots = append(row.Slots, s)
@@ -33,26 +34,26 @@ func many(cells int) lab.Matrix {
 	}
 	row.Axes = append(row.Axes, last)
 	answers := [][]string{nil, nil} // cells share them
-	wanted := [][]lab.RowStep{nil, nil}
+	wanted := [][]result.RowStep{nil, nil}
 	for i, answer := range []string{"ok", "EADDRINUSE"} {
 		for range 10 {
 			answers[i] = append(answers[i], "ok")
 		}
 		answers[i] = append(answers[i], answer)
-		wanted[i] = []lab.RowStep{shown(9, "listen(a0, 5)", answer)}
+		wanted[i] = []result.RowStep{shown(9, "listen(a0, 5)", answer)}
 	}
-	every := lab.RowSlot{Axes: []int{0, 1, 2, 3, 4, 5}, Shown: true}
+	every := result.RowSlot{Axes: []int{0, 1, 2, 3, 4, 5}, Shown: true}
 	for c := range 3125 * len(last.Values) {
 		every.Variants = append(every.Variants, wanted[c%2])
 	}
 	row.Slots = append(row.Slots, every)
-	m := lab.Matrix{File: "many.yaml", Name: "many", Rows: []lab.Row{row}, Cells: make([]lab.Cell, 0, cells)}
+	m := result.Matrix{File: "many.yaml", Name: "many", Rows: []result.Row{row}, Cells: make([]result.Cell, 0, cells)}
 	for h := range int32(5) {
 		m.Hosts = append(m.Hosts, fmt.Sprint("host-", h))
 		for c := range combos {
-			cell := lab.Cell{Host: h, Combo: lab.Combo(c), Got: &answers[c%2]}
+			cell := result.Cell{Host: h, Combo: lab.Combo(c), Got: &answers[c%2]}
 			if c%5000 == 77 {
-				cell.Verdict, cell.Got = lab.Fail, &answers[0]
+				cell.Verdict, cell.Got = result.Fail, &answers[0]
 			}
 			m.Cells = append(m.Cells, cell)
 		}
@@ -95,9 +96,9 @@ func peak(f func()) (inUse, system float64) {
 func BenchmarkHalfAMillionCells(b *testing.B) {
 	for b.Loop() {
 		runtime.GC() // the matrix before this one
-		var r lab.Report
+		var r result.Report
 		inUse, system := peak(func() {
-			r = lab.NewReport(lab.Environment{}, []lab.Matrix{many(500_000)})
+			r = result.NewReport(result.Environment{}, []result.Matrix{many(500_000)})
 			if err := JSON(io.Discard, r); err != nil {
 				b.Fatal(err)
 			}
@@ -112,7 +113,7 @@ func BenchmarkHalfAMillionCells(b *testing.B) {
 }
 
 func BenchmarkJSON(b *testing.B) {
-	r := lab.Report{Matrices: []lab.Matrix{many(500_000)}}
+	r := result.Report{Matrices: []result.Matrix{many(500_000)}}
 	text := mustJSON(b, r)
 	b.Run("write", func(b *testing.B) {
 		b.SetBytes(int64(len(text)))
@@ -135,7 +136,7 @@ func BenchmarkJSON(b *testing.B) {
 }
 
 func BenchmarkText(b *testing.B) {
-	r := lab.Report{Matrices: []lab.Matrix{many(500_000)}}
+	r := result.Report{Matrices: []result.Matrix{many(500_000)}}
 	b.ReportAllocs()
 	for b.Loop() {
 		if err := (Text{}).Write(io.Discard, r); err != nil {

@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/jedib0t/go-pretty/v6/text"
+	"labrun/lab/result"
 
-	"labrun/lab"
+	"github.com/jedib0t/go-pretty/v6/text"
 )
 
 // claims says claim by claim what was measured.
-func (t Text) claims(b *bufio.Writer, m *lab.Matrix) {
+func (t Text) claims(b *bufio.Writer, m *result.Matrix) {
 	if len(m.Claims) == 0 {
 		return
 	}
@@ -33,7 +33,7 @@ func (t Text) claims(b *bufio.Writer, m *lab.Matrix) {
 	fmt.Fprintln(b)
 }
 
-func (t Text) evidence(b *bufio.Writer, word string, evidence []lab.ClaimEvidence) {
+func (t Text) evidence(b *bufio.Writer, word string, evidence []result.ClaimEvidence) {
 	for _, e := range evidence {
 		fmt.Fprintf(b, "    %s %s", t.paint(faint, word), e.Experiment)
 		if e.When != "" {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"labrun/lab"
+	"labrun/lab/result"
 )
 
 // More than tooMany explanations of one kind are cut down to the first few.
@@ -19,18 +20,18 @@ const (
 
 // details explains every cell that did not pass. Skips and errors that many
 // cells share are told once.
-func (t Text) details(b *bufio.Writer, m *lab.Matrix) {
+func (t Text) details(b *bufio.Writer, m *result.Matrix) {
 	t.fails(b, m)
-	t.reasons(b, m, lab.Skip)
-	t.reasons(b, m, lab.Error)
+	t.reasons(b, m, result.Skip)
+	t.reasons(b, m, result.Error)
 }
 
 // fails explains the failed cells, those that are alike once; of an experiment with
 // too many kinds only the first few. The user may ask for every cell.
-func (t Text) fails(b *bufio.Writer, m *lab.Matrix) {
+func (t Text) fails(b *bufio.Writer, m *result.Matrix) {
 	if t.Verbose {
 		for i := range m.Cells {
-			if c := &m.Cells[i]; c.Verdict == lab.Fail {
+			if c := &m.Cells[i]; c.Verdict == result.Fail {
 				t.red(b, m, c)
 			}
 		}
@@ -43,13 +44,13 @@ func (t Text) fails(b *bufio.Writer, m *lab.Matrix) {
 		}
 		for _, a := range kinds {
 			name, on := a.name(m)
-			fmt.Fprintf(b, "%s %s%s\n", t.verdict(lab.Fail), t.paint(bold, name), on)
+			fmt.Fprintf(b, "%s %s%s\n", t.verdict(result.Fail), t.paint(bold, name), on)
 			t.alike(b, m, a)
 			fmt.Fprintln(b)
 		}
 		if left > 0 {
 			name := m.Rows[row].Name
-			fmt.Fprintf(b, "%s %s: and %d more: %s\n\n", t.verdict(lab.Fail), t.paint(bold, name), left,
+			fmt.Fprintf(b, "%s %s: and %d more: %s\n\n", t.verdict(result.Fail), t.paint(bold, name), left,
 				lab.Command("labrun", "--only", name, "-v", fileWord(m)))
 		}
 	}
@@ -60,11 +61,11 @@ type shared struct {
 	reason  string
 	cells   int
 	first   []string // the first cells of them, named
-	outputs []lab.Output
+	outputs []result.Output
 }
 
 // sharedReasons returns why cells came to a verdict, skip or error.
-func sharedReasons(m *lab.Matrix, v lab.Verdict) []*shared {
+func sharedReasons(m *result.Matrix, v result.Verdict) []*shared {
 	var all []*shared
 	known := map[string]*shared{}
 	for i := range m.Cells {
@@ -90,7 +91,7 @@ func sharedReasons(m *lab.Matrix, v lab.Verdict) []*shared {
 }
 
 // reasons tells why cells came to a verdict, skip or error.
-func (t Text) reasons(b *bufio.Writer, m *lab.Matrix, v lab.Verdict) {
+func (t Text) reasons(b *bufio.Writer, m *result.Matrix, v result.Verdict) {
 	all := sharedReasons(m, v)
 	left := 0
 	if len(all) > tooMany && !t.Verbose {
@@ -122,7 +123,7 @@ func indent(s string) string { return "  " + strings.ReplaceAll(s, "\n", "\n  ")
 
 // red explains a failed cell: the line, the call, what was wanted, what the
 // kernel answered, who held the port, and how to look for oneself.
-func (t Text) red(b *bufio.Writer, m *lab.Matrix, c *lab.Cell) {
+func (t Text) red(b *bufio.Writer, m *result.Matrix, c *result.Cell) {
 	t.head(b, m, c)
 	t.last(b, m, c)
 	look(b, m, c)
@@ -130,13 +131,13 @@ func (t Text) red(b *bufio.Writer, m *lab.Matrix, c *lab.Cell) {
 }
 
 // look is the command to stand in that host and look.
-func look(b *bufio.Writer, m *lab.Matrix, c *lab.Cell) {
+func look(b *bufio.Writer, m *result.Matrix, c *result.Cell) {
 	label(b, "look", lab.Command("labrun", "shell", "--after", m.NameOf(c), fileWord(m), m.Hosts[c.Host]))
 }
 
 // Last writes how the cell ended: its verdict and its last step, with the
 // evidence about that one.
-func (t Text) Last(w io.Writer, m *lab.Matrix, c *lab.Cell) error {
+func (t Text) Last(w io.Writer, m *result.Matrix, c *result.Cell) error {
 	m, c = visibleCell(m, c)
 	b := bufio.NewWriter(w)
 	t.head(b, m, c)
@@ -148,8 +149,8 @@ func (t Text) Last(w io.Writer, m *lab.Matrix, c *lab.Cell) error {
 func label(b *bufio.Writer, word, s string) { fmt.Fprintf(b, "    %-7s %s\n", word, s) }
 
 // last explains a cell's last step.
-func (t Text) last(b *bufio.Writer, m *lab.Matrix, c *lab.Cell) {
-	note := cmp.Or(c.Note, &lab.Note{})
+func (t Text) last(b *bufio.Writer, m *result.Matrix, c *result.Cell) {
+	note := cmp.Or(c.Note, &result.Note{})
 	if s, ok := lastStep(m, c); ok {
 		seen := seenOf(c)
 		to := ""
@@ -182,7 +183,7 @@ func captures(b *bufio.Writer, files []string) {
 }
 
 // ruleWords names the line of the rule that wants the answer of a step, when one does.
-func ruleWords(s lab.StepResult) string {
+func ruleWords(s result.StepResult) string {
 	if s.Rule == 0 {
 		return ""
 	}
@@ -194,7 +195,7 @@ type cause struct{ word, text string }
 
 // causes says what explains the answer of a step: sockets, none of them when nobody has
 // looked, those that listen elsewhere, and rules.
-func causes(s lab.StepResult, seen lab.Snapshot) []cause {
+func causes(s result.StepResult, seen result.Snapshot) []cause {
 	var all []cause
 	add := func(word string, texts []string) {
 		for i, text := range texts {
@@ -219,14 +220,14 @@ const heldBy = "held by"
 // socketsWord is what stands before the sockets behind an answer. They hold what was asked
 // for when a port is in use, or the 4-tuple of a connect; bind(2) answers EADDRNOTAVAIL
 // whoever is there.
-func socketsWord(s lab.StepResult, seen lab.Snapshot) string {
+func socketsWord(s result.StepResult, seen result.Snapshot) string {
 	if s.Got == "EADDRINUSE" || s.Got == "EADDRNOTAVAIL" && strings.HasPrefix(s.Call, "connect(") && len(seen.Sockets) > 0 {
 		return heldBy
 	}
 	return "sockets"
 }
 
-func socketLines(sockets []lab.Holder) []string {
+func socketLines(sockets []result.SocketInfo) []string {
 	var lines []string
 	for _, h := range sockets {
 		lines = append(lines, h.String())
@@ -235,7 +236,7 @@ func socketLines(sockets []lab.Holder) []string {
 }
 
 // outputs shows the programs of a cell, and the end of what they printed.
-func (t Text) outputs(b *bufio.Writer, outputs []lab.Output) {
+func (t Text) outputs(b *bufio.Writer, outputs []result.Output) {
 	for _, o := range outputs {
 		status := "still running"
 		if o.Status != nil {
@@ -282,7 +283,7 @@ func endOf(output string) []string {
 
 // fileWord is the file's name as an argument: one that begins with "-" would be
 // taken for a flag.
-func fileWord(m *lab.Matrix) string {
+func fileWord(m *result.Matrix) string {
 	if strings.HasPrefix(m.File, "-") {
 		return "./" + m.File
 	}

@@ -8,8 +8,8 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/text"
 
-	"labrun/lab"
 	"labrun/lab/compare"
+	"labrun/lab/result"
 )
 
 // DiffFormat is a way to write the difference between two reports. Its name is
@@ -95,20 +95,20 @@ func arrow(before, after string) string {
 
 // inTopology names the topology before what is in it, where a report has more
 // than one.
-func inTopology(r *lab.Report, name string) string {
+func inTopology(r *result.Report, name string) string {
 	if len(r.Matrices) < 2 {
 		return ""
 	}
 	return oneLine(name) + ": "
 }
 
-func placeName(r *lab.Report, p compare.Place) string {
+func placeName(r *result.Report, p compare.Place) string {
 	m, c := p.In(r)
 	return inTopology(r, m.Name) + oneLine(m.NameOf(c)) + " on " + oneLine(m.Hosts[c.Host])
 }
 
 // sameRow cuts off the places that are of the same row as the first.
-func sameRow[P any](r *lab.Report, all []P, place func(P) compare.Place) (head, rest []P) {
+func sameRow[P any](r *result.Report, all []P, place func(P) compare.Place) (head, rest []P) {
 	m, first := place(all[0]).In(r)
 	for i := range all {
 		if n, c := place(all[i]).In(r); n != m || c.Row != first.Row {
@@ -176,7 +176,7 @@ func (t Text) pair(b *bufio.Writer, d *compare.Difference, p compare.Pair) {
 	reasons := false
 	for _, side := range []struct {
 		word string
-		cell *lab.Cell
+		cell *result.Cell
 	}{{"was", before}, {"now", after}} {
 		if reason := side.cell.Reason(); reason != "" {
 			label(b, side.word, oneLine(side.cell.Verdict.String()+": "+reason))
@@ -208,7 +208,7 @@ func (t Text) stepPairs(b *bufio.Writer, d *compare.Difference, p compare.Pair, 
 }
 
 // side says what a step of a pair came to, in the colour of its verdict.
-func (t Text) side(pair compare.StepPair, s *lab.StepResult) string {
+func (t Text) side(pair compare.StepPair, s *result.StepResult) string {
 	colour := green
 	switch {
 	case s == nil:
@@ -220,7 +220,7 @@ func (t Text) side(pair compare.StepPair, s *lab.StepResult) string {
 }
 
 // stepCall names the call of a pair, which is at hand in one of the reports.
-func stepCall(pair compare.StepPair, at *lab.StepResult) string {
+func stepCall(pair compare.StepPair, at *result.StepResult) string {
 	if pair.Before != nil && pair.After != nil && !pair.Asked() {
 		return "another call"
 	}
@@ -228,7 +228,7 @@ func stepCall(pair compare.StepPair, at *lab.StepResult) string {
 }
 
 // stepWords says what a step of a pair came to.
-func stepWords(pair compare.StepPair, s *lab.StepResult) string {
+func stepWords(pair compare.StepPair, s *result.StepResult) string {
 	if s == nil {
 		return "not made"
 	}
@@ -243,7 +243,7 @@ func stepWords(pair compare.StepPair, s *lab.StepResult) string {
 }
 
 // some tells of cells that one of the reports has alone, a line for each experiment.
-func (t Text) some(b *bufio.Writer, word string, r *lab.Report, places []compare.Place) {
+func (t Text) some(b *bufio.Writer, word string, r *result.Report, places []compare.Place) {
 	for n, rest := 0, places; len(rest) > 0; n++ {
 		if n == mostRows {
 			fmt.Fprintf(b, "%s %s: labrun diff --format json has them all\n", word, t.paint(bold, fmt.Sprintf("and %d cells more", len(rest))))
@@ -260,7 +260,7 @@ func (t Text) some(b *bufio.Writer, word string, r *lab.Report, places []compare
 }
 
 // alone names the first of some cells, and counts all of them.
-func alone(r *lab.Report, of []compare.Place) (string, tally) {
+func alone(r *result.Report, of []compare.Place) (string, tally) {
 	var first []string
 	var counts tally
 	for _, p := range of {

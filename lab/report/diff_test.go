@@ -9,20 +9,20 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
-	"labrun/lab"
 	"labrun/lab/compare"
+	"labrun/lab/result"
 )
 
 // difference has all that a difference may have: between a report and the sample.
 func difference() *compare.Difference {
 	before, after := sample(), sample()
 	m := &before.Matrices[0]
-	m.Rows[1].Slots[1].Variants[0][0].Want = "EADDRINUSE"                              // wrong on alpha was as wanted then
-	m.Cells[2].Verdict, m.Cells[2].Got = lab.Pass, &[]string{"ok", "EADDRINUSE", "ok"} // and went on
+	m.Rows[1].Slots[1].Variants[0][0].Want = "EADDRINUSE"                                 // wrong on alpha was as wanted then
+	m.Cells[2].Verdict, m.Cells[2].Got = result.Pass, &[]string{"ok", "EADDRINUSE", "ok"} // and went on
 	m.Cells[3].Verdict, m.Cells[3].Got = m.Cells[2].Verdict, m.Cells[2].Got
 	m.Rows[2].Slots[0].Variants[0][0].Call = "bind(a, 203.0.113.99:80)" // one-host asked something else
-	m.Cells[5].Verdict, m.Cells[5].Got, m.Cells[5].Note = lab.Pass, nil, nil
-	m.Cells[6].Note = &lab.Note{Reason: "another reason is no difference"}
+	m.Cells[5].Verdict, m.Cells[5].Got, m.Cells[5].Note = result.Pass, nil, nil
+	m.Cells[6].Note = &result.Note{Reason: "another reason is no difference"}
 	m.Cells = m.Cells[:8] // broken on beta appears
 	m.Claims[0].Verdict = "does not hold"
 	m.Rows[0].Name = "old-name"
@@ -36,7 +36,7 @@ func difference() *compare.Difference {
 	e := &before.Environment
 	e.Kernel, e.Labrun, e.Jobs = "6.1.0", "v1.0.0", 77
 	e.Sysctls = map[string]string{"net.ipv4.tcp_timestamps": "0", "net.ipv4.tcp_tw_reuse": "2"}
-	before = lab.NewReport(*e, before.Matrices)
+	before = result.NewReport(*e, before.Matrices)
 	d := compare.Reports(before, after)
 	return &d
 }
@@ -66,18 +66,18 @@ func manyDiffer(cells int) *compare.Difference {
 	before, after := many(cells), many(cells)
 	for i := range after.Cells {
 		if i%3 == 0 {
-			after.Cells[i].Verdict, after.Cells[i].Got = lab.Fail, &[]string{"EINVAL"}
+			after.Cells[i].Verdict, after.Cells[i].Got = result.Fail, &[]string{"EINVAL"}
 		}
 	}
 	for i := range 1000 {
-		row := lab.Row{Name: fmt.Sprint("row-", i), Slots: []lab.RowSlot{slot(step(i, "main", "a = socket(tcp)", "ok"))}}
+		row := result.Row{Name: fmt.Sprint("row-", i), Slots: []result.RowSlot{slot(step(i, "main", "a = socket(tcp)", "ok"))}}
 		before.Rows = append(before.Rows, row)
 		row.Name = "new-" + row.Name
 		after.Rows = append(after.Rows, row)
-		c := lab.Cell{Row: int32(i + 1), Got: &[]string{"ok"}}
+		c := result.Cell{Row: int32(i + 1), Got: &[]string{"ok"}}
 		before.Cells, after.Cells = append(before.Cells, c), append(after.Cells, c)
 	}
-	report := func(m lab.Matrix) lab.Report { return lab.NewReport(lab.Environment{}, []lab.Matrix{m}) }
+	report := func(m result.Matrix) result.Report { return result.NewReport(result.Environment{}, []result.Matrix{m}) }
 	d := compare.Reports(report(before), report(after))
 	return &d
 }
@@ -87,14 +87,14 @@ func differences() map[string]*compare.Difference {
 	for i := range worse.Matrices {
 		m := &worse.Matrices[i]
 		c := m.Cells[0]
-		c.Verdict, c.Got = lab.Fail, &[]string{c.Answers()[0] + " and more"}
-		m.Cells = []lab.Cell{c}
-		m.Claims = []lab.ClaimResult{{Name: m.Name, Verdict: "holds"}}
+		c.Verdict, c.Got = result.Fail, &[]string{c.Answers()[0] + " and more"}
+		m.Cells = []result.Cell{c}
+		m.Claims = []result.ClaimResult{{Name: m.Name, Verdict: "holds"}}
 	}
 	worse.Matrices[3].Name += "other"
 	worse.Environment.Kernel += "other"
-	hostile := compare.Reports(bad, lab.NewReport(worse.Environment, worse.Matrices))
-	nothing := compare.Reports(lab.NewReport(lab.Environment{}, nil), lab.NewReport(lab.Environment{}, nil))
+	hostile := compare.Reports(bad, result.NewReport(worse.Environment, worse.Matrices))
+	nothing := compare.Reports(result.NewReport(result.Environment{}, nil), result.NewReport(result.Environment{}, nil))
 	same := compare.Reports(sample(), sample())
 	return map[string]*compare.Difference{"sample": difference(), "hostile": &hostile, "nothing": &nothing, "same": &same, "many": manyDiffer(5000)}
 }

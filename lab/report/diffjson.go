@@ -4,8 +4,8 @@ import (
 	_ "embed"
 	"io"
 
-	"labrun/lab"
 	"labrun/lab/compare"
+	"labrun/lab/result"
 )
 
 // DiffSchema is the JSON Schema of what DiffJSON writes.
@@ -15,8 +15,8 @@ var DiffSchema []byte
 
 // diffSide is a changed cell in one of the reports.
 type diffSide struct {
-	Verdict lab.Verdict `json:"verdict"`
-	Reason  string      `json:"reason,omitempty"`
+	Verdict result.Verdict `json:"verdict"`
+	Reason  string         `json:"reason,omitempty"`
 }
 
 type diffStep struct {
@@ -45,8 +45,8 @@ type diffCell struct {
 }
 
 type diffRun struct {
-	Digest string     `json:"digest"`
-	Counts lab.Counts `json:"counts"`
+	Digest string        `json:"digest"`
+	Counts result.Counts `json:"counts"`
 }
 
 type diffClaim struct {
@@ -84,7 +84,7 @@ func jsonList[T any](j *jsonWriter, name string, items []T, value func(T) any) {
 	j.lines(name, len(items), func(i int) { j.value(value(items[i])) })
 }
 
-func cellAlone(r *lab.Report, p compare.Place) diffCell {
+func cellAlone(r *result.Report, p compare.Place) diffCell {
 	m, c := p.In(r)
 	return diffCell{Topology: m.Name, Cell: m.NameOf(c), Host: m.Hosts[c.Host], Verdict: c.Verdict.String()}
 }
@@ -116,7 +116,7 @@ func stepsJSON(d *compare.Difference, p compare.Pair, pairs []compare.StepPair) 
 	return steps
 }
 
-func newDiffStep(r *lab.Row, s *lab.StepResult) *diffStep {
+func newDiffStep(r *result.Row, s *result.StepResult) *diffStep {
 	if s == nil {
 		return nil
 	}

@@ -5,8 +5,8 @@ import (
 	"io"
 	"strings"
 
-	"labrun/lab"
 	"labrun/lab/compare"
+	"labrun/lab/result"
 )
 
 // DiffMarkdown writes a difference for a pull request. It fits into a comment: what
@@ -23,7 +23,7 @@ func DiffMarkdown(w io.Writer, d *compare.Difference) error {
 	}
 	for _, of := range []struct {
 		word   string
-		r      *lab.Report
+		r      *result.Report
 		places []compare.Place
 	}{{"appeared", &d.After, d.Appeared}, {"vanished", &d.Before, d.Vanished}} {
 		var groups [][]compare.Place

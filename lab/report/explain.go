@@ -7,15 +7,15 @@ import (
 	"slices"
 	"strings"
 
-	"labrun/lab"
+	"labrun/lab/result"
 )
 
 // explain returns what a text report says of a cell that did not pass, below the
 // line that names it.
-func explain(m *lab.Matrix, c *lab.Cell) string {
+func explain(m *result.Matrix, c *result.Cell) string {
 	var s strings.Builder
 	b := bufio.NewWriter(&s)
-	if c.Verdict == lab.Fail {
+	if c.Verdict == result.Fail {
 		Text{}.last(b, m, c)
 		look(b, m, c)
 	} else {
@@ -30,8 +30,8 @@ func explain(m *lab.Matrix, c *lab.Cell) string {
 }
 
 // headline says in a line why a cell did not pass.
-func headline(m *lab.Matrix, c *lab.Cell) string {
-	if s, ok := lastStep(m, c); ok && c.Verdict == lab.Fail {
+func headline(m *result.Matrix, c *result.Cell) string {
+	if s, ok := lastStep(m, c); ok && c.Verdict == result.Fail {
 		return fmt.Sprintf("%s: %s = %s, want %s%s", s.Process, s.Call, s.Words(s.Got), s.Words(s.Want), ruleWords(s))
 	}
 	line, _, _ := strings.Cut(c.Reason(), "\n")
@@ -39,32 +39,32 @@ func headline(m *lab.Matrix, c *lab.Cell) string {
 }
 
 // seenOf returns what explains the last answer of a cell.
-func seenOf(c *lab.Cell) lab.Snapshot {
+func seenOf(c *result.Cell) result.Snapshot {
 	if c.Note == nil {
-		return lab.Snapshot{}
+		return result.Snapshot{}
 	}
 	return c.Note.Of(len(c.Answers()) - 1)
 }
 
 // lastStep returns the last step of a cell that ran: of a failed cell the red one.
-func lastStep(m *lab.Matrix, c *lab.Cell) (lab.StepResult, bool) {
+func lastStep(m *result.Matrix, c *result.Cell) (result.StepResult, bool) {
 	steps := m.StepsOf(c)
 	if len(steps) == 0 {
-		return lab.StepResult{}, false
+		return result.StepResult{}, false
 	}
 	return steps[len(steps)-1], true
 }
 
 // lineOf is the line of the file to look at: the red step's, or the experiment's.
-func lineOf(m *lab.Matrix, c *lab.Cell) int {
-	if s, ok := lastStep(m, c); ok && c.Verdict == lab.Fail {
+func lineOf(m *result.Matrix, c *result.Cell) int {
+	if s, ok := lastStep(m, c); ok && c.Verdict == result.Fail {
 		return s.Line
 	}
 	return m.Rows[c.Row].Line
 }
 
 // environmentOf describes the run, key by key.
-func environmentOf(r lab.Report) [][2]string {
+func environmentOf(r result.Report) [][2]string {
 	e := r.Environment
 	all := [][2]string{
 		{"labrun", e.Labrun}, {"kernel", e.Kernel}, {"machine", e.Machine}, {"user", e.User},

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"labrun/lab"
+	"labrun/lab/result"
 )
 
 // Format is a way to write a report. All of them are views of what the JSON holds.
@@ -13,7 +13,7 @@ type Format struct {
 	Name     string
 	Suffixes []string // of a file's name, that tell the format; each with its dot
 	Doc      string   // for whom it is, in half a sentence
-	Write    func(w io.Writer, r lab.Report) error
+	Write    func(w io.Writer, r result.Report) error
 }
 
 // Formats are all formats, in the order in which messages list them.

@@ -13,32 +13,33 @@ import (
 	"testing"
 
 	"labrun/lab"
+	"labrun/lab/result"
 )
 
 // hostile is a report that tries to be more than text in every format.
-func hostile() lab.Report {
+func hostile() result.Report {
 	const bad = "a|b`c``` <script>alert(1)</script> </details> ]]> & \"q\" 'p' # SKIP \\ % , : *x* _y_ [z](http://z) @someone #1" +
 		"\r\nok 1 - fooled\nnot ok 2 - fooled\n1..9\nKTAP version 1\n::error::fooled\n```\n...\n---\n\x00\x1b[31m\x7f\u2028\ufffe\xff"
-	m := lab.Matrix{
+	m := result.Matrix{
 		File: bad, Included: []lab.Included{{File: bad, Text: bad}}, Name: bad, Doc: bad, Hosts: []string{bad},
-		Rows:   []lab.Row{{Name: bad, Doc: bad, File: bad, Line: 1, Slots: []lab.RowSlot{slot(step(2, bad, bad, bad))}}},
-		Claims: []lab.ClaimResult{{Name: bad, Text: bad, Verdict: bad, Against: []lab.ClaimEvidence{{Experiment: bad, When: bad}}}},
+		Rows:   []result.Row{{Name: bad, Doc: bad, File: bad, Line: 1, Slots: []result.RowSlot{slot(step(2, bad, bad, bad))}}},
+		Claims: []result.ClaimResult{{Name: bad, Text: bad, Verdict: bad, Against: []result.ClaimEvidence{{Experiment: bad, When: bad}}}},
 	}
-	note := &lab.Note{
-		Reason: bad, Evidence: []lab.Snapshot{{Sockets: []lab.Holder{{Host: bad, Protocol: bad, State: bad, Local: bad, Owners: []string{bad}, Options: []string{bad}}}}},
-		Outputs: []lab.Output{{Process: bad, Stdout: bad, Stderr: bad}},
+	note := &result.Note{
+		Reason: bad, Evidence: []result.Snapshot{{Sockets: []result.SocketInfo{{Host: bad, Protocol: bad, State: bad, Local: bad, Owners: []string{bad}, Options: []string{bad}}}}},
+		Outputs: []result.Output{{Process: bad, Stdout: bad, Stderr: bad}},
 	}
-	var matrices []lab.Matrix
-	for _, v := range []lab.Verdict{lab.Pass, lab.Fail, lab.Skip, lab.Error} {
+	var matrices []result.Matrix
+	for _, v := range []result.Verdict{result.Pass, result.Fail, result.Skip, result.Error} {
 		n := m
-		n.Cells = []lab.Cell{{Verdict: v, Got: &[]string{bad}, Note: note}}
+		n.Cells = []result.Cell{{Verdict: v, Got: &[]string{bad}, Note: note}}
 		matrices = append(matrices, n)
 	}
-	env := lab.Environment{Labrun: bad, Kernel: bad, Machine: bad, User: bad, Sysctls: map[string]string{"a": bad}}
-	return lab.NewReport(env, matrices)
+	env := result.Environment{Labrun: bad, Kernel: bad, Machine: bad, User: bad, Sysctls: map[string]string{"a": bad}}
+	return result.NewReport(env, matrices)
 }
 
-func written(tb testing.TB, format string, r lab.Report) string {
+func written(tb testing.TB, format string, r result.Report) string {
 	tb.Helper()
 	f, ok := FormatNamed(format)
 	if !ok {
@@ -65,7 +66,7 @@ func TestFormats(t *testing.T) {
 				t.Errorf("a file %s is %q, want %q", s, got.Name, f.Name)
 			}
 		}
-		for _, r := range []lab.Report{{}, hostile(), lab.NewReport(lab.Environment{}, []lab.Matrix{many(2000)})} {
+		for _, r := range []result.Report{{}, hostile(), result.NewReport(result.Environment{}, []result.Matrix{many(2000)})} {
 			if err := f.Write(io.Discard, r); err != nil {
 				t.Errorf("%s: %v", f.Name, err)
 			}
@@ -101,7 +102,7 @@ func program(t *testing.T, name, pkg string) string {
 
 func TestJUnitFitsTheSchema(t *testing.T) {
 	xmllint := program(t, "xmllint", "libxml2-utils")
-	for name, r := range map[string]lab.Report{"sample": sample(), "hostile": hostile(), "nothing": {}} {
+	for name, r := range map[string]result.Report{"sample": sample(), "hostile": hostile(), "nothing": {}} {
 		cmd := exec.Command(xmllint, "--noout", "--nonet", "--schema", filepath.Join("testdata", "junit.xsd"), "-")
 		cmd.Stdin = strings.NewReader(written(t, "junit", r))
 		if out, err := cmd.CombinedOutput(); err != nil {
@@ -178,7 +179,7 @@ func TestGitHubSaysNothingElse(t *testing.T) {
 
 // TestGitHubGathers has one line for all cells that fail at a line of the file.
 func TestGitHubGathers(t *testing.T) {
-	got := written(t, "github", lab.NewReport(lab.Environment{}, []lab.Matrix{many(500_000)}))
+	got := written(t, "github", result.NewReport(result.Environment{}, []result.Matrix{many(500_000)}))
 	if n := strings.Count(got, "\n"); n != 1 || !strings.Contains(got, "%0Aand 96 more cells\n") {
 		t.Errorf("%d lines:\n%s", n, got)
 	}
@@ -189,14 +190,14 @@ func TestMarkdownFitsAComment(t *testing.T) {
 	m := many(50_000)
 	for i := range m.Cells {
 		if i%3 == 0 {
-			m.Cells[i].Verdict, m.Cells[i].Got = lab.Fail, &[]string{fmt.Sprint("E", i)} // no two alike
+			m.Cells[i].Verdict, m.Cells[i].Got = result.Fail, &[]string{fmt.Sprint("E", i)} // no two alike
 		}
 	}
 	for i := range 1000 {
-		m.Rows = append(m.Rows, lab.Row{Name: fmt.Sprint("row-", i), Line: 1})
-		m.Cells = append(m.Cells, lab.Cell{Row: int32(i + 1), Verdict: lab.Verdict(i % 4), Got: &[]string{"ok"}})
+		m.Rows = append(m.Rows, result.Row{Name: fmt.Sprint("row-", i), Line: 1})
+		m.Cells = append(m.Cells, result.Cell{Row: int32(i + 1), Verdict: result.Verdict(i % 4), Got: &[]string{"ok"}})
 	}
-	got := written(t, "markdown", lab.NewReport(lab.Environment{}, []lab.Matrix{m}))
+	got := written(t, "markdown", result.NewReport(result.Environment{}, []result.Matrix{m}))
 	if len(got) > 65_000 || len(got) < 40_000 {
 		t.Errorf("%d bytes, of the 65 536 that there are", len(got))
 	}

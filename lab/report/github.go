@@ -7,12 +7,13 @@ import (
 	"strings"
 
 	"labrun/lab"
+	"labrun/lab/result"
 )
 
 // GitHub writes workflow commands that annotate the topology files: one for each
 // line of a file at which cells failed, and one for each reason why cells could
 // not be asked. GitHub shows ten of a step.
-func GitHub(w io.Writer, r lab.Report) error {
+func GitHub(w io.Writer, r result.Report) error {
 	r = visible(r)
 	b := bufio.NewWriter(w)
 	for i := range r.Matrices {
@@ -30,7 +31,7 @@ type annotation struct {
 	cells    int
 }
 
-func annotate(b *bufio.Writer, m *lab.Matrix) {
+func annotate(b *bufio.Writer, m *result.Matrix) {
 	type place struct {
 		row    int32
 		line   int
@@ -40,7 +41,7 @@ func annotate(b *bufio.Writer, m *lab.Matrix) {
 	var all []*annotation
 	for i := range m.Cells {
 		c := &m.Cells[i]
-		if c.Verdict != lab.Fail && c.Verdict != lab.Error {
+		if c.Verdict != result.Fail && c.Verdict != result.Error {
 			continue
 		}
 		p := place{c.Row, lineOf(m, c), c.Reason()}
@@ -67,9 +68,9 @@ func annotate(b *bufio.Writer, m *lab.Matrix) {
 }
 
 // why explains a failed cell in a few lines.
-func why(m *lab.Matrix, c *lab.Cell) []string {
+func why(m *result.Matrix, c *result.Cell) []string {
 	s, ok := lastStep(m, c)
-	if !ok || c.Verdict != lab.Fail {
+	if !ok || c.Verdict != result.Fail {
 		return nil
 	}
 	seen := seenOf(c)

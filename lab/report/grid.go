@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"labrun/lab"
+	"labrun/lab/result"
 )
 
 // What a page can bear.
@@ -23,8 +24,8 @@ const (
 
 // grids draws the answers of every experiment with axes, and of others what the file
 // only asks for.
-func (t Text) grids(b *bufio.Writer, m *lab.Matrix) {
-	eachRow(m, func(row int32, cells []lab.Cell) {
+func (t Text) grids(b *bufio.Writer, m *result.Matrix) {
+	eachRow(m, func(row int32, cells []result.Cell) {
 		g := newGrid(t, m, row)
 		blocks, left := g.blocks(cells)
 		for _, block := range blocks {
@@ -37,18 +38,18 @@ func (t Text) grids(b *bufio.Writer, m *lab.Matrix) {
 }
 
 // eachRow calls do for every row that has cells.
-func eachRow(m *lab.Matrix, do func(row int32, cells []lab.Cell)) {
+func eachRow(m *result.Matrix, do func(row int32, cells []result.Cell)) {
 	for rest := m.Cells; len(rest) > 0; {
 		row := rest[0].Row
-		var cells []lab.Cell
-		cells, rest = split(rest, func(c *lab.Cell) bool { return c.Row == row })
+		var cells []result.Cell
+		cells, rest = split(rest, func(c *result.Cell) bool { return c.Row == row })
 		do(row, cells)
 	}
 }
 
 // blocks returns the answers of the experiment in pieces that begin with a headline
 // each, and how many outcomes there was no room for.
-func (g *grid) blocks(cells []lab.Cell) (blocks []string, left int) {
+func (g *grid) blocks(cells []result.Cell) (blocks []string, left int) {
 	if len(g.row.Axes) == 0 && !slices.Contains(g.tells, true) {
 		return nil, 0
 	}
@@ -137,7 +138,7 @@ func (g *grid) column(b *bufio.Writer, outcomes []*outcome) {
 }
 
 // split returns the longest prefix of cells that are so, and the rest.
-func split(cells []lab.Cell, are func(*lab.Cell) bool) (head, rest []lab.Cell) {
+func split(cells []result.Cell, are func(*result.Cell) bool) (head, rest []result.Cell) {
 	for i := range cells {
 		if !are(&cells[i]) {
 			return cells[:i], cells[i:]
@@ -149,14 +150,14 @@ func split(cells []lab.Cell, are func(*lab.Cell) bool) (head, rest []lab.Cell) {
 // grid draws the answers of one experiment.
 type grid struct {
 	Text
-	m      *lab.Matrix
-	row    *lab.Row
+	m      *result.Matrix
+	row    *result.Row
 	radix  lab.Radix
 	values []int  // of the cell at hand
 	tells  []bool // slots; when none does its last step is shown
 }
 
-func newGrid(t Text, m *lab.Matrix, row int32) *grid {
+func newGrid(t Text, m *result.Matrix, row int32) *grid {
 	g := &grid{Text: t, m: m, row: &m.Rows[row]}
 	g.radix = lab.RadixOf(g.row.Axes)
 	g.values = make([]int, len(g.radix))
@@ -168,25 +169,25 @@ func newGrid(t Text, m *lab.Matrix, row int32) *grid {
 
 // tells reports whether a grid shows answers of the slot: those that the file is about,
 // and those that it asks for.
-func tells(s *lab.RowSlot) bool {
-	return s.Shown || slices.ContainsFunc(s.Variants, func(steps []lab.RowStep) bool { return slices.ContainsFunc(steps, isTold) })
+func tells(s *result.RowSlot) bool {
+	return s.Shown || slices.ContainsFunc(s.Variants, func(steps []result.RowStep) bool { return slices.ContainsFunc(steps, isTold) })
 }
 
-func isTold(s lab.RowStep) bool { return s.Shown || s.Asked }
+func isTold(s result.RowStep) bool { return s.Shown || s.Asked }
 
 // outcome is what some hosts answered alike.
 type outcome struct {
 	hosts []string
-	cells []lab.Cell // of the first of them
+	cells []result.Cell // of the first of them
 }
 
 // outcomes sorts the hosts by what they answered.
-func (g *grid) outcomes(cells []lab.Cell) []*outcome {
+func (g *grid) outcomes(cells []result.Cell) []*outcome {
 	var all []*outcome
 	for len(cells) > 0 {
 		host := cells[0].Host
-		var of []lab.Cell
-		of, cells = split(cells, func(c *lab.Cell) bool { return c.Host == host })
+		var of []result.Cell
+		of, cells = split(cells, func(c *result.Cell) bool { return c.Host == host })
 		i := slices.IndexFunc(all, func(o *outcome) bool { return slices.EqualFunc(o.cells, of, g.same) })
 		if i < 0 {
 			i = len(all)
@@ -198,13 +199,13 @@ func (g *grid) outcomes(cells []lab.Cell) []*outcome {
 }
 
 // same reports whether two cells look alike in a grid.
-func (g *grid) same(a, b lab.Cell) bool {
+func (g *grid) same(a, b result.Cell) bool {
 	return a.Combo == b.Combo && a.Verdict == b.Verdict && (slices.Equal(a.Answers(), b.Answers()) || g.answer(&a) == g.answer(&b))
 }
 
 // answer returns what stands in a cell of the grid: the answers that are shown.
-func (g *grid) answer(c *lab.Cell) string {
-	if c.Verdict == lab.Skip || c.Verdict == lab.Error {
+func (g *grid) answer(c *result.Cell) string {
+	if c.Verdict == result.Skip || c.Verdict == result.Error {
 		return wordsOf[c.Verdict]
 	}
 	var got, want []string
@@ -239,7 +240,7 @@ func (g *grid) answer(c *lab.Cell) string {
 	}
 	words := strings.Join(got, "/")
 	switch {
-	case c.Verdict != lab.Fail || last < 0:
+	case c.Verdict != result.Fail || last < 0:
 		return words
 	case redShown:
 		return fmt.Sprintf("!%s (want %s)", words, strings.Join(want, "/"))
@@ -279,9 +280,11 @@ const mostSummed = 20
 
 // summary counts the answers of more cells than a grid has room for, the most frequent
 // ones first.
-func (g *grid) summary(b *bufio.Writer, cells []lab.Cell) {
-	if !slices.ContainsFunc(g.row.Slots, func(s lab.RowSlot) bool {
-		return slices.ContainsFunc(s.Variants, func(v []lab.RowStep) bool { return slices.ContainsFunc(v, func(s lab.RowStep) bool { return s.Asked }) })
+func (g *grid) summary(b *bufio.Writer, cells []result.Cell) {
+	if !slices.ContainsFunc(g.row.Slots, func(s result.RowSlot) bool {
+		return slices.ContainsFunc(s.Variants, func(v []result.RowStep) bool {
+			return slices.ContainsFunc(v, func(s result.RowStep) bool { return s.Asked })
+		})
 	}) {
 		return
 	}
@@ -317,10 +320,10 @@ func (g *grid) drawn(b *bufio.Writer, d drawing) {
 const longest = 80
 
 // word returns what stands for a cell in a drawing.
-func (g *grid) word(c *lab.Cell, d *drawing) string {
+func (g *grid) word(c *result.Cell, d *drawing) string {
 	s := g.answer(c)
 	d.unmade = d.unmade || slices.Contains(strings.Split(s, "/"), "-")
-	if c.Verdict != lab.Pass {
+	if c.Verdict != result.Pass {
 		return g.paint(coloursOf[c.Verdict], s)
 	}
 	if r := []rune(s); len(r) > longest {
@@ -337,17 +340,17 @@ func (g *grid) part() string {
 
 // wrong returns the cells of the first rows that have one which failed, or could
 // not be asked.
-func (g *grid) wrong(cells []lab.Cell) []lab.Cell {
+func (g *grid) wrong(cells []result.Cell) []result.Cell {
 	columns := lab.Combo(g.radix[len(g.radix)-1]) // the last axis turns fastest
 	if len(g.radix) == 1 {
 		columns = 1
 	}
-	var wrong []lab.Cell
+	var wrong []result.Cell
 	for n := 0; len(cells) > 0 && n < mostWrong; {
 		row := cells[0].Combo / columns
-		var of []lab.Cell
-		of, cells = split(cells, func(c *lab.Cell) bool { return c.Combo/columns == row })
-		if slices.ContainsFunc(of, func(c lab.Cell) bool { return c.Verdict == lab.Fail || c.Verdict == lab.Error }) {
+		var of []result.Cell
+		of, cells = split(cells, func(c *result.Cell) bool { return c.Combo/columns == row })
+		if slices.ContainsFunc(of, func(c result.Cell) bool { return c.Verdict == result.Fail || c.Verdict == result.Error }) {
 			wrong = append(wrong, of...)
 			n++
 		}
@@ -366,7 +369,7 @@ type drawing struct {
 // draw draws the cells with the last axis across. Where that gets too wide,
 // another axis goes across: the last one that fits, or that is narrowest. The width
 // of a terminal turns nothing round: the same grid is cut into pieces there.
-func (g *grid) draw(cells []lab.Cell) drawing {
+func (g *grid) draw(cells []result.Cell) drawing {
 	var best drawing
 	narrowest := math.MaxInt
 	for across := len(g.radix) - 1; across >= 0 && narrowest > mostWidth; across-- {
@@ -379,7 +382,7 @@ func (g *grid) draw(cells []lab.Cell) drawing {
 }
 
 // across draws the cells with one axis across and the others down.
-func (g *grid) across(cells []lab.Cell, across int) drawing {
+func (g *grid) across(cells []result.Cell, across int) drawing {
 	var d drawing
 	var down []int
 	for i := range g.radix {

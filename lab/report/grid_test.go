@@ -9,12 +9,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"labrun/lab"
+	"labrun/lab/result"
 )
 
 // of returns a matrix of one experiment, called e, whose single step wants ok and
 // gets it everywhere. Every axis has so many values: a0, a1, ...
-func of(hosts int, values ...int) lab.Matrix {
-	row := lab.Row{Name: "e", Line: 1, Slots: []lab.RowSlot{slot(step(2, "main", "listen(a, 5)", "ok"))}}
+func of(hosts int, values ...int) result.Matrix {
+	row := result.Row{Name: "e", Line: 1, Slots: []result.RowSlot{slot(step(2, "main", "listen(a, 5)", "ok"))}}
 	combos := 1
 	for i, n := range values {
 		a := lab.Axis{Name: fmt.Sprintf("axis%d", i)}
@@ -24,23 +25,23 @@ func of(hosts int, values ...int) lab.Matrix {
 		row.Axes = append(row.Axes, a)
 		combos *= n
 	}
-	m := lab.Matrix{File: "lab.yaml", Name: "lab", Rows: []lab.Row{row}}
+	m := result.Matrix{File: "lab.yaml", Name: "lab", Rows: []result.Row{row}}
 	for h := range hosts {
 		m.Hosts = append(m.Hosts, fmt.Sprintf("h%d", h))
 		for c := range combos {
-			m.Cells = append(m.Cells, lab.Cell{Host: int32(h), Combo: lab.Combo(c), Got: &[]string{"ok"}})
+			m.Cells = append(m.Cells, result.Cell{Host: int32(h), Combo: lab.Combo(c), Got: &[]string{"ok"}})
 		}
 	}
 	return m
 }
 
 // fail makes a cell red.
-func fail(c *lab.Cell) { c.Verdict, c.Got = lab.Fail, &[]string{"EINVAL"} }
+func fail(c *result.Cell) { c.Verdict, c.Got = result.Fail, &[]string{"EINVAL"} }
 
-func textOf(t *testing.T, text Text, m lab.Matrix) string {
+func textOf(t *testing.T, text Text, m result.Matrix) string {
 	t.Helper()
 	var b bytes.Buffer
-	if err := text.Write(&b, lab.NewReport(lab.Environment{}, []lab.Matrix{m})); err != nil {
+	if err := text.Write(&b, result.NewReport(result.Environment{}, []result.Matrix{m})); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()
@@ -101,13 +102,13 @@ a2     ok`, section(t, textOf(t, Text{}, m), "e\n"))
 // TestAsked: what a file asks and leaves open is in the text, once for all hosts that
 // answered alike, and bounded.
 func TestAsked(t *testing.T) {
-	open := lab.RowStep{Line: 3, Process: "main", Call: "getsockname(a)", Want: "ok", Open: true, Asked: true}
+	open := result.RowStep{Line: 3, Process: "main", Call: "getsockname(a)", Want: "ok", Open: true, Asked: true}
 	m := of(3)
 	m.Rows[0].Slots = append(m.Rows[0].Slots, slot(open, open))
 	for i, answers := range [][]string{{"ok", "x:1", "x:2"}, {"ok", "x:1", "x:2"}, {"ok", "x:1", "EBADF"}} {
 		m.Cells[i].Got = &answers
 	}
-	m.Cells[2].Verdict = lab.Fail
+	m.Cells[2].Verdict = result.Fail
 	text := textOf(t, Text{}, m)
 	mustEqual(t, `e on h0, h1
      3  main         getsockname(a) = x:1
@@ -143,11 +144,11 @@ func TestAsked(t *testing.T) {
 // TestAlike: red cells for the same reason are one block that lists them.
 func TestAlike(t *testing.T) {
 	m := of(2, 2, 2)
-	m.Rows[0].Slots = []lab.RowSlot{{Axes: []int{1}, Variants: [][]lab.RowStep{
+	m.Rows[0].Slots = []result.RowSlot{{Axes: []int{1}, Variants: [][]result.RowStep{
 		{step(2, "main", "bind(a, x:80)", "ok")}, {step(3, "main", "bind(a, y:80)", "ok")}}}}
 	for _, i := range []int{0, 1, 4, 5, 7} {
 		fail(&m.Cells[i])
-		m.Cells[i].Note = &lab.Note{Evidence: []lab.Snapshot{{Sockets: []lab.Holder{{Host: m.Hosts[m.Cells[i].Host], Protocol: "tcp", State: "LISTEN", Local: "x:80"}}}}}
+		m.Cells[i].Note = &result.Note{Evidence: []result.Snapshot{{Sockets: []result.SocketInfo{{Host: m.Hosts[m.Cells[i].Host], Protocol: "tcp", State: "LISTEN", Local: "x:80"}}}}}
 	}
 	m.Cells[7].Got = &[]string{"EBADF"}
 	text := textOf(t, Text{}, m)
@@ -209,7 +210,7 @@ func TestGridNamesItsHosts(t *testing.T) {
 // TestGridTellsOnlyShownAnswersApart: what is not shown makes no second grid.
 func TestGridTellsOnlyShownAnswersApart(t *testing.T) {
 	m := of(2, 2, 2)
-	m.Rows[0].Slots = []lab.RowSlot{slot(step(1, "main", "getsockopt(a, SO_RCVBUF)", "?")), m.Rows[0].Slots[0]}
+	m.Rows[0].Slots = []result.RowSlot{slot(step(1, "main", "getsockopt(a, SO_RCVBUF)", "?")), m.Rows[0].Slots[0]}
 	for i := range m.Cells {
 		m.Cells[i].Got = &[]string{fmt.Sprint(i), "ok"}
 	}
@@ -345,7 +346,7 @@ func TestManyFailures(t *testing.T) {
 	if n := strings.Count(textOf(t, Text{Verbose: true}, m), "look    labrun shell"); n != 21 {
 		t.Errorf("-v explains %d failures of 21", n)
 	}
-	m.Cells[0].Verdict = lab.Pass // twenty are not too many
+	m.Cells[0].Verdict = result.Pass // twenty are not too many
 	if n := strings.Count(textOf(t, Text{}, m), "look    labrun shell"); n != 20 {
 		t.Errorf("%d failures of 20 are explained", n)
 	}
@@ -354,7 +355,7 @@ func TestManyFailures(t *testing.T) {
 func TestManyReasons(t *testing.T) {
 	m := of(2, 3, 4)
 	for i := range 21 {
-		m.Cells[i].Verdict, m.Cells[i].Note = lab.Error, &lab.Note{Reason: fmt.Sprint("reason ", i)}
+		m.Cells[i].Verdict, m.Cells[i].Note = result.Error, &result.Note{Reason: fmt.Sprint("reason ", i)}
 	}
 	text := textOf(t, Text{}, m)
 	if want := "  reason 9\n\nERROR and for 11 more reasons: labrun -v lab.yaml\n"; !strings.Contains(text, want) || strings.Contains(text, "reason 10") {

@@ -10,8 +10,8 @@ import (
 	"strings"
 	"sync"
 
-	"labrun/lab"
 	"labrun/lab/graph"
+	"labrun/lab/result"
 )
 
 // pageFiles are the style and the scripts of a page. The scripts make text of what
@@ -43,7 +43,7 @@ func joinFiles(names ...string) string {
 // on a screen or on paper. It is text that needs no script, the data, and scripts
 // that show matrix, grids and cells of it. The policy lets a browser run these
 // scripts and none else.
-func HTML(w io.Writer, r lab.Report) error {
+func HTML(w io.Writer, r result.Report) error {
 	r = visible(r)
 	p := &pageText{Writer: bufio.NewWriterSize(w, 1<<16)}
 	var names []string
@@ -73,29 +73,29 @@ func hashOf(text string) string {
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }
 
-func countsOf(m *lab.Matrix) lab.Counts {
+func countsOf(m *result.Matrix) result.Counts {
 	var n tally
 	for i := range m.Cells {
 		n[m.Cells[i].Verdict]++
 	}
-	return lab.Counts{Passed: int(n[lab.Pass]), Failed: int(n[lab.Fail]), Skipped: int(n[lab.Skip]), Errors: int(n[lab.Error])}
+	return result.Counts{Passed: int(n[result.Pass]), Failed: int(n[result.Fail]), Skipped: int(n[result.Skip]), Errors: int(n[result.Error])}
 }
 
 // byVerdict are the counts in the order of the verdicts.
-func byVerdict(c lab.Counts) [4]int { return [4]int{c.Passed, c.Failed, c.Skipped, c.Errors} }
+func byVerdict(c result.Counts) [4]int { return [4]int{c.Passed, c.Failed, c.Skipped, c.Errors} }
 
 // countList writes the counts, each in its colour; zeros, too, where they are told.
-func countList(c lab.Counts, zeros bool) markup {
+func countList(c result.Counts, zeros bool) markup {
 	var b strings.Builder
 	b.WriteString(`<span class="counts">`)
 	for v, n := range byVerdict(c) {
-		word, class := []string{"passed", "failed", "skipped", "errors"}[v], lab.Verdict(v).String()
+		word, class := []string{"passed", "failed", "skipped", "errors"}[v], result.Verdict(v).String()
 		switch {
-		case n == 0 && (!zeros || v == int(lab.Error)):
+		case n == 0 && (!zeros || v == int(result.Error)):
 			continue
 		case n == 0:
 			class += " none"
-		case n == 1 && v == int(lab.Error):
+		case n == 1 && v == int(result.Error):
 			word = "error"
 		}
 		fmt.Fprintf(&b, `<span class="count %s"><b>%s</b> %s</span>`, class, thousands(n), word)
@@ -107,7 +107,7 @@ func countList(c lab.Counts, zeros bool) markup {
 const leastShare = 0.4
 
 // shareBar draws how many of the cells came to each verdict.
-func shareBar(c lab.Counts) markup {
+func shareBar(c result.Counts) markup {
 	var wide [4]float64
 	sum := 0.0
 	for v, n := range byVerdict(c) {
@@ -122,7 +122,7 @@ func shareBar(c lab.Counts) markup {
 	for v := range wide {
 		if wide[v] > 0 {
 			part := 100 * wide[v] / sum
-			fmt.Fprintf(&b, `<rect class="%s" x="%.2f" y="0" width="%.2f" height="1"/>`, lab.Verdict(v), start, part)
+			fmt.Fprintf(&b, `<rect class="%s" x="%.2f" y="0" width="%.2f" height="1"/>`, result.Verdict(v), start, part)
 			start += part
 		}
 	}

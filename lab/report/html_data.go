@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"labrun/lab"
+	"labrun/lab/result"
 )
 
 // The data of a page is one JSON object that its scripts read. There may be half
@@ -27,7 +28,7 @@ type pageData struct {
 	b        *bufio.Writer
 	err      error // the first one of the encoder
 	words    numbered[string]
-	steps    numbered[lab.RowStep]
+	steps    numbered[result.RowStep]
 	variants numbered[string] // of the steps' indices, as JSON writes them
 	answers  numbered[string] // of the words' indices
 	notes    numbered[string]
@@ -56,7 +57,7 @@ func (t *numbered[T]) of(v T) int {
 }
 
 // dataBlock writes the data of a page.
-func dataBlock(b *bufio.Writer, r lab.Report) error {
+func dataBlock(b *bufio.Writer, r result.Report) error {
 	d := &pageData{b: b, known: map[string]int{}}
 	d.raw(`{"topologies":[`)
 	for i := range r.Matrices {
@@ -119,7 +120,7 @@ func (d *pageData) numbers(numbers ...int) {
 	}
 }
 
-func (d *pageData) matrix(m *lab.Matrix) {
+func (d *pageData) matrix(m *result.Matrix) {
 	d.raw(`{"file":`)
 	d.value(m.File)
 	d.raw(`,"name":`)
@@ -135,9 +136,9 @@ func (d *pageData) matrix(m *lab.Matrix) {
 	noted := []int{} // cells and their notes, in turn
 	for rest, n := m.Cells, 0; len(rest) > 0; n++ {
 		row, host := rest[0].Row, rest[0].Host
-		var cells []lab.Cell
+		var cells []result.Cell
 		first := len(m.Cells) - len(rest)
-		cells, rest = split(rest, func(c *lab.Cell) bool { return c.Row == row && c.Host == host })
+		cells, rest = split(rest, func(c *result.Cell) bool { return c.Row == row && c.Host == host })
 		d.comma(n)
 		d.block(cells)
 		for i := range cells {
@@ -152,7 +153,7 @@ func (d *pageData) matrix(m *lab.Matrix) {
 }
 
 // row writes a row; of each slot which variant it is, for every combination of its axes.
-func (d *pageData) row(m *lab.Matrix, r *lab.Row) {
+func (d *pageData) row(m *result.Matrix, r *result.Row) {
 	d.raw(`{"name":`)
 	d.value(r.Name)
 	d.raw(`,"doc":`)
@@ -199,7 +200,7 @@ func (d *pageData) row(m *lab.Matrix, r *lab.Row) {
 	d.raw("]}")
 }
 
-func (d *pageData) variant(steps []lab.RowStep) int {
+func (d *pageData) variant(steps []result.RowStep) int {
 	d.scratch = append(d.scratch[:0], '[')
 	for i, s := range steps {
 		if i > 0 {
@@ -213,7 +214,7 @@ func (d *pageData) variant(steps []lab.RowStep) int {
 
 // block writes the cells of one row and one host: row and host, runs of combinations
 // that follow each other, a digit for each verdict, a number for each cell's answers.
-func (d *pageData) block(cells []lab.Cell) {
+func (d *pageData) block(cells []result.Cell) {
 	d.raw("[")
 	d.numbers(int(cells[0].Row), int(cells[0].Host))
 	d.raw(",[")

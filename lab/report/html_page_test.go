@@ -13,10 +13,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"labrun/lab"
+	"labrun/lab/result"
 )
 
 // mustPage writes a report's page into a file and returns its name.
-func mustPage(t *testing.T, r lab.Report) string {
+func mustPage(t *testing.T, r result.Report) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "page.html")
 	if err := os.WriteFile(file, []byte(mustHTML(t, r)), 0o644); err != nil {
@@ -56,7 +57,7 @@ func TestPageInBrowser(t *testing.T) {
 	c := mustChromium(t)
 	c.look(1280, 900, "light")
 	r := sample()
-	r.Matrices[0].Cells[0].Note = &lab.Note{Evidence: []lab.Snapshot{{Sockets: []lab.Holder{
+	r.Matrices[0].Cells[0].Note = &result.Note{Evidence: []result.Snapshot{{Sockets: []result.SocketInfo{
 		{Host: "alpha", Protocol: "tcp", State: "FIN_WAIT2", Local: "x:81", Timer: "timewait"},
 		{Host: "alpha", Protocol: "tcp", State: "LISTEN", Local: "x:81", Owners: []string{"web (w)"}, Options: []string{"SO_REUSEPORT"}},
 	}}}}
@@ -154,7 +155,7 @@ func TestPageSaysTheSameInBrowser(t *testing.T) {
 		for j := range r.Matrices[i].Cells { // calls that were given up sooner than their steps say
 			cell := &r.Matrices[i].Cells[j]
 			if n := len(cell.Answers()); n > 0 && cell.Answers()[n-1] == string(lab.Blocked) && cell.Host == 0 {
-				cell.Note = &lab.Note{Evidence: []lab.Snapshot{{Step: n - 1, Limit: 1}}}
+				cell.Note = &result.Note{Evidence: []result.Snapshot{{Step: n - 1, Limit: 1}}}
 			}
 		}
 	}
@@ -261,7 +262,7 @@ func TestBigPageInBrowser(t *testing.T) {
 	}
 	c := mustChromium(t)
 	c.look(1280, 900, "light")
-	file := mustPage(t, lab.NewReport(lab.Environment{}, []lab.Matrix{many(500_000)}))
+	file := mustPage(t, result.NewReport(result.Environment{}, []result.Matrix{many(500_000)}))
 	c.load(file)
 	c.expect(found, "500\u202f000 cells")
 	c.eval(`filter.text = 'axis-1=value-2 eaddrinuse'; choose('list')`, nil)
@@ -366,7 +367,7 @@ func TestCausesInBrowser(t *testing.T) {
 	c := mustChromium(t)
 	r := sample()
 	m := &r.Matrices[0]
-	red := slices.IndexFunc(m.Cells, func(c lab.Cell) bool { return c.Verdict == lab.Fail })
+	red := slices.IndexFunc(m.Cells, func(c result.Cell) bool { return c.Verdict == result.Fail })
 	cell := &m.Cells[red]
 	_, step := redStep(&m.Rows[cell.Row], cell)
 	for _, slot := range m.Rows[cell.Row].Slots {
@@ -378,9 +379,9 @@ func TestCausesInBrowser(t *testing.T) {
 			}
 		}
 	}
-	cell.Note = &lab.Note{Evidence: []lab.Snapshot{{
+	cell.Note = &result.Note{Evidence: []result.Snapshot{{
 		Step: len(cell.Answers()) - 1, To: "192.0.2.2 on <b>beta</b>", Why: []string{"user 7 without CAP_X", "a second rule"},
-		Listens: []lab.Holder{{Host: "gamma", Protocol: "tcp", State: "LISTEN", Local: "lo:80", Owners: []string{"web (w)"}}},
+		Listens: []result.SocketInfo{{Host: "gamma", Protocol: "tcp", State: "LISTEN", Local: "lo:80", Owners: []string{"web (w)"}}},
 	}}}
 	c.load(mustPage(t, r))
 	c.eval(fmt.Sprintf("openCell(topologies[0], %d)", red), nil)
@@ -404,7 +405,7 @@ func TestPrintedSocketsInBrowser(t *testing.T) {
 	c := mustChromium(t)
 	c.look(700, 1000, "light")
 	r := sample()
-	r.Matrices[0].Cells[0].Note = &lab.Note{Evidence: []lab.Snapshot{{Sockets: []lab.Holder{
+	r.Matrices[0].Cells[0].Note = &result.Note{Evidence: []result.Snapshot{{Sockets: []result.SocketInfo{
 		{Host: "alpha", Protocol: "tcp", State: "FIN_WAIT2", Local: "x:81", Remote: "peer.x:ephemeral", Timer: "timewait"},
 	}}}}
 	c.load(mustPage(t, r))

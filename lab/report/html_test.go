@@ -11,9 +11,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"labrun/lab"
+	"labrun/lab/result"
 )
 
-func mustHTML(t testing.TB, r lab.Report) string {
+func mustHTML(t testing.TB, r result.Report) string {
 	t.Helper()
 	var b bytes.Buffer
 	if err := HTML(&b, r); err != nil {
@@ -55,7 +56,7 @@ func TestHTMLGolden(t *testing.T) {
 }
 
 // strangers has a stranger's texts in all places.
-func strangers() lab.Report {
+func strangers() result.Report {
 	const evil = `</script><script>alert(1)</script><img src=x onerror=alert(2)>"'&{{.}}` + "\u2028"
 	r := sample()
 	for i := range r.Matrices {
@@ -182,7 +183,7 @@ func TestDataBlockHoldsTheCells(t *testing.T) {
 		}
 		Variants [][]int
 		Answers  [][]int
-		Notes    []lab.Note
+		Notes    []result.Note
 		Steps    []int
 		Words    []string
 	}
@@ -196,7 +197,7 @@ func TestDataBlockHoldsTheCells(t *testing.T) {
 		}
 	}
 	for i, m := range r.Matrices {
-		var cells []lab.Cell
+		var cells []result.Cell
 		for _, b := range d.Topologies[i].Blocks {
 			var row, host int32
 			var runs, answers []int
@@ -206,13 +207,13 @@ func TestDataBlockHoldsTheCells(t *testing.T) {
 			}
 			for j := 0; j < len(runs); j += 2 {
 				for k := range runs[j+1] {
-					cells = append(cells, lab.Cell{Row: row, Host: host, Combo: lab.Combo(runs[j] + k)})
+					cells = append(cells, result.Cell{Row: row, Host: host, Combo: lab.Combo(runs[j] + k)})
 				}
 			}
 			first := len(cells) - len(answers)
 			for j, a := range answers {
 				c := &cells[first+j]
-				c.Verdict = lab.Verdict(verdicts[j] - '0')
+				c.Verdict = result.Verdict(verdicts[j] - '0')
 				var got []string
 				for _, w := range d.Answers[a] {
 					got = append(got, d.Words[w])
@@ -285,7 +286,7 @@ func TestThousands(t *testing.T) {
 }
 
 func BenchmarkHTML(b *testing.B) {
-	r := lab.NewReport(lab.Environment{}, []lab.Matrix{many(500_000)})
+	r := result.NewReport(result.Environment{}, []result.Matrix{many(500_000)})
 	size := len(mustHTML(b, r))
 	b.ReportAllocs()
 	for b.Loop() {

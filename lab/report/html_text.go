@@ -10,6 +10,7 @@ import (
 
 	"labrun/lab"
 	"labrun/lab/graph"
+	"labrun/lab/result"
 )
 
 // pageText writes the part of a page that needs no script.
@@ -38,9 +39,9 @@ const pageIcon = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' v
 	"COLOUR'/%3E%3Cpath d='M4 4h3v3H4zM9 4h3v3H9zM4 9h3v3H4zM9 9h3v3H9z' fill='%23fff'/%3E%3C/svg%3E"
 
 // head writes all before the body.
-func (p *pageText) head(r lab.Report, title string) {
+func (p *pageText) head(r result.Report, title string) {
 	colour := "1a7f4b"
-	if v := worst(r.Counts); v == lab.Fail || v == lab.Error {
+	if v := worst(r.Counts); v == result.Fail || v == result.Error {
 		colour = "b3261e"
 	}
 	p.say("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n")
@@ -53,7 +54,7 @@ func (p *pageText) head(r lab.Report, title string) {
 }
 
 // top writes what was run and where, and the list of topologies.
-func (p *pageText) top(r lab.Report) {
+func (p *pageText) top(r result.Report) {
 	name := fmt.Sprintf("%d topologies", len(r.Matrices))
 	if len(r.Matrices) == 1 {
 		name = r.Matrices[0].Name
@@ -95,7 +96,7 @@ func plural(n int, word string) string {
 }
 
 // topology writes one topology; its scripts add the cells.
-func (p *pageText) topology(m *lab.Matrix, alone bool) {
+func (p *pageText) topology(m *result.Matrix, alone bool) {
 	p.say("<section class=\"topology\" id=\"%s\" aria-labelledby=\"%s-name\">\n<div class=\"title\">", p.id, p.id)
 	if alone { // the page's head has it
 		p.say("<h2 id=\"%s-name\" class=\"hidden\">%s</h2> ", p.id, m.Name)
@@ -134,7 +135,7 @@ func includedID(i int) string { return fmt.Sprintf("included%d", i) }
 
 // includedAt returns which included file a row is in, -1 when it is in none whose
 // text is there.
-func includedAt(m *lab.Matrix, r *lab.Row) int {
+func includedAt(m *result.Matrix, r *result.Row) int {
 	return slices.IndexFunc(m.Included, func(i lab.Included) bool { return i.File == r.File && r.File != "" })
 }
 
@@ -180,7 +181,7 @@ func (p *pageText) layout(name string, l *lab.Layout) {
 }
 
 // claims writes what was measured about each claim, and which experiments say so.
-func (p *pageText) claims(claims []lab.ClaimResult) {
+func (p *pageText) claims(claims []result.ClaimResult) {
 	if len(claims) == 0 {
 		return
 	}
@@ -199,7 +200,7 @@ func (p *pageText) claims(claims []lab.ClaimResult) {
 	p.say("</ul>\n")
 }
 
-func (p *pageText) evidence(class, side string, evidence []lab.ClaimEvidence) {
+func (p *pageText) evidence(class, side string, evidence []result.ClaimEvidence) {
 	for _, e := range evidence {
 		p.say("<li><span class=\"side %s\">%s</span><span><button type=\"button\" class=\"link\" data-experiment=\"%s\" data-topology=\"%s\">%s</button>",
 			class, side, e.Experiment, p.id, e.Experiment)
@@ -224,7 +225,7 @@ func claimClass(verdict string) string {
 }
 
 // plain writes the matrix for a browser without scripts, and what did not pass.
-func (p *pageText) plain(m *lab.Matrix) {
+func (p *pageText) plain(m *result.Matrix) {
 	all := lines(m)
 	p.say("<noscript><h3>Matrix</h3>\n")
 	if len(all) == 0 {
@@ -259,7 +260,7 @@ func (p *pageText) plain(m *lab.Matrix) {
 	}
 	told := 0
 	for i := range m.Cells {
-		if c := &m.Cells[i]; c.Verdict != lab.Pass && told < mostWrong {
+		if c := &m.Cells[i]; c.Verdict != result.Pass && told < mostWrong {
 			told++
 			p.say("<pre class=\"told\">%s %s on %s\n%s</pre>\n", wordsOf[c.Verdict], m.NameOf(c), m.Hosts[c.Host], explain(m, c))
 		}
@@ -268,7 +269,7 @@ func (p *pageText) plain(m *lab.Matrix) {
 }
 
 // foot explains the signs and the keys.
-func (p *pageText) foot(r lab.Report) {
+func (p *pageText) foot(r result.Report) {
 	p.say("</main>\n<footer>\n<p>Written by labrun %s. A cell is one experiment in one host: ✓ pass, ✗ FAIL when the kernel answers something else\n"+
 		"than the file says, – skip when this kernel or machine lacks what it asks about, ! ERROR when labrun could not ask.</p>\n",
 		cmp.Or(r.Environment.Labrun, "of an unknown version"))

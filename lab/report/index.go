@@ -9,11 +9,12 @@ import (
 	"strings"
 
 	"labrun/lab"
+	"labrun/lab/result"
 )
 
 // index finds what the cells of a report name, and puts them into their matrix.
 type index struct {
-	m      *lab.Matrix
+	m      *result.Matrix
 	hosts  map[string]int32
 	rows   map[string]*rowIndex
 	shared map[string]*[]string // answers, by all of them in one
@@ -76,7 +77,7 @@ func (in *index) addRow() error {
 }
 
 // check reports slots that do not fit the axes.
-func (x *rowIndex) check(slots []lab.RowSlot) error {
+func (x *rowIndex) check(slots []result.RowSlot) error {
 	for i, s := range slots {
 		variants, last := 1, -1
 		for _, a := range s.Axes {
@@ -151,7 +152,7 @@ func (in *index) room(counted int) {
 }
 
 // add puts a cell into the matrix.
-func (in *index) add(name, host string, c lab.Cell, got []string) error {
+func (in *index) add(name, host string, c result.Cell, got []string) error {
 	x, combo, err := in.find(name)
 	if err != nil {
 		return err
@@ -175,7 +176,7 @@ func (in *index) add(name, host string, c lab.Cell, got []string) error {
 	switch {
 	case len(got) > steps:
 		return fmt.Errorf("it has %d answers, and its experiment %d steps", len(got), steps)
-	case len(got) == 0 && c.Verdict == lab.Fail:
+	case len(got) == 0 && c.Verdict == result.Fail:
 		return errors.New("it failed without an answer")
 	}
 	c.Got = in.share(got)

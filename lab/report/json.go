@@ -11,11 +11,12 @@ import (
 	"unicode/utf8"
 
 	"labrun/lab"
+	"labrun/lab/result"
 )
 
 // JSON writes the report as one object: indented, but for a line to each host,
 // to each variant of a row's steps and to each cell. It holds no more than such a line.
-func JSON(w io.Writer, r lab.Report) error {
+func JSON(w io.Writer, r result.Report) error {
 	j := newJSONWriter(w)
 	j.environment(&r.Environment)
 	j.field("digest", r.Digest)
@@ -151,7 +152,7 @@ func escapeUnseen(text []byte) []byte {
 }
 
 // environment writes a line for the times of each topology.
-func (j *jsonWriter) environment(e *lab.Environment) {
+func (j *jsonWriter) environment(e *result.Environment) {
 	j.key("environment")
 	j.open('{')
 	j.field("labrun", e.Labrun)
@@ -170,7 +171,7 @@ func (j *jsonWriter) environment(e *lab.Environment) {
 	j.close('}')
 }
 
-func (j *jsonWriter) matrix(m *lab.Matrix) {
+func (j *jsonWriter) matrix(m *result.Matrix) {
 	j.open('{')
 	j.field("file", m.File)
 	j.field("name", m.Name)
@@ -201,7 +202,7 @@ func (j *jsonWriter) layout(l *lab.Layout) {
 	j.close('}')
 }
 
-func (j *jsonWriter) row(r *lab.Row) {
+func (j *jsonWriter) row(r *result.Row) {
 	j.open('{')
 	j.field("name", r.Name)
 	j.text("doc", r.Doc)
@@ -215,7 +216,7 @@ func (j *jsonWriter) row(r *lab.Row) {
 	j.close('}')
 }
 
-func (j *jsonWriter) slot(s *lab.RowSlot) {
+func (j *jsonWriter) slot(s *result.RowSlot) {
 	j.open('{')
 	if len(s.Axes) > 0 {
 		j.key("axes")
@@ -240,7 +241,7 @@ func (j *jsonWriter) slot(s *lab.RowSlot) {
 
 // cell writes a cell on a line. There may be half a million, so this allocates
 // nothing, but for notes and unusual characters.
-func (j *jsonWriter) cell(m *lab.Matrix, c *lab.Cell) {
+func (j *jsonWriter) cell(m *result.Matrix, c *result.Cell) {
 	r := &m.Rows[c.Row]
 	j.name = lab.AppendCellName(j.name[:0], r.Name, r.Axes, c.Combo)
 	b := append(j.line[:0], `{"cell":`...)

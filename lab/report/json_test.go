@@ -14,9 +14,10 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"labrun/lab"
+	"labrun/lab/result"
 )
 
-func mustJSON(tb testing.TB, r lab.Report) []byte {
+func mustJSON(tb testing.TB, r result.Report) []byte {
 	tb.Helper()
 	var b bytes.Buffer
 	if err := JSON(&b, r); err != nil {
@@ -34,7 +35,7 @@ func TestJSONComesBack(t *testing.T) {
 	if diff := cmp.Diff(want, got, cmpopts.EquateComparable(netip.Prefix{})); diff != "" {
 		t.Error(diff)
 	}
-	if got.Digest != lab.DigestOf(got.Matrices) {
+	if got.Digest != result.DigestOf(got.Matrices) {
 		t.Error("the digest is not that of the cells that came back")
 	}
 	cells := got.Matrices[1].Cells
@@ -46,7 +47,7 @@ func TestJSONComesBack(t *testing.T) {
 // TestReadMakesRoomOnce reads cells into no more room than the counts tell, and a
 // report whose counts say what is not so.
 func TestReadMakesRoomOnce(t *testing.T) {
-	r := lab.NewReport(lab.Environment{}, []lab.Matrix{many(5000), many(500)})
+	r := result.NewReport(result.Environment{}, []result.Matrix{many(5000), many(500)})
 	for _, passed := range []int{r.Counts.Passed, -1, 100, 1 << 60} {
 		lying := r
 		lying.Counts.Passed = passed
@@ -116,13 +117,13 @@ func TestEveryFieldIsWritten(t *testing.T) {
 		value  any
 		fields string
 	}{
-		{lab.Report{}, "Environment Digest Counts Matrices"},
-		{lab.Matrix{}, "File Name Doc Source Included Layout Hosts Rows Cells Claims"},
+		{result.Report{}, "Environment Digest Counts Matrices"},
+		{result.Matrix{}, "File Name Doc Source Included Layout Hosts Rows Cells Claims"},
 		{lab.Layout{}, "Networks Hosts"},
-		{lab.Row{}, "Name Doc Claim File Line Axes Slots"},
-		{lab.RowSlot{}, "Axes Shown Which Variants"},
-		{lab.Cell{}, "Row Host Combo Verdict Got Note"},
-		{lab.Note{}, "Reason Evidence Outputs Captures"},
+		{result.Row{}, "Name Doc Claim File Line Axes Slots"},
+		{result.RowSlot{}, "Axes Shown Which Variants"},
+		{result.Cell{}, "Row Host Combo Verdict Got Note"},
+		{result.Note{}, "Reason Evidence Outputs Captures"},
 	} {
 		var names []string
 		for f := range reflect.TypeOf(c.value).Fields() {
@@ -140,7 +141,7 @@ func TestJSONStreams(t *testing.T) {
 	m := of(5, 100, 100)
 	allocated := func(cells int) uint64 {
 		m.Cells = m.Cells[:cells]
-		r := lab.Report{Matrices: []lab.Matrix{m}}
+		r := result.Report{Matrices: []result.Matrix{m}}
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
 		if err := JSON(io.Discard, r); err != nil {
@@ -224,7 +225,7 @@ func TestReadJSONSaysWhatIsWrong(t *testing.T) {
 // written comes back as it was.
 func FuzzReadJSON(f *testing.F) {
 	f.Add(string(mustJSON(f, sample())))
-	f.Add(string(mustJSON(f, lab.Report{Matrices: []lab.Matrix{many(20)}})))
+	f.Add(string(mustJSON(f, result.Report{Matrices: []result.Matrix{many(20)}})))
 	f.Add(change(f, `"values":["none","reuse","both"]`, `"values":["none",",option=","]"]`))
 	f.Add(change(f, `"two[first=x,second=x]"`, `"two[first=q,second=x]"`))
 	f.Add(`{"environment":{},"digest":"","counts":{},"topologies":[]}`)
@@ -243,7 +244,7 @@ func FuzzReadJSON(f *testing.F) {
 				t.Fatalf("%s: %v", format.Name, err)
 			}
 		}
-		lab.DigestOf(r.Matrices)
+		result.DigestOf(r.Matrices)
 		first := mustJSON(t, r)
 		again, err := ReadJSON(bytes.NewReader(first))
 		if err != nil {

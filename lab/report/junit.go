@@ -7,13 +7,13 @@ import (
 	"math"
 	"strconv"
 
-	"labrun/lab"
+	"labrun/lab/result"
 )
 
 // JUnit writes the report as the XML that JUnit's runner for Ant began and that
 // Jenkins, GitLab and others read: a testsuite for each topology and host, a
 // testcase for each cell. Its time is 0 when a report does not say how long it took.
-func JUnit(w io.Writer, r lab.Report) error {
+func JUnit(w io.Writer, r result.Report) error {
 	r = visible(r)
 	x := &junit{bufio.NewWriterSize(w, 1<<16), nil}
 	x.raw(`<?xml version="1.0" encoding="UTF-8"?>` + "\n<testsuites")
@@ -38,16 +38,16 @@ func JUnit(w io.Writer, r lab.Report) error {
 // chunk is cells that lie together, from an index of the matrix on.
 type chunk struct {
 	at    int
-	cells []lab.Cell
+	cells []result.Cell
 }
 
 // byHost returns the cells of each host.
-func byHost(m *lab.Matrix) [][]chunk {
+func byHost(m *result.Matrix) [][]chunk {
 	hosts := make([][]chunk, len(m.Hosts))
 	for rest := m.Cells; len(rest) > 0; {
 		row, host, at := rest[0].Row, rest[0].Host, len(m.Cells)-len(rest)
-		var cells []lab.Cell
-		cells, rest = split(rest, func(c *lab.Cell) bool { return c.Row == row && c.Host == host })
+		var cells []result.Cell
+		cells, rest = split(rest, func(c *result.Cell) bool { return c.Row == row && c.Host == host })
 		hosts[host] = append(hosts[host], chunk{at, cells})
 	}
 	return hosts
@@ -77,12 +77,12 @@ func (x *junit) time(seconds float64) {
 	x.attribute("time", strconv.FormatFloat(math.Round(seconds*1e6)/1e6, 'f', -1, 64))
 }
 
-func (x *junit) counts(c lab.Counts) {
+func (x *junit) counts(c result.Counts) {
 	fmt.Fprintf(x, ` tests="%d" failures="%d" errors="%d" skipped="%d"`,
 		c.Passed+c.Failed+c.Skipped+c.Errors, c.Failed, c.Errors, c.Skipped)
 }
 
-func (x *junit) suite(r *lab.Report, m *lab.Matrix, host string, chunks []chunk) {
+func (x *junit) suite(r *result.Report, m *result.Matrix, host string, chunks []chunk) {
 	var n tally
 	sum := 0.0
 	for _, c := range chunks {
@@ -93,7 +93,7 @@ func (x *junit) suite(r *lab.Report, m *lab.Matrix, host string, chunks []chunk)
 	}
 	x.raw("  <testsuite")
 	x.attribute("name", m.Name+" on "+host)
-	x.counts(lab.Counts{Passed: int(n[lab.Pass]), Failed: int(n[lab.Fail]), Skipped: int(n[lab.Skip]), Errors: int(n[lab.Error])})
+	x.counts(result.Counts{Passed: int(n[result.Pass]), Failed: int(n[result.Fail]), Skipped: int(n[result.Skip]), Errors: int(n[result.Error])})
 	x.time(sum)
 	x.attribute("timestamp", r.Environment.Started.UTC().Format("2006-01-02T15:04:05")) // Ant's has no zone
 	x.attribute("hostname", host)
@@ -115,9 +115,9 @@ func (x *junit) suite(r *lab.Report, m *lab.Matrix, host string, chunks []chunk)
 }
 
 // junitWords are the elements that say why a testcase did not pass.
-var junitWords = map[lab.Verdict]string{lab.Fail: "failure", lab.Skip: "skipped", lab.Error: "error"}
+var junitWords = map[result.Verdict]string{result.Fail: "failure", result.Skip: "skipped", result.Error: "error"}
 
-func (x *junit) testcase(m *lab.Matrix, c *lab.Cell, seconds float64) {
+func (x *junit) testcase(m *result.Matrix, c *result.Cell, seconds float64) {
 	x.raw("    <testcase")
 	x.attribute("classname", m.Name+"."+m.Hosts[c.Host]) // readers cut it at the last dot
 	x.attribute("name", m.NameOf(c))
@@ -131,7 +131,7 @@ func (x *junit) testcase(m *lab.Matrix, c *lab.Cell, seconds float64) {
 	}
 	x.raw(">\n      <" + word)
 	x.attribute("message", headline(m, c))
-	if c.Verdict != lab.Skip {
+	if c.Verdict != result.Skip {
 		x.attribute("type", c.Verdict.String())
 	}
 	x.raw(">" + escapeXML(explain(m, c), false) + "</" + word + ">\n    </testcase>\n")

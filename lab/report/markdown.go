@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"labrun/lab"
+	"labrun/lab/result"
 )
 
 // What a comment on GitHub takes is 65 536 characters. What is folded has the
@@ -17,7 +17,7 @@ const mostMarkdown = 60_000
 // Markdown writes the report for a pull request: matrices as tables, grids and
 // what did not pass folded, claims, the environment. It fits into a comment,
 // unless the matrices alone do not.
-func Markdown(w io.Writer, r lab.Report) error {
+func Markdown(w io.Writer, r result.Report) error {
 	r = visible(r)
 	k := &markdown{room: mostMarkdown}
 	k.say("## labrun: %s\n\n", r.Counts)
@@ -62,7 +62,7 @@ func (k *markdown) fold(summary, text string) {
 
 // details folds the failures, the reasons of errors and skips, and last, as long
 // as there is room, the grids.
-func (k *markdown) details(m *lab.Matrix) {
+func (k *markdown) details(m *result.Matrix) {
 	k.left = 0
 	for _, kinds := range alikes(m) {
 		for _, a := range kinds {
@@ -78,7 +78,7 @@ func (k *markdown) details(m *lab.Matrix) {
 			k.fold(fmt.Sprintf("FAIL %s: %s", codeHTML(name+on), codeHTML(headline(m, a.first))), text.String())
 		}
 	}
-	for _, v := range []lab.Verdict{lab.Error, lab.Skip} {
+	for _, v := range []result.Verdict{result.Error, result.Skip} {
 		for _, s := range sharedReasons(m, v) {
 			var text strings.Builder
 			b := bufio.NewWriter(&text)
@@ -96,8 +96,8 @@ func (k *markdown) details(m *lab.Matrix) {
 
 // grids folds the grids of answers. What a terminal shows is a block of code: a
 // table of Markdown has one line of heads and no cells that are left blank.
-func (k *markdown) grids(m *lab.Matrix) {
-	eachRow(m, func(row int32, cells []lab.Cell) {
+func (k *markdown) grids(m *result.Matrix) {
+	eachRow(m, func(row int32, cells []result.Cell) {
 		blocks, left := newGrid(Text{}, m, row).blocks(cells)
 		k.left += left
 		for _, block := range blocks {
@@ -107,7 +107,7 @@ func (k *markdown) grids(m *lab.Matrix) {
 	})
 }
 
-func markdownMatrix(m *lab.Matrix) string {
+func markdownMatrix(m *result.Matrix) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "### %s", escapeMarkdown(m.Name))
 	if doc := dash(m.Doc); doc != "" {
@@ -154,20 +154,20 @@ func (l *line) total() tally {
 	return sum
 }
 
-func (l *line) passed() bool { return int(l.total()[lab.Pass]) == l.cells }
+func (l *line) passed() bool { return int(l.total()[result.Pass]) == l.cells }
 
 // markdown returns the cells of the line: hosts or, of many, verdicts.
 func (l *line) markdown(many bool) []string {
 	var words []string
 	if many {
 		n := l.total()
-		for _, v := range []lab.Verdict{lab.Pass, lab.Fail, lab.Skip, lab.Error} {
-			words = append(words, strong(strconv.Itoa(int(n[v])), n[v] > 0 && (v == lab.Fail || v == lab.Error)))
+		for _, v := range []result.Verdict{result.Pass, result.Fail, result.Skip, result.Error} {
+			words = append(words, strong(strconv.Itoa(int(n[v])), n[v] > 0 && (v == result.Fail || v == result.Error)))
 		}
 		return words
 	}
 	for _, n := range l.hosts {
-		words = append(words, strong(Text{}.tally(n, l.one), n[lab.Fail]+n[lab.Error] > 0))
+		words = append(words, strong(Text{}.tally(n, l.one), n[result.Fail]+n[result.Error] > 0))
 	}
 	return words
 }
@@ -179,7 +179,7 @@ func strong(s string, yes bool) string {
 	return s
 }
 
-func markdownClaims(m *lab.Matrix) string {
+func markdownClaims(m *result.Matrix) string {
 	if len(m.Claims) == 0 {
 		return ""
 	}
@@ -196,7 +196,7 @@ func markdownClaims(m *lab.Matrix) string {
 		}
 		for _, of := range []struct {
 			word     string
-			evidence []lab.ClaimEvidence
+			evidence []result.ClaimEvidence
 		}{{"for it", c.For}, {"against it", c.Against}, {"no answer from", c.Unknown}} {
 			for _, e := range of.evidence {
 				fmt.Fprintf(&b, "  - %s %s", of.word, code(e.Experiment))
@@ -210,7 +210,7 @@ func markdownClaims(m *lab.Matrix) string {
 	return b.String() + "\n"
 }
 
-func markdownEnvironment(r lab.Report) string {
+func markdownEnvironment(r result.Report) string {
 	var b strings.Builder
 	e := r.Environment
 	fmt.Fprintf(&b, "<details><summary>%s</summary>\n\n| environment | |\n|---|---|\n",

@@ -11,15 +11,16 @@ import (
 	"strings"
 
 	"labrun/lab"
+	"labrun/lab/result"
 )
 
 // ReadJSON reads a report that JSON wrote. It takes nothing that it does not
 // know, and nothing that does not fit together: the report that it returns can
 // be printed. Cells with the same answers share them.
-func ReadJSON(r io.Reader) (lab.Report, error) {
+func ReadJSON(r io.Reader) (result.Report, error) {
 	d := &jsonReader{dec: json.NewDecoder(r)}
 	d.dec.DisallowUnknownFields()
-	var report lab.Report
+	var report result.Report
 	err := d.report(&report)
 	if err == nil {
 		_, err = d.dec.Token()
@@ -33,7 +34,7 @@ func ReadJSON(r io.Reader) (lab.Report, error) {
 	if errors.Is(err, io.EOF) {
 		err = io.ErrUnexpectedEOF
 	}
-	return lab.Report{}, fmt.Errorf("before byte %d: %w", d.dec.InputOffset(), err)
+	return result.Report{}, fmt.Errorf("before byte %d: %w", d.dec.InputOffset(), err)
 }
 
 // jsonReader reads JSON piece by piece.
@@ -103,7 +104,7 @@ func (d *jsonReader) delim(want json.Delim) error {
 // into reads a value that goes into one variable.
 func (d *jsonReader) into(v any) func() error { return func() error { return d.dec.Decode(v) } }
 
-func (d *jsonReader) report(r *lab.Report) error {
+func (d *jsonReader) report(r *result.Report) error {
 	cells := 0 // of the matrices so far
 	return d.object(fields{
 		"environment": d.into(&r.Environment),
@@ -111,7 +112,7 @@ func (d *jsonReader) report(r *lab.Report) error {
 		"counts":      d.into(&r.Counts),
 		"topologies": func() error {
 			return d.array(func() error {
-				var m lab.Matrix
+				var m result.Matrix
 				err := d.matrix(&m, r.Counts.Sum()-cells)
 				cells += len(m.Cells)
 				r.Matrices = append(r.Matrices, m)
@@ -122,7 +123,7 @@ func (d *jsonReader) report(r *lab.Report) error {
 }
 
 // matrix reads a matrix; the report's counts leave it so many cells at most.
-func (d *jsonReader) matrix(m *lab.Matrix, cells int) error {
+func (d *jsonReader) matrix(m *result.Matrix, cells int) error {
 	in := &index{m: m, shared: map[string]*[]string{}}
 	return d.object(fields{
 		"file":     d.into(&m.File),
@@ -139,9 +140,9 @@ func (d *jsonReader) matrix(m *lab.Matrix, cells int) error {
 		},
 		"rows": func() error {
 			in.rows = map[string]*rowIndex{}
-			shared := map[string][]lab.RowStep{}
+			shared := map[string][]result.RowStep{}
 			return d.array(func() error {
-				var r lab.Row
+				var r result.Row
 				if err := d.row(&r, shared); err != nil {
 					return err
 				}
@@ -160,7 +161,7 @@ func (d *jsonReader) matrix(m *lab.Matrix, cells int) error {
 	}, "file", "name", "hosts", "rows", "cells")
 }
 
-func (d *jsonReader) row(r *lab.Row, shared map[string][]lab.RowStep) error {
+func (d *jsonReader) row(r *result.Row, shared map[string][]result.RowStep) error {
 	return d.object(fields{
 		"name":  d.into(&r.Name),
 		"doc":   d.into(&r.Doc),
@@ -170,7 +171,7 @@ func (d *jsonReader) row(r *lab.Row, shared map[string][]lab.RowStep) error {
 		"axes":  d.into(&r.Axes),
 		"steps": func() error {
 			return d.array(func() error {
-				var s lab.RowSlot
+				var s result.RowSlot
 				err := d.slot(&s, shared)
 				r.Slots = append(r.Slots, s)
 				return err
@@ -179,7 +180,7 @@ func (d *jsonReader) row(r *lab.Row, shared map[string][]lab.RowStep) error {
 	}, "name", "line", "steps")
 }
 
-func (d *jsonReader) slot(s *lab.RowSlot, shared map[string][]lab.RowStep) error {
+func (d *jsonReader) slot(s *result.RowSlot, shared map[string][]result.RowStep) error {
 	var text json.RawMessage
 	return d.object(fields{
 		"axes":  d.into(&s.Axes),
@@ -199,7 +200,7 @@ func (d *jsonReader) slot(s *lab.RowSlot, shared map[string][]lab.RowStep) error
 						return err
 					}
 					if len(steps) == 0 {
-						steps = nil // as lab.NewRow has it
+						steps = nil // as result.NewRow has it
 					}
 					for i := range steps { // a report that is older than these fields
 						if steps[i].Want == string(lab.Unasked) {
@@ -219,9 +220,9 @@ func (d *jsonReader) slot(s *lab.RowSlot, shared map[string][]lab.RowStep) error
 func (d *jsonReader) cell(in *index) error {
 	c := struct {
 		Cell, Host *string
-		Verdict    *lab.Verdict
+		Verdict    *result.Verdict
 		Got        []string
-		lab.Note
+		result.Note
 	}{Got: in.got[:0]}
 	if err := d.dec.Decode(&c); err != nil {
 		return err
@@ -230,7 +231,7 @@ func (d *jsonReader) cell(in *index) error {
 	if c.Cell == nil || c.Host == nil || c.Verdict == nil {
 		return errors.New(`it needs a "cell", a "host" and a "verdict"`)
 	}
-	cell := lab.Cell{Verdict: *c.Verdict}
+	cell := result.Cell{Verdict: *c.Verdict}
 	if c.Reason != "" || len(c.Evidence) > 0 || len(c.Outputs) > 0 || len(c.Captures) > 0 {
 		note := c.Note
 		cell.Note = &note

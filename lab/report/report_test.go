@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"labrun/lab"
+	"labrun/lab/result"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -37,9 +38,9 @@ func golden(t *testing.T, file, got string) {
 }
 
 // sample has every verdict, and everything that a cell can carry.
-func sample() lab.Report {
+func sample() result.Report {
 	ok := slot(step(20, "web", "a = socket(tcp)", "ok"))
-	m := lab.Matrix{
+	m := result.Matrix{
 		File: "some folder/lab.yaml", Name: "lab", Doc: "every verdict there is\nand a second line",
 		Source: "name: lab # <the> \"text\"\nnetworks: {red: 192.0.2.0/24}\n", Layout: layout(),
 		Included: []lab.Included{
@@ -47,45 +48,45 @@ func sample() lab.Report {
 			{File: "some folder/shared/hosts.yaml", Text: "experiments:\n  one-host:\n    steps:\n      - bind(a, 203.0.113.1:80)\n"},
 		},
 		Hosts: []string{"alpha", "beta"},
-		Rows: []lab.Row{
-			{Name: "good", Doc: "holds", Claim: "SEED 1", Line: 10, Slots: []lab.RowSlot{ok}},
-			{Name: "wrong", Claim: "not SEED 2", Line: 20, Slots: []lab.RowSlot{
+		Rows: []result.Row{
+			{Name: "good", Doc: "holds", Claim: "SEED 1", Line: 10, Slots: []result.RowSlot{ok}},
+			{Name: "wrong", Claim: "not SEED 2", Line: 20, Slots: []result.RowSlot{
 				ok, slot(step(23, "main", "bind(b, any:80)", "ok")), slot(step(30, "peer/client", "connect(c, subject.x:80)", "ok"))}},
-			{Name: "one-host", File: "some folder/shared/hosts.yaml", Line: 2, Slots: []lab.RowSlot{slot(step(4, "main", "bind(a, 203.0.113.1:80)", "ok"))}},
+			{Name: "one-host", File: "some folder/shared/hosts.yaml", Line: 2, Slots: []result.RowSlot{slot(step(4, "main", "bind(a, 203.0.113.1:80)", "ok"))}},
 			{Name: "skipped", Line: 40},
-			{Name: "broken", Line: 50, Slots: []lab.RowSlot{ok}},
+			{Name: "broken", Line: 50, Slots: []result.RowSlot{ok}},
 		},
-		Cells: []lab.Cell{
+		Cells: []result.Cell{
 			{Row: 0, Host: 0, Got: &[]string{"ok"}},
 			{Row: 0, Host: 1, Got: &[]string{"ok"}},
-			{Row: 1, Host: 0, Verdict: lab.Fail, Got: &[]string{"ok", "EADDRINUSE"}, Note: &lab.Note{Evidence: []lab.Snapshot{{Step: 1, Sockets: []lab.Holder{
+			{Row: 1, Host: 0, Verdict: result.Fail, Got: &[]string{"ok", "EADDRINUSE"}, Note: &result.Note{Evidence: []result.Snapshot{{Step: 1, Sockets: []result.SocketInfo{
 				{Host: "alpha", Protocol: "tcp", State: "LISTEN", Local: "x:80", User: 1000, Owners: []string{"web (a)", "child (a)"}, Options: []string{"SO_REUSEADDR", "IP_FREEBIND"}},
 				{Host: "alpha", Protocol: "tcp6", State: "BOUND", Local: "any6:80", Device: "eth0", V6Only: true, Owners: []string{"six (s)"}},
 				{Host: "alpha", Protocol: "tcp", State: "ESTABLISHED", Local: "x:80", Remote: "peer.x:ephemeral"},
 				{Host: "alpha", Protocol: "tcp", State: "TIME_WAIT", Local: "x:80", Remote: "peer.x:$p", Timer: "timewait"},
 			}}}, Captures: []string{"pcap/wrong@alpha/red.pcapng", "pcap/wrong@alpha/lo.pcapng"}}},
-			{Row: 1, Host: 1, Verdict: lab.Fail, Got: &[]string{"ok", "ok", "ECONNREFUSED"}},
-			{Row: 2, Host: 1, Verdict: lab.Fail, Got: &[]string{"EADDRNOTAVAIL"}, Note: &lab.Note{Evidence: []lab.Snapshot{{Sockets: []lab.Holder{}}}}},
-			{Row: 3, Host: 0, Verdict: lab.Skip, Note: &lab.Note{Reason: "no such thing here"}},
-			{Row: 3, Host: 1, Verdict: lab.Skip, Note: &lab.Note{Reason: "no such thing here"}},
-			{Row: 4, Host: 0, Verdict: lab.Error, Got: &[]string{"ok"}, Note: &lab.Note{Reason: "process alpha/main died: panic\nmain.go:1"}},
+			{Row: 1, Host: 1, Verdict: result.Fail, Got: &[]string{"ok", "ok", "ECONNREFUSED"}},
+			{Row: 2, Host: 1, Verdict: result.Fail, Got: &[]string{"EADDRNOTAVAIL"}, Note: &result.Note{Evidence: []result.Snapshot{{Sockets: []result.SocketInfo{}}}}},
+			{Row: 3, Host: 0, Verdict: result.Skip, Note: &result.Note{Reason: "no such thing here"}},
+			{Row: 3, Host: 1, Verdict: result.Skip, Note: &result.Note{Reason: "no such thing here"}},
+			{Row: 4, Host: 0, Verdict: result.Error, Got: &[]string{"ok"}, Note: &result.Note{Reason: "process alpha/main died: panic\nmain.go:1"}},
 			{Row: 4, Host: 1, Got: &[]string{"ok"}},
 		},
-		Claims: []lab.ClaimResult{
-			{Name: "SEED 1", Text: "A sentence.", Verdict: "holds", For: []lab.ClaimEvidence{{Experiment: "good"}}},
-			{Name: "SEED 2", Verdict: "not settled", Unknown: []lab.ClaimEvidence{{Experiment: "wrong", When: "the moon is full"}}},
+		Claims: []result.ClaimResult{
+			{Name: "SEED 1", Text: "A sentence.", Verdict: "holds", For: []result.ClaimEvidence{{Experiment: "good"}}},
+			{Name: "SEED 2", Verdict: "not settled", Unknown: []result.ClaimEvidence{{Experiment: "wrong", When: "the moon is full"}}},
 			{Name: "SEED 3", Text: strings.Repeat("A long sentence that has to wrap. ", 5), Verdict: "holds only when it rains",
-				For:     []lab.ClaimEvidence{{Experiment: "rain", When: "it rains"}},
-				Against: []lab.ClaimEvidence{{Experiment: "sun", When: "the sun shines"}, {Experiment: "snow"}}},
+				For:     []result.ClaimEvidence{{Experiment: "rain", When: "it rains"}},
+				Against: []result.ClaimEvidence{{Experiment: "sun", When: "the sun shines"}, {Experiment: "snow"}}},
 		},
 	}
-	env := lab.Environment{
+	env := result.Environment{
 		Labrun: "v1.2.3", Kernel: "6.18.44", Machine: "x86_64", User: "root", Jobs: 2,
 		Started: time.Date(2026, 11, 22, 13, 0, 0, 0, time.UTC), Elapsed: 0.25,
 		Sysctls: map[string]string{"net.ipv4.tcp_timestamps": "1"},
 		Seconds: [][]float32{{0.002, 0.0125, 0.25, 1, 0.003, 0, 0, 2.5, 0.000018}, {}},
 	}
-	return lab.NewReport(env, []lab.Matrix{m, axes(), programs(), {File: "empty.yaml", Name: "empty", Hosts: []string{"alpha"}}, asked()})
+	return result.NewReport(env, []result.Matrix{m, axes(), programs(), {File: "empty.yaml", Name: "empty", Hosts: []string{"alpha"}}, asked()})
 }
 
 // layout has all that a NIC may have, and may be without.
@@ -112,52 +113,54 @@ func layout() lab.Layout {
 	}
 }
 
-func step(line int, process, call, want string) lab.RowStep {
-	return lab.RowStep{Line: line, Process: process, Call: call, Want: want}
+func step(line int, process, call, want string) result.RowStep {
+	return result.RowStep{Line: line, Process: process, Call: call, Want: want}
 }
 
 // shown is a step whose answer a grid shows.
-func shown(line int, call, want string) lab.RowStep {
-	return lab.RowStep{Line: line, Process: "main", Call: call, Want: want, Shown: true}
+func shown(line int, call, want string) result.RowStep {
+	return result.RowStep{Line: line, Process: "main", Call: call, Want: want, Shown: true}
 }
 
 // slot is one that no axis changes.
-func slot(steps ...lab.RowStep) lab.RowSlot { return lab.RowSlot{Variants: [][]lab.RowStep{steps}} }
+func slot(steps ...result.RowStep) result.RowSlot {
+	return result.RowSlot{Variants: [][]result.RowStep{steps}}
+}
 
 // axes has experiments with one, two and three axes.
-func axes() lab.Matrix {
-	m := lab.Matrix{
+func axes() result.Matrix {
+	m := result.Matrix{
 		File: "axes.yaml", Name: "axes", Hosts: []string{"alpha", "beta"},
-		Rows: []lab.Row{one(), two(), three()},
+		Rows: []result.Row{one(), two(), three()},
 	}
 	for h := range int32(2) { // one[option=reuse] fails on beta
 		for c, got := range [][]string{{"ok"}, {"ok"}, {"EADDRINUSE"}} {
-			m.Cells = append(m.Cells, lab.Cell{Row: 0, Host: h, Combo: lab.Combo(c), Got: &got})
+			m.Cells = append(m.Cells, result.Cell{Row: 0, Host: h, Combo: lab.Combo(c), Got: &got})
 		}
 	}
-	m.Cells[4].Verdict, m.Cells[4].Got = lab.Fail, &[]string{"EACCES"}
+	m.Cells[4].Verdict, m.Cells[4].Got = result.Fail, &[]string{"EACCES"}
 	for h := range int32(2) { // alike in both hosts; first=any,second=y is left out
 		for c, got := range []string{"EADDRINUSE", "ok", "EADDRINUSE", "ok", "EADDRINUSE", "ok", "EADDRINUSE"} {
-			m.Cells = append(m.Cells, lab.Cell{Row: 1, Host: h, Combo: lab.Combo(c), Got: &[]string{"ok", got}})
+			m.Cells = append(m.Cells, result.Cell{Row: 1, Host: h, Combo: lab.Combo(c), Got: &[]string{"ok", got}})
 		}
 		failed := &m.Cells[len(m.Cells)-2]
-		failed.Verdict = lab.Fail
-		m.Cells = append(m.Cells, lab.Cell{Row: 1, Host: h, Combo: 8, Verdict: lab.Skip, Note: &lab.Note{Reason: "no any here"}})
+		failed.Verdict = result.Fail
+		m.Cells = append(m.Cells, result.Cell{Row: 1, Host: h, Combo: 8, Verdict: result.Skip, Note: &result.Note{Reason: "no any here"}})
 	}
 	for h := range int32(2) {
 		for c := range lab.Combo(8) {
-			cell := lab.Cell{Row: 2, Host: h, Combo: c, Got: &[]string{"ok", "ok", "ok"}}
+			cell := result.Cell{Row: 2, Host: h, Combo: c, Got: &[]string{"ok", "ok", "ok"}}
 			if c%2 == 1 { // no listen, see three
 				cell.Got = &[]string{"ok", "EADDRINUSE"}
 			}
 			if h == 1 {
 				switch c {
 				case 2: // the first step already fails
-					cell.Verdict, cell.Got = lab.Fail, &[]string{"EMFILE"}
+					cell.Verdict, cell.Got = result.Fail, &[]string{"EMFILE"}
 				case 3:
-					cell.Verdict, cell.Got, cell.Note = lab.Error, nil, &lab.Note{Reason: "no lab: no memory"}
+					cell.Verdict, cell.Got, cell.Note = result.Error, nil, &result.Note{Reason: "no lab: no memory"}
 				case 4: // the first of two answers is wrong, the second is missing
-					cell.Verdict, cell.Got = lab.Fail, &[]string{"ok", "EINVAL"}
+					cell.Verdict, cell.Got = result.Fail, &[]string{"ok", "EINVAL"}
 				}
 			}
 			m.Cells = append(m.Cells, cell)
@@ -167,100 +170,100 @@ func axes() lab.Matrix {
 }
 
 // asked has answers that the file leaves open, and a call that was given up.
-func asked() lab.Matrix {
-	open := func(line int, call, want string) lab.RowStep {
-		return lab.RowStep{Line: line, Process: "main", Call: call, Want: want, Open: true, Asked: true}
+func asked() result.Matrix {
+	open := func(line int, call, want string) result.RowStep {
+		return result.RowStep{Line: line, Process: "main", Call: call, Want: want, Open: true, Asked: true}
 	}
-	sent := lab.RowStep{Line: 7, Process: "main", Call: `sendto(c, "x", lo:20001)`, Want: "ok", Open: true, Limit: 0.3}
-	waits := lab.RowStep{Line: 10, Process: "peer/client", Call: "connect(c, subject.x:80)", Want: "ok", Limit: 4}
-	m := lab.Matrix{
+	sent := result.RowStep{Line: 7, Process: "main", Call: `sendto(c, "x", lo:20001)`, Want: "ok", Open: true, Limit: 0.3}
+	waits := result.RowStep{Line: 10, Process: "peer/client", Call: "connect(c, subject.x:80)", Want: "ok", Limit: 4}
+	m := result.Matrix{
 		File: "asked.yaml", Name: "asked", Hosts: []string{"alpha", "beta"},
-		Rows: []lab.Row{
-			{Name: "group", Line: 3, Slots: []lab.RowSlot{slot(step(6, "main", "c = socket(udp)", "ok"), sent, open(8, "who(a1, a2)", "ok"))}},
+		Rows: []result.Row{
+			{Name: "group", Line: 3, Slots: []result.RowSlot{slot(step(6, "main", "c = socket(udp)", "ok"), sent, open(8, "who(a1, a2)", "ok"))}},
 			{Name: "read", Line: 20, Axes: []lab.Axis{{Name: "key", Values: []string{"ip_forward", "somaxconn"}}},
-				Slots: []lab.RowSlot{{Axes: []int{0}, Variants: [][]lab.RowStep{{open(22, "sysctl(ip_forward)", "?")}, {open(22, "sysctl(somaxconn)", "?")}}}}},
-			{Name: "given-up", Line: 9, Slots: []lab.RowSlot{slot(waits)}},
+				Slots: []result.RowSlot{{Axes: []int{0}, Variants: [][]result.RowStep{{open(22, "sysctl(ip_forward)", "?")}, {open(22, "sysctl(somaxconn)", "?")}}}}},
+			{Name: "given-up", Line: 9, Slots: []result.RowSlot{slot(waits)}},
 		},
 	}
 	for h, who := range []string{"a1", "a2"} {
-		m.Cells = append(m.Cells, lab.Cell{Row: 0, Host: int32(h), Got: &[]string{"ok", "1", who}})
+		m.Cells = append(m.Cells, result.Cell{Row: 0, Host: int32(h), Got: &[]string{"ok", "1", who}})
 	}
 	for h := range int32(2) {
 		for c, value := range []string{`"0"`, `"4096"`} {
-			m.Cells = append(m.Cells, lab.Cell{Row: 1, Host: h, Combo: lab.Combo(c), Got: &[]string{value}})
+			m.Cells = append(m.Cells, result.Cell{Row: 1, Host: h, Combo: lab.Combo(c), Got: &[]string{value}})
 		}
 	}
 	for h := range int32(2) {
-		m.Cells = append(m.Cells, lab.Cell{Row: 2, Host: h, Verdict: lab.Fail, Got: &[]string{string(lab.Blocked)}})
+		m.Cells = append(m.Cells, result.Cell{Row: 2, Host: h, Verdict: result.Fail, Got: &[]string{string(lab.Blocked)}})
 	}
 	return m
 }
 
 // one has one axis, whose answer is shown.
-func one() lab.Row {
-	return lab.Row{
+func one() result.Row {
+	return result.Row{
 		Name: "one", Line: 3, Axes: []lab.Axis{{Name: "option", Values: []string{"none", "reuse", "both"}}},
-		Slots: []lab.RowSlot{{Axes: []int{0}, Shown: true, Variants: [][]lab.RowStep{
+		Slots: []result.RowSlot{{Axes: []int{0}, Shown: true, Variants: [][]result.RowStep{
 			{shown(5, "bind(a, x:80)", "ok")}, {shown(5, "bind(a, y:80)", "ok")}, {shown(5, "bind(a, any:80)", "EADDRINUSE")},
 		}}},
 	}
 }
 
 // two has two axes and shows nothing: its last step counts.
-func two() lab.Row {
-	r := lab.Row{Name: "two", Line: 10, Axes: []lab.Axis{
+func two() result.Row {
+	r := result.Row{Name: "two", Line: 10, Axes: []lab.Axis{
 		{Name: "first", Values: []string{"x", "y", "any"}}, {Name: "second", Values: []string{"x", "y", "any"}}}}
-	first, second := lab.RowSlot{Axes: []int{0}}, lab.RowSlot{Axes: []int{0, 1}}
+	first, second := result.RowSlot{Axes: []int{0}}, result.RowSlot{Axes: []int{0, 1}}
 	for i, a := range r.Axes[0].Values {
-		first.Variants = append(first.Variants, []lab.RowStep{step(12, "main", "bind(a, "+a+":80)", "ok")})
+		first.Variants = append(first.Variants, []result.RowStep{step(12, "main", "bind(a, "+a+":80)", "ok")})
 		for j, b := range r.Axes[1].Values {
 			want := "ok"
 			if i == j || i == 2 || j == 2 {
 				want = "EADDRINUSE"
 			}
-			second.Variants = append(second.Variants, []lab.RowStep{step(13, "main", "bind(b, "+b+":80)", want)})
+			second.Variants = append(second.Variants, []result.RowStep{step(13, "main", "bind(b, "+b+":80)", want)})
 		}
 	}
-	r.Slots = []lab.RowSlot{first, second}
+	r.Slots = []result.RowSlot{first, second}
 	return r
 }
 
 // three has three axes and two answers; the second step is left out where the
 // first one has to fail.
-func three() lab.Row {
-	return lab.Row{
+func three() result.Row {
+	return result.Row{
 		Name: "three", Line: 20,
 		Axes: []lab.Axis{{Name: "option", Values: []string{"none", "reuse"}}, {Name: "state", Values: []string{"bound", "listening"}},
 			{Name: "address", Values: []string{"other", "same"}}},
-		Slots: []lab.RowSlot{
+		Slots: []result.RowSlot{
 			slot(step(22, "main", "b = socket(tcp)", "ok")),
-			{Axes: []int{2}, Shown: true, Variants: [][]lab.RowStep{
+			{Axes: []int{2}, Shown: true, Variants: [][]result.RowStep{
 				{shown(23, "bind(b, y:80)", "ok")}, {shown(23, "bind(b, x:80)", "EADDRINUSE")}}},
-			{Axes: []int{2}, Shown: true, Variants: [][]lab.RowStep{{shown(24, "listen(b, 5)", "ok")}, nil}},
+			{Axes: []int{2}, Shown: true, Variants: [][]result.RowStep{{shown(24, "listen(b, 5)", "ok")}, nil}},
 		},
 	}
 }
 
 // programs has cells in which programs ran.
-func programs() lab.Matrix {
+func programs() result.Matrix {
 	var lines strings.Builder
 	for i := range 25 {
 		fmt.Fprintf(&lines, "line %d\n", i+1)
 	}
 	one, zero := 1, 0
-	return lab.Matrix{
+	return result.Matrix{
 		File: "programs.yaml", Name: "programs", Hosts: []string{"alpha"},
-		Rows: []lab.Row{
-			{Name: "red", Line: 3, Slots: []lab.RowSlot{slot(step(5, "peer/web", "python3 -m http.server 80", "exit 0"))}},
-			{Name: "stuck", Line: 8, Slots: []lab.RowSlot{slot(step(9, "program", "sleep 1000", "exit 0"))}},
+		Rows: []result.Row{
+			{Name: "red", Line: 3, Slots: []result.RowSlot{slot(step(5, "peer/web", "python3 -m http.server 80", "exit 0"))}},
+			{Name: "stuck", Line: 8, Slots: []result.RowSlot{slot(step(9, "program", "sleep 1000", "exit 0"))}},
 		},
-		Cells: []lab.Cell{
-			{Row: 0, Verdict: lab.Fail, Got: &[]string{"exit 1"}, Note: &lab.Note{Outputs: []lab.Output{
+		Cells: []result.Cell{
+			{Row: 0, Verdict: result.Fail, Got: &[]string{"exit 1"}, Note: &result.Note{Outputs: []result.Output{
 				{Process: "alpha/web", Stdout: lines.String(), Stderr: "warning: \x1b[31mred\x1b[0m \u00e9\t\u202e\r\nbroken \ufffd, no newline", Status: &one},
 				{Process: "beta/quiet", Status: &zero},
 			}}},
-			{Row: 1, Verdict: lab.Error, Note: &lab.Note{
-				Reason: "program sleep: still running after 10s", Outputs: []lab.Output{{Process: "alpha/program", Stdout: "waiting\n"}},
+			{Row: 1, Verdict: result.Error, Note: &result.Note{
+				Reason: "program sleep: still running after 10s", Outputs: []result.Output{{Process: "alpha/program", Stdout: "waiting\n"}},
 			}},
 		},
 	}
@@ -269,16 +272,16 @@ func programs() lab.Matrix {
 func TestGolden(t *testing.T) {
 	for _, c := range []struct {
 		file  string
-		write func(*bytes.Buffer, lab.Report) error
+		write func(*bytes.Buffer, result.Report) error
 	}{
-		{"text.golden", func(b *bytes.Buffer, r lab.Report) error { return Text{}.Write(b, r) }},
-		{"colour.golden", func(b *bytes.Buffer, r lab.Report) error { return Text{Colour: true}.Write(b, r) }},
-		{"verbose.golden", func(b *bytes.Buffer, r lab.Report) error { return Text{Verbose: true}.Write(b, r) }},
-		{"report.json", func(b *bytes.Buffer, r lab.Report) error { return JSON(b, r) }},
-		{"report.md", func(b *bytes.Buffer, r lab.Report) error { return Markdown(b, r) }},
-		{"report.xml", func(b *bytes.Buffer, r lab.Report) error { return JUnit(b, r) }},
-		{"report.tap", func(b *bytes.Buffer, r lab.Report) error { return TAP(b, r) }},
-		{"github.golden", func(b *bytes.Buffer, r lab.Report) error { return GitHub(b, r) }},
+		{"text.golden", func(b *bytes.Buffer, r result.Report) error { return Text{}.Write(b, r) }},
+		{"colour.golden", func(b *bytes.Buffer, r result.Report) error { return Text{Colour: true}.Write(b, r) }},
+		{"verbose.golden", func(b *bytes.Buffer, r result.Report) error { return Text{Verbose: true}.Write(b, r) }},
+		{"report.json", func(b *bytes.Buffer, r result.Report) error { return JSON(b, r) }},
+		{"report.md", func(b *bytes.Buffer, r result.Report) error { return Markdown(b, r) }},
+		{"report.xml", func(b *bytes.Buffer, r result.Report) error { return JUnit(b, r) }},
+		{"report.tap", func(b *bytes.Buffer, r result.Report) error { return TAP(b, r) }},
+		{"github.golden", func(b *bytes.Buffer, r result.Report) error { return GitHub(b, r) }},
 	} {
 		t.Run(c.file, func(t *testing.T) {
 			var b bytes.Buffer
@@ -310,18 +313,18 @@ func TestColourAddsNothing(t *testing.T) {
 
 // TestManyHosts has more hosts than a table has room for columns.
 func TestManyHosts(t *testing.T) {
-	m := lab.Matrix{Name: "many", Rows: []lab.Row{{Name: "one"}}}
+	m := result.Matrix{Name: "many", Rows: []result.Row{{Name: "one"}}}
 	for i := range int32(1000) {
 		host := fmt.Sprintf("h%d", i)
-		verdict := lab.Pass
+		verdict := result.Pass
 		if i == 7 {
-			verdict = lab.Skip
+			verdict = result.Skip
 		}
 		m.Hosts = append(m.Hosts, host)
-		m.Cells = append(m.Cells, lab.Cell{Host: i, Verdict: verdict})
+		m.Cells = append(m.Cells, result.Cell{Host: i, Verdict: verdict})
 	}
 	var b bytes.Buffer
-	if err := (Text{}).Write(&b, lab.NewReport(lab.Environment{}, []lab.Matrix{m})); err != nil {
+	if err := (Text{}).Write(&b, result.NewReport(result.Environment{}, []result.Matrix{m})); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(b.String(), "\none         999   -     1     -\n") {

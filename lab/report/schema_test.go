@@ -11,6 +11,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"labrun/lab"
+	"labrun/lab/result"
 )
 
 func schema(t *testing.T) *jsonschema.Schema {
@@ -43,9 +44,9 @@ func TestReportsFitTheSchema(t *testing.T) {
 	s := schema(t)
 	noHosts := sample()
 	noHosts.Matrices[3].Hosts = nil // --host named one of another file
-	for name, r := range map[string]lab.Report{
+	for name, r := range map[string]result.Report{
 		"sample": sample(), "hostile": hostile(), "no hosts": noHosts,
-		"nothing": lab.NewReport(lab.Environment{}, nil), "many": lab.NewReport(lab.Environment{}, []lab.Matrix{many(2000)}),
+		"nothing": result.NewReport(result.Environment{}, nil), "many": result.NewReport(result.Environment{}, []result.Matrix{many(2000)}),
 	} {
 		if err := validate(s, string(mustJSON(t, r))); err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -84,24 +85,24 @@ func TestSchemaHasEveryField(t *testing.T) {
 		value any
 		of    func() *jsonschema.Schema
 	}{
-		{lab.Report{}, func() *jsonschema.Schema { return s }},
-		{lab.Environment{}, at(s, "environment")},
-		{lab.Counts{}, at(s, "counts")},
-		{lab.Matrix{}, at(s, "topologies")},
+		{result.Report{}, func() *jsonschema.Schema { return s }},
+		{result.Environment{}, at(s, "environment")},
+		{result.Counts{}, at(s, "counts")},
+		{result.Matrix{}, at(s, "topologies")},
 		{lab.Layout{}, at(s, "topologies", "topology")},
 		{lab.Network{}, at(s, "topologies", "topology", "networks")},
 		{lab.Host{}, at(s, "topologies", "topology", "hosts")},
 		{lab.NIC{}, at(s, "topologies", "topology", "hosts", "nics")},
 		{lab.Address{}, at(s, "topologies", "topology", "hosts", "nics", "addresses")},
-		{lab.Row{}, at(s, "topologies", "rows")},
+		{result.Row{}, at(s, "topologies", "rows")},
 		{lab.Axis{}, at(s, "topologies", "rows", "axes")},
-		{lab.RowSlot{}, at(s, "topologies", "rows", "steps")},
-		{lab.RowStep{}, at(s, "topologies", "rows", "steps", "variants")},
-		{lab.Snapshot{}, at(s, "topologies", "cells", "evidence")},
-		{lab.Holder{}, at(s, "topologies", "cells", "evidence", "sockets")},
-		{lab.Output{}, at(s, "topologies", "cells", "outputs")},
-		{lab.ClaimResult{}, at(s, "topologies", "claims")},
-		{lab.ClaimEvidence{}, at(s, "topologies", "claims", "for")},
+		{result.RowSlot{}, at(s, "topologies", "rows", "steps")},
+		{result.RowStep{}, at(s, "topologies", "rows", "steps", "variants")},
+		{result.Snapshot{}, at(s, "topologies", "cells", "evidence")},
+		{result.SocketInfo{}, at(s, "topologies", "cells", "evidence", "sockets")},
+		{result.Output{}, at(s, "topologies", "cells", "outputs")},
+		{result.ClaimResult{}, at(s, "topologies", "claims")},
+		{result.ClaimEvidence{}, at(s, "topologies", "claims", "for")},
 	} {
 		var want, got []string
 		for f := range reflect.TypeOf(c.value).Fields() {
@@ -126,7 +127,7 @@ func TestSchemaHasEveryField(t *testing.T) {
 		}
 	}
 	var note []string
-	for f := range reflect.TypeFor[lab.Note]().Fields() {
+	for f := range reflect.TypeFor[result.Note]().Fields() {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		note = append(note, name)
 	}

@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"labrun/lab"
+	"labrun/lab/result"
 )
 
 // The ANSI attributes that a text report uses, ECMA-48 SGR.
@@ -17,10 +17,10 @@ const (
 	yellow = "33"
 )
 
-var coloursOf = map[lab.Verdict]string{lab.Pass: green, lab.Fail: red, lab.Skip: yellow, lab.Error: red}
+var coloursOf = map[result.Verdict]string{result.Pass: green, result.Fail: red, result.Skip: yellow, result.Error: red}
 
 // wordsOf are the verdicts in a matrix: what needs attention stands out without colour too.
-var wordsOf = map[lab.Verdict]string{lab.Pass: "pass", lab.Fail: "FAIL", lab.Skip: "skip", lab.Error: "ERROR"}
+var wordsOf = map[result.Verdict]string{result.Pass: "pass", result.Fail: "FAIL", result.Skip: "skip", result.Error: "ERROR"}
 
 func (t Text) paint(attribute, s string) string {
 	if !t.Colour || s == "" {
@@ -29,19 +29,19 @@ func (t Text) paint(attribute, s string) string {
 	return "\x1b[" + attribute + "m" + s + "\x1b[0m"
 }
 
-func (t Text) verdict(v lab.Verdict) string { return t.paint(coloursOf[v], wordsOf[v]) }
+func (t Text) verdict(v result.Verdict) string { return t.paint(coloursOf[v], wordsOf[v]) }
 
 // worst is the verdict of a whole run, for its colour.
-func worst(c lab.Counts) lab.Verdict {
+func worst(c result.Counts) result.Verdict {
 	switch {
 	case c.Errors > 0:
-		return lab.Error
+		return result.Error
 	case c.Failed > 0:
-		return lab.Fail
+		return result.Fail
 	case c.Passed == 0:
-		return lab.Skip
+		return result.Skip
 	}
-	return lab.Pass
+	return result.Pass
 }
 
 // manyHosts is the number of columns up to which a matrix has one for each host.
@@ -50,7 +50,7 @@ const manyHosts = 16
 // tally counts cells by verdict.
 type tally [4]int32
 
-func (n tally) sum() int32 { return n[lab.Pass] + n[lab.Fail] + n[lab.Skip] + n[lab.Error] }
+func (n tally) sum() int32 { return n[result.Pass] + n[result.Fail] + n[result.Skip] + n[result.Error] }
 
 // line is a line of a table: the cells of an experiment.
 type line struct {
@@ -61,7 +61,7 @@ type line struct {
 }
 
 // lines sorts the cells into the lines of the table.
-func lines(m *lab.Matrix) []line {
+func lines(m *result.Matrix) []line {
 	lines := make([]line, len(m.Rows))
 	for i := range m.Rows {
 		r := &m.Rows[i]
@@ -77,7 +77,7 @@ func lines(m *lab.Matrix) []line {
 
 // table draws the matrix: experiments by hosts, or, when there are too many
 // hosts for columns, experiments by verdicts.
-func (t Text) table(m *lab.Matrix) string {
+func (t Text) table(m *result.Matrix) string {
 	s := sheet{heads: 1}
 	if len(m.Hosts) > manyHosts {
 		t.countColumns(&s, m)
@@ -87,7 +87,7 @@ func (t Text) table(m *lab.Matrix) string {
 	return s.draw(t.Width)
 }
 
-func (t Text) hostColumns(s *sheet, m *lab.Matrix) {
+func (t Text) hostColumns(s *sheet, m *result.Matrix) {
 	s.header = append([]string{"experiment"}, m.Hosts...)
 	for _, l := range lines(m) {
 		row := []string{l.name}
@@ -105,24 +105,24 @@ func (t Text) tally(n tally, one bool) string {
 		return "-"
 	}
 	var words []string
-	for _, v := range []lab.Verdict{lab.Error, lab.Fail, lab.Skip, lab.Pass} {
+	for _, v := range []result.Verdict{result.Error, result.Fail, result.Skip, result.Pass} {
 		switch {
 		case n[v] == sum && one:
 			return t.verdict(v)
-		case n[v] == sum && (v == lab.Pass || v == lab.Skip):
+		case n[v] == sum && (v == result.Pass || v == result.Skip):
 			return t.paint(coloursOf[v], fmt.Sprintf("%s %d", wordsOf[v], sum))
-		case n[v] > 0 && v != lab.Pass:
+		case n[v] > 0 && v != result.Pass:
 			words = append(words, t.paint(coloursOf[v], fmt.Sprintf("%s %d", wordsOf[v], n[v])))
 		}
 	}
 	return fmt.Sprintf("%s of %d", strings.Join(words, ", "), sum)
 }
 
-func (t Text) countColumns(s *sheet, m *lab.Matrix) {
+func (t Text) countColumns(s *sheet, m *result.Matrix) {
 	s.header = []string{"experiment", "pass", "fail", "skip", "error"}
 	for _, l := range lines(m) {
 		row := []string{l.name}
-		for _, v := range []lab.Verdict{lab.Pass, lab.Fail, lab.Skip, lab.Error} {
+		for _, v := range []result.Verdict{result.Pass, result.Fail, result.Skip, result.Error} {
 			var n int
 			for _, host := range l.hosts {
 				n += int(host[v])

@@ -7,14 +7,14 @@ import (
 	"io"
 	"strings"
 
-	"labrun/lab"
+	"labrun/lab/result"
 )
 
 // TAP writes the report in the Test Anything Protocol, version 14: a test for
 // each topology, a subtest for each cell. The kernel's readers of KTAP take it
 // too, which know no YAML: every value of a diagnostic is on one line, quoted, so
 // that none looks like a test.
-func TAP(w io.Writer, r lab.Report) error {
+func TAP(w io.Writer, r result.Report) error {
 	r = visible(r)
 	t := &tap{bufio.NewWriterSize(w, 1<<16)}
 	t.printf("TAP version 14\n")
@@ -33,15 +33,15 @@ type tap struct{ *bufio.Writer }
 
 func (t *tap) printf(format string, args ...any) { fmt.Fprintf(t, format, args...) }
 
-func (t *tap) matrix(number int, m *lab.Matrix) {
+func (t *tap) matrix(number int, m *result.Matrix) {
 	t.printf("# Subtest: %s\n", escapeTAP(m.Name))
 	t.printf("    1..%d\n", len(m.Cells))
 	ok, skipped := true, 0
 	for i := range m.Cells {
 		c := &m.Cells[i]
 		t.cell(i+1, m, c)
-		ok = ok && (c.Verdict == lab.Pass || c.Verdict == lab.Skip)
-		if c.Verdict == lab.Skip {
+		ok = ok && (c.Verdict == result.Pass || c.Verdict == result.Skip)
+		if c.Verdict == result.Skip {
 			skipped++
 		}
 	}
@@ -62,10 +62,10 @@ func okWord(ok bool) string {
 	return "not ok"
 }
 
-func (t *tap) cell(number int, m *lab.Matrix, c *lab.Cell) {
-	ok := c.Verdict == lab.Pass || c.Verdict == lab.Skip
+func (t *tap) cell(number int, m *result.Matrix, c *result.Cell) {
+	ok := c.Verdict == result.Pass || c.Verdict == result.Skip
 	t.printf("    %s %d - %s on %s", okWord(ok), number, escapeTAP(m.NameOf(c)), escapeTAP(m.Hosts[c.Host]))
-	if c.Verdict == lab.Skip {
+	if c.Verdict == result.Skip {
 		t.printf(" # SKIP %s", oneLine(c.Reason()))
 	}
 	t.printf("\n")
@@ -77,7 +77,7 @@ func (t *tap) cell(number int, m *lab.Matrix, c *lab.Cell) {
 	t.value("message", headline(m, c))
 	t.value("file", m.FileOf(c))
 	t.value("line", lineOf(m, c))
-	if s, ran := lastStep(m, c); ran && c.Verdict == lab.Fail {
+	if s, ran := lastStep(m, c); ran && c.Verdict == result.Fail {
 		t.value("process", s.Process)
 		t.value("call", s.Call)
 		t.said("address", seenOf(c).To)
@@ -91,7 +91,7 @@ func (t *tap) cell(number int, m *lab.Matrix, c *lab.Cell) {
 	t.printf("      ...\n")
 }
 
-func (t *tap) note(c *lab.Cell) {
+func (t *tap) note(c *result.Cell) {
 	n := c.Note
 	t.said("reason", n.Reason)
 	if len(n.Outputs) > 0 {
@@ -107,7 +107,7 @@ func (t *tap) note(c *lab.Cell) {
 }
 
 // causes lists what explains a red answer, under the words that a text report has.
-func (t *tap) causes(s lab.StepResult, seen lab.Snapshot) {
+func (t *tap) causes(s result.StepResult, seen result.Snapshot) {
 	for _, c := range causes(s, seen) {
 		if c.word != "" {
 			t.printf("      %s:\n", strings.ReplaceAll(c.word, " ", "_"))

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"labrun/lab"
+	"labrun/lab/result"
 )
 
 // The lines that the kernel's reader of KTAP knows, Documentation/dev-tools/ktap.rst;
@@ -20,9 +20,9 @@ var (
 )
 
 // readKTAP counts the subtests as such a reader does.
-func readKTAP(t *testing.T, text string) lab.Counts {
+func readKTAP(t *testing.T, text string) result.Counts {
 	t.Helper()
-	var n lab.Counts
+	var n result.Counts
 	versions, headers, number, plan := 0, 0, 0, 0
 	for line := range strings.Lines(text) {
 		line = strings.TrimSuffix(line, "\n")
@@ -74,7 +74,7 @@ func atoi(t *testing.T, s string) int {
 }
 
 func TestTAPIsKTAP(t *testing.T) {
-	for name, r := range map[string]lab.Report{"sample": sample(), "hostile": hostile()} {
+	for name, r := range map[string]result.Report{"sample": sample(), "hostile": hostile()} {
 		want := r.Counts
 		want.Failed += want.Errors // TAP has no word for that
 		want.Errors = 0
@@ -87,7 +87,7 @@ func TestTAPIsKTAP(t *testing.T) {
 // TestTAPIsTAP asks prove, which reads what is not indented.
 func TestTAPIsTAP(t *testing.T) {
 	prove := program(t, "prove", "perl")
-	run := func(r lab.Report) (string, error) {
+	run := func(r result.Report) (string, error) {
 		text, ok := strings.CutPrefix(written(t, "tap", r), "TAP version 14\n")
 		if !ok {
 			t.Fatal("the version is missing")

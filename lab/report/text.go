@@ -6,7 +6,7 @@ import (
 	"io"
 	"strings"
 
-	"labrun/lab"
+	"labrun/lab/result"
 )
 
 // Text says how a text report looks.
@@ -18,7 +18,7 @@ type Text struct {
 
 // Write writes the report for people: matrices, what is red and why, claims,
 // the environment, and last the counts.
-func (t Text) Write(w io.Writer, r lab.Report) error {
+func (t Text) Write(w io.Writer, r result.Report) error {
 	r = visible(r)
 	b := bufio.NewWriterSize(w, 1<<16)
 	for i := range r.Matrices {
@@ -36,7 +36,7 @@ func (t Text) Write(w io.Writer, r lab.Report) error {
 	return b.Flush()
 }
 
-func (t Text) matrix(b *bufio.Writer, m *lab.Matrix) {
+func (t Text) matrix(b *bufio.Writer, m *result.Matrix) {
 	fmt.Fprintln(b, t.paint(bold, m.Name)+dash(m.Doc))
 	if len(m.Rows) == 0 {
 		fmt.Fprint(b, "no experiment to run\n\n")
@@ -58,12 +58,12 @@ func dash(doc string) string {
 }
 
 // head names a cell and says what it came to.
-func (t Text) head(b *bufio.Writer, m *lab.Matrix, c *lab.Cell) {
+func (t Text) head(b *bufio.Writer, m *result.Matrix, c *result.Cell) {
 	fmt.Fprintf(b, "%s %s on %s\n", t.verdict(c.Verdict), t.paint(bold, m.NameOf(c)), m.Hosts[c.Host])
 }
 
 // steps lists what every cell asked and what it got, -v.
-func (t Text) steps(b *bufio.Writer, m *lab.Matrix) {
+func (t Text) steps(b *bufio.Writer, m *result.Matrix) {
 	for i := range m.Cells {
 		c := &m.Cells[i]
 		t.head(b, m, c)
@@ -82,6 +82,6 @@ func (t Text) steps(b *bufio.Writer, m *lab.Matrix) {
 }
 
 // stepLine is a step with its answer.
-func stepLine(s *lab.StepResult) string {
+func stepLine(s *result.StepResult) string {
 	return fmt.Sprintf("  %4d  %-12s %s = %s", s.Line, s.Process, s.Call, s.Words(s.Got))
 }

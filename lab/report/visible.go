@@ -6,6 +6,7 @@ import (
 
 	"labrun/lab"
 	"labrun/lab/compare"
+	"labrun/lab/result"
 )
 
 // What a report says comes from strangers: the names of a file, what programs print,
@@ -19,7 +20,7 @@ var ofLines = map[string]bool{"Doc": true, "Source": true, "Text": true, "Reason
 
 // visible returns the report as formats may print it. It shares with the report all
 // that needs no change.
-func visible(r lab.Report) lab.Report { return visibleOf(r) }
+func visible(r result.Report) result.Report { return visibleOf(r) }
 
 // visibleDifference is visible for a difference.
 func visibleDifference(d *compare.Difference) *compare.Difference {
@@ -28,10 +29,10 @@ func visibleDifference(d *compare.Difference) *compare.Difference {
 }
 
 // visibleCell returns a matrix of a single cell as formats may print it, and that cell.
-func visibleCell(m *lab.Matrix, c *lab.Cell) (*lab.Matrix, *lab.Cell) {
+func visibleCell(m *result.Matrix, c *result.Cell) (*result.Matrix, *result.Cell) {
 	one, cell := *m, *c
 	cell.Row = 0
-	one.Rows, one.Cells = m.Rows[c.Row:c.Row+1], []lab.Cell{cell}
+	one.Rows, one.Cells = m.Rows[c.Row:c.Row+1], []result.Cell{cell}
 	one.Source, one.Included, one.Claims = "", nil, nil
 	one = visibleOf(one)
 	return &one, &one.Cells[0]
@@ -78,11 +79,11 @@ func (w *writer) value(v reflect.Value, lines bool) (reflect.Value, bool) {
 		return changed, true
 	case reflect.Slice:
 		switch v.Type() { // there may be half a million of these
-		case reflect.TypeFor[[]lab.Cell]():
-			changed, ok := w.cells(v.Interface().([]lab.Cell))
+		case reflect.TypeFor[[]result.Cell]():
+			changed, ok := w.cells(v.Interface().([]result.Cell))
 			return reflect.ValueOf(changed), ok
-		case reflect.TypeFor[[][]lab.RowStep]():
-			if !slices.ContainsFunc(v.Interface().([][]lab.RowStep), areStrange) {
+		case reflect.TypeFor[[][]result.RowStep]():
+			if !slices.ContainsFunc(v.Interface().([][]result.RowStep), areStrange) {
 				return v, false
 			}
 		}
@@ -130,7 +131,7 @@ func (w *writer) value(v reflect.Value, lines bool) (reflect.Value, bool) {
 	return v, false
 }
 
-func areStrange(steps []lab.RowStep) bool {
+func areStrange(steps []result.RowStep) bool {
 	for i := range steps {
 		if s := &steps[i]; !isPlain(s.Process) || !isPlain(s.Call) || !isPlain(s.Want) {
 			return true
@@ -140,7 +141,7 @@ func areStrange(steps []lab.RowStep) bool {
 }
 
 // cells is value for cells, of which there may be half a million that share their answers.
-func (w *writer) cells(cells []lab.Cell) ([]lab.Cell, bool) {
+func (w *writer) cells(cells []result.Cell) ([]result.Cell, bool) {
 	changed, some := cells, false
 	var last, becomes *[]string
 	for i := range cells {
@@ -153,14 +154,14 @@ func (w *writer) cells(cells []lab.Cell) ([]lab.Cell, bool) {
 		}
 		if note != nil {
 			if written, ok := w.value(reflect.ValueOf(note), false); ok {
-				note = written.Interface().(*lab.Note)
+				note = written.Interface().(*result.Note)
 			}
 		}
 		if got == cells[i].Got && note == cells[i].Note {
 			continue
 		}
 		if !some {
-			changed, some = append([]lab.Cell(nil), cells...), true
+			changed, some = append([]result.Cell(nil), cells...), true
 		}
 		changed[i].Got, changed[i].Note = got, note
 	}

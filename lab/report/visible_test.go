@@ -15,6 +15,7 @@ import (
 
 	"labrun/lab"
 	"labrun/lab/compare"
+	"labrun/lab/result"
 )
 
 // poison has what a terminal obeys, and lines that a log or a reader of TAP does.
@@ -84,26 +85,26 @@ func cmpOr(s, was string) string {
 }
 
 // whole is a report in which every string there can be is set, and a cell of every verdict.
-func whole() lab.Report {
+func whole() result.Report {
 	r := sample()
 	m := &r.Matrices[0]
 	status := 1
-	listens := []lab.Holder{{Host: "beta", Protocol: "tcp", State: "LISTEN", Local: "y:80", Owners: []string{"web (w)"}}}
-	note := func() *lab.Note {
-		return &lab.Note{Reason: "flaky: once", Captures: []string{"red.pcapng"},
-			Evidence: []lab.Snapshot{{Step: 1, To: "192.0.2.2 on beta", Why: []string{"user 0"}, Listens: slices.Clone(listens), Sockets: []lab.Holder{{Host: "alpha", Protocol: "tcp", State: "LISTEN", Local: "x:80", Remote: "y:80",
+	listens := []result.SocketInfo{{Host: "beta", Protocol: "tcp", State: "LISTEN", Local: "y:80", Owners: []string{"web (w)"}}}
+	note := func() *result.Note {
+		return &result.Note{Reason: "flaky: once", Captures: []string{"red.pcapng"},
+			Evidence: []result.Snapshot{{Step: 1, To: "192.0.2.2 on beta", Why: []string{"user 0"}, Listens: slices.Clone(listens), Sockets: []result.SocketInfo{{Host: "alpha", Protocol: "tcp", State: "LISTEN", Local: "x:80", Remote: "y:80",
 				Device: "eth0", Owners: []string{"web (a)"}, Timer: "on", Options: []string{"SO_REUSEADDR"}}}}},
-			Outputs: []lab.Output{{Process: "alpha/web", Stdout: "out", Stderr: "err", Status: &status}}}
+			Outputs: []result.Output{{Process: "alpha/web", Stdout: "out", Stderr: "err", Status: &status}}}
 	}
 	for i := range m.Cells {
-		if m.Cells[i].Verdict != lab.Pass {
+		if m.Cells[i].Verdict != result.Pass {
 			m.Cells[i].Note = note()
 		}
 	}
 	m.Layout.Hosts = slices.Clone(m.Layout.Hosts)
 	m.Layout.Hosts[0].Sysctls = []lab.Sysctl{{Name: "net.ipv4.ip_forward", Value: "1"}}
 	for i := range m.Claims {
-		evidence := []lab.ClaimEvidence{{Experiment: "e", When: "when"}}
+		evidence := []result.ClaimEvidence{{Experiment: "e", When: "when"}}
 		m.Claims[i].Text, m.Claims[i].For, m.Claims[i].Against, m.Claims[i].Unknown = "text", evidence, evidence, evidence
 	}
 	return r
@@ -114,7 +115,7 @@ func whole() lab.Report {
 func TestNothingRaw(t *testing.T) {
 	type rendered struct {
 		name  string
-		write func(io.Writer, lab.Report) error
+		write func(io.Writer, result.Report) error
 	}
 	formats := []rendered{{"verbose text", Text{Verbose: true}.Write}, {"explanation", explained}}
 	for _, f := range Formats {
@@ -122,8 +123,8 @@ func TestNothingRaw(t *testing.T) {
 	}
 	for _, f := range DiffFormats {
 		formats = append(formats,
-			rendered{"diff as " + f.Name, func(w io.Writer, r lab.Report) error { return f.Write(w, changes(whole(), r)) }},
-			rendered{"diff back as " + f.Name, func(w io.Writer, r lab.Report) error { return f.Write(w, changes(r, whole())) }})
+			rendered{"diff as " + f.Name, func(w io.Writer, r result.Report) error { return f.Write(w, changes(whole(), r)) }},
+			rendered{"diff back as " + f.Name, func(w io.Writer, r result.Report) error { return f.Write(w, changes(r, whole())) }})
 	}
 	seen := map[string]bool{}
 	r := whole()
@@ -146,7 +147,7 @@ func TestNothingRaw(t *testing.T) {
 		}
 	})
 	fields := map[string]bool{}
-	textFields(reflect.TypeFor[lab.Report](), fields)
+	textFields(reflect.TypeFor[result.Report](), fields)
 	for path := range seen {
 		for field := range fields {
 			if strings.Contains(path+".", "."+field+".") || strings.Contains(path, "."+field+"[") || strings.Contains(path, "."+field+" ") {
@@ -180,11 +181,11 @@ func raw(text, format string) []string {
 }
 
 // explained writes what is said of single cells.
-func explained(w io.Writer, r lab.Report) error {
+func explained(w io.Writer, r result.Report) error {
 	for i := range r.Matrices {
 		m := &r.Matrices[i]
 		for j := range m.Cells {
-			if m.Cells[j].Verdict == lab.Pass {
+			if m.Cells[j].Verdict == result.Pass {
 				continue
 			}
 			if _, err := fmt.Fprintln(w, Explain(m, &m.Cells[j])); err != nil {
@@ -199,15 +200,15 @@ func explained(w io.Writer, r lab.Report) error {
 }
 
 // changes is the difference of two reports, of which half of the cells are there alone.
-func changes(a, b lab.Report) *compare.Difference {
+func changes(a, b result.Report) *compare.Difference {
 	a.Digest = ""
-	for _, r := range []*lab.Report{&a, &b} {
-		r.Matrices = append([]lab.Matrix(nil), r.Matrices...)
+	for _, r := range []*result.Report{&a, &b} {
+		r.Matrices = append([]result.Matrix(nil), r.Matrices...)
 	}
-	a.Matrices[0].Claims = append([]lab.ClaimResult(nil), a.Matrices[0].Claims...)
+	a.Matrices[0].Claims = append([]result.ClaimResult(nil), a.Matrices[0].Claims...)
 	a.Matrices[0].Claims[0].Verdict = "does not hold"
-	cells := append([]lab.Cell(nil), a.Matrices[0].Cells...)
-	cells[1].Verdict, cells[1].Got = lab.Fail, &[]string{"EINVAL"}
+	cells := append([]result.Cell(nil), a.Matrices[0].Cells...)
+	cells[1].Verdict, cells[1].Got = result.Fail, &[]string{"EINVAL"}
 	cells[2].Got = &[]string{"ok", "ENOENT"}
 	a.Matrices[0].Cells = cells[:7]
 	b.Matrices[0].Cells = b.Matrices[0].Cells[1:]
@@ -218,7 +219,7 @@ func changes(a, b lab.Report) *compare.Difference {
 // TestVisibleSharesWhatItCan: a report that is visible already is the same, and what many cells
 // share is written out once.
 func TestVisibleSharesWhatItCan(t *testing.T) {
-	r := lab.NewReport(lab.Environment{}, []lab.Matrix{many(1000)})
+	r := result.NewReport(result.Environment{}, []result.Matrix{many(1000)})
 	if v := visible(r); &v.Matrices[0] != &r.Matrices[0] {
 		t.Error("a report without a strange character was copied")
 	}
@@ -244,11 +245,11 @@ func TestVisibleSharesWhatItCan(t *testing.T) {
 // TestStrangeSteps holds what is looked at without reflection to the strings of a step.
 func TestStrangeSteps(t *testing.T) {
 	n := 0
-	for f := range reflect.TypeFor[lab.RowStep]().Fields() {
+	for f := range reflect.TypeFor[result.RowStep]().Fields() {
 		if f.Type.Kind() == reflect.String {
-			var s lab.RowStep
+			var s result.RowStep
 			reflect.ValueOf(&s).Elem().FieldByIndex(f.Index).SetString("\x1b")
-			if n++; !areStrange([]lab.RowStep{{}, s}) {
+			if n++; !areStrange([]result.RowStep{{}, s}) {
 				t.Errorf("nobody looks at %s", f.Name)
 			}
 		}

@@ -5,12 +5,13 @@ import (
 	"strings"
 
 	"labrun/lab"
+	"labrun/lab/result"
 )
 
 // claims says of every claim what the cells of the matrix showed. An
 // experiment is evidence when it passed in every host that it ran in; what it
 // is evidence for is in the file.
-func claims(t *lab.Topology, m lab.Matrix) []lab.ClaimResult {
+func claims(t *lab.Topology, m result.Matrix) []result.ClaimResult {
 	all := slices.Clone(t.Claims)
 	for _, e := range t.Experiments {
 		known := func(c lab.Claim) bool { return c.Name == e.Claim.Name }
@@ -29,14 +30,14 @@ func claims(t *lab.Topology, m lab.Matrix) []lab.ClaimResult {
 			ran[e.Claim.Name] = append(ran[e.Claim.Name], e)
 		}
 	}
-	var results []lab.ClaimResult
+	var results []result.ClaimResult
 	for _, claim := range all {
 		if len(ran[claim.Name]) == 0 && isTested(t, claim.Name) {
 			continue // not in this run
 		}
-		r := lab.ClaimResult{Name: claim.Name, Text: claim.Text}
+		r := result.ClaimResult{Name: claim.Name, Text: claim.Text}
 		for _, e := range ran[claim.Name] {
-			evidence := lab.ClaimEvidence{Experiment: e.Name, When: e.Claim.When}
+			evidence := result.ClaimEvidence{Experiment: e.Name, When: e.Claim.When}
 			switch {
 			case !passed[e.Name]:
 				r.Unknown = append(r.Unknown, evidence)
@@ -58,19 +59,19 @@ func isTested(t *lab.Topology, claim string) bool {
 }
 
 // passedEverywhere says of every experiment that has cells whether all passed.
-func passedEverywhere(m lab.Matrix) map[string]bool {
+func passedEverywhere(m result.Matrix) map[string]bool {
 	passed := map[string]bool{}
 	for i := range m.Cells {
 		c := &m.Cells[i]
 		name := m.Rows[c.Row].Name
 		if before, ok := passed[name]; before || !ok {
-			passed[name] = c.Verdict == lab.Pass
+			passed[name] = c.Verdict == result.Pass
 		}
 	}
 	return passed
 }
 
-func verdict(r lab.ClaimResult) string {
+func verdict(r result.ClaimResult) string {
 	switch {
 	case len(r.Unknown) > 0:
 		return "not settled"
@@ -88,7 +89,7 @@ func verdict(r lab.ClaimResult) string {
 }
 
 // circumstances joins the clauses of the evidence, each once.
-func circumstances(evidence []lab.ClaimEvidence) string {
+func circumstances(evidence []result.ClaimEvidence) string {
 	var whens []string
 	for _, e := range evidence {
 		if e.When != "" && !slices.Contains(whens, e.When) {

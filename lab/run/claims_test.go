@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"labrun/lab"
+	"labrun/lab/result"
 )
 
 // TestClaims turns what experiments showed into verdicts.
@@ -26,7 +27,7 @@ func TestClaims(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			top := &lab.Topology{Claims: []lab.Claim{{Name: "C"}}}
-			var m lab.Matrix
+			var m result.Matrix
 			for i := range 4 {
 				for _, side := range []string{"for", "for+", "against", "against+"} {
 					name := fmt.Sprintf("%s %d", side, i)
@@ -39,9 +40,9 @@ func TestClaims(t *testing.T) {
 						ref.When = fmt.Sprintf("%d is so", i)
 					}
 					top.Experiments = append(top.Experiments, lab.Experiment{Name: name, Claim: ref})
-					m.Rows = append(m.Rows, lab.Row{Name: name})
+					m.Rows = append(m.Rows, result.Row{Name: name})
 					for host, word := range strings.Fields(verdicts) {
-						c := lab.Cell{Row: int32(len(m.Rows) - 1), Host: int32(host)}
+						c := result.Cell{Row: int32(len(m.Rows) - 1), Host: int32(host)}
 						if err := c.Verdict.UnmarshalText([]byte(word)); err != nil {
 							t.Fatal(err)
 						}

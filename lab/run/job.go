@@ -9,6 +9,7 @@ import (
 	"labrun/lab"
 	"labrun/lab/kernel"
 	"labrun/lab/question"
+	"labrun/lab/result"
 )
 
 // job is cells of one experiment in one host that are asked one after the other.
@@ -18,9 +19,9 @@ type job struct {
 	question func() (*question.Question, error) // made when it is first asked for, and shared by jobs
 	host     int32
 	combos   []lab.Combo
-	at       int        // the index of its first cell in the matrix
-	cells    []lab.Cell // where the results go
-	seconds  []float32  // where their times go; nil when nobody asks
+	at       int           // the index of its first cell in the matrix
+	cells    []result.Cell // where the results go
+	seconds  []float32     // where their times go; nil when nobody asks
 
 	begun  atomic.Int32 // how many cells
 	number int          // of its first cell among all cells of the run
@@ -37,7 +38,7 @@ type row struct {
 
 // matrix is what the jobs of a topology have in common.
 type matrix struct {
-	*lab.Matrix
+	*result.Matrix
 	on    lab.Kernel
 	words *interned
 	place string // among those of the run
@@ -95,25 +96,25 @@ func (j *job) run(ctx context.Context, k kernel.Kernel, p *progress) {
 	}
 	if p.Pause != nil {
 		r.Red = func(ctx context.Context, i int, a kernel.Answer, kept kernel.Kept) {
-			p.pause(ctx, func() lab.Matrix { return MatrixOf(j.Matrix, j.experiment, j.combos[i], q.Host, j.on, a) }, kept)
+			p.pause(ctx, func() result.Matrix { return MatrixOf(j.Matrix, j.experiment, j.combos[i], q.Host, j.on, a) }, kept)
 		}
 	}
 	k.Answer(ctx, r, func(i int, a kernel.Answer) { j.store(p, i, a) })
 }
 
 // judge makes a cell of what a kernel said to it.
-func judge(a kernel.Answer) lab.Cell {
-	c := lab.Cell{Verdict: lab.Pass}
-	note := lab.Note{Evidence: a.Evidence, Outputs: a.Outputs, Captures: a.Captures}
+func judge(a kernel.Answer) result.Cell {
+	c := result.Cell{Verdict: result.Pass}
+	note := result.Note{Evidence: a.Evidence, Outputs: a.Outputs, Captures: a.Captures}
 	switch {
 	case a.Skip != "":
-		c.Verdict, note.Reason = lab.Skip, a.Skip
+		c.Verdict, note.Reason = result.Skip, a.Skip
 	case a.Err != nil:
-		c.Verdict, note.Reason = lab.Error, a.Err.Error()
+		c.Verdict, note.Reason = result.Error, a.Err.Error()
 	case a.Red:
-		c.Verdict = lab.Fail
+		c.Verdict = result.Fail
 	}
-	if c.Verdict != lab.Pass || note.Evidence != nil || note.Captures != nil {
+	if c.Verdict != result.Pass || note.Evidence != nil || note.Captures != nil {
 		c.Note = &note
 	}
 	return c
@@ -121,13 +122,13 @@ func judge(a kernel.Answer) lab.Cell {
 
 // MatrixOf returns a matrix of one cell: what a kernel said to a combination of an
 // experiment in a host. Of the other matrix it has what names the topology.
-func MatrixOf(m *lab.Matrix, e *lab.Experiment, combo lab.Combo, host string, on lab.Kernel, a kernel.Answer) lab.Matrix {
+func MatrixOf(m *result.Matrix, e *lab.Experiment, combo lab.Combo, host string, on lab.Kernel, a kernel.Answer) result.Matrix {
 	c := judge(a)
 	c.Combo = combo
 	if len(a.Got) > 0 {
 		c.Got = &a.Got
 	}
-	return lab.Matrix{File: m.File, Name: m.Name, Hosts: []string{host}, Rows: []lab.Row{lab.NewRow(e, on)}, Cells: []lab.Cell{c}}
+	return result.Matrix{File: m.File, Name: m.Name, Hosts: []string{host}, Rows: []result.Row{result.NewRow(e, on)}, Cells: []result.Cell{c}}
 }
 
 func (j *job) store(p *progress, i int, a kernel.Answer) {

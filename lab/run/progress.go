@@ -6,8 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"labrun/lab"
 	"labrun/lab/kernel"
+	"labrun/lab/result"
 )
 
 // progress is the state that the jobs of a run share: the first red cell, and the
@@ -32,8 +32,8 @@ func newProgress(ctx context.Context, o Options) *progress {
 }
 
 // note takes note of a cell that did not pass, and of its number among all.
-func (p *progress) note(m *lab.Matrix, cell *lab.Cell, number int) {
-	if cell.Verdict != lab.Fail && cell.Verdict != lab.Error || p.ended() {
+func (p *progress) note(m *result.Matrix, cell *result.Cell, number int) {
+	if cell.Verdict != result.Fail && cell.Verdict != result.Error || p.ended() {
 		return
 	}
 	if p.FailFast {
@@ -70,7 +70,7 @@ func (p *progress) isOver(number int) bool { return int64(number) > p.limit.Load
 func (p *progress) isCut() bool { return p.limit.Load() != math.MaxInt64 || p.ended() }
 
 // pause shows the first failed cell as its last step left it.
-func (p *progress) pause(ctx context.Context, matrix func() lab.Matrix, k kernel.Kept) {
+func (p *progress) pause(ctx context.Context, matrix func() result.Matrix, k kernel.Kept) {
 	if p.ended() || !p.paused.CompareAndSwap(false, true) {
 		return
 	}
@@ -78,7 +78,7 @@ func (p *progress) pause(ctx context.Context, matrix func() lab.Matrix, k kernel
 	p.Pause(ctx, &m, k)
 }
 
-var notRun = &lab.Note{Reason: "not run, --fail-fast"}
+var notRun = &result.Note{Reason: "not run, --fail-fast"}
 
 // cut makes skips of the cells that come after the first red one, those too that
 // another worker had begun with.
@@ -86,7 +86,7 @@ func (p *progress) cut(jobs []*job) {
 	for _, j := range jobs {
 		for i := range j.cells {
 			if p.isOver(j.number + i) {
-				j.cells[i] = lab.Cell{Row: j.index, Host: j.host, Combo: j.combos[i], Verdict: lab.Skip, Note: notRun}
+				j.cells[i] = result.Cell{Row: j.index, Host: j.host, Combo: j.combos[i], Verdict: result.Skip, Note: notRun}
 			}
 		}
 	}

@@ -6,13 +6,13 @@ import (
 	"slices"
 	"strings"
 
-	"labrun/lab"
+	"labrun/lab/result"
 )
 
 // repeated puts the runs of the same cells together. It holds one run, and of the
 // others what was different: that is little, or the user wants to know.
 type repeated struct {
-	matrices []lab.Matrix
+	matrices []result.Matrix
 	runs     int
 	differ   map[place]tally
 }
@@ -24,12 +24,12 @@ type place struct{ matrix, cell int }
 type tally []tallied
 
 type tallied struct {
-	lab.Cell
+	result.Cell
 	times int
 }
 
 // add takes another run in.
-func (r *repeated) add(matrices []lab.Matrix) {
+func (r *repeated) add(matrices []result.Matrix) {
 	r.runs++
 	if r.matrices == nil {
 		r.matrices, r.differ = matrices, map[place]tally{}
@@ -51,7 +51,7 @@ func (r *repeated) add(matrices []lab.Matrix) {
 	}
 }
 
-func (t tally) with(row *lab.Row, c *lab.Cell) tally {
+func (t tally) with(row *result.Row, c *result.Cell) tally {
 	for i := range t {
 		if same(row, &t[i].Cell, c) {
 			t[i].times++
@@ -63,14 +63,14 @@ func (t tally) with(row *lab.Row, c *lab.Cell) tally {
 
 // same reports whether two runs of a cell came to the same, but for answers that the
 // file leaves open.
-func same(row *lab.Row, a, b *lab.Cell) bool {
+func same(row *result.Row, a, b *result.Cell) bool {
 	n := len(a.Answers())
 	return a.Verdict == b.Verdict && a.Reason() == b.Reason() && n == len(b.Answers()) && row.Parting(a, b) == n
 }
 
 // result returns the matrices of all runs: a cell that did not answer the same
 // every time has failed, unless it could not be asked.
-func (r *repeated) result() []lab.Matrix {
+func (r *repeated) result() []result.Matrix {
 	for at, t := range r.differ {
 		m := &r.matrices[at.matrix]
 		m.Cells[at.cell] = t.judge(&m.Rows[m.Cells[at.cell].Row])
@@ -81,14 +81,14 @@ func (r *repeated) result() []lab.Matrix {
 // judge makes one cell of several. It ends with the step that was not answered the
 // same every time, with a red answer if there was one, the one that was given least
 // often.
-func (t tally) judge(row *lab.Row) lab.Cell {
+func (t tally) judge(row *result.Row) result.Cell {
 	slices.SortStableFunc(t, func(a, b tallied) int { return b.times - a.times })
 	skips := 0
 	for _, c := range t {
 		switch c.Verdict {
-		case lab.Error:
+		case result.Error:
 			return c.Cell
-		case lab.Skip:
+		case result.Skip:
 			skips++
 		}
 	}
@@ -97,11 +97,11 @@ func (t tally) judge(row *lab.Row) lab.Cell {
 	}
 	at := t.parting(row)
 	judged := t[0].Cell
-	judged.Verdict, judged.Note = lab.Fail, &lab.Note{Reason: "flaky: " + t.words(row, at)}
+	judged.Verdict, judged.Note = result.Fail, &result.Note{Reason: "flaky: " + t.words(row, at)}
 	judged.Got = nil
 	for _, c := range t {
 		got := c.Answers()
-		if len(got) > at && (c.Verdict == lab.Fail || judged.Got == nil) {
+		if len(got) > at && (c.Verdict == result.Fail || judged.Got == nil) {
 			upTo := got[:at+1]
 			judged.Got = &upTo
 			if c.Note != nil && len(got) == at+1 {
@@ -116,7 +116,7 @@ func (t tally) judge(row *lab.Row) lab.Cell {
 }
 
 // parting returns the first step that was not answered the same every time.
-func (t tally) parting(row *lab.Row) int {
+func (t tally) parting(row *result.Row) int {
 	at := len(t[0].Answers())
 	for i := range t[1:] {
 		at = min(at, row.Parting(&t[0].Cell, &t[i+1].Cell))
@@ -125,7 +125,7 @@ func (t tally) parting(row *lab.Row) int {
 }
 
 // words says how often which answer was given: "ok 9 times, EADDRINUSE once".
-func (t tally) words(row *lab.Row, at int) string {
+func (t tally) words(row *result.Row, at int) string {
 	step, _ := row.Step(t[0].Combo, at)
 	times := map[string]int{}
 	for _, c := range t {

@@ -12,6 +12,7 @@ import (
 	"labrun/lab/capture"
 	"labrun/lab/kernel"
 	"labrun/lab/question"
+	"labrun/lab/result"
 )
 
 // Options say which cells run, and how.
@@ -24,7 +25,7 @@ type Options struct {
 	Runs     int                                       // runs all so often; a cell that answers differently has failed. 0 is 1
 	Apart    bool                                      // each cell has a lab of its own, as a kernel wants it that captures packets
 
-	// Seconds gets how long each cell took, over all runs, as lab.Environment has it;
+	// Seconds gets how long each cell took, over all runs, as result.Environment has it;
 	// may be nil.
 	Seconds *[][]float32
 
@@ -36,15 +37,15 @@ type Options struct {
 	// Red is called for every cell that failed or is an error, not concurrently; it
 	// has to be quick. Pause is called for the first one that failed, with a matrix of
 	// it alone, while its lab is up. Both may be nil.
-	Red   func(m *lab.Matrix, c *lab.Cell)
-	Pause func(ctx context.Context, m *lab.Matrix, k kernel.Kept)
+	Red   func(m *result.Matrix, c *result.Cell)
+	Pause func(ctx context.Context, m *result.Matrix, k kernel.Kept)
 }
 
 // Run asks a kernel for the experiments of the topologies and reports what it
 // answered. Cancelling ctx ends the run early: cells that had not finished are
 // errors, with the cause of the cancellation as their reason. Run itself fails
 // when a feature that answers depend on could not be looked for.
-func Run(ctx context.Context, k kernel.Kernel, version lab.KernelVersion, topologies []*lab.Topology, o Options) ([]lab.Matrix, error) {
+func Run(ctx context.Context, k kernel.Kernel, version lab.KernelVersion, topologies []*lab.Topology, o Options) ([]result.Matrix, error) {
 	kernels := make([]lab.Kernel, len(topologies))
 	for i, t := range topologies {
 		var err error
@@ -62,7 +63,7 @@ func Run(ctx context.Context, k kernel.Kernel, version lab.KernelVersion, topolo
 		if n > 0 && p.isCut() {
 			break
 		}
-		matrices := make([]lab.Matrix, len(topologies))
+		matrices := make([]result.Matrix, len(topologies))
 		var jobs []*job
 		total := 0
 		for i, t := range topologies {
@@ -129,7 +130,7 @@ func once() func() (int, bool) {
 
 // prepare lays the matrix out, with room for every cell, and cuts it into jobs.
 func (m *matrix) prepare(t *lab.Topology, o Options) ([]*job, error) {
-	*m.Matrix = lab.Matrix{File: t.File, Name: t.Name, Doc: t.Doc, Source: t.Source, Included: t.Included, Layout: t.Layout}
+	*m.Matrix = result.Matrix{File: t.File, Name: t.Name, Doc: t.Doc, Source: t.Source, Included: t.Included, Layout: t.Layout}
 	for _, h := range t.Hosts {
 		if len(o.Hosts) == 0 || slices.Contains(o.Hosts, h.Name) {
 			m.Hosts = append(m.Hosts, h.Name)
@@ -147,7 +148,7 @@ func (m *matrix) prepare(t *lab.Topology, o Options) ([]*job, error) {
 			continue
 		}
 		r := &row{matrix: m, experiment: e, index: int32(len(m.Rows)), evidence: len(combos) <= cmp.Or(o.Evidence, evidenceCells)}
-		m.Rows = append(m.Rows, lab.NewRow(e, m.on))
+		m.Rows = append(m.Rows, result.NewRow(e, m.on))
 		size := 0
 		for h, host := range m.Hosts {
 			if !e.RunsOn(host) {
@@ -167,7 +168,7 @@ func (m *matrix) prepare(t *lab.Topology, o Options) ([]*job, error) {
 			}
 		}
 	}
-	m.Cells = make([]lab.Cell, total)
+	m.Cells = make([]result.Cell, total)
 	for _, j := range jobs {
 		j.cells = m.Cells[j.at : j.at+len(j.combos)]
 	}

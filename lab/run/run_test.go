@@ -14,6 +14,7 @@ import (
 
 	"labrun/lab"
 	"labrun/lab/kernel"
+	"labrun/lab/result"
 	"labrun/lab/topology"
 )
 
@@ -96,7 +97,7 @@ hosts:
 }
 
 // mustRun asks the kernel for one topology.
-func mustRun(t testing.TB, k *fake, top *lab.Topology, o Options) lab.Matrix {
+func mustRun(t testing.TB, k *fake, top *lab.Topology, o Options) result.Matrix {
 	t.Helper()
 	m, err := Run(t.Context(), k, lab.KernelVersion{6, 18, 0}, []*lab.Topology{top}, o)
 	if err != nil {
@@ -106,7 +107,7 @@ func mustRun(t testing.TB, k *fake, top *lab.Topology, o Options) lab.Matrix {
 }
 
 // outcomes lists the cells of a matrix with their verdicts and last answers.
-func outcomes(m lab.Matrix) []string {
+func outcomes(m result.Matrix) []string {
 	var lines []string
 	for i := range m.Cells {
 		c := &m.Cells[i]
@@ -165,8 +166,8 @@ func TestFailFast(t *testing.T) {
 				c := &m.Cells[i]
 				name := m.NameOf(c) + " on " + m.Hosts[c.Host]
 				switch {
-				case over && (c.Verdict != lab.Skip || c.Reason() != "not run, --fail-fast"), !over && name != last && c.Verdict != lab.Pass,
-					name == last && c.Verdict != lab.Fail:
+				case over && (c.Verdict != result.Skip || c.Reason() != "not run, --fail-fast"), !over && name != last && c.Verdict != result.Pass,
+					name == last && c.Verdict != result.Fail:
 					t.Errorf("%d jobs, red at %s: %s is a %s", jobs+1, last, name, c.Verdict)
 				}
 				over = over || name == last
@@ -195,7 +196,7 @@ func TestRuns(t *testing.T) {
 	for i := range m.Cells {
 		c := &m.Cells[i]
 		name := m.NameOf(c) + " on " + m.Hosts[c.Host]
-		if flaky := name == "first on beta"; flaky != (c.Reason() == "flaky: ok twice, EIO once") || flaky != (c.Verdict == lab.Fail) {
+		if flaky := name == "first on beta"; flaky != (c.Reason() == "flaky: ok twice, EIO once") || flaky != (c.Verdict == result.Fail) {
 			t.Errorf("%s: %s, %s", name, c.Verdict, c.Reason())
 		}
 	}
@@ -206,8 +207,8 @@ func TestPause(t *testing.T) {
 	k := &fake{answers: map[string][]string{"bind(a, y:81)": {"EIO"}, "bind(a, x:82)": {"EIO"}}}
 	var names []string
 	reds := 0
-	mustRun(t, k, mustParse(t, three), Options{Jobs: 1, Red: func(*lab.Matrix, *lab.Cell) { reds++ },
-		Pause: func(_ context.Context, m *lab.Matrix, _ kernel.Kept) {
+	mustRun(t, k, mustParse(t, three), Options{Jobs: 1, Red: func(*result.Matrix, *result.Cell) { reds++ },
+		Pause: func(_ context.Context, m *result.Matrix, _ kernel.Kept) {
 			names = append(names, m.NameOf(&m.Cells[0])+" on "+m.Hosts[0])
 		}})
 	if !slices.Equal(names, []string{"second[at=y] on alpha"}) || reds != 3 {
@@ -232,7 +233,7 @@ experiments:
 		{"ok", []lab.Feature{mptcp}, "ok"}, {"ok", nil, "EIO"}, {"EACCES", []lab.Feature{mptcp}, "EPERM"}, {"EACCES", nil, "EPERM"},
 	} {
 		k := &fake{has: c.has, answers: map[string][]string{"bind(a, x:80)": {c.probe}, "bind(a, x:81)": {c.want}}}
-		if m := mustRun(t, k, top, Options{}); m.Cells[0].Verdict != lab.Pass {
+		if m := mustRun(t, k, top, Options{}); m.Cells[0].Verdict != result.Pass {
 			t.Errorf("probe %s, has %v: %v", c.probe, c.has, outcomes(m))
 		}
 	}
@@ -257,8 +258,8 @@ func TestCancelled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	note := &lab.Note{Reason: "the reason"}
-	want := []lab.Cell{{Host: 0, Verdict: lab.Error, Note: note}, {Host: 1, Verdict: lab.Error, Note: note}}
+	note := &result.Note{Reason: "the reason"}
+	want := []result.Cell{{Host: 0, Verdict: result.Error, Note: note}, {Host: 1, Verdict: result.Error, Note: note}}
 	if diff := cmp.Diff(want, m[0].Cells, cmpopts.EquateEmpty()); diff != "" || done != 2 {
 		t.Errorf("%d cells done, %s", done, diff)
 	}

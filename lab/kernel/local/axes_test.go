@@ -9,6 +9,7 @@ import (
 
 	"labrun/lab"
 	"labrun/lab/question"
+	"labrun/lab/result"
 	"labrun/lab/run"
 	"labrun/lab/topology"
 )
@@ -43,7 +44,7 @@ func mustAsk(t *testing.T, top *lab.Topology) *question.Question {
 var running = lab.KernelVersion{6, 18, 0}
 
 // outcomes lists the cells of a matrix with their verdicts and last answers.
-func outcomes(m lab.Matrix) []string {
+func outcomes(m result.Matrix) []string {
 	var lines []string
 	for i := range m.Cells {
 		c := &m.Cells[i]
@@ -121,12 +122,12 @@ func TestRedInBatch(t *testing.T) {
 	}
 }
 
-func checkRed(t *testing.T, m lab.Matrix) {
+func checkRed(t *testing.T, m result.Matrix) {
 	t.Helper()
 	for i := range m.Cells {
 		c := &m.Cells[i]
 		name := m.NameOf(c)
-		if c.Verdict != lab.Fail || c.Note == nil {
+		if c.Verdict != result.Fail || c.Note == nil {
 			t.Errorf("%s: %+v", name, c)
 			continue
 		}

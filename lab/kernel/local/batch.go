@@ -7,6 +7,7 @@ import (
 	"labrun/lab"
 	"labrun/lab/kernel"
 	"labrun/lab/process"
+	"labrun/lab/result"
 )
 
 // evidenceMost is how many red cells of a batch are looked into. More of them
@@ -132,10 +133,10 @@ func (c *cell) redCell(ctx context.Context, combo lab.Combo, r process.Result, e
 	o := outcome{got: r.Got, red: true}
 	err := c.notTheKernel(ctx, s, g, r.Got[len(r.Got)-1])
 	if err == nil && exist {
-		var why lab.Snapshot
+		var why result.Snapshot
 		if why, err = c.explain(ctx, s, g); err == nil && !why.IsZero() {
 			why.Step = len(r.Got) - 1
-			o.evidence = []lab.Snapshot{why}
+			o.evidence = []result.Snapshot{why}
 		}
 	}
 	if ctx.Err() != nil {

@@ -12,6 +12,7 @@ import (
 	"labrun/lab"
 	"labrun/lab/fabric"
 	"labrun/lab/plan"
+	"labrun/lab/result"
 	"labrun/lab/run"
 )
 
@@ -64,7 +65,7 @@ func BenchmarkAxes(b *testing.B) {
 		m := mustRun(b, running, top, run.Options{Jobs: 1})
 		cells, cellsCPU := time.Since(began), processorTime(b)-before
 		for i := range m.Cells {
-			if m.Cells[i].Verdict != lab.Pass {
+			if m.Cells[i].Verdict != result.Pass {
 				b.Fatalf("%s: %+v", m.NameOf(&m.Cells[i]), m.Cells[i])
 			}
 		}

@@ -9,8 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"labrun/lab"
 	"labrun/lab/capture"
+	"labrun/lab/result"
 	"labrun/lab/run"
 )
 
@@ -53,7 +53,7 @@ func TestCapture(t *testing.T) {
 	if err := folder.Close(); err != nil {
 		t.Fatal(err)
 	}
-	one, two := lab.DigestOf([]lab.Matrix{without}), lab.DigestOf([]lab.Matrix{with})
+	one, two := result.DigestOf([]result.Matrix{without}), result.DigestOf([]result.Matrix{with})
 	if diff := cmp.Diff(outcomes(without), outcomes(with)); diff != "" || one != two {
 		t.Errorf("without (-), with (+): %s, %s\n%s", one, two, diff)
 	}

@@ -13,6 +13,7 @@ import (
 	"labrun/lab/plan"
 	"labrun/lab/process"
 	"labrun/lab/question"
+	"labrun/lab/result"
 )
 
 // cell is one combination of a question while it is asked.
@@ -66,7 +67,7 @@ func (e errSkip) Error() string { return string(e) }
 type outcome struct {
 	got      []string
 	red      bool
-	evidence []lab.Snapshot
+	evidence []result.Snapshot
 }
 
 // add takes another step in.

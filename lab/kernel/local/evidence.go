@@ -12,6 +12,7 @@ import (
 	"labrun/lab"
 	"labrun/lab/process"
 	"labrun/lab/question"
+	"labrun/lab/result"
 )
 
 // answer writes the answer of a process on the host at in the words of the file.
@@ -75,11 +76,11 @@ func (c *cell) hasText(text lab.Text) bool {
 
 // stableOnly returns what a report can say of a step that is not red, on every run
 // the same: connections of a program come and go as that pleases.
-func (c *cell) stableOnly(holders []lab.Holder) []lab.Holder {
+func (c *cell) stableOnly(holders []result.SocketInfo) []result.SocketInfo {
 	if len(c.ran) == 0 {
 		return holders
 	}
-	return slices.DeleteFunc(holders, func(h lab.Holder) bool {
+	return slices.DeleteFunc(holders, func(h result.SocketInfo) bool {
 		return h.State != "LISTEN" && h.State != lab.StateBound && h.State != "UNCONN"
 	})
 }
@@ -102,7 +103,7 @@ type sought struct {
 // unix(7) those that have it. It is
 // nil when there is no port to look at, and empty when nobody has the port that the
 // call asked for.
-func (c *cell) snapshot(ctx context.Context, s *question.Step, g got) ([]lab.Holder, error) {
+func (c *cell) snapshot(ctx context.Context, s *question.Step, g got) ([]result.SocketInfo, error) {
 	if name := c.unixNameIn(s.Call); name != "" {
 		return c.unixSnapshot(ctx, s, name)
 	}
@@ -113,7 +114,7 @@ func (c *cell) snapshot(ctx context.Context, s *question.Step, g got) ([]lab.Hol
 	case err != nil || q.local.Port() == 0 || q.protocol != "tcp" && q.protocol != "udp":
 		return nil, err
 	case q.host == "" && asksForPort(s.Call): // nobody has the address
-		return []lab.Holder{}, nil
+		return []result.SocketInfo{}, nil
 	case c.lab.Host(q.host) == nil:
 		return nil, nil
 	}
@@ -125,7 +126,7 @@ func (c *cell) snapshot(ctx context.Context, s *question.Step, g got) ([]lab.Hol
 	if err != nil {
 		return nil, err
 	}
-	holders := []lab.Holder{}
+	holders := []result.SocketInfo{}
 	for _, s := range c.withBound(socks, owned) {
 		if q.concerns(s) {
 			holders = append(holders, c.holder(q.host, s, owned))
@@ -134,7 +135,7 @@ func (c *cell) snapshot(ctx context.Context, s *question.Step, g got) ([]lab.Hol
 	if len(holders) == 0 && !asksForPort(s.Call) {
 		return nil, nil
 	}
-	slices.SortStableFunc(holders, func(a, b lab.Holder) int {
+	slices.SortStableFunc(holders, func(a, b result.SocketInfo) int {
 		return cmp.Or(
 			slices.Index(lab.StateNames, a.State)-slices.Index(lab.StateNames, b.State), // listeners first, bound ones even before
 			cmp.Compare(a.String(), b.String()),
@@ -145,8 +146,8 @@ func (c *cell) snapshot(ctx context.Context, s *question.Step, g got) ([]lab.Hol
 
 // socketsAt returns the sockets at an address that sockets(...) asked for, of TCP and UDP, those
 // of the wildcard with them.
-func (c *cell) socketsAt(ctx context.Context, q sought) ([]lab.Holder, error) {
-	var all []lab.Holder
+func (c *cell) socketsAt(ctx context.Context, q sought) ([]result.SocketInfo, error) {
+	var all []result.SocketInfo
 	for _, q.protocol = range []string{"tcp", "udp"} {
 		socks, err := c.settled(ctx, q.host, q.protocol)
 		if err != nil {
@@ -338,8 +339,8 @@ func (c *cell) withBound(socks []lab.Socket, owned []ownedBy) []lab.Socket {
 	return socks
 }
 
-func (c *cell) holder(host string, s lab.Socket, owned []ownedBy) lab.Holder {
-	h := lab.Holder{
+func (c *cell) holder(host string, s lab.Socket, owned []ownedBy) result.SocketInfo {
+	h := result.SocketInfo{
 		Host: host, Protocol: s.Protocol, State: s.State, Local: c.name(s.Local, host),
 		Device: s.Device, User: s.UID, V6Only: s.V6Only, Timer: s.Timer,
 	}
@@ -352,7 +353,7 @@ func (c *cell) holder(host string, s lab.Socket, owned []ownedBy) lab.Holder {
 }
 
 // setOwners says of a socket which processes have it, and what they know of it.
-func setOwners(h *lab.Holder, inode uint32, owned []ownedBy) {
+func setOwners(h *result.SocketInfo, inode uint32, owned []ownedBy) {
 	for _, o := range owned {
 		if inode == 0 || o.Inode != inode {
 			continue

@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"labrun/lab"
+	"labrun/lab/result"
 	"labrun/lab/run"
 )
 
@@ -68,10 +68,10 @@ experiments:
 `
 
 // evidence lists the sockets that a matrix has for each step.
-func evidence(m lab.Matrix) (lines []string) {
+func evidence(m result.Matrix) (lines []string) {
 	for i := range m.Cells {
 		c := &m.Cells[i]
-		if c.Verdict != lab.Pass {
+		if c.Verdict != result.Pass {
 			lines = append(lines, fmt.Sprintf("%s: %+v", m.NameOf(c), c))
 		}
 		if c.Note == nil {

@@ -9,11 +9,12 @@ import (
 
 	"labrun/lab"
 	"labrun/lab/question"
+	"labrun/lab/result"
 )
 
 // explain returns what explains the answer of a red step.
-func (c *cell) explain(ctx context.Context, s *question.Step, g got) (lab.Snapshot, error) {
-	why := lab.Snapshot{Limit: g.limit.Seconds()}
+func (c *cell) explain(ctx context.Context, s *question.Step, g got) (result.Snapshot, error) {
+	why := result.Snapshot{Limit: g.limit.Seconds()}
 	var err error
 	if why.To, err = c.destinationWords(s); err != nil {
 		return why, err
@@ -95,7 +96,7 @@ func (c *cell) destinationWords(s *question.Step) (string, error) {
 // elsewhere returns the sockets of all hosts that would take what was sent to the port
 // that refused it, but for those that are explained already: a client that dials the
 // wrong address of the right server finds it here.
-func (c *cell) elsewhere(ctx context.Context, s *question.Step, g got, told []lab.Holder) ([]lab.Holder, error) {
+func (c *cell) elsewhere(ctx context.Context, s *question.Step, g got, told []result.SocketInfo) ([]result.SocketInfo, error) {
 	q, err := c.sought(ctx, s, g)
 	if err != nil || q.protocol != "tcp" && q.protocol != "udp" {
 		return nil, err
@@ -107,7 +108,7 @@ func (c *cell) elsewhere(ctx context.Context, s *question.Step, g got, told []la
 	if port == 0 {
 		return nil, nil
 	}
-	var all []lab.Holder
+	var all []result.SocketInfo
 	for _, h := range c.q.Layout.Hosts {
 		if c.lab.Host(h.Name) == nil {
 			continue
@@ -128,7 +129,7 @@ func (c *cell) elsewhere(ctx context.Context, s *question.Step, g got, told []la
 		}
 		for _, s := range socks {
 			h := c.holder(h.Name, s, owned)
-			if !slices.ContainsFunc(told, func(t lab.Holder) bool { return t.String() == h.String() }) {
+			if !slices.ContainsFunc(told, func(t result.SocketInfo) bool { return t.String() == h.String() }) {
 				all = append(all, h)
 			}
 		}
@@ -188,7 +189,7 @@ func (c *cell) forbidden(s *question.Step, g got) ([]string, error) {
 // refusal says which rule is behind a refused bind or connect that its sockets alone do not
 // explain: a link-local address is one of a NIC (__inet6_bind, tcp_v6_connect), and only sockets
 // of one user share a port by SO_REUSEPORT (inet_bind_conflict).
-func (c *cell) refusal(ctx context.Context, s *question.Step, g got, seen []lab.Holder) (string, error) {
+func (c *cell) refusal(ctx context.Context, s *question.Step, g got, seen []result.SocketInfo) (string, error) {
 	who := s.Process
 	sock, ok := firstSock(s.Call)
 	if !ok || c.processes[who] == nil {

@@ -9,6 +9,7 @@ import (
 	"labrun/lab/kernel"
 	"labrun/lab/process"
 	"labrun/lab/question"
+	"labrun/lab/result"
 )
 
 // Kept is a cell as its last step left it, to look around in.
@@ -32,9 +33,9 @@ func (k *Kept) Host(name string) *fabric.Host { return k.cell.lab.Host(name) }
 
 // Sockets returns the sockets of the hosts, in the order of the file, with the processes
 // that have them.
-func (k *Kept) Sockets(ctx context.Context) ([]lab.Holder, error) {
+func (k *Kept) Sockets(ctx context.Context) ([]result.SocketInfo, error) {
 	c := k.cell
-	var all []lab.Holder
+	var all []result.SocketInfo
 	for _, host := range c.q.Hosts {
 		socks, err := c.lab.Host(host).Sockets()
 		if err != nil {

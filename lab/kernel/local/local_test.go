@@ -14,6 +14,7 @@ import (
 	"labrun/lab/capture"
 	"labrun/lab/fabric"
 	"labrun/lab/process"
+	"labrun/lab/result"
 	"labrun/lab/run"
 )
 
@@ -98,7 +99,7 @@ func TestByKernel(t *testing.T) {
 		{Answer: lab.Answer{Outcome: lab.Failed, Errno: "EADDRNOTAVAIL"}, On: []lab.VersionBound{{Op: "<", Version: lab.KernelVersion{6, 2}}}},
 		{Answer: lab.Answer{Outcome: lab.OK}},
 	}}
-	for kernel, want := range map[lab.KernelVersion]lab.Verdict{{6, 1, 9}: lab.Pass, {6, 2, 0}: lab.Fail} {
+	for kernel, want := range map[lab.KernelVersion]result.Verdict{{6, 1, 9}: result.Pass, {6, 2, 0}: result.Fail} {
 		for _, c := range mustRun(t, kernel, trial(socket, step), run.Options{Jobs: 2}).Cells {
 			if c.Verdict != want {
 				t.Errorf("on %s: %+v, want %s", kernel, c, want)
@@ -108,13 +109,13 @@ func TestByKernel(t *testing.T) {
 }
 
 // mustRun runs one topology.
-func mustRun(t testing.TB, version lab.KernelVersion, top *lab.Topology, o run.Options) lab.Matrix {
+func mustRun(t testing.TB, version lab.KernelVersion, top *lab.Topology, o run.Options) result.Matrix {
 	t.Helper()
 	return mustCapture(t, version, top, o, nil)
 }
 
 // mustCapture runs one topology, with the packets in a folder.
-func mustCapture(t testing.TB, version lab.KernelVersion, top *lab.Topology, o run.Options, folder *capture.Folder) lab.Matrix {
+func mustCapture(t testing.TB, version lab.KernelVersion, top *lab.Topology, o run.Options, folder *capture.Folder) result.Matrix {
 	t.Helper()
 	k, err := New(folder)
 	if err != nil {
@@ -140,10 +141,10 @@ func TestOldKernelHolders(t *testing.T) {
 	ok := lab.Answer{Outcome: lab.OK}
 	top := trial(socket, bind("a", ok), second, bind("b", ok))
 	c := mustRun(t, lab.KernelVersion{6, 1, 0}, top, run.Options{Hosts: []string{"alpha"}}).Cells[0]
-	if c.Verdict != lab.Fail {
+	if c.Verdict != result.Fail {
 		t.Fatalf("%+v", c)
 	}
-	want := []lab.Holder{{Host: "alpha", Protocol: "tcp", State: "BOUND", Local: "x:80", Owners: []string{"main (a)"}}}
+	want := []result.SocketInfo{{Host: "alpha", Protocol: "tcp", State: "BOUND", Local: "x:80", Owners: []string{"main (a)"}}}
 	if diff := cmp.Diff(want, c.Holders()); diff != "" {
 		t.Error(diff)
 	}

@@ -11,6 +11,7 @@ import (
 	"labrun/lab/fabric"
 	"labrun/lab/process"
 	"labrun/lab/question"
+	"labrun/lab/result"
 )
 
 // program runs a real program, to its end unless it is one for the background.
@@ -126,13 +127,13 @@ func (c *cell) wait(ctx context.Context, s *question.Step) (got, error) {
 }
 
 // outputs returns what the cell's programs have printed so far.
-func (c *cell) outputs() []lab.Output {
+func (c *cell) outputs() []result.Output {
 	if c.room == nil {
 		return nil
 	}
-	var all []lab.Output
+	var all []result.Output
 	for _, who := range c.ran {
-		o := lab.Output{Process: who.String()}
+		o := result.Output{Process: who.String()}
 		o.Stdout, o.Stderr = c.programs[who].Output()
 		if status, ended := c.programs[who].Ended(); ended {
 			o.Status = &status

@@ -9,6 +9,7 @@ import (
 
 	"labrun/lab"
 	"labrun/lab/kernel"
+	"labrun/lab/result"
 	"labrun/lab/run"
 )
 
@@ -37,7 +38,7 @@ func TestFailFast(t *testing.T) {
 		o := run.Options{FailFast: true, Evidence: -1, Only: func(e *lab.Experiment, _ lab.Combo) bool {
 			return strings.Contains(only, e.Name)
 		}}
-		var want lab.Matrix
+		var want result.Matrix
 		for jobs := range 6 {
 			o.Jobs = jobs + 1
 			got := mustRun(t, running, top, o)
@@ -46,9 +47,9 @@ func TestFailFast(t *testing.T) {
 				red := 0
 				for i, c := range got.Cells {
 					switch {
-					case c.Verdict == lab.Fail:
+					case c.Verdict == result.Fail:
 						red++
-					case red > 0 && c.Reason() != "not run, --fail-fast", red == 0 && c.Verdict != lab.Pass:
+					case red > 0 && c.Reason() != "not run, --fail-fast", red == 0 && c.Verdict != result.Pass:
 						t.Errorf("%s: cell %d of %d is a %s after %d red ones: %s", only, i, len(got.Cells), c.Verdict, red, c.Reason())
 					}
 				}
@@ -73,8 +74,8 @@ func TestPause(t *testing.T) {
 		m := mustRun(t, running, top, run.Options{Evidence: -1,
 			Jobs: 3, Hosts: []string{"alpha"},
 			Only: func(e *lab.Experiment, _ lab.Combo) bool { return e.Name == only },
-			Red:  func(*lab.Matrix, *lab.Cell) { red++ },
-			Pause: func(ctx context.Context, m *lab.Matrix, k kernel.Kept) {
+			Red:  func(*result.Matrix, *result.Cell) { red++ },
+			Pause: func(ctx context.Context, m *result.Matrix, k kernel.Kept) {
 				names = append(names, m.NameOf(&m.Cells[0]))
 				sockets, err := k.Sockets(ctx)
 				if err != nil || len(sockets) == 0 || len(sockets[0].Owners) == 0 {
@@ -87,9 +88,9 @@ func TestPause(t *testing.T) {
 		})
 		failed := 0
 		for _, c := range m.Cells {
-			if c.Verdict == lab.Fail {
+			if c.Verdict == result.Fail {
 				failed++
-			} else if c.Verdict != lab.Pass {
+			} else if c.Verdict != result.Pass {
 				t.Errorf("%s: %s: %s", only, m.NameOf(&c), c.Reason())
 			}
 		}

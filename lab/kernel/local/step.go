@@ -10,6 +10,7 @@ import (
 	"labrun/lab"
 	"labrun/lab/process"
 	"labrun/lab/question"
+	"labrun/lab/result"
 )
 
 // got is an answer, with the address that it carries when it is one.
@@ -26,7 +27,7 @@ type got struct {
 type stepped struct {
 	answer string // "" when there was none
 	red    bool
-	lab.Snapshot
+	result.Snapshot
 }
 
 // step carries out one step and judges the answer. Where it is an errno, or red, it

@@ -10,6 +10,7 @@ import (
 	"labrun/lab"
 	"labrun/lab/process"
 	"labrun/lab/question"
+	"labrun/lab/result"
 )
 
 // unixNameIn returns the name of unix(7) that a call was made with, "" when it has none.
@@ -51,7 +52,7 @@ func (c *cell) stat(call, name, host string) (process.FileInfo, bool, error) {
 // host (unix_find_bsd in net/unix/af_unix.c), or of an abstract name those of the host that are
 // of the same type (unix_abstract_hash). It is nil when the name is one of a file that no
 // socket has, or of none.
-func (c *cell) unixSnapshot(ctx context.Context, s *question.Step, name string) ([]lab.Holder, error) {
+func (c *cell) unixSnapshot(ctx context.Context, s *question.Step, name string) ([]result.SocketInfo, error) {
 	who := s.Process
 	if isAbstract(name) {
 		protocol, err := c.unixProtocol(ctx, s)
@@ -62,7 +63,7 @@ func (c *cell) unixSnapshot(ctx context.Context, s *question.Step, name string) 
 			return host == who.Host && u.Name == name && u.Protocol == protocol
 		})
 		if holders == nil && s.Call.Name == "bind" {
-			holders = []lab.Holder{}
+			holders = []result.SocketInfo{}
 		}
 		return holders, err
 	}
@@ -89,8 +90,8 @@ func (c *cell) unixProtocol(ctx context.Context, s *question.Step) (string, erro
 
 // unixSockets returns the sockets of all hosts that have one of the names wanted. Those that
 // accept(2) made have the name of the listener without holding it.
-func (c *cell) unixSockets(ctx context.Context, wanted func(host string, u lab.UnixSocket) bool) ([]lab.Holder, error) {
-	var all []lab.Holder
+func (c *cell) unixSockets(ctx context.Context, wanted func(host string, u lab.UnixSocket) bool) ([]result.SocketInfo, error) {
+	var all []result.SocketInfo
 	for _, h := range c.q.Layout.Hosts {
 		if c.lab.Host(h.Name) == nil {
 			continue
@@ -110,7 +111,7 @@ func (c *cell) unixSockets(ctx context.Context, wanted func(host string, u lab.U
 			return nil, err
 		}
 		for _, u := range socks {
-			holder := lab.Holder{
+			holder := result.SocketInfo{
 				Host: h.Name, Protocol: u.Protocol, State: u.State, Local: c.unixName(lab.Text(u.Name)), User: u.UID,
 			}
 			setOwners(&holder, u.Inode, owned)
@@ -118,27 +119,27 @@ func (c *cell) unixSockets(ctx context.Context, wanted func(host string, u lab.U
 		}
 	}
 	if slices.ContainsFunc(all, isListener) {
-		all = slices.DeleteFunc(all, func(h lab.Holder) bool { return h.State == "ESTABLISHED" && h.Protocol != "unix-dgram" })
+		all = slices.DeleteFunc(all, func(h result.SocketInfo) bool { return h.State == "ESTABLISHED" && h.Protocol != "unix-dgram" })
 	}
 	return all, nil
 }
 
-func isListener(h lab.Holder) bool { return h.State == "LISTEN" }
+func isListener(h result.SocketInfo) bool { return h.State == "LISTEN" }
 
 // unixElsewhere returns the sockets of the lab that have the name of a call and were not found by
 // it: those of an abstract name on other hosts, or of another type, and those whose file is gone.
-func (c *cell) unixElsewhere(ctx context.Context, name string, told []lab.Holder) ([]lab.Holder, error) {
+func (c *cell) unixElsewhere(ctx context.Context, name string, told []result.SocketInfo) ([]result.SocketInfo, error) {
 	all, err := c.unixSockets(ctx, func(_ string, u lab.UnixSocket) bool {
 		return isAbstract(name) == isAbstract(u.Name) && path.Clean(inLab(u.Name)) == path.Clean(inLab(name)) &&
 			(u.State == "LISTEN" || u.Protocol == "unix-dgram")
 	})
-	return slices.DeleteFunc(all, func(h lab.Holder) bool {
-		return slices.ContainsFunc(told, func(t lab.Holder) bool { return t.String() == h.String() })
+	return slices.DeleteFunc(all, func(h result.SocketInfo) bool {
+		return slices.ContainsFunc(told, func(t result.SocketInfo) bool { return t.String() == h.String() })
 	}), err
 }
 
 // unixRules says what the file of a name has to do with the answer of a call.
-func (c *cell) unixRules(s *question.Step, name, errno string, seen lab.Snapshot) ([]string, error) {
+func (c *cell) unixRules(s *question.Step, name, errno string, seen result.Snapshot) ([]string, error) {
 	if isAbstract(name) || c.files == nil {
 		return nil, nil
 	}
@@ -163,7 +164,7 @@ func (c *cell) unixRules(s *question.Step, name, errno string, seen lab.Snapshot
 
 // missing says which file is not there: the first directory of a path, or a file that was
 // unlinked while the socket is still open.
-func (c *cell) missing(name, host string, seen lab.Snapshot) ([]string, error) {
+func (c *cell) missing(name, host string, seen result.Snapshot) ([]string, error) {
 	gone := ""
 	for p := path.Clean(inLab(name)); p != "/"; p = path.Dir(p) {
 		switch _, ok, err := c.stat("", p, host); {

@@ -8,6 +8,7 @@ import (
 	"labrun/lab"
 	"labrun/lab/fabric"
 	"labrun/lab/question"
+	"labrun/lab/result"
 	"labrun/lab/run"
 	"labrun/lab/topology"
 )
@@ -132,7 +133,7 @@ func TestInVain(t *testing.T) {
 						t.Error(err)
 					}
 				}()
-				m := run.MatrixOf(&lab.Matrix{}, e, 0, h.Name, c.on, c.result(o, nil))
+				m := run.MatrixOf(&result.Matrix{}, e, 0, h.Name, c.on, c.result(o, nil))
 				steps := m.StepsOf(&m.Cells[0])
 				last := steps[len(steps)-1]
 				if got := last.Words(last.Got); !regexp.MustCompile("^(?:" + wants[e.Name] + ")$").MatchString(got) {
@@ -162,7 +163,7 @@ experiments:
 `)
 	m := mustRun(t, running, top, run.Options{Jobs: 1})
 	for i := range m.Cells {
-		if c := &m.Cells[i]; c.Verdict != lab.Pass {
+		if c := &m.Cells[i]; c.Verdict != result.Pass {
 			t.Errorf("%s: %v, %v", m.NameOf(c), c.Verdict, c.Answers())
 		}
 	}

@@ -1,9 +1,11 @@
-package lab
+package result
 
 import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+
+	"labrun/lab"
 )
 
 // DigestOf names the outcome of a run: equal digests mean that the same calls of
@@ -21,7 +23,7 @@ func DigestOf(matrices []Matrix) string {
 			c := &m.Cells[j]
 			if c.Row != row {
 				row = c.Row
-				d.radix = RadixOf(m.Rows[row].Axes)
+				d.radix = lab.RadixOf(m.Rows[row].Axes)
 				d.values = make([]int, len(d.radix))
 			}
 			d.b = d.b[:0]
@@ -37,8 +39,8 @@ func DigestOf(matrices []Matrix) string {
 type digest struct {
 	b      []byte // the outcome
 	name   []byte
-	radix  Radix // of the row
-	values []int // of the cell
+	radix  lab.Radix // of the row
+	values []int     // of the cell
 }
 
 func (d *digest) number(n int) { d.b = binary.AppendUvarint(d.b, uint64(n)) }
@@ -50,7 +52,7 @@ func (d *digest) word(s string) {
 
 func (d *digest) cell(m *Matrix, c *Cell) {
 	r := &m.Rows[c.Row]
-	d.name = AppendCellName(d.name[:0], r.Name, r.Axes, c.Combo)
+	d.name = lab.AppendCellName(d.name[:0], r.Name, r.Axes, c.Combo)
 	d.word(m.Name)
 	d.number(len(d.name))
 	d.b = append(d.b, d.name...)
@@ -71,7 +73,7 @@ func (d *digest) cell(m *Matrix, c *Cell) {
 			d.word(s.Want)
 			answer := got[0]
 			if s.Open && !c.Reds(n-len(got)) {
-				answer = string(Unasked)
+				answer = string(lab.Unasked)
 			}
 			d.word(answer)
 			got = got[1:]

@@ -1,4 +1,4 @@
-package lab_test
+package result_test
 
 import (
 	"fmt"
@@ -9,30 +9,31 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"labrun/lab"
+	"labrun/lab/result"
 )
 
 // TestCellIsSmall: two reports of half a million of them are to be compared in less
 // than 100 MB, and the collector lets twice as much pile up as is in use.
 func TestCellIsSmall(t *testing.T) {
-	if size := unsafe.Sizeof(lab.Cell{}); size > 32 {
+	if size := unsafe.Sizeof(result.Cell{}); size > 32 {
 		t.Errorf("a cell has %d bytes", size)
 	}
 }
 
 // grid is a matrix of one experiment with two axes in two hosts.
-func grid() lab.Matrix {
-	step := func(line int, call, want string) []lab.RowStep {
-		return []lab.RowStep{{Line: line, Process: "main", Call: call, Want: want}}
+func grid() result.Matrix {
+	step := func(line int, call, want string) []result.RowStep {
+		return []result.RowStep{{Line: line, Process: "main", Call: call, Want: want}}
 	}
-	m := lab.Matrix{
+	m := result.Matrix{
 		File: "lab.yaml", Name: "lab", Doc: "doc", Hosts: []string{"alpha", "beta"},
-		Rows: []lab.Row{{
+		Rows: []result.Row{{
 			Name: "two", Doc: "doc", Claim: "SEED 1", Line: 3,
-			Axes: []lab.Axis{{"first", []string{"x", "y"}}, {"second", []string{"x", "y", "any"}}},
-			Slots: []lab.RowSlot{
-				{Variants: [][]lab.RowStep{step(4, "a = socket(tcp)", "ok")}},
-				{Axes: []int{0}, Variants: [][]lab.RowStep{step(5, "bind(a, x:80)", "ok"), step(5, "bind(a, y:80)", "ok")}},
-				{Axes: []int{1}, Shown: true, Variants: [][]lab.RowStep{step(6, "bind(b, x:80)", "ok"), nil, step(6, "bind(b, any:80)", "EADDRINUSE")}},
+			Axes: []lab.Axis{{Name: "first", Values: []string{"x", "y"}}, {Name: "second", Values: []string{"x", "y", "any"}}},
+			Slots: []result.RowSlot{
+				{Variants: [][]result.RowStep{step(4, "a = socket(tcp)", "ok")}},
+				{Axes: []int{0}, Variants: [][]result.RowStep{step(5, "bind(a, x:80)", "ok"), step(5, "bind(a, y:80)", "ok")}},
+				{Axes: []int{1}, Shown: true, Variants: [][]result.RowStep{step(6, "bind(b, x:80)", "ok"), nil, step(6, "bind(b, any:80)", "EADDRINUSE")}},
 			},
 		}},
 	}
@@ -45,7 +46,7 @@ func grid() lab.Matrix {
 			case 2:
 				got = append(got, "EADDRINUSE")
 			}
-			m.Cells = append(m.Cells, lab.Cell{Host: int32(h), Combo: c, Got: &got})
+			m.Cells = append(m.Cells, result.Cell{Host: int32(h), Combo: c, Got: &got})
 		}
 	}
 	return m
@@ -54,10 +55,10 @@ func grid() lab.Matrix {
 func TestStepsOf(t *testing.T) {
 	m := grid()
 	c := &m.Cells[5]
-	c.Verdict, c.Got = lab.Fail, &[]string{"ok", "EACCES"}
-	want := []lab.StepResult{
-		{lab.RowStep{Line: 4, Process: "main", Call: "a = socket(tcp)", Want: "ok"}, "ok", false},
-		{lab.RowStep{Line: 5, Process: "main", Call: "bind(a, y:80)", Want: "ok"}, "EACCES", true},
+	c.Verdict, c.Got = result.Fail, &[]string{"ok", "EACCES"}
+	want := []result.StepResult{
+		{result.RowStep{Line: 4, Process: "main", Call: "a = socket(tcp)", Want: "ok"}, "ok", false},
+		{result.RowStep{Line: 5, Process: "main", Call: "bind(a, y:80)", Want: "ok"}, "EACCES", true},
 	}
 	if diff := cmp.Diff(want, m.StepsOf(c)); diff != "" {
 		t.Error(diff)
@@ -92,7 +93,7 @@ func TestOpen(t *testing.T) {
 		{"sysctl", []lab.Arg{lab.Name("k"), lab.Text("1")}, nil, false, false},
 	} {
 		e := &lab.Experiment{Slots: []lab.Slot{{Variants: [][]lab.Step{{{Call: lab.Call{Name: c.call, Args: c.args}, Want: c.want}}}}}}
-		row := lab.NewRow(e, lab.Kernel{})
+		row := result.NewRow(e, lab.Kernel{})
 		s, ok := row.Step(0, 0)
 		if !ok || s.Open != c.open || s.Asked != c.asked {
 			t.Errorf("%s = %s: open %v, asked %v", s.Call, s.Want, s.Open, s.Asked)
@@ -102,7 +103,7 @@ func TestOpen(t *testing.T) {
 
 func TestBlockedSaysAfterHowLong(t *testing.T) {
 	for limit, want := range map[float64]string{0: "blocked", 2: "blocked (2 s)", 0.3: "blocked (300 ms)", 1.5: "blocked (1.5 s)"} {
-		s := lab.RowStep{Limit: limit}
+		s := result.RowStep{Limit: limit}
 		if got := s.Words("blocked"); got != want {
 			t.Errorf("%s, want %s", got, want)
 		}
@@ -114,77 +115,77 @@ func TestBlockedSaysAfterHowLong(t *testing.T) {
 
 // TestDigestLeavesOpen: what the file leaves open is not part of the outcome, unless it is red.
 func TestDigestLeavesOpen(t *testing.T) {
-	open := func() lab.Matrix {
+	open := func() result.Matrix {
 		m := grid()
 		m.Rows[0].Slots[2].Variants[0][0].Open = true
 		return m
 	}
-	digest := lab.DigestOf([]lab.Matrix{open()})
+	digest := result.DigestOf([]result.Matrix{open()})
 	m := open()
 	m.Cells[0].Got = &[]string{"ok", "ok", "other"}
-	if lab.DigestOf([]lab.Matrix{m}) != digest {
+	if result.DigestOf([]result.Matrix{m}) != digest {
 		t.Error("another answer that the file leaves open has another digest")
 	}
 	m.Rows[0].Slots[2].Variants[0][0].Limit = 7
-	if lab.DigestOf([]lab.Matrix{m}) != digest {
+	if result.DigestOf([]result.Matrix{m}) != digest {
 		t.Error("another limit has another digest")
 	}
-	m.Cells[0].Verdict = lab.Fail
-	red := lab.DigestOf([]lab.Matrix{m})
+	m.Cells[0].Verdict = result.Fail
+	red := result.DigestOf([]result.Matrix{m})
 	m.Cells[0].Got = &[]string{"ok", "ok", "yet another"}
-	if lab.DigestOf([]lab.Matrix{m}) == red {
+	if result.DigestOf([]result.Matrix{m}) == red {
 		t.Error("another red answer has the same digest")
 	}
 }
 
 // TestDigestNamesTheOutcome changes one thing at a time.
 func TestDigestNamesTheOutcome(t *testing.T) {
-	digest := lab.DigestOf([]lab.Matrix{grid()})
-	for name, change := range map[string]func(m *lab.Matrix){
-		"topology":   func(m *lab.Matrix) { m.Name = "other" },
-		"experiment": func(m *lab.Matrix) { m.Rows[0].Name = "other" },
-		"axis":       func(m *lab.Matrix) { m.Rows[0].Axes[0].Name = "other" },
-		"value":      func(m *lab.Matrix) { m.Rows[0].Axes[1].Values[2] = "other" },
-		"host":       func(m *lab.Matrix) { m.Hosts[1] = "other" },
-		"process":    func(m *lab.Matrix) { m.Rows[0].Slots[0].Variants[0][0].Process = "other" },
-		"call":       func(m *lab.Matrix) { m.Rows[0].Slots[1].Variants[1][0].Call = "other" },
-		"want":       func(m *lab.Matrix) { m.Rows[0].Slots[2].Variants[2][0].Want = "other" },
-		"answer":     func(m *lab.Matrix) { m.Cells[7].Got = &[]string{"ok", "other"} },
-		"verdict":    func(m *lab.Matrix) { m.Cells[3].Verdict = lab.Skip },
-		"cell":       func(m *lab.Matrix) { m.Cells = m.Cells[:11] },
-		"step": func(m *lab.Matrix) {
-			m.Rows[0].Slots[2].Variants[1] = []lab.RowStep{{Line: 6, Process: "main", Call: "close(a)", Want: "ok"}}
+	digest := result.DigestOf([]result.Matrix{grid()})
+	for name, change := range map[string]func(m *result.Matrix){
+		"topology":   func(m *result.Matrix) { m.Name = "other" },
+		"experiment": func(m *result.Matrix) { m.Rows[0].Name = "other" },
+		"axis":       func(m *result.Matrix) { m.Rows[0].Axes[0].Name = "other" },
+		"value":      func(m *result.Matrix) { m.Rows[0].Axes[1].Values[2] = "other" },
+		"host":       func(m *result.Matrix) { m.Hosts[1] = "other" },
+		"process":    func(m *result.Matrix) { m.Rows[0].Slots[0].Variants[0][0].Process = "other" },
+		"call":       func(m *result.Matrix) { m.Rows[0].Slots[1].Variants[1][0].Call = "other" },
+		"want":       func(m *result.Matrix) { m.Rows[0].Slots[2].Variants[2][0].Want = "other" },
+		"answer":     func(m *result.Matrix) { m.Cells[7].Got = &[]string{"ok", "other"} },
+		"verdict":    func(m *result.Matrix) { m.Cells[3].Verdict = result.Skip },
+		"cell":       func(m *result.Matrix) { m.Cells = m.Cells[:11] },
+		"step": func(m *result.Matrix) {
+			m.Rows[0].Slots[2].Variants[1] = []result.RowStep{{Line: 6, Process: "main", Call: "close(a)", Want: "ok"}}
 			m.Cells[1].Got = &[]string{"ok", "ok", "ok"}
 		},
 		// The same words, cut elsewhere.
-		"cut": func(m *lab.Matrix) {
+		"cut": func(m *result.Matrix) {
 			s := &m.Rows[0].Slots[0].Variants[0][0]
 			s.Process, s.Call = s.Process+s.Call[:1], s.Call[1:]
 		},
 	} {
 		m := grid()
-		if change(&m); lab.DigestOf([]lab.Matrix{m}) == digest {
+		if change(&m); result.DigestOf([]result.Matrix{m}) == digest {
 			t.Errorf("%s: another outcome has the same digest", name)
 		}
 	}
-	for name, change := range map[string]func(m *lab.Matrix){
-		"file":  func(m *lab.Matrix) { m.File = "other" },
-		"doc":   func(m *lab.Matrix) { m.Doc, m.Rows[0].Doc = "other", "other" },
-		"claim": func(m *lab.Matrix) { m.Rows[0].Claim = "other" },
-		"line":  func(m *lab.Matrix) { m.Rows[0].Line, m.Rows[0].Slots[0].Variants[0][0].Line = 7, 8 },
-		"text":  func(m *lab.Matrix) { m.Source = "other" },
-		"included": func(m *lab.Matrix) {
+	for name, change := range map[string]func(m *result.Matrix){
+		"file":  func(m *result.Matrix) { m.File = "other" },
+		"doc":   func(m *result.Matrix) { m.Doc, m.Rows[0].Doc = "other", "other" },
+		"claim": func(m *result.Matrix) { m.Rows[0].Claim = "other" },
+		"line":  func(m *result.Matrix) { m.Rows[0].Line, m.Rows[0].Slots[0].Variants[0][0].Line = 7, 8 },
+		"text":  func(m *result.Matrix) { m.Source = "other" },
+		"included": func(m *result.Matrix) {
 			m.Included, m.Rows[0].File = []lab.Included{{File: "other.yaml", Text: "other"}}, "other.yaml"
 		},
-		"lab":   func(m *lab.Matrix) { m.Layout.Hosts = []lab.Host{{Name: "other"}} },
-		"note":  func(m *lab.Matrix) { m.Cells[0].Note = &lab.Note{Reason: "other"} },
-		"shown": func(m *lab.Matrix) { m.Rows[0].Slots[2].Shown = false },
+		"lab":   func(m *result.Matrix) { m.Layout.Hosts = []lab.Host{{Name: "other"}} },
+		"note":  func(m *result.Matrix) { m.Cells[0].Note = &result.Note{Reason: "other"} },
+		"shown": func(m *result.Matrix) { m.Rows[0].Slots[2].Shown = false },
 		// Steps that no cell has made are no part of the outcome.
-		"not made": func(m *lab.Matrix) {
-			m.Rows[0].Slots = append(m.Rows[0].Slots, lab.RowSlot{Variants: [][]lab.RowStep{{{Line: 7, Process: "main", Call: "close(a)", Want: "ok"}}}})
+		"not made": func(m *result.Matrix) {
+			m.Rows[0].Slots = append(m.Rows[0].Slots, result.RowSlot{Variants: [][]result.RowStep{{{Line: 7, Process: "main", Call: "close(a)", Want: "ok"}}}})
 		},
 		// Nor is a value of an axis that no cell has, though it makes other Combos.
-		"value": func(m *lab.Matrix) {
+		"value": func(m *result.Matrix) {
 			r := &m.Rows[0]
 			r.Axes[1].Values = append(r.Axes[1].Values, "lo")
 			r.Slots[2].Variants = append(r.Slots[2].Variants, nil)
@@ -194,40 +195,40 @@ func TestDigestNamesTheOutcome(t *testing.T) {
 			}
 		},
 		// Nor is which slot a step stands in.
-		"slots": func(m *lab.Matrix) {
+		"slots": func(m *result.Matrix) {
 			s := m.Rows[0].Slots
 			for i, steps := range s[1].Variants {
-				s[1].Variants[i] = append([]lab.RowStep{s[0].Variants[0][0]}, steps...)
+				s[1].Variants[i] = append([]result.RowStep{s[0].Variants[0][0]}, steps...)
 			}
 			m.Rows[0].Slots = s[1:]
 		},
 	} {
 		m := grid()
-		if change(&m); lab.DigestOf([]lab.Matrix{m}) != digest {
+		if change(&m); result.DigestOf([]result.Matrix{m}) != digest {
 			t.Errorf("%s: the same outcome has another digest", name)
 		}
 	}
 }
 
 // many is a matrix of 500 000 cells.
-func many() lab.Matrix {
-	row := lab.Row{Name: "many"}
+func many() result.Matrix {
+	row := result.Row{Name: "many"}
 	for i := range 5 {
 		a := lab.Axis{Name: fmt.Sprintf("axis-%d", i)}
 		for v := range 10 {
 			a.Values = append(a.Values, fmt.Sprintf("value-%d", v))
 		}
 		row.Axes = append(row.Axes, a)
-		slot := lab.RowSlot{Axes: []int{i}}
+		slot := result.RowSlot{Axes: []int{i}}
 		for v := range 10 {
-			slot.Variants = append(slot.Variants, []lab.RowStep{
+			slot.Variants = append(slot.Variants, []result.RowStep{
 				{Line: i, Process: "main", Call: fmt.Sprintf("setsockopt(a, SO_REUSEADDR, %d)", v), Want: "ok"},
 				{Line: i, Process: "main", Call: "bind(a, any:44567)", Want: "EADDRINUSE"},
 			})
 		}
 		row.Slots = append(row.Slots, slot)
 	}
-	m := lab.Matrix{Name: "lab", Rows: []lab.Row{row}}
+	m := result.Matrix{Name: "lab", Rows: []result.Row{row}}
 	var got []string
 	for range 5 {
 		got = append(got, "ok", "EADDRINUSE")
@@ -235,7 +236,7 @@ func many() lab.Matrix {
 	for h := range int32(5) {
 		m.Hosts = append(m.Hosts, fmt.Sprint("host-", h))
 		for c := range lab.Combo(100_000) {
-			m.Cells = append(m.Cells, lab.Cell{Host: h, Combo: c, Got: &got})
+			m.Cells = append(m.Cells, result.Cell{Host: h, Combo: c, Got: &got})
 		}
 	}
 	return m
@@ -245,17 +246,17 @@ func many() lab.Matrix {
 func TestDigestAllocatesNothingForACell(t *testing.T) {
 	m := many()
 	m.Cells = m.Cells[:5000]
-	matrices := []lab.Matrix{m}
-	if n := testing.AllocsPerRun(1, func() { lab.DigestOf(matrices) }); n > 100 {
+	matrices := []result.Matrix{m}
+	if n := testing.AllocsPerRun(1, func() { result.DigestOf(matrices) }); n > 100 {
 		t.Errorf("%v allocations for 5000 cells", n)
 	}
 }
 
 func BenchmarkDigestOf(b *testing.B) {
-	matrices := []lab.Matrix{many()}
+	matrices := []result.Matrix{many()}
 	b.ReportAllocs()
 	for b.Loop() {
-		lab.DigestOf(matrices)
+		result.DigestOf(matrices)
 	}
 }
 
@@ -273,16 +274,16 @@ func TestNewRowSharesSteps(t *testing.T) {
 		Axes:  []lab.Axis{{Name: "x", Values: []string{"a", "b", "c", "d"}}},
 		Slots: []lab.Slot{{Axes: []int{0}, Shown: true, Variants: [][]lab.Step{{bind("EINVAL")}, {bind("EACCES")}, nil, {bind("EINVAL")}}}},
 	}
-	got := lab.NewRow(&e, lab.Kernel{Version: lab.KernelVersion{6, 1, 0}})
-	ok := []lab.RowStep{{Line: 7, Process: "main", Call: "listen(a, 5)", Want: "ok"}}
-	want := lab.Row{
+	got := result.NewRow(&e, lab.Kernel{Version: lab.KernelVersion{6, 1, 0}})
+	ok := []result.RowStep{{Line: 7, Process: "main", Call: "listen(a, 5)", Want: "ok"}}
+	want := result.Row{
 		Name: "one", Claim: "not SEED 1", File: "shared.yaml", Line: 5, Axes: e.Axes,
-		Slots: []lab.RowSlot{{Axes: []int{0}, Shown: true, Variants: [][]lab.RowStep{ok, ok, nil, ok}}},
+		Slots: []result.RowSlot{{Axes: []int{0}, Shown: true, Variants: [][]result.RowStep{ok, ok, nil, ok}}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	got = lab.NewRow(&e, lab.Kernel{Version: lab.KernelVersion{6, 2, 0}})
+	got = result.NewRow(&e, lab.Kernel{Version: lab.KernelVersion{6, 2, 0}})
 	v := got.Slots[0].Variants
 	if v[0][0].Want != "EINVAL" || v[1][0].Want != "EACCES" {
 		t.Errorf("on linux 6.2: %v", v)
@@ -313,7 +314,7 @@ func TestLimit(t *testing.T) {
 	} {
 		s := lab.Step{Call: lab.Call{Name: c.call}, Limit: c.limit, Want: lab.Want{{Answer: c.want}}}
 		e := &lab.Experiment{Slots: []lab.Slot{{Variants: [][]lab.Step{{s}}}}}
-		row := lab.NewRow(e, lab.Kernel{})
+		row := result.NewRow(e, lab.Kernel{})
 		if shown, _ := row.Step(0, 0); s.LimitFor(c.want) != c.is || shown.Limit != c.is.Seconds() {
 			t.Errorf("%s = %s: limit %s, reported %gs, want %s", c.call, c.want, s.LimitFor(c.want), shown.Limit, c.is)
 		}

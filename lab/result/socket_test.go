@@ -1,10 +1,10 @@
-package lab
+package result
 
 import "testing"
 
-// TestHolderObeysNobody gives a socket names that programs have chosen.
-func TestHolderObeysNobody(t *testing.T) {
-	h := Holder{
+// TestSocketInfoObeysNobody gives a socket names that programs have chosen.
+func TestSocketInfoObeysNobody(t *testing.T) {
+	h := SocketInfo{
 		Host: "alpha", Protocol: "tcp", State: "LISTEN", Local: "any:80", Device: "e\x1b[2J",
 		Owners: []string{"web (a\x1b[31m\nb\u202e\xff)", "web (wörk \"`)"},
 	}

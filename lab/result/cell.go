@@ -1,0 +1,144 @@
+package result
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"labrun/lab"
+)
+
+// Verdict is what a cell comes to.
+type Verdict uint8
+
+// The verdicts. Fail is the kernel's (it answers something else than the file
+// says), Error is labrun's (it could not ask).
+const (
+	Pass Verdict = iota
+	Fail
+	Skip
+	Error
+)
+
+var verdicts = []string{"pass", "fail", "skip", "error"}
+
+func (v Verdict) String() string { return verdicts[v] }
+
+// MarshalText writes the verdict's word.
+func (v Verdict) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
+
+// UnmarshalText reads it.
+func (v *Verdict) UnmarshalText(text []byte) error {
+	i := slices.Index(verdicts, string(text))
+	if i < 0 {
+		return fmt.Errorf("%q is not a verdict; allowed: %s", text, strings.Join(verdicts, ", "))
+	}
+	*v = Verdict(i)
+	return nil
+}
+
+// Cell is one combination of one experiment in one host. There may be half a
+// million in a run, so it says nothing that its row says already.
+type Cell struct {
+	Row     int32 // index in Matrix.Rows
+	Host    int32 // index in Matrix.Hosts
+	Combo   lab.Combo
+	Verdict Verdict
+	// Got is what the steps that ran were answered; of a failed cell the last one
+	// is the red one. Addresses go by the names that they have in the file, and a
+	// port that the kernel chose is "$name" where the file keeps it and
+	// "ephemeral" elsewhere: the same words on every run. Cells share it, as they do
+	// by the thousand, and a pointer is a third of a slice: do not change what it
+	// holds. Nil means no steps.
+	Got  *[]string
+	Note *Note // nil when there is no more to say
+}
+
+// Answers returns what Got holds.
+func (c *Cell) Answers() []string {
+	if c.Got == nil {
+		return nil
+	}
+	return *c.Got
+}
+
+// Reds reports whether a step that ran is the red one.
+func (c *Cell) Reds(step int) bool { return c.Verdict == Fail && step == len(c.Answers())-1 }
+
+// Timed returns the i-th step of the cell with the limit that its call had there.
+func (c *Cell) Timed(s RowStep, i int) RowStep {
+	if c.Note != nil {
+		s.Limit = cmp.Or(c.Note.Of(i).Limit, s.Limit)
+	}
+	return s
+}
+
+// Note explains a cell.
+type Note struct {
+	Reason   string     `json:"reason,omitempty"`   // of a skip or an error, or how often a failed cell answered what
+	Evidence []Snapshot `json:"evidence,omitempty"` // of steps whose answer is an errno, or red
+	Outputs  []Output   `json:"outputs,omitempty"`  // of the programs of a cell that did not pass
+	Captures []string   `json:"captures,omitempty"` // the files with its packets, as seen from the folder that labrun ran in
+}
+
+// Snapshot is what explains the answer of a step, as it was after it.
+type Snapshot struct {
+	Step    int          `json:"step"`              // index in Cell.Got
+	Sockets []SocketInfo `json:"sockets,omitzero"`  // nil when there is no port to look at, none when nobody had it
+	To      string       `json:"to,omitempty"`      // of a red step: what its address is, "192.0.2.2 on beta, the caller itself"
+	Why     []string     `json:"why,omitempty"`     // of a red step: the rules behind its answer
+	Listens []SocketInfo `json:"listens,omitempty"` // of a red step: sockets with the refused port, or the name, that were not found by it
+	// Limit is not 0 where the call was given up sooner than the step's limit says, as
+	// nothing in the lab could answer it any more.
+	Limit float64 `json:"limit_seconds,omitempty"`
+}
+
+// IsZero reports whether the snapshot explains nothing.
+func (s Snapshot) IsZero() bool {
+	return s.Sockets == nil && s.To == "" && s.Why == nil && s.Listens == nil && s.Limit == 0
+}
+
+// Reason returns why the cell is a skip or an error, or that it is flaky.
+func (c Cell) Reason() string {
+	if c.Note == nil {
+		return ""
+	}
+	return c.Note.Reason
+}
+
+// Holders returns the sockets that explain the red step of a failed cell.
+func (c Cell) Holders() []SocketInfo {
+	if c.Note == nil || c.Verdict != Fail {
+		return nil
+	}
+	return c.Note.At(len(c.Answers()) - 1)
+}
+
+// At returns the sockets that explain the answer of a step.
+func (n *Note) At(step int) []SocketInfo { return n.Of(step).Sockets }
+
+// Of returns what explains the answer of a step.
+func (n *Note) Of(step int) Snapshot {
+	for _, s := range n.Evidence {
+		if s.Step == step {
+			return s
+		}
+	}
+	return Snapshot{}
+}
+
+// StepResult is a step that ran.
+type StepResult struct {
+	RowStep
+	Got string
+	Red bool // the kernel answered something else than was wanted
+}
+
+// Output is what a program has printed, for the report of a red cell.
+type Output struct {
+	Process string `json:"process"`
+	Stdout  string `json:"stdout,omitempty"`
+	Stderr  string `json:"stderr,omitempty"`
+	Status  *int   `json:"status,omitempty"` // nil while it runs
+}

@@ -1,0 +1,57 @@
+package result
+
+import (
+	"cmp"
+
+	"labrun/lab"
+)
+
+// Matrix is one topology's cells: rows are experiments, columns are hosts.
+type Matrix struct {
+	File     string         `json:"file"`
+	Name     string         `json:"name"`
+	Doc      string         `json:"doc,omitempty"`
+	Source   string         `json:"source,omitempty"`   // the text of the file
+	Included []lab.Included `json:"included,omitempty"` // with it
+	Layout   lab.Layout     `json:"topology"`           // of all the file, whatever hosts the run was confined to
+	Hosts    []string       `json:"hosts"`
+	Rows     []Row          `json:"rows"`
+	Cells    []Cell         `json:"-"` // row by row, in the order of Hosts, combination by combination
+	Claims   []ClaimResult  `json:"claims,omitempty"`
+}
+
+// FileOf returns the file that the row of a cell is in.
+func (m *Matrix) FileOf(c *Cell) string { return cmp.Or(m.Rows[c.Row].File, m.File) }
+
+// NameOf returns the cell's name, as --only takes it.
+func (m *Matrix) NameOf(c *Cell) string { return m.Rows[c.Row].CellName(c.Combo) }
+
+// StepsOf returns the steps of a cell that ran, with their answers.
+func (m *Matrix) StepsOf(c *Cell) []StepResult {
+	var steps []StepResult
+	got := c.Answers()
+	for s := range m.Rows[c.Row].Steps(c.Combo) {
+		i := len(steps)
+		if i == len(got) {
+			break
+		}
+		steps = append(steps, StepResult{c.Timed(s, i), got[i], c.Reds(i)})
+	}
+	return steps
+}
+
+// ClaimResult is what was measured about a claim.
+type ClaimResult struct {
+	Name    string          `json:"name"`
+	Text    string          `json:"text,omitempty"`
+	Verdict string          `json:"verdict"` // holds, holds only when ..., does not hold, not settled
+	For     []ClaimEvidence `json:"for,omitempty"`
+	Against []ClaimEvidence `json:"against,omitempty"`
+	Unknown []ClaimEvidence `json:"unknown,omitempty"` // experiments that did not pass in every host
+}
+
+// ClaimEvidence is an experiment that speaks for or against a claim.
+type ClaimEvidence struct {
+	Experiment string `json:"experiment"`
+	When       string `json:"when,omitempty"`
+}

@@ -1,0 +1,138 @@
+package result
+
+import (
+	"fmt"
+	"iter"
+	"slices"
+
+	"labrun/lab"
+)
+
+// Row is an experiment as a report shows it.
+type Row struct {
+	Name  string     `json:"name"`
+	Doc   string     `json:"doc,omitempty"`
+	Claim string     `json:"claim,omitempty"` // as the file writes it: "SEED 2", "not SEED 2"
+	File  string     `json:"file,omitempty"`  // the included file that it and its steps are in; "" is the topology's own
+	Line  int        `json:"line"`
+	Axes  []lab.Axis `json:"axes,omitempty"`
+	Slots []RowSlot  `json:"steps"`
+}
+
+// RowSlot is a Slot as a report shows it.
+type RowSlot struct {
+	Axes     []int       `json:"axes,omitempty"`
+	Shown    bool        `json:"shown,omitempty"`
+	Which    lab.Which   `json:"which,omitempty"`
+	Variants [][]RowStep `json:"variants"`
+}
+
+// RowStep is a Step as a report shows it, with the answer that this kernel had to
+// give.
+type RowStep struct {
+	Line    int    `json:"line"`
+	Process string `json:"process"`
+	Call    string `json:"call"`
+	Want    string `json:"want"`
+	Rule    int    `json:"rule,omitempty"` // the line of the experiment's rule that wants it; 0 where the step does
+	Shown   bool   `json:"shown,omitempty"`
+	// Open says that the file leaves the answer open, so that no two answers differ:
+	// "?", or no value where the call answers one. Asked, that a report shows it.
+	Open  bool    `json:"open,omitempty"`
+	Asked bool    `json:"asked,omitempty"`
+	Limit float64 `json:"limit_seconds,omitempty"` // after which it is "blocked"; 0 is a call that does not wait
+}
+
+// Words writes an answer of the step, or the one wanted. "blocked" says after how long.
+func (s *RowStep) Words(answer string) string {
+	if answer != string(lab.Blocked) || s.Limit == 0 {
+		return answer
+	}
+	if s.Limit < 1 {
+		return fmt.Sprintf("%s (%g ms)", answer, s.Limit*1000)
+	}
+	return fmt.Sprintf("%s (%g s)", answer, s.Limit)
+}
+
+// NewRow returns the row of an experiment on that kernel.
+func NewRow(e *lab.Experiment, k lab.Kernel) Row {
+	r := Row{Name: e.Name, Doc: e.Doc, Claim: e.Claim.Name, File: e.Pos.File, Line: e.Pos.Line, Axes: e.Axes}
+	if e.Claim.Against {
+		r.Claim = "not " + r.Claim
+	}
+	for _, s := range e.Slots {
+		slot := RowSlot{Axes: s.Axes, Shown: s.Shown, Which: s.Which, Variants: make([][]RowStep, len(s.Variants))}
+		for i, steps := range s.Variants {
+			for j := range steps {
+				slot.Variants[i] = append(slot.Variants[i], newRowStep(&steps[j], k))
+			}
+		}
+		r.Slots = append(r.Slots, slot)
+	}
+	return r
+}
+
+func newRowStep(s *lab.Step, k lab.Kernel) RowStep {
+	rule := s.Want.Rule(k)
+	want := rule.Answer
+	open, asked := s.Open(want)
+	return RowStep{
+		Line: s.Pos.Line, Process: s.Process.String(), Call: s.Call.String(), Want: want.String(), Rule: rule.Line, Shown: s.Shown,
+		Open: open, Asked: asked, Limit: s.Waits(want).Seconds(),
+	}
+}
+
+// At returns the steps for values of all the axes.
+func (s *RowSlot) At(radix lab.Radix, values []int) []RowStep {
+	if i := s.Which.Of(radix.Index(s.Axes, values)); i >= 0 {
+		return s.Variants[i]
+	}
+	return nil
+}
+
+// Steps returns the steps of a combination, in order.
+func (r *Row) Steps(c lab.Combo) iter.Seq[RowStep] {
+	return func(yield func(RowStep) bool) {
+		radix := lab.RadixOf(r.Axes)
+		values := radix.Split(c)
+		for i := range r.Slots {
+			for _, s := range r.Slots[i].At(radix, values) {
+				if !yield(s) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Step returns a step of a combination, by its index; false when it has fewer.
+func (r *Row) Step(c lab.Combo, at int) (RowStep, bool) {
+	for s := range r.Steps(c) {
+		if at == 0 {
+			return s, true
+		}
+		at--
+	}
+	return RowStep{}, false
+}
+
+// Parting returns the first step that two cells of a combination were not answered
+// alike, as many as both have when there is none. What the file leaves open they may
+// be answered as they like.
+func (r *Row) Parting(a, b *Cell) int {
+	x, y := a.Answers(), b.Answers()
+	if slices.Equal(x, y) {
+		return len(x)
+	}
+	i := 0
+	for s := range r.Steps(a.Combo) {
+		if i >= min(len(x), len(y)) || x[i] != y[i] && (!s.Open || a.Reds(i) || b.Reds(i)) {
+			break
+		}
+		i++
+	}
+	return i
+}
+
+// CellName names the cell of a combination, as --only takes it.
+func (r *Row) CellName(c lab.Combo) string { return lab.CellName(r.Name, r.Axes, c) }
