@@ -21,25 +21,30 @@ var chain = map[string][]string{
 	"lab/question": {"lab/plan"},
 	"lab/result":   nil,
 	"lab/kernel":   {"lab/question", "lab/result"},
-	"lab/once":     nil, // remembers for fabric and process
+	"lab/once":     nil, // remembers for fabric and program
+	"lab/sys":      nil, // what this machine's kernel says, for all that run on it
+	"lab/child":    nil, // what a process and the init of a program have in common
 	"lab/orphan":   nil, // either ends the connections of a host, whichever is left to
 	"lab/fabric":   {"lab/plan", "lab/once", "lab/orphan"},
-	"lab/process":  {"lab/once", "lab/orphan"}, // gets its host as a function
-	"lab/capture":  nil,                        // gets its packets from a kernel, which has them from fabric
+	// Either gets its host as a function, and a process the lab's files, too: a process knows
+	// nothing of programs, nor a program of processes.
+	"lab/process": {"lab/sys", "lab/child", "lab/orphan"},
+	"lab/program": {"lab/sys", "lab/child", "lab/once", "lab/orphan"},
+	"lab/capture": nil, // gets its packets from a kernel, which has them from fabric
 	// The one kernel that there is; only here links meet processes.
 	"lab/kernel/local": {
-		"lab/plan", "lab/fabric", "lab/process", "lab/capture", "lab/question", "lab/result", "lab/kernel",
+		"lab/plan", "lab/sys", "lab/fabric", "lab/process", "lab/program", "lab/capture", "lab/question", "lab/result", "lab/kernel",
 	},
 	"lab/run":     {"lab/question", "lab/result", "lab/kernel", "lab/capture"}, // of capture the names of folders
 	"lab/compare": {"lab/result"},                                              // two results in, what differs out
 	"lab/graph":   nil,                                                         // pure, for reports as much as for commands
 	"lab/report":  {"lab/result", "lab/compare", "lab/graph"},                  // prints, computes nothing
 	"cmd/labrun": {
-		"lab/topology", "lab/plan", "lab/fabric", "lab/process", "lab/capture", "lab/question", "lab/result", "lab/kernel",
+		"lab/topology", "lab/plan", "lab/fabric", "lab/program", "lab/capture", "lab/question", "lab/result", "lab/kernel",
 		"lab/kernel/local", "lab/run", "lab/compare", "lab/report", "lab/graph",
 	},
 	// All of the chain as a test of somebody else's, beside cmd/labrun at its end.
-	"lab/labtest": {"lab/topology", "lab/fabric", "lab/process", "lab/result", "lab/kernel/local", "lab/run", "lab/report"},
+	"lab/labtest": {"lab/topology", "lab/fabric", "lab/result", "lab/kernel/local", "lab/run", "lab/report"},
 }
 
 // owners are the only packages that may import a module, and why.
@@ -51,8 +56,8 @@ var owners = map[string]struct {
 	"go.yaml.in/":                  {[]string{"lab/topology"}, "only topology knows that files are YAML"},
 	"github.com/spf13/":            {[]string{"cmd/labrun"}, "the command line stays in cmd"},
 	"github.com/jedib0t/go-pretty": {[]string{"lab/report"}, "only reports print tables"},
-	"golang.org/x/sys/":            {[]string{"lab/orphan", "lab/fabric", "lab/process", "cmd/labrun"}, "the rest runs on every system"},
-	"encoding/json":                {[]string{"lab", "lab/plan", "lab/process", "lab/question", "lab/report", "lab/topology"}, "questions, results, the wire and schemas alone are JSON"},
+	"golang.org/x/sys/":            {[]string{"lab/sys", "lab/child", "lab/orphan", "lab/fabric", "lab/process", "lab/program", "cmd/labrun"}, "the rest runs on every system"},
+	"encoding/json":                {[]string{"lab", "lab/plan", "lab/process", "lab/program", "lab/question", "lab/report", "lab/topology"}, "questions, results, the wire and schemas alone are JSON"},
 }
 
 func TestImportsPointOneWay(t *testing.T) {

@@ -21,7 +21,10 @@
 //	lab/once       remembers what need not be found out twice
 //	lab/orphan     ends the connections that would outlive a host
 //	lab/fabric     Plan to live namespaces; alone uses netlink and netns
+//	lab/sys        what this machine's kernel says, and its numbers: each fact once
+//	lab/child      starts this program again: what process and program have in common
 //	lab/process    the processes of a lab: calls in, errnos out
+//	lab/program    the programs of a lab, each in its view of the machine
 //	lab/capture    what hosts sent, as files that Wireshark reads
 //	lab/question   an experiment in a host with every name resolved; pure
 //	lab/kernel     what answers questions, and
@@ -50,7 +53,7 @@
 //
 // The hosts of a lab have namespaces of their own for their networks and one for
 // their files: a mount namespace whose root has /tmp and /run and nothing of the
-// machine's (process.Files), made where a step names a path or runs a program.
+// machine's (program.Files), made where a step names a path or runs a program.
 //
 // # Included files
 //

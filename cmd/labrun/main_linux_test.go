@@ -11,11 +11,11 @@ import (
 	"golang.org/x/sys/unix"
 
 	"labrun/lab/fabric"
-	"labrun/lab/process"
+	"labrun/lab/kernel/local"
 )
 
 func TestMain(m *testing.M) {
-	process.Main()
+	local.Main()
 	if status, is := (command{stdout: os.Stdout, stderr: os.Stderr}).seedMain(os.Args); is {
 		os.Exit(status)
 	}

@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"labrun/lab/process"
+	"labrun/lab/kernel/local"
 )
 
 // The main thread stays in the caller's namespaces for good: goroutines that
@@ -16,7 +16,7 @@ func init() { runtime.LockOSThread() }
 // beProcess is the life of a process of a lab, or of one of the note's programs,
 // when this program was started as one.
 func beProcess() {
-	process.Main()
+	local.Main()
 	if status, is := (command{stdout: os.Stdout, stderr: os.Stderr}).seedMain(os.Args); is {
 		os.Exit(status)
 	}

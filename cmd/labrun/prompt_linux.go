@@ -10,14 +10,14 @@ import (
 
 	"labrun/lab"
 	"labrun/lab/fabric"
-	"labrun/lab/process"
+	"labrun/lab/program"
 )
 
 // asShell makes a program the user's shell, with a prompt that names lab and host
 // where it is one that we know. Its start-up files are in a directory that no file
 // tree has, which the shell gets as descriptor 3 and closes when it has read them;
 // they read the user's own first, so that nothing but the prompt is different.
-func asShell(p *process.Program) error {
+func asShell(p *program.Shell) error {
 	shell := cmp.Or(os.Getenv("SHELL"), "/bin/sh")
 	p.Argv = []string{shell}
 	if !terminal(os.Stdin) {
@@ -55,7 +55,7 @@ func asShell(p *process.Program) error {
 
 // withFolder gives a shell a directory with those files. Where the kernel makes no
 // such directories it comes as it is, in the environment that it had.
-func withFolder(p *process.Program, env []string, files map[string]string) error {
+func withFolder(p *program.Shell, env []string, files map[string]string) error {
 	dir, err := fabric.NewDir()
 	if err != nil {
 		p.Argv, p.Env = p.Argv[:1], env

@@ -15,7 +15,7 @@ import (
 	"labrun/lab/fabric"
 	"labrun/lab/kernel/local"
 	"labrun/lab/plan"
-	"labrun/lab/process"
+	"labrun/lab/program"
 	"labrun/lab/question"
 	"labrun/lab/report"
 	"labrun/lab/result"
@@ -138,7 +138,7 @@ func (c command) enter(file, hostName, after string, argv []string) error {
 type upLab struct {
 	topology *lab.Topology
 	host     func(string) *fabric.Host // nil for one that is not up
-	files    *process.Files            // nil where the hosts have the machine's /tmp and /run
+	files    *program.Files            // nil where the hosts have the machine's /tmp and /run
 	done     func()
 }
 
@@ -154,8 +154,8 @@ func keptLab(t *lab.Topology, k *local.Kept) *upLab {
 
 // program is a program in a host that is up, for a person: it has the environment of
 // labrun's caller.
-func (u *upLab) program(h *lab.Host) process.Program {
-	return process.Program{
+func (u *upLab) program(h *lab.Host) program.Shell {
+	return program.Shell{
 		In: u.host(h.Name).Do, Hostname: h.Name, Hosts: question.HostsFile(&u.topology.Layout, h.Name, h.Name, nil), Files: u.files,
 		Env: append(os.Environ(), "LABRUN_LAB="+u.topology.Name, "LABRUN_HOST="+h.Name),
 	}
@@ -174,7 +174,7 @@ type held []heldHost
 
 type heldHost struct {
 	*lab.Host
-	*process.Hold
+	*program.Hold
 }
 
 // holdOthers holds the other hosts of the lab: those that are up.

@@ -12,7 +12,7 @@ import (
 	"labrun/lab"
 	"labrun/lab/fabric"
 	"labrun/lab/plan"
-	"labrun/lab/process"
+	"labrun/lab/program"
 )
 
 func (c command) upCommand() *cobra.Command {
@@ -48,7 +48,7 @@ func (c command) up(t *lab.Topology) (err error) {
 	defer func() { err = errors.Join(err, l.Close()) }()
 	fresh := freshLab(t, l)
 	dead := make(chan string, len(t.Hosts))
-	holds := make([]*process.Hold, len(t.Hosts))
+	holds := make([]*program.Hold, len(t.Hosts))
 	for i := range t.Hosts {
 		h := &t.Hosts[i]
 		held, err := fresh.program(h).Hold()

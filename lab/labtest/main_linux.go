@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"labrun/lab/fabric"
-	"labrun/lab/process"
+	"labrun/lab/kernel/local"
 )
 
 // A thread that was in a lab is thrown away, and the main thread cannot be.
@@ -23,7 +23,7 @@ var inMain bool
 // namespaces; where the system forbids that too, tests that need one are skipped.
 // Call it first thing in TestMain, before flags are parsed.
 func Main(m *testing.M) {
-	process.Main() // does not return in a process of a lab
+	local.Main() // does not return in a process of a lab
 	inMain = true
 	if errors.Is(fabric.Probe(), fs.ErrPermission) {
 		if status, err := fabric.Again(false); err == nil {

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"labrun/lab"
+	"labrun/lab/child"
 	"labrun/lab/orphan"
 )
 
@@ -39,10 +40,7 @@ type handle struct {
 // as one; otherwise it returns at once. Call it first thing in main, and in
 // the TestMain of a package whose tests start processes.
 func Main() {
-	switch {
-	case len(os.Args) >= 4 && os.Args[0] == arg0Init:
-		initMain(os.Args[1], os.Args[2], os.Args[3], os.Args[4:])
-	case len(os.Args) >= 2 && os.Args[0] == Arg0:
+	if len(os.Args) >= 2 && os.Args[0] == Arg0 {
 		agentMain()
 	}
 }
@@ -55,7 +53,7 @@ func agentMain() {
 		err = a.serve()
 	}
 	fmt.Fprintln(os.Stderr, "labrun: process:", err)
-	exit(1)
+	child.Exit(1)
 }
 
 // message is a request with the descriptor that came along, -1 when none did.
@@ -91,7 +89,7 @@ func respond(r reply) error {
 	if err != nil {
 		return err
 	}
-	return unix.Sendmsg(controlFD, b, nil, nil, unix.MSG_NOSIGNAL)
+	return unix.Sendmsg(child.ControlFD, b, nil, nil, unix.MSG_NOSIGNAL)
 }
 
 // errGone says that the keeper's end of the pair is closed.
@@ -99,9 +97,9 @@ var errGone = errors.New("the keeper has gone")
 
 func receive(buf []byte) (message, error) {
 	oob := make([]byte, unix.CmsgSpace(4))
-	n, oobn, _, _, err := unix.Recvmsg(controlFD, buf, oob, unix.MSG_CMSG_CLOEXEC)
+	n, oobn, _, _, err := unix.Recvmsg(child.ControlFD, buf, oob, unix.MSG_CMSG_CLOEXEC)
 	for errors.Is(err, unix.EINTR) {
-		n, oobn, _, _, err = unix.Recvmsg(controlFD, buf, oob, unix.MSG_CMSG_CLOEXEC)
+		n, oobn, _, _, err = unix.Recvmsg(child.ControlFD, buf, oob, unix.MSG_CMSG_CLOEXEC)
 	}
 	if err != nil {
 		return message{}, fmt.Errorf("receive: %w", err)
@@ -114,7 +112,7 @@ func receive(buf []byte) (message, error) {
 		return m, fmt.Errorf("decode a request: %w", err)
 	}
 	if oobn > 0 {
-		if m.fd, err = descriptor(oob[:oobn]); err != nil {
+		if m.fd, err = child.Descriptor(oob[:oobn]); err != nil {
 			return m, fmt.Errorf("receive a descriptor: %w", err)
 		}
 	}
@@ -125,28 +123,12 @@ func receive(buf []byte) (message, error) {
 // nobody but its processes can end the connections of a host that keeps them for
 // longer than a stock one. They all try; those without privilege cannot.
 func (a *agent) leave() {
-	leaving.Lock()
-	host := orphan.Host{Proc: max(a.proc, 0)}
-	if host.Last() {
-		host.EndAll()
-	}
-	os.Exit(0)
-}
-
-// descriptor returns the one descriptor of a control message, unix(7).
-func descriptor(oob []byte) (int, error) {
-	cmsgs, err := unix.ParseSocketControlMessage(oob)
-	if err != nil {
-		return -1, err
-	}
-	if len(cmsgs) == 0 {
-		return -1, errors.New("no descriptor came along")
-	}
-	fds, err := unix.ParseUnixRights(&cmsgs[0])
-	if err != nil {
-		return -1, err
-	}
-	return fds[0], nil
+	child.Leave(0, func() {
+		host := orphan.Host{Proc: max(a.proc, 0)}
+		if host.Last() {
+			host.EndAll()
+		}
+	})
 }
 
 // watch ends the process when its keeper's end of the pair is closed while a
@@ -156,7 +138,7 @@ func (a *agent) watch() {
 	a.watched.Do(func() {
 		go func() {
 			for {
-				fds := []unix.PollFd{{Fd: controlFD}} // asked for nothing, poll tells of a hang-up
+				fds := []unix.PollFd{{Fd: child.ControlFD}} // asked for nothing, poll tells of a hang-up
 				if n, err := unix.Poll(fds, -1); err != nil && !errors.Is(err, unix.EINTR) || n > 0 {
 					a.leave()
 				}

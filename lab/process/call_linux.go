@@ -1,12 +1,13 @@
 package process
 
 import (
-	"errors"
 	"fmt"
 
 	"golang.org/x/sys/unix"
 
 	"labrun/lab"
+	"labrun/lab/child"
+	"labrun/lab/sys"
 )
 
 // do carries out one call. The keeper's own requests, which are no calls of an
@@ -80,7 +81,7 @@ func (a *agent) doMore(fd int, r *request, passed int) reply {
 	case "fork":
 		return a.fork(r, passed)
 	case "exit":
-		exit(int(r.Int))
+		child.Exit(int(r.Int))
 	case "kill":
 		return kill(int(r.Int), r.Word)
 	case "sleep":
@@ -106,30 +107,11 @@ func unknown(sock string) reply {
 
 // answer turns what a system call returned into a reply.
 func answer(err error) reply {
-	if err == nil {
-		return reply{Outcome: lab.OK}
-	}
-	errno := errnoOf(err)
-	if errno == 0 {
+	a, ok := sys.AnswerOf(err)
+	if !ok {
 		return reply{Broken: err.Error()}
 	}
-	return failed(errno)
-}
-
-// AnswerOf returns the answer that an error of a system call is, false when it has
-// no errno. nil is ok.
-func AnswerOf(err error) (lab.Answer, bool) {
-	r := answer(err)
-	return lab.Answer{Outcome: r.Outcome, Errno: r.Errno}, r.Broken == ""
-}
-
-// errnoOf returns the errno that an error is, 0 when it is none.
-func errnoOf(err error) unix.Errno {
-	var errno unix.Errno
-	if err != nil {
-		errors.As(err, &errno)
-	}
-	return errno
+	return reply{Outcome: a.Outcome, Errno: a.Errno}
 }
 
 // ended is the reply to a system call that answers no value.

@@ -9,6 +9,7 @@ import (
 	"labrun/lab"
 	"labrun/lab/fabric"
 	"labrun/lab/process"
+	"labrun/lab/program"
 )
 
 const (
@@ -35,7 +36,7 @@ func TestEveryCallIsKnown(t *testing.T) {
 			if s.By != lab.ByProcess {
 				continue
 			}
-			p := mustStartIn(t, g, process.Spec{In: l.Host("alpha").Do, Files: newFiles(t, l)})
+			p := mustStartIn(t, g, process.Spec{In: l.Host("alpha").Do, Enter: newFiles(t, l).Enter})
 			ask(t, p, call("a", "socket", lab.Word("unix")), "", 0)
 			c := call("b", s.Name)
 			for _, kind := range s.Args[:len(s.Args)-left] {
@@ -49,9 +50,9 @@ func TestEveryCallIsKnown(t *testing.T) {
 }
 
 // newFiles returns files for the processes and programs of a lab.
-func newFiles(t testing.TB, l *fabric.Lab) *process.Files {
+func newFiles(t testing.TB, l *fabric.Lab) *program.Files {
 	t.Helper()
-	f, err := process.NewFiles(l.Host("alpha").Do)
+	f, err := program.NewFiles(l.Host("alpha").Do)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +77,7 @@ func mustStartIn(t testing.TB, g *process.Group, s process.Spec) *process.Proces
 // TestMisuse has requests that cannot become a system call.
 func TestMisuse(t *testing.T) {
 	l := newLab(t)
-	p := mustStartIn(t, newGroup(t), process.Spec{In: l.Host("alpha").Do, Files: newFiles(t, l)})
+	p := mustStartIn(t, newGroup(t), process.Spec{In: l.Host("alpha").Do, Enter: newFiles(t, l).Enter})
 	bare := mustStart(t, newGroup(t), l.Host("alpha"), "bare")
 	u := lab.Sock("u")
 	ask(t, p, call("u", "socket", lab.Word("unix")), "", 0)
@@ -230,8 +231,8 @@ func TestUnix(t *testing.T) {
 	l := newLab(t)
 	files := newFiles(t, l)
 	g := newGroup(t)
-	p := mustStartIn(t, g, process.Spec{In: l.Host("alpha").Do, Files: files})
-	q := mustStartIn(t, g, process.Spec{In: l.Host("alpha").Do, Files: files})
+	p := mustStartIn(t, g, process.Spec{In: l.Host("alpha").Do, Enter: files.Enter})
+	q := mustStartIn(t, g, process.Spec{In: l.Host("alpha").Do, Enter: files.Enter})
 	elsewhere := mustStart(t, g, l.Host("beta"), "main")
 	long := lab.Text(make([]byte, 200))
 	expect(t, []expected{

@@ -17,9 +17,4 @@
 // All calls of a process are made on its main thread, so that it may change its
 // user as a program with one thread does. Every descriptor is close-on-exec;
 // which of them exec closes, an experiment decides by flags of its own.
-//
-// A program (ProgramSpec) is somebody else's, and not trusted: it runs below an
-// init of its own PID namespace, which holds the other end of its pair, in a view
-// of the machine that is thrown away with it. Program is the shell of somebody who
-// may as well use another terminal: it has the machine as it is.
 package process

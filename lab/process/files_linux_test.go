@@ -6,11 +6,13 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"labrun/lab"
 	"labrun/lab/process"
+	"labrun/lab/program"
 )
 
 // TestFiles has files that processes and programs of two hosts share, and that
@@ -20,9 +22,9 @@ func TestFiles(t *testing.T) {
 	mounts := read(t, "/proc/self/mountinfo")
 	files, others := newFiles(t, l), newFiles(t, l)
 	g := newGroup(t)
-	alpha := mustStartIn(t, g, process.Spec{In: l.Host("alpha").Do, Files: files})
-	beta := mustStartIn(t, g, process.Spec{In: l.Host("beta").Do, Files: files})
-	other := mustStartIn(t, g, process.Spec{In: l.Host("alpha").Do, Files: others})
+	alpha := mustStartIn(t, g, process.Spec{In: l.Host("alpha").Do, Enter: files.Enter})
+	beta := mustStartIn(t, g, process.Spec{In: l.Host("beta").Do, Enter: files.Enter})
+	other := mustStartIn(t, g, process.Spec{In: l.Host("alpha").Do, Enter: others.Enter})
 	expect(t, []expected{
 		{alpha, call("a", "socket", lab.Word("unix")), "", 0, "ok"},
 		{alpha, call("", "bind", a, lab.Text("/run/a")), "", 0, "ok"},
@@ -48,9 +50,9 @@ func TestFiles(t *testing.T) {
 		{child, call("", "unlink", lab.Text("/run/a")), "", 0, "ok"},
 	})
 
-	in := process.ProgramSpec{In: l.Host("alpha").Do, Files: files, Dir: t.TempDir()}
-	there := process.ProgramSpec{In: l.Host("beta").Do, Files: files}
-	if got := sh(t, in, `pwd; ls /tmp /run; echo hello >/tmp/file; echo again >/run/file; ln -s file /tmp/link; echo 'echo ran' >/tmp/x; chmod +x /tmp/x; /tmp/x`); got != shown(in.Dir)+"\n/run:\nlock\n\n/tmp:\nran\n" {
+	in := program.Spec{In: l.Host("alpha").Do, Files: files, Dir: t.TempDir()}
+	there := program.Spec{In: l.Host("beta").Do, Files: files}
+	if got := sh(t, in, `pwd; ls /tmp /run; echo hello >/tmp/file; echo again >/run/file; ln -s file /tmp/link; echo 'echo ran' >/tmp/x; chmod +x /tmp/x; /tmp/x`); strings.TrimPrefix(got, "/labrun") != in.Dir+"\n/run:\nlock\n\n/tmp:\nran\n" {
 		t.Errorf("the first program printed %q", got)
 	}
 	if got := sh(t, there, "stat -c %a /tmp /run; cat /tmp/link /run/file; rm /run/file"); got != "1777\n755\nhello\nagain\n" {
@@ -77,8 +79,8 @@ func TestFilesAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer ln.Close()
-	p := mustStartIn(t, newGroup(t), process.Spec{In: l.Host("alpha").Do, Files: files})
-	sh(t, process.ProgramSpec{In: l.Host("alpha").Do, Files: files},
+	p := mustStartIn(t, newGroup(t), process.Spec{In: l.Host("alpha").Do, Enter: files.Enter})
+	sh(t, program.Spec{In: l.Host("alpha").Do, Files: files},
 		"cd /tmp && ln -s / root && ln -s ../../../.. up && ln -s "+dir+" dir && ln -s "+dir+"/socket socket && ln -s /proc/self/root proc")
 	ask(t, p, call("u", "socket", lab.Word("unix")), "", 0)
 	for _, name := range []lab.Text{"dir/socket", "socket", "root", "up"} {
@@ -109,8 +111,8 @@ func TestFilesOfUsers(t *testing.T) {
 	files := newFiles(t, l)
 	g := newGroup(t)
 	somebody := uint32(1000)
-	root := mustStartIn(t, g, process.Spec{In: l.Host("alpha").Do, Files: files})
-	user := mustStartIn(t, g, process.Spec{In: l.Host("beta").Do, Files: files, User: &somebody})
+	root := mustStartIn(t, g, process.Spec{In: l.Host("alpha").Do, Enter: files.Enter})
+	user := mustStartIn(t, g, process.Spec{In: l.Host("beta").Do, Enter: files.Enter, User: &somebody})
 	expect(t, []expected{
 		{root, call("a", "socket", lab.Word("unix")), "", 0, "ok"},
 		{root, call("", "bind", a, lab.Text("/tmp/a")), "", 0, "ok"},
@@ -138,7 +140,7 @@ func TestFilesOfUsers(t *testing.T) {
 // 108 bytes, of which the last need not be zero, and getname 4096.
 func TestLongPath(t *testing.T) {
 	l := newLab(t)
-	p := mustStartIn(t, newGroup(t), process.Spec{In: l.Host("alpha").Do, Files: newFiles(t, l)})
+	p := mustStartIn(t, newGroup(t), process.Spec{In: l.Host("alpha").Do, Enter: newFiles(t, l).Enter})
 	long := func(n int) lab.Text { return lab.Text("/tmp/" + strings.Repeat("x", n-5)) }
 	ask(t, p, call("a", "socket", lab.Word("unix")), "", 0)
 	ask(t, p, call("b", "socket", lab.Word("unix")), "", 0)
@@ -164,4 +166,20 @@ func read(t *testing.T, name string) string {
 		t.Fatal(err)
 	}
 	return string(b)
+}
+
+// sh runs a script of the shell to its end, and returns what it printed.
+func sh(t *testing.T, s program.Spec, script string) string {
+	t.Helper()
+	s.Name, s.Argv = "alpha/program", []string{"sh", "-c", script}
+	r, err := s.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if status, ended, err := r.Wait(t.Context(), 2*time.Minute); status != 0 || !ended || err != nil {
+		t.Errorf("%s: exit %d, %t, %v", script, status, ended, err)
+	}
+	stdout, stderr := r.Output()
+	return stdout + stderr
 }

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"labrun/lab"
+	"labrun/lab/child"
 	"labrun/lab/orphan"
 )
 
@@ -26,10 +27,10 @@ type Spec struct {
 	// Capabilities, of lab.Capabilities, are what a process of another user than
 	// the caller keeps.
 	Capabilities []string
-	// Files are all that it finds by paths, those of unix(7): its root. Its working
-	// directory is /tmp. With nil calls with paths cannot be made. They stay the
-	// caller's to close, at any time after Start.
-	Files *Files
+	// Enter moves the thread to where are all files that it finds by paths, those of
+	// unix(7): its root. Its working directory is /tmp. With nil calls with paths cannot
+	// be made.
+	Enter func() error
 }
 
 // Start starts a process. It returns before the process is ready for its first
@@ -58,7 +59,7 @@ func KeepsOrphans(parameter string) bool { return orphan.IsParameter(parameter) 
 // names, under the same names, its user and its files. To the child the other
 // sockets are closed ones.
 func (g *Group) Fork(ctx context.Context, parent *Process, name string, socks []string) (*Process, lab.Answer, error) {
-	conn, theirs, err := pair()
+	conn, theirs, err := child.Pair()
 	if err != nil {
 		return nil, lab.Answer{}, err
 	}
@@ -91,7 +92,7 @@ func (g *Group) Close() error {
 // reap waits for the end of a process whose pair is closed, by force when it
 // takes too long.
 func (p *Process) reap() error {
-	ctx, cancel := context.WithTimeout(context.Background(), grace)
+	ctx, cancel := context.WithTimeout(context.Background(), child.Grace)
 	defer cancel()
 	var errs []error
 	if p.pidfd >= 0 {
@@ -100,7 +101,7 @@ func (p *Process) reap() error {
 		}
 		errs = append(errs, unix.Close(p.pidfd))
 	}
-	if err := reapKilled(p.pid); err != nil && !errors.Is(err, unix.ECHILD) { // its parent may have been quicker
+	if err := child.Reap(p.pid); err != nil && !errors.Is(err, unix.ECHILD) { // its parent may have been quicker
 		errs = append(errs, fmt.Errorf("wait for process %s: %w", p.Name, err))
 	}
 	p.last.Close() // a child's is its parent's, closed already

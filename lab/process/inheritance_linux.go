@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"labrun/lab"
+	"labrun/lab/child"
 )
 
 // What a process gets from the one before it stands in its arguments: names and
@@ -28,7 +29,7 @@ const (
 // inherit makes an agent of the arguments that follow its name.
 func inherit(name string, arguments []string) (*agent, error) {
 	a := &agent{name: name, socks: map[string]handle{}, proc: -1, table: -1}
-	top, execed := controlFD, false
+	top, execed := child.ControlFD, false
 	for _, argument := range arguments {
 		if argument == markExeced {
 			execed = true
@@ -52,7 +53,7 @@ func inherit(name string, arguments []string) (*agent, error) {
 		}
 		a.socks[sock] = handle{fd, cloexec}
 	}
-	unix.CloseOnExec(controlFD)
+	unix.CloseOnExec(child.ControlFD)
 	// Descriptors that labrun's own caller left open are no business of a lab's.
 	// Before Linux 5.9 there is no such call, and they stay.
 	_ = unix.CloseRange(uint(top+1), math.MaxUint32, 0)
@@ -88,12 +89,12 @@ func settle(name string) {
 // whereSelfIs calls f with a path of this program that can be executed.
 func (a *agent) whereSelfIs(f func(self string) error) error {
 	if a.proc < 0 {
-		return f(self)
+		return f(child.Self)
 	}
 	if err := unix.Fchdir(a.proc); err != nil {
 		return fmt.Errorf("chdir to /proc: %w", err)
 	}
-	return errors.Join(f(selfInProc), unix.Chdir("/tmp"))
+	return errors.Join(f(child.SelfInProc), unix.Chdir("/tmp"))
 }
 
 // names returns the names of the process's sockets, sorted.
@@ -146,8 +147,8 @@ func (a *agent) fork(r *request, control int) reply {
 	}
 	var pid int
 	err := a.whereSelfIs(func(self string) (err error) {
-		pid, err = forkExec(self, argv, &syscall.ProcAttr{
-			Env: environment, Files: files, Sys: &syscall.SysProcAttr{Setpgid: true},
+		pid, err = child.Start(self, argv, &syscall.ProcAttr{
+			Env: child.Environment, Files: files, Sys: &syscall.SysProcAttr{Setpgid: true},
 		})
 		return err
 	})
@@ -161,7 +162,7 @@ func (a *agent) fork(r *request, control int) reply {
 // close-on-exec. When it succeeds the answer comes from there.
 func (a *agent) exec() reply {
 	argv := []string{Arg0, a.name, markExeced}
-	passed := []int{controlFD}
+	passed := []int{child.ControlFD}
 	if a.proc >= 0 {
 		argv = append(argv, handle{}.argument("", a.proc))
 		passed = append(passed, a.proc)
@@ -188,5 +189,5 @@ func (a *agent) exec() reply {
 			return reply{Broken: fmt.Sprintf("exec: fcntl of descriptor %d: %v", fd, err)}
 		}
 	}
-	return answer(a.whereSelfIs(func(self string) error { return unix.Exec(self, argv, environment) }))
+	return answer(a.whereSelfIs(func(self string) error { return unix.Exec(self, argv, child.Environment) }))
 }

@@ -8,6 +8,7 @@ import (
 
 	"labrun/lab"
 	"labrun/lab/process"
+	"labrun/lab/sys"
 )
 
 const (
@@ -21,7 +22,7 @@ const (
 func TestExec(t *testing.T) {
 	l := newLab(t)
 	g := newGroup(t)
-	p := mustStartIn(t, g, process.Spec{In: l.Host("alpha").Do, Files: newFiles(t, l)})
+	p := mustStartIn(t, g, process.Spec{In: l.Host("alpha").Do, Enter: newFiles(t, l).Enter})
 	q := mustStart(t, g, l.Host("alpha"), "other")
 	cloexec := lab.Word("FD_CLOEXEC")
 	expect(t, []expected{
@@ -64,7 +65,7 @@ func TestExec(t *testing.T) {
 func TestForkChosen(t *testing.T) {
 	l := newLab(t)
 	g := newGroup(t)
-	p := mustStartIn(t, g, process.Spec{In: l.Host("alpha").Do, Files: newFiles(t, l)})
+	p := mustStartIn(t, g, process.Spec{In: l.Host("alpha").Do, Enter: newFiles(t, l).Enter})
 	expect(t, []expected{
 		{p, call("a", "socket", lab.Word("tcp"), lab.Word("SOCK_CLOEXEC")), "", 0, "ok"},
 		{p, call("", "bind", a), "192.0.2.1:80", 0, "ok"},
@@ -170,7 +171,7 @@ func TestSignals(t *testing.T) {
 // needUsers skips a test where there is nobody but root.
 func needUsers(t *testing.T) {
 	t.Helper()
-	if ok, err := process.UserExists(1000); err != nil || !ok {
+	if ok, err := sys.UserExists(1000); err != nil || !ok {
 		t.Skipf("no user 1000 here (%v); run as root", err)
 	}
 }
@@ -265,7 +266,7 @@ func TestPrivilege(t *testing.T) {
 	g := newGroup(t)
 	somebody := uint32(1000)
 	in := l.Host("alpha").Do
-	plain := mustStartIn(t, g, process.Spec{In: in, User: &somebody, Files: newFiles(t, l)})
+	plain := mustStartIn(t, g, process.Spec{In: in, User: &somebody, Enter: newFiles(t, l).Enter})
 	able := mustStartIn(t, g, process.Spec{In: in, User: &somebody, Capabilities: []string{"CAP_NET_BIND_SERVICE"}})
 	expect(t, []expected{
 		{plain, call("a", "socket", lab.Word("tcp")), "", 0, "ok"},

@@ -15,23 +15,9 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"labrun/lab/child"
 )
-
-// grace is how long past the limit of a call a process may take to answer
-// before it counts as stuck; it is only ever used up by a bug or a machine that
-// stands still.
-const grace = 2 * time.Minute
-
-// environment is that of a process: nothing of the caller's, and one thread at a
-// time, which halves the time that the Go runtime takes to start.
-var environment = []string{"GOMAXPROCS=1"}
-
-// The race detector makes every program sleep at its end, unless this tells it not to.
-func init() {
-	if race := os.Getenv("GORACE"); race != "" {
-		environment = append(environment, "GORACE="+race)
-	}
-}
 
 // buffers are for replies.
 var buffers = sync.Pool{New: func() any { return new([maxMessage]byte) }}
@@ -60,14 +46,14 @@ func start(s Spec) (*Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn, theirs, err := pair()
+	conn, theirs, err := child.Pair()
 	if err != nil {
 		last.Close()
 		return nil, err
 	}
 	defer theirs.Close()
 	attr := &syscall.ProcAttr{
-		Env: environment,
+		Env: child.Environment,
 		Sys: &syscall.SysProcAttr{Setpgid: true}, // the terminal's ^C is for labrun alone
 	}
 	if user := s.User; user != nil && (int(*user) != os.Geteuid() || int(*user) != os.Getegid()) {
@@ -83,8 +69,8 @@ func start(s Spec) (*Process, error) {
 		defer null.Close()
 		attr.Files = []uintptr{null.Fd(), null.Fd(), last.Fd(), theirs.Fd()}
 		argv := []string{Arg0, s.Name}
-		exe := self
-		if s.Files != nil {
+		exe := child.Self
+		if s.Enter != nil {
 			proc, err := os.Open("/proc")
 			if err != nil {
 				return err
@@ -92,15 +78,15 @@ func start(s Spec) (*Process, error) {
 			defer proc.Close()
 			argv = append(argv, handle{}.argument("", len(attr.Files)))
 			attr.Files = append(attr.Files, proc.Fd())
-			if err := s.Files.enter(); err != nil {
+			if err := s.Enter(); err != nil {
 				return fmt.Errorf("enter the lab's files: %w", err)
 			}
 			if err := proc.Chdir(); err != nil {
 				return err
 			}
-			exe = selfInProc
+			exe = child.SelfInProc
 		}
-		p.pid, err = forkExec(exe, argv, attr)
+		p.pid, err = child.Start(exe, argv, attr)
 		return err
 	})
 	if err != nil {
@@ -124,22 +110,6 @@ func (p *Process) open() (err error) {
 		return fmt.Errorf("pidfd of process %s: %w", p.Name, err)
 	}
 	return nil
-}
-
-// pair returns the two ends that join a process and its keeper.
-func pair() (*net.UnixConn, *os.File, error) {
-	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return nil, nil, fmt.Errorf("socketpair: %w", err)
-	}
-	ours, theirs := os.NewFile(uintptr(fds[0]), "control"), os.NewFile(uintptr(fds[1]), "control")
-	defer ours.Close() // FileConn takes a duplicate
-	conn, err := net.FileConn(ours)
-	if err != nil {
-		theirs.Close()
-		return nil, nil, fmt.Errorf("socketpair: %w", err)
-	}
-	return conn.(*net.UnixConn), theirs, nil
 }
 
 // lastWords returns a file in memory for a process's standard error. Unlike a
@@ -166,7 +136,7 @@ func (p *Process) ask(ctx context.Context, r request, file *os.File) (reply, err
 	if file != nil {
 		rights = unix.UnixRights(int(file.Fd()))
 	}
-	if err := p.conn.SetDeadline(time.Now().Add(r.Limit + grace)); err != nil {
+	if err := p.conn.SetDeadline(time.Now().Add(r.Limit + child.Grace)); err != nil {
 		return reply{}, p.lost(ctx, err)
 	}
 	stop := context.AfterFunc(ctx, func() { _ = p.conn.SetDeadline(time.Unix(1, 0)) })
@@ -225,7 +195,7 @@ func (p *Process) Died(ctx context.Context) error {
 	if p.dead || p.sent {
 		return nil
 	}
-	gone, err := hungUp(p.conn)
+	gone, err := child.HungUp(p.conn)
 	if err != nil {
 		return fmt.Errorf("look for process %s: %w", p.Name, err)
 	}
@@ -253,25 +223,6 @@ func isEnding(pid int) bool {
 	return err == nil && n&exiting != 0
 }
 
-// hungUp reports whether the other end of a pair is closed, which it is before the
-// process can be waited for.
-func hungUp(conn *net.UnixConn) (gone bool, err error) {
-	raw, err := conn.SyscallConn()
-	if err != nil {
-		return false, err
-	}
-	controlErr := raw.Control(func(fd uintptr) {
-		fds := []unix.PollFd{{Fd: int32(fd)}} // asked for nothing, poll tells of a hang-up
-		for {
-			if _, err = unix.Poll(fds, 0); !errors.Is(err, unix.EINTR) {
-				gone = fds[0].Revents&unix.POLLHUP != 0
-				return
-			}
-		}
-	})
-	return gone, errors.Join(err, controlErr)
-}
-
 // words returns the beginning of what the process wrote to standard error.
 func (p *Process) words() string {
 	b := make([]byte, 4096)
@@ -285,7 +236,7 @@ func (p *Process) words() string {
 // wait returns when the process has ended and its descriptors are closed. An
 // end-of-file on the pair comes earlier: exit_files closes one after the other.
 func (p *Process) wait(ctx context.Context) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, grace, fmt.Errorf("process %s has not ended after %v", p.Name, grace))
+	ctx, cancel := context.WithTimeoutCause(ctx, child.Grace, fmt.Errorf("process %s has not ended after %v", p.Name, child.Grace))
 	defer cancel()
 	for !p.dead {
 		if err := ctx.Err(); err != nil {

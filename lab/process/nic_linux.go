@@ -5,6 +5,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"labrun/lab/sys"
 )
 
 // nicIndex returns the index of a NIC of the process's namespace, 0 for "".
@@ -44,7 +46,7 @@ func nicName(index uint32) (string, unix.Errno) {
 func ifreq(call uintptr, r unsafe.Pointer) unix.Errno {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		return errnoOf(err)
+		return sys.ErrnoOf(err)
 	}
 	defer unix.Close(fd)
 	_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), call, uintptr(r))

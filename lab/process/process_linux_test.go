@@ -5,7 +5,6 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -24,23 +23,7 @@ import (
 
 func init() { runtime.LockOSThread() }
 
-func TestMain(m *testing.M) {
-	process.Main()
-	if len(os.Args) == 2 {
-		switch filepath.Base(os.Args[1]) {
-		case ownFile:
-			changeOwnFile()
-			os.Exit(0)
-		case reachingCalls:
-			makeReachingCalls()
-			os.Exit(0)
-		}
-	}
-	if slices.Contains(process.SeedPrograms, filepath.Base(os.Args[0])) {
-		os.Exit(helper(os.Args[1:]))
-	}
-	labtest.Main(m)
-}
+func TestMain(m *testing.M) { labtest.Main(m) }
 
 // The lab of these tests: alpha 192.0.2.1 <-> red <-> beta 192.0.2.2.
 func newLab(t testing.TB) *fabric.Lab {

@@ -18,7 +18,7 @@ func reset(t *testing.T, p *process.Process) process.Table {
 }
 
 // left resets until the host has that left: segments are on their way for a moment,
-// and the netlink sockets that made a new host's links count until an RCU grace
+// and the netlink sockets that made a new host's links count until an RCU child.Grace
 // period after their close (netlink_release).
 func left(t *testing.T, p *process.Process, want process.Table) {
 	t.Helper()
@@ -37,7 +37,7 @@ func left(t *testing.T, p *process.Process, want process.Table) {
 func TestReset(t *testing.T) {
 	l := newLab(t)
 	g := newGroup(t)
-	p := mustStartIn(t, g, process.Spec{In: l.Host("alpha").Do, Files: newFiles(t, l)})
+	p := mustStartIn(t, g, process.Spec{In: l.Host("alpha").Do, Enter: newFiles(t, l).Enter})
 	q := mustStart(t, g, l.Host("alpha"), "other")
 	left(t, p, process.Table{})
 	for range 2 {

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"labrun/lab"
+	"labrun/lab/sys"
 )
 
 // TestTables holds the numbers here and the names in the vocabulary together.
@@ -30,7 +31,7 @@ func TestTables(t *testing.T) {
 	words(t, "socket flag", lab.SocketFlags, socketFlags)
 	words(t, "message flag", lab.MessageFlags, messageFlags)
 	words(t, "descriptor flag", lab.DescriptorFlags, descriptorFlags)
-	words(t, "signal", lab.Signals, signals)
+	words(t, "signal", lab.Signals, sys.Signals)
 	words(t, "family", lab.Families, families)
 }
 

@@ -7,6 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"labrun/lab"
+	"labrun/lab/child"
+	"labrun/lab/sys"
 )
 
 // send is send(2), or sendto(2) when the request has an address.
@@ -100,7 +102,7 @@ func (a *agent) sendmsg(fd int, r *request) reply {
 		return unknown(r.Other)
 	}
 	return a.bounded(fd, unix.SO_SNDTIMEO, r.Limit, 0, func() unix.Errno {
-		return errnoOf(unix.Sendmsg(fd, []byte{0}, unix.UnixRights(h.fd), nil, unix.MSG_NOSIGNAL))
+		return sys.ErrnoOf(unix.Sendmsg(fd, []byte{0}, unix.UnixRights(h.fd), nil, unix.MSG_NOSIGNAL))
 	})
 }
 
@@ -112,12 +114,12 @@ func (a *agent) recvmsg(fd int, r *request) reply {
 	answer := a.bounded(fd, unix.SO_RCVTIMEO, r.Limit, 0, func() (errno unix.Errno) {
 		var err error
 		_, oobn, _, _, err = unix.Recvmsg(fd, b[:], oob, unix.MSG_CMSG_CLOEXEC)
-		return errnoOf(err)
+		return sys.ErrnoOf(err)
 	})
 	if answer.Outcome != lab.OK {
 		return answer
 	}
-	got, err := descriptor(oob[:oobn])
+	got, err := child.Descriptor(oob[:oobn])
 	if err != nil {
 		return reply{Broken: "recvmsg: " + err.Error()}
 	}

@@ -82,9 +82,6 @@ const maxMessage = 128 << 10
 // maxText is the longest text that a call receives.
 const maxText = 64 << 10
 
-// controlFD is the process's end of the pair.
-const controlFD = 3
-
 // Arg0 is what a process's argv[0] says, so that ps(1) tells what it is.
 const Arg0 = "labrun-process"
 

@@ -40,11 +40,6 @@ var (
 	shutdownHows = map[string]int{"SHUT_RD": unix.SHUT_RD, "SHUT_WR": unix.SHUT_WR, "SHUT_RDWR": unix.SHUT_RDWR}
 
 	descriptorFlags = map[string]int{"FD_CLOEXEC": unix.FD_CLOEXEC, "0": 0}
-
-	signals = map[string]unix.Signal{
-		"SIGHUP": unix.SIGHUP, "SIGINT": unix.SIGINT, "SIGQUIT": unix.SIGQUIT, "SIGKILL": unix.SIGKILL,
-		"SIGUSR1": unix.SIGUSR1, "SIGUSR2": unix.SIGUSR2, "SIGTERM": unix.SIGTERM, "SIGWINCH": unix.SIGWINCH,
-	}
 )
 
 // flagsOf returns the flags that words stand for, joined by '|'; "" is none.

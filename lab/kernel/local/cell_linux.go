@@ -12,8 +12,10 @@ import (
 	"labrun/lab/kernel"
 	"labrun/lab/plan"
 	"labrun/lab/process"
+	"labrun/lab/program"
 	"labrun/lab/question"
 	"labrun/lab/result"
+	"labrun/lab/sys"
 )
 
 // cell is one combination of a question while it is asked.
@@ -40,10 +42,10 @@ type room struct {
 	group     process.Group
 	processes map[lab.Process]*process.Process // by name, hosts resolved
 	born      []lab.Process                    // in the order of their birth
-	programs  map[lab.Process]*process.Running
+	programs  map[lab.Process]*program.Running
 	ran       []lab.Process   // programs, in the order of their start
 	guarded   map[string]bool // hosts that guard has given a process
-	files     *process.Files  // /tmp and /run of the hosts, nil until a step needs them
+	files     *program.Files  // /tmp and /run of the hosts, nil until a step needs them
 
 	fresh map[string]process.Table // what each host had before the first cell; nil when the room is not shared
 }
@@ -155,7 +157,7 @@ func (c *cell) up(ctx context.Context, build builder) error {
 }
 
 func newRoom() *room {
-	return &room{processes: map[lab.Process]*process.Process{}, programs: map[lab.Process]*process.Running{}}
+	return &room{processes: map[lab.Process]*process.Process{}, programs: map[lab.Process]*program.Running{}}
 }
 
 // startProcesses starts the processes that no other one forks, those that a
@@ -176,10 +178,11 @@ func (c *cell) startProcesses() error {
 			spec.User, spec.Capabilities = u.User, u.Keeps
 		}
 		if named {
-			var err error
-			if spec.Files, err = c.sharedFiles(); err != nil {
+			files, err := c.sharedFiles()
+			if err != nil {
 				return err
 			}
+			spec.Enter = files.Enter
 		}
 		p, err := c.group.Start(spec)
 		if err != nil {
@@ -225,9 +228,9 @@ func childOf(s *question.Step) lab.Process {
 }
 
 // sharedFiles returns /tmp and /run of the lab's hosts.
-func (c *cell) sharedFiles() (*process.Files, error) {
+func (c *cell) sharedFiles() (*program.Files, error) {
 	if c.files == nil {
-		files, err := process.NewFiles(c.lab.Host(c.q.Host).Do)
+		files, err := program.NewFiles(c.lab.Host(c.q.Host).Do)
 		if err != nil {
 			return nil, err
 		}
@@ -244,7 +247,7 @@ func (r *room) add(who lab.Process, p *process.Process) {
 // usersExist finds out whether the users exist that the steps ask for.
 func (c *cell) usersExist() error {
 	check := func(id uint32, what string) error {
-		if ok, err := process.UserExists(id); err != nil {
+		if ok, err := sys.UserExists(id); err != nil {
 			return err
 		} else if !ok {
 			return errSkip(fmt.Sprintf("%s needs user %d, and this user namespace has no such user (as root there is)", what, id))

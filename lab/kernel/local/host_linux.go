@@ -7,8 +7,8 @@ import (
 
 	"labrun/lab"
 	"labrun/lab/fabric"
-	"labrun/lab/process"
 	"labrun/lab/question"
+	"labrun/lab/sys"
 )
 
 // onHost makes a call that changes or reads a host's links, addresses or
@@ -83,7 +83,7 @@ func lacking(err error) error {
 // errnoAnswer turns the errno in an error into an answer. An error without one
 // says that the call could not be made.
 func errnoAnswer(err error) (got, error) {
-	answer, ok := process.AnswerOf(err)
+	answer, ok := sys.AnswerOf(err)
 	if !ok {
 		return got{}, err
 	}

@@ -7,7 +7,7 @@ import (
 	"labrun/lab"
 	"labrun/lab/fabric"
 	"labrun/lab/kernel"
-	"labrun/lab/process"
+	"labrun/lab/program"
 	"labrun/lab/question"
 	"labrun/lab/result"
 )
@@ -59,7 +59,7 @@ func (k *Kept) Sockets(ctx context.Context) ([]result.SocketInfo, error) {
 }
 
 // Files returns /tmp and /run of the hosts, nil when no step needed them.
-func (k *Kept) Files() *process.Files { return k.cell.files }
+func (k *Kept) Files() *program.Files { return k.cell.files }
 
 // Close ends the processes and the lab.
 func (k *Kept) Close() error { return k.cell.close() }

@@ -27,8 +27,17 @@ import (
 	"labrun/lab/capture"
 	"labrun/lab/fabric"
 	"labrun/lab/kernel"
+	"labrun/lab/process"
+	"labrun/lab/program"
 	"labrun/lab/question"
 )
+
+// Main is the whole life of a process or of the init of a program that this kernel has
+// started; otherwise it returns at once. Call it first thing in main, and in TestMain.
+func Main() {
+	program.Main()
+	process.Main()
+}
 
 // Kernel is this machine's.
 type Kernel struct {

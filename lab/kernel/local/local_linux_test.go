@@ -13,7 +13,6 @@ import (
 	"labrun/lab"
 	"labrun/lab/capture"
 	"labrun/lab/fabric"
-	"labrun/lab/process"
 	"labrun/lab/result"
 	"labrun/lab/run"
 )
@@ -21,7 +20,7 @@ import (
 func init() { runtime.LockOSThread() }
 
 func TestMain(m *testing.M) {
-	process.Main()
+	Main()
 	// Somebody who is not root gets namespaces for the tests in a user namespace.
 	if errors.Is(fabric.Probe(), fs.ErrPermission) {
 		if status, err := fabric.Again(false); err == nil {

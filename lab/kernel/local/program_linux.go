@@ -9,21 +9,21 @@ import (
 
 	"labrun/lab"
 	"labrun/lab/fabric"
-	"labrun/lab/process"
+	"labrun/lab/program"
 	"labrun/lab/question"
 	"labrun/lab/result"
 )
 
 // program runs a real program, to its end unless it is one for the background.
 func (c *cell) program(ctx context.Context, who lab.Process, s *question.Step) (got, error) {
-	if pkg, missing := process.Missing(s.Run.Argv); missing {
+	if pkg, missing := program.Missing(s.Run.Argv); missing {
 		why := s.Run.Argv[0] + " is not installed"
 		if pkg != "" {
 			why += "; on Debian it is in the package " + pkg
 		}
 		return got{}, errSkip(why)
 	}
-	spec := process.ProgramSpec{
+	spec := program.Spec{
 		Name: who.String(), In: c.lab.Host(who.Host).Do, Hostname: who.Host, Argv: s.Run.Argv,
 		Hosts: question.HostsFile(c.q.Layout, who.Host, c.q.Host, c.isUp), Dir: folderOf(c.q.File),
 		Env:    []string{"LABRUN_LAB=" + c.q.Layout.Name, "LABRUN_HOST=" + who.Host},

@@ -9,6 +9,7 @@ import (
 
 	"labrun/lab"
 	"labrun/lab/process"
+	"labrun/lab/program"
 	"labrun/lab/question"
 	"labrun/lab/result"
 )
@@ -44,7 +45,7 @@ func inLab(name string) string {
 
 // stat returns the file that a call with that name finds, not ok for none: bind(2) and
 // unlink(2) follow no link.
-func (c *cell) stat(call, name, host string) (process.FileInfo, bool, error) {
+func (c *cell) stat(call, name, host string) (program.FileInfo, bool, error) {
 	return c.files.Stat(c.lab.Host(host).Do, name, call == "connect" || call == "sendto")
 }
 

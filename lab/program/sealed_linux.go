@@ -1,4 +1,4 @@
-package process
+package program
 
 import (
 	"errors"
@@ -9,15 +9,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"labrun/lab/child"
 	"labrun/lab/once"
 )
-
-// self is this program, also when its file has been replaced or removed.
-const self = "/proc/self/exe"
-
-// selfInProc is the same for a process whose working directory is the machine's
-// /proc, and which has no other way there.
-const selfInProc = "self/exe"
 
 // sealed returns a copy of this program in memory that nobody can change, made
 // once. The init of a program of an experiment is executed from it: the program
@@ -66,7 +60,7 @@ func memfd(name string) (int, error) {
 }
 
 func copySelf(w io.Writer) error {
-	r, err := os.Open(self)
+	r, err := os.Open(child.Self)
 	if err != nil {
 		return err
 	}
@@ -86,9 +80,9 @@ type file struct {
 // was started from, and no bind takes it over into another one. Its path does,
 // when it still is that file's.
 func selfFile() file {
-	path, err := os.Readlink(self)
+	path, err := os.Readlink(child.Self)
 	var st unix.Stat_t
-	if err != nil || unix.Stat(self, &st) != nil {
+	if err != nil || unix.Stat(child.Self, &st) != nil {
 		return file{}
 	}
 	return file{Path: path, Dev: uint64(st.Dev), Ino: st.Ino}

@@ -1,4 +1,4 @@
-package process_test
+package program_test
 
 import (
 	"fmt"
@@ -10,7 +10,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"labrun/lab/process"
+	"labrun/lab/program"
+	"labrun/lab/sys"
 )
 
 // TestProgramWrites has a program that writes wherever it may; nothing of that is
@@ -21,7 +22,7 @@ func TestProgramWrites(t *testing.T) {
 		t.Fatal(err)
 	}
 	fstab, _ := os.ReadFile("/etc/passwd")
-	out := sh(t, process.ProgramSpec{Dir: dir}, `
+	out := sh(t, program.Spec{Dir: dir}, `
 		name=labrun-test-$$
 		for d in /etc /usr /var /tmp /run /var/tmp /root /home /opt /dev/shm .; do
 			(echo gone >$d/labrun-test-file && echo wrote $d) 2>/dev/null
@@ -60,7 +61,7 @@ func TestProgramWrites(t *testing.T) {
 
 func TestProgramView(t *testing.T) {
 	const hosts = "127.0.0.1 localhost\n192.0.2.2 beta peer.x\n"
-	out := sh(t, process.ProgramSpec{Hosts: hosts, Env: []string{"WORD=hello"}}, `
+	out := sh(t, program.Spec{Hosts: hosts, Env: []string{"WORD=hello"}}, `
 		cat /etc/hosts; grep -v '^#' /etc/resolv.conf
 		getent hosts peer.x | tr -s ' '; hostname; echo $WORD; ls /tmp; ls /run; ls /sys/class/net; ls /proc | grep -c '^[0-9]'
 		test -c /dev/null && ls /dev; echo $0 $PWD $PATH; env | grep -c LABRUN; true`)
@@ -80,7 +81,7 @@ func TestProgramDescriptors(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer unix.Close(fd)
-	got := sh(t, process.ProgramSpec{}, "for n in $(seq 0 300); do test -e /proc/self/fd/$n && echo -n $n,; done; true")
+	got := sh(t, program.Spec{}, "for n in $(seq 0 300); do test -e /proc/self/fd/$n && echo -n $n,; done; true")
 	if got != "0,1,2," {
 		t.Errorf("descriptors %s", got)
 	}
@@ -92,7 +93,7 @@ func TestProgramReach(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := sh(t, process.ProgramSpec{}, `
+	out := sh(t, program.Spec{}, `
 		for f in connect server; do (echo x >>/usr/local/bin/$f; chmod 600 /usr/local/bin/$f) 2>/dev/null; done
 		try() { "$@" >/dev/null 2>&1 && echo "can: $*"; }
 		try mount -t tmpfs none /mnt
@@ -143,7 +144,7 @@ func TestProgramSockets(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer ln.Close()
-	r := mustRun(t, process.ProgramSpec{Dir: dir}, "connect", "unix", "socket") // see TestMain
+	r := mustRun(t, program.Spec{Dir: dir}, "connect", "unix", "socket") // see TestMain
 	if status := finish(t, r); status != 0 || outputs(r) != "connection refused\n" {
 		t.Errorf("exit %d: %s", status, outputs(r))
 	}
@@ -164,10 +165,10 @@ func helper(args []string) int {
 
 func TestProgramUser(t *testing.T) {
 	user := uint32(33)
-	if ok, err := process.UserExists(user); err != nil || !ok {
+	if ok, err := sys.UserExists(user); err != nil || !ok {
 		t.Skip("a user namespace has one user")
 	}
-	got := sh(t, process.ProgramSpec{User: &user, Dir: t.TempDir()}, `id -u; id -g; id -G; echo reopened >/dev/stdout; grep CapEff /proc/self/status`)
+	got := sh(t, program.Spec{User: &user, Dir: t.TempDir()}, `id -u; id -g; id -G; echo reopened >/dev/stdout; grep CapEff /proc/self/status`)
 	if want := "33\n33\n33\nreopened\nCapEff:\t0000000000000000\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}

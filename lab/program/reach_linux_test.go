@@ -1,4 +1,4 @@
-package process_test
+package program_test
 
 import (
 	"fmt"
@@ -15,7 +15,7 @@ import (
 
 	"labrun/lab"
 	"labrun/lab/fabric"
-	"labrun/lab/process"
+	"labrun/lab/program"
 )
 
 // attributes is what a program might change of a file without writing to it.
@@ -39,7 +39,7 @@ func TestProgramDevices(t *testing.T) {
 	for _, f := range files {
 		before[f] = attributes(t, f)
 	}
-	out := sh(t, process.ProgramSpec{}, `
+	out := sh(t, program.Spec{}, `
 		for f in `+strings.Join(files, " ")+` /proc/self/fd/0; do
 			mode=$(stat -L -c %a $f 2>/dev/null) || continue
 			chmod $mode $f 2>/dev/null && echo "can: chmod $f"
@@ -66,7 +66,7 @@ func TestProgramSharedSysctls(t *testing.T) {
 			continue
 		}
 		found = true
-		out := sh(t, process.ProgramSpec{Shared: fabric.SharedSysctls()}, fmt.Sprintf("test -e %[1]s || echo none; v=$(cat %[1]s); (echo $v >%[1]s) 2>/dev/null && echo set; true", path))
+		out := sh(t, program.Spec{Shared: fabric.SharedSysctls()}, fmt.Sprintf("test -e %[1]s || echo none; v=$(cat %[1]s); (echo $v >%[1]s) 2>/dev/null && echo set; true", path))
 		if strings.Contains(out, "set") {
 			t.Errorf("a program can set %s", name)
 		}
@@ -90,7 +90,7 @@ func TestProgramOwnFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, argv := range [][]string{{"/proc/self/exe", ownFile}, {script}, {"connect", ownFile}} {
-		r := mustRun(t, process.ProgramSpec{Dir: dir}, argv...)
+		r := mustRun(t, program.Spec{Dir: dir}, argv...)
 		if status := finish(t, r); status != 0 || !strings.Contains(outputs(r), "own file: ") {
 			t.Errorf("%q: exit %d: %s", argv, status, outputs(r))
 		}
@@ -105,7 +105,7 @@ func TestProgramCalls(t *testing.T) {
 	const want = "keyctl: operation not permitted\nadd_key: operation not permitted\nrequest_key: operation not permitted\n" +
 		"bpf: operation not permitted\nio_uring: operation not permitted\n" +
 		"families: [1 2 10 16 17]\nothers: address family not supported by protocol\npairs: [1]\n"
-	r := mustRun(t, process.ProgramSpec{}, "connect", reachingCalls)
+	r := mustRun(t, program.Spec{}, "connect", reachingCalls)
 	if status := finish(t, r); status != 0 || outputs(r) != want {
 		t.Errorf("exit %d: got\n%s\nwant\n%s", status, outputs(r), want)
 	}
@@ -159,7 +159,7 @@ func TestProgramResources(t *testing.T) {
 		}
 		before[f] = string(b)
 	}
-	out := sh(t, process.ProgramSpec{}, `
+	out := sh(t, program.Spec{}, `
 		for d in /tmp /run /dev /dev/shm /etc; do
 			dd if=/dev/zero of=$d/file bs=1M count=300 2>/dev/null; echo $d $(($(stat -c %s $d/file) >> 20)); rm $d/file
 			test $(stat -f -c %c $d) -le 70000 || echo $d: files $(stat -f -c %c $d)
@@ -184,8 +184,8 @@ $`
 			t.Errorf("the machine's %s was %s and is %s, %v", f, was, now, err)
 		}
 	}
-	if os.Getenv(ordinary) == "" && !fabric.InUserNamespace() {
-		if out := sh(t, process.ProgramSpec{}, "cat "+shmAll); out != fmt.Sprintln(256<<20/os.Getpagesize()) {
+	if os.Getenv(ordinary) == "" && !inUserNamespace() {
+		if out := sh(t, program.Spec{}, "cat "+shmAll); out != fmt.Sprintln(256<<20/os.Getpagesize()) {
 			t.Errorf("pages of shared memory: %s", out)
 		}
 	}
@@ -201,7 +201,7 @@ func TestProgramForks(t *testing.T) {
 	if err != nil || kernel.Compare(lab.KernelVersion{6, 14, 0}) < 0 {
 		t.Skip("PID namespaces have no limit of their own before Linux 6.14")
 	}
-	r := mustRun(t, process.ProgramSpec{}, "sh", "-c", `mkfifo /tmp/pipe; i=0; while [ $i -lt 2100 ]; do read x </tmp/pipe & i=$((i+1)); done`)
+	r := mustRun(t, program.Spec{}, "sh", "-c", `mkfifo /tmp/pipe; i=0; while [ $i -lt 2100 ]; do read x </tmp/pipe & i=$((i+1)); done`)
 	if status := finish(t, r); status == 0 || !strings.Contains(strings.ToLower(outputs(r)), "fork") {
 		t.Errorf("2100 processes: exit %d: %q", status, outputs(r))
 	}
@@ -249,7 +249,7 @@ func TestProgramWithoutOverlay(t *testing.T) {
 		must(err)
 		defer ln.Close()
 	}
-	out := sh(t, process.ProgramSpec{}, "cd "+dir+` && find . | sort; cat link 1/2/link; for f in file 1/file; do (echo x >$f) 2>/dev/null && echo wrote; done; true`)
+	out := sh(t, program.Spec{}, "cd "+dir+` && find . | sort; cat link 1/2/link; for f in file 1/file; do (echo x >$f) 2>/dev/null && echo wrote; done; true`)
 	if want := ".\n./1\n./1/2\n./1/2/3\n./1/2/file\n./1/2/link\n./1/file\n./1/link\n./file\n./link\n\n/1/2\n"; out != want {
 		t.Errorf("got:\n%s\nwant:\n%s", out, want)
 	}

@@ -1,10 +1,9 @@
-package process
+package program
 
 import (
 	"errors"
 	"fmt"
 	"os"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -30,15 +29,6 @@ func short(err error) bool {
 		}
 	}
 	return false
-}
-
-// forkExec is syscall.ForkExec, again when a signal came between.
-func forkExec(path string, argv []string, attr *syscall.ProcAttr) (int, error) {
-	for {
-		if pid, err := syscall.ForkExec(path, argv, attr); !errors.Is(err, unix.EINTR) {
-			return pid, err
-		}
-	}
 }
 
 func mountTmpfs(target string, mode os.FileMode, size int) error {

@@ -1,4 +1,4 @@
-package process
+package program
 
 import (
 	"context"
@@ -16,18 +16,20 @@ import (
 	"golang.org/x/sys/unix"
 
 	"labrun/lab"
+	"labrun/lab/child"
+	"labrun/lab/sys"
 )
 
-// ProgramPath is the PATH of a program of an experiment.
-const ProgramPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+// Path is the PATH of a program of an experiment.
+const Path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-// ProgramSpec says what program an experiment runs, where and as whom.
+// Spec says what program an experiment runs, where and as whom.
 //
 // The program sees the machine's files copy-on-write, /dev, /proc and /sys of its own,
 // /run and /tmp of the lab, and no process but its own. Of root's privileges it has those
 // over its view and over its host's network. What it started is gone with it
 // when it is closed, or when labrun ends.
-type ProgramSpec struct {
+type Spec struct {
 	Name     string                     // for errors: "alpha/web"
 	In       func(f func() error) error // runs f on a thread that is in the host's namespace
 	Hostname string
@@ -54,9 +56,9 @@ type Running struct {
 }
 
 // Start starts the program, and returns when it has.
-func (s ProgramSpec) Start() (*Running, error) {
+func (s Spec) Start() (*Running, error) {
 	r := &Running{name: s.Name, pidfd: -1, ended: make(chan struct{})}
-	conn, theirs, err := pair()
+	conn, theirs, err := child.Pair()
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +83,7 @@ func (s ProgramSpec) Start() (*Running, error) {
 }
 
 // launch starts the init of the program's namespaces.
-func (s ProgramSpec) launch(r *Running, theirs *os.File) (err error) {
+func (s Spec) launch(r *Running, theirs *os.File) (err error) {
 	in, err := s.setup()
 	if err != nil {
 		return err
@@ -116,7 +118,7 @@ func (s ProgramSpec) launch(r *Running, theirs *os.File) (err error) {
 		files = append(files, tmp.Fd(), run.Fd())
 	}
 	attr := &syscall.ProcAttr{
-		Env:   environment,
+		Env:   child.Environment,
 		Files: files,
 		Sys: &syscall.SysProcAttr{
 			Cloneflags: unix.CLONE_NEWPID | unix.CLONE_NEWNS | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC,
@@ -124,20 +126,20 @@ func (s ProgramSpec) launch(r *Running, theirs *os.File) (err error) {
 		},
 	}
 	return s.In(func() error {
-		r.init, err = forkExec(descriptorPath(exeFD), append([]string{arg0Init, s.Hostname, viewCopy, ""}, s.Argv...), attr)
+		r.init, err = child.Start(descriptorPath(exeFD), append([]string{arg0Init, s.Hostname, viewCopy, ""}, s.Argv...), attr)
 		return err
 	})
 }
 
 // setup returns a file that says what the init is to do.
-func (s ProgramSpec) setup() (*os.File, error) {
+func (s Spec) setup() (*os.File, error) {
 	home := "/root"
 	if s.User != nil && *s.User != 0 {
 		home = "/"
 	}
 	in := setup{
 		Hosts: s.Hosts, Dir: s.Dir, HasFiles: s.Files != nil, Self: selfFile(), Shared: s.Shared,
-		Env: append([]string{"PATH=" + ProgramPath, "HOME=" + home, "LANG=C.UTF-8"}, s.Env...),
+		Env: append([]string{"PATH=" + Path, "HOME=" + home, "LANG=C.UTF-8"}, s.Env...),
 	}
 	if s.User != nil && (int(*s.User) != os.Geteuid() || int(*s.User) != os.Getegid()) {
 		in.User = s.User
@@ -147,7 +149,7 @@ func (s ProgramSpec) setup() (*os.File, error) {
 
 // begin waits until the program runs.
 func (r *Running) begin() error {
-	if err := r.conn.SetReadDeadline(time.Now().Add(grace)); err != nil {
+	if err := r.conn.SetReadDeadline(time.Now().Add(child.Grace)); err != nil {
 		return err
 	}
 	b, oob := make([]byte, 64<<10), make([]byte, unix.CmsgSpace(4))
@@ -165,7 +167,7 @@ func (r *Running) begin() error {
 	if first.Failed != "" {
 		return errors.New(first.Failed)
 	}
-	if r.pidfd, err = descriptor(oob[:oobn]); err != nil {
+	if r.pidfd, err = child.Descriptor(oob[:oobn]); err != nil {
 		return fmt.Errorf("receive a pidfd: %w", err)
 	}
 	unix.CloseOnExec(r.pidfd) // the net package has asked for that already
@@ -236,7 +238,7 @@ func (r *Running) Ended() (status int, ended bool) {
 // Died returns an error when the init of the program's namespace has ended, and with
 // it all that the program has started.
 func (r *Running) Died() error {
-	gone, err := hungUp(r.conn)
+	gone, err := child.HungUp(r.conn)
 	switch {
 	case err != nil:
 		return fmt.Errorf("look for program %s: %w", r.name, err)
@@ -272,7 +274,7 @@ func (r *Running) Close() error {
 	r.conn = nil
 	// The kernel lets go of an init when it has reaped everybody else.
 	_ = unix.Kill(r.init, unix.SIGKILL) // it is not reaped yet, so the number is its own
-	err := reapKilled(r.init)
+	err := child.Reap(r.init)
 	r.stdout.close()
 	r.stderr.close()
 	if r.pidfd >= 0 {
@@ -288,12 +290,12 @@ func (r *Running) Close() error {
 
 // Kill is Signal by the name of the signal, with the kernel's answer.
 func (r *Running) Kill(signal string) (lab.Answer, error) {
-	s, ok := signals[signal]
+	s, ok := sys.Signals[signal]
 	if !ok {
 		return lab.Answer{}, fmt.Errorf("no signal %s", signal)
 	}
 	err := r.Signal(s)
-	answer, ok := AnswerOf(err)
+	answer, ok := sys.AnswerOf(err)
 	if !ok {
 		return answer, err
 	}

@@ -1,4 +1,4 @@
-package process
+package program
 
 import (
 	"errors"
@@ -9,17 +9,18 @@ import (
 	"slices"
 	"strings"
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
+
+	"labrun/lab/child"
 )
 
-// Program is a real program that runs in a host, a shell for instance, with
+// Shell is a program of the caller's that runs in a host, a shell for instance, with
 // everything that it starts. It sees the host's name, its links in /sys, and
 // itself and its children alone in /proc; files are the machine's, with the seed's
 // programs beside those in /usr/local/bin, but /etc/hosts may have the lab's names,
 // and /tmp and /run may be the lab's.
-type Program struct {
+type Shell struct {
 	In           func(f func() error) error // runs f on a thread that is in the host's namespace
 	Hostname     string
 	Argv         []string
@@ -34,18 +35,18 @@ type Program struct {
 // exit status, 128 and the signal when one ended it, as shells do. All that it
 // started dies with it or with the caller. SIGTERM and SIGHUP are handed on to
 // it. When started is called, pid is a process in the host.
-func (p Program) Run(started func(pid int)) (int, error) {
+func (p Shell) Run(started func(pid int)) (int, error) {
 	path, err := exec.LookPath(p.Argv[0])
 	switch {
 	case p.Files != nil && strings.HasPrefix(p.Argv[0], "/"): // it may be in there
 		path = p.Argv[0]
 	case err == nil:
 	case slices.Contains(SeedPrograms, p.Argv[0]):
-		path = self
+		path = child.Self
 	default:
 		return 0, err
 	}
-	hold, theirs, err := pair()
+	hold, theirs, err := child.Pair()
 	if err != nil {
 		return 0, err
 	}
@@ -72,15 +73,15 @@ func (p Program) Run(started func(pid int)) (int, error) {
 
 // launch starts the init of the program's namespaces, which is to start the
 // program of that path, or none.
-func (p Program) launch(path string, control *os.File, sys *syscall.SysProcAttr) (pid int, err error) {
+func (p Shell) launch(path string, control *os.File, how *syscall.SysProcAttr) (pid int, err error) {
 	in, err := setup{Hosts: p.Hosts, HasFiles: p.Files != nil, HasFolder: p.Folder != nil}.file()
 	if err != nil {
 		return 0, err
 	}
 	defer in.Close()
-	sys.Cloneflags = unix.CLONE_NEWPID | unix.CLONE_NEWNS | unix.CLONE_NEWUTS
+	how.Cloneflags = unix.CLONE_NEWPID | unix.CLONE_NEWNS | unix.CLONE_NEWUTS
 	const none = ^uintptr(0)
-	attr := &syscall.ProcAttr{Env: p.Env, Files: []uintptr{0, 1, 2, control.Fd(), none, in.Fd(), none, none, none}, Sys: sys}
+	attr := &syscall.ProcAttr{Env: p.Env, Files: []uintptr{0, 1, 2, control.Fd(), none, in.Fd(), none, none, none}, Sys: how}
 	if p.Files != nil {
 		tmp, run, err := p.Files.mounts(p.In)
 		if err != nil {
@@ -98,7 +99,7 @@ func (p Program) launch(path string, control *os.File, sys *syscall.SysProcAttr)
 		view = viewAll
 	}
 	err = p.In(func() error {
-		pid, err = forkExec(self, append([]string{arg0Init, p.Hostname, view, path}, p.Argv...), attr)
+		pid, err = child.Start(child.Self, append([]string{arg0Init, p.Hostname, view, path}, p.Argv...), attr)
 		return err
 	})
 	return pid, err
@@ -111,25 +112,6 @@ func waitFor(pid int) (unix.WaitStatus, error) {
 		if !errors.Is(err, unix.EINTR) {
 			return status, err
 		}
-	}
-}
-
-// reapKilled waits for the end of a child that was killed. That comes at once, but for
-// one whose own descendants the kernel cannot end (zap_pid_ns_processes in
-// kernel/pid_namespace.c), or that it is still writing to a file system.
-func reapKilled(pid int) error {
-	deadline := time.Now().Add(grace)
-	for pause := 50 * time.Microsecond; ; pause = min(2*pause, 10*time.Millisecond) {
-		reaped, err := unix.Wait4(pid, nil, unix.WNOHANG, nil)
-		switch {
-		case errors.Is(err, unix.EINTR):
-			continue
-		case err != nil || reaped == pid:
-			return err
-		case time.Now().After(deadline):
-			return fmt.Errorf("process %d has not ended %v after SIGKILL", pid, grace)
-		}
-		time.Sleep(pause)
 	}
 }
 

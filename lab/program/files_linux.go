@@ -1,4 +1,4 @@
-package process
+package program
 
 import (
 	"debug/elf"
@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"labrun/lab/child"
 	"labrun/lab/once"
 )
 
@@ -84,8 +85,8 @@ func makeFiles(libs libraries) error {
 	return nil
 }
 
-// enter moves the thread to where the files are.
-func (f *Files) enter() error {
+// Enter moves the thread to where the files are.
+func (f *Files) Enter() error {
 	if err := unix.Unshare(unix.CLONE_FS); err != nil {
 		return os.NewSyscallError("unshare", err)
 	}
@@ -105,7 +106,7 @@ func (f *Files) mounts(in func(f func() error) error) (tmp, run *os.File, err er
 		return os.NewFile(uintptr(fd), path), nil
 	}
 	err = in(func() error {
-		if err := f.enter(); err != nil {
+		if err := f.Enter(); err != nil {
 			return err
 		}
 		if tmp, err = clone("/tmp"); err != nil {
@@ -138,7 +139,7 @@ func (f *Files) Stat(in func(f func() error) error, path string, follow bool) (i
 	}
 	var st unix.Stat_t
 	err = in(func() error {
-		if err := f.enter(); err != nil {
+		if err := f.Enter(); err != nil {
 			return err
 		}
 		if !filepath.IsAbs(path) {
@@ -193,14 +194,14 @@ type libraries struct {
 }
 
 var findLibraries = once.Good(func() (l libraries, err error) {
-	if l.interpreter, err = interpreterOf(self); err != nil || l.interpreter == "" {
+	if l.interpreter, err = interpreterOf(child.Self); err != nil || l.interpreter == "" {
 		return l, err
 	}
 	if l.file, err = filepath.EvalSymlinks(l.interpreter); err != nil {
 		return l, err
 	}
 	l.dirs = []string{filepath.Dir(l.file)}
-	exe, err := os.Readlink(self)
+	exe, err := os.Readlink(child.Self)
 	if err != nil {
 		return l, err
 	}

@@ -1,4 +1,4 @@
-package process
+package program
 
 import (
 	"encoding/json"
@@ -8,15 +8,17 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"labrun/lab/child"
 )
 
 // Descriptors of the init of a program's namespaces, beside the pair's end.
 const (
-	exeFD    = controlFD + 1 // what the init of a copied view is executed from: other numbers are taken before that
-	setupFD  = controlFD + 2
-	tmpFD    = controlFD + 3 // with runFD the lab's files, see Files.mounts
-	runFD    = controlFD + 4
-	folderFD = controlFD + 5
+	exeFD    = child.ControlFD + 1 // what the init of a copied view is executed from: other numbers are taken before that
+	setupFD  = child.ControlFD + 2
+	tmpFD    = child.ControlFD + 3 // with runFD the lab's files, see Files.mounts
+	runFD    = child.ControlFD + 4
+	folderFD = child.ControlFD + 5
 )
 
 // setup is passed from labrun to a program's init, as JSON in a memfd.

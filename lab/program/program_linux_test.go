@@ -1,10 +1,13 @@
-package process_test
+package program_test
 
 import (
 	"fmt"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -13,12 +16,53 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"labrun/lab"
 	"labrun/lab/fabric"
-	"labrun/lab/process"
+	"labrun/lab/labtest"
+	"labrun/lab/plan"
+	"labrun/lab/program"
+	"labrun/lab/sys"
 )
 
+func init() { runtime.LockOSThread() }
+
+func TestMain(m *testing.M) {
+	program.Main()
+	if len(os.Args) == 2 {
+		switch filepath.Base(os.Args[1]) {
+		case ownFile:
+			changeOwnFile()
+			os.Exit(0)
+		case reachingCalls:
+			makeReachingCalls()
+			os.Exit(0)
+		}
+	}
+	if slices.Contains(program.SeedPrograms, filepath.Base(os.Args[0])) {
+		os.Exit(helper(os.Args[1:]))
+	}
+	labtest.Main(m)
+}
+
+// The lab of these tests: one host, alpha, which has 192.0.2.1.
+func newLab(t testing.TB) *fabric.Lab {
+	t.Helper()
+	labtest.NeedNetNS(t)
+	nic := lab.NIC{Name: "eth0", Network: "red", Addresses: []lab.Address{{Prefix: netip.MustParsePrefix("192.0.2.1/24")}}}
+	l, err := fabric.Up(t.Context(), plan.New(&lab.Layout{
+		Name:     "test",
+		Networks: []lab.Network{{Name: "red", Subnet: netip.MustParsePrefix("192.0.2.0/24")}},
+		Hosts:    []lab.Host{{Name: "alpha", NICs: []lab.NIC{nic}}},
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return l
+}
+
 // mustRun starts a program in alpha that a test ends.
-func mustRun(t testing.TB, s process.ProgramSpec, argv ...string) *process.Running {
+func mustRun(t testing.TB, s program.Spec, argv ...string) *program.Running {
 	t.Helper()
 	s.Name, s.Hostname, s.Argv = "alpha/program", "alpha", argv
 	if s.In == nil {
@@ -37,7 +81,7 @@ func mustRun(t testing.TB, s process.ProgramSpec, argv ...string) *process.Runni
 }
 
 // finish waits for a program's end.
-func finish(t testing.TB, r *process.Running) int {
+func finish(t testing.TB, r *program.Running) int {
 	t.Helper()
 	status, ended, err := r.Wait(t.Context(), 2*time.Minute)
 	if err != nil || !ended {
@@ -46,13 +90,13 @@ func finish(t testing.TB, r *process.Running) int {
 	return status
 }
 
-func outputs(r *process.Running) string {
+func outputs(r *program.Running) string {
 	stdout, stderr := r.Output()
 	return stdout + stderr
 }
 
 // sh runs a script of the shell to its end, and returns what it printed.
-func sh(t testing.TB, s process.ProgramSpec, script string) string {
+func sh(t testing.TB, s program.Spec, script string) string {
 	t.Helper()
 	r := mustRun(t, s, "sh", "-c", script)
 	if status := finish(t, r); status != 0 {
@@ -65,13 +109,13 @@ func TestProgramStatus(t *testing.T) {
 	for script, want := range map[string]int{
 		"exit 0": 0, "exit 3": 3, "exit 255": 255, "kill -TERM $$": 143, "kill -KILL $$": 137, "kill -SEGV $$": 139,
 	} {
-		r := mustRun(t, process.ProgramSpec{}, "sh", "-c", script)
+		r := mustRun(t, program.Spec{}, "sh", "-c", script)
 		if got := finish(t, r); got != want {
 			t.Errorf("%s: exit %d, want %d", script, got, want)
 		}
 	}
 	for _, argv := range [][]string{{"no-such-program"}, {"./no-such-program"}, {"/etc"}} {
-		s := process.ProgramSpec{In: newLab(t).Host("alpha").Do, Hostname: "alpha", Argv: argv}
+		s := program.Spec{In: newLab(t).Host("alpha").Do, Hostname: "alpha", Argv: argv}
 		if r, err := s.Start(); err == nil {
 			t.Errorf("%s was started: %v", argv, r.Close())
 		}
@@ -79,7 +123,7 @@ func TestProgramStatus(t *testing.T) {
 }
 
 func TestProgramSignal(t *testing.T) {
-	r := mustRun(t, process.ProgramSpec{}, "sh", "-c", `echo ready; exec sleep 1000`)
+	r := mustRun(t, program.Spec{}, "sh", "-c", `echo ready; exec sleep 1000`)
 	await(t, r, "ready\n")
 	if status, ended, err := r.Wait(t.Context(), 0); ended || err != nil {
 		t.Errorf("status %d, ended %t, error %v while it sleeps", status, ended, err)
@@ -99,7 +143,7 @@ func TestProgramSignal(t *testing.T) {
 }
 
 // await returns when the program has printed a text.
-func await(t testing.TB, r *process.Running, text string) {
+func await(t testing.TB, r *program.Running, text string) {
 	t.Helper()
 	for deadline := time.Now().Add(2 * time.Minute); !strings.Contains(outputs(r), text); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
@@ -109,19 +153,19 @@ func await(t testing.TB, r *process.Running, text string) {
 }
 
 func TestProgramOutput(t *testing.T) {
-	r := mustRun(t, process.ProgramSpec{}, "sh", "-c", "echo out; echo err >&2; echo again >/dev/stdout; cat")
+	r := mustRun(t, program.Spec{}, "sh", "-c", "echo out; echo err >&2; echo again >/dev/stdout; cat")
 	finish(t, r)
 	if stdout, stderr := r.Output(); stdout != "out\nagain\n" || stderr != "err\n" {
 		t.Errorf("stdout %q, stderr %q", stdout, stderr)
 	}
-	r = mustRun(t, process.ProgramSpec{}, "sh", "-c", "head -c 3000000 /dev/zero | tr '\\0' x")
+	r = mustRun(t, program.Spec{}, "sh", "-c", "head -c 3000000 /dev/zero | tr '\\0' x")
 	finish(t, r)
 	stdout, _ := r.Output()
 	const note = "x\n[labrun: the output goes on after 1048576 bytes]\n"
 	if len(stdout) != 1<<20+len(note)-1 || !strings.HasSuffix(stdout, note) {
 		t.Errorf("%d bytes, the last are %q", len(stdout), stdout[max(0, len(stdout)-60):])
 	}
-	r = mustRun(t, process.ProgramSpec{}, "sh", "-c", "while :; do echo for ever; done")
+	r = mustRun(t, program.Spec{}, "sh", "-c", "while :; do echo for ever; done")
 	await(t, r, "for ever")
 }
 
@@ -129,7 +173,7 @@ func TestProgramOutput(t *testing.T) {
 // goes on when the program has ended, and dies with it.
 func TestProgramTreeDies(t *testing.T) {
 	mark := fmt.Sprintf("9999.%d", os.Getpid())
-	r := mustRun(t, process.ProgramSpec{}, "sh", "-c", `setsid sh -c 'trap "" TERM HUP; echo alive; exec sleep `+mark+`' & `)
+	r := mustRun(t, program.Spec{}, "sh", "-c", `setsid sh -c 'trap "" TERM HUP; echo alive; exec sleep `+mark+`' & `)
 	finish(t, r)
 	await(t, r, "alive")
 	var pid int
@@ -177,12 +221,12 @@ func TestMissing(t *testing.T) {
 		{"no-such-program", "", true}, {"/opt/no/such", "", true}, {"/etc/passwd", "", true}, {"/usr/bin/pyhton3", "", true},
 		{"/opt/no/ss", "iproute2", true}, {"/opt/no/socat", "socat", true},
 	} {
-		if pkg, missing := process.Missing([]string{c.name}); pkg != c.pkg || missing != c.missing {
+		if pkg, missing := program.Missing([]string{c.name}); pkg != c.pkg || missing != c.missing {
 			t.Errorf("%s: package %q, missing %t; want %q, %t", c.name, pkg, missing, c.pkg, c.missing)
 		}
 	}
 	t.Setenv("PATH", "") // the caller's does not count
-	if pkg, missing := process.Missing([]string{"sh"}); missing {
+	if pkg, missing := program.Missing([]string{"sh"}); missing {
 		t.Errorf("sh is said to be missing, and in %s", pkg)
 	}
 }
@@ -191,7 +235,7 @@ func TestMissing(t *testing.T) {
 // shell sees as they are.
 func TestShellHasSeeds(t *testing.T) {
 	dir := t.TempDir()
-	p := process.Program{
+	p := program.Shell{
 		In: newLab(t).Host("alpha").Do, Hostname: "alpha", Env: os.Environ(),
 		Argv: []string{"sh", "-c", `
 			cd "$1" && /usr/local/bin/connect unix here >found && /usr/local/bin/server && ls /usr/local/bin >there
@@ -225,7 +269,7 @@ const ordinary = "LABRUN_TEST_ORDINARY"
 // TestProgramInUserNamespace runs the tests of programs again where labrun is no
 // root: in user namespaces of root's and of nobody's.
 func TestProgramInUserNamespace(t *testing.T) {
-	if os.Geteuid() != 0 || os.Getenv(ordinary) != "" || fabric.InUserNamespace() {
+	if os.Geteuid() != 0 || os.Getenv(ordinary) != "" || inUserNamespace() {
 		t.Skip("the other tests have run as you")
 	}
 	for name, uid := range map[string]int{"root": 0, "nobody": 65534} {
@@ -253,7 +297,7 @@ func TestProgramOfTheKilled(t *testing.T) {
 	if os.Getenv(starts) != "" {
 		in := newLab(t).Host("alpha").Do
 		for {
-			r := mustRun(t, process.ProgramSpec{In: in, Dir: "/tmp"}, "sh", "-c", "setsid sleep 9999 & sleep 9999")
+			r := mustRun(t, program.Spec{In: in, Dir: "/tmp"}, "sh", "-c", "setsid sleep 9999 & sleep 9999")
 			if err := r.Close(); err != nil {
 				t.Fatal(err)
 			}
@@ -290,4 +334,9 @@ func TestProgramOfTheKilled(t *testing.T) {
 	if after, err := os.ReadFile("/proc/self/mountinfo"); string(after) != string(before) {
 		t.Errorf("mounts were:\n%s\nand are:\n%s\n%v", before, after, err)
 	}
+}
+
+func inUserNamespace() bool {
+	in, err := sys.InUserNamespace()
+	return in || err != nil
 }

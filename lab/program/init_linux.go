@@ -1,4 +1,4 @@
-package process
+package program
 
 import (
 	"cmp"
@@ -11,11 +11,11 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 
+	"labrun/lab/child"
 	"labrun/lab/orphan"
 )
 
@@ -29,6 +29,14 @@ const (
 	viewCopy = "copy" // see view
 )
 
+// Main is the whole life of the init of a program's namespaces, when this program was
+// started as one; otherwise it returns at once. Call it first thing in main.
+func Main() {
+	if len(os.Args) >= 4 && os.Args[0] == arg0Init {
+		initMain(os.Args[1], os.Args[2], os.Args[3], os.Args[4:])
+	}
+}
+
 // initMain is PID 1 of a program's namespace: it makes the host's view of the
 // machine, starts the program, reaps, and ends with it or with labrun.
 func initMain(hostname, view, path string, argv []string) {
@@ -36,7 +44,7 @@ func initMain(hostname, view, path string, argv []string) {
 		copyMain(hostname, argv)
 	}
 	go endWithLabrun()
-	unix.CloseOnExec(controlFD)
+	unix.CloseOnExec(child.ControlFD)
 	signals := catch(unix.SIGCONT)
 	s, err := readSetup()
 	if shown := show(hostname, view, s); err == nil {
@@ -52,14 +60,14 @@ func initMain(hostname, view, path string, argv []string) {
 	}
 	var pid int
 	if err == nil {
-		pid, err = forkExec(path, argv, &syscall.ProcAttr{Env: os.Environ(), Files: files})
+		pid, err = child.Start(path, argv, &syscall.ProcAttr{Env: os.Environ(), Files: files})
 	}
 	if err != nil {
 		if errors.Is(err, unix.ENOENT) && s.HasFiles && private(path) {
 			err = fmt.Errorf("%w: /tmp and /run are the lab's here, without the machine's files", err)
 		}
 		fmt.Fprintf(os.Stderr, "labrun: %s: %v\n", cmp.Or(path, "host "+hostname), err)
-		exit(126)
+		child.Exit(126)
 	}
 	go handOn(signals, pid)
 	for {
@@ -69,9 +77,9 @@ func initMain(hostname, view, path string, argv []string) {
 		case err != nil || reaped != pid:
 		case status.Stopped():
 			// The terminal's ^Z: labrun gives the terminal back and stops as well.
-			_, _ = unix.Write(controlFD, []byte{0})
+			_, _ = unix.Write(child.ControlFD, []byte{0})
 		default:
-			exit(exitStatus(status))
+			child.Exit(exitStatus(status))
 		}
 	}
 }
@@ -80,27 +88,18 @@ func initMain(hostname, view, path string, argv []string) {
 // pair is closed. If labrun was killed, nobody else can end the connections.
 func endWithLabrun() {
 	for {
-		if _, err := unix.Read(controlFD, make([]byte, 1)); !errors.Is(err, unix.EINTR) {
+		if _, err := unix.Read(child.ControlFD, make([]byte, 1)); !errors.Is(err, unix.EINTR) {
 			leave()
 		}
 	}
 }
 
-// leaving is taken by the thread that ends the process, and never given back: the end
-// of the program, which the others see, is not to end the process before leave is done.
-var leaving sync.Mutex
-
+// leave ends the namespace with all that is in it.
 func leave() {
-	leaving.Lock()
-	_ = unix.Kill(-1, unix.SIGKILL) // they make no new ones
-	orphan.Host{}.EndAll()
-	os.Exit(128 + int(unix.SIGKILL))
-}
-
-// exit ends the process, unless leave is at it.
-func exit(status int) {
-	leaving.Lock()
-	os.Exit(status)
+	child.Leave(128+int(unix.SIGKILL), func() {
+		_ = unix.Kill(-1, unix.SIGKILL) // they make no new ones
+		orphan.Host{}.EndAll()
+	})
 }
 
 // show gives the program /proc of its PID namespace, /sys of its network
@@ -174,7 +173,7 @@ func copyMain(hostname string, argv []string) {
 	}
 	if err != nil {
 		tell(report{Failed: err.Error()}, nil)
-		exit(1)
+		child.Exit(1)
 	}
 	tell(report{}, rights)
 	for {
@@ -192,7 +191,7 @@ func copyMain(hostname string, argv []string) {
 func tell(r report, rights []byte) {
 	b, err := json.Marshal(r)
 	if err == nil {
-		err = unix.Sendmsg(controlFD, b, rights, nil, unix.MSG_NOSIGNAL)
+		err = unix.Sendmsg(child.ControlFD, b, rights, nil, unix.MSG_NOSIGNAL)
 	}
 	if err != nil {
 		leave() // labrun has gone, or will see that this has
@@ -237,7 +236,7 @@ func startCopy(hostname string, argv []string) (pid int, err error) {
 	if s.User != nil {
 		attr.Sys.Credential = &syscall.Credential{Uid: *s.User, Gid: *s.User}
 	}
-	if pid, err = forkExec(path, argv, attr); err != nil {
+	if pid, err = child.Start(path, argv, attr); err != nil {
 		return 0, &os.PathError{Op: "exec", Path: path, Err: err}
 	}
 	return pid, nil
@@ -251,7 +250,7 @@ func keepDescriptors() error {
 		return err
 	}
 	for _, e := range dir {
-		if fd, err := strconv.Atoi(e.Name()); err == nil && fd >= controlFD {
+		if fd, err := strconv.Atoi(e.Name()); err == nil && fd >= child.ControlFD {
 			unix.CloseOnExec(fd)
 		}
 	}

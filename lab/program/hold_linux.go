@@ -1,4 +1,4 @@
-package process
+package program
 
 import (
 	"errors"
@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"labrun/lab/child"
 )
 
 // Hold keeps the namespaces of a host for who wants to enter them from elsewhere,
@@ -22,8 +24,8 @@ type Hold struct {
 
 // Hold makes what Run would start the program in, and starts none. Who has entered
 // is gone with it as a program is, when the hold is closed or the caller ends.
-func (p Program) Hold() (*Hold, error) {
-	conn, theirs, err := pair()
+func (p Shell) Hold() (*Hold, error) {
+	conn, theirs, err := child.Pair()
 	if err != nil {
 		return nil, err
 	}
@@ -39,10 +41,10 @@ func (p Program) Hold() (*Hold, error) {
 		conn.Close()
 		<-h.ended
 		_ = unix.Kill(pid, unix.SIGKILL) // it may be stopped; its number is its own until it is reaped
-		return reapKilled(pid)
+		return child.Reap(pid)
 	}
 	b := make([]byte, 1)
-	err = conn.SetReadDeadline(time.Now().Add(grace))
+	err = conn.SetReadDeadline(time.Now().Add(child.Grace))
 	if err == nil {
 		_, err = conn.Read(b) // the view is made
 	}
@@ -71,7 +73,7 @@ func (h *Hold) Close() error { return h.end() }
 func holdMain() {
 	children := make(chan os.Signal, 1)
 	signal.Notify(children, unix.SIGCHLD)
-	if _, err := unix.Write(controlFD, []byte{0}); err != nil {
+	if _, err := unix.Write(child.ControlFD, []byte{0}); err != nil {
 		leave()
 	}
 	for range children {

@@ -1,4 +1,4 @@
-package process
+package program
 
 import (
 	"bufio"
@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"labrun/lab/sys"
 )
 
 // layers is what programs write, on a file system in memory that ends with its
@@ -35,7 +37,7 @@ func newLayers() (*layers, error) {
 	if l.mounts, err = readMounts(); err != nil {
 		return nil, err
 	}
-	in, err := inUserNamespace()
+	in, err := sys.InUserNamespace()
 	if err != nil {
 		return nil, err
 	}

@@ -1,4 +1,4 @@
-package process_test
+package program_test
 
 import (
 	"fmt"
@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"labrun/lab/process"
+	"labrun/lab/program"
 )
 
 // TestHold enters what is held, and has all of it gone afterwards.
@@ -20,7 +20,7 @@ func TestHold(t *testing.T) {
 		t.Skip("nsenter is not installed; on Debian: apt install util-linux")
 	}
 	l := newLab(t)
-	program := process.Program{In: l.Host("alpha").Do, Hostname: "alpha", Hosts: "192.0.2.9 somebody\n"}
+	program := program.Shell{In: l.Host("alpha").Do, Hostname: "alpha", Hosts: "192.0.2.9 somebody\n"}
 	h, err := program.Hold()
 	if err != nil {
 		t.Fatal(err)

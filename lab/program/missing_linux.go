@@ -1,4 +1,4 @@
-package process
+package program
 
 import (
 	"path/filepath"
@@ -34,7 +34,7 @@ func Missing(argv []string) (pkg string, missing bool) {
 	name := argv[0]
 	if strings.Contains(name, "/") {
 		missing = filepath.IsAbs(name) && !executable(name)
-	} else if _, err := lookPath(name, []string{"PATH=" + ProgramPath}); err != nil {
+	} else if _, err := lookPath(name, []string{"PATH=" + Path}); err != nil {
 		missing = !slices.Contains(SeedPrograms, name)
 	}
 	if !missing {
