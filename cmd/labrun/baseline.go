@@ -39,7 +39,7 @@ func (o *askOptions) narrow(r result.Report) result.Report {
 
 // chooses reports whether a cell of a kept report is one that the flags choose.
 func (o *askOptions) chooses(m *result.Matrix, c *result.Cell) bool {
-	if len(o.hosts) > 0 && !slices.Contains(o.hosts, m.Hosts[c.Host]) {
+	if len(o.hosts) > 0 && !slices.Contains(o.hosts, m.HostOf(c)) {
 		return false
 	}
 	row := lab.Experiment{Name: m.Rows[c.Row].Name, Axes: m.Rows[c.Row].Axes}

@@ -41,7 +41,7 @@ func (c command) lookAround(ctx context.Context, topologies []*lab.Topology, m *
 			t = other
 		}
 	}
-	h := t.Host(m.Hosts[0])
+	h := t.Host(m.Columns[0].Host)
 	up := keptLab(t, kept) // which the run closes
 	program := up.program(h)
 	program.AllProcesses = true // ss -p is to find the experiment's

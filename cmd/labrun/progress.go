@@ -74,7 +74,7 @@ func (s *status) saw(m *result.Matrix, c *result.Cell) {
 
 // firstRed is a red cell in one line.
 func firstRed(m *result.Matrix, c *result.Cell) string {
-	name := m.NameOf(c) + " on " + m.Hosts[c.Host]
+	name := m.NameOf(c) + " on " + m.ColumnOf(c)
 	steps := m.StepsOf(c)
 	if c.Verdict == result.Error || len(steps) == 0 {
 		return strings.ToUpper(c.Verdict.String()) + " " + name + ": " + c.Reason()

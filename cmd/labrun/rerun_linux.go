@@ -181,7 +181,9 @@ func (o *rerunOptions) columnsOf(r *result.Report) []string {
 	}
 	var hosts []string
 	for _, m := range r.Matrices {
-		hosts = append(hosts, m.Hosts...)
+		for _, c := range m.Columns {
+			hosts = append(hosts, c.Host)
+		}
 	}
 	return unique(hosts)
 }

@@ -115,7 +115,7 @@ func twinMain(t *testing.T, dir string) {
 			}
 			nth++ // a namespace that is gone takes its links along in its own time
 			tw := &twin{
-				nth: nth, t: top, e: top.Experiment(m.Rows[c.Row].Name), subject: m.Hosts[c.Host],
+				nth: nth, t: top, e: top.Experiment(m.Rows[c.Row].Name), subject: m.HostOf(c),
 				ports: map[string]uint16{}, tables: map[lab.Process]*table{},
 			}
 			room <- struct{}{}

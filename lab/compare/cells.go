@@ -13,14 +13,14 @@ import (
 // table of half a million names is needed.
 func (d *Difference) cells(i, j int) {
 	a, b := &d.Before.Matrices[i], &d.After.Matrices[j]
-	rows, hosts := rowsOf(a, b), hostsOf(a, b)
+	rows, columns := rowsOf(a, b), columnsOf(a, b)
 	seen := make([]bool, len(b.Cells))
 	next := 0
 	for n := range a.Cells {
 		c := &a.Cells[n]
 		was := Place{int32(i), int32(n)}
 		at := -1
-		if key, ok := rows[c.Row].key(c, hosts); ok {
+		if key, ok := rows[c.Row].key(c, columns); ok {
 			at = find(b.Cells, key, next)
 		}
 		if at < 0 {
@@ -60,15 +60,15 @@ func find(cells []result.Cell, key result.Cell, guess int) int {
 
 // order is that of the cells of a matrix.
 func order(a, b result.Cell) int {
-	return cmp.Or(cmp.Compare(a.Row, b.Row), cmp.Compare(a.Host, b.Host), cmp.Compare(a.Combo, b.Combo))
+	return cmp.Or(cmp.Compare(a.Row, b.Row), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Combo, b.Combo))
 }
 
-// hostsOf says for each host of a which one of b it is, -1 when it is none.
-func hostsOf(a, b *result.Matrix) []int32 { return places(a.Hosts, b.Hosts) }
+// columnsOf says for each column of a which one of b it is, -1 when it is none.
+func columnsOf(a, b *result.Matrix) []int32 { return places(a.Columns, b.Columns) }
 
 // places says of each name where it stands among others, -1 when it does not.
-func places(names, among []string) []int32 {
-	at := map[string]int32{}
+func places[T comparable](names, among []T) []int32 {
+	at := map[T]int32{}
 	for i, name := range among {
 		at[name] = int32(i)
 	}
@@ -126,8 +126,8 @@ func rowOf(a, b *result.Row, at int32) row {
 
 // key returns where the cell would stand in the later matrix; false when it
 // cannot be there.
-func (r *row) key(c *result.Cell, hosts []int32) (result.Cell, bool) {
-	key := result.Cell{Row: r.at, Host: hosts[c.Host], Combo: c.Combo}
+func (r *row) key(c *result.Cell, columns []int32) (result.Cell, bool) {
+	key := result.Cell{Row: r.at, Column: columns[c.Column], Combo: c.Combo}
 	if r.from != nil {
 		key.Combo = 0
 		for i, v := range r.from.SplitInto(r.split, c.Combo) {
@@ -137,7 +137,7 @@ func (r *row) key(c *result.Cell, hosts []int32) (result.Cell, bool) {
 			key.Combo = key.Combo*lab.Combo(r.to[i]) + lab.Combo(r.values[i][v])
 		}
 	}
-	return key, key.Row >= 0 && key.Host >= 0
+	return key, key.Row >= 0 && key.Column >= 0
 }
 
 func sameSlot(a, b result.RowSlot) bool {

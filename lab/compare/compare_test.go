@@ -23,20 +23,20 @@ func base() []result.Matrix {
 	}
 	return []result.Matrix{
 		{
-			Name: "plain", Hosts: []string{"alpha", "beta"},
+			Name: "plain", Columns: result.OnHosts("alpha", "beta"),
 			Rows: []result.Row{
 				{Name: "one", Line: 1, Slots: []result.RowSlot{slot("a = socket(tcp)", "ok"),
 					slot("bind(a, x:80)", "ok")}},
 				{Name: "two", Line: 9, Slots: []result.RowSlot{slot("b = socket(udp)", "ok")}},
 			},
 			Cells: []result.Cell{
-				{Row: 0, Host: 0, Got: &[]string{"ok", "ok"}}, {Row: 0, Host: 1, Got: &[]string{"ok", "ok"}},
-				{Row: 1, Host: 0, Got: &[]string{"ok"}}, {Row: 1, Host: 1, Got: &[]string{"ok"}},
+				{Row: 0, Column: 0, Got: &[]string{"ok", "ok"}}, {Row: 0, Column: 1, Got: &[]string{"ok", "ok"}},
+				{Row: 1, Column: 0, Got: &[]string{"ok"}}, {Row: 1, Column: 1, Got: &[]string{"ok"}},
 			},
 			Claims: []result.ClaimResult{{Name: "SEED 1", Verdict: "holds"}},
 		},
 		{
-			Name: "axes", Hosts: []string{"alpha"},
+			Name: "axes", Columns: result.OnHosts("alpha"),
 			Rows: []result.Row{{
 				Name: "many", Axes: []lab.Axis{{Name: "first", Values: []string{"x", "y"}},
 					{Name: "second", Values: []string{"x", "any"}}},
@@ -55,7 +55,7 @@ func words(d Difference) []string {
 	var all []string
 	name := func(r *result.Report, p Place) string {
 		m, c := p.In(r)
-		return m.Name + " " + m.NameOf(c) + " on " + m.Hosts[c.Host]
+		return m.Name + " " + m.NameOf(c) + " on " + m.ColumnOf(c)
 	}
 	for _, p := range d.Changed {
 		s := "changed " + name(&d.Before, p.Before)
@@ -141,10 +141,10 @@ func TestReports(t *testing.T) {
 		{"the order of everything", func(m []result.Matrix) []result.Matrix {
 			slices.Reverse(m)
 			slices.Reverse(m[1].Rows)
-			slices.Reverse(m[1].Hosts)
+			slices.Reverse(m[1].Columns)
 			slices.Reverse(m[1].Cells)
 			for i := range m[1].Cells {
-				m[1].Cells[i].Row, m[1].Cells[i].Host = 1-m[1].Cells[i].Row, 1-m[1].Cells[i].Host
+				m[1].Cells[i].Row, m[1].Cells[i].Column = 1-m[1].Cells[i].Row, 1-m[1].Cells[i].Column
 			}
 			return m
 		}, []string{"same 7"}},
@@ -178,7 +178,7 @@ func TestReports(t *testing.T) {
 			"same 4",
 		}},
 		{"a host and an experiment", func(m []result.Matrix) []result.Matrix {
-			m[0].Hosts[1], m[1].Rows[0].Name = "gamma", "few"
+			m[0].Columns[1].Host, m[1].Rows[0].Name = "gamma", "few"
 			m[0].Cells, m[1].Cells = m[0].Cells[:2], m[1].Cells[:1]
 			return m
 		}, []string{
@@ -282,9 +282,9 @@ func huge(other bool) result.Report {
 	m := result.Matrix{Name: "huge", Rows: []result.Row{{Name: "row", Axes: []lab.Axis{a}, Slots: slots}}}
 	got := &[]string{"ok", "ok", "ok"}
 	for h := range int32(5) {
-		m.Hosts = append(m.Hosts, fmt.Sprint("host", h))
+		m.Columns = append(m.Columns, result.Column{Host: fmt.Sprint("host", h)})
 		for c := range combos {
-			m.Cells = append(m.Cells, result.Cell{Host: h, Combo: lab.Combo(c + shift), Got: got})
+			m.Cells = append(m.Cells, result.Cell{Column: h, Combo: lab.Combo(c + shift), Got: got})
 		}
 	}
 	return result.NewReport(result.Environment{}, []result.Matrix{m})

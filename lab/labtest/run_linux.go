@@ -100,7 +100,7 @@ func tell(t *testing.T, m *result.Matrix) {
 	for _, l := range lines {
 		t.Run(m.NameOf(cells[l][0]), func(t *testing.T) {
 			for _, c := range cells[l] {
-				t.Run(m.Hosts[c.Host], func(t *testing.T) { judge(t, m, c) })
+				t.Run(m.ColumnOf(c), func(t *testing.T) { judge(t, m, c) })
 			}
 		})
 	}
@@ -116,7 +116,7 @@ func judge(t *testing.T, m *result.Matrix, c *result.Cell) {
 	case result.Error:
 		t.Fatalf("labrun could not ask\n%s", report.Explain(m, c))
 	default:
-		t.Errorf("%s on %s\n%s", m.NameOf(c), m.Hosts[c.Host], report.Explain(m, c))
+		t.Errorf("%s on %s\n%s", m.NameOf(c), m.ColumnOf(c), report.Explain(m, c))
 	}
 }
 

@@ -97,7 +97,7 @@ func (a *alike) add(m *result.Matrix, c *result.Cell, of call, rule int) {
 		i = len(a.combos)
 		a.combos = append(a.combos, combination{combo: c.Combo})
 	}
-	a.combos[i].hosts = append(a.combos[i].hosts, m.Hosts[c.Host])
+	a.combos[i].hosts = append(a.combos[i].hosts, m.ColumnOf(c))
 }
 
 // seenAlike reports whether the same was seen in two red cells.
@@ -159,7 +159,7 @@ func (a *alike) list(b *bufio.Writer, m *result.Matrix) {
 func (t Text) alike(b *bufio.Writer, m *result.Matrix, a *alike) {
 	t.last(b, m, a.first)
 	if !a.same {
-		where := "on " + m.Hosts[a.first.Host]
+		where := "on " + m.ColumnOf(a.first)
 		if len(a.combos) > 1 {
 			where = "in " + m.NameOf(a.first) + " " + where
 		}

@@ -49,9 +49,9 @@ func many(cells int) result.Matrix {
 	row.Slots = append(row.Slots, every)
 	m := result.Matrix{File: "many.yaml", Name: "many", Rows: []result.Row{row}, Cells: make([]result.Cell, 0, cells)}
 	for h := range int32(5) {
-		m.Hosts = append(m.Hosts, fmt.Sprint("host-", h))
+		m.Columns = append(m.Columns, result.Column{Host: fmt.Sprint("host-", h)})
 		for c := range combos {
-			cell := result.Cell{Host: h, Combo: lab.Combo(c), Got: &answers[c%2]}
+			cell := result.Cell{Column: h, Combo: lab.Combo(c), Got: &answers[c%2]}
 			if c%5000 == 77 {
 				cell.Verdict, cell.Got = result.Fail, &answers[0]
 			}

@@ -84,7 +84,7 @@ func sharedReasons(m *result.Matrix, v result.Verdict) []*shared {
 			}
 		}
 		if s.cells++; s.cells <= most {
-			s.first = append(s.first, m.NameOf(c)+" on "+m.Hosts[c.Host])
+			s.first = append(s.first, m.NameOf(c)+" on "+m.ColumnOf(c))
 		}
 	}
 	return all
@@ -132,7 +132,7 @@ func (t Text) red(b *bufio.Writer, m *result.Matrix, c *result.Cell) {
 
 // look is the command to stand in that host and look.
 func look(b *bufio.Writer, m *result.Matrix, c *result.Cell) {
-	label(b, "look", lab.Command("labrun", "shell", "--after", m.NameOf(c), fileWord(m), m.Hosts[c.Host]))
+	label(b, "look", lab.Command("labrun", "shell", "--after", m.NameOf(c), fileWord(m), m.HostOf(c)))
 }
 
 // Last writes how the cell ended: its verdict and its last step, with the

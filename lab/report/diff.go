@@ -104,7 +104,7 @@ func inTopology(r *result.Report, name string) string {
 
 func placeName(r *result.Report, p compare.Place) string {
 	m, c := p.In(r)
-	return inTopology(r, m.Name) + oneLine(m.NameOf(c)) + " on " + oneLine(m.Hosts[c.Host])
+	return inTopology(r, m.Name) + oneLine(m.NameOf(c)) + " on " + oneLine(m.ColumnOf(c))
 }
 
 // sameRow cuts off the places that are of the same row as the first.

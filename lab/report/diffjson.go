@@ -86,7 +86,7 @@ func jsonList[T any](j *jsonWriter, name string, items []T, value func(T) any) {
 
 func cellAlone(r *result.Report, p compare.Place) diffCell {
 	m, c := p.In(r)
-	return diffCell{Topology: m.Name, Cell: m.NameOf(c), Host: m.Hosts[c.Host], Verdict: c.Verdict.String()}
+	return diffCell{Topology: m.Name, Cell: m.NameOf(c), Host: m.ColumnOf(c), Verdict: c.Verdict.String()}
 }
 
 func changedCell(d *compare.Difference, p compare.Pair) diffCell {

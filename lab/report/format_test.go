@@ -21,7 +21,7 @@ func hostile() result.Report {
 	const bad = "a|b`c``` <script>alert(1)</script> </details> ]]> & \"q\" 'p' # SKIP \\ % , : *x* _y_ [z](http://z) @someone #1" +
 		"\r\nok 1 - fooled\nnot ok 2 - fooled\n1..9\nKTAP version 1\n::error::fooled\n```\n...\n---\n\x00\x1b[31m\x7f\u2028\ufffe\xff"
 	m := result.Matrix{
-		File: bad, Included: []lab.Included{{File: bad, Text: bad}}, Name: bad, Doc: bad, Hosts: []string{bad},
+		File: bad, Included: []lab.Included{{File: bad, Text: bad}}, Name: bad, Doc: bad, Columns: []result.Column{{Host: bad, Kernel: bad}},
 		Rows:   []result.Row{{Name: bad, Doc: bad, File: bad, Line: 1, Slots: []result.RowSlot{slot(step(2, bad, bad, bad))}}},
 		Claims: []result.ClaimResult{{Name: bad, Text: bad, Verdict: bad, Against: []result.ClaimEvidence{{Experiment: bad, When: bad}}}},
 	}

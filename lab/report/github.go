@@ -52,7 +52,7 @@ func annotate(b *bufio.Writer, m *result.Matrix) {
 			all = append(all, a)
 		}
 		if a.cells++; a.cells <= most {
-			a.messages = append(a.messages, m.NameOf(c)+" on "+m.Hosts[c.Host]+": "+headline(m, c))
+			a.messages = append(a.messages, m.NameOf(c)+" on "+m.ColumnOf(c)+": "+headline(m, c))
 			if a.cells == 1 {
 				a.messages = append(a.messages, why(m, c)...)
 			}

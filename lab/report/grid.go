@@ -185,15 +185,15 @@ type outcome struct {
 func (g *grid) outcomes(cells []result.Cell) []*outcome {
 	var all []*outcome
 	for len(cells) > 0 {
-		host := cells[0].Host
+		column := cells[0].Column
 		var of []result.Cell
-		of, cells = split(cells, func(c *result.Cell) bool { return c.Host == host })
+		of, cells = split(cells, func(c *result.Cell) bool { return c.Column == column })
 		i := slices.IndexFunc(all, func(o *outcome) bool { return slices.EqualFunc(o.cells, of, g.same) })
 		if i < 0 {
 			i = len(all)
 			all = append(all, &outcome{cells: of})
 		}
-		all[i].hosts = append(all[i].hosts, g.m.Hosts[host])
+		all[i].hosts = append(all[i].hosts, g.m.Columns[column].String())
 	}
 	return all
 }
@@ -269,7 +269,7 @@ func (g *grid) headline(b *bufio.Writer, o *outcome) {
 }
 
 func (g *grid) hosts(o *outcome) string {
-	if len(o.hosts) == len(g.m.Hosts) && len(o.hosts) > 3 {
+	if len(o.hosts) == len(g.m.Columns) && len(o.hosts) > 3 {
 		return "all hosts"
 	}
 	return some(o.hosts, len(o.hosts))

@@ -27,9 +27,9 @@ func of(hosts int, values ...int) result.Matrix {
 	}
 	m := result.Matrix{File: "lab.yaml", Name: "lab", Rows: []result.Row{row}}
 	for h := range hosts {
-		m.Hosts = append(m.Hosts, fmt.Sprintf("h%d", h))
+		m.Columns = append(m.Columns, result.Column{Host: fmt.Sprintf("h%d", h)})
 		for c := range combos {
-			m.Cells = append(m.Cells, result.Cell{Host: int32(h), Combo: lab.Combo(c), Got: &[]string{"ok"}})
+			m.Cells = append(m.Cells, result.Cell{Column: int32(h), Combo: lab.Combo(c), Got: &[]string{"ok"}})
 		}
 	}
 	return m
@@ -148,7 +148,7 @@ func TestAlike(t *testing.T) {
 		{step(2, "main", "bind(a, x:80)", "ok")}, {step(3, "main", "bind(a, y:80)", "ok")}}}}
 	for _, i := range []int{0, 1, 4, 5, 7} {
 		fail(&m.Cells[i])
-		m.Cells[i].Note = &result.Note{Evidence: []result.Snapshot{{Sockets: []result.SocketInfo{{Host: m.Hosts[m.Cells[i].Host], Protocol: "tcp", State: "LISTEN", Local: "x:80"}}}}}
+		m.Cells[i].Note = &result.Note{Evidence: []result.Snapshot{{Sockets: []result.SocketInfo{{Host: m.ColumnOf(&m.Cells[i]), Protocol: "tcp", State: "LISTEN", Local: "x:80"}}}}}
 	}
 	m.Cells[7].Got = &[]string{"EBADF"}
 	text := textOf(t, Text{}, m)
@@ -287,7 +287,7 @@ b1     ok     ok`, strings.Join(strings.Split(section(t, textOf(t, Text{}, of(1,
 func TestPieces(t *testing.T) {
 	m := of(5, 2, 6)
 	fail(&m.Cells[3])
-	m.Hosts[0] = "a-host"
+	m.Columns[0].Host = "a-host"
 	text := textOf(t, Text{Width: 36}, m)
 	mustEqual(t, `
 experiment  a-host        h1

@@ -126,7 +126,7 @@ func (d *pageData) matrix(m *result.Matrix) {
 	d.raw(`,"name":`)
 	d.value(m.Name)
 	d.raw(`,"hosts":`)
-	d.value(append([]string{}, m.Hosts...))
+	d.value(append([]string{}, m.Heads()...))
 	d.raw(`,"rows":[`)
 	for i := range m.Rows {
 		d.comma(i)
@@ -135,10 +135,10 @@ func (d *pageData) matrix(m *result.Matrix) {
 	d.raw(`],"blocks":[`)
 	noted := []int{} // cells and their notes, in turn
 	for rest, n := m.Cells, 0; len(rest) > 0; n++ {
-		row, host := rest[0].Row, rest[0].Host
+		row, column := rest[0].Row, rest[0].Column
 		var cells []result.Cell
 		first := len(m.Cells) - len(rest)
-		cells, rest = split(rest, func(c *result.Cell) bool { return c.Row == row && c.Host == host })
+		cells, rest = split(rest, func(c *result.Cell) bool { return c.Row == row && c.Column == column })
 		d.comma(n)
 		d.block(cells)
 		for i := range cells {
@@ -216,7 +216,7 @@ func (d *pageData) variant(steps []result.RowStep) int {
 // that follow each other, a digit for each verdict, a number for each cell's answers.
 func (d *pageData) block(cells []result.Cell) {
 	d.raw("[")
-	d.numbers(int(cells[0].Row), int(cells[0].Host))
+	d.numbers(int(cells[0].Row), int(cells[0].Column))
 	d.raw(",[")
 	start := 0
 	for i := range cells {

@@ -154,7 +154,7 @@ func TestPageSaysTheSameInBrowser(t *testing.T) {
 	for i := range r.Matrices {
 		for j := range r.Matrices[i].Cells { // calls that were given up sooner than their steps say
 			cell := &r.Matrices[i].Cells[j]
-			if n := len(cell.Answers()); n > 0 && cell.Answers()[n-1] == string(lab.Blocked) && cell.Host == 0 {
+			if n := len(cell.Answers()); n > 0 && cell.Answers()[n-1] == string(lab.Blocked) && cell.Column == 0 {
 				cell.Note = &result.Note{Evidence: []result.Snapshot{{Step: n - 1, Limit: 1}}}
 			}
 		}
@@ -169,7 +169,7 @@ func TestPageSaysTheSameInBrowser(t *testing.T) {
 		m := &r.Matrices[i]
 		for j := range m.Cells {
 			cell := &m.Cells[j]
-			lines := []string{m.NameOf(cell), "on", m.Hosts[cell.Host], wordsOf[cell.Verdict], newGrid(Text{}, m, cell.Row).answer(cell)}
+			lines := []string{m.NameOf(cell), "on", m.ColumnOf(cell), wordsOf[cell.Verdict], newGrid(Text{}, m, cell.Row).answer(cell)}
 			for _, s := range m.StepsOf(cell) {
 				lines = append(lines, fmt.Sprint(s.Line, " ", s.Process, " ", s.Call, " ", s.Words(s.Want), " ", s.Words(s.Got), " ", s.Red))
 			}

@@ -63,8 +63,8 @@ func strangers() result.Report {
 		m := &r.Matrices[i]
 		m.File, m.Name, m.Doc, m.Source = evil, evil, evil, evil+"\n<!--"+evil
 		m.Included = []lab.Included{{File: evil, Text: evil + "\n<!--" + evil}}
-		for j := range m.Hosts {
-			m.Hosts[j] += evil
+		for j := range m.Columns {
+			m.Columns[j].Host += evil
 		}
 		for j := range m.Layout.Hosts {
 			h := &m.Layout.Hosts[j]
@@ -207,7 +207,7 @@ func TestDataBlockHoldsTheCells(t *testing.T) {
 			}
 			for j := 0; j < len(runs); j += 2 {
 				for k := range runs[j+1] {
-					cells = append(cells, result.Cell{Row: row, Host: host, Combo: lab.Combo(runs[j] + k)})
+					cells = append(cells, result.Cell{Row: row, Column: host, Combo: lab.Combo(runs[j] + k)})
 				}
 			}
 			first := len(cells) - len(answers)

@@ -232,7 +232,7 @@ func (p *pageText) plain(m *result.Matrix) {
 		p.say("<p>No experiment to run.</p></noscript>\n")
 		return
 	}
-	heads, many := m.Hosts, len(m.Hosts) > manyHosts
+	heads, many := m.Heads(), len(m.Columns) > manyHosts
 	if many {
 		heads = []string{"pass", "fail", "skip", "error"}
 	}
@@ -262,7 +262,7 @@ func (p *pageText) plain(m *result.Matrix) {
 	for i := range m.Cells {
 		if c := &m.Cells[i]; c.Verdict != result.Pass && told < mostWrong {
 			told++
-			p.say("<pre class=\"told\">%s %s on %s\n%s</pre>\n", wordsOf[c.Verdict], m.NameOf(c), m.Hosts[c.Host], explain(m, c))
+			p.say("<pre class=\"told\">%s %s on %s\n%s</pre>\n", wordsOf[c.Verdict], m.NameOf(c), m.ColumnOf(c), explain(m, c))
 		}
 	}
 	p.say("</noscript>\n")

@@ -14,12 +14,12 @@ import (
 
 // index finds what the cells of a report name, and puts them into their matrix.
 type index struct {
-	m      *result.Matrix
-	hosts  map[string]int32
-	rows   map[string]*rowIndex
-	shared map[string]*[]string // answers, by all of them in one
-	key    []byte               // of shared
-	got    []string             // of the cell at hand
+	m       *result.Matrix
+	columns map[result.Column]int32
+	rows    map[string]*rowIndex
+	shared  map[string]*[]string // answers, by all of them in one
+	key     []byte               // of shared
+	got     []string             // of the cell at hand
 }
 
 // rowIndex finds the cells of one row by their names.
@@ -34,12 +34,13 @@ type rowIndex struct {
 // mostCombos bounds the combinations of a row, so that each is a lab.Combo.
 const mostCombos = 1 << 31
 
-func (in *index) addHosts() error {
-	in.hosts = map[string]int32{}
-	for i, h := range in.m.Hosts {
-		in.hosts[h] = int32(i)
+func (in *index) addColumns(columns []column) error {
+	in.columns = map[result.Column]int32{}
+	for i, c := range columns {
+		in.columns[result.Column(c)] = int32(i)
+		in.m.Columns = append(in.m.Columns, result.Column(c))
 	}
-	if len(in.hosts) < len(in.m.Hosts) {
+	if len(in.columns) < len(columns) {
 		return errors.New("a host is there twice")
 	}
 	return nil
@@ -146,25 +147,25 @@ func (in *index) room(counted int) {
 		for _, n := range x.radix {
 			combos *= n
 		}
-		cells += combos * len(in.m.Hosts)
+		cells += combos * len(in.m.Columns)
 	}
 	in.m.Cells = slices.Grow(in.m.Cells, max(min(cells, counted, mostRoom), 0))
 }
 
 // add puts a cell into the matrix.
-func (in *index) add(name, host string, c result.Cell, got []string) error {
+func (in *index) add(name string, on result.Column, c result.Cell, got []string) error {
 	x, combo, err := in.find(name)
 	if err != nil {
 		return err
 	}
-	h, ok := in.hosts[host]
+	column, ok := in.columns[on]
 	if !ok {
 		return errors.New("there is no such host")
 	}
-	c.Row, c.Host, c.Combo = x.row, h, combo
+	c.Row, c.Column, c.Combo = x.row, column, combo
 	if n := len(in.m.Cells); n > 0 {
 		b := &in.m.Cells[n-1]
-		if cmp.Or(cmp.Compare(b.Row, c.Row), cmp.Compare(b.Host, c.Host), cmp.Compare(b.Combo, c.Combo)) >= 0 {
+		if cmp.Or(cmp.Compare(b.Row, c.Row), cmp.Compare(b.Column, c.Column), cmp.Compare(b.Combo, c.Combo)) >= 0 {
 			return errors.New("it is there twice, or stands in the wrong place")
 		}
 	}

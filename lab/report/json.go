@@ -181,13 +181,33 @@ func (j *jsonWriter) matrix(m *result.Matrix) {
 		j.lines("included", len(m.Included), func(i int) { j.value(&m.Included[i]) })
 	}
 	j.layout(&m.Layout)
-	j.field("hosts", append([]string{}, m.Hosts...)) // [] and not null
+	columns := []any{} // and not null
+	for _, c := range m.Columns {
+		if c.Kernel == "" {
+			columns = append(columns, c.Host)
+		} else {
+			columns = append(columns, c)
+		}
+	}
+	j.field("hosts", columns)
 	j.lines("rows", len(m.Rows), func(i int) { j.row(&m.Rows[i]) })
 	j.lines("cells", len(m.Cells), func(i int) { j.cell(m, &m.Cells[i]) })
 	if len(m.Claims) > 0 {
 		j.field("claims", m.Claims)
 	}
 	j.close('}')
+}
+
+// column is a column as JSON has it: its host, or an object where there is a kernel to name.
+type column result.Column
+
+func (c *column) UnmarshalJSON(text []byte) error {
+	if err := json.Unmarshal(text, &c.Host); err == nil {
+		return nil
+	}
+	dec := json.NewDecoder(bytes.NewReader(text))
+	dec.DisallowUnknownFields()
+	return dec.Decode((*result.Column)(c))
 }
 
 // layout writes a line for each network and host.
@@ -247,7 +267,11 @@ func (j *jsonWriter) cell(m *result.Matrix, c *result.Cell) {
 	b := append(j.line[:0], `{"cell":`...)
 	b = appendString(b, j, j.name)
 	b = append(b, `,"host":`...)
-	b = appendString(b, j, m.Hosts[c.Host])
+	b = appendString(b, j, m.Columns[c.Column].Host)
+	if k := m.Columns[c.Column].Kernel; k != "" {
+		b = append(b, `,"kernel":`...)
+		b = appendString(b, j, k)
+	}
 	b = append(b, `,"verdict":`...)
 	b = appendString(b, j, c.Verdict.String())
 	b = append(b, `,"got":[`...)

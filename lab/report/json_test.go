@@ -118,11 +118,11 @@ func TestEveryFieldIsWritten(t *testing.T) {
 		fields string
 	}{
 		{result.Report{}, "Environment Digest Counts Matrices"},
-		{result.Matrix{}, "File Name Doc Source Included Layout Hosts Rows Cells Claims"},
-		{lab.Layout{}, "Networks Hosts"},
+		{result.Matrix{}, "File Name Doc Source Included Layout Columns Rows Cells Claims"},
+		{lab.Layout{}, "File Name Networks Hosts"}, // a report says File and Name of its matrix,
 		{result.Row{}, "Name Doc Claim File Line Axes Slots"},
 		{result.RowSlot{}, "Axes Shown Which Variants"},
-		{result.Cell{}, "Row Host Combo Verdict Got Note"},
+		{result.Cell{}, "Row Column Combo Verdict Got Note"},
 		{result.Note{}, "Reason Evidence Outputs Captures"},
 	} {
 		var names []string

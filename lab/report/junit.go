@@ -27,8 +27,8 @@ func JUnit(w io.Writer, r result.Report) error {
 		if i < len(r.Environment.Seconds) && len(r.Environment.Seconds[i]) == len(m.Cells) {
 			x.seconds = r.Environment.Seconds[i]
 		}
-		for h, chunks := range byHost(m) {
-			x.suite(&r, m, m.Hosts[h], chunks)
+		for h, chunks := range byColumn(m) {
+			x.suite(&r, m, m.Columns[h], chunks)
 		}
 	}
 	x.raw("</testsuites>\n")
@@ -41,16 +41,16 @@ type chunk struct {
 	cells []result.Cell
 }
 
-// byHost returns the cells of each host.
-func byHost(m *result.Matrix) [][]chunk {
-	hosts := make([][]chunk, len(m.Hosts))
+// byColumn returns the cells of each column.
+func byColumn(m *result.Matrix) [][]chunk {
+	columns := make([][]chunk, len(m.Columns))
 	for rest := m.Cells; len(rest) > 0; {
-		row, host, at := rest[0].Row, rest[0].Host, len(m.Cells)-len(rest)
+		row, column, at := rest[0].Row, rest[0].Column, len(m.Cells)-len(rest)
 		var cells []result.Cell
-		cells, rest = split(rest, func(c *result.Cell) bool { return c.Row == row && c.Host == host })
-		hosts[host] = append(hosts[host], chunk{at, cells})
+		cells, rest = split(rest, func(c *result.Cell) bool { return c.Row == row && c.Column == column })
+		columns[column] = append(columns[column], chunk{at, cells})
 	}
-	return hosts
+	return columns
 }
 
 // junit writes XML; Flush tells of what goes wrong.
@@ -82,7 +82,7 @@ func (x *junit) counts(c result.Counts) {
 		c.Passed+c.Failed+c.Skipped+c.Errors, c.Failed, c.Errors, c.Skipped)
 }
 
-func (x *junit) suite(r *result.Report, m *result.Matrix, host string, chunks []chunk) {
+func (x *junit) suite(r *result.Report, m *result.Matrix, on result.Column, chunks []chunk) {
 	var n tally
 	sum := 0.0
 	for _, c := range chunks {
@@ -92,11 +92,11 @@ func (x *junit) suite(r *result.Report, m *result.Matrix, host string, chunks []
 		}
 	}
 	x.raw("  <testsuite")
-	x.attribute("name", m.Name+" on "+host)
+	x.attribute("name", m.Name+" on "+on.String())
 	x.counts(result.Counts{Passed: int(n[result.Pass]), Failed: int(n[result.Fail]), Skipped: int(n[result.Skip]), Errors: int(n[result.Error])})
 	x.time(sum)
 	x.attribute("timestamp", r.Environment.Started.UTC().Format("2006-01-02T15:04:05")) // Ant's has no zone
-	x.attribute("hostname", host)
+	x.attribute("hostname", on.Host)
 	x.attribute("file", m.File)
 	x.raw(">\n    <properties>\n")
 	for _, kv := range environmentOf(*r) {
@@ -119,7 +119,7 @@ var junitWords = map[result.Verdict]string{result.Fail: "failure", result.Skip: 
 
 func (x *junit) testcase(m *result.Matrix, c *result.Cell, seconds float64) {
 	x.raw("    <testcase")
-	x.attribute("classname", m.Name+"."+m.Hosts[c.Host]) // readers cut it at the last dot
+	x.attribute("classname", m.Name+"."+m.ColumnOf(c)) // readers cut it at the last dot
 	x.attribute("name", m.NameOf(c))
 	x.attribute("file", m.FileOf(c))
 	x.attribute("line", strconv.Itoa(lineOf(m, c)))

@@ -118,11 +118,11 @@ func markdownMatrix(m *result.Matrix) string {
 		return b.String() + "No experiment to run.\n\n"
 	}
 	head := []string{"experiment"}
-	many := len(m.Hosts) > manyHosts
+	many := len(m.Columns) > manyHosts
 	if many {
 		head = append(head, "pass", "fail", "skip", "error")
 	} else {
-		for _, h := range m.Hosts {
+		for _, h := range m.Heads() {
 			head = append(head, escapeMarkdown(h))
 		}
 	}

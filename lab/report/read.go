@@ -133,10 +133,11 @@ func (d *jsonReader) matrix(m *result.Matrix, cells int) error {
 		"included": d.into(&m.Included),
 		"topology": d.into(&m.Layout),
 		"hosts": func() error {
-			if err := d.dec.Decode(&m.Hosts); err != nil {
+			var columns []column
+			if err := d.dec.Decode(&columns); err != nil {
 				return err
 			}
-			return in.addHosts()
+			return in.addColumns(columns)
 		},
 		"rows": func() error {
 			in.rows = map[string]*rowIndex{}
@@ -151,7 +152,7 @@ func (d *jsonReader) matrix(m *result.Matrix, cells int) error {
 			})
 		},
 		"cells": func() error {
-			if in.hosts == nil || in.rows == nil {
+			if in.columns == nil || in.rows == nil {
 				return errors.New(`they stand before the "hosts" and "rows" that they are of`)
 			}
 			in.room(cells)
@@ -220,6 +221,7 @@ func (d *jsonReader) slot(s *result.RowSlot, shared map[string][]result.RowStep)
 func (d *jsonReader) cell(in *index) error {
 	c := struct {
 		Cell, Host *string
+		Kernel     string
 		Verdict    *result.Verdict
 		Got        []string
 		result.Note
@@ -236,8 +238,9 @@ func (d *jsonReader) cell(in *index) error {
 		note := c.Note
 		cell.Note = &note
 	}
-	if err := in.add(*c.Cell, *c.Host, cell, c.Got); err != nil {
-		return fmt.Errorf("%q on %q: %w", *c.Cell, *c.Host, err)
+	on := result.Column{Host: *c.Host, Kernel: c.Kernel}
+	if err := in.add(*c.Cell, on, cell, c.Got); err != nil {
+		return fmt.Errorf("%q on %q: %w", *c.Cell, on, err)
 	}
 	return nil
 }

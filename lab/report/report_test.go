@@ -47,7 +47,7 @@ func sample() result.Report {
 			{File: "some folder/shared/none.yaml", Text: "doc: nobody <uses> it\n"},
 			{File: "some folder/shared/hosts.yaml", Text: "experiments:\n  one-host:\n    steps:\n      - bind(a, 203.0.113.1:80)\n"},
 		},
-		Hosts: []string{"alpha", "beta"},
+		Columns: result.OnHosts("alpha", "beta"),
 		Rows: []result.Row{
 			{Name: "good", Doc: "holds", Claim: "SEED 1", Line: 10, Slots: []result.RowSlot{ok}},
 			{Name: "wrong", Claim: "not SEED 2", Line: 20, Slots: []result.RowSlot{
@@ -57,20 +57,20 @@ func sample() result.Report {
 			{Name: "broken", Line: 50, Slots: []result.RowSlot{ok}},
 		},
 		Cells: []result.Cell{
-			{Row: 0, Host: 0, Got: &[]string{"ok"}},
-			{Row: 0, Host: 1, Got: &[]string{"ok"}},
-			{Row: 1, Host: 0, Verdict: result.Fail, Got: &[]string{"ok", "EADDRINUSE"}, Note: &result.Note{Evidence: []result.Snapshot{{Step: 1, Sockets: []result.SocketInfo{
+			{Row: 0, Column: 0, Got: &[]string{"ok"}},
+			{Row: 0, Column: 1, Got: &[]string{"ok"}},
+			{Row: 1, Column: 0, Verdict: result.Fail, Got: &[]string{"ok", "EADDRINUSE"}, Note: &result.Note{Evidence: []result.Snapshot{{Step: 1, Sockets: []result.SocketInfo{
 				{Host: "alpha", Protocol: "tcp", State: "LISTEN", Local: "x:80", User: 1000, Owners: []string{"web (a)", "child (a)"}, Options: []string{"SO_REUSEADDR", "IP_FREEBIND"}},
 				{Host: "alpha", Protocol: "tcp6", State: "BOUND", Local: "any6:80", Device: "eth0", V6Only: true, Owners: []string{"six (s)"}},
 				{Host: "alpha", Protocol: "tcp", State: "ESTABLISHED", Local: "x:80", Remote: "peer.x:ephemeral"},
 				{Host: "alpha", Protocol: "tcp", State: "TIME_WAIT", Local: "x:80", Remote: "peer.x:$p", Timer: "timewait"},
 			}}}, Captures: []string{"pcap/wrong@alpha/red.pcapng", "pcap/wrong@alpha/lo.pcapng"}}},
-			{Row: 1, Host: 1, Verdict: result.Fail, Got: &[]string{"ok", "ok", "ECONNREFUSED"}},
-			{Row: 2, Host: 1, Verdict: result.Fail, Got: &[]string{"EADDRNOTAVAIL"}, Note: &result.Note{Evidence: []result.Snapshot{{Sockets: []result.SocketInfo{}}}}},
-			{Row: 3, Host: 0, Verdict: result.Skip, Note: &result.Note{Reason: "no such thing here"}},
-			{Row: 3, Host: 1, Verdict: result.Skip, Note: &result.Note{Reason: "no such thing here"}},
-			{Row: 4, Host: 0, Verdict: result.Error, Got: &[]string{"ok"}, Note: &result.Note{Reason: "process alpha/main died: panic\nmain.go:1"}},
-			{Row: 4, Host: 1, Got: &[]string{"ok"}},
+			{Row: 1, Column: 1, Verdict: result.Fail, Got: &[]string{"ok", "ok", "ECONNREFUSED"}},
+			{Row: 2, Column: 1, Verdict: result.Fail, Got: &[]string{"EADDRNOTAVAIL"}, Note: &result.Note{Evidence: []result.Snapshot{{Sockets: []result.SocketInfo{}}}}},
+			{Row: 3, Column: 0, Verdict: result.Skip, Note: &result.Note{Reason: "no such thing here"}},
+			{Row: 3, Column: 1, Verdict: result.Skip, Note: &result.Note{Reason: "no such thing here"}},
+			{Row: 4, Column: 0, Verdict: result.Error, Got: &[]string{"ok"}, Note: &result.Note{Reason: "process alpha/main died: panic\nmain.go:1"}},
+			{Row: 4, Column: 1, Got: &[]string{"ok"}},
 		},
 		Claims: []result.ClaimResult{
 			{Name: "SEED 1", Text: "A sentence.", Verdict: "holds", For: []result.ClaimEvidence{{Experiment: "good"}}},
@@ -86,7 +86,7 @@ func sample() result.Report {
 		Sysctls: map[string]string{"net.ipv4.tcp_timestamps": "1"},
 		Seconds: [][]float32{{0.002, 0.0125, 0.25, 1, 0.003, 0, 0, 2.5, 0.000018}, {}},
 	}
-	return result.NewReport(env, []result.Matrix{m, axes(), programs(), {File: "empty.yaml", Name: "empty", Hosts: []string{"alpha"}}, asked()})
+	return result.NewReport(env, []result.Matrix{m, axes(), programs(), {File: "empty.yaml", Name: "empty", Columns: result.OnHosts("alpha")}, asked()})
 }
 
 // layout has all that a NIC may have, and may be without.
@@ -130,26 +130,26 @@ func slot(steps ...result.RowStep) result.RowSlot {
 // axes has experiments with one, two and three axes.
 func axes() result.Matrix {
 	m := result.Matrix{
-		File: "axes.yaml", Name: "axes", Hosts: []string{"alpha", "beta"},
+		File: "axes.yaml", Name: "axes", Columns: result.OnHosts("alpha", "beta"),
 		Rows: []result.Row{one(), two(), three()},
 	}
 	for h := range int32(2) { // one[option=reuse] fails on beta
 		for c, got := range [][]string{{"ok"}, {"ok"}, {"EADDRINUSE"}} {
-			m.Cells = append(m.Cells, result.Cell{Row: 0, Host: h, Combo: lab.Combo(c), Got: &got})
+			m.Cells = append(m.Cells, result.Cell{Row: 0, Column: h, Combo: lab.Combo(c), Got: &got})
 		}
 	}
 	m.Cells[4].Verdict, m.Cells[4].Got = result.Fail, &[]string{"EACCES"}
 	for h := range int32(2) { // alike in both hosts; first=any,second=y is left out
 		for c, got := range []string{"EADDRINUSE", "ok", "EADDRINUSE", "ok", "EADDRINUSE", "ok", "EADDRINUSE"} {
-			m.Cells = append(m.Cells, result.Cell{Row: 1, Host: h, Combo: lab.Combo(c), Got: &[]string{"ok", got}})
+			m.Cells = append(m.Cells, result.Cell{Row: 1, Column: h, Combo: lab.Combo(c), Got: &[]string{"ok", got}})
 		}
 		failed := &m.Cells[len(m.Cells)-2]
 		failed.Verdict = result.Fail
-		m.Cells = append(m.Cells, result.Cell{Row: 1, Host: h, Combo: 8, Verdict: result.Skip, Note: &result.Note{Reason: "no any here"}})
+		m.Cells = append(m.Cells, result.Cell{Row: 1, Column: h, Combo: 8, Verdict: result.Skip, Note: &result.Note{Reason: "no any here"}})
 	}
 	for h := range int32(2) {
 		for c := range lab.Combo(8) {
-			cell := result.Cell{Row: 2, Host: h, Combo: c, Got: &[]string{"ok", "ok", "ok"}}
+			cell := result.Cell{Row: 2, Column: h, Combo: c, Got: &[]string{"ok", "ok", "ok"}}
 			if c%2 == 1 { // no listen, see three
 				cell.Got = &[]string{"ok", "EADDRINUSE"}
 			}
@@ -177,7 +177,7 @@ func asked() result.Matrix {
 	sent := result.RowStep{Line: 7, Process: "main", Call: `sendto(c, "x", lo:20001)`, Want: "ok", Open: true, Limit: 0.3}
 	waits := result.RowStep{Line: 10, Process: "peer/client", Call: "connect(c, subject.x:80)", Want: "ok", Limit: 4}
 	m := result.Matrix{
-		File: "asked.yaml", Name: "asked", Hosts: []string{"alpha", "beta"},
+		File: "asked.yaml", Name: "asked", Columns: result.OnHosts("alpha", "beta"),
 		Rows: []result.Row{
 			{Name: "group", Line: 3, Slots: []result.RowSlot{slot(step(6, "main", "c = socket(udp)", "ok"), sent, open(8, "who(a1, a2)", "ok"))}},
 			{Name: "read", Line: 20, Axes: []lab.Axis{{Name: "key", Values: []string{"ip_forward", "somaxconn"}}},
@@ -186,15 +186,15 @@ func asked() result.Matrix {
 		},
 	}
 	for h, who := range []string{"a1", "a2"} {
-		m.Cells = append(m.Cells, result.Cell{Row: 0, Host: int32(h), Got: &[]string{"ok", "1", who}})
+		m.Cells = append(m.Cells, result.Cell{Row: 0, Column: int32(h), Got: &[]string{"ok", "1", who}})
 	}
 	for h := range int32(2) {
 		for c, value := range []string{`"0"`, `"4096"`} {
-			m.Cells = append(m.Cells, result.Cell{Row: 1, Host: h, Combo: lab.Combo(c), Got: &[]string{value}})
+			m.Cells = append(m.Cells, result.Cell{Row: 1, Column: h, Combo: lab.Combo(c), Got: &[]string{value}})
 		}
 	}
 	for h := range int32(2) {
-		m.Cells = append(m.Cells, result.Cell{Row: 2, Host: h, Verdict: result.Fail, Got: &[]string{string(lab.Blocked)}})
+		m.Cells = append(m.Cells, result.Cell{Row: 2, Column: h, Verdict: result.Fail, Got: &[]string{string(lab.Blocked)}})
 	}
 	return m
 }
@@ -252,7 +252,7 @@ func programs() result.Matrix {
 	}
 	one, zero := 1, 0
 	return result.Matrix{
-		File: "programs.yaml", Name: "programs", Hosts: []string{"alpha"},
+		File: "programs.yaml", Name: "programs", Columns: result.OnHosts("alpha"),
 		Rows: []result.Row{
 			{Name: "red", Line: 3, Slots: []result.RowSlot{slot(step(5, "peer/web", "python3 -m http.server 80", "exit 0"))}},
 			{Name: "stuck", Line: 8, Slots: []result.RowSlot{slot(step(9, "program", "sleep 1000", "exit 0"))}},
@@ -320,8 +320,8 @@ func TestManyHosts(t *testing.T) {
 		if i == 7 {
 			verdict = result.Skip
 		}
-		m.Hosts = append(m.Hosts, host)
-		m.Cells = append(m.Cells, result.Cell{Host: i, Verdict: verdict})
+		m.Columns = append(m.Columns, result.Column{Host: host})
+		m.Cells = append(m.Cells, result.Cell{Column: i, Verdict: verdict})
 	}
 	var b bytes.Buffer
 	if err := (Text{}).Write(&b, result.NewReport(result.Environment{}, []result.Matrix{m})); err != nil {

@@ -43,7 +43,7 @@ func validate(s *jsonschema.Schema, text string) error {
 func TestReportsFitTheSchema(t *testing.T) {
 	s := schema(t)
 	noHosts := sample()
-	noHosts.Matrices[3].Hosts = nil // --host named one of another file
+	noHosts.Matrices[3].Columns = nil // --host named one of another file
 	for name, r := range map[string]result.Report{
 		"sample": sample(), "hostile": hostile(), "no hosts": noHosts,
 		"nothing": result.NewReport(result.Environment{}, nil), "many": result.NewReport(result.Environment{}, []result.Matrix{many(2000)}),

@@ -65,11 +65,11 @@ func lines(m *result.Matrix) []line {
 	lines := make([]line, len(m.Rows))
 	for i := range m.Rows {
 		r := &m.Rows[i]
-		lines[i] = line{name: r.Name, one: len(r.Axes) == 0, hosts: make([]tally, len(m.Hosts))}
+		lines[i] = line{name: r.Name, one: len(r.Axes) == 0, hosts: make([]tally, len(m.Columns))}
 	}
 	for i := range m.Cells {
 		c := &m.Cells[i]
-		lines[c.Row].hosts[c.Host][c.Verdict]++
+		lines[c.Row].hosts[c.Column][c.Verdict]++
 		lines[c.Row].cells++
 	}
 	return lines
@@ -79,7 +79,7 @@ func lines(m *result.Matrix) []line {
 // hosts for columns, experiments by verdicts.
 func (t Text) table(m *result.Matrix) string {
 	s := sheet{heads: 1}
-	if len(m.Hosts) > manyHosts {
+	if len(m.Columns) > manyHosts {
 		t.countColumns(&s, m)
 	} else {
 		t.hostColumns(&s, m)
@@ -88,7 +88,7 @@ func (t Text) table(m *result.Matrix) string {
 }
 
 func (t Text) hostColumns(s *sheet, m *result.Matrix) {
-	s.header = append([]string{"experiment"}, m.Hosts...)
+	s.header = append([]string{"experiment"}, m.Heads()...)
 	for _, l := range lines(m) {
 		row := []string{l.name}
 		for _, n := range l.hosts {

@@ -64,7 +64,7 @@ func okWord(ok bool) string {
 
 func (t *tap) cell(number int, m *result.Matrix, c *result.Cell) {
 	ok := c.Verdict == result.Pass || c.Verdict == result.Skip
-	t.printf("    %s %d - %s on %s", okWord(ok), number, escapeTAP(m.NameOf(c)), escapeTAP(m.Hosts[c.Host]))
+	t.printf("    %s %d - %s on %s", okWord(ok), number, escapeTAP(m.NameOf(c)), escapeTAP(m.ColumnOf(c)))
 	if c.Verdict == result.Skip {
 		t.printf(" # SKIP %s", oneLine(c.Reason()))
 	}

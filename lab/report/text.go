@@ -59,7 +59,7 @@ func dash(doc string) string {
 
 // head names a cell and says what it came to.
 func (t Text) head(b *bufio.Writer, m *result.Matrix, c *result.Cell) {
-	fmt.Fprintf(b, "%s %s on %s\n", t.verdict(c.Verdict), t.paint(bold, m.NameOf(c)), m.Hosts[c.Host])
+	fmt.Fprintf(b, "%s %s on %s\n", t.verdict(c.Verdict), t.paint(bold, m.NameOf(c)), m.ColumnOf(c))
 }
 
 // steps lists what every cell asked and what it got, -v.

@@ -38,11 +38,11 @@ func (v *Verdict) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Cell is one combination of one experiment in one host. There may be half a
+// Cell is one combination of one experiment in one column. There may be half a
 // million in a run, so it says nothing that its row says already.
 type Cell struct {
 	Row     int32 // index in Matrix.Rows
-	Host    int32 // index in Matrix.Hosts
+	Column  int32 // index in Matrix.Columns
 	Combo   lab.Combo
 	Verdict Verdict
 	// Got is what the steps that ran were answered; of a failed cell the last one

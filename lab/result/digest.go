@@ -56,7 +56,7 @@ func (d *digest) cell(m *Matrix, c *Cell) {
 	d.word(m.Name)
 	d.number(len(d.name))
 	d.b = append(d.b, d.name...)
-	d.word(m.Hosts[c.Host])
+	d.word(m.ColumnOf(c))
 	d.b = append(d.b, byte(c.Verdict))
 	got := c.Answers()
 	n := len(got)

@@ -6,7 +6,7 @@ import (
 	"labrun/lab"
 )
 
-// Matrix is one topology's cells: rows are experiments, columns are hosts.
+// Matrix is one topology's cells: rows are experiments, columns are hosts, each on a kernel.
 type Matrix struct {
 	File     string         `json:"file"`
 	Name     string         `json:"name"`
@@ -14,10 +14,48 @@ type Matrix struct {
 	Source   string         `json:"source,omitempty"`   // the text of the file
 	Included []lab.Included `json:"included,omitempty"` // with it
 	Layout   lab.Layout     `json:"topology"`           // of all the file, whatever hosts the run was confined to
-	Hosts    []string       `json:"hosts"`
+	Columns  []Column       `json:"hosts"`
 	Rows     []Row          `json:"rows"`
-	Cells    []Cell         `json:"-"` // row by row, in the order of Hosts, combination by combination
+	Cells    []Cell         `json:"-"` // row by row, in the order of Columns, combination by combination
 	Claims   []ClaimResult  `json:"claims,omitempty"`
+}
+
+// Column is a host on a kernel.
+type Column struct {
+	Host   string `json:"host"`
+	Kernel string `json:"kernel,omitempty"` // "" is the only one of its report, which Environment tells of
+}
+
+// OnHosts returns the columns of hosts on a report's only kernel.
+func OnHosts(hosts ...string) []Column {
+	var columns []Column
+	for _, h := range hosts {
+		columns = append(columns, Column{Host: h})
+	}
+	return columns
+}
+
+// String names the column, as heads of tables do.
+func (c Column) String() string {
+	if c.Kernel == "" {
+		return c.Host
+	}
+	return c.Host + ", linux " + c.Kernel
+}
+
+// ColumnOf names the column of a cell.
+func (m *Matrix) ColumnOf(c *Cell) string { return m.Columns[c.Column].String() }
+
+// HostOf returns the host of a cell, as commands take it.
+func (m *Matrix) HostOf(c *Cell) string { return m.Columns[c.Column].Host }
+
+// Heads names the columns.
+func (m *Matrix) Heads() []string {
+	var names []string
+	for _, c := range m.Columns {
+		names = append(names, c.String())
+	}
+	return names
 }
 
 // FileOf returns the file that the row of a cell is in.

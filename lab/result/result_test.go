@@ -26,7 +26,7 @@ func grid() result.Matrix {
 		return []result.RowStep{{Line: line, Process: "main", Call: call, Want: want}}
 	}
 	m := result.Matrix{
-		File: "lab.yaml", Name: "lab", Doc: "doc", Hosts: []string{"alpha", "beta"},
+		File: "lab.yaml", Name: "lab", Doc: "doc", Columns: result.OnHosts("alpha", "beta"),
 		Rows: []result.Row{{
 			Name: "two", Doc: "doc", Claim: "SEED 1", Line: 3,
 			Axes: []lab.Axis{{Name: "first", Values: []string{"x", "y"}}, {Name: "second", Values: []string{"x", "y", "any"}}},
@@ -37,7 +37,7 @@ func grid() result.Matrix {
 			},
 		}},
 	}
-	for h := range m.Hosts {
+	for h := range m.Columns {
 		for c := range lab.Combo(6) {
 			got := []string{"ok", "ok"}
 			switch c % 3 {
@@ -46,7 +46,7 @@ func grid() result.Matrix {
 			case 2:
 				got = append(got, "EADDRINUSE")
 			}
-			m.Cells = append(m.Cells, result.Cell{Host: int32(h), Combo: c, Got: &got})
+			m.Cells = append(m.Cells, result.Cell{Column: int32(h), Combo: c, Got: &got})
 		}
 	}
 	return m
@@ -146,7 +146,7 @@ func TestDigestNamesTheOutcome(t *testing.T) {
 		"experiment": func(m *result.Matrix) { m.Rows[0].Name = "other" },
 		"axis":       func(m *result.Matrix) { m.Rows[0].Axes[0].Name = "other" },
 		"value":      func(m *result.Matrix) { m.Rows[0].Axes[1].Values[2] = "other" },
-		"host":       func(m *result.Matrix) { m.Hosts[1] = "other" },
+		"host":       func(m *result.Matrix) { m.Columns[1].Host = "other" },
 		"process":    func(m *result.Matrix) { m.Rows[0].Slots[0].Variants[0][0].Process = "other" },
 		"call":       func(m *result.Matrix) { m.Rows[0].Slots[1].Variants[1][0].Call = "other" },
 		"want":       func(m *result.Matrix) { m.Rows[0].Slots[2].Variants[2][0].Want = "other" },
@@ -234,9 +234,9 @@ func many() result.Matrix {
 		got = append(got, "ok", "EADDRINUSE")
 	}
 	for h := range int32(5) {
-		m.Hosts = append(m.Hosts, fmt.Sprint("host-", h))
+		m.Columns = append(m.Columns, result.Column{Host: fmt.Sprint("host-", h)})
 		for c := range lab.Combo(100_000) {
-			m.Cells = append(m.Cells, result.Cell{Host: h, Combo: c, Got: &got})
+			m.Cells = append(m.Cells, result.Cell{Column: h, Combo: c, Got: &got})
 		}
 	}
 	return m

@@ -42,7 +42,7 @@ func TestClaims(t *testing.T) {
 					top.Experiments = append(top.Experiments, lab.Experiment{Name: name, Claim: ref})
 					m.Rows = append(m.Rows, result.Row{Name: name})
 					for host, word := range strings.Fields(verdicts) {
-						c := result.Cell{Row: int32(len(m.Rows) - 1), Host: int32(host)}
+						c := result.Cell{Row: int32(len(m.Rows) - 1), Column: int32(host)}
 						if err := c.Verdict.UnmarshalText([]byte(word)); err != nil {
 							t.Fatal(err)
 						}

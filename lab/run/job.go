@@ -17,7 +17,7 @@ import (
 type job struct {
 	*row
 	question func() (*question.Question, error) // made when it is first asked for, and shared by jobs
-	host     int32
+	column   int32
 	combos   []lab.Combo
 	at       int           // the index of its first cell in the matrix
 	cells    []result.Cell // where the results go
@@ -128,12 +128,12 @@ func MatrixOf(m *result.Matrix, e *lab.Experiment, combo lab.Combo, host string,
 	if len(a.Got) > 0 {
 		c.Got = &a.Got
 	}
-	return result.Matrix{File: m.File, Name: m.Name, Hosts: []string{host}, Rows: []result.Row{result.NewRow(e, on)}, Cells: []result.Cell{c}}
+	return result.Matrix{File: m.File, Name: m.Name, Columns: result.OnHosts(host), Rows: []result.Row{result.NewRow(e, on)}, Cells: []result.Cell{c}}
 }
 
 func (j *job) store(p *progress, i int, a kernel.Answer) {
 	c := judge(a)
-	c.Row, c.Host, c.Combo = j.index, j.host, j.combos[i]
+	c.Row, c.Column, c.Combo = j.index, j.column, j.combos[i]
 	c.Got = j.words.get(a.Got)
 	j.cells[i] = c
 	if j.seconds != nil {

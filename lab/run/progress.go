@@ -86,7 +86,7 @@ func (p *progress) cut(jobs []*job) {
 	for _, j := range jobs {
 		for i := range j.cells {
 			if p.isOver(j.number + i) {
-				j.cells[i] = result.Cell{Row: j.index, Host: j.host, Combo: j.combos[i], Verdict: result.Skip, Note: notRun}
+				j.cells[i] = result.Cell{Row: j.index, Column: j.column, Combo: j.combos[i], Verdict: result.Skip, Note: notRun}
 			}
 		}
 	}

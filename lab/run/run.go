@@ -133,7 +133,7 @@ func (m *matrix) prepare(t *lab.Topology, o Options) ([]*job, error) {
 	*m.Matrix = result.Matrix{File: t.File, Name: t.Name, Doc: t.Doc, Source: t.Source, Included: t.Included, Layout: t.Layout}
 	for _, h := range t.Hosts {
 		if len(o.Hosts) == 0 || slices.Contains(o.Hosts, h.Name) {
-			m.Hosts = append(m.Hosts, h.Name)
+			m.Columns = append(m.Columns, result.Column{Host: h.Name})
 		}
 	}
 	var jobs []*job
@@ -150,11 +150,11 @@ func (m *matrix) prepare(t *lab.Topology, o Options) ([]*job, error) {
 		r := &row{matrix: m, experiment: e, index: int32(len(m.Rows)), evidence: len(combos) <= cmp.Or(o.Evidence, evidenceCells)}
 		m.Rows = append(m.Rows, result.NewRow(e, m.on))
 		size := 0
-		for h, host := range m.Hosts {
-			if !e.RunsOn(host) {
+		for column, on := range m.Columns {
+			if !e.RunsOn(on.Host) {
 				continue
 			}
-			of := sync.OnceValues(func() (*question.Question, error) { return question.Of(t, e, host) })
+			of := sync.OnceValues(func() (*question.Question, error) { return question.Of(t, e, on.Host) })
 			if size == 0 { // the same in every host
 				q, err := of()
 				if err != nil {
@@ -163,7 +163,7 @@ func (m *matrix) prepare(t *lab.Topology, o Options) ([]*job, error) {
 				size = chunkOf(q, o.Apart, r.evidence, len(combos))
 			}
 			for chunk := range slices.Chunk(combos, size) {
-				jobs = append(jobs, &job{row: r, question: of, host: int32(h), combos: chunk, at: total})
+				jobs = append(jobs, &job{row: r, question: of, column: int32(column), combos: chunk, at: total})
 				total += len(chunk)
 			}
 		}

@@ -111,7 +111,7 @@ func outcomes(m result.Matrix) []string {
 	var lines []string
 	for i := range m.Cells {
 		c := &m.Cells[i]
-		line := fmt.Sprintf("%s on %s: %s", m.NameOf(c), m.Hosts[c.Host], c.Verdict)
+		line := fmt.Sprintf("%s on %s: %s", m.NameOf(c), m.ColumnOf(c), c.Verdict)
 		if got := c.Answers(); len(got) > 0 {
 			line += " " + got[len(got)-1]
 		}
@@ -164,7 +164,7 @@ func TestFailFast(t *testing.T) {
 			over := false
 			for i := range m.Cells {
 				c := &m.Cells[i]
-				name := m.NameOf(c) + " on " + m.Hosts[c.Host]
+				name := m.NameOf(c) + " on " + m.ColumnOf(c)
 				switch {
 				case over && (c.Verdict != result.Skip || c.Reason() != "not run, --fail-fast"), !over && name != last && c.Verdict != result.Pass,
 					name == last && c.Verdict != result.Fail:
@@ -195,7 +195,7 @@ func TestRuns(t *testing.T) {
 	}
 	for i := range m.Cells {
 		c := &m.Cells[i]
-		name := m.NameOf(c) + " on " + m.Hosts[c.Host]
+		name := m.NameOf(c) + " on " + m.ColumnOf(c)
 		if flaky := name == "first on beta"; flaky != (c.Reason() == "flaky: ok twice, EIO once") || flaky != (c.Verdict == result.Fail) {
 			t.Errorf("%s: %s, %s", name, c.Verdict, c.Reason())
 		}
@@ -209,7 +209,7 @@ func TestPause(t *testing.T) {
 	reds := 0
 	mustRun(t, k, mustParse(t, three), Options{Jobs: 1, Red: func(*result.Matrix, *result.Cell) { reds++ },
 		Pause: func(_ context.Context, m *result.Matrix, _ kernel.Kept) {
-			names = append(names, m.NameOf(&m.Cells[0])+" on "+m.Hosts[0])
+			names = append(names, m.NameOf(&m.Cells[0])+" on "+m.Columns[0].Host)
 		}})
 	if !slices.Equal(names, []string{"second[at=y] on alpha"}) || reds != 3 {
 		t.Errorf("paused at %q, %d red cells", names, reds)
@@ -259,7 +259,7 @@ func TestCancelled(t *testing.T) {
 		t.Fatal(err)
 	}
 	note := &result.Note{Reason: "the reason"}
-	want := []result.Cell{{Host: 0, Verdict: result.Error, Note: note}, {Host: 1, Verdict: result.Error, Note: note}}
+	want := []result.Cell{{Column: 0, Verdict: result.Error, Note: note}, {Column: 1, Verdict: result.Error, Note: note}}
 	if diff := cmp.Diff(want, m[0].Cells, cmpopts.EquateEmpty()); diff != "" || done != 2 {
 		t.Errorf("%d cells done, %s", done, diff)
 	}

@@ -48,7 +48,7 @@ func outcomes(m result.Matrix) []string {
 	var lines []string
 	for i := range m.Cells {
 		c := &m.Cells[i]
-		line := fmt.Sprintf("%s on %s: %s", m.NameOf(c), m.Hosts[c.Host], c.Verdict)
+		line := fmt.Sprintf("%s on %s: %s", m.NameOf(c), m.ColumnOf(c), c.Verdict)
 		if got := c.Answers(); len(got) > 0 {
 			line += " " + got[len(got)-1]
 		}

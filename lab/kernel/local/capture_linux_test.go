@@ -60,7 +60,7 @@ func TestCapture(t *testing.T) {
 	seen := map[string]bool{}
 	for i := range with.Cells {
 		c := &with.Cells[i]
-		name := with.NameOf(c) + " on " + with.Hosts[c.Host]
+		name := with.NameOf(c) + " on " + with.HostOf(c)
 		if c.Note == nil || len(c.Note.Captures) < 3 {
 			t.Errorf("%s: %+v, want red, blue and lo", name, c.Note)
 			continue
