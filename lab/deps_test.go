@@ -15,13 +15,15 @@ import (
 // chain says which of our packages each package may import, beside lab. Arrows
 // point one way: YAML -> topology -> question -> kernel -> run -> report.
 var chain = map[string][]string{
-	"lab":          nil, // the vocabulary imports nothing of ours
-	"lab/topology": nil,
+	"lab":          nil,                                       // the vocabulary imports nothing of ours
+	"lab/wording":  nil,                                       // of messages alone
+	"lab/syntax":   {"lab/wording", "lab/once"},               // texts of steps; knows no files
+	"lab/topology": {"lab/wording", "lab/once", "lab/syntax"}, // files
 	"lab/plan":     nil,
 	"lab/question": {"lab/plan"},
 	"lab/result":   nil,
 	"lab/kernel":   {"lab/question", "lab/result"},
-	"lab/once":     nil, // remembers for fabric and program
+	"lab/once":     nil, // remembers for all that come after it
 	"lab/sys":      nil, // what this machine's kernel says, for all that run on it
 	"lab/child":    nil, // what a process and the init of a program have in common
 	"lab/orphan":   nil, // either ends the connections of a host, whichever is left to
@@ -40,7 +42,7 @@ var chain = map[string][]string{
 	"lab/graph":   nil,                                                         // pure, for reports as much as for commands
 	"lab/report":  {"lab/result", "lab/compare", "lab/graph"},                  // prints, computes nothing
 	"cmd/labrun": {
-		"lab/topology", "lab/plan", "lab/fabric", "lab/program", "lab/capture", "lab/question", "lab/result", "lab/kernel",
+		"lab/wording", "lab/topology", "lab/plan", "lab/fabric", "lab/program", "lab/capture", "lab/question", "lab/result", "lab/kernel",
 		"lab/kernel/local", "lab/run", "lab/compare", "lab/report", "lab/graph",
 	},
 	// All of the chain as a test of somebody else's, beside cmd/labrun at its end.

@@ -16,6 +16,8 @@
 //
 //	cmd/labrun     flags, exit statuses, one small file per subcommand
 //	lab            the vocabulary
+//	lab/wording    what complaints are made of: quotes, counts, the name that was meant
+//	lab/syntax     text to Call and Want, and back; pure
 //	lab/topology   YAML to Topology; every complaint has file:line:column
 //	lab/plan       Topology to an ordered list of operations; pure
 //	lab/once       remembers what need not be found out twice

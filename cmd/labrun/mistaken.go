@@ -13,12 +13,12 @@ import (
 	"github.com/spf13/pflag"
 
 	"labrun/lab"
-	"labrun/lab/topology"
+	"labrun/lab/wording"
 )
 
 // didYouMean ends a complaint about a name, when one of the names that there are is near it.
 func didYouMean(found string, names []string) string {
-	if near := topology.Nearest(found, names); near != "" && near != found {
+	if near := wording.Nearest(found, names); near != "" && near != found {
 		return fmt.Sprintf(", did you mean %q?", near)
 	}
 	return ""
@@ -92,7 +92,7 @@ func mistakenFlag(cmd *cobra.Command, err error) error {
 	add := func(f *pflag.Flag) { names = append(names, f.Name) }
 	cmd.Flags().VisitAll(add)
 	cmd.InheritedFlags().VisitAll(add)
-	near := topology.Nearest(unknown.GetSpecifiedName(), names)
+	near := wording.Nearest(unknown.GetSpecifiedName(), names)
 	if near == "" || unknown.GetSpecifiedShortnames() != "" {
 		return err
 	}

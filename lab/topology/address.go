@@ -8,6 +8,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"labrun/lab"
+	"labrun/lab/wording"
 )
 
 // usedAddr is an address that is taken. Link-local ones are one per network.
@@ -69,7 +70,7 @@ func (d *decoder) decodeAddress(h *host, n *nic, node *yaml.Node) {
 	pos := posOf(node)
 	ip, length, ok := splitPrefix(text)
 	if !ok {
-		d.complain(pos, "%s: %s is not an address such as 192.0.2.10/24 or 192.0.2.10", n.scope, quote(text))
+		d.complain(pos, "%s: %s is not an address such as 192.0.2.10/24 or 192.0.2.10", n.scope, wording.Quote(text))
 		return
 	}
 	p, problem := n.network.place(ip, length)
@@ -112,7 +113,7 @@ func (n *network) place(ip netip.Addr, length int) (netip.Prefix, string) {
 	}
 	all := n.Subnets()
 	if len(all) == 0 {
-		return placeAnywhere(ip, length, quote(n.Name))
+		return placeAnywhere(ip, length, wording.Quote(n.Name))
 	}
 	family := "IPv6"
 	if ip.Is4() {
@@ -122,13 +123,13 @@ func (n *network) place(ip netip.Addr, length int) (netip.Prefix, string) {
 	i := slices.IndexFunc(all, func(p netip.Prefix) bool { return p.Contains(ip) })
 	switch {
 	case len(all) == 0:
-		return netip.Prefix{}, "is " + family + ", network " + quote(n.Name) + " has no " + family + " subnet"
+		return netip.Prefix{}, "is " + family + ", network " + wording.Quote(n.Name) + " has no " + family + " subnet"
 	case i < 0:
-		return netip.Prefix{}, "is not in " + orList(all) + " of network " + quote(n.Name)
+		return netip.Prefix{}, "is not in " + orList(all) + " of network " + wording.Quote(n.Name)
 	}
 	subnet := all[i]
 	if length >= 0 && length != subnet.Bits() {
-		return subnet, "has another length than " + subnet.String() + " of network " + quote(n.Name)
+		return subnet, "has another length than " + subnet.String() + " of network " + wording.Quote(n.Name)
 	}
 	if why := reserved(subnet, ip); why != "" {
 		return subnet, "is " + why + " of " + subnet.String()

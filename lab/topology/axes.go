@@ -8,6 +8,9 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"labrun/lab"
+	"labrun/lab/once"
+	"labrun/lab/syntax"
+	"labrun/lab/wording"
 )
 
 // axis is an axis of an experiment while it is read.
@@ -30,11 +33,11 @@ type value struct {
 var axisWords = []string{"want", "answer", "linux", "has", "else", "not", "i"}
 
 var (
-	axisName = nameRule{"an axis's name", lazy(`^[A-Za-z_][A-Za-z0-9_-]*$`),
-		"letters, digits, '_', '-', a letter or '_' first", 63, axisWords}
+	axisName = syntax.NameRule{Noun: "an axis's name", Syntax: once.Regexp(`^[A-Za-z_][A-Za-z0-9_-]*$`),
+		Words: "letters, digits, '_', '-', a letter or '_' first", Longest: 63, Reserved: axisWords}
 	// Names of values stand in names of cells, and are what --only takes.
-	valueName = nameRule{"a name for a value", lazy(`^[^\pC\s,=\[\]*?\\]([^\pC,=\[\]*?\\]*[^\pC\s,=\[\]*?\\])?$`),
-		"text without any of , = [ ] * ? \\", 63, nil}
+	valueName = syntax.NameRule{Noun: "a name for a value", Syntax: once.Regexp(`^[^\pC\s,=\[\]*?\\]([^\pC,=\[\]*?\\]*[^\pC\s,=\[\]*?\\])?$`),
+		Words: "text without any of , = [ ] * ? \\", Longest: 63, Reserved: nil}
 )
 
 func (d *decoder) decodeAxes(x *experiment, n *yaml.Node) {
@@ -86,12 +89,12 @@ func (d *decoder) decodeValues(a *axis, s scope, n *yaml.Node) {
 		if !ok {
 			continue
 		}
-		if problem := valueName.check(text); problem != "" {
-			d.complain(posOf(item), "%s: %s; name it: {NAME: %s}", s, problem, quote(text))
+		if problem := valueName.Check(text); problem != "" {
+			d.complain(posOf(item), "%s: %s; name it: {NAME: %s}", s, problem, wording.Quote(text))
 			continue
 		}
 		if line, ok := lines[text]; ok {
-			d.complain(posOf(item), "%s has the value %s twice, first on line %d", s, quote(text), line)
+			d.complain(posOf(item), "%s has the value %s twice, first on line %d", s, wording.Quote(text), line)
 			continue
 		}
 		lines[text] = item.Line
@@ -115,17 +118,17 @@ func (d *decoder) decodeNamedValues(a *axis, s scope, n *yaml.Node) {
 			}
 		case e.value.Kind == yaml.ScalarNode && !isEmpty(e.value) && e.value.Value != "":
 			var ok bool
-			if v.text, ok = d.text(e.value, s.String()+", value "+quote(e.key)); !ok {
+			if v.text, ok = d.text(e.value, s.String()+", value "+wording.Quote(e.key)); !ok {
 				continue
 			}
 		case e.value.Kind != yaml.ScalarNode:
-			d.complain(posOf(e.value), "%s, value %s must be a text or a list of steps, found %s", s, quote(e.key),
+			d.complain(posOf(e.value), "%s, value %s must be a text or a list of steps, found %s", s, wording.Quote(e.key),
 				found(e.value))
 			continue
 		}
 		key := written(e.value)
 		if first, ok := same[key]; ok {
-			d.warn(e.pos, "%s: value %s is the same as %s, so their cells ask the same", s, quote(e.key), quote(first))
+			d.warn(e.pos, "%s: value %s is the same as %s, so their cells ask the same", s, wording.Quote(e.key), wording.Quote(first))
 		}
 		same[key] = e.key
 		a.values = append(a.values, v)
@@ -207,7 +210,7 @@ func (d *decoder) demand(x *experiment, s scope, e entry) (demand, bool) {
 	i := x.axisAt(e.key)
 	if i < 0 {
 		if !x.axesUnsure {
-			d.complain(e.pos, "unknown key %s in %s%s", quote(e.key), s, hint(e.key, "axes", x.axisNames()))
+			d.complain(e.pos, "unknown key %s in %s%s", wording.Quote(e.key), s, wording.Hint(e.key, "axes", x.axisNames()))
 		}
 		return demand{}, false
 	}
@@ -237,8 +240,8 @@ func (d *decoder) demand(x *experiment, s scope, e entry) (demand, bool) {
 			v = slices.Index(a.valueNames(), text)
 		}
 		if v < 0 {
-			d.complain(posOf(item), "%s: axis %q has no value %s%s", s, a.name, quote(text),
-				hint(text, "values", a.valueNames()))
+			d.complain(posOf(item), "%s: axis %q has no value %s%s", s, a.name, wording.Quote(text),
+				wording.Hint(text, "values", a.valueNames()))
 			ok = false
 			continue
 		}

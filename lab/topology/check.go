@@ -7,6 +7,9 @@ import (
 	"strings"
 
 	"labrun/lab"
+	"labrun/lab/once"
+	"labrun/lab/syntax"
+	"labrun/lab/wording"
 )
 
 // checkExperiment checks what depends on the subject, for every column.
@@ -88,27 +91,27 @@ func (d *decoder) checkNames(x *experiment, columns []*host) {
 			return
 		}
 		if s.process.Host == "peer" {
-			check(s, s.callAt, lab.Addr{Host: "peer"})
+			check(s, s.CallAt, lab.Addr{Host: "peer"})
 		}
-		for i, a := range s.call.Args {
+		for i, a := range s.Call.Args {
 			if a, ok := a.(lab.Addr); ok && a.Name != "" {
-				check(s, s.argsAt[i], a)
-				d.warnOfSelf(x, s, s.argsAt[i], a, s.call.Name == "connect" || s.call.Name == "sendto")
+				check(s, s.ArgsAt[i], a)
+				d.warnOfSelf(x, s, s.ArgsAt[i], a, s.Call.Name == "connect" || s.Call.Name == "sendto")
 			}
-			if name, ok := a.(lab.Name); ok && s.call.Name == "sysctl" {
-				d.warnOfSysctl(d.within(s, s.argsAt[i]), x.scope, string(name))
+			if name, ok := a.(lab.Name); ok && s.Call.Name == "sysctl" {
+				d.warnOfSysctl(d.within(s, s.ArgsAt[i]), x.scope, string(name))
 			}
 		}
-		for i, w := range s.want {
+		for i, w := range s.Want {
 			if a, ok := w.Answer.Value.(lab.Addr); ok && a.Name != "" {
-				check(s, s.wantsAt[i], a)
-				d.warnOfSelf(x, s, s.wantsAt[i], a, s.call.Name == "getpeername")
+				check(s, s.WantsAt[i], a)
+				d.warnOfSelf(x, s, s.WantsAt[i], a, s.Call.Name == "getpeername")
 			}
 			if f := w.Has; f != nil && f.Kind == "sysctl" {
-				d.warnOfSysctl(d.within(s, s.wantsAt[i]), x.scope, f.Name)
+				d.warnOfSysctl(d.within(s, s.WantsAt[i]), x.scope, f.Name)
 			}
 			if f := w.Has; f != nil && f.Kind == "probe" && !d.probesLost && !d.partsLost && !d.hasProbe(f.Name) {
-				d.complain(d.within(s, s.wantsAt[i]), "%s: no probe %s%s", x.scope, quote(f.Name), hint(f.Name, "probes", d.probeNames()))
+				d.complain(d.within(s, s.WantsAt[i]), "%s: no probe %s%s", x.scope, wording.Quote(f.Name), wording.Hint(f.Name, "probes", d.probeNames()))
 			}
 		}
 	}
@@ -128,7 +131,7 @@ func (d *decoder) probeNames() []string {
 // them as an example; at "" is the subject.
 func (d *decoder) nameProblem(columns []*host, at, name string, mapped bool) string {
 	if at != "" && at != "peer" && d.hosts[at] == nil {
-		return fmt.Sprintf("no host %s%s", quote(at), d.hostHint(at, name))
+		return fmt.Sprintf("no host %s%s", wording.Quote(at), d.hostHint(at, name))
 	}
 	return d.problemIn(columns, at, func(h *host) bool { return h.names(name, mapped) },
 		func(h *host, role string) string { return d.aliasProblem(h, role, name, mapped) })
@@ -157,13 +160,13 @@ func (d *decoder) problemIn(columns []*host, name string, fine func(*host) bool,
 			first = fmt.Sprintf("host %q has no peer, no other host shares a network with it", subject.Name)
 		default:
 			if name != "" {
-				role = ", the peer of " + quote(subject.Name) + ","
+				role = ", the peer of " + wording.Quote(subject.Name) + ","
 			}
 			first = say(h, role)
 		}
 	}
 	if more > 0 {
-		first += fmt.Sprintf(" (and so for %s)", count(more, "other host"))
+		first += fmt.Sprintf(" (and so for %s)", wording.Count(more, "other host"))
 	}
 	return first
 }
@@ -180,7 +183,7 @@ func (d *decoder) hostHint(found, name string) string {
 	if d.hosts[name] != nil {
 		return fmt.Sprintf(", did you mean %q?", name+"."+found)
 	}
-	ending := hint(found, "hosts", d.hostNames())
+	ending := wording.Hint(found, "hosts", d.hostNames())
 	hasAlias := func(h *host) bool { _, ok := h.aliases[name]; return ok }
 	if !slices.ContainsFunc(d.order, hasAlias) {
 		ending += "; a lab knows the names of its file alone"
@@ -191,7 +194,7 @@ func (d *decoder) hostHint(found, name string) string {
 // aliasHint ends a complaint about an address that a host does not have.
 func (d *decoder) aliasHint(h *host, name string) string {
 	meant := ""
-	if words := wellKnown[name]; words != "" {
+	if words := syntax.WellKnown[name]; words != "" {
 		meant = words
 	} else if other := d.hosts[name]; other != nil && len(other.Aliases()) > 0 {
 		meant = name + "." + other.Aliases()[0]
@@ -208,7 +211,7 @@ func (d *decoder) aliasHint(h *host, name string) string {
 	if meant != "" {
 		return fmt.Sprintf(", did you mean %q? names: %s", meant, strings.Join(h.Aliases(), ", "))
 	}
-	return hint(name, "names", h.Aliases())
+	return wording.Hint(name, "names", h.Aliases())
 }
 
 func (d *decoder) aliasProblem(h *host, role, name string, mapped bool) string {
@@ -218,7 +221,7 @@ func (d *decoder) aliasProblem(h *host, role, name string, mapped bool) string {
 	if a, ok := h.aliases[name]; ok {
 		return fmt.Sprintf("mapped() takes an IPv4 address, %s of host %q%s is %s", name, h.Name, role, a.addr)
 	}
-	return fmt.Sprintf("host %q%s has no address named %s%s", h.Name, role, quote(name), d.aliasHint(h, name))
+	return fmt.Sprintf("host %q%s has no address named %s%s", h.Name, role, wording.Quote(name), d.aliasHint(h, name))
 }
 
 // class is columns whose hosts stand in the same relation to the hosts that
@@ -267,4 +270,4 @@ func (c class) canonical(p lab.Process) lab.Process {
 	return p
 }
 
-var variableSyntax = lazy(`@?\$[A-Za-z0-9_]+`)
+var variableSyntax = once.Regexp(`@?\$[A-Za-z0-9_]+`)

@@ -12,6 +12,8 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"labrun/lab"
+	"labrun/lab/once"
+	"labrun/lab/wording"
 )
 
 // YAML's parser says where it could not go on, which is often behind the mistake, and
@@ -24,20 +26,20 @@ var knownKeys = slices.Concat(topologyKeys, sharedKeys, stepKeys,
 
 var (
 	// keyLine is a line "key: value", perhaps of a list.
-	keyLine = lazy(`^(\s*(?:- +)*)([^\s:#'"\[{][^:#]*): +(\S.*)$`)
+	keyLine = once.Regexp(`^(\s*(?:- +)*)([^\s:#'"\[{][^:#]*): +(\S.*)$`)
 	// gluedLine is one without the blank behind its colon.
-	gluedLine = lazy(`^(\s*(?:- +)*)([A-Za-z_][A-Za-z0-9_.-]*):([^\s:].*)$`)
+	gluedLine = once.Regexp(`^(\s*(?:- +)*)([A-Za-z_][A-Za-z0-9_.-]*):([^\s:].*)$`)
 	// bareLine is one without the colon.
-	bareLine = lazy(`^(\s*(?:- +)*)([a-z6]+) *([\[{ ].*)$`)
+	bareLine = once.Regexp(`^(\s*(?:- +)*)([a-z6]+) *([\[{ ].*)$`)
 	// wordLine is one word, and wordsLine several.
-	wordLine  = lazy(`^[A-Za-z0-9_.-]+$`)
-	wordsLine = lazy(`^[A-Za-z0-9_.]+ +[^:]+$`)
+	wordLine  = once.Regexp(`^[A-Za-z0-9_.-]+$`)
+	wordsLine = once.Regexp(`^[A-Za-z0-9_.]+ +[^:]+$`)
 	// itemLine is an item of a list.
-	itemLine = lazy(`^(\s*)- +(\S.*)$`)
+	itemLine = once.Regexp(`^(\s*)- +(\S.*)$`)
 	// callLine is a call.
-	callLine = lazy(`^([A-Za-z0-9_]+ *= *)?[a-z_]+\(`)
+	callLine = once.Regexp(`^([A-Za-z0-9_]+ *= *)?[a-z_]+\(`)
 	// sameLine is a value that goes on with another key.
-	sameLine = lazy(`^[^:]*, ([a-z]+): `)
+	sameLine = once.Regexp(`^[^:]*, ([a-z]+): `)
 )
 
 // culprit returns where the mistake behind an error of the parser is and what it is, ""
@@ -78,7 +80,7 @@ func (s *source) keysBeside(pos lab.Pos) (lab.Pos, string) {
 		return inLine(pos.Line, line, indentation(line)), fmt.Sprintf(deeperItem, number)
 	}
 	return inLine(number, before, m[4]), "a step with keys beside it names the process that makes the call: main: " +
-		clip(uncommented(before[m[4]:]))
+		wording.Clip(uncommented(before[m[4]:]))
 }
 
 // strayColon explains a colon that cannot be a key's.
@@ -90,21 +92,21 @@ func (s *source) strayColon(pos lab.Pos) (lab.Pos, string) {
 		if m := sameLine().FindStringSubmatch(value); m != nil && slices.Contains(knownKeys, m[1]) {
 			begin := submatch(keyLine().FindStringSubmatchIndex(line), 2)
 			return inLine(pos.Line, line, begin), "keys on one line stand in braces: {" +
-				clip(uncommented(line[begin:])) + "}"
+				wording.Clip(uncommented(line[begin:])) + "}"
 		}
-		return inLine(pos.Line, line, at), `a text with ": " in it has to be quoted: ` + quoted(clip(value))
+		return inLine(pos.Line, line, at), `a text with ": " in it has to be quoted: ` + wording.YAML(wording.Clip(value))
 	}
 	number, before := s.lineBefore(pos.Line)
 	if m := gluedLine().FindStringSubmatchIndex(before); m != nil {
 		return inLine(number, before, m[4]), fmt.Sprintf("a blank is missing behind this colon: %s: %s",
-			before[m[4]:m[5]], clip(before[m[6]:m[7]]))
+			before[m[4]:m[5]], wording.Clip(before[m[6]:m[7]]))
 	}
 	if at, words := withoutColon(before); words != "" {
 		return inLine(number, before, at), words
 	}
 	if bare := uncommented(before); wordLine().MatchString(bare) && indentation(line) > indentation(before) ||
 		wordsLine().MatchString(bare) && indentation(line) == indentation(before) && !itemLine().MatchString(line) {
-		return inLine(number, before, indentation(before)), fmt.Sprintf("%s has no colon behind its key", quote(bare))
+		return inLine(number, before, indentation(before)), fmt.Sprintf("%s has no colon behind its key", wording.Quote(bare))
 	}
 	if itemLine().MatchString(line) { // below a key without colon there may be items before it
 		n, up := number, before
@@ -112,7 +114,7 @@ func (s *source) strayColon(pos lab.Pos) (lab.Pos, string) {
 			n, up = s.lineBefore(n)
 		}
 		if bare := uncommented(up); wordLine().MatchString(bare) && indentation(up) <= indentation(line) {
-			return inLine(n, up, indentation(up)), fmt.Sprintf("%s has no colon behind its key", quote(bare))
+			return inLine(n, up, indentation(up)), fmt.Sprintf("%s has no colon behind its key", wording.Quote(bare))
 		}
 	}
 	if at, words := s.keysBeside(pos); words != "" {
@@ -134,16 +136,16 @@ func (s *source) lacksColon(pos lab.Pos) (lab.Pos, string) {
 	key, value, _ := strings.Cut(text, " ")
 	switch {
 	case strings.HasPrefix(text, "-"):
-		return pos, `a blank is missing behind the "-" of this item: - ` + clip(strings.TrimLeft(text, "-"))
+		return pos, `a blank is missing behind the "-" of this item: - ` + wording.Clip(strings.TrimLeft(text, "-"))
 	case callLine().MatchString(text):
-		return pos, `this call is neither an item of a list, "- ` + clip(text) + `", nor behind a process: "main: ` +
-			clip(text) + `"`
+		return pos, `this call is neither an item of a list, "- ` + wording.Clip(text) + `", nor behind a process: "main: ` +
+			wording.Clip(text) + `"`
 	case value == "":
-		return pos, quote(text) + " has no colon and no value; check the indentation"
+		return pos, wording.Quote(text) + " has no colon and no value; check the indentation"
 	case len(strings.Fields(value)) > 3:
-		return pos, quote(text) + " has no colon; check the indentation"
+		return pos, wording.Quote(text) + " has no colon; check the indentation"
 	}
-	return pos, fmt.Sprintf("%s has no colon: %s: %s", quote(text), key, clip(value))
+	return pos, fmt.Sprintf("%s has no colon: %s: %s", wording.Quote(text), key, wording.Clip(value))
 }
 
 // goesOn explains what follows a value that has ended.
@@ -167,10 +169,10 @@ func (s *source) goesOn(pos lab.Pos) (lab.Pos, string) {
 	switch mark := value[0]; mark {
 	case '[', '{':
 		return inLine(pos.Line, line, at), fmt.Sprintf("a text that begins with %c has to be quoted: %s", mark,
-			quoted(clip(value)))
+			wording.YAML(wording.Clip(value)))
 	case '\'', '"':
 		inner := strings.TrimSuffix(value[1:], value[:1])
-		return pos, "the quote ends before this; in quotes the whole text is written " + quoted(clip(inner))
+		return pos, "the quote ends before this; in quotes the whole text is written " + wording.YAML(wording.Clip(inner))
 	}
 	return pos, ""
 }
@@ -220,7 +222,7 @@ func withoutColon(line string) (at int, words string) {
 	if m == nil || !slices.Contains(knownKeys, line[m[4]:m[5]]) {
 		return 0, ""
 	}
-	return m[4], fmt.Sprintf("%q has no colon: %[1]s: %s", line[m[4]:m[5]], clip(strings.TrimSpace(line[m[6]:m[7]])))
+	return m[4], fmt.Sprintf("%q has no colon: %[1]s: %s", line[m[4]:m[5]], wording.Clip(strings.TrimSpace(line[m[6]:m[7]])))
 }
 
 // lineBefore returns the line before that says something, and its number.
@@ -260,7 +262,8 @@ func inLine(number int, line string, offset int) lab.Pos {
 // blanks, and are letters to YAML: before the first word of a line, and beside a colon.
 func (s *source) checkSpaces(c *complaints) bool {
 	found := 0
-	for n := 1; n <= len(s.lines) && found < maxMistakes; n++ {
+	const most = 10
+	for n := 1; n <= len(s.lines) && found < most; n++ {
 		line := s.line(n)
 		start := slices.IndexFunc(line, func(r rune) bool { return r != ' ' && r != '\t' && !looksBlank(r) })
 		for i, r := range line {

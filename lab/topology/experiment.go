@@ -7,6 +7,8 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"labrun/lab"
+	"labrun/lab/syntax"
+	"labrun/lab/wording"
 )
 
 // experiment is an experiment of the file while it is read.
@@ -26,7 +28,7 @@ type experiment struct {
 
 // placedStep is a step as it was parsed, and where it stands.
 type placedStep struct {
-	*parsedStep
+	*syntax.Step
 	node    *yaml.Node
 	process lab.Process
 	with    string // the combination that it is of, for messages
@@ -55,9 +57,9 @@ func (d *decoder) decodeExperiments(e entry) {
 		if !d.declare("experiment", d.rows, e) {
 			continue
 		}
-		x := &experiment{scope: scope{inner: "experiment " + quote(e.key)}}
+		x := &experiment{scope: scope{inner: "experiment " + wording.Quote(e.key)}}
 		x.Name, x.Pos = e.key, d.source.at(e.pos)
-		d.checkName(e.pos, experimentName, e.key)
+		d.checkName(e.pos, syntax.ExperimentName, e.key)
 		d.decodeExperiment(x, e)
 		d.checkExperiment(x)
 		d.top.Experiments = append(d.top.Experiments, x.Experiment)
@@ -75,9 +77,9 @@ func (d *decoder) decodeProbes(e entry) {
 		if !d.declare("probe", d.probes, e) {
 			continue
 		}
-		x := &experiment{scope: scope{inner: "probe " + quote(e.key)}}
+		x := &experiment{scope: scope{inner: "probe " + wording.Quote(e.key)}}
 		x.Name, x.Pos = e.key, d.source.at(e.pos)
-		d.checkName(e.pos, experimentName, e.key)
+		d.checkName(e.pos, syntax.ExperimentName, e.key)
 		if len(d.order) > 0 {
 			x.Hosts = []string{d.order[0].Name}
 		}
@@ -162,7 +164,7 @@ func (d *decoder) checkClaimSays(x *experiment) {
 			continue
 		}
 		last := steps[len(steps)-1]
-		if len(last.want) > 0 && last.want[0].Answer.Outcome == lab.Unasked {
+		if len(last.Want) > 0 && last.Want[0].Answer.Outcome == lab.Unasked {
 			d.complain(posOf(last.node), "%s: the last step of an experiment with a claim must expect an answer, or a pass would say nothing", x.scope)
 			return
 		}
@@ -178,7 +180,7 @@ func (d *decoder) decodeClaimRef(x *experiment, e entry) {
 	if rest, ok := strings.CutPrefix(name, "not "); ok {
 		name, x.Claim.Against = strings.TrimSpace(rest), true
 	}
-	if !d.checkName(posOf(e.value), claimName, name) {
+	if !d.checkName(posOf(e.value), syntax.ClaimName, name) {
 		return
 	}
 	x.Claim.Name = name
@@ -187,7 +189,7 @@ func (d *decoder) decodeClaimRef(x *experiment, e entry) {
 		for c := range d.claims {
 			names = append(names, c)
 		}
-		d.complain(posOf(e.value), "%s: no claim %s%s", x.scope, quote(name), hint(name, "claims", sorted(names...)))
+		d.complain(posOf(e.value), "%s: no claim %s%s", x.scope, wording.Quote(name), wording.Hint(name, "claims", wording.Sorted(names...)))
 	}
 }
 
@@ -219,7 +221,7 @@ func (d *decoder) checkHost(pos lab.Pos, s scope, name string) bool {
 		return true
 	}
 	if !d.hostsLost {
-		d.complain(pos, "%s: no host %s%s", s, quote(name), hint(name, "hosts", d.hostNames()))
+		d.complain(pos, "%s: no host %s%s", s, wording.Quote(name), wording.Hint(name, "hosts", d.hostNames()))
 	}
 	return false
 }
@@ -227,7 +229,7 @@ func (d *decoder) checkHost(pos lab.Pos, s scope, name string) bool {
 func (d *decoder) hostNames() []string {
 	var names []string
 	for _, h := range d.order {
-		if hostName.check(h.Name) == "" {
+		if syntax.HostName.Check(h.Name) == "" {
 			names = append(names, h.Name)
 		}
 	}
@@ -256,7 +258,7 @@ func (d *decoder) decodeUsers(x *experiment, n *yaml.Node) {
 		if !ok {
 			continue
 		}
-		user, problem := decimal(text, 0, maxUser)
+		user, problem := syntax.Decimal(text, 0, syntax.MaxUser)
 		if problem != "" {
 			d.complain(posOf(k.value), "%s, user: %s", s, problem)
 			continue
@@ -275,8 +277,8 @@ func (d *decoder) capabilities(s scope, n *yaml.Node) []string {
 	for _, item := range list(n) {
 		name, ok := d.text(item, s.String()+", capabilities")
 		if ok && !slices.Contains(lab.Capabilities, name) {
-			d.complain(posOf(item), "%s: unknown capability %s%s", s, quote(name),
-				hint(name, "allowed", lab.Capabilities))
+			d.complain(posOf(item), "%s: unknown capability %s%s", s, wording.Quote(name),
+				wording.Hint(name, "allowed", lab.Capabilities))
 			continue
 		}
 		names = append(names, name)
@@ -300,24 +302,24 @@ func (d *decoder) process(pos lab.Pos, s scope, text string) (lab.Process, bool)
 	if strings.ContainsAny(text, "( ") {
 		how := "quote a step that has \": \" in it"
 		if line := d.source.line(pos.Line); pos.Col <= len(line) {
-			if step := strings.TrimSpace(string(line[pos.Col-1:])); len(parseStep(step).mistakes) == 0 {
-				how = "quote a step that has \": \" in it: " + quoted(step)
+			if step := strings.TrimSpace(string(line[pos.Col-1:])); len(syntax.Parse(step).Mistakes) == 0 {
+				how = "quote a step that has \": \" in it: " + wording.YAML(step)
 			}
 		}
 		if !strings.Contains(text, "(") {
 			how = "a process is one word, of another host HOST/NAME"
 		}
-		d.complain(pos, "%s: %s is not a process; %s", s, quote(text), how)
+		d.complain(pos, "%s: %s is not a process; %s", s, wording.Quote(text), how)
 		return lab.Process{}, false
 	}
 	if h, name, dotted := strings.Cut(text, "."); dotted && (d.hosts[h] != nil || h == "peer") {
 		d.complain(pos, "%s: %s is not a process; a process of another host is written with a slash: %s", s,
-			quote(text), h+"/"+clip(name))
+			wording.Quote(text), h+"/"+wording.Clip(name))
 		return lab.Process{}, false
 	}
 	if !slash && d.hosts[name] != nil {
-		d.warn(pos, "%s: %s is a process of the subject here; one of host %s is written %s/NAME", s, quote(name),
-			quote(name), name)
+		d.warn(pos, "%s: %s is a process of the subject here; one of host %s is written %s/NAME", s, wording.Quote(name),
+			wording.Quote(name), name)
 	}
 	if slices.Contains(stepKeys, name) {
 		d.complain(pos, "%s: %q cannot name a process, it is a reserved word", s, name)
@@ -328,10 +330,10 @@ func (d *decoder) process(pos lab.Pos, s scope, text string) (lab.Process, bool)
 		return lab.Process{}, false
 	}
 	if slash && name == "" {
-		d.complain(pos, "%s: %s lacks the name of a process: %s", s, quote(text), clip(text)+"web")
+		d.complain(pos, "%s: %s lacks the name of a process: %s", s, wording.Quote(text), wording.Clip(text)+"web")
 		return lab.Process{}, false
 	}
-	ok := d.checkName(pos, processName, name)
+	ok := d.checkName(pos, syntax.ProcessName, name)
 	if slash && host != "peer" {
 		ok = d.checkHost(pos, s, host) && ok
 	}

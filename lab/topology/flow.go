@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"labrun/lab"
+	"labrun/lab/wording"
 )
 
 // flow follows the steps of an experiment in one class of columns: which
@@ -120,9 +121,9 @@ func (x *experiment) stepsOf(c lab.Combo) []placedStep {
 // flow returns what the check looks at of a step.
 func (s placedStep) flow() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s=%s %t %t %t %t(", s.process, s.call.Makes, s.call.Name, s.known, len(s.mistakes) > 0,
-		fails(s.want), s.step.Run != nil)
-	for i, a := range s.call.Args {
+	fmt.Fprintf(&b, "%s %s=%s %t %t %t %t(", s.process, s.Call.Makes, s.Call.Name, s.Known, len(s.Mistakes) > 0,
+		fails(s.Want), s.step.Run != nil)
+	for i, a := range s.Call.Args {
 		switch a.(type) {
 		case lab.Sock, lab.ProcessName:
 			fmt.Fprintf(&b, "%s,", a)
@@ -130,7 +131,7 @@ func (s placedStep) flow() string {
 			fmt.Fprintf(&b, "%s,", s.argVariable(i))
 		}
 	}
-	for _, w := range s.want {
+	for _, w := range s.Want {
 		fmt.Fprintf(&b, "=%s", s.answerVariable(w))
 		fmt.Fprintf(&b, "%t", w.Answer.Errno == "EBADF")
 	}
@@ -152,11 +153,11 @@ func (f *flow) complain(s placedStep, at int, format string, args ...any) {
 // step checks a step and carries it out. It returns false when the rest of the
 // experiment cannot be checked.
 func (f *flow) step(s placedStep) bool {
-	if len(s.mistakes) > 0 && s.call.Makes == "" && (!s.known || s.makes) {
+	if len(s.Mistakes) > 0 && s.Call.Makes == "" && (!s.Known || s.Makes) {
 		f.unsure = true
 	}
-	if len(s.mistakes) > 0 {
-		for _, v := range variableSyntax().FindAllString(s.text, -1) {
+	if len(s.Mistakes) > 0 {
+		for _, v := range variableSyntax().FindAllString(s.Text, -1) {
 			f.kept[v] = true
 		}
 	}
@@ -165,11 +166,11 @@ func (f *flow) step(s placedStep) bool {
 	}
 	p := f.caller(s)
 	if len(f.processes) > maxProcesses {
-		f.complain(s, s.callAt, "more than %d processes, the limit", maxProcesses)
+		f.complain(s, s.CallAt, "more than %d processes, the limit", maxProcesses)
 		return false
 	}
 	if p.ended != "" {
-		f.complain(s, s.callAt, "process %q has ended: %s", s.process, p.ended)
+		f.complain(s, s.CallAt, "process %q has ended: %s", s.process, p.ended)
 		p.ended = "" // once is enough
 	}
 	if s.step.Run != nil {
@@ -185,14 +186,14 @@ func (f *flow) step(s placedStep) bool {
 		return true
 	}
 	if p.program {
-		f.complain(s, s.callAt, "%q is a program, it makes no calls", s.process)
+		f.complain(s, s.CallAt, "%q is a program, it makes no calls", s.process)
 		return true
 	}
 	f.checkKept(s)
-	if s.known {
+	if s.Known {
 		f.checkSockets(s, p)
 	}
-	if name := s.call.Makes; name != "" {
+	if name := s.Call.Makes; name != "" {
 		f.makeSocket(s, p, name)
 	}
 	f.carryOut(s, p)
@@ -212,19 +213,19 @@ func (f *flow) caller(s placedStep) *process {
 
 // checkKept complains about a port or a name that no answer has kept so far.
 func (f *flow) checkKept(s placedStep) {
-	for i := range s.call.Args {
+	for i := range s.Call.Args {
 		v := s.argVariable(i)
 		if v == "" || f.kept[v] {
 			continue
 		}
 		f.kept[v] = true
 		if strings.HasPrefix(v, "@") {
-			f.complain(s, s.argsAt[i], "name %s is not known yet, keep it first: getsockname(a) = %q", v, v)
+			f.complain(s, s.ArgsAt[i], "name %s is not known yet, keep it first: getsockname(a) = %q", v, v)
 		} else {
-			f.complain(s, s.argsAt[i], "port %s is not known yet, keep it first: getsockname(a) = any:%s", v, v)
+			f.complain(s, s.ArgsAt[i], "port %s is not known yet, keep it first: getsockname(a) = any:%s", v, v)
 		}
 	}
-	for _, w := range s.want {
+	for _, w := range s.Want {
 		f.kept[s.answerVariable(w)] = true
 	}
 }
@@ -232,16 +233,16 @@ func (f *flow) checkKept(s placedStep) {
 // argVariable returns what an argument has that an answer must have kept, "$p" or
 // "@$n", "" for nothing.
 func (s placedStep) argVariable(i int) string {
-	sig, ok := lab.SignatureOf(s.call.Name)
+	sig, ok := lab.SignatureOf(s.Call.Name)
 	if !ok || len(sig.Args) == 0 {
 		return ""
 	}
-	return variable(sig.Args[min(i, len(sig.Args)-1)], s.call.Args[i])
+	return variable(sig.Args[min(i, len(sig.Args)-1)], s.Call.Args[i])
 }
 
 // answerVariable returns what an answer keeps.
 func (s placedStep) answerVariable(w lab.WantRule) string {
-	sig, _ := lab.SignatureOf(s.call.Name)
+	sig, _ := lab.SignatureOf(s.Call.Name)
 	return variable(sig.Answers, w.Answer.Value)
 }
 
@@ -261,7 +262,7 @@ func variable(kind lab.Kind, a lab.Arg) string {
 
 // checkSockets complains about sockets that the caller does not have.
 func (f *flow) checkSockets(s placedStep, p *process) {
-	for i, a := range s.call.Args {
+	for i, a := range s.Call.Args {
 		name, ok := a.(lab.Sock)
 		if !ok {
 			continue
@@ -269,15 +270,15 @@ func (f *flow) checkSockets(s placedStep, p *process) {
 		k, made := p.sockets[string(name)]
 		switch {
 		case f.unsure:
-		case !made && s.foreign:
+		case !made && s.Foreign:
 			p.sockets[string(name)] = socket{unsure: true}
 		case !made:
-			f.complain(s, s.argsAt[i], "process %q has no socket %q%s", s.process, name,
-				hint(string(name), "open", p.open()))
+			f.complain(s, s.ArgsAt[i], "process %q has no socket %q%s", s.process, name,
+				wording.Hint(string(name), "open", p.open()))
 			p.sockets[string(name)] = socket{unsure: true} // once is enough
-		case k.closed > 0 && wants(s.want, "EBADF"):
+		case k.closed > 0 && wants(s.Want, "EBADF"):
 		case k.closed > 0:
-			f.complain(s, s.argsAt[i], "socket %q of process %q was closed on line %d", name, s.process, k.closed)
+			f.complain(s, s.ArgsAt[i], "socket %q of process %q was closed on line %d", name, s.process, k.closed)
 			p.sockets[string(name)] = socket{unsure: true}
 		}
 	}
@@ -291,19 +292,19 @@ func (p *process) open() []string {
 			names = append(names, name)
 		}
 	}
-	return sorted(names...)
+	return wording.Sorted(names...)
 }
 
 func (f *flow) makeSocket(s placedStep, p *process, name string) {
 	switch k, ok := p.sockets[name]; {
-	case !ok || k.closed > 0 || k.unsure || f.unsure || s.foreign:
+	case !ok || k.closed > 0 || k.unsure || f.unsure || s.Foreign:
 	case s.repeated && k.made == s.node.Line:
 		f.complain(s, 0, "repeat makes socket %q again while it is open; call it %s${i}, or close it in the same turn",
 			name, name)
 	default:
 		f.complain(s, 0, "process %q has an open socket %q already, from line %d", s.process, name, k.made)
 	}
-	if !fails(s.want) || len(s.mistakes) > 0 {
+	if !fails(s.Want) || len(s.Mistakes) > 0 {
 		p.sockets[name] = socket{made: s.node.Line}
 	}
 }
@@ -322,15 +323,15 @@ func fails(w lab.Want) bool {
 
 // carryOut does what the call does to processes and sockets.
 func (f *flow) carryOut(s placedStep, p *process) {
-	if len(s.mistakes) > 0 {
-		if s.call.Name == "fork" || s.call.Name == "close" {
+	if len(s.Mistakes) > 0 {
+		if s.Call.Name == "fork" || s.Call.Name == "close" {
 			f.unsure = true
 		}
 		return
 	}
-	switch s.call.Name {
+	switch s.Call.Name {
 	case "close":
-		name := string(s.call.Args[0].(lab.Sock))
+		name := string(s.Call.Args[0].(lab.Sock))
 		k := p.sockets[name]
 		k.closed = s.node.Line
 		p.sockets[name] = k
@@ -345,21 +346,21 @@ func (f *flow) carryOut(s placedStep, p *process) {
 
 func (f *flow) fork(s placedStep, p *process) {
 	child := s.process
-	child.Name = string(s.call.Args[0].(lab.ProcessName))
+	child.Name = string(s.Call.Args[0].(lab.ProcessName))
 	key := f.class.canonical(child)
 	if other := f.processes[key]; other != nil {
 		what := "makes calls"
 		if other.forked {
 			what = "was forked"
 		}
-		f.complain(s, s.argsAt[0], "process %q exists before this fork: it %s on line %d", child, what, other.first)
+		f.complain(s, s.ArgsAt[0], "process %q exists before this fork: it %s on line %d", child, what, other.first)
 		return
 	}
-	if fails(s.want) || f.spend(f.x, len(p.sockets)) {
+	if fails(s.Want) || f.spend(f.x, len(p.sockets)) {
 		return
 	}
 	inherited := maps.Clone(p.sockets)
-	if only := s.call.Args[1:]; len(only) > 0 {
+	if only := s.Call.Args[1:]; len(only) > 0 {
 		maps.DeleteFunc(inherited, func(name string,
 			_ socket) bool {
 			return !slices.Contains(only, lab.Arg(lab.Sock(name)))
@@ -372,25 +373,25 @@ func (f *flow) fork(s placedStep, p *process) {
 // one that it survives.
 func (f *flow) end(s placedStep) {
 	victim := s.process
-	victim.Name = string(s.call.Args[0].(lab.ProcessName))
+	victim.Name = string(s.Call.Args[0].(lab.ProcessName))
 	v := f.processes[f.class.canonical(victim)]
-	waits := s.call.Name == "wait"
+	waits := s.Call.Name == "wait"
 	switch {
 	case f.class.canonical(victim) == f.class.canonical(s.process) && waits:
-		f.complain(s, s.argsAt[0], "process %q waits for itself", victim)
+		f.complain(s, s.ArgsAt[0], "process %q waits for itself", victim)
 	case f.class.canonical(victim) == f.class.canonical(s.process):
-		f.complain(s, s.argsAt[0], "process %q kills itself, write exit()", victim)
+		f.complain(s, s.ArgsAt[0], "process %q kills itself, write exit()", victim)
 	case v == nil && f.unsure:
 	case v == nil:
-		f.complain(s, s.argsAt[0], "no process %q exists so far%s", victim,
-			hint(victim.Name, "processes", f.living(s.process)))
+		f.complain(s, s.ArgsAt[0], "no process %q exists so far%s", victim,
+			wording.Hint(victim.Name, "processes", f.living(s.process)))
 	case waits && !v.program:
-		f.complain(s, s.argsAt[0], "wait() is for a program in the background, %q is a process", victim)
+		f.complain(s, s.ArgsAt[0], "wait() is for a program in the background, %q is a process", victim)
 	case v.ended != "":
-		f.complain(s, s.argsAt[0], "process %q has ended already: %s", victim, v.ended)
-	case !fails(s.want) && (waits || len(s.call.Args) == 1 || s.call.Args[1] == lab.Arg(lab.Word("SIGKILL")) &&
+		f.complain(s, s.ArgsAt[0], "process %q has ended already: %s", victim, v.ended)
+	case !fails(s.Want) && (waits || len(s.Call.Args) == 1 || s.Call.Args[1] == lab.Arg(lab.Word("SIGKILL")) &&
 		!v.program):
-		v.ended = fmt.Sprintf("%s() on line %d", s.call.Name, s.node.Line)
+		v.ended = fmt.Sprintf("%s() on line %d", s.Call.Name, s.node.Line)
 	}
 }
 
@@ -402,7 +403,7 @@ func (f *flow) living(p lab.Process) []string {
 			names = append(names, key.Name)
 		}
 	}
-	return sorted(names...)
+	return wording.Sorted(names...)
 }
 
 // checkUsers checks the processes that run as somebody else, and counts those

@@ -7,6 +7,8 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"labrun/lab"
+	"labrun/lab/syntax"
+	"labrun/lab/wording"
 )
 
 // host is a host of the file while it is read.
@@ -97,8 +99,8 @@ func (d *decoder) guard(h *host, f func()) {
 }
 
 func (d *decoder) decodeHost(h *host, e entry) {
-	s := scope{inner: "host " + quote(e.key)}
-	d.checkName(e.pos, hostName, e.key)
+	s := scope{inner: "host " + wording.Quote(e.key)}
+	d.checkName(e.pos, syntax.HostName, e.key)
 	before := d.made
 	keys, _ := d.fields(d.nicsBelow(e.value, s), s, "nics", "sysctls")
 	h.sysctls = keys["sysctls"]
@@ -130,7 +132,7 @@ func (d *decoder) nicsBelow(n *yaml.Node, s scope) *yaml.Node {
 		}) {
 		return n
 	}
-	d.complain(posOf(n.Content[0]), "%s: its NICs stand below nics: {nics: {%s: ...}}", s, clip(n.Content[0].Value))
+	d.complain(posOf(n.Content[0]), "%s: its NICs stand below nics: {nics: {%s: ...}}", s, wording.Clip(n.Content[0].Value))
 	nics := *n
 	return &yaml.Node{Kind: yaml.MappingNode, Line: n.Line, Column: n.Column, Content: []*yaml.Node{
 		{Kind: yaml.ScalarNode, Value: "nics", Line: n.Line, Column: n.Column}, &nics}}
@@ -138,7 +140,7 @@ func (d *decoder) nicsBelow(n *yaml.Node, s scope) *yaml.Node {
 
 func (d *decoder) decodeNIC(h *host, s scope, e entry) *nic {
 	n := &nic{NIC: lab.NIC{Name: e.key, Pos: e.pos}, scope: s}
-	d.checkName(e.pos, nicName, e.key)
+	d.checkName(e.pos, syntax.NicName, e.key)
 	before := d.made
 	if e.value.Kind == yaml.ScalarNode && d.networks[e.value.Value] != nil {
 		d.complain(posOf(e.value), "%s is a mapping; write {network: %s}", s, e.value.Value)
@@ -181,14 +183,14 @@ func (d *decoder) decodeNIC(h *host, s scope, e entry) *nic {
 func (d *decoder) networkOf(n *yaml.Node, s scope) *network {
 	name, ok := d.text(n, s.String()+", network")
 	if ok && d.networks[name] == nil && !d.networksLost {
-		d.complain(posOf(n), "%s: no network %s%s", s, quote(name), hint(name, "networks", d.networkNames()))
+		d.complain(posOf(n), "%s: no network %s%s", s, wording.Quote(name), wording.Hint(name, "networks", d.networkNames()))
 	}
 	return d.networks[name]
 }
 
 func (d *decoder) aliasOf(n *yaml.Node, s scope) (string, lab.Pos) {
 	name, ok := d.text(n, s.String()+", as")
-	if !ok || !d.checkName(posOf(n), aliasName, name) {
+	if !ok || !d.checkName(posOf(n), syntax.AliasName, name) {
 		return "", lab.Pos{}
 	}
 	return name, posOf(n)
@@ -197,7 +199,7 @@ func (d *decoder) aliasOf(n *yaml.Node, s scope) (string, lab.Pos) {
 func (d *decoder) networkNames() []string {
 	var names []string
 	for _, n := range d.top.Networks {
-		if networkName.check(n.Name) == "" {
+		if syntax.NetworkName.Check(n.Name) == "" {
 			names = append(names, n.Name)
 		}
 	}
@@ -226,7 +228,7 @@ func (d *decoder) allocate(h *host, n *nic, p netip.Prefix, a *allocator) {
 	if !ok {
 		a.full = true
 		d.complain(n.Pos, "%s: network %q has no free address, %s has %s, all in use",
-			n.scope, n.Network, p, count(capacity(p), "host address"))
+			n.scope, n.Network, p, wording.Count(capacity(p), "host address"))
 		return
 	}
 	d.used[usedAddr{ip, ""}] = place{h.Name, n.Pos.Line}

@@ -12,6 +12,9 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"labrun/lab"
+	"labrun/lab/once"
+	"labrun/lab/syntax"
+	"labrun/lab/wording"
 )
 
 // Reader returns the text of an included file. It is asked by the name that
@@ -162,7 +165,7 @@ func (d *decoder) include(p *part, e entry) {
 			name, ok = d.includePath(p, posOf(item), name)
 		}
 		if line := lines[name]; ok && line > 0 {
-			d.complain(posOf(item), "include: %s is named twice, first on line %d", quote(name), line)
+			d.complain(posOf(item), "include: %s is named twice, first on line %d", wording.Quote(name), line)
 			continue
 		}
 		if ok {
@@ -173,18 +176,18 @@ func (d *decoder) include(p *part, e entry) {
 	}
 }
 
-var includeName = nameRule{"a file's name", lazy(`^[^\pC\\]+$`), "no backslash, no control characters", 1000, nil}
+var includeName = syntax.NameRule{Noun: "a file's name", Syntax: once.Regexp(`^[^\pC\\]+$`), Words: "no backslash, no control characters", Longest: 1000, Reserved: nil}
 
 // includePath returns the path from the topology's folder of a file that a part
 // names. It cannot lead out of the part's folder; that links do not, the Reader sees.
 func (d *decoder) includePath(p *part, pos lab.Pos, name string) (string, bool) {
-	switch problem := includeName.check(name); {
+	switch problem := includeName.Check(name); {
 	case problem != "":
 		d.complain(pos, "include: %s", problem)
 	case path.IsAbs(name), slices.Contains(strings.Split(name, "/"), ".."):
-		d.complain(pos, `include: %s is not in the folder of this file or below; a path has no ".." and no "/" in front`, quote(name))
+		d.complain(pos, `include: %s is not in the folder of this file or below; a path has no ".." and no "/" in front`, wording.Quote(name))
 	case path.Clean(name) == ".":
-		d.complain(pos, "include: %s is a folder", quote(name))
+		d.complain(pos, "include: %s is a folder", wording.Quote(name))
 	default:
 		return path.Join(path.Dir(p.name), name), true
 	}
@@ -214,10 +217,10 @@ func (d *decoder) includeFile(p *part, pos lab.Pos, name string) {
 	text, err := d.read(file)
 	switch {
 	case err != nil:
-		d.complain(pos, "include: %s: %s", quote(name), reason(err))
+		d.complain(pos, "include: %s: %s", wording.Quote(name), reason(err))
 		return
 	case d.bytes+len(text) > maxFile:
-		d.complain(pos, "include: with %s the files are larger than %d bytes (%d MiB) together, the limit", quote(name),
+		d.complain(pos, "include: with %s the files are larger than %d bytes (%d MiB) together, the limit", wording.Quote(name),
 			maxFile, maxFile>>20)
 		return
 	}

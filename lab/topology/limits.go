@@ -1,10 +1,5 @@
 package topology
 
-import (
-	"math"
-	"time"
-)
-
 // The limits of a file. They bound the time and the memory that a hostile one
 // can take, and stand well above what a machine could run.
 const (
@@ -25,14 +20,8 @@ const (
 	maxCombos      = 1_000_000 // of an experiment's axes
 	maxVariants    = 100_000   // of a step, that differ between them
 	maxTurns       = 10_000    // of repeat
-	maxText        = 64 << 10  // bytes, more than a datagram takes
-	maxStep        = 300_000   // bytes, enough for 64 KiB of \x41
-	maxMistakes    = 10        // of a step
 	maxProcesses   = 256       // of an experiment
 	maxChecks      = 5_000_000 // steps times kinds of columns
-	maxCandidates  = 1000      // names that a wrong one is compared with
 	maxComplaints  = 500       // more are not looked for
 	maxShown       = 50        // complaints that Error and Pretty print
-	maxWait        = 60 * time.Second
-	maxUser        = math.MaxUint32 - 1
 )

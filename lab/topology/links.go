@@ -7,6 +7,8 @@ import (
 	"strconv"
 
 	"labrun/lab"
+	"labrun/lab/syntax"
+	"labrun/lab/wording"
 )
 
 // linkRef is a link that a step names.
@@ -22,8 +24,8 @@ type linkRef struct {
 func (d *decoder) checkLinks(x *experiment, columns []*host) {
 	made := slices.Clone(kernelLinks)
 	for s := range x.all() {
-		if s.call.Name == "link_add" && len(s.mistakes) == 0 {
-			made = append(made, string(s.call.Args[0].(lab.Name)))
+		if s.Call.Name == "link_add" && len(s.Mistakes) == 0 {
+			made = append(made, string(s.Call.Args[0].(lab.Name)))
 		}
 	}
 	withPeer := slices.DeleteFunc(slices.Clone(columns), func(h *host) bool { return h.peer == nil })
@@ -36,7 +38,7 @@ func (d *decoder) checkLinks(x *experiment, columns []*host) {
 		}
 		for _, l := range s.links() {
 			r := ref{s.process.Host, l.name}
-			if slices.Contains(made, l.name) || l.asked && !succeeds(s.want) {
+			if slices.Contains(made, l.name) || l.asked && !succeeds(s.Want) {
 				continue
 			}
 			problem, ok := known[r]
@@ -44,7 +46,7 @@ func (d *decoder) checkLinks(x *experiment, columns []*host) {
 				problem = d.problemIn(on, r.host,
 					func(h *host) bool { return h.unsure || h.hasLink(l.name) },
 					func(h *host, role string) string {
-						return fmt.Sprintf("host %q%s has no NIC %s%s", h.Name, role, quote(l.name), h.linkHint(l.name))
+						return fmt.Sprintf("host %q%s has no NIC %s%s", h.Name, role, wording.Quote(l.name), h.linkHint(l.name))
 					})
 				known[r] = problem
 			}
@@ -67,7 +69,7 @@ func (x *experiment) beforePrograms() iter.Seq[placedStep] {
 						programs = true
 						break
 					}
-					if len(s.mistakes) == 0 && !yield(s) {
+					if len(s.Mistakes) == 0 && !yield(s) {
 						return
 					}
 				}
@@ -87,13 +89,13 @@ var kernelLinks = []string{
 
 // links returns the links that a step names.
 func (s placedStep) links() (all []linkRef) {
-	sig, ok := lab.SignatureOf(s.call.Name)
-	if !ok || s.call.Name == "link_add" {
+	sig, ok := lab.SignatureOf(s.Call.Name)
+	if !ok || s.Call.Name == "link_add" {
 		return nil
 	}
 	var option lab.Option
-	for i, a := range s.call.Args {
-		at := s.argsAt[i]
+	for i, a := range s.Call.Args {
+		at := s.ArgsAt[i]
 		switch kind := sig.Args[min(i, len(sig.Args)-1)]; {
 		case kind == lab.KindNIC:
 			all = append(all, linkRef{string(a.(lab.Name)), at, true})
@@ -105,12 +107,12 @@ func (s placedStep) links() (all []linkRef) {
 			all = append(all, linkRef{linkIn(a, option), at, kind == lab.KindValue})
 		}
 	}
-	for i, w := range s.want {
+	for i, w := range s.Want {
 		if name := linkIn(w.Answer.Value, option); name != "" {
-			all = append(all, linkRef{name, s.wantsAt[i], false})
+			all = append(all, linkRef{name, s.WantsAt[i], false})
 		}
 	}
-	return slices.DeleteFunc(all, func(l linkRef) bool { return l.name == "" || nicName.check(l.name) != "" })
+	return slices.DeleteFunc(all, func(l linkRef) bool { return l.name == "" || syntax.NicName.Check(l.name) != "" })
 }
 
 // linkIn returns the link that an address, or the value of an option, names.
@@ -145,7 +147,7 @@ func (h *host) linkHint(link string) string {
 			}
 		}
 	}
-	return hint(link, "nics", h.links())
+	return wording.Hint(link, "nics", h.links())
 }
 
 func (h *host) links() []string {

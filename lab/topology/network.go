@@ -7,6 +7,8 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"labrun/lab"
+	"labrun/lab/syntax"
+	"labrun/lab/wording"
 )
 
 // network is a network of the file while it is read.
@@ -52,8 +54,8 @@ func (d *decoder) decodeNetwork(e entry) *network {
 	n := &network{Network: lab.Network{Name: e.key, Pos: e.pos}}
 	before := d.made
 	defer func() { n.bad = d.made > before }()
-	d.checkName(e.pos, networkName, e.key)
-	s := scope{inner: "network " + quote(e.key)}
+	d.checkName(e.pos, syntax.NetworkName, e.key)
+	s := scope{inner: "network " + wording.Quote(e.key)}
 	if e.value.Kind == yaml.ScalarNode {
 		if p, ok := d.subnet(e.value, s.String()); ok && p.Addr().Is4() {
 			n.Subnet = p
@@ -115,12 +117,12 @@ func (d *decoder) checkCables() {
 		}
 		if len(n.nics) == 1 && !d.peersUnsure {
 			d.complain(n.Pos, "network %s is a cable (link: true), it takes two NICs and has only that of %s",
-				quote(n.Name), n.nics[0].scope)
+				wording.Quote(n.Name), n.nics[0].scope)
 		}
 		for i := 2; i < len(n.nics); i++ {
 			extra, a, b := n.nics[i], n.nics[0].Pos.Line, n.nics[1].Pos.Line
 			d.complain(extra.Pos, "%s: network %s is a cable (link: true), it takes two NICs and has them (lines %d and %d)",
-				extra.scope, quote(n.Name), a, b)
+				extra.scope, wording.Quote(n.Name), a, b)
 		}
 	}
 }
@@ -134,7 +136,7 @@ func (d *decoder) subnet(n *yaml.Node, where string) (netip.Prefix, bool) {
 	p, err := netip.ParsePrefix(text)
 	switch {
 	case err != nil:
-		d.complain(posOf(n), "%s: %s is not a subnet such as 192.0.2.0/24 or 2001:db8::/64", where, quote(text))
+		d.complain(posOf(n), "%s: %s is not a subnet such as 192.0.2.0/24 or 2001:db8::/64", where, wording.Quote(text))
 	case p.Addr().Is4In6():
 		d.complain(posOf(n), "%s: %s is an IPv4 address in IPv6, write it as IPv4", where, text)
 	case special(p) != "":

@@ -10,6 +10,9 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"labrun/lab"
+	"labrun/lab/once"
+	"labrun/lab/syntax"
+	"labrun/lab/wording"
 )
 
 // entry is a key of a mapping and its value.
@@ -31,7 +34,7 @@ func (s scope) String() string {
 
 // in returns the scope of a part: in("nic", "eth0").
 func (s scope) in(noun, name string) scope {
-	inner := noun + " " + quote(name)
+	inner := noun + " " + wording.Quote(name)
 	return scope{s.String(), inner}
 }
 
@@ -63,7 +66,7 @@ func found(n *yaml.Node) string {
 	case isEmpty(n):
 		return "nothing"
 	}
-	return quote(n.Value)
+	return wording.Quote(n.Value)
 }
 
 // entries returns the entries of a mapping, each key once; what says what the
@@ -84,7 +87,7 @@ func (d *decoder) entries(n *yaml.Node, s scope, what string) ([]entry, bool) {
 			continue
 		}
 		if line, ok := lines[k.Value]; ok {
-			d.complain(posOf(k), "duplicate key %s in %s, first on line %d", quote(k.Value), s.inner, line)
+			d.complain(posOf(k), "duplicate key %s in %s, first on line %d", wording.Quote(k.Value), s.inner, line)
 			continue
 		}
 		lines[k.Value] = k.Line
@@ -94,7 +97,7 @@ func (d *decoder) entries(n *yaml.Node, s scope, what string) ([]entry, bool) {
 }
 
 // gluedKey is a key that lacks the blank behind its colon: {red:192.0.2.0/24}.
-var gluedKey = lazy(`^([A-Za-z_][A-Za-z0-9._/-]*):([^\s:)]+)$`)
+var gluedKey = once.Regexp(`^([A-Za-z_][A-Za-z0-9._/-]*):([^\s:)]+)$`)
 
 // unglued returns the mapping with a blank put behind each colon that needs one, and complains.
 func (d *decoder) unglued(n *yaml.Node) *yaml.Node {
@@ -111,7 +114,7 @@ func (d *decoder) unglued(n *yaml.Node) *yaml.Node {
 		if m == nil {
 			continue
 		}
-		d.complain(posOf(k), "a blank is missing behind this colon: %s: %s", clip(m[1]), clip(m[2]))
+		d.complain(posOf(k), "a blank is missing behind this colon: %s: %s", wording.Clip(m[1]), wording.Clip(m[2]))
 		key, value := *k, *v
 		key.Value, value.Value = m[1], m[2]
 		value.Line, value.Column = k.Line, k.Column+len(m[1])+1
@@ -138,8 +141,8 @@ func (d *decoder) outdented(list []entry, noun string, keys ...string) []entry {
 			kept = append(kept, e)
 			continue
 		}
-		d.complain(e.pos, "%s belongs to %s %s on line %d, and is not further in than that", quote(e.key), noun,
-			quote(owner.key), owner.pos.Line)
+		d.complain(e.pos, "%s belongs to %s %s on line %d, and is not further in than that", wording.Quote(e.key), noun,
+			wording.Quote(owner.key), owner.pos.Line)
 		if !begun {
 			kept[last].value = &yaml.Node{Kind: yaml.MappingNode}
 		}
@@ -169,7 +172,7 @@ func cutOff(n *yaml.Node) bool {
 // about others. One that is misspelt counts as the one that it was meant to be,
 // so that nothing else is missing because of it.
 func (d *decoder) fields(n *yaml.Node, s scope, allowed ...string) (map[string]entry, bool) {
-	list, ok := d.entries(n, s, "with "+strings.Join(sorted(allowed...), ", "))
+	list, ok := d.entries(n, s, "with "+strings.Join(wording.Sorted(allowed...), ", "))
 	if !ok {
 		return nil, false
 	}
@@ -200,11 +203,11 @@ func (d *decoder) fields(n *yaml.Node, s scope, allowed ...string) (map[string]e
 			continue
 		}
 		near := meantKey(e.key, allowed)
-		ending := hint(cmp.Or(near, e.key), "allowed", sorted(allowed...))
+		ending := wording.Hint(cmp.Or(near, e.key), "allowed", wording.Sorted(allowed...))
 		if other := keysElsewhere[e.key]; near == "" && slices.Contains(allowed, other.of) {
 			ending = "; " + other.words
 		}
-		d.complain(e.pos, "unknown key %s in %s%s", quote(e.key), s.inner, ending)
+		d.complain(e.pos, "unknown key %s in %s%s", wording.Quote(e.key), s.inner, ending)
 		if near != "" {
 			meant = append(meant, entry{near, e.pos, e.value})
 		}
@@ -236,7 +239,7 @@ func (d *decoder) text(n *yaml.Node, what string) (string, bool) {
 func (d *decoder) truth(n *yaml.Node, what string) bool {
 	text, ok := d.text(n, what)
 	if ok && text != "true" && text != "false" {
-		d.complain(posOf(n), "%s: %s is not true or false", what, quote(text))
+		d.complain(posOf(n), "%s: %s is not true or false", what, wording.Quote(text))
 	}
 	return text == "true"
 }
@@ -260,4 +263,12 @@ func list(n *yaml.Node) []*yaml.Node {
 		items[i] = deref(c)
 	}
 	return items
+}
+
+func (d *decoder) checkName(pos lab.Pos, r syntax.NameRule, name string) bool {
+	problem := r.Check(name)
+	if problem != "" {
+		d.complain(pos, "%s", problem)
+	}
+	return problem == ""
 }

@@ -6,15 +6,18 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v4"
+
+	"labrun/lab/once"
+	"labrun/lab/wording"
 )
 
 // ${name} in a step stands for the value that the axis has in a combination,
 // ${want} and ${want.name} for the answer that the rules give it, and ${i}
 // inside repeat for the number of the turn.
-var placeholder = lazy(`\$\{([^{}]*)\}`)
+var placeholder = once.Regexp(`\$\{([^{}]*)\}`)
 
 // whole fragments: a step that is nothing but ${axis}.
-var onlyPlaceholder = lazy(`^\$\{([^{}]*)\}$`)
+var onlyPlaceholder = once.Regexp(`^\$\{([^{}]*)\}$`)
 
 // wantName returns which named answer a placeholder stands for: "" is the only one.
 func wantName(placeholder string) (name string, ok bool) {
@@ -62,7 +65,7 @@ func (p *dependencies) name(n *yaml.Node, name string, alone bool) {
 			for w := range x.wants {
 				names = append(names, strings.TrimSuffix("want."+w, "."))
 			}
-			p.unknown(n, fmt.Sprintf("no answer ${%s}%s", name, hint(name, "answers", sorted(names...))))
+			p.unknown(n, fmt.Sprintf("no answer ${%s}%s", name, wording.Hint(name, "answers", wording.Sorted(names...))))
 			return
 		}
 		x.used[want] = true
@@ -75,7 +78,7 @@ func (p *dependencies) name(n *yaml.Node, name string, alone bool) {
 	i := x.axisAt(name)
 	switch {
 	case i < 0:
-		p.unknown(n, fmt.Sprintf("no axis %s%s", quote(name), hint(name, "axes", x.axisNames())))
+		p.unknown(n, fmt.Sprintf("no axis %s%s", wording.Quote(name), wording.Hint(name, "axes", x.axisNames())))
 	case slices.Contains(p.inner, i):
 		p.unknown(n, fmt.Sprintf("the steps of axis %q contain themselves", name))
 	case !alone && slices.ContainsFunc(x.axes[i].values, func(v value) bool { return v.steps != nil }):

@@ -7,6 +7,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"labrun/lab"
+	"labrun/lab/syntax"
+	"labrun/lab/wording"
 )
 
 func TestPretty(t *testing.T) {
@@ -55,7 +57,7 @@ func TestNearest(t *testing.T) {
 		{"bnid", "bind"}, {"BIND", "bind"}, {"bin", "bind"}, {"listens", "listen"}, {"x", ""}, {"frobnicate", ""},
 		{"sockopt", "socket"}, {"getsocketname", "getsockname"}, {"", ""}, {strings.Repeat("bind", 100), ""},
 	} {
-		if got := nearest(tt.found, callNames()); got != tt.want {
+		if got := wording.Nearest(tt.found, syntax.CallNames()); got != tt.want {
 			t.Errorf("nearest(%q) = %q, want %q", tt.found, got, tt.want)
 		}
 	}

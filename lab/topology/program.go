@@ -10,6 +10,8 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"labrun/lab"
+	"labrun/lab/syntax"
+	"labrun/lab/wording"
 )
 
 // programLimit is how long a program in the foreground may take.
@@ -26,7 +28,7 @@ func (r *reader) program(raw *yaml.Node) {
 	if !ok {
 		return
 	}
-	p := placedStep{parsedStep: &parsedStep{known: true}, node: keys["run"].value, with: r.with}
+	p := placedStep{Step: &syntax.Step{Known: true}, node: keys["run"].value, with: r.with}
 	p.process = lab.Process{Name: "program"}
 	p.step = lab.Step{Run: &lab.Run{}, Limit: programLimit, Pos: r.source.at(keys["run"].pos)}
 	p.step.Run.Argv = r.words(s, keys["run"].value)
@@ -43,9 +45,9 @@ func (r *reader) program(raw *yaml.Node) {
 	}
 	r.finish(s, &p, keys)
 	p.step.Process = p.process
-	p.call = lab.Call{Name: "run", Args: []lab.Arg{lab.Text(lab.Command(p.step.Run.Argv...))}}
-	p.step.Call = p.call
-	p.step.Want = p.want
+	p.Call = lab.Call{Name: "run", Args: []lab.Arg{lab.Text(lab.Command(p.step.Run.Argv...))}}
+	p.step.Call = p.Call
+	p.step.Want = p.Want
 	r.steps = append(r.steps, p)
 	if k, ok := keys["until"]; ok {
 		if !p.step.Run.Background {
@@ -80,7 +82,7 @@ func (r *reader) finish(s scope, p *placedStep, keys map[string]entry) {
 			if !ok {
 				continue
 			}
-			status, problem := decimal(text, 0, 255)
+			status, problem := syntax.Decimal(text, 0, 255)
 			if problem != "" {
 				r.complain(posOf(k.value), "%s: exit: %s", s, problem)
 			}
@@ -97,8 +99,8 @@ func (r *reader) finish(s scope, p *placedStep, keys map[string]entry) {
 	if !run.Background {
 		answer.Value = end
 	}
-	p.want = lab.Want{{Answer: answer}}
-	p.wantsAt = []int{0}
+	p.Want = lab.Want{{Answer: answer}}
+	p.WantsAt = []int{0}
 }
 
 // pattern reads a text, or a regular expression between slashes.
@@ -148,7 +150,7 @@ func (r *reader) words(s scope, n *yaml.Node) []string {
 		for _, w := range strings.Fields(text) {
 			if slices.Contains(shellWords, w) && slices.Contains(words, w) {
 				r.warn(posOf(n), "%s: no shell reads this command, so the program gets %s as an argument; for a shell write sh -c '...'%s",
-					s, quote(w), map[bool]string{true: ", for a program that stays background: true"}[w == "&"])
+					s, wording.Quote(w), map[bool]string{true: ", for a program that stays background: true"}[w == "&"])
 				break
 			}
 		}
@@ -162,7 +164,7 @@ func (r *reader) words(s scope, n *yaml.Node) []string {
 func (r *reader) boolean(s scope, e entry) bool {
 	text, ok := r.text(e.value, s.String()+", "+e.key)
 	if ok && text != "true" && text != "false" {
-		r.complain(posOf(e.value), "%s: %s is true or false, found %s", s, e.key, quote(text))
+		r.complain(posOf(e.value), "%s: %s is true or false, found %s", s, e.key, wording.Quote(text))
 	}
 	return text == "true"
 }

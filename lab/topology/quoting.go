@@ -6,6 +6,8 @@ import (
 	"unicode"
 
 	"labrun/lab"
+	"labrun/lab/once"
+	"labrun/lab/wording"
 )
 
 // In [...] and {...} of YAML a comma, a bracket and a brace end a text that is not
@@ -33,18 +35,13 @@ func (u unquoted) complaint() string {
 	if strings.HasSuffix(u.text, "::") {
 		ends = "a colon before a comma, bracket or brace"
 	}
-	return "inside [...] and {...} " + ends + " ends a text, so quote this " + noun + ": " + quoted(u.text)
+	return "inside [...] and {...} " + ends + " ends a text, so quote this " + noun + ": " + wording.YAML(u.text)
 }
 
 func isStep(text string) bool { return strings.ContainsRune(text, '(') || strings.Contains(text, "${") }
 
-// quoted writes a text as YAML has it in quotes.
-func quoted(text string) string {
-	if strings.ContainsAny(text, `"\`) {
-		return "'" + strings.ReplaceAll(text, "'", "''") + "'"
-	}
-	return `"` + text + `"`
-}
+// longestText is how long a text without quotes may be, in bytes.
+const longestText = 300_000
 
 // flowReader reads lists and mappings of YAML's flow style.
 type flowReader struct {
@@ -176,7 +173,7 @@ func (r *flowReader) plain() bool {
 		r.note(begin, r.at)
 		return true
 	}
-	for ; r.at < len(r.text) && r.at < begin+maxStep; r.at++ {
+	for ; r.at < len(r.text) && r.at < begin+longestText; r.at++ {
 		switch {
 		case r.is("([{"):
 			depth++
@@ -221,7 +218,7 @@ func (r *flowReader) plain() bool {
 }
 
 // nextKey finds where a mapping goes on with another key of a program.
-var nextKey = lazy(`, (run|as|stdout|stderr|exit|limit|until|background): `)
+var nextKey = once.Regexp(`, (run|as|stdout|stderr|exit|limit|until|background): `)
 
 // regexLength returns how long the /regular expression/ is that begins here, 0 for none.
 func regexLength(text []byte) int {

@@ -8,6 +8,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"labrun/lab"
+	"labrun/lab/syntax"
 )
 
 // scene is what the placeholders stand for while a slot is read.
@@ -171,7 +172,7 @@ func (r *reader) repeat(by maker, n *yaml.Node) {
 	if !ok {
 		return
 	}
-	turns, problem := decimal(text, 1, maxTurns)
+	turns, problem := syntax.Decimal(text, 1, maxTurns)
 	switch {
 	case problem != "":
 		r.complain(posOf(count), "%s: repeat: %s", r.scope(), problem)

@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"maps"
-	"regexp"
-	"strings"
+
+	"labrun/lab/syntax"
 )
 
 // Schema returns the JSON Schema, draft 2020-12, of a topology file: for editors,
@@ -57,35 +57,29 @@ func titled(keys schemas) schemas {
 }
 
 // named is a mapping from names that the file chooses.
-func named(doc string, rule nameRule, value object) object {
-	return object{"type": "object", "description": doc, "propertyNames": rule.schema(), "additionalProperties": value}
+func named(doc string, rule syntax.NameRule, value object) object {
+	return object{"type": "object", "description": doc, "propertyNames": nameSchema(rule), "additionalProperties": value}
 }
 
-// schema is what a name must look like. Lengths are bytes here and characters
+// nameSchema is what a name must look like. Lengths are bytes here and characters
 // there, so Load may refuse a few more.
-func (r nameRule) schema() object {
-	o := object{"description": r.noun + ": " + r.words, "pattern": portable(r.syntax()), "maxLength": r.longest,
+func nameSchema(r syntax.NameRule) object {
+	o := object{"description": r.Noun + ": " + r.Words, "pattern": syntax.Portable(r.Syntax()), "maxLength": r.Longest,
 		"minLength": 1}
-	if len(r.reserved) > 0 {
-		o["not"] = object{"enum": r.reserved}
+	if len(r.Reserved) > 0 {
+		o["not"] = object{"enum": r.Reserved}
 	}
 	return o
 }
 
-// value is the same where a value names something.
-func (r nameRule) value(doc string) object {
-	return r.schema().with("type", texts).with("description", doc)
+// nameValue is the same where a value names something.
+func nameValue(r syntax.NameRule, doc string) object {
+	return nameSchema(r).with("type", texts).with("description", doc)
 }
 
 func (o object) with(key string, value any) object {
 	o[key] = value
 	return o
-}
-
-// portable writes a pattern as JavaScript does too, whose classes of characters
-// have braces.
-func portable(re *regexp.Regexp) string {
-	return strings.NewReplacer(`\pC`, `\p{C}`, `\pZ`, `\p{Z}`).Replace(re.String())
 }
 
 // texts are the types of what is taken as written.
@@ -121,8 +115,5 @@ func ref(name string) object { return object{"$ref": "#/$defs/" + name} }
 func filled(doc string, low, high int64) object {
 	return either(doc,
 		object{"type": "integer", "minimum": low, "maximum": high},
-		object{"type": "string", "pattern": `^[0-9]+$|` + fillPattern})
+		object{"type": "string", "pattern": `^[0-9]+$|` + syntax.FillPattern})
 }
-
-// fillPattern is a placeholder somewhere in a text.
-const fillPattern = `\$\{[^{}]*\}`

@@ -1,11 +1,10 @@
 package topology
 
 import (
-	"regexp"
 	"slices"
-	"strings"
 
 	"labrun/lab"
+	"labrun/lab/syntax"
 )
 
 // callSchema is one of the calls; each has its own schema, with its manual page.
@@ -15,7 +14,7 @@ func callSchema() object {
 		forms = append(forms, ref("call-"+s.Name))
 	}
 	// What an axis gives may be anything.
-	forms = append(forms, object{"pattern": `^[^(]*` + fillPattern,
+	forms = append(forms, object{"pattern": `^[^(]*` + syntax.FillPattern,
 		"description": "A step that begins with the value of an axis."})
 	return object{"type": "string", "anyOf": forms,
 		"description": "A call as strace writes it, with the answer that it must get: [NAME =] CALL(ARGUMENTS) [= ANSWER [ANSWER on linux < 6.2]]."}
@@ -27,174 +26,26 @@ const noCall = "not a call that labrun takes: its name, its arguments or its ans
 // signatureSchema is one call. One with socket options is a choice of them, so
 // that each is completed, and shown with its own manual page.
 func signatureSchema(s lab.Signature) object {
-	o := object{"title": s.Name, "description": describeCall(s)}
+	o := object{"title": s.Name, "description": syntax.DescribeCall(s)}
 	at := slices.Index(s.Args, lab.KindOption)
 	if at < 0 {
-		o["pattern"], o["patternErrorMessage"] = callPattern(s, ""), noCall
-		o["examples"] = callExamples(s)
+		o["pattern"], o["patternErrorMessage"] = syntax.CallPattern(s, ""), noCall
+		o["examples"] = syntax.CallExamples(s)
 		return o
 	}
 	var forms []object
 	for _, option := range lab.Options {
-		args := kindExamples(s.Args[:len(s.Args)-s.Optional])
+		args := syntax.KindExamples(s.Args[:len(s.Args)-s.Optional])
 		args[at] = option.Name
 		if i := slices.Index(s.Args, lab.KindValue); i >= 0 {
-			args[i] = valueExamples[option.Value]
+			args[i] = syntax.ValueExamples[option.Value]
 		}
 		forms = append(forms, object{
 			"title": option.Name, "description": option.Doc + "; " + string(option.Value),
-			"pattern": callPattern(s, option.Name), "patternErrorMessage": noCall,
-			"examples": []string{madeBy(s, args)},
+			"pattern": syntax.CallPattern(s, option.Name), "patternErrorMessage": noCall,
+			"examples": []string{syntax.MadeBy(s, args)},
 		})
 	}
-	o["anyOf"] = append(forms, object{"pattern": `^\s*` + s.Name + `\s*\([\s\S]*` + fillPattern})
+	o["anyOf"] = append(forms, object{"pattern": `^\s*` + s.Name + `\s*\([\s\S]*` + syntax.FillPattern})
 	return o
-}
-
-// describeCall is the call's line, what it takes and what it answers.
-func describeCall(s lab.Signature) string {
-	p := &stepParser{parsedStep: &parsedStep{}, sig: s}
-	return s.Doc + ".\n\n" + p.takes() + "; " + strings.Replace(p.answers(), s.Name, "it", 1) + "."
-}
-
-// callPattern is the whole of a call, with that option where it takes one.
-func callPattern(s lab.Signature, option string) string {
-	made := ""
-	if s.Makes {
-		made = inner(socketName) + `\s*=\s*`
-	}
-	answer := `\S[\s\S]*`
-	if s.Answers == "" {
-		answer = `(?:ok|blocked|\?|E[A-Z0-9]+)(?:\s*\[[^\]]*\])*\s*`
-	}
-	call := argsPattern(s, option) + `\s*\)\s*(?:=\s*` + answer + `)?`
-	if option == "" {
-		call = "(?:" + call + `|[\s\S]*` + fillPattern + `[\s\S]*)`
-	}
-	return `^\s*` + made + s.Name + `\s*\(\s*` + call + "$"
-}
-
-func argsPattern(s lab.Signature, option string) string {
-	var b strings.Builder
-	for i, k := range s.Args {
-		one := kindPattern(k)
-		if k == lab.KindOption {
-			one = option
-		}
-		if i >= len(s.Args)-s.Optional {
-			b.WriteString("(?:")
-		}
-		if i > 0 {
-			b.WriteString(`\s*,\s*`)
-		}
-		b.WriteString(one)
-		if s.Repeats && i == len(s.Args)-1 {
-			b.WriteString(`(?:\s*,\s*` + one + ")*")
-		}
-	}
-	b.WriteString(strings.Repeat(")?", s.Optional))
-	return b.String()
-}
-
-const stringPattern = `"(?:[^"\\]|\\[\s\S])*"`
-
-// kindPattern is what an argument looks like. Of some kinds anything will do,
-// Load looks closer.
-func kindPattern(k lab.Kind) string {
-	if words, ok := wordsOf[k]; ok {
-		return oneOfPattern(words)
-	}
-	switch k {
-	case lab.KindSock:
-		return inner(socketName)
-	case lab.KindProcess:
-		return inner(processName)
-	case lab.KindAddr:
-		return `(?:unspec|` + stringPattern + `|(?:family|mapped)\([^"]*\)\s*:\s*[^\s,()":]+|[^\s,()"]*:[^\s,()":]+)`
-	case lab.KindInt, lab.KindLength, lab.KindUser, lab.KindDescriptor:
-		return `-?[0-9]+`
-	case lab.KindText, lab.KindPath:
-		return stringPattern
-	case lab.KindSockFlags:
-		return flagsPattern(lab.SocketFlags)
-	case lab.KindFlags:
-		return flagsPattern(lab.MessageFlags)
-	case lab.KindSysctl:
-		return "(?:" + strings.Trim(portable(sysctlSyntax()), "^$") + ")"
-	case lab.KindNIC:
-		return `(?:` + stringPattern + `|[^\s,()"]+)`
-	case lab.KindPrefix:
-		return `[0-9A-Fa-f:.]+/[0-9]+`
-	}
-	return `\S[\s\S]*?`
-}
-
-func oneOfPattern(words []string) string {
-	quoted := make([]string, len(words))
-	for i, w := range words {
-		quoted[i] = regexp.QuoteMeta(w)
-	}
-	return "(?:" + strings.Join(quoted, "|") + ")"
-}
-
-func flagsPattern(words []string) string {
-	one := oneOfPattern(words)
-	return one + `(?:\|` + one + ")*"
-}
-
-// examplesOf are arguments to complete a call with.
-var examplesOf = map[lab.Kind]string{
-	lab.KindSock: "a", lab.KindProcess: "child", lab.KindAddr: "x:80", lab.KindInt: "5", lab.KindLength: "16",
-	lab.KindText: `"1"`, lab.KindPath: `"name"`, lab.KindDuration: "100ms", lab.KindSockFlags: lab.SocketFlags[0],
-	lab.KindFlags: "MSG_PEEK", lab.KindUser: "1000", lab.KindSysctl: "net.ipv4.tcp_tw_reuse", lab.KindNIC: "eth0",
-	lab.KindPrefix: "192.0.2.77/24", lab.KindDescriptor: "-1",
-}
-
-// valueExamples are values of socket options.
-var valueExamples = map[lab.ValueKind]string{
-	lab.ValueInt: "1", lab.ValueErrno: "1", lab.ValueLinger: "{l_onoff=1, l_linger=0}", lab.ValueDevice: "eth0",
-	lab.ValueIndex: "eth0",
-	lab.ValueRange: "40000-40010", lab.ValueMembership: "{233.252.0.1, eth0}", lab.ValueSelector: "index(1)",
-}
-
-func kindExamples(kinds []lab.Kind) []string {
-	args := make([]string, len(kinds))
-	for i, k := range kinds {
-		args[i] = examplesOf[k]
-		if words := wordsOf[k]; words != nil {
-			args[i] = words[0]
-		}
-	}
-	return args
-}
-
-// callExamples are calls to complete: one for every word of the first argument
-// that is one of a few, and one with every argument that may be left out.
-func callExamples(s lab.Signature) []string {
-	all := kindExamples(s.Args)
-	args := all[:len(all)-s.Optional]
-	examples := []string{}
-	at := slices.IndexFunc(s.Args[:len(args)], func(k lab.Kind) bool { return wordsOf[k] != nil })
-	if at < 0 {
-		examples = append(examples, madeBy(s, args))
-	} else {
-		for _, w := range wordsOf[s.Args[at]] {
-			one := slices.Clone(args)
-			one[at] = w
-			examples = append(examples, madeBy(s, one))
-		}
-	}
-	if s.Optional > 0 {
-		examples = append(examples, madeBy(s, all))
-	}
-	return examples
-}
-
-// madeBy writes a call.
-func madeBy(s lab.Signature, args []string) string {
-	call := s.Name + "(" + strings.Join(args, ", ") + ")"
-	if s.Makes {
-		return "a = " + call
-	}
-	return call
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"labrun/lab"
+	"labrun/lab/syntax"
 )
 
 func experimentsSchema() object {
@@ -24,7 +25,7 @@ func experimentsSchema() object {
 		"steps": ref("steps"),
 	}, "steps")
 	experiment["dependentRequired"] = map[string][]string{"when": {"claim"}}
-	o := named("Experiments by name: the rows of the matrix.", experimentName, experiment)
+	o := named("Experiments by name: the rows of the matrix.", syntax.ExperimentName, experiment)
 	o["maxProperties"] = maxExperiments
 	o["defaultSnippets"] = []object{{"label": "an experiment", "body": object{"${1:name}": object{
 		"doc": "${2:what it asks}",
@@ -42,7 +43,7 @@ func processesSchema() object {
 		"propertyNames": object{"pattern": processPattern, "description": "A process: NAME, peer/NAME or HOST/NAME."},
 		"additionalProperties": closed("Who the process is.", schemas{
 			"user": either("The number of the user and group that it runs as.",
-				object{"type": "integer", "minimum": 0, "maximum": maxUser},
+				object{"type": "integer", "minimum": 0, "maximum": syntax.MaxUser},
 				object{"type": "string", "pattern": "^[0-9]+$"}),
 			"capabilities": capabilities,
 		}, "user"),
@@ -51,12 +52,7 @@ func processesSchema() object {
 }
 
 // processPattern is NAME, peer/NAME or HOST/NAME.
-var processPattern = "^(?:" + inner(hostName) + "/)?" + inner(processName) + "$"
-
-// inner is the pattern of a name without its anchors.
-func inner(r nameRule) string {
-	return "(?:" + strings.TrimSuffix(strings.TrimPrefix(portable(r.syntax()), "^"), "$") + ")"
-}
+var processPattern = "^(?:" + syntax.Inner(syntax.HostName) + "/)?" + syntax.Inner(syntax.ProcessName) + "$"
 
 func axesSchema() object {
 	words := slices.Concat(lab.SocketTypes, []string{"any", "any6", "lo", "lo6"})
@@ -65,7 +61,7 @@ func axesSchema() object {
 	}
 	value := either("A value: a text, which is its own name too.",
 		object{"enum": words, "description": "A socket type, an option or an address."},
-		valueName.value("A text that ${AXIS} stands for."))
+		nameValue(valueName, "A text that ${AXIS} stands for."))
 	byName := named("Values with names: each a text, or steps.", valueName,
 		either("A text, \"\" for none, or steps that ${AXIS} stands for as a whole step.",
 			object{"type": []string{"string", "number", "boolean", "null"}},
@@ -92,7 +88,7 @@ func matchSchema() object {
 
 func pruneSchema(doc string) object {
 	return oneOrMore(doc, object{
-		"type": "object", "propertyNames": axisName.schema(), "additionalProperties": ref("match"),
+		"type": "object", "propertyNames": nameSchema(axisName), "additionalProperties": ref("match"),
 		"description": "A combination matches when all of these do.",
 	})
 }
@@ -106,7 +102,7 @@ func rulesSchema() object {
 		"properties": titled(schemas{
 			"answer": answer, "else": answer, "linux": linuxSchema(), "has": hasSchema(),
 		}),
-		"propertyNames":        object{"pattern": portable(axisName.syntax())},
+		"propertyNames":        object{"pattern": syntax.Portable(axisName.Syntax())},
 		"additionalProperties": ref("match"),
 		"oneOf": []object{{"required": []string{"answer"}},
 			{"required": []string{"else"}, "maxProperties": 1}},

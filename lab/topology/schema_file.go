@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"labrun/lab"
+	"labrun/lab/syntax"
 )
 
 // What addresses look like; whether they are any, Load finds out.
@@ -15,7 +16,7 @@ const (
 func fileSchema() object {
 	o := closed("A topology of labrun: hosts with NICs on networks, and experiments about bind, listen and connect.",
 		schemas{
-			"name":        topologyName.value("The topology's name, as reports show it: " + topologyName.words + "."),
+			"name":        nameValue(syntax.TopologyName, "The topology's name, as reports show it: "+syntax.TopologyName.Words+"."),
 			"doc":         ref("doc"),
 			"include":     includeSchema(),
 			"claims":      claimsSchema(),
@@ -61,7 +62,7 @@ func definitions() schemas {
 }
 
 func includeSchema() object {
-	file := includeName.value("A file with experiments, probes or claims, in the folder of this one or below it.").
+	file := nameValue(includeName, "A file with experiments, probes or claims, in the folder of this one or below it.").
 		with("examples", []string{"shared/ports.yaml"}).
 		with("not", object{"pattern": `^/|(?:^|/)\.\.(?:/|$)`})
 	o := oneOrMore("Files with experiments, probes and claims to take as if they stood here, before this file's own.",
@@ -71,7 +72,7 @@ func includeSchema() object {
 }
 
 func claimsSchema() object {
-	o := named("Sentences that the experiments put to the test; an experiment names one with \"claim:\".", claimName,
+	o := named("Sentences that the experiments put to the test; an experiment names one with \"claim:\".", syntax.ClaimName,
 		text("The sentence."))
 	o["maxProperties"] = maxClaims
 	return o
@@ -92,7 +93,7 @@ func networksSchema() object {
 				"one has carrier while the other is up. Otherwise it is a bridge."},
 	})
 	o := named("Networks by name: a SUBNET, or {subnet: IPV4, subnet6: IPV6, link: true}. A network is a bridge of the lab's own, or a cable.",
-		networkName, either("The network's subnet, or a mapping.", four, six, mapping))
+		syntax.NetworkName, either("The network's subnet, or a mapping.", four, six, mapping))
 	o["minProperties"], o["maxProperties"] = 1, maxNetworks
 	o["defaultSnippets"] = []object{{"label": "two networks", "body": object{
 		"red": "192.0.2.0/24", "blue": object{"subnet": "198.51.100.0/24", "subnet6": "2001:db8:b::/64"},
@@ -101,7 +102,7 @@ func networksSchema() object {
 }
 
 func hostsSchema() object {
-	alias := aliasName.value("A name for the address, which steps use: x is the IPv4 address, x6 the IPv6 address beside it.").
+	alias := nameValue(syntax.AliasName, "A name for the address, which steps use: x is the IPv4 address, x6 the IPv6 address beside it.").
 		with("examples", []string{"x", "y"})
 	address := like("An address in a subnet of the network, with or without its length.",
 		"^(?:"+ip4Pattern+"|"+ip6Pattern+")(?:/[0-9]{1,3})?$", "192.0.2.10/24", "2001:db8:a::10/64")
@@ -111,15 +112,15 @@ func hostsSchema() object {
 	none := object{"const": noAddress, "description": "The NIC has no address."}
 	nic := closed("A NIC: one end of a veth pair, the other end is a port of the network, or of a cable the other NIC.",
 		schemas{
-			"network": networkName.value("The name of the network that the NIC is on."),
+			"network": nameValue(syntax.NetworkName, "The name of the network that the NIC is on."),
 			"address": either("The NIC's address, or a list of them, or none. Left out: the next free one, the same on every run.",
 				none, address, several),
 			"as": alias,
 		}, "network")
-	nics := named("The host's NICs by name.", nicName, nic)
+	nics := named("The host's NICs by name.", syntax.NicName, nic)
 	nics["maxProperties"] = maxNICs
 	nics["defaultSnippets"] = []object{{"label": "two NICs", "body": twoNICs}}
-	o := named("Hosts by name. A host is a network namespace with NICs; experiments run in every one.", hostName,
+	o := named("Hosts by name. A host is a network namespace with NICs; experiments run in every one.", syntax.HostName,
 		closed("A host: a network namespace.", schemas{"nics": nics, "sysctls": sysctlsSchema()}))
 	o["minProperties"], o["maxProperties"] = 1, maxHosts
 	o["defaultSnippets"] = []object{{"label": "two hosts with two NICs", "body": object{
@@ -131,7 +132,7 @@ func hostsSchema() object {
 func sysctlsSchema() object {
 	return object{
 		"type": "object", "description": "Kernel parameters of the network namespace and their values, sysctl(8). A host's own value stands in the place of that of all.",
-		"propertyNames":        object{"pattern": portable(sysctlSyntax())},
+		"propertyNames":        object{"pattern": syntax.Portable(syntax.SysctlSyntax())},
 		"additionalProperties": text("The value.", "1"), "maxProperties": maxSysctls,
 	}
 }
@@ -143,7 +144,7 @@ var twoNICs = object{
 
 func probesSchema() object {
 	return named("Questions asked first, on the first host, that answers may depend on: [ok on probe NAME].",
-		experimentName,
+		syntax.ExperimentName,
 		closed("A probe: the kernel has this feature when every step is answered as it says.", schemas{
 			"doc": ref("doc"), "processes": ref("processes"), "steps": ref("steps"),
 		}, "steps"))

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"labrun/lab"
+	"labrun/lab/syntax"
 )
 
 // besideCalls are the keys that may stand beside a process and its calls.
@@ -25,9 +26,9 @@ func stepSchema() object {
 }
 
 func durationSchema() object {
-	return object{"type": "string", "description": fmt.Sprintf("A time, at most %s.", maxWait),
+	return object{"type": "string", "description": fmt.Sprintf("A time, at most %s.", syntax.MaxWait),
 		"examples": []string{"100ms", "1.5s", "5s"},
-		"pattern":  `^\+?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:ns|us|µs|μs|ms|s|m|h))+$|` + fillPattern}
+		"pattern":  `^\+?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:ns|us|µs|μs|ms|s|m|h))+$|` + syntax.FillPattern}
 }
 
 // described is a reference with a text of its own.
@@ -50,7 +51,7 @@ func callsSchema() object {
 			"repeat": repeatSchema(),
 			"run":    runSchema(), // with it the step is a program; here it is for editors to complete
 		}),
-		"propertyNames": object{"pattern": processPattern + "|" + fillPattern,
+		"propertyNames": object{"pattern": processPattern + "|" + syntax.FillPattern,
 			"not":                 object{"enum": append(taken, "peer")},
 			"patternErrorMessage": "a process is NAME, peer/NAME or HOST/NAME"},
 		"additionalProperties": either("A call, or a list of calls, of this process.",
@@ -88,9 +89,9 @@ func programSchema() object {
 	o := closed("A real program of the machine, which runs in a host and dies with the cell.", schemas{
 		"run": runSchema(),
 		"as": like("The process that it is, for kill and wait: NAME, peer/NAME or HOST/NAME.",
-			processPattern+"|"+fillPattern, "web", "peer/web"),
+			processPattern+"|"+syntax.FillPattern, "web", "peer/web"),
 		"background": either("true: do not wait for its end.", object{"type": "boolean"},
-			object{"type": "string", "pattern": "^(?:true|false)$|" + fillPattern}),
+			object{"type": "string", "pattern": "^(?:true|false)$|" + syntax.FillPattern}),
 		"until":  described("With background: the call that says that it is ready, sockets(any:80) = LISTEN.", "call"),
 		"stdout": printed("output"),
 		"stderr": printed("error"),

@@ -15,6 +15,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"labrun/lab"
+	"labrun/lab/syntax"
 )
 
 func compiled(t *testing.T) *jsonschema.Schema {
@@ -237,7 +238,7 @@ func TestSchemaExamples(t *testing.T) {
 	}
 	collect(call)
 	for _, e := range examples {
-		if _, _, err := ParseStep(e); err != nil {
+		if _, _, err := syntax.ParseStep(e); err != nil {
 			t.Errorf("%s: %v", e, err)
 		}
 		if err := call.Validate(e); err != nil {

@@ -93,14 +93,14 @@ func (s *slot) variant(known map[string]int32, steps []placedStep) int32 {
 	for i := 0; len(s.Axes) > 0 && i < len(steps); i++ {
 		p := steps[i]
 		fmt.Fprintf(&key, "%d:%d %s/%s %d %d %q", p.node.Line, p.node.Column, p.process.Host, p.process.Name,
-			p.step.Limit, p.step.Until, p.text)
+			p.step.Limit, p.step.Until, p.Text)
 		for _, rule := range p.step.Want {
 			if rule.Line != 0 {
 				fmt.Fprintf(&key, " %d", rule.Line)
 			}
 		}
 		if p.step.Run != nil {
-			fmt.Fprintf(&key, " %q %t %s", p.step.Run.Argv, p.step.Run.Background, p.want)
+			fmt.Fprintf(&key, " %q %t %s", p.step.Run.Argv, p.step.Run.Background, p.Want)
 		}
 	}
 	i, ok := known[key.String()]

@@ -10,6 +10,8 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"labrun/lab"
+	"labrun/lab/syntax"
+	"labrun/lab/wording"
 )
 
 func (d *decoder) decodeSteps(x *experiment, n *yaml.Node) {
@@ -82,7 +84,7 @@ func (r *reader) group(by maker, n *yaml.Node) {
 				calls = append(calls, e)
 				continue
 			}
-			r.complain(e.pos, "unknown key %s in %s, did you mean %q? allowed: a process, limit, repeat, run, until", quote(e.key), s.inner, near)
+			r.complain(e.pos, "unknown key %s in %s, did you mean %q? allowed: a process, limit, repeat, run, until", wording.Quote(e.key), s.inner, near)
 			r.lost(e.value)
 			if near == "run" {
 				return
@@ -93,9 +95,9 @@ func (r *reader) group(by maker, n *yaml.Node) {
 		r.complain(posOf(n), "%s: a step is a call, or a process and its calls", r.scope())
 		return
 	}
-	if e := calls[0]; slices.Contains(callNames(), e.key) && !holdsCalls(e.value) {
+	if e := calls[0]; slices.Contains(syntax.CallNames(), e.key) && !holdsCalls(e.value) {
 		sig, _ := lab.SignatureOf(e.key)
-		r.complain(e.pos, "%s: %s is a call, and its arguments are in parentheses: %s", r.scope(), quote(e.key), exampleOf(sig))
+		r.complain(e.pos, "%s: %s is a call, and its arguments are in parentheses: %s", r.scope(), wording.Quote(e.key), syntax.ExampleOf(sig))
 		r.lost(e.value)
 		return
 	}
@@ -104,7 +106,7 @@ func (r *reader) group(by maker, n *yaml.Node) {
 			if holdsCalls(e.value) || e.value.Kind == yaml.SequenceNode {
 				return false
 			}
-			r.complain(e.pos, "unknown key %s in %s%s", quote(e.key), s.inner, keyHint(e))
+			r.complain(e.pos, "unknown key %s in %s%s", wording.Quote(e.key), s.inner, keyHint(e))
 			return true
 		})
 	}
@@ -121,7 +123,7 @@ func (r *reader) group(by maker, n *yaml.Node) {
 			r.complain(e.pos, "%s: a second process in one step, begin it with \"- \"", r.scope())
 		default:
 			if near := nearKey(e.key); near != "" {
-				r.warn(e.pos, "%s: %s is a process here; did you mean the key %q?", r.scope(), quote(e.key), near)
+				r.warn(e.pos, "%s: %s is a process here; did you mean the key %q?", r.scope(), wording.Quote(e.key), near)
 			}
 			by.Process = p
 			r.calls(by, e.value, n.Style)
@@ -132,10 +134,10 @@ func (r *reader) group(by maker, n *yaml.Node) {
 // keyHint ends a complaint about a key of a step that has calls under another one.
 func keyHint(e entry) string {
 	word, rest, _ := strings.Cut(e.key, " ")
-	is := func(words ...string) bool { return nearest(word, words) != "" }
+	is := func(words ...string) bool { return wording.Nearest(word, words) != "" }
 	switch {
 	case slices.Contains([]string{"limit", "until", "repeat"}, word) && rest != "" && isEmpty(e.value):
-		return "; a colon is missing: " + word + ": " + clip(rest)
+		return "; a colon is missing: " + word + ": " + wording.Clip(rest)
 	case is("timeout", "deadline"), word == "wait", word == "sleep":
 		return ", did you mean \"limit\"? sleep(100ms) waits, as a step of its own"
 	case is("answer", "answers", "want", "wants", "expect", "expected", "result", "returns", "errno", "error"):
@@ -159,7 +161,7 @@ func misspelt(e entry) string {
 	if slices.Contains([]string{"cmd", "command", "exec", "program", "shell", "sh"}, e.key) {
 		return "run"
 	}
-	return nearest(e.key, []string{"limit", "repeat", "run", "until"})
+	return wording.Nearest(e.key, []string{"limit", "repeat", "run", "until"})
 }
 
 // holdsCalls reports whether a value looks like steps.
@@ -195,7 +197,7 @@ func (r *reader) fillText(e entry) (string, bool) {
 
 // lost notes that steps are missing: what they would have made may be there.
 func (r *reader) lost(n *yaml.Node) {
-	r.steps = append(r.steps, placedStep{parsedStep: &parsedStep{mistakes: []mistake{{}}}, node: n})
+	r.steps = append(r.steps, placedStep{Step: &syntax.Step{Mistakes: []syntax.Mistake{{}}}, node: n})
 }
 
 func (r *reader) calls(by maker, n *yaml.Node, around yaml.Style) {
@@ -223,7 +225,7 @@ func (r *reader) duration(e entry) time.Duration {
 	if !ok {
 		return 0
 	}
-	d, problem := duration(text)
+	d, problem := syntax.Duration(text)
 	if problem != "" {
 		r.complain(posOf(e.value), "%s: %s %s", r.scope(), e.key, problem)
 	}
@@ -269,16 +271,16 @@ func (r *reader) call(by maker, raw *yaml.Node, around yaml.Style) {
 	}
 	step := r.parsed[n.Value]
 	if step == nil {
-		step = parseFirst(n.Value)
+		step = syntax.ParseForeign(n.Value)
 		r.parsed[n.Value] = step
 	}
-	placed := placedStep{parsedStep: step, node: n, process: by.Process, with: r.with, repeated: r.turn != "", step: lab.Step{
-		Process: by.Process, Call: step.call, Want: r.ruled(raw.Value, step.want), Limit: by.limit, Until: by.until,
+	placed := placedStep{Step: step, node: n, process: by.Process, with: r.with, repeated: r.turn != "", step: lab.Step{
+		Process: by.Process, Call: step.Call, Want: r.ruled(raw.Value, step.Want), Limit: by.limit, Until: by.until,
 		Pos: r.source.at(posOf(n)), Shown: r.shown(raw.Value),
 	}}
-	for _, m := range step.mistakes {
-		at, msg := m.at, m.msg
-		if step.open && around&yaml.FlowStyle != 0 && n.Style == 0 {
+	for _, m := range step.Mistakes {
+		at, msg := m.At, m.Msg
+		if step.Open && around&yaml.FlowStyle != 0 && n.Style == 0 {
 			if u, ok := r.source.unquotedText(posOf(n)); ok {
 				at, msg = 0, u.complaint()
 			}
@@ -291,7 +293,7 @@ func (r *reader) call(by maker, raw *yaml.Node, around yaml.Style) {
 		}
 		pos := r.within(placed, at)
 		if node, inner, ok := r.axisPlace(raw, at); ok {
-			pos = r.within(placedStep{parsedStep: &parsedStep{text: node.Value}, node: node}, inner)
+			pos = r.within(placedStep{Step: &syntax.Step{Text: node.Value}, node: node}, inner)
 		}
 		if first, next := r.source.folded(raw); next > 0 {
 			line := string(r.source.line(next))
@@ -304,9 +306,9 @@ func (r *reader) call(by maker, raw *yaml.Node, around yaml.Style) {
 		}
 		r.complain(pos, "%s: %s", r.scope(), msg)
 	}
-	if by.waits && len(step.mistakes) == 0 && takesAny(step) {
+	if by.waits && len(step.Mistakes) == 0 && takesAny(step) {
 		r.complain(posOf(n), "%s: until waits for the answer behind a step, and this one takes any; write %s", r.scope(),
-			quote(step.call.String()+" = "+cmp.Or(readers[step.call.Name], string(lab.OK))))
+			wording.Quote(step.Call.String()+" = "+cmp.Or(readers[step.Call.Name], string(lab.OK))))
 	}
 	r.steps = append(r.steps, placed)
 }
@@ -332,10 +334,10 @@ func (s *source) folded(n *yaml.Node) (first, next int) {
 var readers = map[string]string{"sockets": "LISTEN", "getsockname": "x:80", "getsockopt": "0"}
 
 // takesAny reports whether the first answer to a step will do, whatever it is.
-func takesAny(s *parsedStep) bool {
-	return !slices.ContainsFunc(s.want, func(r lab.WantRule) bool {
+func takesAny(s *syntax.Step) bool {
+	return !slices.ContainsFunc(s.Want, func(r lab.WantRule) bool {
 		return r.Answer.Outcome != lab.Unasked &&
-			!(readers[s.call.Name] != "" && r.Answer.Outcome == lab.OK && r.Answer.Value == nil)
+			!(readers[s.Call.Name] != "" && r.Answer.Outcome == lab.OK && r.Answer.Value == nil)
 	})
 }
 
@@ -412,7 +414,7 @@ func (d *decoder) within(s placedStep, offset int) lab.Pos {
 		quoted = line[at]
 		at++
 	}
-	for _, r := range s.text[:offset] {
+	for _, r := range s.Text[:offset] {
 		if at+1 < len(line) && (quoted == '\'' && line[at] == '\'' && line[at+1] == '\'' ||
 			quoted == '"' && line[at] == '\\' && (line[at+1] == '"' || line[at+1] == '\\')) {
 			at++

@@ -9,6 +9,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"labrun/lab"
+	"labrun/lab/wording"
 )
 
 // parseYAML returns the root of the one document in the file, nil after a
@@ -88,7 +89,7 @@ func (s *source) syntaxError(c *complaints, err error) {
 	}
 	if name, ok := strings.CutPrefix(e.Message, "unknown anchor '"); ok {
 		c.add(pos, "no anchor %s before this alias; a text that begins with * has to be quoted",
-			quote("&"+strings.TrimSuffix(name, "' referenced")))
+			wording.Quote("&"+strings.TrimSuffix(name, "' referenced")))
 		return
 	}
 	if strings.Contains(e.Message, "cannot start any token") {
@@ -142,7 +143,7 @@ func (s *source) badStart(pos lab.Pos) string {
 	if line[pos.Col-1] == '\t' {
 		return "a tab cannot indent, use spaces"
 	}
-	return "text cannot begin with " + quote(string(line[pos.Col-1])) + " unless it is quoted"
+	return "text cannot begin with " + wording.Quote(string(line[pos.Col-1])) + " unless it is quoted"
 }
 
 // checkTree complains about tags, and about aliases that contain themselves or
@@ -158,7 +159,7 @@ func (s *source) checkTree(c *complaints, root *yaml.Node, before int) (values i
 		if n.Kind == yaml.AliasNode {
 			if sizes[n.Alias] == open {
 				if ok {
-					c.add(posOf(n), "alias %s contains itself", quote("*"+n.Value))
+					c.add(posOf(n), "alias %s contains itself", wording.Quote("*"+n.Value))
 				}
 				ok = false
 				return 1
@@ -173,11 +174,11 @@ func (s *source) checkTree(c *complaints, root *yaml.Node, before int) (values i
 			if first := anchors[n.Anchor]; first == nil {
 				anchors[n.Anchor] = n
 			} else if first != n {
-				c.warn(posOf(n), "anchor %s is set a second time, first on line %d; an alias means the last one before it", quote("&"+n.Anchor), first.Line)
+				c.warn(posOf(n), "anchor %s is set a second time, first on line %d; an alias means the last one before it", wording.Quote("&"+n.Anchor), first.Line)
 			}
 		}
 		if n.Style&yaml.TaggedStyle != 0 {
-			c.add(posOf(n), "tag %s; a topology file has no tags", quote(n.Tag))
+			c.add(posOf(n), "tag %s; a topology file has no tags", wording.Quote(n.Tag))
 		}
 		if len(n.Content) == 0 {
 			return 1

@@ -7,6 +7,8 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"labrun/lab"
+	"labrun/lab/syntax"
+	"labrun/lab/wording"
 )
 
 // decodeDefaults reads what all hosts have.
@@ -28,7 +30,7 @@ func (d *decoder) checkDefaults() {
 	}
 	for _, p := range d.defaults {
 		if link := p.Link(); link != "" && !slices.ContainsFunc(d.order, func(h *host) bool { return h.hasLink(link) }) {
-			d.complain(p.Pos, "defaults: %s: no host has a NIC %s", p.Name, quote(link))
+			d.complain(p.Pos, "defaults: %s: no host has a NIC %s", p.Name, wording.Quote(link))
 		}
 	}
 }
@@ -37,7 +39,7 @@ func (d *decoder) checkDefaults() {
 // that it does not set itself.
 func (d *decoder) decodeHostSysctls(h *host) {
 	var own []lab.Sysctl
-	s := scope{inner: "host " + quote(h.Name)}
+	s := scope{inner: "host " + wording.Quote(h.Name)}
 	if h.sysctls.value != nil {
 		own = d.decodeSysctls(h.sysctls.value, s)
 	}
@@ -49,7 +51,7 @@ func (d *decoder) decodeHostSysctls(h *host) {
 	}
 	for _, p := range own {
 		if link := p.Link(); link != "" && !h.hasLink(link) && !h.unsure {
-			d.complain(p.Pos, "%s: %s: the host has no NIC %s%s", s, p.Name, quote(link), h.linkHint(link))
+			d.complain(p.Pos, "%s: %s: the host has no NIC %s%s", s, p.Name, wording.Quote(link), h.linkHint(link))
 		}
 	}
 	h.Sysctls = append(h.Sysctls, own...)
@@ -68,7 +70,7 @@ func (d *decoder) decodeSysctls(n *yaml.Node, s scope) (all []lab.Sysctl) {
 		return nil
 	}
 	for _, e := range list {
-		if problem := sysctlProblem(e.key); problem != "" {
+		if problem := syntax.SysctlProblem(e.key); problem != "" {
 			d.complain(e.pos, "%s: %s", s, problem)
 			continue
 		}
@@ -91,16 +93,4 @@ func (d *decoder) warnOfSysctl(pos lab.Pos, s scope, name string) {
 	if near := lab.NearSysctl(name); near != "" {
 		d.warn(pos, "%s: labrun knows no kernel parameter %s, did you mean %s?", s, name, near)
 	}
-}
-
-// sysctlProblem says why a name is none of a kernel parameter of a network namespace.
-func sysctlProblem(name string) string {
-	dots := func(part string) bool { return strings.Trim(part, "/") == "" }
-	switch {
-	case !strings.HasPrefix(name, "net."):
-		return "parameter " + quote(name) + " is not one of a network namespace, those begin with net."
-	case !sysctlSyntax().MatchString(name) || slices.ContainsFunc(strings.Split(name, "."), dots):
-		return quote(name) + " is not the name of a kernel parameter such as net.ipv4.tcp_tw_reuse"
-	}
-	return ""
 }

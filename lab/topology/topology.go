@@ -5,6 +5,8 @@ import (
 	"errors"
 
 	"labrun/lab"
+	"labrun/lab/syntax"
+	"labrun/lab/wording"
 )
 
 // Load reads a topology file and those that it includes. When something is wrong
@@ -60,11 +62,11 @@ type decoder struct {
 	rows     map[string]lab.Pos // the experiments
 	networks map[string]*network
 	hosts    map[string]*host
-	defaults []lab.Sysctl           // of every host
-	order    []*host                // the hosts in the order of the file
-	used     map[usedAddr]place     // every address that is taken
-	parsed   map[string]*parsedStep // by their text
-	checks   int                    // steps checked so far
+	defaults []lab.Sysctl            // of every host
+	order    []*host                 // the hosts in the order of the file
+	used     map[usedAddr]place      // every address that is taken
+	parsed   map[string]*syntax.Step // by their text
+	checks   int                     // steps checked so far
 
 	partsLost    bool // an included file could not be read, so any claim and probe may be there
 	networksLost bool // the section is unusable, so any name may be right
@@ -83,7 +85,7 @@ func newDecoder(file string, read Reader) *decoder {
 		networks:   map[string]*network{},
 		hosts:      map[string]*host{},
 		used:       map[usedAddr]place{},
-		parsed:     map[string]*parsedStep{},
+		parsed:     map[string]*syntax.Step{},
 	}
 }
 
@@ -94,7 +96,7 @@ func (d *decoder) complain(pos lab.Pos, format string, args ...any) { d.add(pos,
 func (d *decoder) decode() {
 	own := d.parts[len(d.parts)-1]
 	if e, ok := own.keys["name"]; ok {
-		if name, ok := d.text(e.value, "name"); ok && d.checkName(posOf(e.value), topologyName, name) {
+		if name, ok := d.text(e.value, "name"); ok && d.checkName(posOf(e.value), syntax.TopologyName, name) {
 			d.top.Name = name
 		}
 	}
@@ -128,7 +130,7 @@ func (d *decoder) each(key string, decode func(entry)) {
 // declare records e's name, or complains that another file declares it.
 func (d *decoder) declare(noun string, known map[string]lab.Pos, e entry) bool {
 	if at, ok := known[e.key]; ok {
-		d.complain(e.pos, "%s %s exists already, in %s:%d", noun, quote(e.key), cmp.Or(at.File, d.top.File), at.Line)
+		d.complain(e.pos, "%s %s exists already, in %s:%d", noun, wording.Quote(e.key), cmp.Or(at.File, d.top.File), at.Line)
 		return false
 	}
 	known[e.key] = d.source.at(e.pos)
@@ -150,10 +152,10 @@ func (d *decoder) decodeClaims(e entry) {
 		d.claims = map[string]lab.Pos{}
 	}
 	for _, c := range list {
-		if !d.checkName(c.pos, claimName, c.key) || !d.declare("claim", d.claims, c) {
+		if !d.checkName(c.pos, syntax.ClaimName, c.key) || !d.declare("claim", d.claims, c) {
 			continue
 		}
-		if text, ok := d.text(c.value, "claim "+quote(c.key)); ok {
+		if text, ok := d.text(c.value, "claim "+wording.Quote(c.key)); ok {
 			d.top.Claims = append(d.top.Claims, lab.Claim{Name: c.key, Text: text, Pos: d.source.at(c.pos)})
 		}
 	}

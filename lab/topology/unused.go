@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"labrun/lab"
+	"labrun/lab/wording"
 )
 
 // What a file says to no effect is a mistake most likely: a name was misspelt, or a
@@ -65,7 +66,7 @@ func (d *decoder) warnOfSelf(x *experiment, s placedStep, at int, a lab.Addr, ot
 func (d *decoder) warnUnused() {
 	for _, n := range d.top.Networks {
 		if len(d.networks[n.Name].nics) == 0 {
-			d.warnAt(n.Pos, "no NIC is on network %s", quote(n.Name))
+			d.warnAt(n.Pos, "no NIC is on network %s", wording.Quote(n.Name))
 		}
 	}
 	d.warnIdleNICs()
@@ -83,12 +84,12 @@ func (d *decoder) warnUnused() {
 	}
 	for _, c := range d.top.Claims {
 		if !claimed[c.Name] {
-			d.warnAt(c.Pos, "no experiment tests claim %s", quote(c.Name))
+			d.warnAt(c.Pos, "no experiment tests claim %s", wording.Quote(c.Name))
 		}
 	}
 	for i := range d.top.Probes {
 		if p := &d.top.Probes[i]; !probed[p.Name] {
-			d.warnAt(p.Pos, "no answer depends on probe %s", quote(p.Name))
+			d.warnAt(p.Pos, "no answer depends on probe %s", wording.Quote(p.Name))
 		}
 	}
 }
@@ -106,7 +107,7 @@ func (d *decoder) warnIdleNICs() {
 		for _, n := range h.nics[min(2, len(h.nics)):] {
 			if len(n.network.nics) == 1 && !m.nic(h, n) {
 				d.warnAt(n.Pos, "%s: no step names it or an address of it, and nothing else is on network %s", n.scope,
-					quote(n.Network))
+					wording.Quote(n.Network))
 			}
 		}
 	}

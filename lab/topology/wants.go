@@ -7,6 +7,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"labrun/lab"
+	"labrun/lab/syntax"
 )
 
 // wantSet is the rules of one named answer.
@@ -124,8 +125,8 @@ func (d *decoder) condition(s scope, e entry) string {
 	if e.key == "linux" {
 		on = " on linux " + text
 	}
-	for _, m := range parseStep("close(a) = ok [ok" + on + "]").mistakes {
-		d.complain(posOf(e.value), "%s, %s: %s", s, e.key, m.msg)
+	for _, m := range syntax.Parse("close(a) = ok [ok" + on + "]").Mistakes {
+		d.complain(posOf(e.value), "%s, %s: %s", s, e.key, m.Msg)
 		break
 	}
 	return on

@@ -1,4 +1,4 @@
-package topology
+package syntax
 
 import (
 	"fmt"
@@ -6,17 +6,19 @@ import (
 	"strings"
 
 	"labrun/lab"
+	"labrun/lab/once"
+	"labrun/lab/wording"
 )
 
 // parseAnswer reads what follows the call: = ANSWER [ANSWER on linux < 6.2].
 func (p *stepParser) parseAnswer() {
 	plain := lab.WantRule{Answer: lab.Answer{Outcome: lab.OK}}
 	if len(p.tokens) == 0 {
-		p.want = lab.Want{plain}
+		p.Want = lab.Want{plain}
 		return
 	}
 	if first := p.peek(0); !first.is("=") {
-		p.wrong(first.start, "after the call comes nothing or \" = ANSWER\", found %s%s", quote(first.text),
+		p.wrong(first.start, "after the call comes nothing or \" = ANSWER\", found %s%s", wording.Quote(first.text),
 			p.afterCall())
 		return
 	}
@@ -29,14 +31,14 @@ func (p *stepParser) parseAnswer() {
 		first := p.peek(0)
 		end := closing(p.tokens, 0)
 		if !first.is("[") || end < 0 {
-			p.wrong(first.start, "[ANSWER on linux < 6.2] is expected here, found %s", quote(p.raw(p.tokens)))
+			p.wrong(first.start, "[ANSWER on linux < 6.2] is expected here, found %s", wording.Quote(p.raw(p.tokens)))
 			return
 		}
 		rule, at := p.rule(first, p.tokens[1:end])
-		p.want, p.wantsAt = append(p.want, rule), append(p.wantsAt, at)
+		p.Want, p.WantsAt = append(p.Want, rule), append(p.WantsAt, at)
 		p.tokens = p.tokens[end+1:]
 	}
-	p.want, p.wantsAt = append(p.want, plain), append(p.wantsAt, at)
+	p.Want, p.WantsAt = append(p.Want, plain), append(p.WantsAt, at)
 }
 
 // conditionAt returns the index of the bracket behind the first answer; the
@@ -58,7 +60,7 @@ func (p *stepParser) rule(open token, tokens []token) (lab.WantRule, int) {
 	clauses := cutAtOn(tokens)
 	if len(clauses) < 2 || len(clauses[0]) == 0 {
 		p.wrong(open.start, "a condition is written [ANSWER on linux < 6.2] or [ANSWER on option NAME], found %s",
-			quote("["+p.raw(tokens)+"]"))
+			wording.Quote("["+p.raw(tokens)+"]"))
 		return lab.WantRule{}, open.start
 	}
 	at := clauses[0][0].start
@@ -96,7 +98,7 @@ func (p *stepParser) versions(tokens []token) (on []lab.VersionBound) {
 	for ; len(bounds) > 0; bounds = bounds[min(2, len(bounds)):] {
 		op := bounds[0]
 		if op.str || !slices.Contains(lab.VersionOps, op.text) {
-			p.wrong(op.start, "unknown comparison %s; allowed: %s", quote(op.text), strings.Join(lab.VersionOps, ", "))
+			p.wrong(op.start, "unknown comparison %s; allowed: %s", wording.Quote(op.text), strings.Join(lab.VersionOps, ", "))
 			break
 		}
 		version := ""
@@ -105,7 +107,7 @@ func (p *stepParser) versions(tokens []token) (on []lab.VersionBound) {
 		}
 		v, ok := parseVersion(version)
 		if !ok {
-			p.wrong(op.end, "%s is not a kernel's version such as 6.2 or 6.1.32", quote(version))
+			p.wrong(op.end, "%s is not a kernel's version such as 6.2 or 6.1.32", wording.Quote(version))
 			break
 		}
 		on = append(on, lab.VersionBound{Op: op.text, Version: v})
@@ -120,7 +122,7 @@ func (p *stepParser) feature(tokens []token) *lab.Feature {
 		tokens = tokens[1:]
 	}
 	if len(tokens) != 2 || !slices.ContainsFunc(lab.FeatureKinds, tokens[0].is) || !tokens[1].word() {
-		at := len(p.text)
+		at := len(p.Text)
 		if len(tokens) > 0 {
 			at = tokens[0].start
 		}
@@ -137,12 +139,12 @@ func (p *stepParser) feature(tokens []token) *lab.Feature {
 	case "socket":
 		p.oneOf("socket type", lab.SocketTypes, name, at)
 	case "probe":
-		p.name(experimentName, f.Name, at)
+		p.name(ExperimentName, f.Name, at)
 	}
 	return f
 }
 
-var versionSyntax = lazy(`^(0|[1-9][0-9]{0,4})(\.(0|[1-9][0-9]{0,4})){1,2}$`)
+var versionSyntax = once.Regexp(`^(0|[1-9][0-9]{0,4})(\.(0|[1-9][0-9]{0,4})){1,2}$`)
 
 func parseVersion(text string) (lab.KernelVersion, bool) {
 	if !strings.Contains(text, ".") {
@@ -155,7 +157,7 @@ func parseVersion(text string) (lab.KernelVersion, bool) {
 	return v, err == nil
 }
 
-var errnoSyntax = lazy(`^E[A-Z0-9]+$`)
+var errnoSyntax = once.Regexp(`^E[A-Z0-9]+$`)
 
 // answer reads ok, an errno, blocked, ? or a value.
 func (p *stepParser) answer(tokens []token, at int) lab.Answer {
@@ -184,10 +186,10 @@ func (p *stepParser) answer(tokens []token, at int) lab.Answer {
 			return lab.Answer{Outcome: lab.Failed, Errno: name}
 		case p.sig.Answers != lab.KindStates && errnoSyntax().MatchString(t.text):
 			near := ""
-			if n := nearest(t.text, lab.ErrnoNames()); n != "" {
+			if n := wording.Nearest(t.text, lab.ErrnoNames()); n != "" {
 				near = fmt.Sprintf(", did you mean %q?", n)
 			}
-			p.wrong(at, "unknown errno %s%s", quote(t.text), near)
+			p.wrong(at, "unknown errno %s%s", wording.Quote(t.text), near)
 			return none
 		}
 	}
@@ -197,14 +199,14 @@ func (p *stepParser) answer(tokens []token, at int) lab.Answer {
 		if p.sig.Makes && strings.Trim(p.raw(tokens), "0123456789") == "" {
 			ending = ", write ok: the socket goes by its name"
 		}
-		p.wrong(at, "%s, found %s%s", p.answers(), quote(p.raw(tokens)), ending)
+		p.wrong(at, "%s, found %s%s", p.answers(), wording.Quote(p.raw(tokens)), ending)
 		return none
 	}
-	before := len(p.mistakes)
+	before := len(p.Mistakes)
 	answer := lab.Answer{Outcome: lab.OK, Value: p.answerValue(tokens, at)}
-	if raw := p.raw(tokens); len(p.mistakes) > before && strings.HasPrefix(meantAnswer(raw), "E") {
-		p.mistakes = p.mistakes[:before]
-		p.wrong(at, "%s, found %s%s", p.answers(), quote(raw), answerHint(raw))
+	if raw := p.raw(tokens); len(p.Mistakes) > before && strings.HasPrefix(meantAnswer(raw), "E") {
+		p.Mistakes = p.Mistakes[:before]
+		p.wrong(at, "%s, found %s%s", p.answers(), wording.Quote(raw), answerHint(raw))
 	}
 	return answer
 }
@@ -258,7 +260,7 @@ func (p *stepParser) states(tokens []token) lab.Arg {
 		return states
 	}
 	for _, t := range tokens {
-		if len(p.mistakes) == maxMistakes {
+		if len(p.Mistakes) == maxMistakes {
 			break
 		}
 		if t.is("none") {
@@ -266,12 +268,12 @@ func (p *stepParser) states(tokens []token) lab.Arg {
 			continue
 		}
 		if t.is(",") || t.is("|") {
-			p.wrong(t.start, "blanks separate states, found %s", quote(t.text))
+			p.wrong(t.start, "blanks separate states, found %s", wording.Quote(t.text))
 			continue
 		}
 		if t.str || !slices.Contains(lab.StateNames, t.text) {
 			allowed := append([]string{"none"}, lab.StateNames...)
-			p.wrong(t.start, "unknown socket state %s%s", quote(t.text), hint(t.text, "allowed", allowed))
+			p.wrong(t.start, "unknown socket state %s%s", wording.Quote(t.text), wording.Hint(t.text, "allowed", allowed))
 			continue
 		}
 		states = append(states, t.text)

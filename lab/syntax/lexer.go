@@ -1,4 +1,4 @@
-package topology
+package syntax
 
 import (
 	"fmt"
@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"labrun/lab/wording"
 )
 
 // token is a piece of a step: a word, a string, or a mark such as "(" or "<=".
@@ -32,7 +34,7 @@ func wordRune(r rune) bool {
 }
 
 // lex cuts a step into tokens.
-func lex(text string) ([]token, *mistake) {
+func lex(text string) ([]token, *Mistake) {
 	var tokens []token
 	for i := 0; i < len(text); {
 		r, size := utf8.DecodeRuneInString(text[i:])
@@ -46,7 +48,7 @@ func lex(text string) ([]token, *mistake) {
 		case r == '"':
 			value, length, m := lexString(text[i:])
 			if m != nil {
-				m.at += i
+				m.At += i
 				return nil, m
 			}
 			t.text, t.str, t.end = value, true, i+length
@@ -55,7 +57,7 @@ func lex(text string) ([]token, *mistake) {
 				t.end++
 			}
 		case !strings.ContainsRune("(){}[],:?%", r) || size == 1 && r == utf8.RuneError:
-			return nil, &mistake{i, strange(text, i, size)}
+			return nil, &Mistake{i, strange(text, i, size)}
 		}
 		if !t.str {
 			t.text = text[i:t.end]
@@ -75,18 +77,18 @@ func wordLength(text string) int {
 
 // lexString reads a string with Go's escapes, which are C's and some more. It
 // returns the value and the length of what was written.
-func lexString(text string) (string, int, *mistake) {
+func lexString(text string) (string, int, *Mistake) {
 	var value []byte
 	rest := text[1:]
 	for !strings.HasPrefix(rest, `"`) {
 		at := len(text) - len(rest)
 		if rest == "" {
-			return "", 0, &mistake{0, "this string has no closing quote"}
+			return "", 0, &Mistake{0, "this string has no closing quote"}
 		}
 		r, wide, tail, err := strconv.UnquoteChar(rest, '"')
 		if err != nil {
-			return "", 0, &mistake{at, fmt.Sprintf("unknown escape %s; there are \\n, \\t, \\r, \\\\, \\\" and \\x41",
-				quote(rest[:min(2, len(rest))]))}
+			return "", 0, &Mistake{at, fmt.Sprintf("unknown escape %s; there are \\n, \\t, \\r, \\\\, \\\" and \\x41",
+				wording.Quote(rest[:min(2, len(rest))]))}
 		}
 		if wide {
 			value = utf8.AppendRune(value, r)

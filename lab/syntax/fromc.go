@@ -1,4 +1,4 @@
-package topology
+package syntax
 
 import (
 	"net/netip"
@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"labrun/lab"
+	"labrun/lab/once"
 )
 
 // fromC returns a step as it is written here that was pasted from strace(1), C or Python,
@@ -115,11 +116,11 @@ func fromC(text string) string {
 }
 
 var (
-	cArgument = lazy(`sa_family=|^[AP]F_[A-Z]|^SOCK_|\| *SOCK_|^SOL_|^IPPROTO_|^NULL$|^\(.*\)|^&|^sizeof`)
-	cLevel    = lazy(`^(SOL|IPPROTO)_[A-Z0-9]+$|^(socket\.)?SOL_`)
-	cResult   = lazy(`^-?[0-9]+\b`)
+	cArgument = once.Regexp(`sa_family=|^[AP]F_[A-Z]|^SOCK_|\| *SOCK_|^SOL_|^IPPROTO_|^NULL$|^\(.*\)|^&|^sizeof`)
+	cLevel    = once.Regexp(`^(SOL|IPPROTO)_[A-Z0-9]+$|^(socket\.)?SOL_`)
+	cResult   = once.Regexp(`^-?[0-9]+\b`)
 	// errnoAfter finds the errno in "-1 EADDRINUSE (Address already in use)".
-	errnoAfter = lazy(`^-1 (E[A-Z0-9]+)\b`)
+	errnoAfter = once.Regexp(`^-1 (E[A-Z0-9]+)\b`)
 )
 
 // cutCall cuts "name = call(arguments) = result;" into its parts.
@@ -205,10 +206,10 @@ func socketType(args []string) (kind, flags string) {
 
 // The pieces of a socket address as strace and Python print it.
 var (
-	cPort  = lazy(`htons\((\d+)\)`)
-	cHost  = lazy(`inet_addr\("([^"]*)"\)|inet_pton\(AF_INET6, *"([^"]*)"`)
-	cPath  = lazy(`sun_path=(@?)"([^"]*)"`)
-	pyAddr = lazy(`^\( *["']([^"']*)["'] *, *(\d+) *\)$`)
+	cPort  = once.Regexp(`htons\((\d+)\)`)
+	cHost  = once.Regexp(`inet_addr\("([^"]*)"\)|inet_pton\(AF_INET6, *"([^"]*)"`)
+	cPath  = once.Regexp(`sun_path=(@?)"([^"]*)"`)
+	pyAddr = once.Regexp(`^\( *["']([^"']*)["'] *, *(\d+) *\)$`)
 )
 
 // cAddress returns a socket address as it is written here; an argument that is none stays
@@ -231,7 +232,7 @@ func cAddress(text string) string {
 	default:
 		return text
 	}
-	if words := wellKnown[host]; words != "" {
+	if words := WellKnown[host]; words != "" {
 		return words + ":" + port
 	}
 	if ip, err := netip.ParseAddr(host); err == nil && ip.Is6() {
@@ -243,8 +244,8 @@ func cAddress(text string) string {
 // anyOf returns the group that matched.
 func anyOf(groups []string) string { return strings.Join(groups[min(1, len(groups)):], "") }
 
-// wellKnown are addresses as they are called elsewhere, and here.
-var wellKnown = map[string]string{
+// WellKnown are addresses as they are called elsewhere, and here.
+var WellKnown = map[string]string{
 	"": "any", "*": "any", "0": "any", "0.0.0.0": "any", "INADDR_ANY": "any", "all": "any", "::": "any6",
 	"in6addr_any": "any6",
 	"127.0.0.1":   "lo", "localhost": "lo", "loopback": "lo", "INADDR_LOOPBACK": "lo", "::1": "lo6",

@@ -1,4 +1,4 @@
-package topology
+package syntax
 
 import (
 	"cmp"
@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"labrun/lab"
+	"labrun/lab/once"
+	"labrun/lab/wording"
 )
 
 // flags reads words joined by '|', in the order of the list.
@@ -18,7 +20,7 @@ func (p *stepParser) flags(noun string, words []string, tokens []token, at int) 
 	var found []string
 	for _, w := range strings.Split(tokens[0].text, "|") {
 		if !slices.Contains(words, w) {
-			p.wrong(at, "unknown %s %s%s", noun, quote(w), hint(w, "allowed", words))
+			p.wrong(at, "unknown %s %s%s", noun, wording.Quote(w), wording.Hint(w, "allowed", words))
 			return nil
 		}
 		found = append(found, w)
@@ -33,7 +35,7 @@ func (p *stepParser) path(tokens []token, at int) lab.Arg {
 		return nil
 	}
 	if problem := lab.PathProblem(string(text)); problem != "" {
-		p.wrong(at, "path %s %s", quote(string(text)), problem)
+		p.wrong(at, "path %s %s", wording.Quote(string(text)), problem)
 		return nil
 	}
 	return text
@@ -45,24 +47,24 @@ func (p *stepParser) nic(tokens []token, at int) lab.Arg {
 	if !ok {
 		return nil
 	}
-	if name == "" && (p.sig.Name != "link_master" || len(p.call.Args) == 0) {
+	if name == "" && (p.sig.Name != "link_master" || len(p.Call.Args) == 0) {
 		p.wrong(at, "%s: the name of a link is empty", p.sig.Name)
 		return nil
 	}
 	return lab.Name(name)
 }
 
-var sysctlSyntax = lazy(`^net(\.[A-Za-z0-9_/-]+)+$`)
+var SysctlSyntax = once.Regexp(`^net(\.[A-Za-z0-9_/-]+)+$`)
 
 // sysctl reads the name of a kernel parameter of a network namespace. As in
 // sysctl(8), a '/' stands for a dot in a NIC's name.
 func (p *stepParser) sysctl(tokens []token, at int) lab.Arg {
 	name := p.raw(tokens)
-	problem := sysctlProblem(name)
+	problem := SysctlProblem(name)
 	if problem == "" && len(tokens) == 1 {
 		return lab.Name(name)
 	}
-	p.wrong(at, "%s", cmp.Or(problem, quote(name)+" is not the name of a kernel parameter such as net.ipv4.tcp_tw_reuse"))
+	p.wrong(at, "%s", cmp.Or(problem, wording.Quote(name)+" is not the name of a kernel parameter such as net.ipv4.tcp_tw_reuse"))
 	return nil
 }
 
@@ -79,8 +81,8 @@ func (p *stepParser) prefix(tokens []token, at int) lab.Arg {
 // kernel's to refuse.
 func (p *stepParser) portRange(tokens []token, at int) lab.Arg {
 	low, high, ok := strings.Cut(p.raw(tokens), "-")
-	l, problem := decimal(low, 0, math.MaxUint16)
-	h, problem2 := decimal(high, 0, math.MaxUint16)
+	l, problem := Decimal(low, 0, math.MaxUint16)
+	h, problem2 := Decimal(high, 0, math.MaxUint16)
 	if !ok || problem != "" || problem2 != "" {
 		p.wrong(at, "%s: %s is expected here, found %s", p.sig.Name, lab.ValueRange, p.foundIn(tokens))
 		return nil
@@ -129,7 +131,7 @@ func (p *stepParser) selector(tokens []token, at int) lab.Arg {
 		if op == "mod" {
 			low = 1
 		}
-		n, problem := decimal(tokens[2].text, low, math.MaxInt32)
+		n, problem := Decimal(tokens[2].text, low, math.MaxInt32)
 		if problem != "" {
 			p.wrong(tokens[2].start, "%s: %s", op, problem)
 			return nil
@@ -144,15 +146,15 @@ func (p *stepParser) selector(tokens []token, at int) lab.Arg {
 func (p *stepParser) socks(tokens []token) lab.Arg {
 	var socks lab.Socks
 	for _, t := range tokens {
-		i := slices.Index(p.call.Args, lab.Arg(lab.Sock(t.text)))
+		i := slices.Index(p.Call.Args, lab.Arg(lab.Sock(t.text)))
 		if t.str || i < 0 {
-			p.wrong(t.start, "%s is not one of the sockets that the call names", quote(t.text))
+			p.wrong(t.start, "%s is not one of the sockets that the call names", wording.Quote(t.text))
 			return nil
 		}
 		socks = append(socks, lab.Sock(t.text))
 	}
 	slices.SortStableFunc(socks, func(a, b lab.Sock) int {
-		return slices.Index(p.call.Args, lab.Arg(a)) - slices.Index(p.call.Args, lab.Arg(b))
+		return slices.Index(p.Call.Args, lab.Arg(a)) - slices.Index(p.Call.Args, lab.Arg(b))
 	})
 	return socks
 }
@@ -165,4 +167,16 @@ func (p *stepParser) addrAnswer(tokens []token, at int) lab.Arg {
 		return nil
 	}
 	return value
+}
+
+// SysctlProblem says why a name is none of a kernel parameter of a network namespace.
+func SysctlProblem(name string) string {
+	dots := func(part string) bool { return strings.Trim(part, "/") == "" }
+	switch {
+	case !strings.HasPrefix(name, "net."):
+		return "parameter " + wording.Quote(name) + " is not one of a network namespace, those begin with net."
+	case !SysctlSyntax().MatchString(name) || slices.ContainsFunc(strings.Split(name, "."), dots):
+		return wording.Quote(name) + " is not the name of a kernel parameter such as net.ipv4.tcp_tw_reuse"
+	}
+	return ""
 }

@@ -1,4 +1,6 @@
-package topology
+// Package wording has the words that all complaints are made of: how something found is
+// quoted, counted and cut short, and which name was meant.
+package wording
 
 import (
 	"fmt"
@@ -9,8 +11,8 @@ import (
 	"labrun/lab"
 )
 
-// quote shows what was found, shortened when it is long.
-func quote(s string) string {
+// Quote shows what was found, shortened when it is long.
+func Quote(s string) string {
 	n := 0
 	for i := range s {
 		if n++; n > 60 {
@@ -23,8 +25,8 @@ func quote(s string) string {
 	return strconv.Quote(s)
 }
 
-// count writes a number with its noun: 1 host, 2 hosts.
-func count(n int, noun string) string {
+// Count writes a number with its noun: 1 host, 2 hosts.
+func Count(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}
@@ -34,10 +36,10 @@ func count(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-// hint ends a complaint about an unknown name: the nearest of the names that
+// Hint ends a complaint about an unknown name: the nearest of the names that
 // are allowed, and all of them unless they are many.
-func hint(found, label string, names []string) string {
-	near := nearest(found, names)
+func Hint(found, label string, names []string) string {
+	near := Nearest(found, names)
 	many := len(names) > 12
 	switch {
 	case near != "" && many:
@@ -52,11 +54,11 @@ func hint(found, label string, names []string) string {
 	return fmt.Sprintf("; %s: %s", label, strings.Join(names, ", "))
 }
 
-// Nearest returns the one of the names that was probably meant, "" when none is near.
-func Nearest(found string, names []string) string { return nearest(found, names) }
+// maxCandidates is with how many names a wrong one is compared.
+const maxCandidates = 1000
 
-// nearest returns the name that found was probably meant to be, or "".
-func nearest(found string, names []string) string {
+// Nearest returns the name that found was probably meant to be, or "".
+func Nearest(found string, names []string) string {
 	if len(found) > 64 {
 		return ""
 	}
@@ -75,5 +77,21 @@ func nearest(found string, names []string) string {
 	return best
 }
 
-// sorted returns the names sorted.
-func sorted(names ...string) []string { return slices.Sorted(slices.Values(names)) }
+// Sorted returns the names sorted.
+func Sorted(names ...string) []string { return slices.Sorted(slices.Values(names)) }
+
+// Clip returns a text to write in a proposal, "..." when it is long.
+func Clip(s string) string {
+	if len(s) > 64 {
+		return "..."
+	}
+	return s
+}
+
+// YAML writes a text as YAML has it in quotes.
+func YAML(text string) string {
+	if strings.ContainsAny(text, `"\`) {
+		return "'" + strings.ReplaceAll(text, "'", "''") + "'"
+	}
+	return `"` + text + `"`
+}

@@ -1,4 +1,4 @@
-package topology
+package syntax
 
 import (
 	"fmt"
@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"labrun/lab"
+	"labrun/lab/once"
+	"labrun/lab/wording"
 )
 
 // What people write who come from C, Python, netstat or another tool, and what that is here.
@@ -43,7 +45,7 @@ func callHint(found string) string {
 	if meant := callsElsewhere[strings.ToLower(found)]; meant != "" {
 		return fmt.Sprintf(", did you mean %q?", meant)
 	}
-	return hint(found, "calls", callNames())
+	return wording.Hint(found, "calls", CallNames())
 }
 
 // notCall ends a complaint about a text that is not a call at all.
@@ -52,15 +54,15 @@ func notCall(text string) string {
 	if len(fields) == 0 {
 		return ""
 	}
-	if _, step, ok := strings.Cut(text, " "); ok && strings.Contains(step, "(") && len(parseStep(step).mistakes) == 0 {
-		return "; write " + clip(step) // let a = socket(tcp)
+	if _, step, ok := strings.Cut(text, " "); ok && strings.Contains(step, "(") && len(Parse(step).Mistakes) == 0 {
+		return "; write " + wording.Clip(step) // let a = socket(tcp)
 	}
 	switch first := strings.TrimSuffix(fields[0], ";"); {
-	case slices.Contains(callNames(), first) && (len(fields) == 1 || !strings.Contains(text, "=")):
+	case slices.Contains(CallNames(), first) && (len(fields) == 1 || !strings.Contains(text, "=")):
 		sig, _ := lab.SignatureOf(first)
-		return "; the arguments are in parentheses: " + exampleOf(sig)
+		return "; the arguments are in parentheses: " + ExampleOf(sig)
 	case len(fields) > 1 && !strings.ContainsAny(text, "(=") || first == "sysctl":
-		return "; a program is {run: " + quoted(clip(text)) + "}"
+		return "; a program is {run: " + wording.YAML(wording.Clip(text)) + "}"
 	}
 	return ""
 }
@@ -112,7 +114,7 @@ var outcomes = map[string]string{
 }
 
 // errnoWithin finds the errno in "-1 EADDRINUSE (Address already in use)", "-EADDRINUSE" and "eaddrinuse".
-var errnoWithin = lazy(`(?i)^(?:1\s+)?(E[A-Z0-9]+)(?:\s*\(.*)?$`)
+var errnoWithin = once.Regexp(`(?i)^(?:1\s+)?(E[A-Z0-9]+)(?:\s*\(.*)?$`)
 
 // meantAnswer returns the answer that a text which is none was meant to be, "" when that is
 // not to be seen.
@@ -196,74 +198,14 @@ func strange(text string, i, size int) string {
 	case strings.Contains("\u200b\u200c\u200d\u2060\u00ad", c):
 		return fmt.Sprintf("there is a character here that is not seen, %U; delete it", []rune(c)[0])
 	case []rune(c)[0] >= 0xff01 && []rune(c)[0] <= 0xff5e: // the full-width forms of ASCII's characters
-		return fmt.Sprintf("this is a full-width %s, write %c", quote(c), []rune(c)[0]-0xfee0)
+		return fmt.Sprintf("this is a full-width %s, write %c", wording.Quote(c), []rune(c)[0]-0xfee0)
 	default:
-		return "unexpected character " + quote(c)
+		return "unexpected character " + wording.Quote(c)
 	}
 }
 
-// keySynonyms are what keys are called elsewhere.
-var keySynonyms = map[string]string{
-	"timeout":     "limit",
-	"ip":          "address",
-	"ips":         "address",
-	"addresses":   "address",
-	"addr":        "address",
-	"net":         "network",
-	"alias":       "as",
-	"cidr":        "subnet",
-	"prefix":      "subnet",
-	"cable":       "link",
-	"interfaces":  "nics",
-	"interface":   "nics",
-	"ports":       "nics",
-	"sysctl":      "sysctls",
-	"output":      "stdout",
-	"out":         "stdout",
-	"status":      "exit",
-	"code":        "exit",
-	"returncode":  "exit",
-	"bg":          "background",
-	"daemon":      "background",
-	"nodes":       "hosts",
-	"machines":    "hosts",
-	"topology":    "name",
-	"title":       "name",
-	"description": "doc",
-	"tests":       "experiments",
-	"cases":       "experiments",
-	"scenarios":   "experiments",
-	"includes":    "include",
-	"import":      "include",
-	"expect":      "want",
-	"params":      "axes",
-	"parameters":  "axes",
-	"matrix":      "axes",
-	"calls":       "steps",
-	"commands":    "steps",
-	"uid":         "user",
-}
-
-// keysElsewhere are keys for what is said otherwise here, beside another key than theirs.
-var keysElsewhere = map[string]struct{ of, words string }{
-	"args": {"run", "a command and its arguments are one text or one list: run: [ls, -l]"},
-	"user": {"run", "processes: {NAME: {user: 1000}} of the experiment says as which user, and as: NAME which process"},
-	"host": {"run", "as: HOST/NAME or peer/NAME says on which host"},
-	"on":   {"run", "as: HOST/NAME or peer/NAME says on which host"},
-	"env":  {"run", "env(1) sets variables: run: env NAME=value COMMAND"},
-	"cwd":  {"run", "a program starts in the folder of the file; run: sh -c 'cd FOLDER && ...' leaves it"},
-}
-
-// meantKey returns the one of the allowed keys that was meant, "" when that is not to be seen.
-func meantKey(found string, allowed []string) string {
-	if meant := keySynonyms[strings.ToLower(found)]; slices.Contains(allowed, meant) {
-		return meant
-	}
-	return nearest(found, allowed)
-}
-
-// exampleOf shows how a call is written.
-func exampleOf(sig lab.Signature) string {
+// ExampleOf shows how a call is written.
+func ExampleOf(sig lab.Signature) string {
 	words := map[lab.Kind]string{
 		lab.KindSock: "a", lab.KindProcess: "child", lab.KindAddr: "x:80", lab.KindInt: "5", lab.KindText: `"text"`,
 		lab.KindPath:     `"name"`,

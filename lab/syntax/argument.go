@@ -1,4 +1,4 @@
-package topology
+package syntax
 
 import (
 	"fmt"
@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"labrun/lab"
+	"labrun/lab/wording"
 )
 
 // raw returns the text that tokens were cut from.
@@ -16,7 +17,7 @@ func (p *stepParser) raw(tokens []token) string {
 	if len(tokens) == 0 {
 		return ""
 	}
-	return p.text[tokens[0].start:tokens[len(tokens)-1].end]
+	return p.Text[tokens[0].start:tokens[len(tokens)-1].end]
 }
 
 // arg reads an argument, which should be of that kind. After a complaint it may
@@ -31,8 +32,8 @@ func (p *stepParser) arg(k lab.Kind, tokens []token, at int) lab.Arg {
 		word, ok := p.word(k, tokens, at)
 		if ok && strings.Contains(word, "/") {
 			p.wrong(at, "%s names a process of the caller's own host, without a host before it; found %s", p.sig.Name,
-				quote(word))
-		} else if ok && p.name(processName, word, at) {
+				wording.Quote(word))
+		} else if ok && p.name(ProcessName, word, at) {
 			return lab.ProcessName(word)
 		}
 	case lab.KindOption:
@@ -91,7 +92,7 @@ func (p *stepParser) bounds(k lab.Kind) (low, high int64, ok bool) {
 	case k == lab.KindInt:
 		return math.MinInt32, math.MaxInt32, true
 	case k == lab.KindUser:
-		return 0, maxUser, true
+		return 0, MaxUser, true
 	case k == lab.KindLength:
 		return 0, 4096, true // more than any sockaddr; the kernel takes at most 128 bytes, MAX_SOCK_ADDR
 	case k == lab.KindDescriptor:
@@ -109,7 +110,7 @@ func (p *stepParser) value(k lab.Kind, tokens []token, at int) lab.Arg {
 		}
 		a, m := parseAddr(p.raw(tokens))
 		if m != nil {
-			p.wrong(at+m.at, "%s", m.msg)
+			p.wrong(at+m.At, "%s", m.Msg)
 			return nil
 		}
 		return a
@@ -146,7 +147,7 @@ func (p *stepParser) foundIn(tokens []token) string {
 	if len(tokens) == 0 {
 		return "nothing"
 	}
-	return quote(p.raw(tokens))
+	return wording.Quote(p.raw(tokens))
 }
 
 func (p *stepParser) word(k lab.Kind, tokens []token, at int) (string, bool) {
@@ -157,8 +158,8 @@ func (p *stepParser) word(k lab.Kind, tokens []token, at int) (string, bool) {
 	return tokens[0].text, true
 }
 
-func (p *stepParser) name(r nameRule, word string, at int) bool {
-	problem := r.check(word)
+func (p *stepParser) name(r NameRule, word string, at int) bool {
+	problem := r.Check(word)
 	if problem != "" {
 		p.wrong(at, "%s", problem)
 	}
@@ -172,13 +173,13 @@ func (p *stepParser) oneOf(noun string, words []string, tokens []token, at int) 
 			return lab.Word(w)
 		}
 	}
-	ending := hint(found, "allowed", words)
+	ending := wording.Hint(found, "allowed", words)
 	if meant := meantWord(noun, found, words); meant != "" {
 		ending = fmt.Sprintf(", write %s", meant)
-	} else if noun == optionNoun && nearest(found, words) == "" {
+	} else if noun == optionNoun && wording.Nearest(found, words) == "" {
 		ending = otherOptions(found, words)
 	}
-	p.wrong(at, "unknown %s %s%s", noun, quote(found), ending)
+	p.wrong(at, "unknown %s %s%s", noun, wording.Quote(found), ending)
 	return nil
 }
 
@@ -202,7 +203,7 @@ func otherOptions(found string, names []string) string {
 }
 
 func (p *stepParser) number(tokens []token, at int, low, high int64) lab.Arg {
-	n, problem := decimal(p.raw(tokens), low, high)
+	n, problem := Decimal(p.raw(tokens), low, high)
 	if problem != "" {
 		p.wrong(at, "%s: %s", p.sig.Name, problem)
 		return nil
@@ -210,11 +211,11 @@ func (p *stepParser) number(tokens []token, at int, low, high int64) lab.Arg {
 	return lab.Int(n)
 }
 
-// decimal reads a number between low and high, or says what is wrong.
-func decimal(text string, low, high int64) (int64, string) {
+// Decimal reads a number between low and high, or says what is wrong.
+func Decimal(text string, low, high int64) (int64, string) {
 	digits := strings.TrimPrefix(text, "-")
 	if digits == "" || strings.Trim(digits, "0123456789") != "" || len(digits) > 1 && digits[0] == '0' {
-		return 0, quote(text) + " is not a decimal number" + inDecimal(text)
+		return 0, wording.Quote(text) + " is not a decimal number" + inDecimal(text)
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || n < low || n > high {
@@ -237,7 +238,7 @@ func inDecimal(text string) string {
 		return fmt.Sprintf(", write %d", n)
 	}
 	if inner := strings.Trim(text, `"[]`); inner != text && inner != "" && strings.Trim(inner, "0123456789") == "" {
-		return ", write " + clip(inner)
+		return ", write " + wording.Clip(inner)
 	}
 	return ""
 }
@@ -272,14 +273,14 @@ func (p *stepParser) device(tokens []token, at int) lab.Arg {
 	} else {
 		return nil
 	}
-	if name != "" && name != "lo" && !p.name(nicName, name, at) {
+	if name != "" && name != "lo" && !p.name(NicName, name, at) {
 		return nil
 	}
 	return lab.Text(name)
 }
 
 func (p *stepParser) duration(tokens []token, at int) lab.Arg {
-	d, problem := duration(p.raw(tokens))
+	d, problem := Duration(p.raw(tokens))
 	if problem != "" {
 		p.wrong(at, "%s: %s", p.sig.Name, problem)
 		return nil
@@ -290,24 +291,24 @@ func (p *stepParser) duration(tokens []token, at int) lab.Arg {
 // number shows a number as it is, unless it is long.
 func number(text string) string {
 	if len(text) > 32 {
-		return quote(text)
+		return wording.Quote(text)
 	}
 	return text
 }
 
-// duration reads a time that a step may take, or says what is wrong.
-func duration(text string) (time.Duration, string) {
+// Duration reads a time that a step may take, or says what is wrong.
+func Duration(text string) (time.Duration, string) {
 	d, err := time.ParseDuration(text)
 	switch {
 	case err != nil:
-		problem := quote(text) + " is not a duration such as 100ms or 1.5s"
+		problem := wording.Quote(text) + " is not a duration such as 100ms or 1.5s"
 		if _, err := time.ParseDuration(text + "s"); err == nil {
 			problem += "; a number needs its unit, s or ms"
 		}
 		return 0, problem
-	case d <= 0 || d > maxWait:
+	case d <= 0 || d > MaxWait:
 		return 0, number(text) + " is out of range, it must be above 0s and at most " +
-			strconv.Itoa(int(maxWait.Seconds())) + "s"
+			strconv.Itoa(int(MaxWait.Seconds())) + "s"
 	}
 	return d, ""
 }
@@ -334,7 +335,7 @@ func (p *stepParser) linger(tokens []token, at int) lab.Arg {
 		if len(f) != 1 || !f[0].word() {
 			return bad()
 		}
-		n, problem := decimal(f[0].text, math.MinInt32, math.MaxInt32)
+		n, problem := Decimal(f[0].text, math.MinInt32, math.MaxInt32)
 		if problem != "" {
 			p.wrong(f[0].start, "%s: %s: %s", p.sig.Name, name, problem)
 			return nil
@@ -349,5 +350,5 @@ func optionNames() []string {
 	for _, o := range lab.Options {
 		names = append(names, o.Name)
 	}
-	return sorted(names...)
+	return wording.Sorted(names...)
 }

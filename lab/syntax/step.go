@@ -1,79 +1,81 @@
-package topology
+package syntax
 
 import (
 	"fmt"
 	"strings"
 
 	"labrun/lab"
+	"labrun/lab/wording"
 )
 
-// mistake is something wrong at an offset of a step.
-type mistake struct {
-	at  int
-	msg string
+// Mistake is something wrong at an offset of a step.
+type Mistake struct {
+	At  int
+	Msg string
 }
 
-// parsedStep is a step while its experiment is read. Offsets are bytes of text.
-type parsedStep struct {
-	text     string
-	call     lab.Call
-	want     lab.Want
-	argsAt   []int // where each argument begins
-	wantsAt  []int // where each answer begins
-	mistakes []mistake
-	callAt   int
-	known    bool // the call is one that there is
-	makes    bool // and one that makes a socket
-	open     bool // a parenthesis is not closed
-	foreign  bool // it is in another notation, and read as what it would be here
+// Step is a step as it was read: what it says, and where. Offsets are bytes of Text.
+type Step struct {
+	Text     string
+	Call     lab.Call
+	Want     lab.Want
+	ArgsAt   []int // where each argument begins
+	WantsAt  []int // where each answer begins
+	Mistakes []Mistake
+	CallAt   int
+	Known    bool // the call is one that there is
+	Makes    bool // and one that makes a socket
+	Open     bool // a parenthesis is not closed
+	Foreign  bool // it is in another notation, and read as what it would be here
 }
 
 // stepParser walks over the tokens of a step.
 type stepParser struct {
-	*parsedStep
+	*Step
 	tokens []token
 	sig    lab.Signature
 	option lab.Option // of setsockopt and getsockopt, once it was read
 }
 
-func (p *parsedStep) wrong(at int, format string, args ...any) {
-	if len(p.mistakes) == maxMistakes {
+func (p *Step) wrong(at int, format string, args ...any) {
+	if len(p.Mistakes) == maxMistakes {
 		return
 	}
-	p.mistakes = append(p.mistakes, mistake{at, fmt.Sprintf(format, args...)})
+	p.Mistakes = append(p.Mistakes, Mistake{at, fmt.Sprintf(format, args...)})
 }
 
-func parseStep(text string) *parsedStep {
-	step := &parsedStep{text: text}
+// Parse reads a step with all its mistakes and where each of its parts stands.
+func Parse(text string) *Step {
+	step := &Step{Text: text}
 	if len(text) > maxStep {
-		step.text = ""
+		step.Text = ""
 		step.wrong(0, "the step has %d bytes, the limit is %d", len(text), maxStep)
 		return step
 	}
 	tokens, m := lex(text)
 	if m != nil {
-		step.mistakes = append(step.mistakes, *m)
+		step.Mistakes = append(step.Mistakes, *m)
 		return step
 	}
-	p := &stepParser{parsedStep: step, tokens: tokens}
+	p := &stepParser{Step: step, tokens: tokens}
 	p.parse()
 	return step
 }
 
-// parseFirst is parseStep for what a file says: a step in another notation than ours is one
+// ParseForeign is parseStep for what a file says: a step in another notation than ours is one
 // mistake, and else what it would be here.
-func parseFirst(text string) *parsedStep {
-	step := parseStep(text)
-	if len(step.mistakes) == 0 {
+func ParseForeign(text string) *Step {
+	step := Parse(text)
+	if len(step.Mistakes) == 0 {
 		return step
 	}
 	written := fromC(text)
-	meant := parseStep(written)
-	if written == "" || len(meant.mistakes) > 0 {
+	meant := Parse(written)
+	if written == "" || len(meant.Mistakes) > 0 {
 		return step
 	}
-	meant.text, meant.foreign, meant.callAt = text, true, 0
-	meant.argsAt, meant.wantsAt = make([]int, len(meant.argsAt)), make([]int, len(meant.wantsAt))
+	meant.Text, meant.Foreign, meant.CallAt = text, true, 0
+	meant.ArgsAt, meant.WantsAt = make([]int, len(meant.ArgsAt)), make([]int, len(meant.WantsAt))
 	meant.wrong(0, "this is not how a call is written here; write %s", written)
 	return meant
 }
@@ -83,39 +85,39 @@ func (p *stepParser) peek(n int) token {
 	if n < len(p.tokens) {
 		return p.tokens[n]
 	}
-	return token{start: len(p.text), end: len(p.text)}
+	return token{start: len(p.Text), end: len(p.Text)}
 }
 
 func (p *stepParser) parse() {
 	if p.peek(0).word() && p.peek(1).is("=") && p.peek(2).word() && p.peek(3).is("(") {
 		name := p.peek(0)
-		if problem := socketName.check(name.text); problem != "" {
+		if problem := socketName.Check(name.text); problem != "" {
 			p.wrong(name.start, "%s", problem)
 		}
-		p.call.Makes = name.text
+		p.Call.Makes = name.text
 		p.tokens = p.tokens[2:]
 	}
 	name := p.peek(0)
-	p.callAt = name.start
+	p.CallAt = name.start
 	if !name.word() || !p.peek(1).is("(") {
-		p.wrong(name.start, "%s is not a call such as bind(a, x:80)%s", quote(p.text), notCall(p.text))
+		p.wrong(name.start, "%s is not a call such as bind(a, x:80)%s", wording.Quote(p.Text), notCall(p.Text))
 		return
 	}
-	p.call.Name = name.text
-	p.sig, p.known = lab.SignatureOf(name.text)
-	p.makes = p.sig.Makes
-	if !p.known {
-		p.wrong(name.start, "unknown call %s%s", quote(name.text), callHint(name.text))
+	p.Call.Name = name.text
+	p.sig, p.Known = lab.SignatureOf(name.text)
+	p.Makes = p.sig.Makes
+	if !p.Known {
+		p.wrong(name.start, "unknown call %s%s", wording.Quote(name.text), callHint(name.text))
 	}
 	end := closing(p.tokens, 1)
 	if end < 0 {
-		p.open = true
+		p.Open = true
 		p.wrong(p.peek(1).start, "this parenthesis is not closed")
 		return
 	}
 	args := p.tokens[2:end]
 	p.tokens = p.tokens[end+1:]
-	if p.known {
+	if p.Known {
 		p.parseArgs(name, args)
 		p.parseAnswer()
 	}
@@ -166,13 +168,13 @@ func split(tokens []token) [][]token {
 }
 
 func (p *stepParser) parseArgs(name token, tokens []token) {
-	if p.sig.Makes && p.call.Makes == "" {
+	if p.sig.Makes && p.Call.Makes == "" {
 		p.wrong(name.start, "%s returns a socket, which needs a name: a = %s(...)", p.sig.Name, p.sig.Name)
 	}
-	if !p.sig.Makes && p.call.Makes != "" {
+	if !p.sig.Makes && p.Call.Makes != "" {
 		how := "write the expected answer after the call: " + p.sig.Name + "(...) = ok"
 		if p.sig.Name == "fork" {
-			how = "the child's name is its argument: fork(" + clip(p.call.Makes) + ")"
+			how = "the child's name is its argument: fork(" + wording.Clip(p.Call.Makes) + ")"
 		}
 		p.wrong(name.start, "%s does not return a socket; %s", p.sig.Name, how)
 	}
@@ -186,8 +188,8 @@ func (p *stepParser) parseArgs(name token, tokens []token) {
 		if len(g) > 0 {
 			at = g[0].start
 		}
-		p.argsAt = append(p.argsAt, at)
-		p.call.Args = append(p.call.Args, p.arg(p.sig.Args[min(i, len(p.sig.Args)-1)], g, at))
+		p.ArgsAt = append(p.ArgsAt, at)
+		p.Call.Args = append(p.Call.Args, p.arg(p.sig.Args[min(i, len(p.sig.Args)-1)], g, at))
 	}
 }
 
@@ -216,10 +218,10 @@ func (p *stepParser) takes() string {
 		}
 		kinds = append(kinds, s)
 	}
-	number := count(len(kinds), "argument")
+	number := wording.Count(len(kinds), "argument")
 	switch {
 	case p.sig.Repeats:
-		number = fmt.Sprintf("at least %s", count(len(kinds)-p.sig.Optional, "argument"))
+		number = fmt.Sprintf("at least %s", wording.Count(len(kinds)-p.sig.Optional, "argument"))
 	case p.sig.Optional == 1:
 		number = fmt.Sprintf("%d or %s", len(kinds)-1, number)
 	case p.sig.Optional > 1:
@@ -228,10 +230,10 @@ func (p *stepParser) takes() string {
 	return fmt.Sprintf("%s takes %s: %s", p.sig.Name, number, strings.Join(kinds, ", "))
 }
 
-func callNames() []string {
+func CallNames() []string {
 	var names []string
 	for _, s := range lab.Signatures {
 		names = append(names, s.Name)
 	}
-	return sorted(names...)
+	return wording.Sorted(names...)
 }

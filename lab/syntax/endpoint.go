@@ -1,4 +1,4 @@
-package topology
+package syntax
 
 import (
 	"net/netip"
@@ -6,11 +6,12 @@ import (
 	"strings"
 
 	"labrun/lab"
+	"labrun/lab/wording"
 )
 
 // parseAddr reads an address with its port as a step writes it: x:80,
 // peer.x:$p, mapped(any):80, [2001:db8::1]:80.
-func parseAddr(text string) (lab.Addr, *mistake) {
+func parseAddr(text string) (lab.Addr, *Mistake) {
 	var a lab.Addr
 	if text == lab.Unspec.String() {
 		return lab.Unspec, nil
@@ -23,8 +24,8 @@ func parseAddr(text string) (lab.Addr, *mistake) {
 		return a, m
 	}
 	if rest == "" && strings.Trim(base, "0123456789") == "" {
-		return a, &mistake{0, quote(text) + " is a port alone; write any:" + clip(text) +
-			" for every address of the host, or x:" + clip(text)}
+		return a, &Mistake{0, wording.Quote(text) + " is a port alone; write any:" + wording.Clip(text) +
+			" for every address of the host, or x:" + wording.Clip(text)}
 	}
 	inner, mapped := strings.CutPrefix(base, "mapped(")
 	at := len(base) - len(inner)
@@ -32,41 +33,41 @@ func parseAddr(text string) (lab.Addr, *mistake) {
 		inner = strings.TrimSuffix(inner, ")")
 	}
 	if m := addrHost(&a, inner, mapped); m != nil {
-		m.at += at
+		m.At += at
 		return a, m
 	}
 	a.Mapped = mapped
 	if mapped && (a.Name == "any6" || a.Name == "lo6" || a.Name == "" && !a.IP.Is4()) {
-		return a, &mistake{at, "mapped() takes an IPv4 address, found " + quote(inner)}
+		return a, &Mistake{at, "mapped() takes an IPv4 address, found " + wording.Quote(inner)}
 	}
 	if !strings.HasPrefix(rest, ":") {
-		return a, &mistake{0, "address " + quote(text) + " has no port, write " + clip(base) + ":80"}
+		return a, &Mistake{0, "address " + wording.Quote(text) + " has no port, write " + wording.Clip(base) + ":80"}
 	}
 	var problem string
 	if a.Port, problem = parsePorts(rest[1:]); problem != "" {
-		return a, &mistake{len(base) + 1, problem}
+		return a, &Mistake{len(base) + 1, problem}
 	}
 	return a, nil
 }
 
 // familyAddr reads what follows "family(": AF_UNIX, any):80.
-func familyAddr(text string, at int) (lab.Addr, *mistake) {
+func familyAddr(text string, at int) (lab.Addr, *Mistake) {
 	family, rest, ok := strings.Cut(text, ",")
 	end := strings.LastIndexByte(rest, ')')
 	if !ok || end < 0 {
-		return lab.Addr{}, &mistake{0, "a wrong family is written family(AF_UNIX, any):80"}
+		return lab.Addr{}, &Mistake{0, "a wrong family is written family(AF_UNIX, any):80"}
 	}
 	if !slices.Contains(lab.Families, family) {
-		return lab.Addr{}, &mistake{at, "unknown family " + quote(family) + hint(family, "allowed", lab.Families)}
+		return lab.Addr{}, &Mistake{at, "unknown family " + wording.Quote(family) + wording.Hint(family, "allowed", lab.Families)}
 	}
 	inner := strings.TrimLeft(rest[:end], " ")
 	a, m := parseAddr(inner + rest[end+1:])
 	if m != nil {
-		m.at += at + len(family) + 1 + (end - len(inner))
+		m.At += at + len(family) + 1 + (end - len(inner))
 		return a, m
 	}
 	if a.Family != "" {
-		return a, &mistake{at, "family() inside of family()"}
+		return a, &Mistake{at, "family() inside of family()"}
 	}
 	a.Family = family
 	return a, nil
@@ -87,34 +88,34 @@ func parsePorts(text string) (lab.Port, string) {
 	case problem != "":
 		return p, problem
 	case p.Var != "" || to.Var != "" || to.Number <= p.Number:
-		return p, quote(text) + " is not a range of ports such as 40000-40010"
+		return p, wording.Quote(text) + " is not a range of ports such as 40000-40010"
 	}
 	p.To = to.Number
 	return p, ""
 }
 
 // addrBase cuts the port off: what is left begins with the colon.
-func addrBase(text string) (base, rest string, m *mistake) {
+func addrBase(text string) (base, rest string, m *Mistake) {
 	end := strings.IndexByte(text, ':')
 	switch {
 	case text == "":
-		return "", "", &mistake{0, "an address with a port is expected here, found nothing"}
+		return "", "", &Mistake{0, "an address with a port is expected here, found nothing"}
 	case strings.HasPrefix(text, "["):
 		end = strings.IndexByte(text, ']') + 1
 	case strings.HasPrefix(text, "mapped("):
 		end = strings.IndexByte(text, ')') + 1
 	case strings.Contains(text, "://"):
-		return "", "", &mistake{0, quote(text) + " is a URL; an address is a name or number and a port, as x:80"}
+		return "", "", &Mistake{0, wording.Quote(text) + " is a URL; an address is a name or number and a port, as x:80"}
 	case end >= 0 && strings.Count(text, ":") > 1:
-		return "", "", &mistake{0, "address " + quote(text) + " has several colons; write IPv6 as " + bracketed(text)}
+		return "", "", &Mistake{0, "address " + wording.Quote(text) + " has several colons; write IPv6 as " + bracketed(text)}
 	case end < 0:
 		end = len(text)
 	}
 	if end == 0 && text[0] == ':' {
-		return "", "", &mistake{0, quote(text) + " has no address; every address of the host is any" + clip(text)}
+		return "", "", &Mistake{0, wording.Quote(text) + " has no address; every address of the host is any" + wording.Clip(text)}
 	}
 	if end == 0 {
-		return "", "", &mistake{0, quote(text) + " is not an address with a port such as x:80"}
+		return "", "", &Mistake{0, wording.Quote(text) + " is not an address with a port such as x:80"}
 	}
 	return text[:end], text[end:], nil
 }
@@ -137,56 +138,56 @@ func bracketed(text string) string {
 }
 
 // addrHost reads what stands before the port.
-func addrHost(a *lab.Addr, text string, mapped bool) *mistake {
+func addrHost(a *lab.Addr, text string, mapped bool) *Mistake {
 	if v6, ok := strings.CutPrefix(text, "["); ok {
 		ip, err := netip.ParseAddr(strings.TrimSuffix(v6, "]"))
 		if err != nil || !ip.Is6() {
-			return &mistake{0, quote(text) + " is not an IPv6 address such as [2001:db8::1]"}
+			return &Mistake{0, wording.Quote(text) + " is not an IPv6 address such as [2001:db8::1]"}
 		}
-		if zone := ip.Zone(); zone != "" && zone != "lo" && nicName.check(zone) != "" {
-			return &mistake{0, nicName.check(zone)}
+		if zone := ip.Zone(); zone != "" && zone != "lo" && NicName.Check(zone) != "" {
+			return &Mistake{0, NicName.Check(zone)}
 		}
 		a.IP = ip
 		return nil
 	}
 	if ip, err := netip.ParseAddr(text); err == nil {
 		if !ip.Is4() && !mapped {
-			return &mistake{0, "write IPv6 as [" + text + "]:80"}
+			return &Mistake{0, "write IPv6 as [" + text + "]:80"}
 		}
 		a.IP = ip
 		return nil
 	}
 	if text == "" {
-		return &mistake{0, "an address is missing here"}
+		return &Mistake{0, "an address is missing here"}
 	}
 	host, name, dotted := strings.Cut(text, ".")
 	if !dotted {
 		host, name = "", text
 	}
 	if text == "0" {
-		return &mistake{0, quote(text) + " is not an address; every address of the host is any"}
+		return &Mistake{0, wording.Quote(text) + " is not an address; every address of the host is any"}
 	}
 	if strings.Trim(text, "0123456789.") == "" {
-		return &mistake{0, quote(text) + " is not an IPv4 address"}
+		return &Mistake{0, wording.Quote(text) + " is not an IPv4 address"}
 	}
 	if ip, length, ok := strings.Cut(text, "/"); ok && strings.Trim(ip, "0123456789.") == "" &&
 		strings.Trim(length, "0123456789") == "" {
-		return &mistake{0, quote(text) + " has a length; an address has none here: " + clip(ip)}
+		return &Mistake{0, wording.Quote(text) + " has a length; an address has none here: " + wording.Clip(ip)}
 	}
 	if text == "peer" || text == "subject" {
-		return &mistake{0, quote(text) + " is a host; write which address of it: " + text + ".x"}
+		return &Mistake{0, wording.Quote(text) + " is a host; write which address of it: " + text + ".x"}
 	}
 	if dotted && lab.WellKnown(name) {
-		return &mistake{0, quote(text) + ": " + name + " is the same on every host, write it without one"}
+		return &Mistake{0, wording.Quote(text) + ": " + name + " is the same on every host, write it without one"}
 	}
 	if dotted && host != "peer" && host != "subject" {
-		if problem := hostName.check(host); problem != "" {
-			return &mistake{0, problem}
+		if problem := HostName.Check(host); problem != "" {
+			return &Mistake{0, problem}
 		}
 	}
 	if !lab.WellKnown(name) {
-		if problem := aliasName.check(name); problem != "" {
-			return &mistake{len(text) - len(name), problem}
+		if problem := AliasName.Check(name); problem != "" {
+			return &Mistake{len(text) - len(name), problem}
 		}
 	}
 	a.Host, a.Name = host, name
@@ -195,18 +196,11 @@ func addrHost(a *lab.Addr, text string, mapped bool) *mistake {
 
 func parsePort(text string) (lab.Port, string) {
 	if name, ok := strings.CutPrefix(text, "$"); ok {
-		return lab.Port{Var: name}, portName.check(name)
+		return lab.Port{Var: name}, portName.Check(name)
 	}
-	n, problem := decimal(text, 0, 65535)
+	n, problem := Decimal(text, 0, 65535)
 	if problem != "" {
 		problem = "port " + problem
 	}
 	return lab.Port{Number: uint16(n)}, problem
-}
-
-func clip(s string) string {
-	if len(s) > 64 {
-		return "..."
-	}
-	return s
 }

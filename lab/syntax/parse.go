@@ -1,4 +1,4 @@
-package topology
+package syntax
 
 import (
 	"fmt"
@@ -34,13 +34,13 @@ func (es StepErrors) Error() string {
 // and is the reverse of Call.String and Want.String with " = " between them.
 // When the text is wrong, the error is StepErrors.
 func ParseStep(text string) (lab.Call, lab.Want, error) {
-	p := parseStep(text)
-	if len(p.mistakes) == 0 {
-		return p.call, p.want, nil
+	p := Parse(text)
+	if len(p.Mistakes) == 0 {
+		return p.Call, p.Want, nil
 	}
 	var errs StepErrors
-	for _, m := range p.mistakes {
-		errs = append(errs, StepError{1 + utf8.RuneCountInString(text[:m.at]), m.msg})
+	for _, m := range p.Mistakes {
+		errs = append(errs, StepError{1 + utf8.RuneCountInString(text[:m.At]), m.Msg})
 	}
 	return lab.Call{}, nil, errs
 }

@@ -1,0 +1,60 @@
+package syntax
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"labrun/lab/once"
+	"labrun/lab/wording"
+)
+
+// NameRule says how one kind of name is written.
+type NameRule struct {
+	Noun     string
+	Syntax   func() *regexp.Regexp
+	Words    string // the syntax in words
+	Longest  int    // bytes, 0 for any
+	Reserved []string
+}
+
+var (
+	TopologyName = NameRule{"a topology's name", once.Regexp(`^[A-Za-z0-9][A-Za-z0-9._-]*$`),
+		"letters, digits, '.', '_', '-', a letter or digit first", 63, nil}
+	ExperimentName = NameRule{"an experiment's name", TopologyName.Syntax, TopologyName.Words, 100, nil}
+	NetworkName    = NameRule{"a network's name", once.Regexp(`^[A-Za-z0-9][A-Za-z0-9_-]*$`),
+		"letters, digits, '_', '-', a letter or digit first", 15, []string{"lo", "all", "default"}}
+	HostName = NameRule{"a host's name", NetworkName.Syntax, NetworkName.Words, 63, []string{"peer", "subject"}}
+	// dev_valid_name, linux/net/core/dev.c; '%' would be a pattern there. all and
+	// default are folders beside the links' in /proc/sys/net/ipv4/conf.
+	NicName = NameRule{"a nic's name", once.Regexp(`^[^\pZ\pC/:%]+$`),
+		"no space, '/', ':', '%'", 15, []string{"lo", "all", "default", ".", ".."}}
+	AliasName = NameRule{"a name for an address", once.Regexp(`^[A-Za-z_][A-Za-z0-9_-]*$`),
+		"letters, digits, '_', '-', a letter or '_' first", 63,
+		[]string{"any", "any6", "lo", "lo6", "peer", "subject", "mapped"}}
+	ClaimName = NameRule{"a claim's name", once.Regexp(`^[^\pC\s]([^\pC]*[^\pC\s])?$`), "text on one line", 100,
+		[]string{"not"}}
+	ProcessName = NameRule{"a process's name", once.Regexp(`^[A-Za-z0-9_][A-Za-z0-9_-]*$`),
+		"letters, digits, '_', '-', not '-' first", 63, []string{"peer", "subject"}}
+	socketName = NameRule{"a socket's name", ProcessName.Syntax, ProcessName.Words, 63, nil}
+	portName   = NameRule{"a port variable's name", once.Regexp(`^[A-Za-z_][A-Za-z0-9_]*$`),
+		"letters, digits, '_', not a digit first", 63, nil}
+)
+
+// Check returns what is wrong with a name, or "".
+func (r NameRule) Check(name string) string {
+	switch {
+	case name == "":
+		return r.Noun + " is empty"
+	case slices.Contains(r.Reserved, name):
+		return wording.Quote(name) + " is reserved, it cannot be " + r.Noun
+	case !r.Syntax().MatchString(name):
+		return wording.Quote(name) + " is not " + r.Noun + " (" + r.Words + ")"
+	case r.Longest > 0 && len(name) > r.Longest:
+		return wording.Quote(name) + " has " + wording.Count(len(name), "byte") + ", " + r.Noun + " has at most " +
+			wording.Count(r.Longest, "byte")
+	case r.Noun == ClaimName.Noun && strings.HasPrefix(name, "not "):
+		return wording.Quote(name) + ` begins with "not ", which turns a claim round`
+	}
+	return ""
+}

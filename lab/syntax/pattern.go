@@ -1,0 +1,171 @@
+package syntax
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"labrun/lab"
+)
+
+// DescribeCall is the call's line, what it takes and what it answers.
+func DescribeCall(s lab.Signature) string {
+	p := &stepParser{Step: &Step{}, sig: s}
+	return s.Doc + ".\n\n" + p.takes() + "; " + strings.Replace(p.answers(), s.Name, "it", 1) + "."
+}
+
+// CallPattern is the whole of a call, with that option where it takes one.
+func CallPattern(s lab.Signature, option string) string {
+	made := ""
+	if s.Makes {
+		made = Inner(socketName) + `\s*=\s*`
+	}
+	answer := `\S[\s\S]*`
+	if s.Answers == "" {
+		answer = `(?:ok|blocked|\?|E[A-Z0-9]+)(?:\s*\[[^\]]*\])*\s*`
+	}
+	call := argsPattern(s, option) + `\s*\)\s*(?:=\s*` + answer + `)?`
+	if option == "" {
+		call = "(?:" + call + `|[\s\S]*` + FillPattern + `[\s\S]*)`
+	}
+	return `^\s*` + made + s.Name + `\s*\(\s*` + call + "$"
+}
+
+func argsPattern(s lab.Signature, option string) string {
+	var b strings.Builder
+	for i, k := range s.Args {
+		one := kindPattern(k)
+		if k == lab.KindOption {
+			one = option
+		}
+		if i >= len(s.Args)-s.Optional {
+			b.WriteString("(?:")
+		}
+		if i > 0 {
+			b.WriteString(`\s*,\s*`)
+		}
+		b.WriteString(one)
+		if s.Repeats && i == len(s.Args)-1 {
+			b.WriteString(`(?:\s*,\s*` + one + ")*")
+		}
+	}
+	b.WriteString(strings.Repeat(")?", s.Optional))
+	return b.String()
+}
+
+const stringPattern = `"(?:[^"\\]|\\[\s\S])*"`
+
+// kindPattern is what an argument looks like. Of some kinds anything will do,
+// Load looks closer.
+func kindPattern(k lab.Kind) string {
+	if words, ok := wordsOf[k]; ok {
+		return oneOfPattern(words)
+	}
+	switch k {
+	case lab.KindSock:
+		return Inner(socketName)
+	case lab.KindProcess:
+		return Inner(ProcessName)
+	case lab.KindAddr:
+		return `(?:unspec|` + stringPattern + `|(?:family|mapped)\([^"]*\)\s*:\s*[^\s,()":]+|[^\s,()"]*:[^\s,()":]+)`
+	case lab.KindInt, lab.KindLength, lab.KindUser, lab.KindDescriptor:
+		return `-?[0-9]+`
+	case lab.KindText, lab.KindPath:
+		return stringPattern
+	case lab.KindSockFlags:
+		return flagsPattern(lab.SocketFlags)
+	case lab.KindFlags:
+		return flagsPattern(lab.MessageFlags)
+	case lab.KindSysctl:
+		return "(?:" + strings.Trim(Portable(SysctlSyntax()), "^$") + ")"
+	case lab.KindNIC:
+		return `(?:` + stringPattern + `|[^\s,()"]+)`
+	case lab.KindPrefix:
+		return `[0-9A-Fa-f:.]+/[0-9]+`
+	}
+	return `\S[\s\S]*?`
+}
+
+func oneOfPattern(words []string) string {
+	quoted := make([]string, len(words))
+	for i, w := range words {
+		quoted[i] = regexp.QuoteMeta(w)
+	}
+	return "(?:" + strings.Join(quoted, "|") + ")"
+}
+
+func flagsPattern(words []string) string {
+	one := oneOfPattern(words)
+	return one + `(?:\|` + one + ")*"
+}
+
+// examplesOf are arguments to complete a call with.
+var examplesOf = map[lab.Kind]string{
+	lab.KindSock: "a", lab.KindProcess: "child", lab.KindAddr: "x:80", lab.KindInt: "5", lab.KindLength: "16",
+	lab.KindText: `"1"`, lab.KindPath: `"name"`, lab.KindDuration: "100ms", lab.KindSockFlags: lab.SocketFlags[0],
+	lab.KindFlags: "MSG_PEEK", lab.KindUser: "1000", lab.KindSysctl: "net.ipv4.tcp_tw_reuse", lab.KindNIC: "eth0",
+	lab.KindPrefix: "192.0.2.77/24", lab.KindDescriptor: "-1",
+}
+
+// ValueExamples are values of socket options.
+var ValueExamples = map[lab.ValueKind]string{
+	lab.ValueInt: "1", lab.ValueErrno: "1", lab.ValueLinger: "{l_onoff=1, l_linger=0}", lab.ValueDevice: "eth0",
+	lab.ValueIndex: "eth0",
+	lab.ValueRange: "40000-40010", lab.ValueMembership: "{233.252.0.1, eth0}", lab.ValueSelector: "index(1)",
+}
+
+func KindExamples(kinds []lab.Kind) []string {
+	args := make([]string, len(kinds))
+	for i, k := range kinds {
+		args[i] = examplesOf[k]
+		if words := wordsOf[k]; words != nil {
+			args[i] = words[0]
+		}
+	}
+	return args
+}
+
+// CallExamples are calls to complete: one for every word of the first argument
+// that is one of a few, and one with every argument that may be left out.
+func CallExamples(s lab.Signature) []string {
+	all := KindExamples(s.Args)
+	args := all[:len(all)-s.Optional]
+	examples := []string{}
+	at := slices.IndexFunc(s.Args[:len(args)], func(k lab.Kind) bool { return wordsOf[k] != nil })
+	if at < 0 {
+		examples = append(examples, MadeBy(s, args))
+	} else {
+		for _, w := range wordsOf[s.Args[at]] {
+			one := slices.Clone(args)
+			one[at] = w
+			examples = append(examples, MadeBy(s, one))
+		}
+	}
+	if s.Optional > 0 {
+		examples = append(examples, MadeBy(s, all))
+	}
+	return examples
+}
+
+// MadeBy writes a call.
+func MadeBy(s lab.Signature, args []string) string {
+	call := s.Name + "(" + strings.Join(args, ", ") + ")"
+	if s.Makes {
+		return "a = " + call
+	}
+	return call
+}
+
+// FillPattern is a placeholder somewhere in a text.
+const FillPattern = `\$\{[^{}]*\}`
+
+// Portable writes a pattern as JavaScript does too, whose classes of characters
+// have braces.
+func Portable(re *regexp.Regexp) string {
+	return strings.NewReplacer(`\pC`, `\p{C}`, `\pZ`, `\p{Z}`).Replace(re.String())
+}
+
+// Inner is the pattern of a name without its anchors.
+func Inner(r NameRule) string {
+	return "(?:" + strings.TrimSuffix(strings.TrimPrefix(Portable(r.Syntax()), "^"), "$") + ")"
+}
