@@ -134,7 +134,7 @@ func (c *cell) redCell(ctx context.Context, combo lab.Combo, r process.Result, e
 	err := c.notTheKernel(ctx, s, g, r.Got[len(r.Got)-1])
 	if err == nil && exist {
 		var why result.Snapshot
-		if why, err = c.explain(ctx, s, g); err == nil && !why.IsZero() {
+		if why, err = c.explainer(s, g).explain(ctx); err == nil && !why.IsZero() {
 			why.Step = len(r.Got) - 1
 			o.evidence = []result.Snapshot{why}
 		}

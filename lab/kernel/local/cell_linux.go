@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
 	"slices"
 
 	"labrun/lab"
@@ -20,19 +19,19 @@ import (
 
 // cell is one combination of a question while it is asked.
 type cell struct {
-	q        *question.Question
-	steps    []*question.Step
-	on       lab.Kernel   // whose answers are wanted
-	sharing  bool         // other cells may come after it in the same room
-	evidence bool         // of every errno; of red steps there is evidence anyway
-	recorder *recorder    // nil where nothing is captured
-	waits    func(func()) // calls a step that may wait; nil for a cell that is asked alone
+	view
+	sharing  bool              // other cells may come after it in the same room
+	evidence bool              // of every errno; of red steps there is evidence anyway
+	recorder *recorder         // nil where nothing is captured
+	waits    func(func())      // calls a step that may wait; nil for a cell that is asked alone
+	made     map[madeBy]string // the sockets that were not made, and why
+}
 
-	*room
-	made  map[madeBy]string     // the sockets that were not made, and why
-	ports map[string]uint16     // what $name stands for
-	names map[string]string     // and "@$name"
-	stuck map[connection]string // the states of sockets that nothing came for in all of settleTime
+func newCell(q *question.Question, combo lab.Combo, on lab.Kernel) *cell {
+	return &cell{view: view{
+		names: names{q: q, steps: q.StepsOf(combo), ports: map[string]uint16{}, unix: map[string]string{}},
+		on:    on, stuck: map[connection]string{},
+	}, made: map[madeBy]string{}}
 }
 
 // room is what a cell is asked in: a lab, and the processes in it. The next cell may
@@ -136,9 +135,6 @@ func (c *cell) ready(ctx context.Context, build builder) error {
 			return err
 		}
 	}
-	c.made = map[madeBy]string{}
-	c.stuck = map[connection]string{}
-	c.ports, c.names = map[string]uint16{}, map[string]string{}
 	return nil
 }
 
@@ -343,23 +339,4 @@ func (r *room) close() error {
 		errs = append(errs, r.files.Close())
 	}
 	return errors.Join(errs...)
-}
-
-// addr returns the address in a step's call.
-func (c *cell) addr(s *question.Step) (netip.AddrPort, bool) {
-	for _, a := range s.Call.Args {
-		if a, ok := a.(lab.Addr); ok && a != lab.Unspec {
-			return c.withPort(s.Addr, a), true
-		}
-	}
-	return netip.AddrPort{}, false
-}
-
-// withPort gives an address the port that its $name stands for. An unknown one, which
-// only an answer may have, stands for port 0.
-func (c *cell) withPort(at netip.AddrPort, a lab.Addr) netip.AddrPort {
-	if a.Port.Var == "" {
-		return at
-	}
-	return netip.AddrPortFrom(at.Addr(), c.ports[a.Port.Var])
 }

@@ -12,70 +12,81 @@ import (
 	"labrun/lab/result"
 )
 
+// explainer finds out why a step was answered as it was.
+type explainer struct {
+	*view
+	step *question.Step
+	got  got
+}
+
+func (v *view) explainer(s *question.Step, g got) *explainer { return &explainer{v, s, g} }
+
 // explain returns what explains the answer of a red step.
-func (c *cell) explain(ctx context.Context, s *question.Step, g got) (result.Snapshot, error) {
+func (e *explainer) explain(ctx context.Context) (result.Snapshot, error) {
+	s, g := e.step, e.got
 	why := result.Snapshot{Limit: g.limit.Seconds()}
 	var err error
-	if why.To, err = c.destinationWords(s); err != nil {
+	if why.To, err = e.destinationWords(); err != nil {
 		return why, err
 	}
-	if why.Sockets, err = c.snapshot(ctx, s, g); err != nil {
+	if why.Sockets, err = e.snapshot(ctx); err != nil {
 		return why, err
 	}
-	name := c.unixNameIn(s.Call)
+	name := e.unixNameIn(s.Call)
 	switch {
 	case g.why != "":
 		why.Why = []string{g.why}
 	case name != "" && (g.Errno == "ECONNREFUSED" || g.Errno == "ENOENT" && s.Call.Name != "bind"):
-		why.Listens, err = c.unixElsewhere(ctx, name, why.Sockets)
+		why.Listens, err = e.unixElsewhere(ctx, name, why.Sockets)
 	case g.Errno == "ECONNREFUSED":
-		why.Listens, err = c.elsewhere(ctx, s, g, why.Sockets)
+		why.Listens, err = e.elsewhere(ctx, why.Sockets)
 	case g.Errno == "EACCES", g.Errno == "EPERM":
-		why.Why, err = c.forbidden(s, g)
+		why.Why, err = e.forbidden()
 	}
 	if name != "" && err == nil && why.Why == nil {
-		why.Why, err = c.unixRules(s, name, g.Errno, why)
+		why.Why, err = e.unixRules(name, g.Errno, why)
 	}
 	if err != nil {
 		return why, err
 	}
-	rule, err := c.refusal(ctx, s, g, why.Sockets)
+	rule, err := e.refusal(ctx, why.Sockets)
 	if err != nil {
 		return why, err
 	}
 	if rule != "" {
 		why.Why = append(why.Why, rule)
 	}
-	full, err := c.noPortLeft(ctx, s, g)
+	full, err := e.noPortLeft(ctx)
 	if err != nil {
 		return why, err
 	}
 	if full != "" {
 		why.Why = append(why.Why, full)
 	}
-	kept, err := c.keptPorts(s.Process.Host)
+	kept, err := e.keptPorts(s.Process.Host)
 	why.Why = append(why.Why, kept...)
 	return why, err
 }
 
 // destinationWords says what the address of a step is: 192.0.2.2 on beta, the caller
 // itself. It is "" for one that is the same on every host, and where the step has none.
-func (c *cell) destinationWords(s *question.Step) (string, error) {
+func (e *explainer) destinationWords() (string, error) {
+	s := e.step
 	who := s.Process
 	for _, arg := range s.Call.Args {
 		a, ok := arg.(lab.Addr)
 		if !ok || a == lab.Unspec || s.Call.Name == "sockets" || a.Host == "" && lab.WellKnown(a.Name) {
 			continue
 		}
-		addr, _ := c.addr(s)
+		addr, _ := e.addr(s)
 		ip := addr.Addr()
-		host, err := c.destination(who.Host, ip.Unmap().WithZone(""))
+		host, err := e.destination(who.Host, ip.Unmap().WithZone(""))
 		if err != nil {
 			return "", err
 		}
 		words := ip.String()
 		switch {
-		case host == "" && (ip.IsMulticast() || c.isBroadcast(ip, who.Host)):
+		case host == "" && (ip.IsMulticast() || e.isBroadcast(ip, who.Host)):
 			return "", nil
 		case host == "":
 			return words + " on no host", nil
@@ -96,8 +107,9 @@ func (c *cell) destinationWords(s *question.Step) (string, error) {
 // elsewhere returns the sockets of all hosts that would take what was sent to the port
 // that refused it, but for those that are explained already: a client that dials the
 // wrong address of the right server finds it here.
-func (c *cell) elsewhere(ctx context.Context, s *question.Step, g got, told []result.SocketInfo) ([]result.SocketInfo, error) {
-	q, err := c.sought(ctx, s, g)
+func (e *explainer) elsewhere(ctx context.Context, told []result.SocketInfo) ([]result.SocketInfo, error) {
+	s := e.step
+	q, err := e.sought(ctx)
 	if err != nil || q.protocol != "tcp" && q.protocol != "udp" {
 		return nil, err
 	}
@@ -109,11 +121,11 @@ func (c *cell) elsewhere(ctx context.Context, s *question.Step, g got, told []re
 		return nil, nil
 	}
 	var all []result.SocketInfo
-	for _, h := range c.q.Layout.Hosts {
-		if c.lab.Host(h.Name) == nil {
+	for _, h := range e.q.Layout.Hosts {
+		if e.lab.Host(h.Name) == nil {
 			continue
 		}
-		socks, err := c.lab.Host(h.Name).SocketsOf(q.protocol, q.protocol+"6")
+		socks, err := e.lab.Host(h.Name).SocketsOf(q.protocol, q.protocol+"6")
 		if err != nil {
 			return nil, err
 		}
@@ -123,12 +135,12 @@ func (c *cell) elsewhere(ctx context.Context, s *question.Step, g got, told []re
 		if len(socks) == 0 {
 			continue
 		}
-		owned, err := c.owned(ctx, h.Name, port)
+		owned, err := e.owned(ctx, h.Name, port)
 		if err != nil {
 			return nil, err
 		}
 		for _, s := range socks {
-			h := c.holder(h.Name, s, owned)
+			h := e.holder(h.Name, s, owned)
 			if !slices.ContainsFunc(told, func(t result.SocketInfo) bool { return t.String() == h.String() }) {
 				all = append(all, h)
 			}
@@ -139,9 +151,10 @@ func (c *cell) elsewhere(ctx context.Context, s *question.Step, g got, told []re
 
 // forbidden returns the rules by which the kernel may refuse a call with EACCES or
 // EPERM: the parameter, and the capability that the process has not.
-func (c *cell) forbidden(s *question.Step, g got) ([]string, error) {
+func (e *explainer) forbidden() ([]string, error) {
+	s, g := e.step, e.got
 	who := s.Process
-	p := c.processes[who]
+	p := e.processes[who]
 	if p == nil {
 		return nil, nil
 	}
@@ -151,8 +164,8 @@ func (c *cell) forbidden(s *question.Step, g got) ([]string, error) {
 	}
 	var why []string
 	needs := capabilityFor(s.Call, g.Errno)
-	if name := c.unixNameIn(s.Call); name != "" {
-		rule, lacks, err := c.unixForbidden(s, g.Errno, name, user)
+	if name := e.unixNameIn(s.Call); name != "" {
+		rule, lacks, err := e.unixForbidden(g.Errno, name, user)
 		if err != nil {
 			return nil, err
 		}
@@ -165,8 +178,8 @@ func (c *cell) forbidden(s *question.Step, g got) ([]string, error) {
 		if !ok || a == lab.Unspec || g.Errno != "EACCES" {
 			continue
 		}
-		addr, _ := c.addr(s)
-		rule, err := c.addressRule(s.Call.Name, addr, who.Host)
+		addr, _ := e.addr(s)
+		rule, err := e.addressRule(s.Call.Name, addr, who.Host)
 		if err != nil {
 			return nil, err
 		}
@@ -189,23 +202,24 @@ func (c *cell) forbidden(s *question.Step, g got) ([]string, error) {
 // refusal says which rule is behind a refused bind or connect that its sockets alone do not
 // explain: a link-local address is one of a NIC (__inet6_bind, tcp_v6_connect), and only sockets
 // of one user share a port by SO_REUSEPORT (inet_bind_conflict).
-func (c *cell) refusal(ctx context.Context, s *question.Step, g got, seen []result.SocketInfo) (string, error) {
+func (e *explainer) refusal(ctx context.Context, seen []result.SocketInfo) (string, error) {
+	s, g := e.step, e.got
 	who := s.Process
 	sock, ok := firstSock(s.Call)
-	if !ok || c.processes[who] == nil {
+	if !ok || e.processes[who] == nil {
 		return "", nil
 	}
 	switch {
 	case g.Errno == "EINVAL" && (s.Call.Name == "bind" || s.Call.Name == "connect" || s.Call.Name == "sendto"):
-		if addr, ok := c.addr(s); ok {
-			own, err := c.processes[who].Owns(ctx, sock)
+		if addr, ok := e.addr(s); ok {
+			own, err := e.processes[who].Owns(ctx, sock)
 			if ip := addr.Addr(); err == nil && ip.Is6() && ip.IsLinkLocalUnicast() && ip.Zone() == "" && own.Device == "" {
 				return fmt.Sprintf("%s is a link-local address, which takes a NIC: [%s%%NIC]", ip, ip), nil
 			}
 			return "", err
 		}
 	case g.Errno == "EADDRINUSE" && s.Call.Name == "bind":
-		own, err := c.processes[who].Owns(ctx, sock)
+		own, err := e.processes[who].Owns(ctx, sock)
 		if err != nil || !slices.Contains(own.Options, "SO_REUSEPORT") {
 			return "", err
 		}
@@ -221,15 +235,15 @@ func (c *cell) refusal(ctx context.Context, s *question.Step, g got, seen []resu
 // addressRule says which rule an address broke when a call with it is answered EACCES:
 // a port that is kept from users (inet_port_requires_bind_service), or a broadcast
 // address, which is for sockets with SO_BROADCAST (ip_route_connect, udp_sendmsg).
-func (c *cell) addressRule(call string, addr netip.AddrPort, host string) (string, error) {
+func (e *explainer) addressRule(call string, addr netip.AddrPort, host string) (string, error) {
 	if call != "bind" {
-		if c.isBroadcast(addr.Addr(), host) {
+		if e.isBroadcast(addr.Addr(), host) {
 			return fmt.Sprintf("%s is a broadcast address, and the socket has not set SO_BROADCAST", addr.Addr()), nil
 		}
 		return "", nil
 	}
 	const name = "net.ipv4.ip_unprivileged_port_start" // of IPv6, too
-	value, err := c.lab.Host(host).ReadSysctl(name)
+	value, err := e.lab.Host(host).ReadSysctl(name)
 	if err != nil {
 		return "", err
 	}
@@ -241,12 +255,12 @@ func (c *cell) addressRule(call string, addr netip.AddrPort, host string) (strin
 }
 
 // isBroadcast reports whether an address is a broadcast one to a host.
-func (c *cell) isBroadcast(ip netip.Addr, host string) bool {
+func (v *view) isBroadcast(ip netip.Addr, host string) bool {
 	ip = ip.Unmap()
 	if !ip.Is4() {
 		return false
 	}
-	for _, n := range c.q.Layout.Host(host).NICs {
+	for _, n := range v.q.Layout.Host(host).NICs {
 		for _, own := range n.Addresses {
 			if own.Prefix.Addr().Is4() && own.Prefix.Bits() < 31 && ip == lastOf(own.Prefix) {
 				return true

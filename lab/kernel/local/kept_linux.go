@@ -19,7 +19,8 @@ type Kept struct{ cell *cell }
 // lab and its processes. The caller has to close what is kept, which is nil when the
 // cell could not be asked.
 func Keep(ctx context.Context, q *question.Question, combo lab.Combo, on lab.Kernel) (*Kept, kernel.Answer) {
-	c := &cell{q: q, steps: q.StepsOf(combo), on: on, evidence: true}
+	c := newCell(q, combo, on)
+	c.evidence = true
 	o, err := c.run(ctx, fabric.Up)
 	if err != nil {
 		_ = c.close()

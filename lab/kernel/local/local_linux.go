@@ -112,7 +112,9 @@ func (a *asker) red(ctx context.Context, i int, answer kernel.Answer, c *cell) {
 }
 
 func (a *asker) cell(combo lab.Combo) *cell {
-	return &cell{q: a.Question, steps: a.StepsOf(combo), on: a.On, evidence: a.Evidence, waits: a.Waits}
+	c := newCell(a.Question, combo, a.On)
+	c.evidence, c.waits = a.Evidence, a.Waits
+	return c
 }
 
 // tries is how often a cell is asked where the machine was too busy for the answer to

@@ -11,7 +11,6 @@ import (
 
 	"labrun/lab"
 	"labrun/lab/process"
-	"labrun/lab/question"
 )
 
 const (
@@ -23,7 +22,8 @@ const (
 // found none: it answers EADDRINUSE to bind and listen, EADDRNOTAVAIL to a connect of TCP
 // (inet_csk_find_open_port, __inet_hash_connect) and EAGAIN to what sends (inet_autobind).
 // It is "" when a port is left, or the call needs none.
-func (c *cell) noPortLeft(ctx context.Context, s *question.Step, g got) (string, error) {
+func (e *explainer) noPortLeft(ctx context.Context) (string, error) {
+	s, g := e.step, e.got
 	if !slices.Contains([]string{"EADDRINUSE", "EADDRNOTAVAIL", "EAGAIN"}, g.Errno) {
 		return "", nil
 	}
@@ -34,16 +34,16 @@ func (c *cell) noPortLeft(ctx context.Context, s *question.Step, g got) (string,
 		}
 	}
 	sock, ok := firstSock(s.Call)
-	if !ok || c.processes[who] == nil {
+	if !ok || e.processes[who] == nil {
 		return "", nil
 	}
-	own, err := c.processes[who].Owns(ctx, sock)
+	own, err := e.processes[who].Owns(ctx, sock)
 	protocol := portsOf(own.Protocol)
 	if err != nil || own.Local.Port() != 0 || protocol != "tcp" && protocol != "udp" {
 		return "", err
 	}
-	host := c.lab.Host(who.Host)
-	low, high, list, err := c.choice(who.Host)
+	host := e.lab.Host(who.Host)
+	low, high, list, err := e.choice(who.Host)
 	if err != nil {
 		return "", err
 	}
@@ -81,7 +81,7 @@ func (c *cell) noPortLeft(ctx context.Context, s *question.Step, g got) (string,
 			return "", nil
 		}
 	}
-	words, err := c.takenBy(ctx, who.Host, taken)
+	words, err := e.takenBy(ctx, who.Host, taken)
 	if kept > 0 {
 		words = append(words, fmt.Sprintf("%d reserved (%s)", kept, reservedSysctl))
 	}
@@ -90,8 +90,8 @@ func (c *cell) noPortLeft(ctx context.Context, s *question.Step, g got) (string,
 
 // choice returns the range of ports that the kernel chooses from on a host, and those that it
 // leaves out of it, as it writes them.
-func (c *cell) choice(host string) (low, high uint16, reserved string, err error) {
-	values, err := c.lab.Host(host).Sysctls([]string{choiceSysctl, reservedSysctl})
+func (v *view) choice(host string) (low, high uint16, reserved string, err error) {
+	values, err := v.lab.Host(host).Sysctls([]string{choiceSysctl, reservedSysctl})
 	if err != nil {
 		return 0, 0, "", err
 	}
@@ -128,9 +128,9 @@ func portSet(list string) map[uint16]bool {
 
 // takenBy counts the sockets of some ports by their state and the processes that have them:
 // "3 taken by tcp LISTEN of web (nginx)".
-func (c *cell) takenBy(ctx context.Context, host string, taken map[uint16]lab.Socket) ([]string, error) {
+func (e *explainer) takenBy(ctx context.Context, host string, taken map[uint16]lab.Socket) ([]string, error) {
 	const atOnce = 200 // a process tells of few at once
-	owned, err := c.ownedBy(host, func(p *process.Process) (all []process.Owned, err error) {
+	owned, err := e.ownedBy(host, func(p *process.Process) (all []process.Owned, err error) {
 		for ports := range slices.Chunk(slices.Sorted(maps.Keys(taken)), atOnce) {
 			some, err := p.Owned(ctx, ports)
 			if err != nil {

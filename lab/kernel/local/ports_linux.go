@@ -10,12 +10,12 @@ import (
 // keptPorts says, with the remedy, that the kernel could not choose ports because labrun
 // keeps them from it (plan.Kept), where that can matter: a program has changed the range, or
 // uses all other ports of it. Calls alone can do neither.
-func (c *cell) keptPorts(host string) ([]string, error) {
-	kept := c.q.Kept[host]
-	if len(kept) == 0 || len(c.ran) == 0 {
+func (e *explainer) keptPorts(host string) ([]string, error) {
+	kept := e.q.Kept[host]
+	if len(kept) == 0 || len(e.ran) == 0 {
 		return nil, nil
 	}
-	low, high, reserved, err := c.choice(host)
+	low, high, reserved, err := e.choice(host)
 	if err != nil || reserved != plan.PortRanges(kept) {
 		return nil, err // a program has said itself what is not to be chosen
 	}
@@ -24,7 +24,7 @@ func (c *cell) keptPorts(host string) ([]string, error) {
 		return nil, nil
 	}
 	if low == plan.FirstChosen && high == plan.LastChosen {
-		used, err := c.portsUsed(host, func(p uint16) bool { return low <= p && p <= high && !slices.Contains(kept, p) })
+		used, err := e.portsUsed(host, func(p uint16) bool { return low <= p && p <= high && !slices.Contains(kept, p) })
 		if err != nil || used < int(high-low)+1-len(kept) {
 			return nil, err
 		}
@@ -37,10 +37,10 @@ func (c *cell) keptPorts(host string) ([]string, error) {
 
 // portsUsed counts the ports of a host that sockets of one protocol have, of the protocol
 // with the most.
-func (c *cell) portsUsed(host string, counts func(uint16) bool) (int, error) {
+func (v *view) portsUsed(host string, counts func(uint16) bool) (int, error) {
 	most := 0
 	for _, protocol := range []string{"tcp", "udp"} {
-		socks, err := c.lab.Host(host).SocketsOf(protocol, protocol+"6")
+		socks, err := v.lab.Host(host).SocketsOf(protocol, protocol+"6")
 		if err != nil {
 			return 0, err
 		}

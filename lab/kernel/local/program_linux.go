@@ -71,7 +71,7 @@ func (c *cell) program(ctx context.Context, who lab.Process, s *question.Step) (
 }
 
 // isUp reports whether the cell's lab has the host.
-func (c *cell) isUp(host string) bool { return c.lab.Host(host) != nil }
+func (v *view) isUp(host string) bool { return v.lab.Host(host) != nil }
 
 // quoted shows the beginning of an output in one line; the end stands below it in the
 // report, and all of it in the JSON.

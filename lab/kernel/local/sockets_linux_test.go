@@ -54,7 +54,8 @@ func TestMoving(t *testing.T) {
 		{"a FIN under way", []hostSocket{on("alpha", "LAST_ACK", client, server)}, 1},
 		{"what stays", []hostSocket{connected, on("beta", "CLOSE_WAIT", server, client), on("beta", "TIME_WAIT", server, client)}, 0},
 	} {
-		cell := &cell{q: q, steps: q.StepsOf(0), room: newRoom(), stuck: map[connection]string{}}
+		cell := newCell(q, 0, lab.Kernel{})
+		cell.room = newRoom()
 		moving := cell.moving(c.all)
 		if len(moving) != c.want {
 			t.Errorf("%s: %v move, want %d", c.name, moving, c.want)

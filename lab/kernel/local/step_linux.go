@@ -51,7 +51,7 @@ func (c *cell) step(ctx context.Context, s *question.Step) (done stepped, err er
 			return done, err
 		}
 		done.red = true
-		done.Snapshot, err = c.explain(ctx, s, g)
+		done.Snapshot, err = c.explainer(s, g).explain(ctx)
 		return done, err
 	}
 	c.keep(want, g)
@@ -59,7 +59,7 @@ func (c *cell) step(ctx context.Context, s *question.Step) (done stepped, err er
 		done.answer = want.Answer.String() // what a program prints may differ where nobody looks
 	}
 	if c.evidence && g.Outcome == lab.Failed {
-		if done.Sockets, err = c.snapshot(ctx, s, g); err == nil {
+		if done.Sockets, err = c.explainer(s, g).snapshot(ctx); err == nil {
 			done.Sockets = c.stableOnly(done.Sockets)
 		}
 	}
@@ -157,7 +157,7 @@ func (c *cell) args(s *question.Step, want lab.Answer) (process.Args, error) {
 		switch a := a.(type) {
 		case lab.Text:
 			kind := sig.Args[min(i, len(sig.Args)-1)]
-			if name, ok := c.names[lab.KeptName(string(a))]; ok && (kind == lab.KindAddr || kind == lab.KindPath) {
+			if name, ok := c.unix[lab.KeptName(string(a))]; ok && (kind == lab.KindAddr || kind == lab.KindPath) {
 				args.Call.Args = slices.Clone(args.Call.Args)
 				args.Call.Args[i] = lab.Text(name)
 			}
@@ -214,62 +214,6 @@ func (c *cell) fork(ctx context.Context, who lab.Process, p *process.Process, s 
 		}
 	}
 	return got{Answer: answer}, nil
-}
-
-// matches reports whether the answer is the one wanted.
-func (c *cell) matches(want question.Want, g got) bool {
-	a := want.Answer
-	if a.Outcome == lab.Unasked {
-		return true
-	}
-	if a.Outcome != g.Outcome || a.Errno != g.Errno {
-		return false
-	}
-	switch v := a.Value.(type) {
-	case nil: // just ok, whatever the value
-		return true
-	case lab.Addr:
-		addr := c.withPort(want.Addr, v)
-		port := g.addr.Port()
-		switch {
-		case v.Port.To != 0:
-			return addr.Addr() == g.addr.Addr() && v.Port.Number <= port && port <= v.Port.To
-		case addr.Port() == 0 && v.Port.Var != "": // any port the kernel chose
-			return addr.Addr() == g.addr.Addr() && port != 0
-		}
-		return addr == g.addr
-	case lab.Text:
-		if n := lab.KeptName(string(v)); n != "" && g.unix {
-			name := string(g.Value.(lab.Text))
-			if kept, ok := c.names[n]; ok {
-				return name == kept
-			}
-			return lab.IsAutobound(name)
-		}
-	case lab.States:
-		states, ok := g.Value.(lab.States)
-		return ok && slices.Equal(v, states)
-	case lab.Socks:
-		socks, ok := g.Value.(lab.Socks)
-		return ok && slices.Equal(v, socks)
-	}
-	return a.Value == g.Value
-}
-
-// keepName stores the unix name that an answer's "@$name" stands for.
-func (c *cell) keepName(want question.Want, g got) {
-	if text, ok := want.Answer.Value.(lab.Text); ok && g.unix {
-		if n := lab.KeptName(string(text)); n != "" {
-			c.names[n] = string(g.Value.(lab.Text))
-		}
-	}
-}
-
-// keep stores the port that an answer's $name stands for.
-func (c *cell) keep(want question.Want, g got) {
-	if a, ok := want.Answer.Value.(lab.Addr); ok && a.Port.Var != "" {
-		c.ports[a.Port.Var] = g.addr.Port()
-	}
 }
 
 // exhausted reports whether the answer tells of a shortage, getrlimit(2), and

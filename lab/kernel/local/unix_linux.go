@@ -10,28 +10,8 @@ import (
 	"labrun/lab"
 	"labrun/lab/process"
 	"labrun/lab/program"
-	"labrun/lab/question"
 	"labrun/lab/result"
 )
-
-// unixNameIn returns the name of unix(7) that a call was made with, "" when it has none.
-func (c *cell) unixNameIn(call lab.Call) string {
-	sig, ok := lab.SignatureOf(call.Name)
-	if !ok { // a program
-		return ""
-	}
-	for i, a := range call.Args {
-		text, ok := a.(lab.Text)
-		if kind := sig.Args[min(i, len(sig.Args)-1)]; !ok || kind != lab.KindAddr && kind != lab.KindPath {
-			continue
-		}
-		if kept, ok := c.names[lab.KeptName(string(text))]; ok {
-			return kept
-		}
-		return string(text)
-	}
-	return ""
-}
 
 func isAbstract(name string) bool { return strings.HasPrefix(name, "@") }
 
@@ -45,22 +25,23 @@ func inLab(name string) string {
 
 // stat returns the file that a call with that name finds, not ok for none: bind(2) and
 // unlink(2) follow no link.
-func (c *cell) stat(call, name, host string) (program.FileInfo, bool, error) {
-	return c.files.Stat(c.lab.Host(host).Do, name, call == "connect" || call == "sendto")
+func (v *view) stat(call, name, host string) (program.FileInfo, bool, error) {
+	return v.files.Stat(v.lab.Host(host).Do, name, call == "connect" || call == "sendto")
 }
 
 // unixSnapshot returns the sockets that have the name of a call: those of the file, on whichever
 // host (unix_find_bsd in net/unix/af_unix.c), or of an abstract name those of the host that are
 // of the same type (unix_abstract_hash). It is nil when the name is one of a file that no
 // socket has, or of none.
-func (c *cell) unixSnapshot(ctx context.Context, s *question.Step, name string) ([]result.SocketInfo, error) {
+func (e *explainer) unixSnapshot(ctx context.Context, name string) ([]result.SocketInfo, error) {
+	s := e.step
 	who := s.Process
 	if isAbstract(name) {
-		protocol, err := c.unixProtocol(ctx, s)
+		protocol, err := e.unixProtocol(ctx)
 		if err != nil {
 			return nil, err
 		}
-		holders, err := c.unixSockets(ctx, func(host string, u lab.UnixSocket) bool {
+		holders, err := e.unixSockets(ctx, func(host string, u lab.UnixSocket) bool {
 			return host == who.Host && u.Name == name && u.Protocol == protocol
 		})
 		if holders == nil && s.Call.Name == "bind" {
@@ -68,20 +49,21 @@ func (c *cell) unixSnapshot(ctx context.Context, s *question.Step, name string) 
 		}
 		return holders, err
 	}
-	if c.files == nil || s.Call.Name == "unlink" {
+	if e.files == nil || s.Call.Name == "unlink" {
 		return nil, nil
 	}
-	st, ok, err := c.stat(s.Call.Name, name, who.Host)
+	st, ok, err := e.stat(s.Call.Name, name, who.Host)
 	if err != nil || !ok || st.Kind != "a socket" {
 		return nil, err
 	}
-	return c.unixSockets(ctx, func(_ string, u lab.UnixSocket) bool {
+	return e.unixSockets(ctx, func(_ string, u lab.UnixSocket) bool {
 		return u.File == st.Inode && u.Dev == st.Dev && u.File != 0
 	})
 }
 
-func (c *cell) unixProtocol(ctx context.Context, s *question.Step) (string, error) {
-	p := c.processes[s.Process]
+func (e *explainer) unixProtocol(ctx context.Context) (string, error) {
+	s := e.step
+	p := e.processes[s.Process]
 	if sock, ok := s.Call.Args[0].(lab.Sock); ok && p != nil {
 		o, err := p.Owns(ctx, string(sock))
 		return o.Protocol, err
@@ -91,13 +73,13 @@ func (c *cell) unixProtocol(ctx context.Context, s *question.Step) (string, erro
 
 // unixSockets returns the sockets of all hosts that have one of the names wanted. Those that
 // accept(2) made have the name of the listener without holding it.
-func (c *cell) unixSockets(ctx context.Context, wanted func(host string, u lab.UnixSocket) bool) ([]result.SocketInfo, error) {
+func (v *view) unixSockets(ctx context.Context, wanted func(host string, u lab.UnixSocket) bool) ([]result.SocketInfo, error) {
 	var all []result.SocketInfo
-	for _, h := range c.q.Layout.Hosts {
-		if c.lab.Host(h.Name) == nil {
+	for _, h := range v.q.Layout.Hosts {
+		if v.lab.Host(h.Name) == nil {
 			continue
 		}
-		socks, err := c.lab.Host(h.Name).UnixSockets()
+		socks, err := v.lab.Host(h.Name).UnixSockets()
 		if err != nil {
 			return nil, err
 		}
@@ -107,13 +89,13 @@ func (c *cell) unixSockets(ctx context.Context, wanted func(host string, u lab.U
 		if len(socks) == 0 {
 			continue
 		}
-		owned, err := c.ownedBy(h.Name, func(p *process.Process) ([]process.Owned, error) { return p.OwnedUnix(ctx) })
+		owned, err := v.ownedBy(h.Name, func(p *process.Process) ([]process.Owned, error) { return p.OwnedUnix(ctx) })
 		if err != nil {
 			return nil, err
 		}
 		for _, u := range socks {
 			holder := result.SocketInfo{
-				Host: h.Name, Protocol: u.Protocol, State: u.State, Local: c.unixName(lab.Text(u.Name)), User: u.UID,
+				Host: h.Name, Protocol: u.Protocol, State: u.State, Local: v.unixName(lab.Text(u.Name)), User: u.UID,
 			}
 			setOwners(&holder, u.Inode, owned)
 			all = append(all, holder)
@@ -129,8 +111,8 @@ func isListener(h result.SocketInfo) bool { return h.State == "LISTEN" }
 
 // unixElsewhere returns the sockets of the lab that have the name of a call and were not found by
 // it: those of an abstract name on other hosts, or of another type, and those whose file is gone.
-func (c *cell) unixElsewhere(ctx context.Context, name string, told []result.SocketInfo) ([]result.SocketInfo, error) {
-	all, err := c.unixSockets(ctx, func(_ string, u lab.UnixSocket) bool {
+func (e *explainer) unixElsewhere(ctx context.Context, name string, told []result.SocketInfo) ([]result.SocketInfo, error) {
+	all, err := e.unixSockets(ctx, func(_ string, u lab.UnixSocket) bool {
 		return isAbstract(name) == isAbstract(u.Name) && path.Clean(inLab(u.Name)) == path.Clean(inLab(name)) &&
 			(u.State == "LISTEN" || u.Protocol == "unix-dgram")
 	})
@@ -140,17 +122,18 @@ func (c *cell) unixElsewhere(ctx context.Context, name string, told []result.Soc
 }
 
 // unixRules says what the file of a name has to do with the answer of a call.
-func (c *cell) unixRules(s *question.Step, name, errno string, seen result.Snapshot) ([]string, error) {
-	if isAbstract(name) || c.files == nil {
+func (e *explainer) unixRules(name, errno string, seen result.Snapshot) ([]string, error) {
+	s := e.step
+	if isAbstract(name) || e.files == nil {
 		return nil, nil
 	}
 	host := s.Process.Host
-	st, ok, err := c.stat(s.Call.Name, name, host)
+	st, ok, err := e.stat(s.Call.Name, name, host)
 	switch {
 	case err != nil:
 		return nil, err
 	case errno == "ENOENT":
-		return c.missing(name, host, seen)
+		return e.missing(name, host, seen)
 	case !ok, errno != "EADDRINUSE" && errno != "ECONNREFUSED":
 		return nil, nil
 	case st.Kind != "a socket":
@@ -165,10 +148,10 @@ func (c *cell) unixRules(s *question.Step, name, errno string, seen result.Snaps
 
 // missing says which file is not there: the first directory of a path, or a file that was
 // unlinked while the socket is still open.
-func (c *cell) missing(name, host string, seen result.Snapshot) ([]string, error) {
+func (e *explainer) missing(name, host string, seen result.Snapshot) ([]string, error) {
 	gone := ""
 	for p := path.Clean(inLab(name)); p != "/"; p = path.Dir(p) {
-		switch _, ok, err := c.stat("", p, host); {
+		switch _, ok, err := e.stat("", p, host); {
 		case err != nil:
 			return nil, err
 		case ok && gone == "": // a link to nothing
@@ -185,8 +168,9 @@ func (c *cell) missing(name, host string, seen result.Snapshot) ([]string, error
 
 // unixForbidden says which file of a path keeps a user from a call with EACCES or EPERM, and
 // the capability that would not be kept from it, path_resolution(7).
-func (c *cell) unixForbidden(s *question.Step, errno, name string, user uint32) (rule, needs string, err error) {
-	if isAbstract(name) || c.files == nil {
+func (e *explainer) unixForbidden(errno, name string, user uint32) (rule, needs string, err error) {
+	s := e.step
+	if isAbstract(name) || e.files == nil {
 		return "", "", nil
 	}
 	host := s.Process.Host
@@ -196,7 +180,7 @@ func (c *cell) unixForbidden(s *question.Step, errno, name string, user uint32) 
 			continue
 		}
 		p := whole[:at]
-		st, ok, err := c.stat(s.Call.Name, p, host)
+		st, ok, err := e.stat(s.Call.Name, p, host)
 		if err != nil || !ok {
 			return "", "", err
 		}

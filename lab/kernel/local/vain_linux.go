@@ -100,9 +100,9 @@ func endsConnect(call lab.Call) bool {
 }
 
 // reaches reports whether what a host sends gets to an address of the lab.
-func (c *cell) reaches(host string, to netip.Addr) (bool, error) {
-	if to.IsLoopback() || c.q.Layout.HostAt(to) == host {
+func (v *view) reaches(host string, to netip.Addr) (bool, error) {
+	if to.IsLoopback() || v.q.Layout.HostAt(to) == host {
 		return true, nil
 	}
-	return c.lab.Host(host).HasNeighbour(to)
+	return v.lab.Host(host).HasNeighbour(to)
 }

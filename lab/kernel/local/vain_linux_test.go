@@ -123,7 +123,8 @@ func TestInVain(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				c := &cell{q: q, steps: q.StepsOf(0), on: lab.Kernel{Version: running}, evidence: true}
+				c := newCell(q, 0, lab.Kernel{Version: running})
+				c.evidence = true
 				o, err := c.run(t.Context(), fabric.Up)
 				if err != nil {
 					t.Fatal(err)

@@ -1,0 +1,173 @@
+package local
+
+import (
+	"net/netip"
+	"slices"
+	"strconv"
+
+	"labrun/lab"
+	"labrun/lab/question"
+)
+
+// names are the words of the file for what a cell was answered, and what they stand for: a
+// port or a name that the kernel chose has another value on every run, and goes by its
+// $name.
+type names struct {
+	q     *question.Question
+	steps []*question.Step
+	ports map[string]uint16 // what $name stands for
+	unix  map[string]string // and "@$name"
+}
+
+// answer writes the answer of a process on the host at in the words of the file.
+func (n *names) answer(g got, at string) string {
+	switch {
+	case g.addr.IsValid():
+		return n.name(g.addr, at)
+	case g.unix:
+		return n.unixName(g.Value.(lab.Text))
+	}
+	return g.String()
+}
+
+// name writes an address as the file would. A port that the kernel chose has
+// another number on every run: it goes by its $name, or as "ephemeral".
+func (n *names) name(a netip.AddrPort, at string) string {
+	return n.q.Layout.NameOf(a.Addr(), at, n.q.Host) + ":" + n.portName(a.Port())
+}
+
+func (n *names) portName(port uint16) string {
+	if port == 0 || slices.Contains(n.q.Ports, port) {
+		return strconv.Itoa(int(port))
+	}
+	var names []string
+	for name, p := range n.ports {
+		if p == port {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
+		return "ephemeral"
+	}
+	return "$" + slices.Min(names)
+}
+
+// unixName writes an address of unix(7) as the file would. A name that the kernel
+// chose goes by its $name, or as "autobind", unless the file has it.
+func (n *names) unixName(name lab.Text) string {
+	if !lab.IsAutobound(string(name)) || n.hasText(name) {
+		return name.String()
+	}
+	var kept []string
+	for n, k := range n.unix {
+		if k == string(name) {
+			kept = append(kept, n)
+		}
+	}
+	if len(kept) == 0 {
+		return "autobind"
+	}
+	return lab.Text("@$" + slices.Min(kept)).String()
+}
+
+// hasText reports whether a step has the text as it is.
+func (n *names) hasText(text lab.Text) bool {
+	return slices.ContainsFunc(n.steps, func(s *question.Step) bool {
+		return slices.Contains(s.Call.Args, lab.Arg(text)) ||
+			slices.ContainsFunc(s.Want, func(w question.Want) bool { return w.Answer.Value == lab.Arg(text) })
+	})
+}
+
+// addr returns the address in a step's call.
+func (n *names) addr(s *question.Step) (netip.AddrPort, bool) {
+	for _, a := range s.Call.Args {
+		if a, ok := a.(lab.Addr); ok && a != lab.Unspec {
+			return n.withPort(s.Addr, a), true
+		}
+	}
+	return netip.AddrPort{}, false
+}
+
+// withPort gives an address the port that its $name stands for. An unknown one, which
+// only an answer may have, stands for port 0.
+func (n *names) withPort(at netip.AddrPort, a lab.Addr) netip.AddrPort {
+	if a.Port.Var == "" {
+		return at
+	}
+	return netip.AddrPortFrom(at.Addr(), n.ports[a.Port.Var])
+}
+
+// matches reports whether the answer is the one wanted.
+func (n *names) matches(want question.Want, g got) bool {
+	a := want.Answer
+	if a.Outcome == lab.Unasked {
+		return true
+	}
+	if a.Outcome != g.Outcome || a.Errno != g.Errno {
+		return false
+	}
+	switch v := a.Value.(type) {
+	case nil: // just ok, whatever the value
+		return true
+	case lab.Addr:
+		addr := n.withPort(want.Addr, v)
+		port := g.addr.Port()
+		switch {
+		case v.Port.To != 0:
+			return addr.Addr() == g.addr.Addr() && v.Port.Number <= port && port <= v.Port.To
+		case addr.Port() == 0 && v.Port.Var != "": // any port the kernel chose
+			return addr.Addr() == g.addr.Addr() && port != 0
+		}
+		return addr == g.addr
+	case lab.Text:
+		if variable := lab.KeptName(string(v)); variable != "" && g.unix {
+			name := string(g.Value.(lab.Text))
+			if kept, ok := n.unix[variable]; ok {
+				return name == kept
+			}
+			return lab.IsAutobound(name)
+		}
+	case lab.States:
+		states, ok := g.Value.(lab.States)
+		return ok && slices.Equal(v, states)
+	case lab.Socks:
+		socks, ok := g.Value.(lab.Socks)
+		return ok && slices.Equal(v, socks)
+	}
+	return a.Value == g.Value
+}
+
+// keepName stores the unix name that an answer's "@$name" stands for.
+func (n *names) keepName(want question.Want, g got) {
+	if text, ok := want.Answer.Value.(lab.Text); ok && g.unix {
+		if variable := lab.KeptName(string(text)); variable != "" {
+			n.unix[variable] = string(g.Value.(lab.Text))
+		}
+	}
+}
+
+// keep stores the port that an answer's $name stands for.
+func (n *names) keep(want question.Want, g got) {
+	if a, ok := want.Answer.Value.(lab.Addr); ok && a.Port.Var != "" {
+		n.ports[a.Port.Var] = g.addr.Port()
+	}
+}
+
+// unixNameIn returns the name of unix(7) that a call was made with, "" when it has none.
+func (n *names) unixNameIn(call lab.Call) string {
+	sig, ok := lab.SignatureOf(call.Name)
+	if !ok { // a program
+		return ""
+	}
+	for i, a := range call.Args {
+		text, ok := a.(lab.Text)
+		if kind := sig.Args[min(i, len(sig.Args)-1)]; !ok || kind != lab.KindAddr && kind != lab.KindPath {
+			continue
+		}
+		if kept, ok := n.unix[lab.KeptName(string(text))]; ok {
+			return kept
+		}
+		return string(text)
+	}
+	return ""
+}
