@@ -1,6 +1,7 @@
 package lab_test
 
 import (
+	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
@@ -15,10 +16,11 @@ import (
 // chain says which of our packages each package may import, beside lab. Arrows
 // point one way: YAML -> topology -> question -> kernel -> run -> report.
 var chain = map[string][]string{
-	"lab":          nil,                                       // the vocabulary imports nothing of ours
-	"lab/wording":  nil,                                       // of messages alone
-	"lab/syntax":   {"lab/wording", "lab/once"},               // texts of steps; knows no files
-	"lab/topology": {"lab/wording", "lab/once", "lab/syntax"}, // files
+	"lab":          nil,                         // the vocabulary imports nothing of ours
+	"lab/wording":  nil,                         // of messages alone
+	"lab/syntax":   {"lab/wording", "lab/once"}, // texts of steps; knows no files
+	"lab/yamlpos":  {"lab/wording", "lab/once"}, // files and places; knows no steps
+	"lab/topology": {"lab/wording", "lab/once", "lab/syntax", "lab/yamlpos"},
 	"lab/plan":     nil,
 	"lab/question": {"lab/plan"},
 	"lab/result":   nil,
@@ -55,7 +57,7 @@ var owners = map[string]struct {
 	why string
 }{
 	"github.com/vishvananda/":      {[]string{"lab/fabric"}, "only fabric talks to the kernel about links"},
-	"go.yaml.in/":                  {[]string{"lab/topology"}, "only topology knows that files are YAML"},
+	"go.yaml.in/":                  {[]string{"lab/yamlpos", "lab/topology"}, "only these two know that files are YAML"},
 	"github.com/spf13/":            {[]string{"cmd/labrun"}, "the command line stays in cmd"},
 	"github.com/jedib0t/go-pretty": {[]string{"lab/report"}, "only reports print tables"},
 	"golang.org/x/sys/":            {[]string{"lab/sys", "lab/child", "lab/orphan", "lab/fabric", "lab/process", "lab/program", "cmd/labrun"}, "the rest runs on every system"},
@@ -90,6 +92,28 @@ func TestImportsPointOneWay(t *testing.T) {
 		if !found[pkg] {
 			t.Errorf("the chain names package %s, which does not exist", pkg)
 		}
+	}
+}
+
+// TestYamlposKnowsNoTopology: of the vocabulary, package yamlpos uses places alone.
+func TestYamlposKnowsNoTopology(t *testing.T) {
+	files, err := filepath.Glob("yamlpos/*.go")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no files: %v", err)
+	}
+	for _, file := range files {
+		f, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(f, func(n ast.Node) bool {
+			if s, ok := n.(*ast.SelectorExpr); ok {
+				if of, ok := s.X.(*ast.Ident); ok && of.Name == "lab" && s.Sel.Name != "Pos" {
+					t.Errorf("%s uses lab.%s", file, s.Sel.Name)
+				}
+			}
+			return true
+		})
 	}
 }
 

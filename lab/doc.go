@@ -18,7 +18,8 @@
 //	lab            the vocabulary
 //	lab/wording    what complaints are made of: quotes, counts, the name that was meant
 //	lab/syntax     text to Call and Want, and back; pure
-//	lab/topology   YAML to Topology; every complaint has file:line:column
+//	lab/yamlpos    YAML with the place of every node, and complaints with a caret; knows no steps
+//	lab/topology   files to Topology; every complaint has file:line:column
 //	lab/plan       Topology to an ordered list of operations; pure
 //	lab/once       remembers what need not be found out twice
 //	lab/orphan     ends the connections that would outlive a host

@@ -9,6 +9,7 @@ import (
 
 	"labrun/lab"
 	"labrun/lab/wording"
+	"labrun/lab/yamlpos"
 )
 
 // usedAddr is an address that is taken. Link-local ones are one per network.
@@ -19,13 +20,13 @@ type usedAddr struct {
 
 // decodeAddresses reads the value of address: one, or a list of them.
 func (d *decoder) decodeAddresses(h *host, n *nic, node *yaml.Node) {
-	items := list(node)
+	items := yamlpos.List(node)
 	switch {
 	case len(items) == 0:
-		d.complain(posOf(node), "%s: address is empty; leave the key out for the next free one", n.scope)
+		d.Complain(yamlpos.PosOf(node), "%s: address is empty; leave the key out for the next free one", n.scope)
 		return
 	case len(items) > maxAddresses:
-		d.complain(posOf(items[maxAddresses]), "%s has %d addresses, the limit is %d", n.scope, len(items),
+		d.Complain(yamlpos.PosOf(items[maxAddresses]), "%s has %d addresses, the limit is %d", n.scope, len(items),
 			maxAddresses)
 		return
 	}
@@ -33,26 +34,26 @@ func (d *decoder) decodeAddresses(h *host, n *nic, node *yaml.Node) {
 		name, pos := "", lab.Pos{}
 		scalar := item
 		if item.Kind == yaml.MappingNode {
-			s := scope{n.scope.String(), "an address of " + n.scope.inner}
-			keys, ok := d.fields(item, s, "address", "as")
+			s := yamlpos.Scope{Outer: n.scope.String(), Inner: "an address of " + n.scope.Inner}
+			keys, ok := d.Fields(item, s, "address", "as")
 			if !ok {
 				continue
 			}
 			k, ok := keys["address"]
 			if !ok {
-				d.complain(posOf(item), "%s: key \"address\" is missing in an item of the list", n.scope)
+				d.Complain(yamlpos.PosOf(item), "%s: key \"address\" is missing in an item of the list", n.scope)
 				continue
 			}
-			scalar = k.value
+			scalar = k.Value
 			if k, ok := keys["as"]; ok {
-				name, pos = d.aliasOf(k.value, n.scope)
+				name, pos = d.aliasOf(k.Value, n.scope)
 			}
 		}
 		d.decodeAddress(h, n, scalar)
 		if name != "" {
 			last := len(n.Addresses) - 1
 			addr := netip.Addr{} // stays unknown when the address is wrong
-			if last >= 0 && n.Addresses[last].Pos == posOf(scalar) {
+			if last >= 0 && n.Addresses[last].Pos == yamlpos.PosOf(scalar) {
 				addr = n.Addresses[last].Prefix.Addr()
 				n.Addresses[last].Alias, n.own[last] = name, true
 			}
@@ -63,20 +64,20 @@ func (d *decoder) decodeAddresses(h *host, n *nic, node *yaml.Node) {
 
 // decodeAddress reads one address and adds it to the NIC if it is right.
 func (d *decoder) decodeAddress(h *host, n *nic, node *yaml.Node) {
-	text, ok := d.text(node, n.scope.String()+", address")
+	text, ok := d.Text(node, n.scope.String()+", address")
 	if !ok {
 		return
 	}
-	pos := posOf(node)
+	pos := yamlpos.PosOf(node)
 	ip, length, ok := splitPrefix(text)
 	if !ok {
-		d.complain(pos, "%s: %s is not an address such as 192.0.2.10/24 or 192.0.2.10", n.scope, wording.Quote(text))
+		d.Complain(pos, "%s: %s is not an address such as 192.0.2.10/24 or 192.0.2.10", n.scope, wording.Quote(text))
 		return
 	}
 	p, problem := n.network.place(ip, length)
 	if problem != "" {
 		if !n.network.bad {
-			d.complain(pos, "%s: address %s %s", n.scope, text, problem)
+			d.Complain(pos, "%s: address %s %s", n.scope, text, problem)
 		}
 		return
 	}
@@ -85,7 +86,7 @@ func (d *decoder) decodeAddress(h *host, n *nic, node *yaml.Node) {
 		key.network = n.Network
 	}
 	if other, ok := d.used[key]; ok {
-		d.complain(pos, "%s: address %s is already on host %q (line %d)", n.scope, text, other.host, other.line)
+		d.Complain(pos, "%s: address %s is already on host %q (line %d)", n.scope, text, other.host, other.line)
 		return
 	}
 	d.used[key] = place{h.Name, pos.Line}
@@ -192,9 +193,9 @@ func (d *decoder) nameAddresses(h *host, n *nic) {
 	case first4 < 0 && (first6 < 0 || has4):
 		switch {
 		case len(n.Addresses) > 0:
-			d.complain(n.aliasPos, "%s: %q names nothing, every address has a name of its own", n.scope, n.alias)
+			d.Complain(n.aliasPos, "%s: %q names nothing, every address has a name of its own", n.scope, n.alias)
 		case n.bare():
-			d.complain(n.aliasPos, "%s: %q names nothing, the NIC has no address", n.scope, n.alias)
+			d.Complain(n.aliasPos, "%s: %q names nothing, the NIC has no address", n.scope, n.alias)
 		}
 	case first4 < 0:
 		set(first6, n.alias, "")
@@ -207,9 +208,9 @@ func (d *decoder) nameAddresses(h *host, n *nic) {
 
 // setAlias gives a host a name for an address, if it has no such name yet; of
 // says where the name comes from when it is not written in the file.
-func (d *decoder) setAlias(h *host, s scope, name, of string, a alias) bool {
+func (d *decoder) setAlias(h *host, s yamlpos.Scope, name, of string, a alias) bool {
 	if other, ok := h.aliases[name]; ok {
-		d.complain(a.pos, "%s: name %q%s is already used on host %q (line %d)", s, name, of, h.Name, other.pos.Line)
+		d.Complain(a.pos, "%s: name %q%s is already used on host %q (line %d)", s, name, of, h.Name, other.pos.Line)
 		return false
 	}
 	h.aliases[name] = a

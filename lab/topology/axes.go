@@ -11,6 +11,7 @@ import (
 	"labrun/lab/once"
 	"labrun/lab/syntax"
 	"labrun/lab/wording"
+	"labrun/lab/yamlpos"
 )
 
 // axis is an axis of an experiment while it is read.
@@ -41,26 +42,26 @@ var (
 )
 
 func (d *decoder) decodeAxes(x *experiment, n *yaml.Node) {
-	list, _ := d.entries(n, x.scope.in("key", "axes"), "from names to lists of values")
+	list, _ := d.Entries(n, x.scope.In("key", "axes"), "from names to lists of values")
 	for _, e := range list {
-		if !d.checkName(e.pos, axisName, e.key) {
+		if !d.checkName(e.Pos, axisName, e.Key) {
 			x.axesUnsure = true
 			continue
 		}
-		a := axis{name: e.key, pos: e.pos}
-		s := x.scope.in("axis", e.key)
-		switch e.value.Kind {
+		a := axis{name: e.Key, pos: e.Pos}
+		s := x.scope.In("axis", e.Key)
+		switch e.Value.Kind {
 		case yaml.SequenceNode:
-			d.decodeValues(&a, s, e.value)
+			d.decodeValues(&a, s, e.Value)
 		case yaml.MappingNode:
-			d.decodeNamedValues(&a, s, e.value)
+			d.decodeNamedValues(&a, s, e.Value)
 		default:
-			d.complain(posOf(e.value), "%s must be a list of values, or a mapping from names to texts or steps; found %s", s, found(e.value))
+			d.Complain(yamlpos.PosOf(e.Value), "%s must be a list of values, or a mapping from names to texts or steps; found %s", s, yamlpos.Found(e.Value))
 		}
 		if len(a.values) == 0 {
 			x.axesUnsure = true
-			if e.value.Kind != yaml.ScalarNode && len(e.value.Content) == 0 {
-				d.complain(posOf(e.value), "%s has no values", s)
+			if e.Value.Kind != yaml.ScalarNode && len(e.Value.Content) == 0 {
+				d.Complain(yamlpos.PosOf(e.Value), "%s has no values", s)
 			}
 			continue
 		}
@@ -74,7 +75,7 @@ func (d *decoder) decodeAxes(x *experiment, n *yaml.Node) {
 	product := 1
 	for _, a := range x.axes {
 		if product *= len(a.values); product > maxCombos {
-			d.complain(posOf(n), "%s: the axes have more than %d combinations, the limit", x.scope, maxCombos)
+			d.Complain(yamlpos.PosOf(n), "%s: the axes have more than %d combinations, the limit", x.scope, maxCombos)
 			x.axesUnsure = true
 			return
 		}
@@ -82,62 +83,62 @@ func (d *decoder) decodeAxes(x *experiment, n *yaml.Node) {
 }
 
 // decodeValues reads values that are their own names.
-func (d *decoder) decodeValues(a *axis, s scope, n *yaml.Node) {
+func (d *decoder) decodeValues(a *axis, s yamlpos.Scope, n *yaml.Node) {
 	lines := map[string]int{}
-	for _, item := range list(n) {
-		text, ok := d.text(item, s.String()+", a value")
+	for _, item := range yamlpos.List(n) {
+		text, ok := d.Text(item, s.String()+", a value")
 		if !ok {
 			continue
 		}
 		if problem := valueName.Check(text); problem != "" {
-			d.complain(posOf(item), "%s: %s; name it: {NAME: %s}", s, problem, wording.Quote(text))
+			d.Complain(yamlpos.PosOf(item), "%s: %s; name it: {NAME: %s}", s, problem, wording.Quote(text))
 			continue
 		}
 		if line, ok := lines[text]; ok {
-			d.complain(posOf(item), "%s has the value %s twice, first on line %d", s, wording.Quote(text), line)
+			d.Complain(yamlpos.PosOf(item), "%s has the value %s twice, first on line %d", s, wording.Quote(text), line)
 			continue
 		}
 		lines[text] = item.Line
-		a.values = append(a.values, value{name: text, text: text, node: deref(item)})
+		a.values = append(a.values, value{name: text, text: text, node: yamlpos.Deref(item)})
 	}
 }
 
-func (d *decoder) decodeNamedValues(a *axis, s scope, n *yaml.Node) {
-	list, _ := d.entries(n, s, "")
+func (d *decoder) decodeNamedValues(a *axis, s yamlpos.Scope, n *yaml.Node) {
+	list, _ := d.Entries(n, s, "")
 	same := map[string]string{} // the first value with these steps or this text
 	for _, e := range list {
-		if !d.checkName(e.pos, valueName, e.key) {
+		if !d.checkName(e.Pos, valueName, e.Key) {
 			continue
 		}
-		v := value{name: e.key, node: e.value}
+		v := value{name: e.Key, node: e.Value}
 		switch {
-		case e.value.Kind == yaml.SequenceNode:
-			v.steps = whole(e.value)
+		case e.Value.Kind == yaml.SequenceNode:
+			v.steps = whole(e.Value)
 			if v.steps == nil {
 				v.steps = []*yaml.Node{}
 			}
-		case e.value.Kind == yaml.ScalarNode && !isEmpty(e.value) && e.value.Value != "":
+		case e.Value.Kind == yaml.ScalarNode && !yamlpos.IsEmpty(e.Value) && e.Value.Value != "":
 			var ok bool
-			if v.text, ok = d.text(e.value, s.String()+", value "+wording.Quote(e.key)); !ok {
+			if v.text, ok = d.Text(e.Value, s.String()+", value "+wording.Quote(e.Key)); !ok {
 				continue
 			}
-		case e.value.Kind != yaml.ScalarNode:
-			d.complain(posOf(e.value), "%s, value %s must be a text or a list of steps, found %s", s, wording.Quote(e.key),
-				found(e.value))
+		case e.Value.Kind != yaml.ScalarNode:
+			d.Complain(yamlpos.PosOf(e.Value), "%s, value %s must be a text or a list of steps, found %s", s, wording.Quote(e.Key),
+				yamlpos.Found(e.Value))
 			continue
 		}
-		key := written(e.value)
+		key := written(e.Value)
 		if first, ok := same[key]; ok {
-			d.warn(e.pos, "%s: value %s is the same as %s, so their cells ask the same", s, wording.Quote(e.key), wording.Quote(first))
+			d.Warn(e.Pos, "%s: value %s is the same as %s, so their cells ask the same", s, wording.Quote(e.Key), wording.Quote(first))
 		}
-		same[key] = e.key
+		same[key] = e.Key
 		a.values = append(a.values, v)
 	}
 }
 
 // written returns a text that is the same for values that are written alike.
 func written(n *yaml.Node) string {
-	n = deref(n)
+	n = yamlpos.Deref(n)
 	if n.Kind == yaml.ScalarNode {
 		return strconv.Quote(n.Value)
 	}
@@ -206,31 +207,31 @@ func (m matcher) matches(values []int) bool {
 
 // demand reads what a rule says of an axis: a value, a list of values, or either
 // with "not".
-func (d *decoder) demand(x *experiment, s scope, e entry) (demand, bool) {
-	i := x.axisAt(e.key)
+func (d *decoder) demand(x *experiment, s yamlpos.Scope, e yamlpos.Entry) (demand, bool) {
+	i := x.axisAt(e.Key)
 	if i < 0 {
 		if !x.axesUnsure {
-			d.complain(e.pos, "unknown key %s in %s%s", wording.Quote(e.key), s, wording.Hint(e.key, "axes", x.axisNames()))
+			d.Complain(e.Pos, "unknown key %s in %s%s", wording.Quote(e.Key), s, wording.Hint(e.Key, "axes", x.axisNames()))
 		}
 		return demand{}, false
 	}
 	a := &x.axes[i]
-	items, not := list(e.value), false
-	if e.value.Kind == yaml.MappingNode {
-		keys, ok := d.fields(e.value, s.in("key", e.key), "not")
+	items, not := yamlpos.List(e.Value), false
+	if e.Value.Kind == yaml.MappingNode {
+		keys, ok := d.Fields(e.Value, s.In("key", e.Key), "not")
 		k, found := keys["not"]
 		if !ok || !found {
 			return demand{}, false
 		}
-		items, not = list(k.value), true
+		items, not = yamlpos.List(k.Value), true
 	}
 	c := demand{axis: i, values: make([]bool, len(a.values))}
 	ok := len(items) > 0
 	if !ok {
-		d.complain(posOf(e.value), "%s, %s: the list of values is empty", s, e.key)
+		d.Complain(yamlpos.PosOf(e.Value), "%s, %s: the list of values is empty", s, e.Key)
 	}
 	for _, item := range items {
-		text, isText := d.text(item, s.String()+", "+e.key)
+		text, isText := d.Text(item, s.String()+", "+e.Key)
 		if !isText {
 			return c, false
 		}
@@ -240,7 +241,7 @@ func (d *decoder) demand(x *experiment, s scope, e entry) (demand, bool) {
 			v = slices.Index(a.valueNames(), text)
 		}
 		if v < 0 {
-			d.complain(posOf(item), "%s: axis %q has no value %s%s", s, a.name, wording.Quote(text),
+			d.Complain(yamlpos.PosOf(item), "%s: axis %q has no value %s%s", s, a.name, wording.Quote(text),
 				wording.Hint(text, "values", a.valueNames()))
 			ok = false
 			continue
@@ -261,15 +262,15 @@ type pruneRule struct {
 }
 
 // decodePrune reads skip: or only:, a list of mappings from axes to values.
-func (d *decoder) decodePrune(x *experiment, e entry) []pruneRule {
-	s := x.scope.in("key", e.key)
+func (d *decoder) decodePrune(x *experiment, e yamlpos.Entry) []pruneRule {
+	s := x.scope.In("key", e.Key)
 	var rules []pruneRule
-	items := list(e.value)
+	items := yamlpos.List(e.Value)
 	if len(items) == 0 {
-		d.complain(posOf(e.value), "%s is empty", s)
+		d.Complain(yamlpos.PosOf(e.Value), "%s is empty", s)
 	}
 	for _, item := range items {
-		entries, ok := d.entries(item, s, "from axes to values")
+		entries, ok := d.Entries(item, s, "from axes to values")
 		if !ok {
 			x.rulesUnsure = true
 			continue
@@ -283,7 +284,7 @@ func (d *decoder) decodePrune(x *experiment, e entry) []pruneRule {
 			}
 			m = append(m, c)
 		}
-		rules = append(rules, pruneRule{matcher: m, pos: posOf(item)})
+		rules = append(rules, pruneRule{matcher: m, pos: yamlpos.PosOf(item)})
 	}
 	return rules
 }
@@ -306,17 +307,17 @@ func (d *decoder) combine(x *experiment, skip, only []pruneRule, pos lab.Pos) {
 		}
 	}
 	if len(x.Combos) == 0 {
-		d.complain(pos, "%s: skip and only leave no combination to run", x.scope)
+		d.Complain(pos, "%s: skip and only leave no combination to run", x.scope)
 	}
 	for _, r := range skip {
 		if !r.used {
-			d.warn(r.pos, "%s: this rule leaves out nothing that the rules before it do not", x.scope.in("key", "skip"))
+			d.Warn(r.pos, "%s: this rule leaves out nothing that the rules before it do not", x.scope.In("key", "skip"))
 		}
 	}
 	for _, r := range only {
 		if !r.used {
-			d.warn(r.pos, "%s: this rule keeps nothing: the rules before it do, or skip leaves it out",
-				x.scope.in("key", "only"))
+			d.Warn(r.pos, "%s: this rule keeps nothing: the rules before it do, or skip leaves it out",
+				x.scope.In("key", "only"))
 		}
 	}
 }

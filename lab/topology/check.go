@@ -53,7 +53,7 @@ func (d *decoder) spend(x *experiment, n int) bool {
 	before := d.checks
 	d.checks += n
 	if before <= maxChecks && d.checks > maxChecks {
-		d.complain(x.Pos, "%s: steps times hosts are too many to check by now, the limit is %d; give experiments fewer hosts", x.scope, maxChecks)
+		d.Complain(x.Pos, "%s: steps times hosts are too many to check by now, the limit is %d; give experiments fewer hosts", x.scope, maxChecks)
 	}
 	return d.checks > maxChecks
 }
@@ -83,11 +83,11 @@ func (d *decoder) checkNames(x *experiment, columns []*host) {
 			known[r] = problem
 		}
 		if problem != "" {
-			d.complain(d.within(s, at), "%s: %s", x.scope, problem)
+			d.Complain(d.within(s, at), "%s: %s", x.scope, problem)
 		}
 	}
 	for s := range x.all() {
-		if d.full() {
+		if d.Full() {
 			return
 		}
 		if s.process.Host == "peer" {
@@ -111,7 +111,7 @@ func (d *decoder) checkNames(x *experiment, columns []*host) {
 				d.warnOfSysctl(d.within(s, s.WantsAt[i]), x.scope, f.Name)
 			}
 			if f := w.Has; f != nil && f.Kind == "probe" && !d.probesLost && !d.partsLost && !d.hasProbe(f.Name) {
-				d.complain(d.within(s, s.WantsAt[i]), "%s: no probe %s%s", x.scope, wording.Quote(f.Name), wording.Hint(f.Name, "probes", d.probeNames()))
+				d.Complain(d.within(s, s.WantsAt[i]), "%s: no probe %s%s", x.scope, wording.Quote(f.Name), wording.Hint(f.Name, "probes", d.probeNames()))
 			}
 		}
 	}

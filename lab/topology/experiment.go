@@ -9,12 +9,13 @@ import (
 	"labrun/lab"
 	"labrun/lab/syntax"
 	"labrun/lab/wording"
+	"labrun/lab/yamlpos"
 )
 
 // experiment is an experiment of the file while it is read.
 type experiment struct {
 	lab.Experiment
-	scope  scope
+	scope  yamlpos.Scope
 	axes   []axis
 	wants  map[string]*wantSet // by name, "" is ${want}
 	slots  []slot
@@ -39,27 +40,27 @@ type placedStep struct {
 
 var experimentKeys = []string{"doc", "claim", "when", "hosts", "processes", "axes", "skip", "only", "want", "steps"}
 
-func (d *decoder) decodeExperiments(e entry) {
-	list, ok := d.entries(e.value, scope{inner: "experiments"}, "from names to experiments")
+func (d *decoder) decodeExperiments(e yamlpos.Entry) {
+	list, ok := d.Entries(e.Value, yamlpos.Scope{Inner: "experiments"}, "from names to experiments")
 	if !ok {
 		return
 	}
-	list = d.outdented(list, "experiment", experimentKeys...)
+	list = d.Outdented(list, "experiment", experimentKeys...)
 	if n := len(d.rows) + len(list); n > maxExperiments {
-		d.complain(list[maxExperiments-len(d.rows)].pos, "the file has %d experiments, the limit is %d", n,
+		d.Complain(list[maxExperiments-len(d.rows)].Pos, "the file has %d experiments, the limit is %d", n,
 			maxExperiments)
 		return
 	}
 	for _, e := range list {
-		if d.full() {
+		if d.Full() {
 			return
 		}
 		if !d.declare("experiment", d.rows, e) {
 			continue
 		}
-		x := &experiment{scope: scope{inner: "experiment " + wording.Quote(e.key)}}
-		x.Name, x.Pos = e.key, d.source.at(e.pos)
-		d.checkName(e.pos, syntax.ExperimentName, e.key)
+		x := &experiment{scope: yamlpos.Scope{Inner: "experiment " + wording.Quote(e.Key)}}
+		x.Name, x.Pos = e.Key, d.Source.At(e.Pos)
+		d.checkName(e.Pos, syntax.ExperimentName, e.Key)
 		d.decodeExperiment(x, e)
 		d.checkExperiment(x)
 		d.top.Experiments = append(d.top.Experiments, x.Experiment)
@@ -67,8 +68,8 @@ func (d *decoder) decodeExperiments(e entry) {
 }
 
 // decodeProbes reads the questions that conditions "on probe NAME" refer to.
-func (d *decoder) decodeProbes(e entry) {
-	list, ok := d.entries(e.value, scope{inner: "probes"}, "from names to {doc, processes, steps}")
+func (d *decoder) decodeProbes(e yamlpos.Entry) {
+	list, ok := d.Entries(e.Value, yamlpos.Scope{Inner: "probes"}, "from names to {doc, processes, steps}")
 	if !ok {
 		d.probesLost = true
 		return
@@ -77,13 +78,13 @@ func (d *decoder) decodeProbes(e entry) {
 		if !d.declare("probe", d.probes, e) {
 			continue
 		}
-		x := &experiment{scope: scope{inner: "probe " + wording.Quote(e.key)}}
-		x.Name, x.Pos = e.key, d.source.at(e.pos)
-		d.checkName(e.pos, syntax.ExperimentName, e.key)
+		x := &experiment{scope: yamlpos.Scope{Inner: "probe " + wording.Quote(e.Key)}}
+		x.Name, x.Pos = e.Key, d.Source.At(e.Pos)
+		d.checkName(e.Pos, syntax.ExperimentName, e.Key)
 		if len(d.order) > 0 {
 			x.Hosts = []string{d.order[0].Name}
 		}
-		keys, ok := d.fields(e.value, x.scope, "doc", "processes", "steps")
+		keys, ok := d.Fields(e.Value, x.scope, "doc", "processes", "steps")
 		if ok {
 			d.decodeBody(x, e, keys)
 		}
@@ -92,8 +93,8 @@ func (d *decoder) decodeProbes(e entry) {
 	}
 }
 
-func (d *decoder) decodeExperiment(x *experiment, e entry) {
-	keys, ok := d.fields(e.value, x.scope, experimentKeys...)
+func (d *decoder) decodeExperiment(x *experiment, e yamlpos.Entry) {
+	keys, ok := d.Fields(e.Value, x.scope, experimentKeys...)
 	if !ok {
 		return
 	}
@@ -101,29 +102,29 @@ func (d *decoder) decodeExperiment(x *experiment, e entry) {
 		d.decodeClaimRef(x, k)
 	}
 	if k, ok := keys["when"]; ok {
-		x.Claim.When, _ = d.text(k.value, x.scope.String()+", when")
+		x.Claim.When, _ = d.Text(k.Value, x.scope.String()+", when")
 		if _, ok := keys["claim"]; !ok {
-			d.complain(k.pos, "%s: \"when\" needs \"claim\"", x.scope)
+			d.Complain(k.Pos, "%s: \"when\" needs \"claim\"", x.scope)
 		}
 	}
 	if k, ok := keys["hosts"]; ok {
-		d.decodeColumns(x, k.value)
+		d.decodeColumns(x, k.Value)
 	}
 	d.decodeBody(x, e, keys)
 	d.checkClaimSays(x)
 }
 
 // decodeBody reads what experiments and probes have alike: what they do.
-func (d *decoder) decodeBody(x *experiment, e entry, keys map[string]entry) {
-	before := d.made
+func (d *decoder) decodeBody(x *experiment, e yamlpos.Entry, keys map[string]yamlpos.Entry) {
+	before := d.Made
 	if k, ok := keys["doc"]; ok {
 		x.Doc = d.doc(k)
 	}
 	if k, ok := keys["processes"]; ok {
-		d.decodeUsers(x, k.value)
+		d.decodeUsers(x, k.Value)
 	}
 	if k, ok := keys["axes"]; ok {
-		d.decodeAxes(x, k.value)
+		d.decodeAxes(x, k.Value)
 	}
 	var skip, only []pruneRule
 	for key, rules := range map[string]*[]pruneRule{"skip": &skip, "only": &only} {
@@ -131,22 +132,22 @@ func (d *decoder) decodeBody(x *experiment, e entry, keys map[string]entry) {
 			*rules = d.decodePrune(x, k)
 		}
 	}
-	d.combine(x, skip, only, e.pos)
+	d.combine(x, skip, only, e.Pos)
 	if k, ok := keys["want"]; ok {
 		d.decodeWants(x, k)
 	}
 	k, ok := keys["steps"]
 	if !ok {
-		if d.made == before {
-			d.complain(x.Pos, "key \"steps\" is missing in %s", x.scope)
+		if d.Made == before {
+			d.Complain(x.Pos, "key \"steps\" is missing in %s", x.scope)
 		}
 		return
 	}
 	x.used = map[string]bool{}
-	d.decodeSteps(x, k.value)
+	d.decodeSteps(x, k.Value)
 	for name, set := range x.wants {
 		if !x.used[name] && !x.broken && !x.rulesUnsure {
-			d.complain(set.pos, "%s: no step has the answer ${%s}", x.scope, strings.TrimSuffix("want."+name, "."))
+			d.Complain(set.pos, "%s: no step has the answer ${%s}", x.scope, strings.TrimSuffix("want."+name, "."))
 		}
 	}
 	d.checkAxesPlaced(x)
@@ -165,22 +166,22 @@ func (d *decoder) checkClaimSays(x *experiment) {
 		}
 		last := steps[len(steps)-1]
 		if len(last.Want) > 0 && last.Want[0].Answer.Outcome == lab.Unasked {
-			d.complain(posOf(last.node), "%s: the last step of an experiment with a claim must expect an answer, or a pass would say nothing", x.scope)
+			d.Complain(yamlpos.PosOf(last.node), "%s: the last step of an experiment with a claim must expect an answer, or a pass would say nothing", x.scope)
 			return
 		}
 	}
 }
 
 // decodeClaimRef reads a claim's name, or "not" and a claim's name.
-func (d *decoder) decodeClaimRef(x *experiment, e entry) {
-	name, ok := d.text(e.value, x.scope.String()+", claim")
+func (d *decoder) decodeClaimRef(x *experiment, e yamlpos.Entry) {
+	name, ok := d.Text(e.Value, x.scope.String()+", claim")
 	if !ok {
 		return
 	}
 	if rest, ok := strings.CutPrefix(name, "not "); ok {
 		name, x.Claim.Against = strings.TrimSpace(rest), true
 	}
-	if !d.checkName(posOf(e.value), syntax.ClaimName, name) {
+	if !d.checkName(yamlpos.PosOf(e.Value), syntax.ClaimName, name) {
 		return
 	}
 	x.Claim.Name = name
@@ -189,25 +190,25 @@ func (d *decoder) decodeClaimRef(x *experiment, e entry) {
 		for c := range d.claims {
 			names = append(names, c)
 		}
-		d.complain(posOf(e.value), "%s: no claim %s%s", x.scope, wording.Quote(name), wording.Hint(name, "claims", wording.Sorted(names...)))
+		d.Complain(yamlpos.PosOf(e.Value), "%s: no claim %s%s", x.scope, wording.Quote(name), wording.Hint(name, "claims", wording.Sorted(names...)))
 	}
 }
 
 // decodeColumns reads the hosts that an experiment runs on.
 func (d *decoder) decodeColumns(x *experiment, n *yaml.Node) {
-	items := list(n)
+	items := yamlpos.List(n)
 	if len(items) == 0 {
-		d.complain(posOf(n), "%s: hosts is empty; leave the key out for every host", x.scope)
+		d.Complain(yamlpos.PosOf(n), "%s: hosts is empty; leave the key out for every host", x.scope)
 	}
 	lines := map[string]int{}
 	for _, item := range items {
-		name, ok := d.text(item, x.scope.String()+", hosts")
-		if !ok || !d.checkHost(posOf(item), x.scope, name) {
+		name, ok := d.Text(item, x.scope.String()+", hosts")
+		if !ok || !d.checkHost(yamlpos.PosOf(item), x.scope, name) {
 			x.unsure = true
 			continue
 		}
 		if line, ok := lines[name]; ok {
-			d.complain(posOf(item), "%s: host %q is named twice, first on line %d", x.scope, name, line)
+			d.Complain(yamlpos.PosOf(item), "%s: host %q is named twice, first on line %d", x.scope, name, line)
 			continue
 		}
 		lines[name] = item.Line
@@ -216,12 +217,12 @@ func (d *decoder) decodeColumns(x *experiment, n *yaml.Node) {
 }
 
 // checkHost complains when there is no host of that name.
-func (d *decoder) checkHost(pos lab.Pos, s scope, name string) bool {
+func (d *decoder) checkHost(pos lab.Pos, s yamlpos.Scope, name string) bool {
 	if d.hosts[name] != nil {
 		return true
 	}
 	if !d.hostsLost {
-		d.complain(pos, "%s: no host %s%s", s, wording.Quote(name), wording.Hint(name, "hosts", d.hostNames()))
+		d.Complain(pos, "%s: no host %s%s", s, wording.Quote(name), wording.Hint(name, "hosts", d.hostNames()))
 	}
 	return false
 }
@@ -237,47 +238,47 @@ func (d *decoder) hostNames() []string {
 }
 
 func (d *decoder) decodeUsers(x *experiment, n *yaml.Node) {
-	list, _ := d.entries(n, x.scope.in("key", "processes"), "from processes to {user: NUMBER}")
+	list, _ := d.Entries(n, x.scope.In("key", "processes"), "from processes to {user: NUMBER}")
 	for _, e := range list {
-		p, ok := d.process(e.pos, x.scope, e.key)
-		s := x.scope.in("process", e.key)
-		before := d.made
-		keys, fieldsOK := d.fields(e.value, s, "user", "capabilities")
+		p, ok := d.process(e.Pos, x.scope, e.Key)
+		s := x.scope.In("process", e.Key)
+		before := d.Made
+		keys, fieldsOK := d.Fields(e.Value, s, "user", "capabilities")
 		if !ok || !fieldsOK {
 			continue
 		}
 		k, ok := keys["user"]
-		if !ok && d.made > before {
+		if !ok && d.Made > before {
 			continue
 		}
 		if !ok {
-			d.complain(e.pos, "key \"user\" is missing in %s", s)
+			d.Complain(e.Pos, "key \"user\" is missing in %s", s)
 			continue
 		}
-		text, ok := d.text(k.value, s.String()+", user")
+		text, ok := d.Text(k.Value, s.String()+", user")
 		if !ok {
 			continue
 		}
 		user, problem := syntax.Decimal(text, 0, syntax.MaxUser)
 		if problem != "" {
-			d.complain(posOf(k.value), "%s, user: %s", s, problem)
+			d.Complain(yamlpos.PosOf(k.Value), "%s, user: %s", s, problem)
 			continue
 		}
-		u := lab.ProcessUser{Process: p, User: uint32(user), Pos: d.source.at(e.pos)}
+		u := lab.ProcessUser{Process: p, User: uint32(user), Pos: d.Source.At(e.Pos)}
 		if k, ok := keys["capabilities"]; ok {
-			u.Capabilities = d.capabilities(s, k.value)
+			u.Capabilities = d.capabilities(s, k.Value)
 		}
 		x.Users = append(x.Users, u)
 	}
 }
 
 // capabilities reads the names of capabilities(7) that a process keeps.
-func (d *decoder) capabilities(s scope, n *yaml.Node) []string {
+func (d *decoder) capabilities(s yamlpos.Scope, n *yaml.Node) []string {
 	var names []string
-	for _, item := range list(n) {
-		name, ok := d.text(item, s.String()+", capabilities")
+	for _, item := range yamlpos.List(n) {
+		name, ok := d.Text(item, s.String()+", capabilities")
 		if ok && !slices.Contains(lab.Capabilities, name) {
-			d.complain(posOf(item), "%s: unknown capability %s%s", s, wording.Quote(name),
+			d.Complain(yamlpos.PosOf(item), "%s: unknown capability %s%s", s, wording.Quote(name),
 				wording.Hint(name, "allowed", lab.Capabilities))
 			continue
 		}
@@ -291,7 +292,7 @@ var stepKeys = []string{"run", "as", "limit", "background", "until", "stdout", "
 	"repeat", "doc", "want", "skip", "only", "axes"}
 
 // process reads the name of a process: web, peer/web, alpha/web.
-func (d *decoder) process(pos lab.Pos, s scope, text string) (lab.Process, bool) {
+func (d *decoder) process(pos lab.Pos, s yamlpos.Scope, text string) (lab.Process, bool) {
 	host, name, slash := strings.Cut(text, "/")
 	if !slash {
 		host, name = "", text
@@ -301,7 +302,7 @@ func (d *decoder) process(pos lab.Pos, s scope, text string) (lab.Process, bool)
 	}
 	if strings.ContainsAny(text, "( ") {
 		how := "quote a step that has \": \" in it"
-		if line := d.source.line(pos.Line); pos.Col <= len(line) {
+		if line := d.Source.Line(pos.Line); pos.Col <= len(line) {
 			if step := strings.TrimSpace(string(line[pos.Col-1:])); len(syntax.Parse(step).Mistakes) == 0 {
 				how = "quote a step that has \": \" in it: " + wording.YAML(step)
 			}
@@ -309,28 +310,28 @@ func (d *decoder) process(pos lab.Pos, s scope, text string) (lab.Process, bool)
 		if !strings.Contains(text, "(") {
 			how = "a process is one word, of another host HOST/NAME"
 		}
-		d.complain(pos, "%s: %s is not a process; %s", s, wording.Quote(text), how)
+		d.Complain(pos, "%s: %s is not a process; %s", s, wording.Quote(text), how)
 		return lab.Process{}, false
 	}
 	if h, name, dotted := strings.Cut(text, "."); dotted && (d.hosts[h] != nil || h == "peer") {
-		d.complain(pos, "%s: %s is not a process; a process of another host is written with a slash: %s", s,
+		d.Complain(pos, "%s: %s is not a process; a process of another host is written with a slash: %s", s,
 			wording.Quote(text), h+"/"+wording.Clip(name))
 		return lab.Process{}, false
 	}
 	if !slash && d.hosts[name] != nil {
-		d.warn(pos, "%s: %s is a process of the subject here; one of host %s is written %s/NAME", s, wording.Quote(name),
+		d.Warn(pos, "%s: %s is a process of the subject here; one of host %s is written %s/NAME", s, wording.Quote(name),
 			wording.Quote(name), name)
 	}
 	if slices.Contains(stepKeys, name) {
-		d.complain(pos, "%s: %q cannot name a process, it is a reserved word", s, name)
+		d.Complain(pos, "%s: %q cannot name a process, it is a reserved word", s, name)
 		return lab.Process{}, false
 	}
 	if name == "peer" && !slash {
-		d.complain(pos, "%s: a process of the peer is written peer/NAME", s)
+		d.Complain(pos, "%s: a process of the peer is written peer/NAME", s)
 		return lab.Process{}, false
 	}
 	if slash && name == "" {
-		d.complain(pos, "%s: %s lacks the name of a process: %s", s, wording.Quote(text), wording.Clip(text)+"web")
+		d.Complain(pos, "%s: %s lacks the name of a process: %s", s, wording.Quote(text), wording.Clip(text)+"web")
 		return lab.Process{}, false
 	}
 	ok := d.checkName(pos, syntax.ProcessName, name)

@@ -48,7 +48,7 @@ func (d *decoder) checkFlows(x *experiment, classes []class) {
 			f := &flow{decoder: d, x: x, class: c, processes: map[lab.Process]*process{}, kept: map[string]bool{},
 				ran: map[lab.Process]bool{}, told: told}
 			for _, s := range steps {
-				if d.full() || d.spend(x, 1) || !f.step(s) {
+				if d.Full() || d.spend(x, 1) || !f.step(s) {
 					return
 				}
 			}
@@ -60,7 +60,7 @@ func (d *decoder) checkFlows(x *experiment, classes []class) {
 	}
 	for _, u := range x.Users {
 		if n := unused[u.Process]; n > 0 && n == len(classes)*len(flows) {
-			d.complain(u.Pos, "%s: process %q makes no call", x.scope, u.Process)
+			d.Complain(u.Pos, "%s: process %q makes no call", x.scope, u.Process)
 		}
 	}
 }
@@ -143,9 +143,9 @@ func (f *flow) complain(s placedStep, at int, format string, args ...any) {
 	if !f.told[pos] && !slices.Contains(f.mine, pos) {
 		scope := f.x.scope
 		if s.with != "" {
-			scope = scope.with(s.with)
+			scope = scope.With(s.with)
 		}
-		f.add(pos, "%s: %s", scope, fmt.Sprintf(format, args...))
+		f.decoder.Complain(pos, "%s: %s", scope, fmt.Sprintf(format, args...))
 		f.mine = append(f.mine, pos)
 	}
 }
@@ -415,13 +415,13 @@ func (f *flow) checkUsers(unused map[lab.Process]int) {
 		p := f.processes[key]
 		switch line := given[key]; {
 		case line > 0:
-			f.add(u.Pos, "%s: process %q is the same as the one on line %d", f.x.scope, u.Process, line)
+			f.decoder.Complain(u.Pos, "%s: process %q is the same as the one on line %d", f.x.scope, u.Process, line)
 		case p == nil && !f.unsure && !f.ran[key]:
 			unused[u.Process]++
 		case len(u.Capabilities) > 0 && (f.ran[key] || p != nil && p.program):
-			f.add(u.Pos, "%s: %q is a program, it keeps no capabilities", f.x.scope, u.Process)
+			f.decoder.Complain(u.Pos, "%s: %q is a program, it keeps no capabilities", f.x.scope, u.Process)
 		case p != nil && p.forked:
-			f.add(u.Pos, "%s: process %q is forked on line %d, and a child runs as its parent", f.x.scope, u.Process,
+			f.decoder.Complain(u.Pos, "%s: process %q is forked on line %d, and a child runs as its parent", f.x.scope, u.Process,
 				p.first)
 		}
 		given[key] = u.Pos.Line

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"labrun/lab/yamlpos"
 )
 
 // Read returns the text of a file for Parse. Of a file that is too large it
@@ -142,7 +144,7 @@ func KindOf(file string) Kind {
 	if err != nil {
 		return Other
 	}
-	p := &part{source: newSource(file, text)}
+	p := &part{Source: yamlpos.NewSource(file, text, language)}
 	_, ok := newDecoder(file, nil).sections(p)
 	has := 0
 	for _, key := range []string{"networks", "hosts", "experiments"} {

@@ -86,11 +86,11 @@ func FuzzInclude(f *testing.F) {
 func checkPlaces(t *testing.T, ds Diagnostics) {
 	t.Helper()
 	for i, d := range ds {
-		s := d.source
-		if d.Pos.Line < 1 || d.Pos.Line > len(s.lines) || d.Pos.Col < 1 || d.Pos.Col > 1+len(s.line(d.Pos.Line)) {
+		s := d.Source
+		if d.Pos.Line < 1 || d.Pos.Line > len(s.Lines) || d.Pos.Col < 1 || d.Pos.Col > 1+len(s.Line(d.Pos.Line)) {
 			t.Errorf("%s is outside of the file", d)
 		}
-		if i > 0 && (ds[i-1].source.order > s.order || ds[i-1].source == s && ds[i-1].Pos.Compare(d.Pos) > 0) {
+		if i > 0 && (ds[i-1].Source.Order > s.Order || ds[i-1].Source == s && ds[i-1].Pos.Compare(d.Pos) > 0) {
 			t.Errorf("%s is out of order", d)
 		}
 		if d.Msg == "" || strings.ContainsFunc(d.Msg, unicode.IsControl) {

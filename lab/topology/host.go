@@ -9,6 +9,7 @@ import (
 	"labrun/lab"
 	"labrun/lab/syntax"
 	"labrun/lab/wording"
+	"labrun/lab/yamlpos"
 )
 
 // host is a host of the file while it is read.
@@ -17,7 +18,7 @@ type host struct {
 	aliases map[string]alias
 	nics    []*nic
 	peer    *host
-	sysctls entry
+	sysctls yamlpos.Entry
 	unsure  bool // it had a mistake, so an alias may be missing because of that
 }
 
@@ -33,7 +34,7 @@ const noAddress = "none"
 // nic is a NIC while it is read.
 type nic struct {
 	lab.NIC
-	scope     scope
+	scope     yamlpos.Scope
 	network   *network // nil when there is none of that name
 	alias     string
 	aliasPos  lab.Pos
@@ -53,31 +54,31 @@ type place struct {
 	line int
 }
 
-func (d *decoder) decodeHosts(e entry) {
-	if e.value == nil {
+func (d *decoder) decodeHosts(e yamlpos.Entry) {
+	if e.Value == nil {
 		d.hostsLost = true
 		return
 	}
-	list, ok := d.entries(e.value, scope{inner: "hosts"}, "from names to hosts")
-	list = d.outdented(list, "host", "nics", "sysctls")
+	list, ok := d.Entries(e.Value, yamlpos.Scope{Inner: "hosts"}, "from names to hosts")
+	list = d.Outdented(list, "host", "nics", "sysctls")
 	switch {
 	case !ok:
 	case len(list) > maxHosts:
-		d.complain(list[maxHosts].pos, "the file has %d hosts, the limit is %d", len(list), maxHosts)
+		d.Complain(list[maxHosts].Pos, "the file has %d hosts, the limit is %d", len(list), maxHosts)
 	case len(list) == 0:
-		d.complain(posOf(e.value), "hosts is empty, a topology needs at least one host")
+		d.Complain(yamlpos.PosOf(e.Value), "hosts is empty, a topology needs at least one host")
 	}
 	if !ok || len(list) == 0 || len(list) > maxHosts {
 		d.hostsLost = true
 		return
 	}
 	for _, e := range list {
-		if d.full() {
+		if d.Full() {
 			d.hostsLost = true
 			return
 		}
-		h := &host{Host: lab.Host{Name: e.key, Pos: e.pos}, aliases: map[string]alias{}}
-		d.hosts[e.key] = h
+		h := &host{Host: lab.Host{Name: e.Key, Pos: e.Pos}, aliases: map[string]alias{}}
+		d.hosts[e.Key] = h
 		d.order = append(d.order, h)
 		d.guard(h, func() { d.decodeHost(h, e) })
 	}
@@ -93,69 +94,69 @@ func (d *decoder) decodeHosts(e entry) {
 
 // guard notes whether f complains about the host.
 func (d *decoder) guard(h *host, f func()) {
-	before := d.made
+	before := d.Made
 	f()
-	h.unsure = h.unsure || d.made > before
+	h.unsure = h.unsure || d.Made > before
 }
 
-func (d *decoder) decodeHost(h *host, e entry) {
-	s := scope{inner: "host " + wording.Quote(e.key)}
-	d.checkName(e.pos, syntax.HostName, e.key)
-	before := d.made
-	keys, _ := d.fields(d.nicsBelow(e.value, s), s, "nics", "sysctls")
+func (d *decoder) decodeHost(h *host, e yamlpos.Entry) {
+	s := yamlpos.Scope{Inner: "host " + wording.Quote(e.Key)}
+	d.checkName(e.Pos, syntax.HostName, e.Key)
+	before := d.Made
+	keys, _ := d.Fields(d.nicsBelow(e.Value, s), s, "nics", "sysctls")
 	h.sysctls = keys["sysctls"]
 	k, ok := keys["nics"]
 	if !ok {
-		d.peersUnsure = d.peersUnsure || d.made > before
+		d.peersUnsure = d.peersUnsure || d.Made > before
 		return
 	}
-	list, ok := d.entries(k.value, scope{inner: s.inner + ": nics"}, "from names to nics")
+	list, ok := d.Entries(k.Value, yamlpos.Scope{Inner: s.Inner + ": nics"}, "from names to nics")
 	switch {
 	case !ok:
 		d.peersUnsure = true
 	case len(list) > maxNICs:
-		d.complain(list[maxNICs].pos, "%s has %d nics, the limit is %d", s, len(list), maxNICs)
+		d.Complain(list[maxNICs].Pos, "%s has %d nics, the limit is %d", s, len(list), maxNICs)
 		d.peersUnsure = true
 		return
 	}
 	for _, e := range list {
-		h.nics = append(h.nics, d.decodeNIC(h, s.in("nic", e.key), e))
+		h.nics = append(h.nics, d.decodeNIC(h, s.In("nic", e.Key), e))
 	}
 }
 
 // nicsBelow returns what a host has, with NICs that stand at its own level put below nics,
 // and complains about those.
-func (d *decoder) nicsBelow(n *yaml.Node, s scope) *yaml.Node {
-	if n.Kind != yaml.MappingNode || holdsKey(n, []string{"nics", "sysctls"}) ||
+func (d *decoder) nicsBelow(n *yaml.Node, s yamlpos.Scope) *yaml.Node {
+	if n.Kind != yaml.MappingNode || yamlpos.HoldsKey(n, []string{"nics", "sysctls"}) ||
 		!slices.ContainsFunc(n.Content, func(c *yaml.Node) bool {
-			return hasKey(deref(c), "network")
+			return yamlpos.HasKey(yamlpos.Deref(c), "network")
 		}) {
 		return n
 	}
-	d.complain(posOf(n.Content[0]), "%s: its NICs stand below nics: {nics: {%s: ...}}", s, wording.Clip(n.Content[0].Value))
+	d.Complain(yamlpos.PosOf(n.Content[0]), "%s: its NICs stand below nics: {nics: {%s: ...}}", s, wording.Clip(n.Content[0].Value))
 	nics := *n
 	return &yaml.Node{Kind: yaml.MappingNode, Line: n.Line, Column: n.Column, Content: []*yaml.Node{
 		{Kind: yaml.ScalarNode, Value: "nics", Line: n.Line, Column: n.Column}, &nics}}
 }
 
-func (d *decoder) decodeNIC(h *host, s scope, e entry) *nic {
-	n := &nic{NIC: lab.NIC{Name: e.key, Pos: e.pos}, scope: s}
-	d.checkName(e.pos, syntax.NicName, e.key)
-	before := d.made
-	if e.value.Kind == yaml.ScalarNode && d.networks[e.value.Value] != nil {
-		d.complain(posOf(e.value), "%s is a mapping; write {network: %s}", s, e.value.Value)
+func (d *decoder) decodeNIC(h *host, s yamlpos.Scope, e yamlpos.Entry) *nic {
+	n := &nic{NIC: lab.NIC{Name: e.Key, Pos: e.Pos}, scope: s}
+	d.checkName(e.Pos, syntax.NicName, e.Key)
+	before := d.Made
+	if e.Value.Kind == yaml.ScalarNode && d.networks[e.Value.Value] != nil {
+		d.Complain(yamlpos.PosOf(e.Value), "%s is a mapping; write {network: %s}", s, e.Value.Value)
 		d.peersUnsure = true
 		return n
 	}
-	keys, _ := d.fields(e.value, s, "network", "address", "as")
+	keys, _ := d.Fields(e.Value, s, "network", "address", "as")
 	if k, ok := keys["as"]; ok {
-		n.alias, n.aliasPos = d.aliasOf(k.value, s)
+		n.alias, n.aliasPos = d.aliasOf(k.Value, s)
 	}
 	k, ok := keys["network"]
 	if ok {
-		n.network = d.networkOf(k.value, s)
-	} else if d.made == before {
-		d.complain(e.pos, "key \"network\" is missing in %s", s)
+		n.network = d.networkOf(k.Value, s)
+	} else if d.Made == before {
+		d.Complain(e.Pos, "key \"network\" is missing in %s", s)
 	}
 	if n.network == nil {
 		d.peersUnsure = true
@@ -165,35 +166,35 @@ func (d *decoder) decodeNIC(h *host, s scope, e entry) *nic {
 	n.network.nics = append(n.network.nics, n)
 	h.unsure = h.unsure || n.network.bad // it may have no address because of that
 	if len(n.network.nics) == maxPorts+1 {
-		d.complain(e.pos, "%s: network %q is full, a Linux bridge takes at most %d nics", s, n.Network, maxPorts)
+		d.Complain(e.Pos, "%s: network %q is full, a Linux bridge takes at most %d nics", s, n.Network, maxPorts)
 	}
 	k, ok = keys["address"]
 	switch {
 	case !ok:
 		n.automatic = true
-	case k.value.Kind == yaml.ScalarNode && k.value.Value == noAddress:
+	case k.Value.Kind == yaml.ScalarNode && k.Value.Value == noAddress:
 		n.none = true
 	default:
-		d.decodeAddresses(h, n, k.value)
+		d.decodeAddresses(h, n, k.Value)
 	}
 	return n
 }
 
 // networkOf returns the network that a NIC is on, or nil.
-func (d *decoder) networkOf(n *yaml.Node, s scope) *network {
-	name, ok := d.text(n, s.String()+", network")
+func (d *decoder) networkOf(n *yaml.Node, s yamlpos.Scope) *network {
+	name, ok := d.Text(n, s.String()+", network")
 	if ok && d.networks[name] == nil && !d.networksLost {
-		d.complain(posOf(n), "%s: no network %s%s", s, wording.Quote(name), wording.Hint(name, "networks", d.networkNames()))
+		d.Complain(yamlpos.PosOf(n), "%s: no network %s%s", s, wording.Quote(name), wording.Hint(name, "networks", d.networkNames()))
 	}
 	return d.networks[name]
 }
 
-func (d *decoder) aliasOf(n *yaml.Node, s scope) (string, lab.Pos) {
-	name, ok := d.text(n, s.String()+", as")
-	if !ok || !d.checkName(posOf(n), syntax.AliasName, name) {
+func (d *decoder) aliasOf(n *yaml.Node, s yamlpos.Scope) (string, lab.Pos) {
+	name, ok := d.Text(n, s.String()+", as")
+	if !ok || !d.checkName(yamlpos.PosOf(n), syntax.AliasName, name) {
 		return "", lab.Pos{}
 	}
-	return name, posOf(n)
+	return name, yamlpos.PosOf(n)
 }
 
 func (d *decoder) networkNames() []string {
@@ -227,7 +228,7 @@ func (d *decoder) allocate(h *host, n *nic, p netip.Prefix, a *allocator) {
 	ip, ok := a.next(func(ip netip.Addr) bool { _, taken := d.used[usedAddr{ip, ""}]; return taken })
 	if !ok {
 		a.full = true
-		d.complain(n.Pos, "%s: network %q has no free address, %s has %s, all in use",
+		d.Complain(n.Pos, "%s: network %q has no free address, %s has %s, all in use",
 			n.scope, n.Network, p, wording.Count(capacity(p), "host address"))
 		return
 	}

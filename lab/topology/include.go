@@ -15,6 +15,7 @@ import (
 	"labrun/lab/once"
 	"labrun/lab/syntax"
 	"labrun/lab/wording"
+	"labrun/lab/yamlpos"
 )
 
 // Reader returns the text of an included file. It is asked by the name that
@@ -37,9 +38,9 @@ func Kept(included []lab.Included) Reader {
 // part is one of the files that make a topology. Its own file is the last of
 // them: what it includes comes first, as if it stood above.
 type part struct {
-	*source
+	*yamlpos.Source
 	name string // the path from the topology's folder, with slashes
-	keys map[string]entry
+	keys map[string]yamlpos.Entry
 	from *part   // the file that includes it; nil for the topology's own
 	at   lab.Pos // there
 	open bool    // what it includes is being read
@@ -74,7 +75,7 @@ type files struct {
 // collect reads the topology's own file and all that it includes; false when the
 // own one cannot be read at all.
 func (d *decoder) collect(text []byte) bool {
-	own := &part{source: newSource(d.top.File, text), name: filepath.Base(d.top.File)}
+	own := &part{Source: yamlpos.NewSource(d.top.File, text, language), name: filepath.Base(d.top.File)}
 	d.named[own.name] = own
 	return d.open(own)
 }
@@ -99,80 +100,84 @@ func (d *decoder) open(p *part) bool {
 
 // sections reads what keys a part has.
 func (d *decoder) sections(p *part) (root *yaml.Node, ok bool) {
-	d.source = p.source
+	d.Source = p.Source
 	if root, ok = d.tree(); ok {
-		of, allowed := scope{inner: "the file"}, slices.Concat(topologyKeys, []string{"defaults"}, sharedKeys)
+		of, allowed := yamlpos.Scope{Inner: "the file"}, slices.Concat(topologyKeys, []string{"defaults"}, sharedKeys)
 		if p.from != nil {
-			of.inner, allowed = "an included file", sharedKeys
+			of.Inner, allowed = "an included file", sharedKeys
 		}
-		p.keys, ok = d.fields(root, of, allowed...)
+		p.keys, ok = d.Fields(root, of, allowed...)
 	}
 	return root, ok
 }
 
 // tree returns the root of the file's YAML; false after a complaint.
 func (d *decoder) tree() (*yaml.Node, bool) {
-	s := d.source
-	if d.bytes += len(s.text); d.bytes > maxFile {
-		d.complain(lab.Pos{}, "the file is larger than %d bytes (%d MiB), the limit", maxFile, maxFile>>20)
+	s := d.Source
+	if d.bytes += len(s.Text); d.bytes > maxFile {
+		d.Complain(lab.Pos{}, "the file is larger than %d bytes (%d MiB), the limit", maxFile, maxFile>>20)
 		return nil, false
 	}
-	before := d.made
-	s.checkText(d.complaints)
-	if d.made == before {
-		d.marks = s.checkSize(d.complaints, d.marks)
+	before := d.Made
+	s.CheckText(d.Complaints)
+	if d.Made == before {
+		d.marks = s.CheckSize(d.Complaints, d.marks)
 	}
-	if d.made > before {
+	if d.Made > before {
 		return nil, false
 	}
-	root := s.parseYAML(d.complaints)
+	needs := "name, networks and hosts"
+	if s.Via != "" {
+		needs = "experiments, probes or claims"
+	}
+	root := s.ParseYAML(d.Complaints, needs)
 	if root == nil {
 		return nil, false
 	}
-	values, ok := s.checkTree(d.complaints, root, d.values)
+	values, ok := s.CheckTree(d.Complaints, root, d.values)
 	d.values = values
-	return deref(root), ok
+	return yamlpos.Deref(root), ok
 }
 
 // checkOwn complains about keys that a topology needs.
 func (d *decoder) checkOwn(p *part, root *yaml.Node) {
 	if p.isShared() {
-		d.complain(posOf(root), "the file has no name, networks and hosts: it is a part for topologies to share; one in its folder or above takes it with include: %s",
-			filepath.Base(p.file))
+		d.Complain(yamlpos.PosOf(root), "the file has no name, networks and hosts: it is a part for topologies to share; one in its folder or above takes it with include: %s",
+			filepath.Base(p.File))
 		return
 	}
 	for _, key := range topologyKeys {
 		if _, ok := p.keys[key]; !ok {
-			d.complain(posOf(root), "key %q is missing in the file", key)
+			d.Complain(yamlpos.PosOf(root), "key %q is missing in the file", key)
 		}
 	}
 }
 
 // include reads the files that a part names.
-func (d *decoder) include(p *part, e entry) {
-	items := list(e.value)
+func (d *decoder) include(p *part, e yamlpos.Entry) {
+	items := yamlpos.List(e.Value)
 	if len(items) == 0 {
-		d.complain(posOf(e.value), "include is empty; leave the key out")
+		d.Complain(yamlpos.PosOf(e.Value), "include is empty; leave the key out")
 	}
 	lines := map[string]int{}
 	for _, item := range items {
-		if d.full() {
+		if d.Full() {
 			return
 		}
-		before := d.made
-		name, ok := d.text(item, "include")
+		before := d.Made
+		name, ok := d.Text(item, "include")
 		if ok {
-			name, ok = d.includePath(p, posOf(item), name)
+			name, ok = d.includePath(p, yamlpos.PosOf(item), name)
 		}
 		if line := lines[name]; ok && line > 0 {
-			d.complain(posOf(item), "include: %s is named twice, first on line %d", wording.Quote(name), line)
+			d.Complain(yamlpos.PosOf(item), "include: %s is named twice, first on line %d", wording.Quote(name), line)
 			continue
 		}
 		if ok {
 			lines[name] = item.Line
-			d.includeFile(p, posOf(item), name)
+			d.includeFile(p, yamlpos.PosOf(item), name)
 		}
-		d.partsLost = d.partsLost || d.made > before
+		d.partsLost = d.partsLost || d.Made > before
 	}
 }
 
@@ -183,11 +188,11 @@ var includeName = syntax.NameRule{Noun: "a file's name", Syntax: once.Regexp(`^[
 func (d *decoder) includePath(p *part, pos lab.Pos, name string) (string, bool) {
 	switch problem := includeName.Check(name); {
 	case problem != "":
-		d.complain(pos, "include: %s", problem)
+		d.Complain(pos, "include: %s", problem)
 	case path.IsAbs(name), slices.Contains(strings.Split(name, "/"), ".."):
-		d.complain(pos, `include: %s is not in the folder of this file or below; a path has no ".." and no "/" in front`, wording.Quote(name))
+		d.Complain(pos, `include: %s is not in the folder of this file or below; a path has no ".." and no "/" in front`, wording.Quote(name))
 	case path.Clean(name) == ".":
-		d.complain(pos, "include: %s is a folder", wording.Quote(name))
+		d.Complain(pos, "include: %s is a folder", wording.Quote(name))
 	default:
 		return path.Join(path.Dir(p.name), name), true
 	}
@@ -199,13 +204,13 @@ func (d *decoder) includePath(p *part, pos lab.Pos, name string) (string, bool) 
 func (d *decoder) includeFile(p *part, pos lab.Pos, name string) {
 	if q := d.named[name]; q != nil {
 		if q.open {
-			d.complain(pos, "include: %s", circle(p, q))
+			d.Complain(pos, "include: %s", circle(p, q))
 		}
 		return
 	}
 	if len(d.named) > maxIncluded {
 		if !d.tooMany {
-			d.complain(pos, "include: more than %d files, the limit", maxIncluded)
+			d.Complain(pos, "include: more than %d files, the limit", maxIncluded)
 		}
 		d.tooMany = true
 		return
@@ -217,20 +222,20 @@ func (d *decoder) includeFile(p *part, pos lab.Pos, name string) {
 	text, err := d.read(file)
 	switch {
 	case err != nil:
-		d.complain(pos, "include: %s: %s", wording.Quote(name), reason(err))
+		d.Complain(pos, "include: %s: %s", wording.Quote(name), reason(err))
 		return
 	case d.bytes+len(text) > maxFile:
-		d.complain(pos, "include: with %s the files are larger than %d bytes (%d MiB) together, the limit", wording.Quote(name),
+		d.Complain(pos, "include: with %s the files are larger than %d bytes (%d MiB) together, the limit", wording.Quote(name),
 			maxFile, maxFile>>20)
 		return
 	}
-	q.source = newSource(file, text)
-	q.order, q.via = len(d.asked), via(q)
+	q.Source = yamlpos.NewSource(file, text, language)
+	q.Order, q.Via = len(d.asked), via(q)
 	d.top.Included = append(d.top.Included, lab.Included{File: file, Text: string(text)})
 	if !d.open(q) {
 		d.partsLost = true
 	}
-	d.source = p.source
+	d.Source = p.Source
 }
 
 // mostVia is how many files via names, beside the topology's own.
@@ -238,11 +243,11 @@ const mostVia = 4
 
 // via says how an included file came to be one.
 func via(p *part) string {
-	words := fmt.Sprintf("included by %s:%d", p.from.file, p.at.Line)
+	words := fmt.Sprintf("included by %s:%d", p.from.File, p.at.Line)
 	for n, up := 1, p.from; up.from != nil; n, up = n+1, up.from {
 		switch {
 		case n < mostVia || up.from.from == nil:
-			words += fmt.Sprintf(", that by %s:%d", up.from.file, up.at.Line)
+			words += fmt.Sprintf(", that by %s:%d", up.from.File, up.at.Line)
 		case n == mostVia:
 			words += ", ..."
 		}
@@ -255,11 +260,11 @@ func circle(p, above *part) string {
 	if p == above {
 		return "the file includes itself"
 	}
-	names := []string{above.file}
+	names := []string{above.File}
 	for ; p != above; p = p.from {
-		names = append(names, p.file)
+		names = append(names, p.File)
 	}
-	names = append(names, above.file)
+	names = append(names, above.File)
 	slices.Reverse(names)
 	return "the files include each other: " + strings.Join(names, " -> ")
 }

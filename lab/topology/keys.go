@@ -59,10 +59,15 @@ var keysElsewhere = map[string]struct{ of, words string }{
 	"cwd":  {"run", "a program starts in the folder of the file; run: sh -c 'cd FOLDER && ...' leaves it"},
 }
 
-// meantKey returns the one of the allowed keys that was meant, "" when that is not to be seen.
-func meantKey(found string, allowed []string) string {
+// meantKey returns the one of the allowed keys that was meant, "" when that is not to be seen, and
+// what to say of a key that is for something that is said otherwise here.
+func meantKey(found string, allowed []string) (near, ending string) {
 	if meant := keySynonyms[strings.ToLower(found)]; slices.Contains(allowed, meant) {
-		return meant
+		return meant, ""
 	}
-	return wording.Nearest(found, allowed)
+	near = wording.Nearest(found, allowed)
+	if other := keysElsewhere[found]; near == "" && slices.Contains(allowed, other.of) {
+		ending = "; " + other.words
+	}
+	return near, ending
 }

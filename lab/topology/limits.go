@@ -5,8 +5,6 @@ package topology
 const (
 	maxFile        = 4 << 20 // bytes
 	maxIncluded    = 256     // files of a topology; the limits of bytes, marks and values are for all together
-	maxMarks       = 400_000 // lines, commas and brackets: what makes YAML values
-	maxValues      = 1_000_000
 	maxClaims      = 1000
 	maxNetworks    = 4096
 	maxHosts       = 4096
@@ -22,6 +20,4 @@ const (
 	maxTurns       = 10_000    // of repeat
 	maxProcesses   = 256       // of an experiment
 	maxChecks      = 5_000_000 // steps times kinds of columns
-	maxComplaints  = 500       // more are not looked for
-	maxShown       = 50        // complaints that Error and Pretty print
 )

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"labrun/lab/yamlpos"
 )
 
 // file returns a file with one network and the text that follows.
@@ -79,7 +81,7 @@ func TestLimits(t *testing.T) {
 			if !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %.300s\nwant %s", err, tt.want)
 			}
-			if lines := strings.Count(err.Error(), "\n"); lines > maxShown {
+			if lines := strings.Count(err.Error(), "\n"); lines > yamlpos.MaxShown {
 				t.Errorf("%d lines", lines)
 			}
 		})

@@ -51,7 +51,7 @@ func (d *decoder) checkLinks(x *experiment, columns []*host) {
 				known[r] = problem
 			}
 			if problem != "" {
-				d.complain(d.within(s, l.at), "%s: %s", x.scope, problem)
+				d.Complain(d.within(s, l.at), "%s: %s", x.scope, problem)
 			}
 		}
 	}

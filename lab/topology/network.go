@@ -9,6 +9,7 @@ import (
 	"labrun/lab"
 	"labrun/lab/syntax"
 	"labrun/lab/wording"
+	"labrun/lab/yamlpos"
 )
 
 // network is a network of the file while it is read.
@@ -20,18 +21,18 @@ type network struct {
 	next6 allocator
 }
 
-func (d *decoder) decodeNetworks(e entry) {
-	if e.value == nil {
+func (d *decoder) decodeNetworks(e yamlpos.Entry) {
+	if e.Value == nil {
 		d.networksLost = true
 		return
 	}
-	list, ok := d.entries(e.value, scope{inner: "networks"}, "from names to subnets")
+	list, ok := d.Entries(e.Value, yamlpos.Scope{Inner: "networks"}, "from names to subnets")
 	switch {
 	case !ok:
 	case len(list) > maxNetworks:
-		d.complain(list[maxNetworks].pos, "the file has %d networks, the limit is %d", len(list), maxNetworks)
+		d.Complain(list[maxNetworks].Pos, "the file has %d networks, the limit is %d", len(list), maxNetworks)
 	case len(list) == 0:
-		d.complain(posOf(e.value), "networks is empty, a topology needs at least one network")
+		d.Complain(yamlpos.PosOf(e.Value), "networks is empty, a topology needs at least one network")
 	}
 	if !ok || len(list) == 0 || len(list) > maxNetworks {
 		d.networksLost = true
@@ -40,7 +41,7 @@ func (d *decoder) decodeNetworks(e entry) {
 	var all []*network
 	for _, e := range list {
 		n := d.decodeNetwork(e)
-		d.networks[e.key] = n
+		d.networks[e.Key] = n
 		all = append(all, n)
 	}
 	d.checkOverlaps(all)
@@ -50,26 +51,26 @@ func (d *decoder) decodeNetworks(e entry) {
 	}
 }
 
-func (d *decoder) decodeNetwork(e entry) *network {
-	n := &network{Network: lab.Network{Name: e.key, Pos: e.pos}}
-	before := d.made
-	defer func() { n.bad = d.made > before }()
-	d.checkName(e.pos, syntax.NetworkName, e.key)
-	s := scope{inner: "network " + wording.Quote(e.key)}
-	if e.value.Kind == yaml.ScalarNode {
-		if p, ok := d.subnet(e.value, s.String()); ok && p.Addr().Is4() {
+func (d *decoder) decodeNetwork(e yamlpos.Entry) *network {
+	n := &network{Network: lab.Network{Name: e.Key, Pos: e.Pos}}
+	before := d.Made
+	defer func() { n.bad = d.Made > before }()
+	d.checkName(e.Pos, syntax.NetworkName, e.Key)
+	s := yamlpos.Scope{Inner: "network " + wording.Quote(e.Key)}
+	if e.Value.Kind == yaml.ScalarNode {
+		if p, ok := d.subnet(e.Value, s.String()); ok && p.Addr().Is4() {
 			n.Subnet = p
 		} else if ok {
 			n.Subnet6 = p
 		}
 		return n
 	}
-	keys, ok := d.fields(e.value, s, "link", "subnet", "subnet6")
+	keys, ok := d.Fields(e.Value, s, "link", "subnet", "subnet6")
 	if !ok {
 		return n
 	}
 	if k, ok := keys["link"]; ok {
-		n.Link = d.truth(k.value, s.String()+", link")
+		n.Link = d.Truth(k.Value, s.String()+", link")
 	}
 	for _, key := range []string{"subnet", "subnet6"} {
 		if k, ok := keys[key]; ok {
@@ -80,24 +81,24 @@ func (d *decoder) decodeNetwork(e entry) *network {
 }
 
 // decodeSubnets reads the value of subnet or subnet6: one, or a list of them.
-func (d *decoder) decodeSubnets(n *network, s scope, k entry) {
-	items := list(k.value)
+func (d *decoder) decodeSubnets(n *network, s yamlpos.Scope, k yamlpos.Entry) {
+	items := yamlpos.List(k.Value)
 	switch {
 	case len(items) == 0:
-		d.complain(posOf(k.value), "%s: %s is empty; leave the key out for no subnet", s, k.key)
+		d.Complain(yamlpos.PosOf(k.Value), "%s: %s is empty; leave the key out for no subnet", s, k.Key)
 		return
 	case len(items) > maxSubnets:
-		d.complain(posOf(items[maxSubnets]), "%s, %s has %d subnets, the limit is %d", s, k.key, len(items), maxSubnets)
+		d.Complain(yamlpos.PosOf(items[maxSubnets]), "%s, %s has %d subnets, the limit is %d", s, k.Key, len(items), maxSubnets)
 		return
 	}
 	for i, item := range items {
-		p, ok := d.subnet(item, s.String()+", "+k.key)
+		p, ok := d.subnet(item, s.String()+", "+k.Key)
 		switch {
 		case !ok:
-		case p.Addr().Is4() && k.key == "subnet6":
-			d.complain(posOf(item), "%s, subnet6: %s is IPv4, write it as subnet", s, p)
-		case !p.Addr().Is4() && k.key == "subnet":
-			d.complain(posOf(item), "%s, subnet: %s is IPv6, write it as subnet6", s, p)
+		case p.Addr().Is4() && k.Key == "subnet6":
+			d.Complain(yamlpos.PosOf(item), "%s, subnet6: %s is IPv4, write it as subnet", s, p)
+		case !p.Addr().Is4() && k.Key == "subnet":
+			d.Complain(yamlpos.PosOf(item), "%s, subnet: %s is IPv6, write it as subnet6", s, p)
 		case i > 0:
 			n.More = append(n.More, p)
 		case p.Addr().Is4():
@@ -116,12 +117,12 @@ func (d *decoder) checkCables() {
 			continue
 		}
 		if len(n.nics) == 1 && !d.peersUnsure {
-			d.complain(n.Pos, "network %s is a cable (link: true), it takes two NICs and has only that of %s",
+			d.Complain(n.Pos, "network %s is a cable (link: true), it takes two NICs and has only that of %s",
 				wording.Quote(n.Name), n.nics[0].scope)
 		}
 		for i := 2; i < len(n.nics); i++ {
 			extra, a, b := n.nics[i], n.nics[0].Pos.Line, n.nics[1].Pos.Line
-			d.complain(extra.Pos, "%s: network %s is a cable (link: true), it takes two NICs and has them (lines %d and %d)",
+			d.Complain(extra.Pos, "%s: network %s is a cable (link: true), it takes two NICs and has them (lines %d and %d)",
 				extra.scope, wording.Quote(n.Name), a, b)
 		}
 	}
@@ -129,20 +130,20 @@ func (d *decoder) checkCables() {
 
 // subnet reads a network address with its length.
 func (d *decoder) subnet(n *yaml.Node, where string) (netip.Prefix, bool) {
-	text, ok := d.text(n, where)
+	text, ok := d.Text(n, where)
 	if !ok {
 		return netip.Prefix{}, false
 	}
 	p, err := netip.ParsePrefix(text)
 	switch {
 	case err != nil:
-		d.complain(posOf(n), "%s: %s is not a subnet such as 192.0.2.0/24 or 2001:db8::/64", where, wording.Quote(text))
+		d.Complain(yamlpos.PosOf(n), "%s: %s is not a subnet such as 192.0.2.0/24 or 2001:db8::/64", where, wording.Quote(text))
 	case p.Addr().Is4In6():
-		d.complain(posOf(n), "%s: %s is an IPv4 address in IPv6, write it as IPv4", where, text)
+		d.Complain(yamlpos.PosOf(n), "%s: %s is an IPv4 address in IPv6, write it as IPv4", where, text)
 	case special(p) != "":
-		d.complain(posOf(n), "%s: %s is %s, no host can have addresses in it", where, text, special(p))
+		d.Complain(yamlpos.PosOf(n), "%s: %s is %s, no host can have addresses in it", where, text, special(p))
 	case p != p.Masked():
-		d.complain(posOf(n), "%s: %s is the address of a host, did you mean %s?", where, text, p.Masked())
+		d.Complain(yamlpos.PosOf(n), "%s: %s is the address of a host, did you mean %s?", where, text, p.Masked())
 	default:
 		return p, true
 	}
@@ -196,7 +197,7 @@ func (d *decoder) checkOverlaps(all []*network) {
 			if first.Pos.Compare(second.Pos) > 0 {
 				first, second = second, first
 			}
-			d.complain(second.Pos, "network %q: %s overlaps %s of network %q (line %d)",
+			d.Complain(second.Pos, "network %q: %s overlaps %s of network %q (line %d)",
 				second.Name, second.Prefix, first.Prefix, first.Name, first.Pos.Line)
 			second.bad = true
 		}

@@ -9,6 +9,7 @@ import (
 
 	"labrun/lab/once"
 	"labrun/lab/wording"
+	"labrun/lab/yamlpos"
 )
 
 // ${name} in a step stands for the value that the axis has in a combination,
@@ -39,7 +40,7 @@ type dependencies struct {
 }
 
 func (p *dependencies) add(n *yaml.Node) {
-	n = deref(n)
+	n = yamlpos.Deref(n)
 	for _, c := range n.Content {
 		p.add(c)
 	}
@@ -100,7 +101,7 @@ func (p *dependencies) name(n *yaml.Node, name string, alone bool) {
 
 func (p *dependencies) unknown(n *yaml.Node, problem string) {
 	if !p.x.axesUnsure && (!p.x.rulesUnsure || !strings.HasPrefix(problem, "no answer")) {
-		p.d.complain(posOf(n), "%s: %s", p.x.scope, problem)
+		p.d.Complain(yamlpos.PosOf(n), "%s: %s", p.x.scope, problem)
 	}
 	p.x.broken, p.lost = true, true
 }

@@ -12,6 +12,7 @@ import (
 	"labrun/lab"
 	"labrun/lab/syntax"
 	"labrun/lab/wording"
+	"labrun/lab/yamlpos"
 )
 
 // programLimit is how long a program in the foreground may take.
@@ -23,18 +24,18 @@ func (r *reader) program(raw *yaml.Node) {
 	if !ok {
 		return
 	}
-	s := scope{r.scope().String(), "this program"}
-	keys, ok := r.fields(n, s, "run", "as", "background", "until", "stdout", "stderr", "exit", "limit")
+	s := yamlpos.Scope{Outer: r.scope().String(), Inner: "this program"}
+	keys, ok := r.Fields(n, s, "run", "as", "background", "until", "stdout", "stderr", "exit", "limit")
 	if !ok {
 		return
 	}
-	p := placedStep{Step: &syntax.Step{Known: true}, node: keys["run"].value, with: r.with}
+	p := placedStep{Step: &syntax.Step{Known: true}, node: keys["run"].Value, with: r.with}
 	p.process = lab.Process{Name: "program"}
-	p.step = lab.Step{Run: &lab.Run{}, Limit: programLimit, Pos: r.source.at(keys["run"].pos)}
-	p.step.Run.Argv = r.words(s, keys["run"].value)
+	p.step = lab.Step{Run: &lab.Run{}, Limit: programLimit, Pos: r.Source.At(keys["run"].Pos)}
+	p.step.Run.Argv = r.words(s, keys["run"].Value)
 	if k, ok := keys["as"]; ok {
-		if name, ok := r.text(k.value, s.String()+", as"); ok {
-			p.process, _ = r.process(posOf(k.value), s, name)
+		if name, ok := r.Text(k.Value, s.String()+", as"); ok {
+			p.process, _ = r.process(yamlpos.PosOf(k.Value), s, name)
 		}
 	}
 	if k, ok := keys["limit"]; ok {
@@ -51,19 +52,19 @@ func (r *reader) program(raw *yaml.Node) {
 	r.steps = append(r.steps, p)
 	if k, ok := keys["until"]; ok {
 		if !p.step.Run.Background {
-			r.complain(k.pos, "%s: \"until\" needs \"background: true\"", s)
+			r.Complain(k.Pos, "%s: \"until\" needs \"background: true\"", s)
 		}
-		if _, err := time.ParseDuration(deref(k.value).Value); err == nil {
-			r.complain(posOf(k.value), "%s: \"until\" of a program is a call that waits for it, such as \"sockets(any:80) = LISTEN\"; limit is for a time", s)
+		if _, err := time.ParseDuration(yamlpos.Deref(k.Value).Value); err == nil {
+			r.Complain(yamlpos.PosOf(k.Value), "%s: \"until\" of a program is a call that waits for it, such as \"sockets(any:80) = LISTEN\"; limit is for a time", s)
 			return
 		}
 		by := maker{Process: lab.Process{Host: p.process.Host, Name: "until"}, limit: p.step.Limit, waits: true}
-		r.call(by, k.value, 0)
+		r.call(by, k.Value, 0)
 	}
 }
 
 // finish reads how the program must end and what it must print.
-func (r *reader) finish(s scope, p *placedStep, keys map[string]entry) {
+func (r *reader) finish(s yamlpos.Scope, p *placedStep, keys map[string]yamlpos.Entry) {
 	run := p.step.Run
 	var end lab.Finish
 	for _, key := range []string{"exit", "stdout", "stderr"} {
@@ -72,19 +73,19 @@ func (r *reader) finish(s scope, p *placedStep, keys map[string]entry) {
 		case !ok:
 			continue
 		case run.Background:
-			r.complain(k.pos, "%s: a program in the background has not ended; wait(%s) = STATUS tells how it did", s,
+			r.Complain(k.Pos, "%s: a program in the background has not ended; wait(%s) = STATUS tells how it did", s,
 				p.process.Name)
 			continue
 		}
 		switch key {
 		case "exit":
-			text, ok := r.text(k.value, s.String()+", exit")
+			text, ok := r.Text(k.Value, s.String()+", exit")
 			if !ok {
 				continue
 			}
 			status, problem := syntax.Decimal(text, 0, 255)
 			if problem != "" {
-				r.complain(posOf(k.value), "%s: exit: %s", s, problem)
+				r.Complain(yamlpos.PosOf(k.Value), "%s: exit: %s", s, problem)
 			}
 			end.Status = int(status)
 		case "stdout":
@@ -104,10 +105,10 @@ func (r *reader) finish(s scope, p *placedStep, keys map[string]entry) {
 }
 
 // pattern reads a text, or a regular expression between slashes.
-func (r *reader) pattern(s scope, e entry) *lab.Pattern {
-	n := deref(e.value)
+func (r *reader) pattern(s yamlpos.Scope, e yamlpos.Entry) *lab.Pattern {
+	n := yamlpos.Deref(e.Value)
 	if n.Kind != yaml.ScalarNode {
-		r.complain(posOf(n), "%s: %s must be a text or /a regular expression/, found %s", s, e.key, found(n))
+		r.Complain(yamlpos.PosOf(n), "%s: %s must be a text or /a regular expression/, found %s", s, e.Key, yamlpos.Found(n))
 		return &lab.Pattern{}
 	}
 	source, ok := strings.CutPrefix(n.Value, "/")
@@ -117,7 +118,7 @@ func (r *reader) pattern(s scope, e entry) *lab.Pattern {
 	source = source[:len(source)-1]
 	re, err := regexp.Compile(source)
 	if err != nil {
-		r.complain(posOf(n), "%s: %s: %s", s, e.key, strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+		r.Complain(yamlpos.PosOf(n), "%s: %s: %s", s, e.Key, strings.TrimPrefix(err.Error(), "error parsing regexp: "))
 	}
 	return &lab.Pattern{Text: source, Regexp: re}
 }
@@ -127,44 +128,44 @@ var shellWords = []string{"|", "||", "&", "&&", ";", ">", ">>", "<", "2>&1", ">/
 
 // words reads the words of a command: a list, or a text that is taken apart as
 // sh(1) would, without any expansion.
-func (r *reader) words(s scope, n *yaml.Node) []string {
+func (r *reader) words(s yamlpos.Scope, n *yaml.Node) []string {
 	var words []string
 	if n.Kind == yaml.SequenceNode {
-		for _, item := range list(n) {
-			if word, ok := r.text(item, s.String()+", run"); ok {
+		for _, item := range yamlpos.List(n) {
+			if word, ok := r.Text(item, s.String()+", run"); ok {
 				words = append(words, word)
 			}
 		}
-	} else if text, ok := r.text(n, s.String()+", run"); ok {
+	} else if text, ok := r.Text(n, s.String()+", run"); ok {
 		var err error
 		if words, err = lab.Words(text); err != nil {
-			r.complain(posOf(n), "%s, run: %v", s, err)
+			r.Complain(yamlpos.PosOf(n), "%s, run: %v", s, err)
 			return nil
 		}
-		if i := strings.IndexFunc(text, looksBlank); i >= 0 {
-			r.warn(posOf(n), "%s: %U in this command looks like a blank, and does not part its words", s,
+		if i := strings.IndexFunc(text, yamlpos.LooksBlank); i >= 0 {
+			r.Warn(yamlpos.PosOf(n), "%s: %U in this command looks like a blank, and does not part its words", s,
 				[]rune(text[i:])[0])
 		} else if i := strings.IndexAny(text, "“”‘’"); i >= 0 && !strings.ContainsAny(text, `'"`) {
-			r.warn(posOf(n), "%s: %c is not a quote in a command; write ' or \"", s, []rune(text[i:])[0])
+			r.Warn(yamlpos.PosOf(n), "%s: %c is not a quote in a command; write ' or \"", s, []rune(text[i:])[0])
 		}
 		for _, w := range strings.Fields(text) {
 			if slices.Contains(shellWords, w) && slices.Contains(words, w) {
-				r.warn(posOf(n), "%s: no shell reads this command, so the program gets %s as an argument; for a shell write sh -c '...'%s",
+				r.Warn(yamlpos.PosOf(n), "%s: no shell reads this command, so the program gets %s as an argument; for a shell write sh -c '...'%s",
 					s, wording.Quote(w), map[bool]string{true: ", for a program that stays background: true"}[w == "&"])
 				break
 			}
 		}
 	}
 	if len(words) == 0 || words[0] == "" {
-		r.complain(posOf(n), "%s: run names no program", s)
+		r.Complain(yamlpos.PosOf(n), "%s: run names no program", s)
 	}
 	return words
 }
 
-func (r *reader) boolean(s scope, e entry) bool {
-	text, ok := r.text(e.value, s.String()+", "+e.key)
+func (r *reader) boolean(s yamlpos.Scope, e yamlpos.Entry) bool {
+	text, ok := r.Text(e.Value, s.String()+", "+e.Key)
 	if ok && text != "true" && text != "false" {
-		r.complain(posOf(e.value), "%s: %s is true or false, found %s", s, e.key, wording.Quote(text))
+		r.Complain(yamlpos.PosOf(e.Value), "%s: %s is true or false, found %s", s, e.Key, wording.Quote(text))
 	}
 	return text == "true"
 }

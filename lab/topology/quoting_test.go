@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"labrun/lab/yamlpos"
 )
 
 // proposal is what a complaint says to write in the place of a step.
@@ -77,8 +79,8 @@ func TestUnquotedSteps(t *testing.T) {
 }
 
 // apply puts a proposal in the place of the step that a complaint is about.
-func apply(text string, d Diagnostic, proposal string) string {
-	at := d.source.offset(d.Pos)
+func apply(text string, d yamlpos.Diagnostic, proposal string) string {
+	at := d.Source.Offset(d.Pos)
 	step := strings.ReplaceAll(proposal[1:len(proposal)-1], "''", "'")
 	end := at
 	for _, r := range strings.ReplaceAll(step, " ", "") {

@@ -9,6 +9,7 @@ import (
 
 	"labrun/lab"
 	"labrun/lab/syntax"
+	"labrun/lab/yamlpos"
 )
 
 // scene is what the placeholders stand for while a slot is read.
@@ -29,17 +30,17 @@ type reader struct {
 }
 
 // scope is what complaints begin with.
-func (r *reader) scope() scope {
+func (r *reader) scope() yamlpos.Scope {
 	if r.with == "" {
 		return r.x.scope
 	}
-	return r.x.scope.with(r.with)
+	return r.x.scope.With(r.with)
 }
 
 // fill returns the node with every placeholder filled in; false after a
 // complaint.
 func (r *reader) fill(n *yaml.Node) (*yaml.Node, bool) {
-	n = deref(n)
+	n = yamlpos.Deref(n)
 	c := *n
 	ok := true
 	if n.Kind == yaml.ScalarNode && strings.Contains(n.Value, "${") {
@@ -86,17 +87,17 @@ func (r *reader) ruled(text string, want lab.Want) lab.Want {
 func (r *reader) value(n *yaml.Node, name string) (string, bool) {
 	if name == "i" {
 		if r.turn == "" {
-			r.complain(posOf(n), "%s: ${i} has a value only inside repeat", r.scope())
+			r.Complain(yamlpos.PosOf(n), "%s: ${i} has a value only inside repeat", r.scope())
 		}
 		return r.turn, r.turn != ""
 	}
 	if want, ok := wantName(name); ok {
 		answer, _, ok := r.x.wants[want].answer(r.values)
 		if !ok {
-			r.complain(posOf(n), "%s: no rule of %s covers this combination; end it with {else: ANSWER}", r.scope(),
+			r.Complain(yamlpos.PosOf(n), "%s: no rule of %s covers this combination; end it with {else: ANSWER}", r.scope(),
 				name)
 		} else if strings.HasPrefix(answer, leftOut+" [") {
-			r.complain(posOf(n), "%s: %s leaves the step out, but a rule before that gives it an answer on some kernels", r.scope(), name)
+			r.Complain(yamlpos.PosOf(n), "%s: %s leaves the step out, but a rule before that gives it an answer on some kernels", r.scope(), name)
 			ok = false
 		}
 		return answer, ok
@@ -118,10 +119,10 @@ func (r *reader) fillIn(n *yaml.Node, text string) (string, bool) {
 // item reads an item of a list of steps: a call, steps of a process, a program,
 // or the steps that a value of an axis stands for.
 func (r *reader) item(by maker, n *yaml.Node, around yaml.Style) {
-	n = deref(n)
+	n = yamlpos.Deref(n)
 	if r.items++; r.items > maxSteps {
 		if r.items == maxSteps+1 {
-			r.complain(posOf(n), "%s: this makes more than %d steps, the limit", r.scope(), maxSteps)
+			r.Complain(yamlpos.PosOf(n), "%s: this makes more than %d steps, the limit", r.scope(), maxSteps)
 		}
 		return
 	}
@@ -156,7 +157,7 @@ func (r *reader) fragment(text string) []*yaml.Node {
 func (r *reader) repeat(by maker, n *yaml.Node) {
 	at := -1
 	for i := 0; i+1 < len(n.Content); i += 2 {
-		if deref(n.Content[i]).Value == "repeat" {
+		if yamlpos.Deref(n.Content[i]).Value == "repeat" {
 			at = i
 		}
 	}
@@ -168,22 +169,22 @@ func (r *reader) repeat(by maker, n *yaml.Node) {
 	if !ok {
 		return
 	}
-	text, ok := r.text(count, r.scope().String()+", repeat")
+	text, ok := r.Text(count, r.scope().String()+", repeat")
 	if !ok {
 		return
 	}
 	turns, problem := syntax.Decimal(text, 1, maxTurns)
 	switch {
 	case problem != "":
-		r.complain(posOf(count), "%s: repeat: %s", r.scope(), problem)
+		r.Complain(yamlpos.PosOf(count), "%s: repeat: %s", r.scope(), problem)
 		return
 	case r.turn != "":
-		r.complain(posOf(n), "%s: repeat inside of repeat", r.scope())
+		r.Complain(yamlpos.PosOf(n), "%s: repeat inside of repeat", r.scope())
 		return
 	}
 	rest := *n
 	rest.Content = slices.Delete(slices.Clone(n.Content), at, at+2)
-	for i := int64(1); i <= turns && !r.full() && len(r.steps) <= maxSteps; i++ {
+	for i := int64(1); i <= turns && !r.Full() && len(r.steps) <= maxSteps; i++ {
 		r.turn = strconv.FormatInt(i, 10)
 		r.group(by, &rest)
 	}

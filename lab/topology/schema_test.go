@@ -16,6 +16,7 @@ import (
 
 	"labrun/lab"
 	"labrun/lab/syntax"
+	"labrun/lab/yamlpos"
 )
 
 func compiled(t *testing.T) *jsonschema.Schema {
@@ -39,14 +40,14 @@ func compiled(t *testing.T) *jsonschema.Schema {
 // values may be numbers, booleans and nulls.
 func plainValue(t *testing.T, n *yaml.Node) any {
 	t.Helper()
-	n = deref(n)
+	n = yamlpos.Deref(n)
 	switch n.Kind {
 	case yaml.DocumentNode:
 		return plainValue(t, n.Content[0])
 	case yaml.MappingNode:
 		m := map[string]any{}
 		for i := 0; i < len(n.Content); i += 2 {
-			m[deref(n.Content[i]).Value] = plainValue(t, n.Content[i+1])
+			m[yamlpos.Deref(n.Content[i]).Value] = plainValue(t, n.Content[i+1])
 		}
 		return m
 	case yaml.SequenceNode:

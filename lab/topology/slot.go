@@ -8,6 +8,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"labrun/lab"
+	"labrun/lab/yamlpos"
 )
 
 // slot reads an item of the steps, for every combination that is needed of the
@@ -38,7 +39,7 @@ func (d *decoder) slot(x *experiment, item *yaml.Node, around yaml.Style) {
 	known := map[string]int32{}
 	values := make([]int, len(x.Axes))
 	for _, c := range x.Combos {
-		if d.full() || mistaken {
+		if d.Full() || mistaken {
 			break
 		}
 		radix.SplitInto(values, c)
@@ -46,17 +47,17 @@ func (d *decoder) slot(x *experiment, item *yaml.Node, around yaml.Style) {
 		if s.Which[i] != unknown {
 			continue
 		}
-		before := d.made
+		before := d.Made
 		r := &reader{decoder: d, x: x, scene: scene{values: values, with: x.with(s.Axes, values)}}
 		r.item(maker{Process: lab.Process{Name: "main"}}, item, around)
 		s.Which[i] = s.variant(known, r.steps)
 		s.Shown = s.Shown || slices.ContainsFunc(r.steps, func(p placedStep) bool { return p.step.Shown })
 		if len(s.variants) > maxVariants {
-			d.complain(posOf(item), "%s: the combinations make more than %d different steps of this one, the limit",
+			d.Complain(yamlpos.PosOf(item), "%s: the combinations make more than %d different steps of this one, the limit",
 				x.scope, maxVariants)
 			mistaken = true
 		}
-		if d.made > before+r.inRules {
+		if d.Made > before+r.inRules {
 			mistaken = mistaken || len(s.Axes) > 0 // the others have the same mistake, most likely
 		}
 	}

@@ -12,22 +12,23 @@ import (
 	"labrun/lab"
 	"labrun/lab/syntax"
 	"labrun/lab/wording"
+	"labrun/lab/yamlpos"
 )
 
 func (d *decoder) decodeSteps(x *experiment, n *yaml.Node) {
 	switch {
 	case n.Kind != yaml.SequenceNode:
-		d.complain(posOf(n), "%s: steps must be a list, each step on a line that begins with \"- \"; found %s", x.scope, found(n))
+		d.Complain(yamlpos.PosOf(n), "%s: steps must be a list, each step on a line that begins with \"- \"; found %s", x.scope, yamlpos.Found(n))
 		return
 	case len(n.Content) == 0:
-		d.complain(posOf(n), "%s: steps is empty, an experiment needs at least one", x.scope)
+		d.Complain(yamlpos.PosOf(n), "%s: steps is empty, an experiment needs at least one", x.scope)
 		return
 	case countSteps(n) > maxSteps:
-		d.complain(posOf(n), "%s has %d steps, the limit is %d", x.scope, countSteps(n), maxSteps)
+		d.Complain(yamlpos.PosOf(n), "%s has %d steps, the limit is %d", x.scope, countSteps(n), maxSteps)
 		return
 	}
 	for _, item := range whole(n) {
-		if d.full() {
+		if d.Full() {
 			return
 		}
 		d.slot(x, item, n.Style)
@@ -46,12 +47,12 @@ type maker struct {
 func countSteps(n *yaml.Node) int {
 	total := 0
 	for _, item := range n.Content {
-		item = deref(item)
+		item = yamlpos.Deref(item)
 		if item.Kind != yaml.MappingNode {
 			total++
 		}
 		for i := 1; i < len(item.Content); i += 2 {
-			total += max(1, len(deref(item.Content[i]).Content))
+			total += max(1, len(yamlpos.Deref(item.Content[i]).Content))
 		}
 	}
 	return total
@@ -60,20 +61,20 @@ func countSteps(n *yaml.Node) int {
 // group reads a mapping: the process that makes calls and those calls, with limit
 // and until beside it, or a program.
 func (r *reader) group(by maker, n *yaml.Node) {
-	if hasKey(n, "run") {
+	if yamlpos.HasKey(n, "run") {
 		r.program(n)
 		return
 	}
-	s := scope{r.scope().String(), "this step"}
-	list, _ := r.entries(n, s, "")
-	var calls []entry
+	s := yamlpos.Scope{Outer: r.scope().String(), Inner: "this step"}
+	list, _ := r.Entries(n, s, "")
+	var calls []yamlpos.Entry
 	open := false // a comma cut off the rest of a step, which looks like keys: {main: bind(a, x:80)}
 	for _, e := range list {
-		if open && n.Style&yaml.FlowStyle != 0 && isEmpty(e.value) {
+		if open && n.Style&yaml.FlowStyle != 0 && yamlpos.IsEmpty(e.Value) {
 			continue
 		}
-		open = cutOff(e.value)
-		switch e.key {
+		open = yamlpos.CutOff(e.Value)
+		switch e.Key {
 		case "limit":
 			by.limit = r.duration(e)
 		case "until":
@@ -84,59 +85,59 @@ func (r *reader) group(by maker, n *yaml.Node) {
 				calls = append(calls, e)
 				continue
 			}
-			r.complain(e.pos, "unknown key %s in %s, did you mean %q? allowed: a process, limit, repeat, run, until", wording.Quote(e.key), s.inner, near)
-			r.lost(e.value)
+			r.Complain(e.Pos, "unknown key %s in %s, did you mean %q? allowed: a process, limit, repeat, run, until", wording.Quote(e.Key), s.Inner, near)
+			r.lost(e.Value)
 			if near == "run" {
 				return
 			}
 		}
 	}
 	if len(calls) == 0 {
-		r.complain(posOf(n), "%s: a step is a call, or a process and its calls", r.scope())
+		r.Complain(yamlpos.PosOf(n), "%s: a step is a call, or a process and its calls", r.scope())
 		return
 	}
-	if e := calls[0]; slices.Contains(syntax.CallNames(), e.key) && !holdsCalls(e.value) {
-		sig, _ := lab.SignatureOf(e.key)
-		r.complain(e.pos, "%s: %s is a call, and its arguments are in parentheses: %s", r.scope(), wording.Quote(e.key), syntax.ExampleOf(sig))
-		r.lost(e.value)
+	if e := calls[0]; slices.Contains(syntax.CallNames(), e.Key) && !holdsCalls(e.Value) {
+		sig, _ := lab.SignatureOf(e.Key)
+		r.Complain(e.Pos, "%s: %s is a call, and its arguments are in parentheses: %s", r.scope(), wording.Quote(e.Key), syntax.ExampleOf(sig))
+		r.lost(e.Value)
 		return
 	}
-	if slices.ContainsFunc(calls, func(e entry) bool { return holdsCalls(e.value) }) {
-		calls = slices.DeleteFunc(calls, func(e entry) bool {
-			if holdsCalls(e.value) || e.value.Kind == yaml.SequenceNode {
+	if slices.ContainsFunc(calls, func(e yamlpos.Entry) bool { return holdsCalls(e.Value) }) {
+		calls = slices.DeleteFunc(calls, func(e yamlpos.Entry) bool {
+			if holdsCalls(e.Value) || e.Value.Kind == yaml.SequenceNode {
 				return false
 			}
-			r.complain(e.pos, "unknown key %s in %s%s", wording.Quote(e.key), s.inner, keyHint(e))
+			r.Complain(e.Pos, "unknown key %s in %s%s", wording.Quote(e.Key), s.Inner, keyHint(e))
 			return true
 		})
 	}
 	for i, e := range calls {
-		key, ok := r.fillText(entry{e.key, e.pos, e.value})
+		key, ok := r.fillText(yamlpos.Entry{Key: e.Key, Pos: e.Pos, Value: e.Value})
 		if !ok {
 			return
 		}
-		p, ok := r.process(e.pos, r.scope(), key)
+		p, ok := r.process(e.Pos, r.scope(), key)
 		switch {
 		case !ok:
-			r.lost(e.value)
+			r.lost(e.Value)
 		case i > 0:
-			r.complain(e.pos, "%s: a second process in one step, begin it with \"- \"", r.scope())
+			r.Complain(e.Pos, "%s: a second process in one step, begin it with \"- \"", r.scope())
 		default:
-			if near := nearKey(e.key); near != "" {
-				r.warn(e.pos, "%s: %s is a process here; did you mean the key %q?", r.scope(), wording.Quote(e.key), near)
+			if near := nearKey(e.Key); near != "" {
+				r.Warn(e.Pos, "%s: %s is a process here; did you mean the key %q?", r.scope(), wording.Quote(e.Key), near)
 			}
 			by.Process = p
-			r.calls(by, e.value, n.Style)
+			r.calls(by, e.Value, n.Style)
 		}
 	}
 }
 
 // keyHint ends a complaint about a key of a step that has calls under another one.
-func keyHint(e entry) string {
-	word, rest, _ := strings.Cut(e.key, " ")
+func keyHint(e yamlpos.Entry) string {
+	word, rest, _ := strings.Cut(e.Key, " ")
 	is := func(words ...string) bool { return wording.Nearest(word, words) != "" }
 	switch {
-	case slices.Contains([]string{"limit", "until", "repeat"}, word) && rest != "" && isEmpty(e.value):
+	case slices.Contains([]string{"limit", "until", "repeat"}, word) && rest != "" && yamlpos.IsEmpty(e.Value):
 		return "; a colon is missing: " + word + ": " + wording.Clip(rest)
 	case is("timeout", "deadline"), word == "wait", word == "sleep":
 		return ", did you mean \"limit\"? sleep(100ms) waits, as a step of its own"
@@ -154,19 +155,19 @@ func keyHint(e entry) string {
 
 // misspelt returns the key of a step that an entry was meant to have, "" when it has
 // calls, which make it a process.
-func misspelt(e entry) string {
-	if slices.Contains(stepKeys, e.key) || holdsCalls(e.value) {
+func misspelt(e yamlpos.Entry) string {
+	if slices.Contains(stepKeys, e.Key) || holdsCalls(e.Value) {
 		return ""
 	}
-	if slices.Contains([]string{"cmd", "command", "exec", "program", "shell", "sh"}, e.key) {
+	if slices.Contains([]string{"cmd", "command", "exec", "program", "shell", "sh"}, e.Key) {
 		return "run"
 	}
-	return wording.Nearest(e.key, []string{"limit", "repeat", "run", "until"})
+	return wording.Nearest(e.Key, []string{"limit", "repeat", "run", "until"})
 }
 
 // holdsCalls reports whether a value looks like steps.
 func holdsCalls(n *yaml.Node) bool {
-	n = deref(n)
+	n = yamlpos.Deref(n)
 	return n.Kind == yaml.MappingNode || strings.ContainsAny(n.Value, "($") || slices.ContainsFunc(n.Content, holdsCalls)
 }
 
@@ -180,18 +181,9 @@ func nearKey(process string) string {
 	return ""
 }
 
-func hasKey(n *yaml.Node, key string) bool {
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		if deref(n.Content[i]).Value == key {
-			return true
-		}
-	}
-	return false
-}
-
 // fillText fills the placeholders of a key.
-func (r *reader) fillText(e entry) (string, bool) {
-	n, ok := r.fill(&yaml.Node{Kind: yaml.ScalarNode, Value: e.key, Line: e.pos.Line, Column: e.pos.Col})
+func (r *reader) fillText(e yamlpos.Entry) (string, bool) {
+	n, ok := r.fill(&yaml.Node{Kind: yaml.ScalarNode, Value: e.Key, Line: e.Pos.Line, Column: e.Pos.Col})
 	return n.Value, ok
 }
 
@@ -206,28 +198,28 @@ func (r *reader) calls(by maker, n *yaml.Node, around yaml.Style) {
 		return
 	}
 	if len(n.Content) == 0 {
-		r.complain(posOf(n), "%s: process %q has no steps here", r.scope(), by.Process)
+		r.Complain(yamlpos.PosOf(n), "%s: process %q has no steps here", r.scope(), by.Process)
 	}
 	for _, item := range whole(n) {
-		if r.full() {
+		if r.Full() {
 			return
 		}
 		r.item(by, item, n.Style)
 	}
 }
 
-func (r *reader) duration(e entry) time.Duration {
-	n, ok := r.fill(e.value)
+func (r *reader) duration(e yamlpos.Entry) time.Duration {
+	n, ok := r.fill(e.Value)
 	if !ok {
 		return 0
 	}
-	text, ok := r.text(n, r.scope().String()+", "+e.key)
+	text, ok := r.Text(n, r.scope().String()+", "+e.Key)
 	if !ok {
 		return 0
 	}
 	d, problem := syntax.Duration(text)
 	if problem != "" {
-		r.complain(posOf(e.value), "%s: %s %s", r.scope(), e.key, problem)
+		r.Complain(yamlpos.PosOf(e.Value), "%s: %s %s", r.scope(), e.Key, problem)
 	}
 	return d
 }
@@ -239,7 +231,7 @@ func whole(n *yaml.Node) []*yaml.Node {
 	var items []*yaml.Node
 	open := false
 	for _, c := range n.Content {
-		c = deref(c)
+		c = yamlpos.Deref(c)
 		rest := open
 		if n.Style&yaml.FlowStyle != 0 && c.Kind == yaml.ScalarNode && c.Style == 0 {
 			opens, closes := strings.LastIndexByte(c.Value, '('), strings.LastIndexByte(c.Value, ')')
@@ -261,8 +253,8 @@ func (r *reader) call(by maker, raw *yaml.Node, around yaml.Style) {
 	if !ok {
 		return
 	}
-	if n.Kind != yaml.ScalarNode || isEmpty(n) {
-		r.complain(posOf(n), "%s: a step is a call such as bind(a, x:80), found %s", r.scope(), found(n))
+	if n.Kind != yaml.ScalarNode || yamlpos.IsEmpty(n) {
+		r.Complain(yamlpos.PosOf(n), "%s: a step is a call such as bind(a, x:80), found %s", r.scope(), yamlpos.Found(n))
 		r.lost(n)
 		return
 	}
@@ -276,17 +268,17 @@ func (r *reader) call(by maker, raw *yaml.Node, around yaml.Style) {
 	}
 	placed := placedStep{Step: step, node: n, process: by.Process, with: r.with, repeated: r.turn != "", step: lab.Step{
 		Process: by.Process, Call: step.Call, Want: r.ruled(raw.Value, step.Want), Limit: by.limit, Until: by.until,
-		Pos: r.source.at(posOf(n)), Shown: r.shown(raw.Value),
+		Pos: r.Source.At(yamlpos.PosOf(n)), Shown: r.shown(raw.Value),
 	}}
 	for _, m := range step.Mistakes {
 		at, msg := m.At, m.Msg
 		if step.Open && around&yaml.FlowStyle != 0 && n.Style == 0 {
-			if u, ok := r.source.unquotedText(posOf(n)); ok {
-				at, msg = 0, u.complaint()
+			if u, ok := r.Source.UnquotedText(yamlpos.PosOf(n)); ok {
+				at, msg = 0, u.Complaint()
 			}
 		}
 		if rule, ok := r.ruleAt(raw, at); ok {
-			r.complain(rule.pos, "%s, want: %s", r.x.scope, msg)
+			r.Complain(rule.pos, "%s, want: %s", r.x.scope, msg)
 			r.inRules++
 			r.x.rulesUnsure = true
 			continue
@@ -295,38 +287,22 @@ func (r *reader) call(by maker, raw *yaml.Node, around yaml.Style) {
 		if node, inner, ok := r.axisPlace(raw, at); ok {
 			pos = r.within(placedStep{Step: &syntax.Step{Text: node.Value}, node: node}, inner)
 		}
-		if first, next := r.source.folded(raw); next > 0 {
-			line := string(r.source.line(next))
-			there := inLine(next, line, indentation(line))
-			if itemLine().MatchString(line) {
-				pos, msg = there, fmt.Sprintf(deeperItem, n.Line)
+		if first, next := r.Source.Folded(raw); next > 0 {
+			line := string(r.Source.Line(next))
+			there := yamlpos.InLine(next, line, yamlpos.Indentation(line))
+			if yamlpos.ItemLine().MatchString(line) {
+				pos, msg = there, r.Source.DeeperItem(n.Line)
 			} else if at >= first && n.Value == raw.Value {
 				pos, msg = there, fmt.Sprintf("this line goes on with the step of line %d; begin it with \"- \" in the same column", n.Line)
 			}
 		}
-		r.complain(pos, "%s: %s", r.scope(), msg)
+		r.Complain(pos, "%s: %s", r.scope(), msg)
 	}
 	if by.waits && len(step.Mistakes) == 0 && takesAny(step) {
-		r.complain(posOf(n), "%s: until waits for the answer behind a step, and this one takes any; write %s", r.scope(),
+		r.Complain(yamlpos.PosOf(n), "%s: until waits for the answer behind a step, and this one takes any; write %s", r.scope(),
 			wording.Quote(step.Call.String()+" = "+cmp.Or(readers[step.Call.Name], string(lab.OK))))
 	}
 	r.steps = append(r.steps, placed)
-}
-
-// folded returns how much of a text without quotes is on its first line, and the number of
-// the line on which it goes on; 0 when it does not.
-func (s *source) folded(n *yaml.Node) (first, next int) {
-	line := s.line(n.Line)
-	if n.Style != 0 || n.Column < 1 || n.Column > len(line) {
-		return 0, 0
-	}
-	text := uncommented(string(line[n.Column-1:]))
-	if len(text) >= len(n.Value) || !strings.HasPrefix(n.Value, text) {
-		return 0, 0
-	}
-	for next = n.Line + 1; next < len(s.lines) && strings.TrimSpace(string(s.line(next))) == ""; next++ {
-	}
-	return len(text), next
 }
 
 // readers are calls that always succeed on a socket that there is, each with an answer
@@ -394,35 +370,7 @@ func (r *reader) ruleAt(raw *yaml.Node, at int) (wantRule, bool) {
 	return from[len(from)-1], true
 }
 
-// within returns the place in the file of an offset of a step. Where the text
-// is not in the file as it is in the step (an escape, several lines), that is
-// the place where the step begins.
+// within returns the place in the file of an offset of a step.
 func (d *decoder) within(s placedStep, offset int) lab.Pos {
-	pos := posOf(s.node)
-	line := d.source.line(pos.Line)
-	at := min(pos.Col-1, len(line))
-	for at < len(line) && (line[at] == '&' || line[at] == '!') { // an anchor, a tag
-		for at < len(line) && line[at] != ' ' {
-			at++
-		}
-		for at < len(line) && line[at] == ' ' {
-			at++
-		}
-	}
-	var quoted rune
-	if s.node.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) != 0 && at < len(line) {
-		quoted = line[at]
-		at++
-	}
-	for _, r := range s.Text[:offset] {
-		if at+1 < len(line) && (quoted == '\'' && line[at] == '\'' && line[at+1] == '\'' ||
-			quoted == '"' && line[at] == '\\' && (line[at+1] == '"' || line[at+1] == '\\')) {
-			at++
-		}
-		if at >= len(line) || line[at] != r {
-			return pos
-		}
-		at++
-	}
-	return lab.Pos{Line: pos.Line, Col: at + 1}
+	return d.Source.Within(s.node, s.Text, offset)
 }

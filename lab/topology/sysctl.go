@@ -9,17 +9,18 @@ import (
 	"labrun/lab"
 	"labrun/lab/syntax"
 	"labrun/lab/wording"
+	"labrun/lab/yamlpos"
 )
 
 // decodeDefaults reads what all hosts have.
-func (d *decoder) decodeDefaults(e entry) {
-	if e.value == nil {
+func (d *decoder) decodeDefaults(e yamlpos.Entry) {
+	if e.Value == nil {
 		return
 	}
-	s := scope{inner: "defaults"}
-	keys, _ := d.fields(e.value, s, "sysctls")
+	s := yamlpos.Scope{Inner: "defaults"}
+	keys, _ := d.Fields(e.Value, s, "sysctls")
 	if k, ok := keys["sysctls"]; ok {
-		d.defaults = d.decodeSysctls(k.value, s)
+		d.defaults = d.decodeSysctls(k.Value, s)
 	}
 }
 
@@ -30,7 +31,7 @@ func (d *decoder) checkDefaults() {
 	}
 	for _, p := range d.defaults {
 		if link := p.Link(); link != "" && !slices.ContainsFunc(d.order, func(h *host) bool { return h.hasLink(link) }) {
-			d.complain(p.Pos, "defaults: %s: no host has a NIC %s", p.Name, wording.Quote(link))
+			d.Complain(p.Pos, "defaults: %s: no host has a NIC %s", p.Name, wording.Quote(link))
 		}
 	}
 }
@@ -39,9 +40,9 @@ func (d *decoder) checkDefaults() {
 // that it does not set itself.
 func (d *decoder) decodeHostSysctls(h *host) {
 	var own []lab.Sysctl
-	s := scope{inner: "host " + wording.Quote(h.Name)}
-	if h.sysctls.value != nil {
-		own = d.decodeSysctls(h.sysctls.value, s)
+	s := yamlpos.Scope{Inner: "host " + wording.Quote(h.Name)}
+	if h.sysctls.Value != nil {
+		own = d.decodeSysctls(h.sysctls.Value, s)
 	}
 	for _, p := range d.defaults {
 		set := slices.ContainsFunc(own, func(o lab.Sysctl) bool { return o.Name == p.Name })
@@ -51,7 +52,7 @@ func (d *decoder) decodeHostSysctls(h *host) {
 	}
 	for _, p := range own {
 		if link := p.Link(); link != "" && !h.hasLink(link) && !h.unsure {
-			d.complain(p.Pos, "%s: %s: the host has no NIC %s%s", s, p.Name, wording.Quote(link), h.linkHint(link))
+			d.Complain(p.Pos, "%s: %s: the host has no NIC %s%s", s, p.Name, wording.Quote(link), h.linkHint(link))
 		}
 	}
 	h.Sysctls = append(h.Sysctls, own...)
@@ -63,25 +64,25 @@ func (h *host) hasLink(name string) bool {
 
 // decodeSysctls reads parameters and their values. As in sysctl(8), a '/' stands for a
 // dot in a NIC's name; it leads nowhere else.
-func (d *decoder) decodeSysctls(n *yaml.Node, s scope) (all []lab.Sysctl) {
-	list, _ := d.entries(n, scope{inner: s.inner + ": sysctls"}, "from names of kernel parameters to values")
+func (d *decoder) decodeSysctls(n *yaml.Node, s yamlpos.Scope) (all []lab.Sysctl) {
+	list, _ := d.Entries(n, yamlpos.Scope{Inner: s.Inner + ": sysctls"}, "from names of kernel parameters to values")
 	if len(list) > maxSysctls {
-		d.complain(list[maxSysctls].pos, "%s sets %d kernel parameters, the limit is %d", s, len(list), maxSysctls)
+		d.Complain(list[maxSysctls].Pos, "%s sets %d kernel parameters, the limit is %d", s, len(list), maxSysctls)
 		return nil
 	}
 	for _, e := range list {
-		if problem := syntax.SysctlProblem(e.key); problem != "" {
-			d.complain(e.pos, "%s: %s", s, problem)
+		if problem := syntax.SysctlProblem(e.Key); problem != "" {
+			d.Complain(e.Pos, "%s: %s", s, problem)
 			continue
 		}
-		d.warnOfSysctl(e.pos, s, e.key)
-		value, ok := d.text(e.value, s.String()+", "+e.key)
+		d.warnOfSysctl(e.Pos, s, e.Key)
+		value, ok := d.Text(e.Value, s.String()+", "+e.Key)
 		switch {
 		case !ok:
 		case strings.Contains(value, "\n"):
-			d.complain(posOf(e.value), "%s, %s: the value has several lines", s, e.key)
+			d.Complain(yamlpos.PosOf(e.Value), "%s, %s: the value has several lines", s, e.Key)
 		default:
-			all = append(all, lab.Sysctl{Name: e.key, Value: value, Pos: e.pos})
+			all = append(all, lab.Sysctl{Name: e.Key, Value: value, Pos: e.Pos})
 		}
 	}
 	return all
@@ -89,8 +90,8 @@ func (d *decoder) decodeSysctls(n *yaml.Node, s scope) (all []lab.Sysctl) {
 
 // warnOfSysctl warns of a parameter that is near to one that labrun knows. That kernels have
 // others is nothing to complain about.
-func (d *decoder) warnOfSysctl(pos lab.Pos, s scope, name string) {
+func (d *decoder) warnOfSysctl(pos lab.Pos, s yamlpos.Scope, name string) {
 	if near := lab.NearSysctl(name); near != "" {
-		d.warn(pos, "%s: labrun knows no kernel parameter %s, did you mean %s?", s, name, near)
+		d.Warn(pos, "%s: labrun knows no kernel parameter %s, did you mean %s?", s, name, near)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"labrun/lab"
 	"labrun/lab/syntax"
 	"labrun/lab/wording"
+	"labrun/lab/yamlpos"
 )
 
 // Load reads a topology file and those that it includes. When something is wrong
@@ -43,18 +44,18 @@ func ParseWith(file string, text []byte, read Reader) (*lab.Topology, error) {
 	if d.collect(text) {
 		d.decode()
 	}
-	if err := d.err(); err != nil {
+	if err := d.Err(); err != nil {
 		return nil, err
 	}
 	d.top.Source = string(text)
-	d.top.Warnings = d.warned()
+	d.top.Warnings = warned(d.Warnings)
 	return d.top, nil
 }
 
 // decoder turns the tree into a Topology. Its indexes also hold what had
 // mistakes, so that one mistake makes one complaint.
 type decoder struct {
-	*complaints
+	*yamlpos.Complaints
 	files
 	top      *lab.Topology
 	claims   map[string]lab.Pos // nil when no file has such a section
@@ -77,7 +78,7 @@ type decoder struct {
 
 func newDecoder(file string, read Reader) *decoder {
 	return &decoder{
-		complaints: &complaints{},
+		Complaints: &yamlpos.Complaints{},
 		files:      files{read: read, folder: folderOf(file), named: map[string]*part{}},
 		top:        &lab.Topology{Layout: lab.Layout{File: file}},
 		probes:     map[string]lab.Pos{},
@@ -89,74 +90,72 @@ func newDecoder(file string, read Reader) *decoder {
 	}
 }
 
-func (d *decoder) complain(pos lab.Pos, format string, args ...any) { d.add(pos, format, args...) }
-
 // decode decodes all the files. The sections may stand in any order in them, here
 // each comes after those that it refers to.
 func (d *decoder) decode() {
 	own := d.parts[len(d.parts)-1]
 	if e, ok := own.keys["name"]; ok {
-		if name, ok := d.text(e.value, "name"); ok && d.checkName(posOf(e.value), syntax.TopologyName, name) {
+		if name, ok := d.Text(e.Value, "name"); ok && d.checkName(yamlpos.PosOf(e.Value), syntax.TopologyName, name) {
 			d.top.Name = name
 		}
 	}
-	d.each("doc", func(e entry) {
-		if doc := d.doc(e); d.source == own.source {
+	d.each("doc", func(e yamlpos.Entry) {
+		if doc := d.doc(e); d.Source == own.Source {
 			d.top.Doc = doc
 		}
 	})
 	d.each("claims", d.decodeClaims)
-	d.source = own.source
+	d.Source = own.Source
 	d.decodeNetworks(own.keys["networks"])
 	d.decodeDefaults(own.keys["defaults"])
 	d.decodeHosts(own.keys["hosts"])
 	d.each("probes", d.decodeProbes)
 	d.each("experiments", d.decodeExperiments)
-	if len(d.list) == 0 {
+	if len(d.List) == 0 {
 		d.warnUnused()
 	}
 }
 
 // each decodes a section of each file that has it.
-func (d *decoder) each(key string, decode func(entry)) {
+func (d *decoder) each(key string, decode func(yamlpos.Entry)) {
 	for _, p := range d.parts {
 		if e, ok := p.keys[key]; ok {
-			d.source = p.source
+			d.Source = p.Source
 			decode(e)
 		}
 	}
 }
 
 // declare records e's name, or complains that another file declares it.
-func (d *decoder) declare(noun string, known map[string]lab.Pos, e entry) bool {
-	if at, ok := known[e.key]; ok {
-		d.complain(e.pos, "%s %s exists already, in %s:%d", noun, wording.Quote(e.key), cmp.Or(at.File, d.top.File), at.Line)
+func (d *decoder) declare(noun string, known map[string]lab.Pos, e yamlpos.Entry) bool {
+	if at, ok := known[e.Key]; ok {
+		d.Complain(e.Pos, "%s %s exists already, in %s:%d", noun, wording.Quote(e.Key), cmp.Or(at.File, d.top.File), at.Line)
 		return false
 	}
-	known[e.key] = d.source.at(e.pos)
+	known[e.Key] = d.Source.At(e.Pos)
 	return true
 }
 
-func (d *decoder) doc(e entry) string {
-	text, _ := d.text(e.value, "doc")
+func (d *decoder) doc(e yamlpos.Entry) string {
+	text, _ := d.Text(e.Value, "doc")
 	return text
 }
 
-func (d *decoder) decodeClaims(e entry) {
-	list, _ := d.entries(e.value, scope{inner: "claims"}, "from names to sentences")
+func (d *decoder) decodeClaims(e yamlpos.Entry) {
+	list, _ := d.Entries(e.Value, yamlpos.Scope{Inner: "claims"}, "from names to sentences")
 	if n := len(d.claims) + len(list); n > maxClaims {
-		d.complain(list[maxClaims-len(d.claims)].pos, "the file has %d claims, the limit is %d", n, maxClaims)
+		d.Complain(list[maxClaims-len(d.claims)].Pos, "the file has %d claims, the limit is %d", n, maxClaims)
 		return
 	}
 	if d.claims == nil {
 		d.claims = map[string]lab.Pos{}
 	}
 	for _, c := range list {
-		if !d.checkName(c.pos, syntax.ClaimName, c.key) || !d.declare("claim", d.claims, c) {
+		if !d.checkName(c.Pos, syntax.ClaimName, c.Key) || !d.declare("claim", d.claims, c) {
 			continue
 		}
-		if text, ok := d.text(c.value, "claim "+wording.Quote(c.key)); ok {
-			d.top.Claims = append(d.top.Claims, lab.Claim{Name: c.key, Text: text, Pos: d.source.at(c.pos)})
+		if text, ok := d.Text(c.Value, "claim "+wording.Quote(c.Key)); ok {
+			d.top.Claims = append(d.top.Claims, lab.Claim{Name: c.Key, Text: text, Pos: d.Source.At(c.Pos)})
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"labrun/lab"
 	"labrun/lab/wording"
+	"labrun/lab/yamlpos"
 )
 
 // What a file says to no effect is a mistake most likely: a name was misspelt, or a
@@ -20,7 +21,7 @@ func (d *decoder) checkAxesPlaced(x *experiment) {
 	}
 	for _, a := range x.axes {
 		if !a.placed {
-			d.complain(a.pos, "%s: axis %q is in no step, so its values change nothing; write ${%s} in a step, or leave the axis out",
+			d.Complain(a.pos, "%s: axis %q is in no step, so its values change nothing; write ${%s} in a step, or leave the axis out",
 				x.scope, a.name, a.name)
 		}
 	}
@@ -33,22 +34,22 @@ func (d *decoder) warnIdleRules(x *experiment) {
 		return
 	}
 	for name, set := range x.wants {
-		s := x.scope.in("key", "want")
+		s := x.scope.In("key", "want")
 		if name != "" {
-			s = x.scope.in("want", name)
+			s = x.scope.In("want", name)
 		}
 		for i, r := range set.rules {
-			if r.used || len(r.matcher) == 0 && r.on == "" || len(d.warnings) >= maxComplaints {
+			if r.used || len(r.matcher) == 0 && r.on == "" || len(d.Warnings) >= yamlpos.MaxComplaints {
 				continue
 			}
 			first := slices.IndexFunc(set.rules[:i],
 				func(before wantRule) bool { return before.on == "" && before.covers(r.matcher) })
 			if first >= 0 {
-				d.warn(r.start, "%s: no step has its answer from this rule, the one on line %d matches first", s,
+				d.Warn(r.start, "%s: no step has its answer from this rule, the one on line %d matches first", s,
 					set.rules[first].start.Line)
 				continue
 			}
-			d.warn(r.start, "%s: no step has its answer from this rule; rules before it match first, or no combination that runs has these values", s)
+			d.Warn(r.start, "%s: no step has its answer from this rule; rules before it match first, or no combination that runs has these values", s)
 		}
 	}
 }
@@ -57,7 +58,7 @@ func (d *decoder) warnIdleRules(x *experiment) {
 // meant most likely: peer is the subject's, so there it is the caller's own host.
 func (d *decoder) warnOfSelf(x *experiment, s placedStep, at int, a lab.Addr, other bool) {
 	if other && a.Host == "peer" && s.process.Host == "peer" && !lab.WellKnown(a.Name) {
-		d.warn(d.within(s, at), "%s: peer.%[2]s is process %[3]q's own address, since peer is the peer of the subject; write subject.%[2]s, or %[2]s",
+		d.Warn(d.within(s, at), "%s: peer.%[2]s is process %[3]q's own address, since peer is the peer of the subject; write subject.%[2]s, or %[2]s",
 			x.scope, a.Name, s.process)
 	}
 }
@@ -183,13 +184,13 @@ func (m mentioned) nic(h *host, n *nic) bool {
 
 // warnAt is warn for a place that says which file it is in.
 func (d *decoder) warnAt(pos lab.Pos, format string, args ...any) {
-	before := d.source
+	before := d.Source
 	for _, p := range d.parts {
-		if p.source.at(pos) == pos {
-			d.source = p.source
+		if p.Source.At(pos) == pos {
+			d.Source = p.Source
 			break
 		}
 	}
-	d.warn(lab.Pos{Line: pos.Line, Col: pos.Col}, format, args...)
-	d.source = before
+	d.Warn(lab.Pos{Line: pos.Line, Col: pos.Col}, format, args...)
+	d.Source = before
 }

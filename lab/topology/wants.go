@@ -8,6 +8,7 @@ import (
 
 	"labrun/lab"
 	"labrun/lab/syntax"
+	"labrun/lab/yamlpos"
 )
 
 // wantSet is the rules of one named answer.
@@ -30,47 +31,47 @@ type wantRule struct {
 const leftOut = "-"
 
 // decodeWants reads want: a list of rules, or several lists by name.
-func (d *decoder) decodeWants(x *experiment, e entry) {
+func (d *decoder) decodeWants(x *experiment, e yamlpos.Entry) {
 	x.wants = map[string]*wantSet{}
-	switch e.value.Kind {
+	switch e.Value.Kind {
 	case yaml.SequenceNode:
-		x.wants[""] = d.decodeRules(x, x.scope.in("key", "want"), e.value)
+		x.wants[""] = d.decodeRules(x, x.scope.In("key", "want"), e.Value)
 	case yaml.MappingNode:
-		list, _ := d.entries(e.value, x.scope, "")
+		list, _ := d.Entries(e.Value, x.scope, "")
 		for _, e := range list {
-			d.checkName(e.pos, axisName, e.key)
-			x.wants[e.key] = d.decodeRules(x, x.scope.in("want", e.key), e.value)
+			d.checkName(e.Pos, axisName, e.Key)
+			x.wants[e.Key] = d.decodeRules(x, x.scope.In("want", e.Key), e.Value)
 		}
 	default:
-		d.complain(posOf(e.value), "%s: want must be a list of rules, or a mapping from names to such lists; found %s",
-			x.scope, found(e.value))
+		d.Complain(yamlpos.PosOf(e.Value), "%s: want must be a list of rules, or a mapping from names to such lists; found %s",
+			x.scope, yamlpos.Found(e.Value))
 		x.rulesUnsure = true
 	}
 }
 
-func (d *decoder) decodeRules(x *experiment, s scope, n *yaml.Node) *wantSet {
-	set := &wantSet{pos: posOf(n)}
+func (d *decoder) decodeRules(x *experiment, s yamlpos.Scope, n *yaml.Node) *wantSet {
+	set := &wantSet{pos: yamlpos.PosOf(n)}
 	if n.Kind == yaml.SequenceNode && len(n.Content) == 0 {
-		d.complain(posOf(n), "%s is empty; end it with {else: ANSWER}", s)
+		d.Complain(yamlpos.PosOf(n), "%s is empty; end it with {else: ANSWER}", s)
 		x.rulesUnsure = true
 		return set
 	}
 	if n.Kind != yaml.SequenceNode {
-		d.complain(posOf(n), "%s must be a list of rules such as {%s: VALUE, answer: EADDRINUSE} and last {else: ok}; found %s", s, x.someAxis(), found(n))
+		d.Complain(yamlpos.PosOf(n), "%s must be a list of rules such as {%s: VALUE, answer: EADDRINUSE} and last {else: ok}; found %s", s, x.someAxis(), yamlpos.Found(n))
 		x.rulesUnsure = true
 		return set
 	}
-	items := list(n)
+	items := yamlpos.List(n)
 	for i, item := range items {
-		entries, ok := d.entries(item, s, "from axes to values, and answer")
+		entries, ok := d.Entries(item, s, "from axes to values, and answer")
 		if !ok {
 			x.rulesUnsure = true
 			continue
 		}
 		r, isElse := d.decodeRule(x, s, item, entries)
-		r.start = posOf(item)
+		r.start = yamlpos.PosOf(item)
 		if isElse && i < len(items)-1 {
-			d.complain(posOf(item), "%s: \"else\" is the last rule, the ones after it are never looked at", s)
+			d.Complain(yamlpos.PosOf(item), "%s: \"else\" is the last rule, the ones after it are never looked at", s)
 		}
 		set.rules = append(set.rules, r)
 	}
@@ -84,15 +85,15 @@ func (x *experiment) someAxis() string {
 	return x.axes[0].name
 }
 
-func (d *decoder) decodeRule(x *experiment, s scope, item *yaml.Node, entries []entry) (r wantRule, isElse bool) {
-	before := d.made
+func (d *decoder) decodeRule(x *experiment, s yamlpos.Scope, item *yaml.Node, entries []yamlpos.Entry) (r wantRule, isElse bool) {
+	before := d.Made
 	var has bool
 	for _, e := range entries {
-		switch e.key {
+		switch e.Key {
 		case "answer", "else":
-			r.answer, _ = d.text(e.value, s.String()+", "+e.key)
-			r.pos = posOf(e.value)
-			has, isElse = true, isElse || e.key == "else"
+			r.answer, _ = d.Text(e.Value, s.String()+", "+e.Key)
+			r.pos = yamlpos.PosOf(e.Value)
+			has, isElse = true, isElse || e.Key == "else"
 		case "linux", "has":
 			r.on += d.condition(s, e)
 		default:
@@ -102,31 +103,31 @@ func (d *decoder) decodeRule(x *experiment, s scope, item *yaml.Node, entries []
 		}
 	}
 	switch {
-	case !has && d.made == before:
-		d.complain(posOf(item), "%s: key \"answer\" is missing in this rule", s)
+	case !has && d.Made == before:
+		d.Complain(yamlpos.PosOf(item), "%s: key \"answer\" is missing in this rule", s)
 	case isElse && (len(entries) > 1):
-		d.complain(posOf(item), "%s: \"else\" stands alone in its rule", s)
+		d.Complain(yamlpos.PosOf(item), "%s: \"else\" stands alone in its rule", s)
 	case r.answer == leftOut && r.on != "":
-		d.complain(posOf(item), "%s: a step cannot be left out on some kernels only", s)
+		d.Complain(yamlpos.PosOf(item), "%s: a step cannot be left out on some kernels only", s)
 	}
-	if d.made > before {
+	if d.Made > before {
 		x.rulesUnsure = true
 	}
 	return r, isElse
 }
 
 // condition reads linux: or has:, and returns it as a step writes it.
-func (d *decoder) condition(s scope, e entry) string {
-	text, ok := d.text(e.value, s.String()+", "+e.key)
+func (d *decoder) condition(s yamlpos.Scope, e yamlpos.Entry) string {
+	text, ok := d.Text(e.Value, s.String()+", "+e.Key)
 	if !ok {
 		return ""
 	}
 	on := " on " + text
-	if e.key == "linux" {
+	if e.Key == "linux" {
 		on = " on linux " + text
 	}
 	for _, m := range syntax.Parse("close(a) = ok [ok" + on + "]").Mistakes {
-		d.complain(posOf(e.value), "%s, %s: %s", s, e.key, m.Msg)
+		d.Complain(yamlpos.PosOf(e.Value), "%s, %s: %s", s, e.Key, m.Msg)
 		break
 	}
 	return on

@@ -1,4 +1,4 @@
-package topology
+package yamlpos
 
 import (
 	"strings"
@@ -7,8 +7,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"labrun/lab"
-	"labrun/lab/syntax"
-	"labrun/lab/wording"
 )
 
 func TestPretty(t *testing.T) {
@@ -16,7 +14,7 @@ func TestPretty(t *testing.T) {
 		strings.Repeat("b", 200))
 	at := func(line, col int) Diagnostic {
 		return Diagnostic{File: "lab.yaml", Pos: lab.Pos{Line: line, Col: col}, Msg: "wrong",
-			source: newSource("lab.yaml", text)}
+			Source: NewSource("lab.yaml", text, nil)}
 	}
 	ds := Diagnostics{at(1, 7), at(2, 1), at(2, 7), at(2, 12), at(3, 11), at(4, 101), at(4, 301), at(9, 9)}
 	want := []string{
@@ -44,21 +42,10 @@ func TestPretty(t *testing.T) {
 }
 
 func TestMore(t *testing.T) {
-	ds := make(Diagnostics, maxShown+2)
+	ds := make(Diagnostics, MaxShown+2)
 	for _, text := range []string{ds.Error(), ds.Pretty(false)} {
 		if !strings.HasSuffix(strings.TrimSuffix(text, "\n"), "\nand 2 more") {
 			t.Errorf("got %q", text)
-		}
-	}
-}
-
-func TestNearest(t *testing.T) {
-	for _, tt := range []struct{ found, want string }{
-		{"bnid", "bind"}, {"BIND", "bind"}, {"bin", "bind"}, {"listens", "listen"}, {"x", ""}, {"frobnicate", ""},
-		{"sockopt", "socket"}, {"getsocketname", "getsockname"}, {"", ""}, {strings.Repeat("bind", 100), ""},
-	} {
-		if got := wording.Nearest(tt.found, syntax.CallNames()); got != tt.want {
-			t.Errorf("nearest(%q) = %q, want %q", tt.found, got, tt.want)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package topology
+package yamlpos
 
 import (
 	"bytes"
@@ -19,11 +19,6 @@ import (
 // YAML's parser says where it could not go on, which is often behind the mistake, and
 // nothing of what was meant. What follows looks at the lines around that place.
 
-// knownKeys are keys that a file may have somewhere, at the start of a line.
-var knownKeys = slices.Concat(topologyKeys, sharedKeys, stepKeys,
-	[]string{"defaults", "sysctls", "nics", "network", "address", "subnet",
-		"subnet6", "link", "steps", "claim", "when", "processes", "hosts", "user", "capabilities"})
-
 var (
 	// keyLine is a line "key: value", perhaps of a list.
 	keyLine = once.Regexp(`^(\s*(?:- +)*)([^\s:#'"\[{][^:#]*): +(\S.*)$`)
@@ -34,17 +29,15 @@ var (
 	// wordLine is one word, and wordsLine several.
 	wordLine  = once.Regexp(`^[A-Za-z0-9_.-]+$`)
 	wordsLine = once.Regexp(`^[A-Za-z0-9_.]+ +[^:]+$`)
-	// itemLine is an item of a list.
-	itemLine = once.Regexp(`^(\s*)- +(\S.*)$`)
-	// callLine is a call.
-	callLine = once.Regexp(`^([A-Za-z0-9_]+ *= *)?[a-z_]+\(`)
+	// ItemLine is an item of a list.
+	ItemLine = once.Regexp(`^(\s*)- +(\S.*)$`)
 	// sameLine is a value that goes on with another key.
 	sameLine = once.Regexp(`^[^:]*, ([a-z]+): `)
 )
 
 // culprit returns where the mistake behind an error of the parser is and what it is, ""
 // when that is not to be seen.
-func (s *source) culprit(e *yaml.LoadError, pos lab.Pos) (lab.Pos, string) {
+func (s *Source) culprit(e *yaml.LoadError, pos lab.Pos) (lab.Pos, string) {
 	switch {
 	case strings.Contains(e.Message, "mapping values are not allowed"):
 		return s.strayColon(pos)
@@ -64,71 +57,73 @@ func (s *source) culprit(e *yaml.LoadError, pos lab.Pos) (lab.Pos, string) {
 	return pos, ""
 }
 
-// deeperItem is for an item of a list that begins in another column than the one before.
-const deeperItem = "this line is further in than the \"- \" of line %d, and so a part of that step; begin both in the same column"
+// DeeperItem is for an item of a list that begins in another column than the one before.
+func (s *Source) DeeperItem(before int) string {
+	return fmt.Sprintf("this line is further in than the \"- \" of line %d, and so a part of that %s; begin both in the same column",
+		before, s.dialect.Item)
+}
 
 // keysBeside explains a key below a step that is a text.
-func (s *source) keysBeside(pos lab.Pos) (lab.Pos, string) {
+func (s *Source) keysBeside(pos lab.Pos) (lab.Pos, string) {
 	number, before := s.lineBefore(pos.Line)
-	m := itemLine().FindStringSubmatchIndex(before)
-	line := string(s.line(pos.Line))
-	if m == nil || !keyLine().MatchString(line) || indentation(line) <= indentation(before) ||
+	m := ItemLine().FindStringSubmatchIndex(before)
+	line := string(s.Line(pos.Line))
+	if m == nil || !keyLine().MatchString(line) || Indentation(line) <= Indentation(before) ||
 		strings.ContainsAny(before[m[4]:m[4]+1], "[{&*") {
 		return pos, ""
 	}
-	if itemLine().MatchString(line) {
-		return inLine(pos.Line, line, indentation(line)), fmt.Sprintf(deeperItem, number)
+	if ItemLine().MatchString(line) {
+		return InLine(pos.Line, line, Indentation(line)), s.DeeperItem(number)
 	}
-	return inLine(number, before, m[4]), "a step with keys beside it names the process that makes the call: main: " +
-		wording.Clip(uncommented(before[m[4]:]))
+	return InLine(number, before, m[4]), s.dialect.Beside(uncommented(before[m[4]:]))
 }
 
 // strayColon explains a colon that cannot be a key's.
-func (s *source) strayColon(pos lab.Pos) (lab.Pos, string) {
-	line := string(s.line(pos.Line))
+func (s *Source) strayColon(pos lab.Pos) (lab.Pos, string) {
+	line := string(s.Line(pos.Line))
 	if at := submatch(keyLine().FindStringSubmatchIndex(line), 3); at > 0 && column(line, at) < pos.Col &&
 		line[at] != '"' && line[at] != '\'' {
 		value := uncommented(line[at:])
-		if m := sameLine().FindStringSubmatch(value); m != nil && slices.Contains(knownKeys, m[1]) {
+		if m := sameLine().FindStringSubmatch(value); m != nil && slices.Contains(s.dialect.Keys, m[1]) {
 			begin := submatch(keyLine().FindStringSubmatchIndex(line), 2)
-			return inLine(pos.Line, line, begin), "keys on one line stand in braces: {" +
+			return InLine(pos.Line, line, begin), "keys on one line stand in braces: {" +
 				wording.Clip(uncommented(line[begin:])) + "}"
 		}
-		return inLine(pos.Line, line, at), `a text with ": " in it has to be quoted: ` + wording.YAML(wording.Clip(value))
+		return InLine(pos.Line, line, at), `a text with ": " in it has to be quoted: ` + wording.YAML(wording.Clip(value))
 	}
 	number, before := s.lineBefore(pos.Line)
 	if m := gluedLine().FindStringSubmatchIndex(before); m != nil {
-		return inLine(number, before, m[4]), fmt.Sprintf("a blank is missing behind this colon: %s: %s",
+		return InLine(number, before, m[4]), fmt.Sprintf("a blank is missing behind this colon: %s: %s",
 			before[m[4]:m[5]], wording.Clip(before[m[6]:m[7]]))
 	}
-	if at, words := withoutColon(before); words != "" {
-		return inLine(number, before, at), words
+	if at, words := s.withoutColon(before); words != "" {
+		return InLine(number, before, at), words
 	}
-	if bare := uncommented(before); wordLine().MatchString(bare) && indentation(line) > indentation(before) ||
-		wordsLine().MatchString(bare) && indentation(line) == indentation(before) && !itemLine().MatchString(line) {
-		return inLine(number, before, indentation(before)), fmt.Sprintf("%s has no colon behind its key", wording.Quote(bare))
+	if bare := uncommented(before); wordLine().MatchString(bare) && Indentation(line) > Indentation(before) ||
+		wordsLine().MatchString(bare) && Indentation(line) == Indentation(before) && !ItemLine().MatchString(line) {
+		return InLine(number, before, Indentation(before)), fmt.Sprintf("%s has no colon behind its key", wording.Quote(bare))
 	}
-	if itemLine().MatchString(line) { // below a key without colon there may be items before it
+	if ItemLine().MatchString(line) { // below a key without colon there may be items before it
 		n, up := number, before
-		for itemLine().MatchString(up) && n > pos.Line-50 {
+		for ItemLine().MatchString(up) && n > pos.Line-50 {
 			n, up = s.lineBefore(n)
 		}
-		if bare := uncommented(up); wordLine().MatchString(bare) && indentation(up) <= indentation(line) {
-			return inLine(n, up, indentation(up)), fmt.Sprintf("%s has no colon behind its key", wording.Quote(bare))
+		if bare := uncommented(up); wordLine().MatchString(bare) && Indentation(up) <= Indentation(line) {
+			return InLine(n, up, Indentation(up)), fmt.Sprintf("%s has no colon behind its key", wording.Quote(bare))
 		}
 	}
 	if at, words := s.keysBeside(pos); words != "" {
 		return at, words
 	}
-	if indent := indentation(line); indent > indentation(before) && keyLine().MatchString(before) {
-		return inLine(pos.Line, line, indent), fmt.Sprintf("this line is further in than line %d, whose key has its value; begin it in the same column", number)
+	if indent := Indentation(line); indent > Indentation(before) && keyLine().MatchString(before) {
+		return InLine(pos.Line, line, indent), fmt.Sprintf("this line is further in than line %d, whose key has its value; begin it in the same column", number)
 	}
 	return pos, ""
 }
 
 // lacksColon explains a line that cannot be a key and its value.
-func (s *source) lacksColon(pos lab.Pos) (lab.Pos, string) {
-	line := s.line(pos.Line)
+func (s *Source) lacksColon(pos lab.Pos) (lab.Pos, string) {
+	line := s.Line(pos.Line)
 	if pos.Col < 1 || pos.Col > len(line) {
 		return pos, ""
 	}
@@ -137,9 +132,8 @@ func (s *source) lacksColon(pos lab.Pos) (lab.Pos, string) {
 	switch {
 	case strings.HasPrefix(text, "-"):
 		return pos, `a blank is missing behind the "-" of this item: - ` + wording.Clip(strings.TrimLeft(text, "-"))
-	case callLine().MatchString(text):
-		return pos, `this call is neither an item of a list, "- ` + wording.Clip(text) + `", nor behind a process: "main: ` +
-			wording.Clip(text) + `"`
+	case s.dialect.Stray(text) != "":
+		return pos, s.dialect.Stray(text)
 	case value == "":
 		return pos, wording.Quote(text) + " has no colon and no value; check the indentation"
 	case len(strings.Fields(value)) > 3:
@@ -149,18 +143,18 @@ func (s *source) lacksColon(pos lab.Pos) (lab.Pos, string) {
 }
 
 // goesOn explains what follows a value that has ended.
-func (s *source) goesOn(pos lab.Pos) (lab.Pos, string) {
-	line := string(s.line(pos.Line))
-	if at, words := withoutColon(line); words != "" {
-		return inLine(pos.Line, line, at), words
+func (s *Source) goesOn(pos lab.Pos) (lab.Pos, string) {
+	line := string(s.Line(pos.Line))
+	if at, words := s.withoutColon(line); words != "" {
+		return InLine(pos.Line, line, at), words
 	}
-	rest := string(s.line(pos.Line)[min(pos.Col-1, len(s.line(pos.Line))):])
+	rest := string(s.Line(pos.Line)[min(pos.Col-1, len(s.Line(pos.Line))):])
 	if rest != "" && strings.Trim(rest, " }]") == "" {
 		return pos, fmt.Sprintf("this %c closes nothing", rest[0])
 	}
 	at := submatch(keyLine().FindStringSubmatchIndex(line), 3)
 	if at < 0 {
-		at = submatch(itemLine().FindStringSubmatchIndex(line), 2)
+		at = submatch(ItemLine().FindStringSubmatchIndex(line), 2)
 	}
 	if at < 0 || column(line, at) >= pos.Col {
 		return pos, ""
@@ -168,7 +162,7 @@ func (s *source) goesOn(pos lab.Pos) (lab.Pos, string) {
 	value := uncommented(line[at:])
 	switch mark := value[0]; mark {
 	case '[', '{':
-		return inLine(pos.Line, line, at), fmt.Sprintf("a text that begins with %c has to be quoted: %s", mark,
+		return InLine(pos.Line, line, at), fmt.Sprintf("a text that begins with %c has to be quoted: %s", mark,
 			wording.YAML(wording.Clip(value)))
 	case '\'', '"':
 		inner := strings.TrimSuffix(value[1:], value[:1])
@@ -178,10 +172,10 @@ func (s *source) goesOn(pos lab.Pos) (lab.Pos, string) {
 }
 
 // between explains a line that begins in a column between those of the lines around it.
-func (s *source) between(pos lab.Pos) (lab.Pos, string) {
-	line := string(s.line(pos.Line))
+func (s *Source) between(pos lab.Pos) (lab.Pos, string) {
+	line := string(s.Line(pos.Line))
 	number, before := s.lineBefore(pos.Line)
-	if indent := indentation(line); pos.Col == indent+1 && indent < indentation(before) {
+	if indent := Indentation(line); pos.Col == indent+1 && indent < Indentation(before) {
 		return pos, fmt.Sprintf("no block begins in this column; check the indentation of this line and of line %d",
 			number)
 	}
@@ -191,11 +185,11 @@ func (s *source) between(pos lab.Pos) (lab.Pos, string) {
 // unfinished returns the parser's error about a quote, list or mapping that is open before a
 // line, so that what the parser says of the line is about something else than was meant; nil
 // when there is none.
-func (s *source) unfinished(number int) *yaml.LoadError {
-	if number < 2 || number > len(s.lines) {
+func (s *Source) unfinished(number int) *yaml.LoadError {
+	if number < 2 || number > len(s.Lines) {
 		return nil
 	}
-	loader, err := yaml.NewLoader(bytes.NewReader(s.text[:s.lines[number-1]]))
+	loader, err := yaml.NewLoader(bytes.NewReader(s.Text[:s.Lines[number-1]]))
 	if err != nil {
 		return nil
 	}
@@ -208,7 +202,7 @@ func (s *source) unfinished(number int) *yaml.LoadError {
 		return nil
 	}
 	if !quote { // is it finished further on?
-		r := &flowReader{source: s, at: s.offset(lab.Pos{Line: e.ContextMark.Line, Col: e.ContextMark.Column})}
+		r := &flowReader{Source: s, at: s.Offset(lab.Pos{Line: e.ContextMark.Line, Col: e.ContextMark.Column})}
 		if r.collection(0) && len(r.found) == 0 {
 			return nil
 		}
@@ -217,18 +211,18 @@ func (s *source) unfinished(number int) *yaml.LoadError {
 }
 
 // withoutColon finds a key of ours at the start of a line that has no colon behind it.
-func withoutColon(line string) (at int, words string) {
+func (s *Source) withoutColon(line string) (at int, words string) {
 	m := bareLine().FindStringSubmatchIndex(line)
-	if m == nil || !slices.Contains(knownKeys, line[m[4]:m[5]]) {
+	if m == nil || !slices.Contains(s.dialect.Keys, line[m[4]:m[5]]) {
 		return 0, ""
 	}
 	return m[4], fmt.Sprintf("%q has no colon: %[1]s: %s", line[m[4]:m[5]], wording.Clip(strings.TrimSpace(line[m[6]:m[7]])))
 }
 
 // lineBefore returns the line before that says something, and its number.
-func (s *source) lineBefore(n int) (int, string) {
+func (s *Source) lineBefore(n int) (int, string) {
 	for n--; n > 0; n-- {
-		if line := string(s.line(n)); strings.TrimSpace(line) != "" &&
+		if line := string(s.Line(n)); strings.TrimSpace(line) != "" &&
 			!strings.HasPrefix(strings.TrimSpace(line), "#") {
 			return n, line
 		}
@@ -242,7 +236,7 @@ func uncommented(text string) string {
 	return strings.TrimSpace(text)
 }
 
-func indentation(line string) int { return len(line) - len(strings.TrimLeft(line, " ")) }
+func Indentation(line string) int { return len(line) - len(strings.TrimLeft(line, " ")) }
 
 // submatch returns the offset of a group, -1 when nothing matched.
 func submatch(m []int, group int) int {
@@ -254,21 +248,21 @@ func submatch(m []int, group int) int {
 
 func column(line string, offset int) int { return 1 + utf8.RuneCountInString(line[:offset]) }
 
-func inLine(number int, line string, offset int) lab.Pos {
+func InLine(number int, line string, offset int) lab.Pos {
 	return lab.Pos{Line: number, Col: column(line, offset)}
 }
 
 // checkSpaces complains about characters where the structure of the file is that look like
 // blanks, and are letters to YAML: before the first word of a line, and beside a colon.
-func (s *source) checkSpaces(c *complaints) bool {
+func (s *Source) checkSpaces(c *Complaints) bool {
 	found := 0
 	const most = 10
-	for n := 1; n <= len(s.lines) && found < most; n++ {
-		line := s.line(n)
-		start := slices.IndexFunc(line, func(r rune) bool { return r != ' ' && r != '\t' && !looksBlank(r) })
+	for n := 1; n <= len(s.Lines) && found < most; n++ {
+		line := s.Line(n)
+		start := slices.IndexFunc(line, func(r rune) bool { return r != ' ' && r != '\t' && !LooksBlank(r) })
 		for i, r := range line {
-			if looksBlank(r) && (i < start || i > 0 && line[i-1] == ':' || i+1 < len(line) && line[i+1] == ':') {
-				c.add(lab.Pos{Line: n, Col: i + 1}, "%U looks like a blank and is a letter to YAML; write a blank", r)
+			if LooksBlank(r) && (i < start || i > 0 && line[i-1] == ':' || i+1 < len(line) && line[i+1] == ':') {
+				c.Complain(lab.Pos{Line: n, Col: i + 1}, "%U looks like a blank and is a letter to YAML; write a blank", r)
 				found++
 				break
 			}
@@ -277,8 +271,8 @@ func (s *source) checkSpaces(c *complaints) bool {
 	return found > 0
 }
 
-// looksBlank reports whether a character other than a blank looks like one, or like nothing.
-func looksBlank(r rune) bool {
+// LooksBlank reports whether a character other than a blank looks like one, or like nothing.
+func LooksBlank(r rune) bool {
 	return r != ' ' && unicode.Is(unicode.Zs, r) || strings.ContainsRune("\u200b\u200c\u200d\u2060\ufeff\u00ad", r)
 }
 
@@ -288,10 +282,10 @@ func oddBlank(n *yaml.Node) (rune, int) {
 	if n.Kind != yaml.ScalarNode || n.Style != 0 {
 		return 0, -1
 	}
-	if r, _ := utf8.DecodeRuneInString(n.Value); r >= utf8.RuneSelf && looksBlank(r) {
+	if r, _ := utf8.DecodeRuneInString(n.Value); r >= utf8.RuneSelf && LooksBlank(r) {
 		return r, 0
 	}
-	if r, _ := utf8.DecodeLastRuneInString(n.Value); r >= utf8.RuneSelf && looksBlank(r) {
+	if r, _ := utf8.DecodeLastRuneInString(n.Value); r >= utf8.RuneSelf && LooksBlank(r) {
 		return r, utf8.RuneCountInString(n.Value) - 1
 	}
 	return 0, -1

@@ -1,33 +1,30 @@
-package topology
+package yamlpos
 
 import (
 	"bytes"
+	"cmp"
 	"strings"
 	"unicode"
 
+	"go.yaml.in/yaml/v4"
+
 	"labrun/lab"
-	"labrun/lab/once"
 	"labrun/lab/wording"
 )
 
 // In [...] and {...} of YAML a comma, a bracket and a brace end a text that is not
-// quoted, and steps have all of them, as regular expressions do. What follows reads such
+// quoted, and calls have all of them, as regular expressions do. What follows reads such
 // a list as it was meant, to say which text has to be quoted, and how.
 
-// unquoted is a step or another text that has to be quoted.
-type unquoted struct {
-	pos  lab.Pos
-	text string
+// Unquoted is a text that has to be quoted.
+type Unquoted struct {
+	pos     lab.Pos
+	text    string
+	dialect *Dialect
 }
 
-func (u unquoted) complaint() string {
-	noun := "text"
-	switch {
-	case u.text[0] == '/':
-		noun = "regular expression"
-	case isStep(u.text):
-		noun = "step"
-	}
+func (u Unquoted) Complaint() string {
+	noun := cmp.Or(u.dialect.NounOf(u.text), "text")
 	ends := "a comma, bracket or brace"
 	if !strings.ContainsAny(u.text, ",[]{}") {
 		ends = "a colon or # with a blank beside it"
@@ -38,28 +35,26 @@ func (u unquoted) complaint() string {
 	return "inside [...] and {...} " + ends + " ends a text, so quote this " + noun + ": " + wording.YAML(u.text)
 }
 
-func isStep(text string) bool { return strings.ContainsRune(text, '(') || strings.Contains(text, "${") }
-
 // longestText is how long a text without quotes may be, in bytes.
 const longestText = 300_000
 
 // flowReader reads lists and mappings of YAML's flow style.
 type flowReader struct {
-	*source
+	*Source
 	at      int
-	found   []unquoted
+	found   []Unquoted
 	comment int // where one begins that has a bracket or brace in it, 0 for none
 }
 
 // unquotedTexts returns the texts that have to be quoted in the list or mapping that
 // begins there, or that is there on that line; or where a comment begins that took its end.
-func (s *source) unquotedTexts(at lab.Pos) (all []unquoted, comment lab.Pos) {
-	line := s.line(at.Line)
+func (s *Source) unquotedTexts(at lab.Pos) (all []Unquoted, comment lab.Pos) {
+	line := s.Line(at.Line)
 	const most = 10 // each may read the file to its end
 	for col, tried := 1, 0; col <= min(at.Col, len(line)) && tried < most; col++ {
 		if line[col-1] == '[' || line[col-1] == '{' {
 			tried++
-			r := &flowReader{source: s, at: s.offset(lab.Pos{Line: at.Line, Col: col})}
+			r := &flowReader{Source: s, at: s.Offset(lab.Pos{Line: at.Line, Col: col})}
 			switch ok := r.collection(0); {
 			case ok && len(r.found) > 0:
 				return r.found, lab.Pos{}
@@ -71,35 +66,35 @@ func (s *source) unquotedTexts(at lab.Pos) (all []unquoted, comment lab.Pos) {
 	return nil, comment
 }
 
-// unquotedText returns the text that begins there, as it was meant.
-func (s *source) unquotedText(begin lab.Pos) (unquoted, bool) {
-	r := &flowReader{source: s, at: s.offset(begin)}
+// UnquotedText returns the text that begins there, as it was meant.
+func (s *Source) UnquotedText(begin lab.Pos) (Unquoted, bool) {
+	r := &flowReader{Source: s, at: s.Offset(begin)}
 	if !r.plain() || len(r.found) == 0 {
-		return unquoted{}, false
+		return Unquoted{}, false
 	}
 	return r.found[0], true
 }
 
-// offset is the reverse of pos.
-func (s *source) offset(p lab.Pos) int {
-	if p.Line < 1 || p.Line > len(s.lines) {
-		return len(s.text)
+// Offset is the reverse of pos.
+func (s *Source) Offset(p lab.Pos) int {
+	if p.Line < 1 || p.Line > len(s.Lines) {
+		return len(s.Text)
 	}
-	line := s.line(p.Line)
-	return s.lines[p.Line-1] + len(string(line[:min(max(p.Col-1, 0), len(line))]))
+	line := s.Line(p.Line)
+	return s.Lines[p.Line-1] + len(string(line[:min(max(p.Col-1, 0), len(line))]))
 }
 
 // collection reads what stands between the brackets or braces that begin here.
 func (r *flowReader) collection(depth int) bool {
 	const deepest = 100
-	if depth > deepest || len(r.found) > maxComplaints || !r.is("[{") {
+	if depth > deepest || len(r.found) > MaxComplaints || !r.is("[{") {
 		return false
 	}
 	r.at++
 	for {
 		r.space()
 		switch {
-		case r.at == len(r.text):
+		case r.at == len(r.Text):
 			return false
 		case r.is("]}"):
 			r.at++
@@ -121,21 +116,21 @@ func (r *flowReader) collection(depth int) bool {
 }
 
 func (r *flowReader) is(marks string) bool {
-	return r.at < len(r.text) && strings.IndexByte(marks, r.text[r.at]) >= 0
+	return r.at < len(r.Text) && strings.IndexByte(marks, r.Text[r.at]) >= 0
 }
 
 // space passes over blanks, line ends and comments.
 func (r *flowReader) space() {
-	for r.at < len(r.text) {
+	for r.at < len(r.Text) {
 		switch {
 		case r.is(" \t\r\n"):
 			r.at++
 		case r.comments():
 			begin := r.at
-			for r.at < len(r.text) && r.text[r.at] != '\n' {
+			for r.at < len(r.Text) && r.Text[r.at] != '\n' {
 				r.at++
 			}
-			if r.comment == 0 && bytes.ContainsAny(r.text[begin:r.at], "]}") {
+			if r.comment == 0 && bytes.ContainsAny(r.Text[begin:r.at], "]}") {
 				r.comment = begin
 			}
 		default:
@@ -146,17 +141,17 @@ func (r *flowReader) space() {
 
 // comments reports whether a comment begins here.
 func (r *flowReader) comments() bool {
-	return r.is("#") && r.at > 0 && strings.IndexByte(" \t\n", r.text[r.at-1]) >= 0
+	return r.is("#") && r.at > 0 && strings.IndexByte(" \t\n", r.Text[r.at-1]) >= 0
 }
 
 // quotes passes over a text in quotes.
 func (r *flowReader) quotes() bool {
-	mark := r.text[r.at]
-	for r.at++; r.at < len(r.text); r.at++ {
+	mark := r.Text[r.at]
+	for r.at++; r.at < len(r.Text); r.at++ {
 		switch {
 		case mark == '"' && r.is(`\`):
 			r.at++
-		case r.text[r.at] == mark:
+		case r.Text[r.at] == mark:
 			r.at++
 			return true
 		}
@@ -168,21 +163,21 @@ func (r *flowReader) quotes() bool {
 // it, or the colon of a key.
 func (r *flowReader) plain() bool {
 	begin, depth := r.at, 0
-	if n := regexLength(r.text[begin:]); n > 0 {
+	if n := r.regexLength(r.Text[begin:]); n > 0 {
 		r.at += n
 		r.note(begin, r.at)
 		return true
 	}
-	for ; r.at < len(r.text) && r.at < begin+longestText; r.at++ {
+	for ; r.at < len(r.Text) && r.at < begin+longestText; r.at++ {
 		switch {
 		case r.is("([{"):
 			depth++
-		case depth == 0 && r.is(":") && r.at > begin && r.text[r.at-1] == ':': // 2001:db8::
+		case depth == 0 && r.is(":") && r.at > begin && r.Text[r.at-1] == ':': // 2001:db8::
 			r.at++
 			r.note(begin, r.at)
 			return true
-		case depth == 0 && (r.is(",]}") || r.is(":") && r.at+1 < len(r.text) &&
-			strings.IndexByte(" \r\n,[]{}", r.text[r.at+1]) >= 0):
+		case depth == 0 && (r.is(",]}") || r.is(":") && r.at+1 < len(r.Text) &&
+			strings.IndexByte(" \r\n,[]{}", r.Text[r.at+1]) >= 0):
 			r.note(begin, r.at)
 			return true
 		case r.comments():
@@ -205,8 +200,8 @@ func (r *flowReader) plain() bool {
 				return false
 			}
 			r.at--
-		case r.is("'") && r.text[r.at-1] == ' ': // of a command: sh -c 'a, b'
-			if n := bytes.IndexAny(r.text[r.at+1:], "'\n"); n >= 0 && r.text[r.at+1+n] == '\'' {
+		case r.is("'") && r.Text[r.at-1] == ' ': // of a command: sh -c 'a, b'
+			if n := bytes.IndexAny(r.Text[r.at+1:], "'\n"); n >= 0 && r.Text[r.at+1+n] == '\'' {
 				r.at += 1 + n
 			}
 		}
@@ -217,11 +212,8 @@ func (r *flowReader) plain() bool {
 	return false
 }
 
-// nextKey finds where a mapping goes on with another key of a program.
-var nextKey = once.Regexp(`, (run|as|stdout|stderr|exit|limit|until|background): `)
-
 // regexLength returns how long the /regular expression/ is that begins here, 0 for none.
-func regexLength(text []byte) int {
+func (r *flowReader) regexLength(text []byte) int {
 	if len(text) == 0 || text[0] != '/' {
 		return 0
 	}
@@ -231,7 +223,7 @@ func regexLength(text []byte) int {
 		}
 		if rest := bytes.TrimLeft(text[i+1:], " "); len(rest) == 0 ||
 			bytes.IndexByte([]byte(",}]\r\n#"), rest[0]) >= 0 {
-			if nextKey().Match(text[:i]) {
+			if r.dialect.Goes().Match(text[:i]) {
 				return 0 // it is a path, and the slash another text's
 			}
 			return i + 1
@@ -242,12 +234,61 @@ func regexLength(text []byte) int {
 
 // note keeps a text when it is one that YAML reads otherwise.
 func (r *flowReader) note(begin, end int) {
-	text := strings.TrimRightFunc(string(r.text[begin:end]), unicode.IsSpace)
+	text := strings.TrimRightFunc(string(r.Text[begin:end]), unicode.IsSpace)
 	if strings.ContainsAny(text, ",[]{}") || strings.Contains(text, ": ") || strings.Contains(text, " #") ||
 		strings.HasSuffix(text, "::") {
 		if strings.Contains(text, "\n") {
 			text = strings.Join(strings.Fields(text), " ") // as YAML folds it
 		}
-		r.found = append(r.found, unquoted{r.pos(begin), text})
+		r.found = append(r.found, Unquoted{r.pos(begin), text, r.dialect})
 	}
+}
+
+// Folded returns how much of a text without quotes is on its first line, and the number of
+// the line on which it goes on; 0 when it does not.
+func (s *Source) Folded(n *yaml.Node) (first, next int) {
+	line := s.Line(n.Line)
+	if n.Style != 0 || n.Column < 1 || n.Column > len(line) {
+		return 0, 0
+	}
+	text := uncommented(string(line[n.Column-1:]))
+	if len(text) >= len(n.Value) || !strings.HasPrefix(n.Value, text) {
+		return 0, 0
+	}
+	for next = n.Line + 1; next < len(s.Lines) && strings.TrimSpace(string(s.Line(next))) == ""; next++ {
+	}
+	return len(text), next
+}
+
+// Within returns the place in the file of an offset of a text, which is a node's. Where it
+// is not written in the file as it is (an escape, several lines), that is the place
+// where the node begins.
+func (s *Source) Within(n *yaml.Node, text string, offset int) lab.Pos {
+	pos := PosOf(n)
+	line := s.Line(pos.Line)
+	at := min(pos.Col-1, len(line))
+	for at < len(line) && (line[at] == '&' || line[at] == '!') { // an anchor, a tag
+		for at < len(line) && line[at] != ' ' {
+			at++
+		}
+		for at < len(line) && line[at] == ' ' {
+			at++
+		}
+	}
+	var quoted rune
+	if n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) != 0 && at < len(line) {
+		quoted = line[at]
+		at++
+	}
+	for _, r := range text[:offset] {
+		if at+1 < len(line) && (quoted == '\'' && line[at] == '\'' && line[at+1] == '\'' ||
+			quoted == '"' && line[at] == '\\' && (line[at+1] == '"' || line[at+1] == '\\')) {
+			at++
+		}
+		if at >= len(line) || line[at] != r {
+			return pos
+		}
+		at++
+	}
+	return lab.Pos{Line: pos.Line, Col: at + 1}
 }

@@ -1,4 +1,4 @@
-package topology
+package yamlpos
 
 import (
 	"strings"
@@ -27,7 +27,7 @@ func (ds Diagnostics) Pretty(colour bool) string {
 	}
 	return ds.print(func(d Diagnostic) string {
 		where := d.File + ":" + d.Pos.String()
-		line, caret := frame(d.source.line(d.Pos.Line), d.Pos.Col)
+		line, caret := frame(d.Source.Line(d.Pos.Line), d.Pos.Col)
 		return paint(bold, where+":") + " " + paint(severity(d.Warning), d.label()+d.Msg) + "\n" + line + "\n" +
 			paint(green, caret)
 	}) + "\n"

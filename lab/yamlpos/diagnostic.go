@@ -1,0 +1,114 @@
+package yamlpos
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"labrun/lab"
+)
+
+// Diagnostic is one complaint about a file. Of an included one it also says how
+// that came to be included.
+type Diagnostic struct {
+	File    string
+	Pos     lab.Pos
+	Msg     string
+	Warning bool // the file can be run all the same
+
+	Source *Source
+}
+
+func (d Diagnostic) String() string {
+	return fmt.Sprintf("%s:%s: %s%s", d.File, d.Pos, d.label(), d.Msg)
+}
+
+func (d Diagnostic) label() string {
+	if d.Warning {
+		return "warning: "
+	}
+	return ""
+}
+
+// Diagnostics is everything that is wrong with a file and those that it includes,
+// sorted by place: its own first, then each file as it was read. It is never empty.
+type Diagnostics []Diagnostic
+
+func (ds Diagnostics) Error() string {
+	return ds.print(func(d Diagnostic) string { return d.String() })
+}
+
+func (ds Diagnostics) print(one func(Diagnostic) string) string {
+	var lines []string
+	for _, d := range ds[:min(len(ds), MaxShown)] {
+		lines = append(lines, one(d))
+	}
+	if len(ds) > MaxShown {
+		lines = append(lines, fmt.Sprintf("and %d more", len(ds)-MaxShown))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Complaints collects diagnostics.
+type Complaints struct {
+	Source   *Source // the file that they are about
+	List     Diagnostics
+	Warnings Diagnostics // count only in a file without mistakes: what is broken looks unused
+	seen     map[Diagnostic]bool
+	Made     int // how many were added, repeated ones included
+}
+
+func (c *Complaints) Complain(pos lab.Pos, format string, args ...any) {
+	c.Made++
+	if d := c.diagnostic(pos, format, args...); !c.Full() && c.isNew(d) {
+		c.List = append(c.List, d)
+	}
+}
+
+// Warn adds a complaint about something that has no effect.
+func (c *Complaints) Warn(pos lab.Pos, format string, args ...any) {
+	d := c.diagnostic(pos, format, args...)
+	d.Warning = true
+	if len(c.Warnings) < MaxComplaints && c.isNew(d) {
+		c.Warnings = append(c.Warnings, d)
+	}
+}
+
+func (c *Complaints) diagnostic(pos lab.Pos, format string, args ...any) Diagnostic {
+	d := Diagnostic{File: c.Source.File, Pos: c.Source.clamp(pos), Msg: fmt.Sprintf(format, args...), Source: c.Source}
+	if c.Source.Via != "" {
+		d.Msg += " (" + c.Source.Via + ")"
+	}
+	return d
+}
+
+func (c *Complaints) isNew(d Diagnostic) bool {
+	if c.seen[d] {
+		return false
+	}
+	if c.seen == nil {
+		c.seen = map[Diagnostic]bool{}
+	}
+	c.seen[d] = true
+	return true
+}
+
+// Full reports whether there are so many complaints that looking for more is no
+// use to anybody.
+func (c *Complaints) Full() bool { return len(c.List) >= MaxComplaints }
+
+// Err returns the complaints, sorted, or nil when there are none.
+func (c *Complaints) Err() error {
+	if len(c.List) == 0 {
+		return nil
+	}
+	c.List.Sort()
+	return c.List
+}
+
+func (ds Diagnostics) Sort() {
+	slices.SortStableFunc(ds, func(a, b Diagnostic) int {
+		return cmp.Or(cmp.Compare(a.Source.Order, b.Source.Order), a.Pos.Compare(b.Pos))
+	})
+}
