@@ -25,11 +25,11 @@ var chain = map[string][]string{
 	"lab/question": {"lab/plan"},
 	"lab/result":   nil,
 	"lab/kernel":   {"lab/question", "lab/result"},
-	"lab/once":     nil, // remembers for all that come after it
-	"lab/sys":      nil, // what this machine's kernel says, for all that run on it
-	"lab/child":    nil, // what a process and the init of a program have in common
-	"lab/orphan":   nil, // either ends the connections of a host, whichever is left to
-	"lab/fabric":   {"lab/plan", "lab/once", "lab/orphan"},
+	"lab/once":     nil,         // remembers for all that come after it
+	"lab/sys":      nil,         // what this machine's kernel says, for all that run on it
+	"lab/child":    nil,         // what a process and the init of a program have in common
+	"lab/orphan":   {"lab/sys"}, // either ends the connections of a host, whichever is left to
+	"lab/fabric":   {"lab/plan", "lab/sys", "lab/once", "lab/orphan"},
 	// Either gets its host as a function, and a process the lab's files, too: a process knows
 	// nothing of programs, nor a program of processes.
 	"lab/process": {"lab/sys", "lab/child", "lab/orphan"},
@@ -44,11 +44,11 @@ var chain = map[string][]string{
 	"lab/graph":   nil,                                                         // pure, for reports as much as for commands
 	"lab/report":  {"lab/result", "lab/compare", "lab/graph"},                  // prints, computes nothing
 	"cmd/labrun": {
-		"lab/wording", "lab/topology", "lab/plan", "lab/fabric", "lab/program", "lab/capture", "lab/question", "lab/result", "lab/kernel",
+		"lab/wording", "lab/topology", "lab/plan", "lab/sys", "lab/fabric", "lab/program", "lab/capture", "lab/question", "lab/result", "lab/kernel",
 		"lab/kernel/local", "lab/run", "lab/compare", "lab/report", "lab/graph",
 	},
 	// All of the chain as a test of somebody else's, beside cmd/labrun at its end.
-	"lab/labtest": {"lab/topology", "lab/fabric", "lab/result", "lab/kernel/local", "lab/run", "lab/report"},
+	"lab/labtest": {"lab/topology", "lab/sys", "lab/fabric", "lab/result", "lab/kernel/local", "lab/run", "lab/report"},
 }
 
 // owners are the only packages that may import a module, and why.

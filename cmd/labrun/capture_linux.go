@@ -8,6 +8,7 @@ import (
 
 	"labrun/lab/capture"
 	"labrun/lab/result"
+	"labrun/lab/sys"
 )
 
 // openCapture makes the folder of --capture, nil when there is to be none. What
@@ -25,13 +26,13 @@ func openCapture(dir string) (*capture.Folder, error) {
 	if err != nil {
 		return nil, usagef("--capture %s: %w", dir, err)
 	}
-	u, err := uname()
+	release, _, machine, err := sys.Uname()
 	if err != nil {
 		return nil, err
 	}
 	folder.Section = capture.Section{
-		Hardware:    unix.ByteSliceToString(u.Machine[:]),
-		OS:          "Linux " + unix.ByteSliceToString(u.Release[:]),
+		Hardware:    machine,
+		OS:          "Linux " + release,
 		Application: "labrun " + version(),
 	}
 	return folder, nil

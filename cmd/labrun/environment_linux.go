@@ -2,15 +2,13 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"labrun/lab"
 	"labrun/lab/fabric"
 	"labrun/lab/plan"
 	"labrun/lab/result"
+	"labrun/lab/sys"
 )
 
 // sysctls are the kernel parameters that the answers to bind, listen and
@@ -28,14 +26,16 @@ var sysctls = []string{
 // environment describes this machine and this run.
 func environment(ctx context.Context) (result.Environment, error) {
 	env := result.Environment{Labrun: version(), User: "root", Started: time.Now().UTC()}
-	if fabric.InUserNamespace() {
-		env.User = "user namespace"
-	}
-	u, err := uname()
+	inside, err := sys.InUserNamespace()
 	if err != nil {
 		return env, err
 	}
-	env.Kernel, env.Machine = unix.ByteSliceToString(u.Release[:]), unix.ByteSliceToString(u.Machine[:])
+	if inside {
+		env.User = "user namespace"
+	}
+	if env.Kernel, _, env.Machine, err = sys.Uname(); err != nil {
+		return env, err
+	}
 	probe := lab.Layout{Name: "probe", Hosts: []lab.Host{{Name: "probe"}}}
 	l, err := fabric.Up(ctx, plan.New(&probe))
 	if err != nil {
@@ -44,19 +44,4 @@ func environment(ctx context.Context) (result.Environment, error) {
 	defer l.Close()
 	env.Sysctls, err = l.Host("probe").Sysctls(sysctls)
 	return env, err
-}
-
-func uname() (u unix.Utsname, err error) {
-	if err := unix.Uname(&u); err != nil {
-		return u, fmt.Errorf("uname: %w", err)
-	}
-	return u, nil
-}
-
-func kernelVersion() (lab.KernelVersion, error) {
-	u, err := uname()
-	if err != nil {
-		return lab.KernelVersion{}, err
-	}
-	return lab.KernelVersionOf(unix.ByteSliceToString(u.Release[:]), unix.ByteSliceToString(u.Version[:]))
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
 
-	"labrun/lab/fabric"
 	"labrun/lab/kernel/local"
 )
 
@@ -61,7 +60,7 @@ func TestScript(t *testing.T) {
 		},
 		Condition: func(cond string) (bool, error) {
 			if cond == "root" { // root of the machine, not of a user namespace
-				return os.Geteuid() == 0 && !fabric.InUserNamespace(), nil
+				return os.Geteuid() == 0 && !inUserNamespace(), nil
 			}
 			return false, nil
 		},

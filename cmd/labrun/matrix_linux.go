@@ -10,6 +10,7 @@ import (
 	"labrun/lab/kernel/local"
 	"labrun/lab/result"
 	"labrun/lab/run"
+	"labrun/lab/sys"
 )
 
 // matrix runs the main job: files to a report on standard output.
@@ -72,7 +73,7 @@ func (c command) matrixOf(ctx context.Context, topologies []*lab.Topology, o run
 // go to the folder, if it is not nil.
 func (c command) ask(ctx context.Context, topologies []*lab.Topology, o askOptions, options run.Options,
 	folder *capture.Folder) (result.Report, error) {
-	version, err := kernelVersion()
+	version, err := sys.KernelVersion()
 	if err != nil {
 		return result.Report{}, err
 	}

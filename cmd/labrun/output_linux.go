@@ -17,7 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"labrun/lab/fabric"
+	"labrun/lab/sys"
 )
 
 // nameless makes a file that is gone unless it gets a name: in the folder of another
@@ -210,7 +210,10 @@ func between(name string) string {
 	return filepath.Join(filepath.Dir(name), fmt.Sprintf(".labrun-%x", h.Sum64()))
 }
 
-func inUserNamespace() bool { return fabric.InUserNamespace() }
+func inUserNamespace() bool {
+	in, err := sys.InUserNamespace()
+	return in && err == nil
+}
 
 func isTerminal(f *os.File) bool {
 	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)

@@ -20,6 +20,7 @@ import (
 	"labrun/lab/report"
 	"labrun/lab/result"
 	"labrun/lab/run"
+	"labrun/lab/sys"
 )
 
 const afterUsage = "first run `EXPERIMENT` in that host, to its end or its first red step, and keep its sockets"
@@ -219,7 +220,7 @@ func (c command) lab(ctx context.Context, t *lab.Topology, e *lab.Experiment, co
 		}
 		return freshLab(t, l), nil
 	}
-	version, err := kernelVersion()
+	version, err := sys.KernelVersion()
 	if err != nil {
 		return nil, err
 	}

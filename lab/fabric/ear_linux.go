@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"labrun/lab"
+	"labrun/lab/sys"
 )
 
 // snapLen is how much of a packet is heard. An IPv4 packet has 64 KiB at most;
@@ -93,21 +94,13 @@ func (r *receiver) link(fd, index int) (string, bool) {
 	}
 	name, ok := r.links[index]
 	if !ok {
-		name = nameOf(fd, index)
+		var err error
+		if name, err = sys.LinkName(fd, uint32(index)); err != nil {
+			name = fmt.Sprintf("link %d", index) // it is gone
+		}
 		r.links[index] = name
 	}
 	return name, false
-}
-
-// nameOf asks for the name of a link, which may be gone.
-func nameOf(fd, index int) string {
-	if ifr, err := unix.NewIfreq("any"); err == nil { // its name is the answer's place
-		ifr.SetUint32(uint32(index))
-		if unix.IoctlIfreq(fd, unix.SIOCGIFNAME, ifr) == nil {
-			return ifr.Name()
-		}
-	}
-	return fmt.Sprintf("link %d", index)
 }
 
 // told takes what the kernel says about a packet.

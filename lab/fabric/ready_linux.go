@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"labrun/lab/plan"
+	"labrun/lab/sys"
 )
 
 // patience is how long the kernel may take over what it does by itself. It
@@ -42,7 +43,7 @@ func (b *builder) settle(ctx context.Context, ops []plan.Op) error {
 				}
 			}
 		case plan.AddAddress:
-			if ip := o.Prefix.Addr(); ip.Is6() && (!o.IfKnown || HasIPv6()) {
+			if ip := o.Prefix.Addr(); ip.Is6() && (!o.IfKnown || sys.HasIPv6()) {
 				err = b.await(ctx, o.NS, unix.RTNLGRP_IPV6_ROUTE, func(r *rtnl) (bool, error) { return r.isLocal(ip, 0) })
 			}
 		}

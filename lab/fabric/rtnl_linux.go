@@ -7,6 +7,8 @@ import (
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
+
+	"labrun/lab/sys"
 )
 
 // nl finds the byte order out at its first message and writes it down without a
@@ -108,16 +110,12 @@ func (r *rtnl) indexOf(name string) (int, error) {
 	return i, err
 }
 
-// lookUp returns the index of a link. It asks by an ioctl(2), which any socket
-// takes and which, unlike a message, does not queue for the lock of rtnetlink.
+// lookUp returns the index of a link.
 func (r *rtnl) lookUp(name string) (int, error) {
-	ifr, err := unix.NewIfreq(name)
-	if err == nil {
-		err = unix.IoctlIfreq(r.sockets[unix.NETLINK_ROUTE].Socket.GetFd(), unix.SIOCGIFINDEX, ifr)
-	}
+	index, err := sys.LinkIndex(r.sockets[unix.NETLINK_ROUTE].Socket.GetFd(), name)
 	switch {
 	case err == nil:
-		return int(ifr.Uint32()), nil
+		return int(index), nil
 	case errors.Is(err, unix.EINVAL):
 		return 0, fmt.Errorf("link name %q: %w", name, err)
 	case errors.Is(err, unix.ENODEV):

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"labrun/lab"
+	"labrun/lab/sys"
 )
 
 // tables are what sock_diag(7) lists, in the order of the listing.
@@ -234,15 +235,11 @@ func addrPort(family uint8, ip, port []byte) netip.AddrPort {
 // device names a NIC of the host. Programs may have made or renamed some, so
 // what the plan says is not enough.
 func (h *Host) device(index uint32) string {
-	ifr, err := unix.NewIfreq("")
+	name, err := sys.LinkName(h.diag.Socket.GetFd(), index)
 	if err != nil {
-		return "#" + strconv.Itoa(int(index))
-	}
-	ifr.SetUint32(index)
-	if err := unix.IoctlIfreq(h.diag.Socket.GetFd(), unix.SIOCGIFNAME, ifr); err != nil {
 		return "#" + strconv.Itoa(int(index)) // it is gone
 	}
-	return ifr.Name()
+	return name
 }
 
 func compare(a, b lab.Socket) int {

@@ -19,6 +19,7 @@ import (
 	"labrun/lab"
 	"labrun/lab/once"
 	"labrun/lab/plan"
+	"labrun/lab/sys"
 )
 
 // stock gives a new namespace the kernel's own values of what it has taken over from
@@ -30,7 +31,7 @@ func (b *builder) stock(o plan.Stock) error {
 			return err
 		}
 		for _, six := range []bool{false, true} {
-			if six && (!b.inherits6 || !HasIPv6()) {
+			if six && (!b.inherits6 || !sys.HasIPv6()) {
 				break
 			}
 			if err := stockConf(six); err != nil {
@@ -160,18 +161,10 @@ func tcpMemory(now, start string, low, high int) string {
 // maxReceive is the most of tcp_rmem where there is memory enough: 32 MB since Linux
 // 6.16, and 6 MB before.
 func maxReceive() int {
-	if v, err := kernelVersion(); err == nil && v.Compare(lab.KernelVersion{6, 16, 0}) < 0 {
+	if v, err := sys.KernelVersion(); err == nil && v.Compare(lab.KernelVersion{6, 16, 0}) < 0 {
 		return 6 << 20
 	}
 	return 32 << 20
-}
-
-func kernelVersion() (lab.KernelVersion, error) {
-	var u unix.Utsname
-	if err := unix.Uname(&u); err != nil {
-		return lab.KernelVersion{}, os.NewSyscallError("uname", err)
-	}
-	return lab.KernelVersionOf(unix.ByteSliceToString(u.Release[:]), unix.ByteSliceToString(u.Version[:]))
 }
 
 // memory returns the size of the machine's memory in bytes.
@@ -186,11 +179,10 @@ func memory() int {
 // defaultCongestionControl returns what the kernel was built to use, "" when its
 // configuration is nowhere.
 var defaultCongestionControl = once.Good(func() (string, error) {
-	var u unix.Utsname
-	if err := unix.Uname(&u); err != nil {
-		return "", os.NewSyscallError("uname", err)
+	release, _, _, err := sys.Uname()
+	if err != nil {
+		return "", err
 	}
-	release := unix.ByteSliceToString(u.Release[:])
 	for _, path := range []string{"/boot/config-" + release, "/lib/modules/" + release + "/config", "/proc/config.gz"} {
 		name, err := congestionControlIn(path)
 		if name != "" || err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) && !errors.Is(err, unix.ENOTDIR) {

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"labrun/lab/plan"
+	"labrun/lab/sys"
 )
 
 var update = flag.Bool("update", false, "write the list of this kernel's parameters")
@@ -79,7 +80,7 @@ func leftOut(name string) bool {
 // A host has all parameters as the list for its kernel says.
 func TestParameters(t *testing.T) {
 	needNetNS(t)
-	v, err := kernelVersion()
+	v, err := sys.KernelVersion()
 	must(t, err)
 	got := parameters(t, mustUp(t, plan.New(dual(1))).Host("h0"))
 	maps.DeleteFunc(got, func(name, _ string) bool { return leftOut(name) })

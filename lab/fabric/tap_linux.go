@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"labrun/lab"
+	"labrun/lab/sys"
 )
 
 // Tap hears what the hosts of a lab send, from the moment it is made until Stop:
@@ -154,14 +155,11 @@ func (e *ear) tune(fd int) error {
 		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, queue)
 	}
 	for nic := range e.host.ports {
-		ifr, err := unix.NewIfreq(nic)
-		if err == nil {
-			err = unix.IoctlIfreq(fd, unix.SIOCGIFINDEX, ifr)
-		}
+		index, err := sys.LinkIndex(fd, nic)
 		if err != nil {
 			return fmt.Errorf("link %q: %w", nic, err)
 		}
-		e.nics[int(ifr.Uint32())] = nic
+		e.nics[int(index)] = nic
 	}
 	for _, o := range []struct{ level, name int }{
 		{unix.SOL_SOCKET, unix.SO_TIMESTAMPNS_NEW}, {unix.SOL_PACKET, unix.PACKET_AUXDATA},

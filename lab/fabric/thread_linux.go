@@ -100,13 +100,6 @@ func enter(f *os.File) error {
 	return nil
 }
 
-// HasIPv6 reports whether the kernel has IPv6: a module may be missing, or
-// ipv6.disable=1 on its command line.
-func HasIPv6() bool {
-	_, err := os.Stat("/proc/net/if_inet6")
-	return err == nil
-}
-
 // Probe reports why this process cannot make a network namespace, nil when it
 // can. An error that is fs.ErrPermission means that privilege is missing.
 func Probe() error {

@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
-	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -14,16 +13,6 @@ import (
 
 // againVar is set in a program that Again has started.
 const againVar = "LABRUN_AGAIN"
-
-// InUserNamespace reports whether this process lives in another user namespace
-// than the machine's first one: where not every user exists.
-func InUserNamespace() bool {
-	b, err := os.ReadFile("/proc/self/uid_map")
-	if err != nil {
-		return false
-	}
-	return strings.Join(strings.Fields(string(b)), " ") != "0 0 4294967295"
-}
 
 // IsAgain reports whether Again has started this program: it lives in a user
 // namespace that nobody else is in.

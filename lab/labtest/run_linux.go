@@ -3,8 +3,6 @@ package labtest
 import (
 	"context"
 	"errors"
-	"fmt"
-	"os"
 	"runtime"
 	"testing"
 	"time"
@@ -14,6 +12,7 @@ import (
 	"labrun/lab/report"
 	"labrun/lab/result"
 	"labrun/lab/run"
+	"labrun/lab/sys"
 	"labrun/lab/topology"
 )
 
@@ -48,7 +47,7 @@ func (o Options) Run(t *testing.T, file string) {
 // matrix runs the cells, and gives up before the test's own time is over.
 func (o Options) matrix(t *testing.T, top *lab.Topology) *result.Matrix {
 	t.Helper()
-	version, err := kernelVersion()
+	version, err := sys.KernelVersion()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,17 +117,4 @@ func judge(t *testing.T, m *result.Matrix, c *result.Cell) {
 	default:
 		t.Errorf("%s on %s\n%s", m.NameOf(c), m.ColumnOf(c), report.Explain(m, c))
 	}
-}
-
-// kernelVersion is the running kernel's, from where uname(2) has it too.
-func kernelVersion() (lab.KernelVersion, error) {
-	var words [2]string
-	for i, name := range []string{"osrelease", "version"} {
-		b, err := os.ReadFile("/proc/sys/kernel/" + name)
-		if err != nil {
-			return lab.KernelVersion{}, fmt.Errorf("kernel version: %w", err)
-		}
-		words[i] = string(b[:max(0, len(b)-1)])
-	}
-	return lab.KernelVersionOf(words[0], words[1])
 }

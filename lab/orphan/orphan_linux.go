@@ -17,6 +17,9 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"labrun/lab"
+	"labrun/lab/sys"
 )
 
 // parameters keep a connection alive that nobody has open: with more than these,
@@ -146,17 +149,12 @@ func (h Host) giveUp() error {
 // isEmpty reports whether the namespace has no TCP sockets but those in TIME_WAIT,
 // which it does not wait for. Some older kernels count the whole machine's.
 func (h Host) isEmpty() bool {
-	for file, name := range map[string]string{"sockstat": "TCP:", "sockstat6": "TCP6:"} {
+	for file, inUse := range map[string]string{"sockstat": sys.TCPInUse, "sockstat6": sys.TCP6InUse} {
 		text, err := h.read("thread-self/net/" + file)
 		if errors.Is(err, os.ErrNotExist) && file == "sockstat6" {
 			continue // no IPv6
 		}
-		empty := false
-		for line := range strings.Lines(text) {
-			f := strings.Fields(line)
-			empty = empty || len(f) > 2 && f[0] == name && f[1] == "inuse" && f[2] == "0"
-		}
-		if !empty {
+		if sys.Count([]byte(text), inUse) != 0 {
 			return false
 		}
 	}
@@ -167,13 +165,8 @@ func (h Host) isEmpty() bool {
 // Linux 6.11 tcp_abort only emptied its queue, and the timer that would have given it up
 // then found nothing to do: it stayed for ever.
 var endsOrphans = func() bool {
-	var u unix.Utsname
-	if unix.Uname(&u) != nil {
-		return false
-	}
-	var major, minor int
-	_, err := fmt.Sscanf(unix.ByteSliceToString(u.Release[:]), "%d.%d", &major, &minor)
-	return err == nil && (major > 6 || major == 6 && minor >= 11)
+	v, err := sys.KernelVersion()
+	return err == nil && v.Compare(lab.KernelVersion{6, 11, 0}) >= 0
 }
 
 // diag is a netlink socket that speaks sock_diag(7).

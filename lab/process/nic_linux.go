@@ -1,8 +1,7 @@
 package process
 
 import (
-	"bytes"
-	"unsafe"
+	"errors"
 
 	"golang.org/x/sys/unix"
 
@@ -10,45 +9,38 @@ import (
 )
 
 // nicIndex returns the index of a NIC of the process's namespace, 0 for "".
-func nicIndex(name string) (uint32, unix.Errno) {
+func nicIndex(name string) (index uint32, errno unix.Errno) {
 	if name == "" {
 		return 0, 0
 	}
-	r, err := unix.NewIfreq(name)
-	if err != nil { // longer than any name is
-		return 0, unix.ENODEV
+	err := withSocket(func(fd int) (err error) {
+		index, err = sys.LinkIndex(fd, name)
+		return err
+	})
+	if errors.Is(err, unix.EINVAL) { // longer than any name is
+		err = unix.ENODEV
 	}
-	if errno := ifreq(unix.SIOCGIFINDEX, unsafe.Pointer(r)); errno != 0 {
-		return 0, errno
-	}
-	return r.Uint32(), 0
+	return index, sys.ErrnoOf(err)
 }
 
 // nicName returns the name of the NIC with that index, "" for 0.
-func nicName(index uint32) (string, unix.Errno) {
+func nicName(index uint32) (name string, errno unix.Errno) {
 	if index == 0 {
 		return "", 0
 	}
-	var r struct {
-		name  [unix.IFNAMSIZ]byte
-		index uint32
-		_     [20]byte // the rest of ifreq's union
-	}
-	r.index = index
-	if errno := ifreq(unix.SIOCGIFNAME, unsafe.Pointer(&r)); errno != 0 {
-		return "", errno
-	}
-	name, _, _ := bytes.Cut(r.name[:], []byte{0})
-	return string(name), 0
+	err := withSocket(func(fd int) (err error) {
+		name, err = sys.LinkName(fd, index)
+		return err
+	})
+	return name, sys.ErrnoOf(err)
 }
 
-// ifreq makes a call of netdevice(7), for which any socket will do.
-func ifreq(call uintptr, r unsafe.Pointer) unix.Errno {
+// withSocket calls f with a socket of the process's namespace, for calls that take any.
+func withSocket(f func(fd int) error) error {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		return sys.ErrnoOf(err)
+		return err
 	}
 	defer unix.Close(fd)
-	_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), call, uintptr(r))
-	return errno
+	return f(fd)
 }

@@ -1,16 +1,15 @@
 package process
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 
 	"labrun/lab"
+	"labrun/lab/sys"
 )
 
 // Reset makes the process fit for another cell, when nothing but its sockets has
@@ -70,24 +69,9 @@ func (a *agent) sockstat() (Table, error) {
 	if err != nil {
 		return Table{}, err
 	}
-	used, ok1 := counter(b[:n], "sockets: used ")
-	wait, ok2 := counter(b[:n], " tw ")
-	if !ok1 || !ok2 {
+	t := Table{Sockets: sys.Count(b[:n], sys.SocketsUsed), TimeWait: sys.Count(b[:n], sys.TimeWait)}
+	if t.Sockets < 0 || t.TimeWait < 0 {
 		return Table{}, errors.New("it is not as expected")
 	}
-	return Table{Sockets: used, TimeWait: wait}, nil
-}
-
-// counter returns the number that follows a word.
-func counter(text []byte, word string) (int, bool) {
-	_, after, ok := bytes.Cut(text, []byte(word))
-	if !ok {
-		return 0, false
-	}
-	end := bytes.IndexAny(after, " \n")
-	if end < 0 {
-		end = len(after)
-	}
-	n, err := strconv.Atoi(string(after[:end]))
-	return n, err == nil
+	return t, nil
 }

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"labrun/lab"
+	"labrun/lab/sys"
 )
 
 // resources are the limits of each process of a program, setrlimit(2): far more
@@ -66,11 +67,7 @@ func limitNamespaces() error {
 	if err := os.WriteFile(kernel+"shmall", []byte(pages), 0); err != nil && !errors.Is(err, fs.ErrPermission) {
 		return err
 	}
-	var name unix.Utsname
-	if err := unix.Uname(&name); err != nil {
-		return fmt.Errorf("uname: %w", err)
-	}
-	version, err := lab.ParseKernelVersion(unix.ByteSliceToString(name.Release[:]))
+	version, err := sys.KernelVersion()
 	if err != nil || version.Compare(lab.KernelVersion{6, 14, 0}) < 0 {
 		return nil
 	}

@@ -41,5 +41,5 @@ func mapped(file string, id uint32) (bool, error) {
 // machine's first one, which alone has every user.
 func InUserNamespace() (bool, error) {
 	b, err := os.ReadFile("/proc/self/uid_map")
-	return strings.Join(strings.Fields(string(b)), " ") != "0 0 4294967295", err
+	return err == nil && strings.Join(strings.Fields(string(b)), " ") != "0 0 4294967295", err
 }

@@ -6,6 +6,7 @@ import (
 	"labrun/lab"
 	"labrun/lab/capture"
 	"labrun/lab/fabric"
+	"labrun/lab/sys"
 )
 
 // recorder writes down what the hosts of a cell send, from before its processes
@@ -27,7 +28,7 @@ func (a *asker) recorder(combo lab.Combo) *recorder {
 		return nil
 	}
 	l := a.Layout
-	if !fabric.HasIPv6() {
+	if !sys.HasIPv6() {
 		l = l.WithoutIPv6()
 	}
 	return &recorder{folder: a.folder, taps: a.taps, subject: capture.Subject{

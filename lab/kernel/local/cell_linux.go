@@ -142,7 +142,7 @@ func (c *cell) ready(ctx context.Context, build builder) error {
 func (c *cell) up(ctx context.Context, build builder) error {
 	c.room = newRoom()
 	p := c.q.Plan
-	if !fabric.HasIPv6() { // experiments with IPv6 sockets skip themselves
+	if !sys.HasIPv6() { // experiments with IPv6 sockets skip themselves
 		p = p.WithoutIPv6()
 	}
 	var err error
