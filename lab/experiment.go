@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"iter"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -38,6 +39,21 @@ type ClaimRef struct {
 	Name    string // the Claim's name
 	Against bool   // "not NAME" in the file: a pass speaks against the claim
 	When    string // the circumstances, as a clause: "the first connection is in TIME_WAIT"
+}
+
+// String writes the reference as a file does: "SEED 2", or "not SEED 2". No claim's name
+// begins so.
+func (c ClaimRef) String() string {
+	if c.Against {
+		return "not " + c.Name
+	}
+	return c.Name
+}
+
+// ParseClaimRef reads what String writes.
+func ParseClaimRef(text string) ClaimRef {
+	name, against := strings.CutPrefix(text, "not ")
+	return ClaimRef{Name: name, Against: against}
 }
 
 // ProcessUser makes a process run as somebody else, with the capabilities that

@@ -72,8 +72,8 @@ func outcomes(r result.Report) []string {
 			lines = append(lines, fmt.Sprintf("%s on %s: %s %s", m.NameOf(c), m.ColumnOf(c), c.Verdict, strings.Join(c.Answers(), ", ")))
 		}
 		for _, c := range m.Claims {
-			verdict := c.Verdict
-			if verdict == "not settled" {
+			verdict := c.Says()
+			if c.Verdict == result.NotSettled {
 				verdict = "skip " + verdict
 			}
 			lines = append(lines, fmt.Sprintf("claim %s: %s", c.Name, verdict))

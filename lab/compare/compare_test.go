@@ -33,7 +33,7 @@ func base() []result.Matrix {
 				{Row: 0, Column: 0, Got: &[]string{"ok", "ok"}}, {Row: 0, Column: 1, Got: &[]string{"ok", "ok"}},
 				{Row: 1, Column: 0, Got: &[]string{"ok"}}, {Row: 1, Column: 1, Got: &[]string{"ok"}},
 			},
-			Claims: []result.ClaimResult{{Name: "SEED 1", Verdict: "holds"}},
+			Claims: []result.ClaimResult{{Name: "SEED 1", Verdict: result.Holds}},
 		},
 		{
 			Name: "axes", Columns: result.OnHosts("alpha"),
@@ -211,7 +211,7 @@ func TestReports(t *testing.T) {
 		}, []string{"changed plain one on alpha; bind(a, x:80) = ok want ok, bind(a, x:80) = EINVAL want ok",
 			"same 6"}},
 		{"a claim, with the same cells", func(m []result.Matrix) []result.Matrix {
-			m[0].Claims = []result.ClaimResult{{Name: "new", Verdict: "holds"}, {Name: "SEED 1", Verdict: "does not hold"}}
+			m[0].Claims = []result.ClaimResult{{Name: "new", Verdict: result.Holds}, {Name: "SEED 1", Verdict: result.Refuted}}
 			return m
 		}, []string{"claim plain SEED 1: holds, does not hold", "same 7"}},
 	} {

@@ -127,8 +127,11 @@ func appendAll(places []Place, matrix int, m *result.Matrix) []Place {
 func (d *Difference) claims(a, b *result.Matrix) {
 	for _, was := range a.Claims {
 		j := slices.IndexFunc(b.Claims, func(c result.ClaimResult) bool { return c.Name == was.Name })
-		if j >= 0 && b.Claims[j].Verdict != was.Verdict {
-			d.Claims = append(d.Claims, Claim{a.Name, was.Name, was.Verdict, b.Claims[j].Verdict})
+		if j < 0 || was.Verdict == result.NotRun || b.Claims[j].Verdict == result.NotRun {
+			continue // in one of the reports
+		}
+		if before, after := was.Says(), b.Claims[j].Says(); before != after {
+			d.Claims = append(d.Claims, Claim{a.Name, was.Name, before, after})
 		}
 	}
 }

@@ -10,20 +10,32 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 )
 
+// claimsOf returns the claims that reports show: those that the run was about.
+func claimsOf(m *result.Matrix) []result.ClaimResult {
+	var all []result.ClaimResult
+	for _, c := range m.Claims {
+		if c.Verdict != result.NotRun {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
 // claims says claim by claim what was measured.
 func (t Text) claims(b *bufio.Writer, m *result.Matrix) {
-	if len(m.Claims) == 0 {
+	all := claimsOf(m)
+	if len(all) == 0 {
 		return
 	}
 	fmt.Fprintln(b, t.paint(bold, "claims"))
-	for _, c := range m.Claims {
-		fmt.Fprintf(b, "  %s: %s\n", t.paint(bold, c.Name), c.Verdict)
+	for _, c := range all {
+		fmt.Fprintf(b, "  %s: %s\n", t.paint(bold, c.Name), c.Says())
 		if c.Text != "" {
 			for _, line := range strings.Split(text.WrapSoft(c.Text, 90), "\n") {
 				fmt.Fprintf(b, "    %s\n", strings.TrimRight(line, " ")) // WrapSoft pads
 			}
 		}
-		if c.Verdict == "holds" || c.Verdict == "not tested" {
+		if c.Verdict == result.Holds || c.Verdict == result.NotTested {
 			continue
 		}
 		t.evidence(b, "for it", c.For)

@@ -168,8 +168,8 @@ func (t Text) last(b *bufio.Writer, m *result.Matrix, c *result.Cell) {
 			label(b, c.word, c.text)
 		}
 	}
-	if answers, ok := strings.CutPrefix(note.Reason, "flaky: "); ok {
-		label(b, "flaky", oneLine(answers))
+	if len(note.Flaky) > 0 {
+		label(b, "flaky", oneLine(note.Flaky.String()))
 	}
 	t.outputs(b, note.Outputs)
 	captures(b, note.Captures)

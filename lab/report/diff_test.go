@@ -24,7 +24,7 @@ func difference() *compare.Difference {
 	m.Cells[5].Verdict, m.Cells[5].Got, m.Cells[5].Note = result.Pass, nil, nil
 	m.Cells[6].Note = &result.Note{Reason: "another reason is no difference"}
 	m.Cells = m.Cells[:8] // broken on beta appears
-	m.Claims[0].Verdict = "does not hold"
+	m.Claims[0].Verdict = result.Refuted
 	m.Rows[0].Name = "old-name"
 	axes := &before.Matrices[1]
 	axes.Cells[4].Got = &[]string{"EPERM"}
@@ -89,7 +89,7 @@ func differences() map[string]*compare.Difference {
 		c := m.Cells[0]
 		c.Verdict, c.Got = result.Fail, &[]string{c.Answers()[0] + " and more"}
 		m.Cells = []result.Cell{c}
-		m.Claims = []result.ClaimResult{{Name: m.Name, Verdict: "holds"}}
+		m.Claims = []result.ClaimResult{{Name: m.Name, Verdict: result.Holds}}
 	}
 	worse.Matrices[3].Name += "other"
 	worse.Environment.Kernel += "other"

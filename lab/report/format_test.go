@@ -23,10 +23,10 @@ func hostile() result.Report {
 	m := result.Matrix{
 		File: bad, Included: []lab.Included{{File: bad, Text: bad}}, Name: bad, Doc: bad, Columns: []result.Column{{Host: bad, Kernel: bad}},
 		Rows:   []result.Row{{Name: bad, Doc: bad, File: bad, Line: 1, Slots: []result.RowSlot{slot(step(2, bad, bad, bad))}}},
-		Claims: []result.ClaimResult{{Name: bad, Text: bad, Verdict: bad, Against: []result.ClaimEvidence{{Experiment: bad, When: bad}}}},
+		Claims: []result.ClaimResult{{Name: bad, Text: bad, Verdict: result.Partly, When: []string{bad}, Against: []result.ClaimEvidence{{Experiment: bad, When: bad}}}},
 	}
 	note := &result.Note{
-		Reason: bad, Evidence: []result.Snapshot{{Sockets: []result.SocketInfo{{Host: bad, Protocol: bad, State: bad, Local: bad, Owners: []string{bad}, Options: []string{bad}}}}},
+		Reason: bad, Flaky: result.Tallies{{Answer: bad, Times: 1}}, Evidence: []result.Snapshot{{Sockets: []result.SocketInfo{{Host: bad, Protocol: bad, State: bad, Local: bad, Owners: []string{bad}, Options: []string{bad}}}}},
 		Outputs: []result.Output{{Process: bad, Stdout: bad, Stderr: bad}},
 	}
 	var matrices []result.Matrix

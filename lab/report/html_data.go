@@ -143,6 +143,10 @@ func (d *pageData) matrix(m *result.Matrix) {
 		d.block(cells)
 		for i := range cells {
 			if note := cells[i].Note; note != nil {
+				if len(note.Flaky) > 0 { // the page has words for it, as for other reasons
+					said := *note
+					said.Reason, said.Flaky, note = cells[i].Reason(), nil, &said
+				}
 				noted = append(noted, first+i, d.notes.of(string(d.encode(note))))
 			}
 		}
@@ -159,7 +163,10 @@ func (d *pageData) row(m *result.Matrix, r *result.Row) {
 	d.raw(`,"doc":`)
 	d.value(r.Doc)
 	d.raw(`,"claim":`)
-	d.value(r.Claim)
+	d.value(r.Claim.Name)
+	if r.Claim.Against {
+		d.raw(`,"against":true`)
+	}
 	if source := includedAt(m, r); source >= 0 {
 		d.raw(`,"source":"` + includedID(source) + `"`)
 	}

@@ -81,7 +81,7 @@ func strangers() result.Report {
 		}
 		for j := range m.Rows {
 			w := &m.Rows[j]
-			w.Name, w.Doc, w.Claim, w.File = w.Name+evil, evil, evil, evil
+			w.Name, w.Doc, w.Claim, w.File = w.Name+evil, evil, lab.ClaimRef{Name: evil, When: evil}, evil
 			for k := range w.Axes {
 				w.Axes[k].Name += evil
 				for l := range w.Axes[k].Values {
@@ -120,7 +120,7 @@ func strangers() result.Report {
 		}
 		for j := range m.Claims {
 			c := &m.Claims[j]
-			c.Name, c.Text, c.Verdict = evil, evil, evil
+			c.Name, c.Text, c.When = evil, evil, []string{evil}
 			for k := range c.For {
 				c.For[k].Experiment, c.For[k].When = evil, evil
 			}

@@ -109,7 +109,7 @@ func (p *pageText) topology(m *result.Matrix, alone bool) {
 	}
 	p.layout(m.Name, &m.Layout)
 	p.say("<div id=\"%s-attention\"></div>\n", p.id)
-	p.claims(m.Claims)
+	p.claims(claimsOf(m))
 	p.say("</div>\n<div class=\"cells\" id=\"%s-cells\"></div>\n", p.id)
 	p.plain(m)
 	if m.Source != "" {
@@ -187,7 +187,7 @@ func (p *pageText) claims(claims []result.ClaimResult) {
 	}
 	p.say("<h3>Claims</h3>\n<ul class=\"claims\">\n")
 	for _, c := range claims {
-		p.say("<li class=\"claim %s\"><p class=\"says\">%s</p>\n<p><b>%s</b> %s</p>\n", claimClass(c.Verdict), c.Verdict, c.Name, c.Text)
+		p.say("<li class=\"claim %s\"><p class=\"says\">%s</p>\n<p><b>%s</b> %s</p>\n", claimClasses[c.Verdict], c.Says(), c.Name, c.Text)
 		if len(c.For)+len(c.Against)+len(c.Unknown) > 0 {
 			p.say("<ul>\n")
 			p.evidence("for", "for", c.For)
@@ -211,17 +211,10 @@ func (p *pageText) evidence(class, side string, evidence []result.ClaimEvidence)
 	}
 }
 
-// claimClass sorts what was measured about a claim.
-func claimClass(verdict string) string {
-	switch word, rest, _ := strings.Cut(verdict, " "); {
-	case word == "holds" && rest == "":
-		return "held"
-	case word == "holds":
-		return "partly"
-	case word == "does":
-		return "refuted"
-	}
-	return "open"
+// claimClasses sort what was measured about a claim.
+var claimClasses = map[result.ClaimVerdict]string{
+	result.Holds: "held", result.Partly: "partly", result.Refuted: "refuted",
+	result.NotTested: "open", result.NotSettled: "open",
 }
 
 // plain writes the matrix for a browser without scripts, and what did not pass.

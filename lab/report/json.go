@@ -18,6 +18,7 @@ import (
 // to each variant of a row's steps and to each cell. It holds no more than such a line.
 func JSON(w io.Writer, r result.Report) error {
 	j := newJSONWriter(w)
+	j.field("version", Version)
 	j.environment(&r.Environment)
 	j.field("digest", r.Digest)
 	j.field("counts", r.Counts)
@@ -226,7 +227,8 @@ func (j *jsonWriter) row(r *result.Row) {
 	j.open('{')
 	j.field("name", r.Name)
 	j.text("doc", r.Doc)
-	j.text("claim", r.Claim)
+	j.text("claim", r.Claim.String())
+	j.text("when", r.Claim.When)
 	j.text("file", r.File)
 	j.field("line", r.Line)
 	if len(r.Axes) > 0 {
@@ -286,6 +288,10 @@ func (j *jsonWriter) cell(m *result.Matrix, c *result.Cell) {
 		if n.Reason != "" {
 			b = append(b, `,"reason":`...)
 			b = appendString(b, j, n.Reason)
+		}
+		if len(n.Flaky) > 0 {
+			b = append(b, `,"flaky":`...)
+			b = append(b, j.encode(n.Flaky)...)
 		}
 		if len(n.Evidence) > 0 {
 			b = append(b, `,"evidence":`...)

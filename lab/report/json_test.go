@@ -123,7 +123,7 @@ func TestEveryFieldIsWritten(t *testing.T) {
 		{result.Row{}, "Name Doc Claim File Line Axes Slots"},
 		{result.RowSlot{}, "Axes Shown Which Variants"},
 		{result.Cell{}, "Row Column Combo Verdict Got Note"},
-		{result.Note{}, "Reason Evidence Outputs Captures"},
+		{result.Note{}, "Reason Flaky Evidence Outputs Captures"},
 	} {
 		var names []string
 		for f := range reflect.TypeOf(c.value).Fields() {

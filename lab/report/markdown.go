@@ -180,18 +180,19 @@ func strong(s string, yes bool) string {
 }
 
 func markdownClaims(m *result.Matrix) string {
-	if len(m.Claims) == 0 {
+	all := claimsOf(m)
+	if len(all) == 0 {
 		return ""
 	}
 	var b strings.Builder
 	b.WriteString("Claims:\n\n")
-	for _, c := range m.Claims {
-		fmt.Fprintf(&b, "- **%s**: %s", escapeMarkdown(c.Name), escapeMarkdown(c.Verdict))
+	for _, c := range all {
+		fmt.Fprintf(&b, "- **%s**: %s", escapeMarkdown(c.Name), escapeMarkdown(c.Says()))
 		if c.Text != "" {
 			fmt.Fprintf(&b, "  \n  *%s*", escapeMarkdown(strings.TrimSpace(c.Text)))
 		}
 		b.WriteString("\n")
-		if c.Verdict == "holds" || c.Verdict == "not tested" {
+		if c.Verdict == result.Holds || c.Verdict == result.NotTested {
 			continue
 		}
 		for _, of := range []struct {

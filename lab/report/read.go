@@ -107,6 +107,7 @@ func (d *jsonReader) into(v any) func() error { return func() error { return d.d
 func (d *jsonReader) report(r *result.Report) error {
 	cells := 0 // of the matrices so far
 	return d.object(fields{
+		"version":     d.version,
 		"environment": d.into(&r.Environment),
 		"digest":      d.into(&r.Digest),
 		"counts":      d.into(&r.Counts),
@@ -122,9 +123,20 @@ func (d *jsonReader) report(r *result.Report) error {
 	}, "environment", "digest", "counts", "topologies")
 }
 
+// version refuses what a later labrun has written: it may mean what this one cannot tell.
+func (d *jsonReader) version() error {
+	var v int
+	err := d.dec.Decode(&v)
+	if err == nil && (v < 1 || v > Version) {
+		err = fmt.Errorf("the report's form is %d, and this labrun knows those up to %d: read it with a newer one", v, Version)
+	}
+	return err
+}
+
 // matrix reads a matrix; the report's counts leave it so many cells at most.
 func (d *jsonReader) matrix(m *result.Matrix, cells int) error {
 	in := &index{m: m, shared: map[string]*[]string{}}
+	defer olderWhens(m)
 	return d.object(fields{
 		"file":     d.into(&m.File),
 		"name":     d.into(&m.Name),
@@ -164,12 +176,20 @@ func (d *jsonReader) matrix(m *result.Matrix, cells int) error {
 
 func (d *jsonReader) row(r *result.Row, shared map[string][]result.RowStep) error {
 	return d.object(fields{
-		"name":  d.into(&r.Name),
-		"doc":   d.into(&r.Doc),
-		"claim": d.into(&r.Claim),
-		"file":  d.into(&r.File),
-		"line":  d.into(&r.Line),
-		"axes":  d.into(&r.Axes),
+		"name": d.into(&r.Name),
+		"doc":  d.into(&r.Doc),
+		"claim": func() error {
+			var text string
+			err := d.dec.Decode(&text)
+			when := r.Claim.When
+			r.Claim = lab.ParseClaimRef(text)
+			r.Claim.When = when
+			return err
+		},
+		"when": d.into(&r.Claim.When),
+		"file": d.into(&r.File),
+		"line": d.into(&r.Line),
+		"axes": d.into(&r.Axes),
 		"steps": func() error {
 			return d.array(func() error {
 				var s result.RowSlot
@@ -234,7 +254,10 @@ func (d *jsonReader) cell(in *index) error {
 		return errors.New(`it needs a "cell", a "host" and a "verdict"`)
 	}
 	cell := result.Cell{Verdict: *c.Verdict}
-	if c.Reason != "" || len(c.Evidence) > 0 || len(c.Outputs) > 0 || len(c.Captures) > 0 {
+	if c.Verdict != nil && *c.Verdict == result.Fail {
+		olderFlaky(&c.Note)
+	}
+	if c.Reason != "" || len(c.Flaky) > 0 || len(c.Evidence) > 0 || len(c.Outputs) > 0 || len(c.Captures) > 0 {
 		note := c.Note
 		cell.Note = &note
 	}

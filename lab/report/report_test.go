@@ -49,8 +49,8 @@ func sample() result.Report {
 		},
 		Columns: result.OnHosts("alpha", "beta"),
 		Rows: []result.Row{
-			{Name: "good", Doc: "holds", Claim: "SEED 1", Line: 10, Slots: []result.RowSlot{ok}},
-			{Name: "wrong", Claim: "not SEED 2", Line: 20, Slots: []result.RowSlot{
+			{Name: "good", Doc: "holds", Claim: lab.ClaimRef{Name: "SEED 1"}, Line: 10, Slots: []result.RowSlot{ok}},
+			{Name: "wrong", Claim: lab.ClaimRef{Name: "SEED 2", Against: true, When: "the moon is full"}, Line: 20, Slots: []result.RowSlot{
 				ok, slot(step(23, "main", "bind(b, any:80)", "ok")), slot(step(30, "peer/client", "connect(c, subject.x:80)", "ok"))}},
 			{Name: "one-host", File: "some folder/shared/hosts.yaml", Line: 2, Slots: []result.RowSlot{slot(step(4, "main", "bind(a, 203.0.113.1:80)", "ok"))}},
 			{Name: "skipped", Line: 40},
@@ -73,9 +73,9 @@ func sample() result.Report {
 			{Row: 4, Column: 1, Got: &[]string{"ok"}},
 		},
 		Claims: []result.ClaimResult{
-			{Name: "SEED 1", Text: "A sentence.", Verdict: "holds", For: []result.ClaimEvidence{{Experiment: "good"}}},
-			{Name: "SEED 2", Verdict: "not settled", Unknown: []result.ClaimEvidence{{Experiment: "wrong", When: "the moon is full"}}},
-			{Name: "SEED 3", Text: strings.Repeat("A long sentence that has to wrap. ", 5), Verdict: "holds only when it rains",
+			{Name: "SEED 1", Text: "A sentence.", Verdict: result.Holds, For: []result.ClaimEvidence{{Experiment: "good"}}},
+			{Name: "SEED 2", Verdict: result.NotSettled, Unknown: []result.ClaimEvidence{{Experiment: "wrong", When: "the moon is full"}}},
+			{Name: "SEED 3", Text: strings.Repeat("A long sentence that has to wrap. ", 5), Verdict: result.Partly, When: []string{"it rains"},
 				For:     []result.ClaimEvidence{{Experiment: "rain", When: "it rains"}},
 				Against: []result.ClaimEvidence{{Experiment: "sun", When: "the sun shines"}, {Experiment: "snow"}}},
 		},

@@ -101,6 +101,7 @@ func TestSchemaHasEveryField(t *testing.T) {
 		{result.Snapshot{}, at(s, "topologies", "cells", "evidence")},
 		{result.SocketInfo{}, at(s, "topologies", "cells", "evidence", "sockets")},
 		{result.Output{}, at(s, "topologies", "cells", "outputs")},
+		{result.Tally{}, at(s, "topologies", "cells", "flaky")},
 		{result.ClaimResult{}, at(s, "topologies", "claims")},
 		{result.ClaimEvidence{}, at(s, "topologies", "claims", "for")},
 	} {
@@ -113,6 +114,12 @@ func TestSchemaHasEveryField(t *testing.T) {
 			if name != "-" {
 				want = append(want, name)
 			}
+		}
+		switch c.value.(type) {
+		case result.Report:
+			want = append(want, "version") // of the form, and not of the run
+		case result.Row:
+			want = append(want, "when") // with claim, one value
 		}
 		for name, p := range c.of().Properties {
 			got = append(got, name)

@@ -93,7 +93,7 @@ func (t *tap) cell(number int, m *result.Matrix, c *result.Cell) {
 
 func (t *tap) note(c *result.Cell) {
 	n := c.Note
-	t.said("reason", n.Reason)
+	t.said("reason", c.Reason())
 	if len(n.Outputs) > 0 {
 		t.printf("      programs:\n")
 		for _, o := range n.Outputs {

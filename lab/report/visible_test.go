@@ -91,7 +91,7 @@ func whole() result.Report {
 	status := 1
 	listens := []result.SocketInfo{{Host: "beta", Protocol: "tcp", State: "LISTEN", Local: "y:80", Owners: []string{"web (w)"}}}
 	note := func() *result.Note {
-		return &result.Note{Reason: "flaky: once", Captures: []string{"red.pcapng"},
+		return &result.Note{Reason: "reason", Flaky: result.Tallies{{Answer: "ok", Times: 1}}, Captures: []string{"red.pcapng"},
 			Evidence: []result.Snapshot{{Step: 1, To: "192.0.2.2 on beta", Why: []string{"user 0"}, Listens: slices.Clone(listens), Sockets: []result.SocketInfo{{Host: "alpha", Protocol: "tcp", State: "LISTEN", Local: "x:80", Remote: "y:80",
 				Device: "eth0", Owners: []string{"web (a)"}, Timer: "on", Options: []string{"SO_REUSEADDR"}}}}},
 			Outputs: []result.Output{{Process: "alpha/web", Stdout: "out", Stderr: "err", Status: &status}}}
@@ -206,7 +206,7 @@ func changes(a, b result.Report) *compare.Difference {
 		r.Matrices = append([]result.Matrix(nil), r.Matrices...)
 	}
 	a.Matrices[0].Claims = append([]result.ClaimResult(nil), a.Matrices[0].Claims...)
-	a.Matrices[0].Claims[0].Verdict = "does not hold"
+	a.Matrices[0].Claims[0].Verdict = result.Refuted
 	cells := append([]result.Cell(nil), a.Matrices[0].Cells...)
 	cells[1].Verdict, cells[1].Got = result.Fail, &[]string{"EINVAL"}
 	cells[2].Got = &[]string{"ok", "ENOENT"}

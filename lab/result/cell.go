@@ -76,7 +76,8 @@ func (c *Cell) Timed(s RowStep, i int) RowStep {
 
 // Note explains a cell.
 type Note struct {
-	Reason   string     `json:"reason,omitempty"`   // of a skip or an error, or how often a failed cell answered what
+	Reason   string     `json:"reason,omitempty"`   // of a skip or an error
+	Flaky    Tallies    `json:"flaky,omitempty"`    // of a failed cell that was not answered the same in every run
 	Evidence []Snapshot `json:"evidence,omitempty"` // of steps whose answer is an errno, or red
 	Outputs  []Output   `json:"outputs,omitempty"`  // of the programs of a cell that did not pass
 	Captures []string   `json:"captures,omitempty"` // the files with its packets, as seen from the folder that labrun ran in
@@ -99,10 +100,38 @@ func (s Snapshot) IsZero() bool {
 	return s.Sockets == nil && s.To == "" && s.Why == nil && s.Listens == nil && s.Limit == 0
 }
 
+// Tally is how many runs of a cell ended with an answer.
+type Tally struct {
+	Answer string `json:"answer"` // or a verdict, of runs that were not answered
+	Times  int    `json:"times"`
+}
+
+// Tallies are the answers of a cell that runs differ in, the most frequent one first.
+type Tallies []Tally
+
+// String writes the tallies in a line: "ok 9 times, EADDRINUSE once".
+func (all Tallies) String() string {
+	var words []string
+	for _, t := range all {
+		switch t.Times {
+		case 1:
+			words = append(words, t.Answer+" once")
+		case 2:
+			words = append(words, t.Answer+" twice")
+		default:
+			words = append(words, fmt.Sprintf("%s %d times", t.Answer, t.Times))
+		}
+	}
+	return strings.Join(words, ", ")
+}
+
 // Reason returns why the cell is a skip or an error, or that it is flaky.
 func (c Cell) Reason() string {
-	if c.Note == nil {
+	switch {
+	case c.Note == nil:
 		return ""
+	case len(c.Note.Flaky) > 0:
+		return "flaky: " + c.Note.Flaky.String()
 	}
 	return c.Note.Reason
 }

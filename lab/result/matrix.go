@@ -77,19 +77,3 @@ func (m *Matrix) StepsOf(c *Cell) []StepResult {
 	}
 	return steps
 }
-
-// ClaimResult is what was measured about a claim.
-type ClaimResult struct {
-	Name    string          `json:"name"`
-	Text    string          `json:"text,omitempty"`
-	Verdict string          `json:"verdict"` // holds, holds only when ..., does not hold, not settled
-	For     []ClaimEvidence `json:"for,omitempty"`
-	Against []ClaimEvidence `json:"against,omitempty"`
-	Unknown []ClaimEvidence `json:"unknown,omitempty"` // experiments that did not pass in every host
-}
-
-// ClaimEvidence is an experiment that speaks for or against a claim.
-type ClaimEvidence struct {
-	Experiment string `json:"experiment"`
-	When       string `json:"when,omitempty"`
-}

@@ -28,7 +28,7 @@ func grid() result.Matrix {
 	m := result.Matrix{
 		File: "lab.yaml", Name: "lab", Doc: "doc", Columns: result.OnHosts("alpha", "beta"),
 		Rows: []result.Row{{
-			Name: "two", Doc: "doc", Claim: "SEED 1", Line: 3,
+			Name: "two", Doc: "doc", Claim: lab.ClaimRef{Name: "SEED 1"}, Line: 3,
 			Axes: []lab.Axis{{Name: "first", Values: []string{"x", "y"}}, {Name: "second", Values: []string{"x", "y", "any"}}},
 			Slots: []result.RowSlot{
 				{Variants: [][]result.RowStep{step(4, "a = socket(tcp)", "ok")}},
@@ -171,7 +171,7 @@ func TestDigestNamesTheOutcome(t *testing.T) {
 	for name, change := range map[string]func(m *result.Matrix){
 		"file":  func(m *result.Matrix) { m.File = "other" },
 		"doc":   func(m *result.Matrix) { m.Doc, m.Rows[0].Doc = "other", "other" },
-		"claim": func(m *result.Matrix) { m.Rows[0].Claim = "other" },
+		"claim": func(m *result.Matrix) { m.Rows[0].Claim.Name = "other" },
 		"line":  func(m *result.Matrix) { m.Rows[0].Line, m.Rows[0].Slots[0].Variants[0][0].Line = 7, 8 },
 		"text":  func(m *result.Matrix) { m.Source = "other" },
 		"included": func(m *result.Matrix) {
@@ -277,7 +277,7 @@ func TestNewRowSharesSteps(t *testing.T) {
 	got := result.NewRow(&e, lab.Kernel{Version: lab.KernelVersion{6, 1, 0}})
 	ok := []result.RowStep{{Line: 7, Process: "main", Call: "listen(a, 5)", Want: "ok"}}
 	want := result.Row{
-		Name: "one", Claim: "not SEED 1", File: "shared.yaml", Line: 5, Axes: e.Axes,
+		Name: "one", Claim: e.Claim, File: "shared.yaml", Line: 5, Axes: e.Axes,
 		Slots: []result.RowSlot{{Axes: []int{0}, Shown: true, Variants: [][]result.RowStep{ok, ok, nil, ok}}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -10,13 +10,13 @@ import (
 
 // Row is an experiment as a report shows it.
 type Row struct {
-	Name  string     `json:"name"`
-	Doc   string     `json:"doc,omitempty"`
-	Claim string     `json:"claim,omitempty"` // as the file writes it: "SEED 2", "not SEED 2"
-	File  string     `json:"file,omitempty"`  // the included file that it and its steps are in; "" is the topology's own
-	Line  int        `json:"line"`
-	Axes  []lab.Axis `json:"axes,omitempty"`
-	Slots []RowSlot  `json:"steps"`
+	Name  string       `json:"name"`
+	Doc   string       `json:"doc,omitempty"`
+	Claim lab.ClaimRef `json:"claim,omitzero"` // what a pass means for which claim
+	File  string       `json:"file,omitempty"` // the included file that it and its steps are in; "" is the topology's own
+	Line  int          `json:"line"`
+	Axes  []lab.Axis   `json:"axes,omitempty"`
+	Slots []RowSlot    `json:"steps"`
 }
 
 // RowSlot is a Slot as a report shows it.
@@ -56,10 +56,7 @@ func (s *RowStep) Words(answer string) string {
 
 // NewRow returns the row of an experiment on that kernel.
 func NewRow(e *lab.Experiment, k lab.Kernel) Row {
-	r := Row{Name: e.Name, Doc: e.Doc, Claim: e.Claim.Name, File: e.Pos.File, Line: e.Pos.Line, Axes: e.Axes}
-	if e.Claim.Against {
-		r.Claim = "not " + r.Claim
-	}
+	r := Row{Name: e.Name, Doc: e.Doc, Claim: e.Claim, File: e.Pos.File, Line: e.Pos.Line, Axes: e.Axes}
 	for _, s := range e.Slots {
 		slot := RowSlot{Axes: s.Axes, Shown: s.Shown, Which: s.Which, Variants: make([][]RowStep, len(s.Variants))}
 		for i, steps := range s.Variants {

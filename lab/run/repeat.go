@@ -2,9 +2,7 @@ package run
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
-	"strings"
 
 	"labrun/lab/result"
 )
@@ -97,7 +95,7 @@ func (t tally) judge(row *result.Row) result.Cell {
 	}
 	at := t.parting(row)
 	judged := t[0].Cell
-	judged.Verdict, judged.Note = result.Fail, &result.Note{Reason: "flaky: " + t.words(row, at)}
+	judged.Verdict, judged.Note = result.Fail, &result.Note{Flaky: t.answers(row, at)}
 	judged.Got = nil
 	for _, c := range t {
 		got := c.Answers()
@@ -124,8 +122,8 @@ func (t tally) parting(row *result.Row) int {
 	return at
 }
 
-// words says how often which answer was given: "ok 9 times, EADDRINUSE once".
-func (t tally) words(row *result.Row, at int) string {
+// answers says how often which answer was given.
+func (t tally) answers(row *result.Row, at int) result.Tallies {
 	step, _ := row.Step(t[0].Combo, at)
 	times := map[string]int{}
 	for _, c := range t {
@@ -141,20 +139,10 @@ func (t tally) words(row *result.Row, at int) string {
 		}
 		times[word] += c.times
 	}
-	var answers []string
-	for word := range times {
-		answers = append(answers, word)
+	var all result.Tallies
+	for word, n := range times {
+		all = append(all, result.Tally{Answer: word, Times: n})
 	}
-	slices.SortFunc(answers, func(a, b string) int { return cmp.Or(times[b]-times[a], cmp.Compare(a, b)) })
-	for i, word := range answers {
-		switch n := times[word]; n {
-		case 1:
-			answers[i] = word + " once"
-		case 2:
-			answers[i] = word + " twice"
-		default:
-			answers[i] = fmt.Sprintf("%s %d times", word, n)
-		}
-	}
-	return strings.Join(answers, ", ")
+	slices.SortFunc(all, func(a, b result.Tally) int { return cmp.Or(b.Times-a.Times, cmp.Compare(a.Answer, b.Answer)) })
+	return all
 }

@@ -21,11 +21,11 @@ func TestRepeated(t *testing.T) {
 	kept.Note = &result.Note{Captures: []string{"run-1"}}
 	caught.Note = &result.Note{Evidence: evidence, Captures: []string{"run-3"}}
 	both := result.Cell{Verdict: result.Fail, Got: fail.Got, Note: &result.Note{
-		Reason: "flaky: ok 3 times, EADDRINUSE once", Evidence: evidence, Captures: []string{"run-1", "run-3"}}}
+		Flaky: tallies("ok", 3, "EADDRINUSE", 1), Evidence: evidence, Captures: []string{"run-1", "run-3"}}}
 	broken := result.Cell{Verdict: result.Error, Note: &result.Note{Reason: "died"}}
 	cut := result.Cell{Verdict: result.Skip, Note: notRun}
-	flaky := func(reason string, evidence []result.Snapshot, got ...string) result.Cell {
-		return result.Cell{Verdict: result.Fail, Got: &got, Note: &result.Note{Reason: reason, Evidence: evidence}}
+	flaky := func(tally result.Tallies, evidence []result.Snapshot, got ...string) result.Cell {
+		return result.Cell{Verdict: result.Fail, Got: &got, Note: &result.Note{Flaky: tally, Evidence: evidence}}
 	}
 	for _, test := range []struct {
 		name string
@@ -34,12 +34,12 @@ func TestRepeated(t *testing.T) {
 	}{
 		{"steady", []result.Cell{pass, pass, pass}, pass},
 		{"steadily red", []result.Cell{fail, fail}, fail},
-		{"once red", []result.Cell{pass, pass, fail, pass, pass}, flaky("flaky: ok 4 times, EADDRINUSE once", evidence, "ok", "EADDRINUSE")},
-		{"mostly red", []result.Cell{fail, pass, fail, pass, fail}, flaky("flaky: EADDRINUSE 3 times, ok twice", evidence, "ok", "EADDRINUSE")},
-		{"red in two places", []result.Cell{late, fail, late, pass}, flaky("flaky: ok 3 times, EADDRINUSE once", evidence, "ok", "EADDRINUSE")},
-		{"once blocked", []result.Cell{pass, slow, pass}, flaky("flaky: ok twice, blocked (2 s) once", nil, "ok", "blocked")},
-		{"another value", []result.Cell{pass, other, pass}, flaky("flaky: x:80 twice, x:81 once", nil, "ok", "ok", "x:80")},
-		{"sometimes a skip", []result.Cell{skip, pass, pass}, flaky("flaky: ok twice, skip (no sctp) once", nil, "ok", "ok")},
+		{"once red", []result.Cell{pass, pass, fail, pass, pass}, flaky(tallies("ok", 4, "EADDRINUSE", 1), evidence, "ok", "EADDRINUSE")},
+		{"mostly red", []result.Cell{fail, pass, fail, pass, fail}, flaky(tallies("EADDRINUSE", 3, "ok", 2), evidence, "ok", "EADDRINUSE")},
+		{"red in two places", []result.Cell{late, fail, late, pass}, flaky(tallies("ok", 3, "EADDRINUSE", 1), evidence, "ok", "EADDRINUSE")},
+		{"once blocked", []result.Cell{pass, slow, pass}, flaky(tallies("ok", 2, "blocked (2 s)", 1), nil, "ok", "blocked")},
+		{"another value", []result.Cell{pass, other, pass}, flaky(tallies("x:80", 2, "x:81", 1), nil, "ok", "ok", "x:80")},
+		{"sometimes a skip", []result.Cell{skip, pass, pass}, flaky(tallies("ok", 2, "skip (no sctp)", 1), nil, "ok", "ok")},
 		{"an error", []result.Cell{pass, fail, broken}, broken},
 		{"captured", []result.Cell{kept, pass, caught, pass}, both},
 		{"cut short", []result.Cell{pass, cut}, pass},
@@ -75,7 +75,7 @@ func TestRepeatedOpen(t *testing.T) {
 	}{
 		"other values": {[]result.Cell{one, other, one}, one},
 		"once red": {[]result.Cell{one, other, red}, result.Cell{Verdict: result.Fail, Got: red.Got,
-			Note: &result.Note{Reason: "flaky: ok twice, EBADF once"}}},
+			Note: &result.Note{Flaky: tallies("ok", 2, "EBADF", 1)}}},
 	} {
 		var r repeated
 		for _, c := range test.runs {
@@ -85,4 +85,13 @@ func TestRepeatedOpen(t *testing.T) {
 			t.Errorf("%s: want (-), got (+):\n%s", name, diff)
 		}
 	}
+}
+
+// tallies are answers and how often each was given, in turn.
+func tallies(all ...any) result.Tallies {
+	var t result.Tallies
+	for i := 0; i < len(all); i += 2 {
+		t = append(t, result.Tally{Answer: all[i].(string), Times: all[i+1].(int)})
+	}
+	return t
 }

@@ -87,7 +87,8 @@ func Run(ctx context.Context, k kernel.Kernel, version lab.KernelVersion, topolo
 	}
 	matrices := all.result()
 	for i, t := range topologies {
-		matrices[i].Claims = claims(t, matrices[i])
+		matrices[i].Claims = result.NewClaims(t)
+		matrices[i].Settle()
 	}
 	return matrices, nil
 }

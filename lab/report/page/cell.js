@@ -103,7 +103,7 @@ function evidence(t, cell) {
     el('div', {class: 'commands'},
       copyable(command('labrun', '--only', t.nameOf(cell), '--host', t.host(cell), '-v', t.file)),
       t.verdict[cell] === FAIL && copyable(command('labrun', 'shell', '--after', t.nameOf(cell), t.file, t.host(cell)))),
-    r.claim && el('p', {class: 'note'}, r.claim.startsWith('not ') ? 'A pass speaks against the claim ' : 'A pass speaks for the claim ', el('b', {}, r.claim.replace(/^not /, '')), '.'),
+    r.claim && el('p', {class: 'note'}, r.against ? 'A pass speaks against the claim ' : 'A pass speaks for the claim ', el('b', {}, r.claim), '.'),
   ].flat(9).filter(Boolean);
 }
 

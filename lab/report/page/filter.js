@@ -33,7 +33,7 @@ function termTables(term) {
 // the row has it.
 function lookFor(r, t) {
   const has = (s) => s.toLowerCase().includes(t.term);
-  if (has(r.name) || has(r.doc) || has(r.claim)) return null;
+  if (has(r.name) || has(r.doc) || has((r.against ? 'not ' : '') + r.claim)) return null;
   const axes = r.axes.map((a, i) => ({weight: r.weight[i], radix: r.radix[i], marks: marks(a.values, t.term, (v) => a.name + '=' + v)}));
   const slots = r.slots.map((s) => {
     const found = new Uint8Array(s.variants.length);

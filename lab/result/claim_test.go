@@ -1,7 +1,9 @@
-package run
+package result_test
 
 import (
 	"fmt"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -40,7 +42,7 @@ func TestClaims(t *testing.T) {
 						ref.When = fmt.Sprintf("%d is so", i)
 					}
 					top.Experiments = append(top.Experiments, lab.Experiment{Name: name, Claim: ref})
-					m.Rows = append(m.Rows, result.Row{Name: name})
+					m.Rows = append(m.Rows, result.Row{Name: name, Claim: ref})
 					for host, word := range strings.Fields(verdicts) {
 						c := result.Cell{Row: int32(len(m.Rows) - 1), Column: int32(host)}
 						if err := c.Verdict.UnmarshalText([]byte(word)); err != nil {
@@ -50,9 +52,35 @@ func TestClaims(t *testing.T) {
 					}
 				}
 			}
-			got := claims(top, m)
-			if len(got) != 1 || got[0].Verdict != c.want {
+			m.Claims = result.NewClaims(top)
+			m.Settle()
+			if got := m.Claims; len(got) != 1 || got[0].Says() != c.want {
 				t.Errorf("%+v, want one claim that %s", got, c.want)
+			}
+			before := slices.Clone(m.Claims)
+			if m.Settle(); !reflect.DeepEqual(m.Claims, before) {
+				t.Errorf("settled again: %+v, was %+v", m.Claims, before)
+			}
+			for i := range m.Cells {
+				m.Cells[i].Verdict = result.Error
+			}
+			m.Rows = append([]result.Row{{Name: "another", Claim: lab.ClaimRef{Name: "D"}}}, m.Rows...)
+			for i := range m.Cells {
+				m.Cells[i].Row++
+			}
+			want := result.NotSettled
+			if len(c.experiments) == 0 {
+				want = result.NotTested
+			}
+			if m.Settle(); m.Claims[0].Verdict != want {
+				t.Errorf("with errors alone: %+v", m.Claims)
+			}
+			m.Rows, m.Cells = nil, nil
+			if want == result.NotSettled {
+				want = result.NotRun
+			}
+			if m.Settle(); m.Claims[0].Verdict != want || len(m.Claims[0].For) > 0 {
+				t.Errorf("without cells: %+v", m.Claims)
 			}
 		})
 	}
