@@ -5,7 +5,6 @@ import (
 	"context"
 	"net/netip"
 	"slices"
-	"strings"
 
 	"labrun/lab"
 	"labrun/lab/result"
@@ -137,15 +136,6 @@ func (e *explainer) sought(ctx context.Context) (sought, error) {
 	return q, nil
 }
 
-func asksForPort(c lab.Call) bool {
-	return c.Name == "bind" || c.Name == "listen" || c.Name == "connect"
-}
-
-// portsOf names the protocol whose ports the sockets of a type have.
-func portsOf(socketType string) string {
-	return strings.TrimPrefix(strings.TrimSuffix(socketType, "6"), "mp") // MPTCP's are TCP's
-}
-
 // concerns reports whether a socket is part of the explanation.
 func (q sought) concerns(s lab.Socket) bool {
 	switch {
@@ -157,27 +147,4 @@ func (q sought) concerns(s lab.Socket) bool {
 		return false
 	}
 	return overlap(q.local.Addr(), s.Local.Addr(), q.v6only, s.V6Only)
-}
-
-// unmapped is an address as the tables of connections have it: a mapped one is IPv4's
-// there (inet_match), and the zone is the socket's device.
-func unmapped(a netip.AddrPort) netip.AddrPort {
-	return netip.AddrPortFrom(a.Addr().Unmap().WithZone(""), a.Port())
-}
-
-// overlap reports whether two local addresses overlap, as inet_rcv_saddr_equal
-// sees them: equal, or one of them is a wildcard that takes the other in. The
-// wildcard of IPv6 takes IPv4 in unless it is v6only.
-func overlap(a, b netip.Addr, aV6Only, bV6Only bool) bool {
-	four := func(ip netip.Addr) bool { return ip.Is4() || ip.Is4In6() }
-	switch {
-	case !a.IsValid() || !b.IsValid():
-		return true
-	case four(a) && four(b), !four(a) && !four(b):
-		a, b = a.Unmap().WithZone(""), b.Unmap().WithZone("")
-		return a == b || a.IsUnspecified() || b.IsUnspecified()
-	case four(a):
-		return b.IsUnspecified() && !bV6Only
-	}
-	return a.IsUnspecified() && !aV6Only
 }

@@ -8,18 +8,8 @@ import (
 	"strconv"
 
 	"labrun/lab"
-	"labrun/lab/question"
 	"labrun/lab/result"
 )
-
-// explainer finds out why a step was answered as it was.
-type explainer struct {
-	*view
-	step *question.Step
-	got  got
-}
-
-func (v *view) explainer(s *question.Step, g got) *explainer { return &explainer{v, s, g} }
 
 // explain returns what explains the answer of a red step.
 func (e *explainer) explain(ctx context.Context) (result.Snapshot, error) {

@@ -72,14 +72,6 @@ func (c *cell) onHost(who lab.Process, s *question.Step) (got, error) {
 	return g, otherErr
 }
 
-// lacking turns the error of a parameter that the kernel lacks into a skip.
-func lacking(err error) error {
-	if errors.Is(err, fabric.ErrNoSysctl) {
-		return errSkip(err.Error())
-	}
-	return err
-}
-
 // errnoAnswer turns the errno in an error into an answer. An error without one
 // says that the call could not be made.
 func errnoAnswer(err error) (got, error) {

@@ -77,13 +77,6 @@ func (k *Kernel) Answer(ctx context.Context, r kernel.Request, each func(int, ke
 	a.cells(ctx)
 }
 
-// asker answers one request.
-type asker struct {
-	*Kernel
-	kernel.Request
-	each func(int, kernel.Answer)
-}
-
 // cells asks the cells one by one.
 func (a *asker) cells(ctx context.Context) {
 	var kept *room
@@ -103,18 +96,6 @@ func (a *asker) cells(ctx context.Context) {
 		a.each(i, answer)
 		i, ok = next, more
 	}
-}
-
-func (a *asker) red(ctx context.Context, i int, answer kernel.Answer, c *cell) {
-	if answer.Red && a.Red != nil {
-		a.Red(ctx, i, answer, &Kept{c})
-	}
-}
-
-func (a *asker) cell(combo lab.Combo) *cell {
-	c := newCell(a.Question, combo, a.On)
-	c.evidence, c.waits = a.Evidence, a.Waits
-	return c
 }
 
 // tries is how often a cell is asked where the machine was too busy for the answer to

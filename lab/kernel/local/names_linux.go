@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"time"
 
 	"labrun/lab"
 	"labrun/lab/question"
@@ -170,4 +171,14 @@ func (n *names) unixNameIn(call lab.Call) string {
 		return string(text)
 	}
 	return ""
+}
+
+// got is an answer, with the address that it carries when it is one.
+type got struct {
+	lab.Answer
+	addr netip.AddrPort
+	unix bool // its value is an address of unix(7)
+
+	limit time.Duration // not 0: of a call that was given up sooner than its step says
+	why   string        // that was done, or labrun made the call and knows the reason of its errno
 }

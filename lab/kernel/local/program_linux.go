@@ -70,9 +70,6 @@ func (c *cell) program(ctx context.Context, who lab.Process, s *question.Step) (
 	return got{Answer: lab.Answer{Outcome: lab.OK, Value: finish}}, nil
 }
 
-// isUp reports whether the cell's lab has the host.
-func (v *view) isUp(host string) bool { return v.lab.Host(host) != nil }
-
 // quoted shows the beginning of an output in one line; the end stands below it in the
 // report, and all of it in the JSON.
 func quoted(output string) string {

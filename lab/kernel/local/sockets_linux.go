@@ -73,8 +73,3 @@ func states(socks []lab.Socket, at netip.AddrPort) lab.States {
 	})
 	return states
 }
-
-// transient are the states that end with the next segment from the other side.
-var transient = []string{"SYN_SENT", "SYN_RECV", "FIN_WAIT1", "CLOSING", "LAST_ACK"}
-
-func isTransient(s lab.Socket) bool { return slices.Contains(transient, s.State) }

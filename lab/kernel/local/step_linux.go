@@ -3,7 +3,6 @@ package local
 import (
 	"context"
 	"fmt"
-	"net/netip"
 	"slices"
 	"time"
 
@@ -12,16 +11,6 @@ import (
 	"labrun/lab/question"
 	"labrun/lab/result"
 )
-
-// got is an answer, with the address that it carries when it is one.
-type got struct {
-	lab.Answer
-	addr netip.AddrPort
-	unix bool // its value is an address of unix(7)
-
-	limit time.Duration // not 0: of a call that was given up sooner than its step says
-	why   string        // that was done, or labrun made the call and knows the reason of its errno
-}
 
 // stepped is a step that was carried out.
 type stepped struct {
@@ -149,28 +138,6 @@ func (c *cell) call(ctx context.Context, s *question.Step, want question.Want) (
 	return g, err
 }
 
-// args resolves what a process cannot know.
-func (c *cell) args(s *question.Step, want lab.Answer) (process.Args, error) {
-	args := process.Args{Call: s.Call, Limit: s.LimitFor(want)}
-	sig, _ := lab.SignatureOf(s.Call.Name)
-	for i, a := range s.Call.Args {
-		switch a := a.(type) {
-		case lab.Text:
-			kind := sig.Args[min(i, len(sig.Args)-1)]
-			if name, ok := c.unix[lab.KeptName(string(a))]; ok && (kind == lab.KindAddr || kind == lab.KindPath) {
-				args.Call.Args = slices.Clone(args.Call.Args)
-				args.Call.Args[i] = lab.Text(name)
-			}
-		case lab.Sock:
-			if why, ok := c.made[madeBy{s.Process, string(a)}]; ok {
-				return args, fmt.Errorf("there is no socket %s, %s", a, why)
-			}
-		}
-	}
-	args.Addr, _ = c.addr(s)
-	return args, nil
-}
-
 // kill ends another process or program of the host, or sends it a signal.
 func (c *cell) kill(ctx context.Context, p *process.Process, s *question.Step) (lab.Answer, error) {
 	name := childOf(s)
@@ -186,15 +153,6 @@ func (c *cell) kill(ctx context.Context, p *process.Process, s *question.Step) (
 		return lab.Answer{}, fmt.Errorf("process %s does not exist", name)
 	}
 	return p.Kill(ctx, victim, signal)
-}
-
-// recordMade remembers whether a socket was made, for the message of a later step.
-func (c *cell) recordMade(m madeBy, s *question.Step, g got) {
-	if g.Outcome == lab.OK {
-		delete(c.made, m)
-		return
-	}
-	c.made[m] = fmt.Sprintf("%s answered %s", s.Pos.Words(), g.Answer)
 }
 
 func (c *cell) fork(ctx context.Context, who lab.Process, p *process.Process, s *question.Step) (got, error) {

@@ -3,7 +3,6 @@ package local
 import (
 	"context"
 	"fmt"
-	"net/netip"
 	"slices"
 	"strconv"
 	"time"
@@ -97,12 +96,4 @@ func endsConnect(call lab.Call) bool {
 	name := call.Args[1].String()
 	_, known := lab.OptionOf(name)
 	return !known || slices.Contains([]string{"SO_SNDTIMEO", "TCP_SYNCNT", "TCP_USER_TIMEOUT"}, name)
-}
-
-// reaches reports whether what a host sends gets to an address of the lab.
-func (v *view) reaches(host string, to netip.Addr) (bool, error) {
-	if to.IsLoopback() || v.q.Layout.HostAt(to) == host {
-		return true, nil
-	}
-	return v.lab.Host(host).HasNeighbour(to)
 }

@@ -326,3 +326,51 @@ func setOwners(h *result.SocketInfo, inode uint32, owned []ownedBy) {
 		h.Owners = []string{"unknown"}
 	}
 }
+
+// isUp reports whether the cell's lab has the host.
+func (v *view) isUp(host string) bool { return v.lab.Host(host) != nil }
+
+// portsOf names the protocol whose ports the sockets of a type have.
+func portsOf(socketType string) string {
+	return strings.TrimPrefix(strings.TrimSuffix(socketType, "6"), "mp") // MPTCP's are TCP's
+}
+
+// unmapped is an address as the tables of connections have it: a mapped one is IPv4's
+// there (inet_match), and the zone is the socket's device.
+func unmapped(a netip.AddrPort) netip.AddrPort {
+	return netip.AddrPortFrom(a.Addr().Unmap().WithZone(""), a.Port())
+}
+
+// overlap reports whether two local addresses overlap, as inet_rcv_saddr_equal
+// sees them: equal, or one of them is a wildcard that takes the other in. The
+// wildcard of IPv6 takes IPv4 in unless it is v6only.
+func overlap(a, b netip.Addr, aV6Only, bV6Only bool) bool {
+	four := func(ip netip.Addr) bool { return ip.Is4() || ip.Is4In6() }
+	switch {
+	case !a.IsValid() || !b.IsValid():
+		return true
+	case four(a) && four(b), !four(a) && !four(b):
+		a, b = a.Unmap().WithZone(""), b.Unmap().WithZone("")
+		return a == b || a.IsUnspecified() || b.IsUnspecified()
+	case four(a):
+		return b.IsUnspecified() && !bV6Only
+	}
+	return a.IsUnspecified() && !aV6Only
+}
+
+// transient are the states that end with the next segment from the other side.
+var transient = []string{"SYN_SENT", "SYN_RECV", "FIN_WAIT1", "CLOSING", "LAST_ACK"}
+
+func isTransient(s lab.Socket) bool { return slices.Contains(transient, s.State) }
+
+// reaches reports whether what a host sends gets to an address of the lab.
+func (v *view) reaches(host string, to netip.Addr) (bool, error) {
+	if to.IsLoopback() || v.q.Layout.HostAt(to) == host {
+		return true, nil
+	}
+	return v.lab.Host(host).HasNeighbour(to)
+}
+
+func asksForPort(c lab.Call) bool {
+	return c.Name == "bind" || c.Name == "listen" || c.Name == "connect"
+}

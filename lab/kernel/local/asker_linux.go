@@ -1,0 +1,27 @@
+package local
+
+import (
+	"context"
+
+	"labrun/lab"
+	"labrun/lab/kernel"
+)
+
+// asker answers one request.
+type asker struct {
+	*Kernel
+	kernel.Request
+	each func(int, kernel.Answer)
+}
+
+func (a *asker) red(ctx context.Context, i int, answer kernel.Answer, c *cell) {
+	if answer.Red && a.Red != nil {
+		a.Red(ctx, i, answer, &Kept{c})
+	}
+}
+
+func (a *asker) cell(combo lab.Combo) *cell {
+	c := newCell(a.Question, combo, a.On)
+	c.evidence, c.waits = a.Evidence, a.Waits
+	return c
+}

@@ -1,0 +1,20 @@
+package local
+
+import (
+	"errors"
+
+	"labrun/lab/fabric"
+)
+
+// errSkip is a reason why this machine cannot ask the question.
+type errSkip string
+
+func (e errSkip) Error() string { return string(e) }
+
+// lacking turns the error of a parameter that the kernel lacks into a skip.
+func lacking(err error) error {
+	if errors.Is(err, fabric.ErrNoSysctl) {
+		return errSkip(err.Error())
+	}
+	return err
+}
