@@ -3,7 +3,8 @@
 // what a cell asked and wanted; a Cell says what came back, so that half a million of them
 // take little room.
 //
-// It computes what follows from that alone: names of cells, counts, the digest. Whoever runs
+// It computes what follows from that alone: names of cells, counts, the digest, what claims
+// come to. So reports add up: Merge makes one of those of parts of a run. Whoever runs
 // experiments fills it in, package report prints it, and package compare holds two against
 // each other.
 package result

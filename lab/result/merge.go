@@ -1,0 +1,287 @@
+package result
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// Part is a report of some of the cells of a run.
+type Part struct {
+	Name   string // for messages: its file
+	Report Report
+}
+
+// Merge returns the report of a run from reports of its parts, each of some cells of the
+// same files, asked by the same labrun of the same kernel. A cell may be in several of
+// them, when they agree on it. Counts, digest and claims follow from the cells.
+//
+// Topologies, experiments and columns stand in the order in which the parts have them.
+// Where no part has two of them, experiments go by their lines, columns by the order of
+// hosts, and topologies by the order of the parts.
+func Merge(parts ...Part) (Report, error) {
+	if len(parts) == 0 {
+		return NewReport(Environment{}, nil), nil
+	}
+	env, err := mergeEnvironments(parts)
+	if err != nil {
+		return Report{}, err
+	}
+	type key struct {
+		file string
+		nth  int // a run may have a file twice
+	}
+	lists, pieces := make([][]key, len(parts)), map[key][]piece{}
+	for i := range parts {
+		r := &parts[i].Report
+		times := map[string]int{}
+		for j := range r.Matrices {
+			m := &r.Matrices[j]
+			k := key{m.File, times[m.File]}
+			times[m.File]++
+			p := piece{Matrix: m, of: parts[i].Name}
+			if j < len(r.Environment.Seconds) && len(r.Environment.Seconds[j]) == len(m.Cells) {
+				p.seconds = r.Environment.Seconds[j]
+			}
+			lists[i], pieces[k] = append(lists[i], k), append(pieces[k], p)
+		}
+	}
+	order, ok := weave(lists, func(k key) key { return k }, func(_, _ key) int { return 0 })
+	if !ok {
+		return Report{}, fmt.Errorf("%s: the topologies stand in another order in each", names(parts))
+	}
+	var matrices []Matrix
+	for _, k := range order {
+		m, seconds, err := mergeMatrices(pieces[k])
+		if err != nil {
+			return Report{}, err
+		}
+		matrices = append(matrices, m)
+		if env.Seconds != nil {
+			env.Seconds = append(env.Seconds, seconds)
+		}
+	}
+	return NewReport(env, matrices), nil
+}
+
+// piece is what a part has of a topology.
+type piece struct {
+	*Matrix
+	of      string    // the part's name
+	seconds []float32 // of its cells; nil when they are not known
+}
+
+func names(parts []Part) string {
+	var all []string
+	for _, p := range parts {
+		all = append(all, p.Name)
+	}
+	return strings.Join(all, ", ")
+}
+
+// mergeEnvironments returns the environment of the whole. Its Seconds are not nil when the
+// parts have some, and empty.
+func mergeEnvironments(parts []Part) (Environment, error) {
+	first := &parts[0].Report.Environment
+	env := *first
+	env.Seconds = nil
+	for i := range parts {
+		e := &parts[i].Report.Environment
+		for _, c := range []struct{ name, a, b string }{
+			{"labrun", first.Labrun, e.Labrun}, {"kernel", first.Kernel, e.Kernel}, {"machine", first.Machine, e.Machine}, {"user", first.User, e.User},
+		} {
+			if c.a != c.b {
+				return env, fmt.Errorf("%s has %s %q, and %s %q", parts[0].Name, c.name, c.a, parts[i].Name, c.b)
+			}
+		}
+		if !maps.Equal(first.Sysctls, e.Sysctls) {
+			return env, fmt.Errorf("%s and %s have other kernel parameters", parts[0].Name, parts[i].Name)
+		}
+		if e.Started.Before(env.Started) {
+			env.Started = e.Started
+		}
+		env.Elapsed, env.Jobs = max(env.Elapsed, e.Elapsed), max(env.Jobs, e.Jobs)
+		if len(e.Seconds) > 0 {
+			env.Seconds = [][]float32{}
+		}
+	}
+	return env, nil
+}
+
+// mergeMatrices returns the matrix of which there are pieces, and how long its cells took,
+// which is not known unless all pieces say it.
+func mergeMatrices(pieces []piece) (Matrix, []float32, error) {
+	whole := *pieces[0].Matrix
+	for _, p := range pieces[1:] {
+		if p.Name != whole.Name || p.Doc != whole.Doc || p.Source != whole.Source ||
+			!slices.Equal(p.Included, whole.Included) || !reflect.DeepEqual(p.Layout, whole.Layout) {
+			return whole, nil, fmt.Errorf("%s and %s have other texts of %s", pieces[0].of, p.of, whole.File)
+		}
+	}
+	if err := whole.weave(pieces); err != nil {
+		return whole, nil, err
+	}
+	cells, timed := whole.collect(pieces)
+	whole.Cells = make([]Cell, 0, len(cells))
+	var seconds []float32
+	for i := range cells {
+		c := &cells[i]
+		if i > 0 && order(c, &cells[i-1]) == 0 {
+			if !sameCell(&c.Cell, &cells[i-1].Cell) {
+				return whole, nil, fmt.Errorf("%s and %s differ in %s on %s of %s",
+					cells[i-1].of, c.of, whole.NameOf(&c.Cell), whole.ColumnOf(&c.Cell), whole.File)
+			}
+			continue
+		}
+		whole.Cells = append(whole.Cells, c.Cell)
+		if timed {
+			seconds = append(seconds, c.seconds)
+		}
+	}
+	whole.Settle()
+	return whole, seconds, nil
+}
+
+// weave gives the matrix the rows, columns and claims of all pieces.
+func (m *Matrix) weave(pieces []piece) error {
+	rows, columns, claims := make([][]Row, len(pieces)), make([][]Column, len(pieces)), make([][]ClaimResult, len(pieces))
+	type asked struct {
+		row *Row
+		of  string
+	}
+	known := map[string]asked{} // by name, in the first piece that has it
+	var all []Part
+	for i, p := range pieces {
+		rows[i], columns[i], claims[i], all = p.Rows, p.Columns, p.Claims, append(all, Part{Name: p.of})
+		for j := range p.Rows {
+			r := &p.Rows[j]
+			was, ok := known[r.Name]
+			switch {
+			case !ok:
+				known[r.Name] = asked{r, p.of}
+			case !reflect.DeepEqual(r, was.row):
+				return fmt.Errorf("%s and %s ask or want something else in %s of %s", was.of, p.of, r.Name, m.File)
+			}
+		}
+	}
+	var ok [3]bool
+	m.Rows, ok[0] = weave(rows, func(r Row) string { return r.Name }, m.above)
+	m.Columns, ok[1] = weave(columns, func(c Column) Column { return c }, m.before)
+	m.Claims, ok[2] = weave(claims, func(c ClaimResult) string { return c.Name }, func(_, _ ClaimResult) int { return 0 })
+	if ok != [3]bool{true, true, true} {
+		return fmt.Errorf("%s: the experiments, hosts or claims of %s stand in another order in each", names(all), m.File)
+	}
+	return nil
+}
+
+// timedCell is a cell of the whole, and the part that it is from.
+type timedCell struct {
+	Cell
+	seconds float32
+	of      string
+}
+
+// collect returns the cells of all pieces in the order of the matrix, and whether it is
+// known how long they took.
+func (m *Matrix) collect(pieces []piece) (cells []timedCell, timed bool) {
+	rows, columns := map[string]int32{}, map[Column]int32{}
+	for i := range m.Rows {
+		rows[m.Rows[i].Name] = int32(i)
+	}
+	for i, c := range m.Columns {
+		columns[c] = int32(i)
+	}
+	timed = true
+	for _, p := range pieces {
+		timed = timed && len(p.seconds) == len(p.Cells)
+		for i, c := range p.Cells {
+			c.Row, c.Column = rows[p.Rows[c.Row].Name], columns[p.Columns[c.Column]]
+			of := timedCell{Cell: c, of: p.of}
+			if p.seconds != nil {
+				of.seconds = p.seconds[i]
+			}
+			cells = append(cells, of)
+		}
+	}
+	slices.SortStableFunc(cells, func(a, b timedCell) int { return order(&a, &b) })
+	return cells, timed
+}
+
+func order(a, b *timedCell) int {
+	return cmp.Or(cmp.Compare(a.Row, b.Row), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Combo, b.Combo))
+}
+
+func sameCell(a, b *Cell) bool {
+	return a.Verdict == b.Verdict && slices.Equal(a.Answers(), b.Answers()) && reflect.DeepEqual(a.Note, b.Note)
+}
+
+// above orders rows by their places in the files: what a topology includes comes first.
+func (m *Matrix) above(a, b Row) int {
+	file := func(r Row) int {
+		if r.File == "" {
+			return len(m.Included)
+		}
+		for i := range m.Included {
+			if m.Included[i].File == r.File {
+				return i
+			}
+		}
+		return -1
+	}
+	return cmp.Or(cmp.Compare(file(a), file(b)), cmp.Compare(a.Line, b.Line))
+}
+
+// before orders columns as the topology does its hosts.
+func (m *Matrix) before(a, b Column) int {
+	host := func(c Column) int {
+		for i := range m.Layout.Hosts {
+			if m.Layout.Hosts[i].Name == c.Host {
+				return i
+			}
+		}
+		return len(m.Layout.Hosts)
+	}
+	return cmp.Compare(host(a), host(b))
+}
+
+// weave puts lists together that are parts of one, each thing once: what stands before
+// another in a list does so in the whole. What no list says is for rank to say, and then
+// for the order of the lists. It returns false when two lists contradict each other.
+func weave[T any, K comparable](lists [][]T, key func(T) K, rank func(a, b T) int) ([]T, bool) {
+	behind := map[K]int{} // in how many lists something stands before it
+	for _, l := range lists {
+		for _, v := range l[min(1, len(l)):] {
+			behind[key(v)]++
+		}
+	}
+	var whole []T
+	lists = slices.Clone(lists)
+	for {
+		next, left := -1, false
+		for i, l := range lists {
+			if len(l) == 0 {
+				continue
+			}
+			left = true
+			if behind[key(l[0])] == 0 && (next < 0 || rank(l[0], lists[next][0]) < 0) {
+				next = i
+			}
+		}
+		if next < 0 {
+			return whole, !left
+		}
+		v := lists[next][0]
+		whole = append(whole, v)
+		for i, l := range lists {
+			if len(l) == 0 || key(l[0]) != key(v) {
+				continue
+			}
+			if lists[i] = l[1:]; len(l) > 1 {
+				behind[key(l[1])]--
+			}
+		}
+	}
+}
