@@ -27,47 +27,57 @@ var families = map[string]uint16{
 	"AF_UNSPEC": unix.AF_UNSPEC, "AF_UNIX": unix.AF_UNIX, "AF_INET": unix.AF_INET, "AF_INET6": unix.AF_INET6,
 }
 
-// set makes s the address of the request: a sockaddr_in for an IPv4 address, a
-// sockaddr_in6 for every other, mapped ones included, a sockaddr_un for a path,
-// and 16 bytes of AF_UNSPEC for none at all, with the family and the length that
-// the request says: the kernel is asked what the file says.
-func (s *sockaddr) set(r *request) error {
+// address is what a lab.Addr stands for.
+type address struct {
+	IP     netip.AddrPort // none for lab.Unspec
+	Family string         // what sa_family says instead of the truth
+}
+
+// set makes s the address at that place among the arguments: a sockaddr_in for an IPv4
+// address, a sockaddr_in6 for every other, mapped ones included, a sockaddr_un for a text,
+// and 16 bytes of AF_UNSPEC for none at all, with the family and the length that the request
+// says: the kernel is asked what the file says.
+func (s *sockaddr) set(r *request, i int) error {
 	clear(s.bytes[:])
-	ip := r.Addr.Addr()
+	to := arg[address](r, i)
+	ip, port := to.IP.Addr(), to.IP.Port()
+	path, isPath := r.Args[i].of.(lab.Text)
 	switch {
-	case r.Path != nil:
-		s.setPath(*r.Path)
+	case isPath:
+		s.setPath(string(path))
 	case !ip.IsValid():
 		s.length = unix.SizeofSockaddrInet4 // family 0, zeros
 	case ip.Is4():
 		s.family(unix.AF_INET)
-		binary.BigEndian.PutUint16(s.bytes[2:], r.Addr.Port())
+		binary.BigEndian.PutUint16(s.bytes[2:], port)
 		four := ip.As4()
 		copy(s.bytes[4:], four[:])
 		s.length = unix.SizeofSockaddrInet4
 	default:
 		s.family(unix.AF_INET6)
-		binary.BigEndian.PutUint16(s.bytes[2:], r.Addr.Port())
+		binary.BigEndian.PutUint16(s.bytes[2:], port)
 		six := ip.As16()
 		copy(s.bytes[8:], six[:])
 		if zone := ip.Zone(); zone != "" {
 			index, err := scopeID(zone)
 			if err != nil {
-				return fmt.Errorf("address %s: %w", r.Addr, err)
+				return fmt.Errorf("address %s: %w", to.IP, err)
 			}
 			binary.NativeEndian.PutUint32(s.bytes[24:], index)
 		}
 		s.length = unix.SizeofSockaddrInet6
 	}
-	if r.Family != "" {
-		f, ok := families[r.Family]
+	if to.Family != "" {
+		f, ok := families[to.Family]
 		if !ok {
-			return errors.New("no family " + r.Family)
+			return errors.New("no family " + to.Family)
 		}
 		s.family(f)
 	}
-	if r.Length != nil {
-		s.length = *r.Length
+	if i+1 < len(r.Args) {
+		if length, ok := r.Args[i+1].of.(lab.Int); ok {
+			s.length = int32(length)
+		}
 	}
 	return nil
 }
@@ -122,8 +132,7 @@ func (s *sockaddr) nameOf(fd int, call uintptr) reply {
 	var ip netip.Addr
 	switch family {
 	case unix.AF_UNIX:
-		path := pathOf(s.bytes[2:max(size, 2)])
-		return reply{Outcome: lab.OK, Text: &path}
+		return okWith(lab.Text(pathOf(s.bytes[2:max(size, 2)])))
 	case unix.AF_INET:
 		ip = netip.AddrFrom4([4]byte(s.bytes[4:8]))
 	case unix.AF_INET6:
@@ -138,8 +147,7 @@ func (s *sockaddr) nameOf(fd int, call uintptr) reply {
 	default:
 		return reply{Broken: fmt.Sprintf("an address of family %d", family)}
 	}
-	a := netip.AddrPortFrom(ip, port)
-	return reply{Outcome: lab.OK, Addr: &a}
+	return okWith(netip.AddrPortFrom(ip, port))
 }
 
 // pathOf returns what sun_path says as a step writes it: "" when it has no name.

@@ -56,30 +56,24 @@ func agentMain() {
 	child.Exit(1)
 }
 
-// message is a request with the descriptor that came along, -1 when none did.
-type message struct {
-	request
-	fd int
-}
-
 // serve answers requests one after the other until its keeper's end of the pair
 // is closed.
 func (a *agent) serve() error {
 	buf := make([]byte, maxMessage)
 	for {
-		m, err := receive(buf)
+		r, err := receive(buf)
 		if errors.Is(err, errGone) || errors.Is(err, unix.ECONNRESET) {
 			a.leave() // the latter of a keeper that was killed with an answer unread, unix(7)
 		}
 		if err != nil {
 			return err
 		}
-		err = respond(a.do(&m.request, m.fd))
+		err = respond(a.do(&r))
 		if errors.Is(err, unix.EPIPE) || errors.Is(err, unix.ECONNRESET) {
 			a.leave() // the keeper was killed during the call
 		}
 		if err != nil {
-			return fmt.Errorf("answer %s: %w", m.Call, err)
+			return fmt.Errorf("answer %s: %w", r.Call, err)
 		}
 	}
 }
@@ -95,28 +89,28 @@ func respond(r reply) error {
 // errGone says that the keeper's end of the pair is closed.
 var errGone = errors.New("the keeper has gone")
 
-func receive(buf []byte) (message, error) {
+func receive(buf []byte) (request, error) {
 	oob := make([]byte, unix.CmsgSpace(4))
 	n, oobn, _, _, err := unix.Recvmsg(child.ControlFD, buf, oob, unix.MSG_CMSG_CLOEXEC)
 	for errors.Is(err, unix.EINTR) {
 		n, oobn, _, _, err = unix.Recvmsg(child.ControlFD, buf, oob, unix.MSG_CMSG_CLOEXEC)
 	}
 	if err != nil {
-		return message{}, fmt.Errorf("receive: %w", err)
+		return request{}, fmt.Errorf("receive: %w", err)
 	}
 	if n == 0 {
-		return message{}, errGone
+		return request{}, errGone
 	}
-	m := message{fd: -1}
-	if err := json.Unmarshal(buf[:n], &m.request); err != nil {
-		return m, fmt.Errorf("decode a request: %w", err)
+	r := request{passed: -1}
+	if err := json.Unmarshal(buf[:n], &r); err != nil {
+		return r, fmt.Errorf("decode a request: %w", err)
 	}
 	if oobn > 0 {
-		if m.fd, err = child.Descriptor(oob[:oobn]); err != nil {
-			return m, fmt.Errorf("receive a descriptor: %w", err)
+		if r.passed, err = child.Descriptor(oob[:oobn]); err != nil {
+			return r, fmt.Errorf("receive a descriptor: %w", err)
 		}
 	}
-	return m, nil
+	return r, nil
 }
 
 // leave ends the process, whose keeper has gone. That may have been killed, and then

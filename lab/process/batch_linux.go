@@ -156,14 +156,15 @@ type Result struct {
 // sockets than in fresh each, its own closed after it. With stop it stops at the
 // first red one.
 func (p *Process) Cells(ctx context.Context, combos []lab.Combo, fresh Table, stop bool) ([]Result, Why, error) {
-	r, err := p.ask(ctx, request{Call: "cells", Combos: combos, Fresh: fresh, Stop: stop}, nil)
+	r, err := p.ask(ctx, request{Call: "cells", Args: []value{{cellsArgs{combos, fresh, stop}}}}, nil)
 	if err != nil {
 		return nil, Done, err
 	}
-	if r.Cells == nil || len(r.Cells.IDs) > 4*len(combos) {
+	cells, ok := valueOf[cellsReply](r)
+	if !ok || len(cells.IDs) > 4*len(combos) {
 		return nil, Done, fmt.Errorf("process %s: no answer about its cells", p.Name)
 	}
-	for _, t := range r.Cells.Traces {
+	for _, t := range cells.Traces {
 		words := make([]string, len(t))
 		for i, code := range t {
 			words[i] = wordOf(code)
@@ -171,14 +172,21 @@ func (p *Process) Cells(ctx context.Context, combos []lab.Combo, fresh Table, st
 		p.traces = append(p.traces, words)
 	}
 	var results []Result
-	for ids := r.Cells.IDs; len(ids) >= 4; ids = ids[4:] {
+	for ids := cells.IDs; len(ids) >= 4; ids = ids[4:] {
 		id := binary.LittleEndian.Uint32(ids)
 		if int(id>>1) >= len(p.traces) {
 			return nil, Done, fmt.Errorf("process %s: no trace %d", p.Name, id>>1)
 		}
 		results = append(results, Result{p.traces[id>>1], id&1 != 0})
 	}
-	return results, r.Cells.Why, nil
+	return results, cells.Why, nil
+}
+
+// cellsArgs are the cells that "cells" is to carry out.
+type cellsArgs struct {
+	Combos []lab.Combo
+	Fresh  Table // what the host has before each
+	Stop   bool  // at the first red one
 }
 
 // cellsReply is the answer to "cells": for each the number of its trace, with the

@@ -10,98 +10,71 @@ import (
 	"labrun/lab/sys"
 )
 
-// do carries out one call. The keeper's own requests, which are no calls of an
-// experiment, are among them: owned, knows, reset, load, cells.
-func (a *agent) do(r *request, passed int) reply {
-	var fd int
-	if r.Sock != "" {
-		h, ok := a.socks[r.Sock]
+// calls are what a process does: those of lab.Signatures that it makes, and what its keeper
+// asks of it. fd is the descriptor of the socket that is the first argument.
+var calls = map[string]func(a *agent, fd int, r *request) reply{
+	"socket":      (*agent).socket,
+	"file":        (*agent).file,
+	"fd":          (*agent).number,
+	"dup":         (*agent).dup,
+	"setsockopt":  setsockopt,
+	"getsockopt":  getsockopt,
+	"bind":        (*agent).bind,
+	"listen":      listen,
+	"accept":      (*agent).accept,
+	"connect":     (*agent).connect,
+	"send":        (*agent).send,
+	"sendto":      (*agent).sendto,
+	"recv":        (*agent).recv,
+	"recvfrom":    (*agent).recv,
+	"sendmsg":     (*agent).sendmsg,
+	"recvmsg":     (*agent).recvmsg,
+	"who":         (*agent).who,
+	"shutdown":    shutdown,
+	"close":       (*agent).close,
+	"getsockname": func(a *agent, fd int, _ *request) reply { return a.addr.nameOf(fd, unix.SYS_GETSOCKNAME) },
+	"getpeername": func(a *agent, fd int, _ *request) reply { return a.addr.nameOf(fd, unix.SYS_GETPEERNAME) },
+	"fchown":      func(_ *agent, fd int, r *request) reply { return answer(unix.Fchown(fd, int(arg[lab.Int](r, 1)), -1)) },
+	"unlink":      (*agent).unlink,
+	"fcntl":       (*agent).fcntl,
+	"seteuid":     seteuid,
+	"exec":        (*agent).exec,
+	"sleep":       (*agent).sleep,
+
+	"fork":  (*agent).fork,
+	"exit":  exit,
+	"kill":  kill,
+	"owned": (*agent).owned,
+	"knows": knows,
+	"reset": (*agent).reset,
+	"load":  (*agent).load,
+	"cells": (*agent).cells,
+}
+
+// do carries out one call.
+func (a *agent) do(r *request) reply {
+	call, ok := calls[r.Call]
+	if !ok {
+		return reply{Broken: fmt.Sprintf("no call %q", r.Call)}
+	}
+	fd := -1
+	if sock := arg[lab.Sock](r, 0); sock != "" {
+		h, ok := a.socks[string(sock)]
 		if !ok {
-			return unknown(r.Sock)
+			return unknown(sock)
 		}
 		fd = h.fd
 	}
-	switch r.Call {
-	case "socket":
-		return a.socket(r)
-	case "file":
-		return a.file(r.Makes)
-	case "fd":
-		return a.number(r)
-	case "dup":
-		return a.dup(fd, r.Makes)
-	case "setsockopt":
-		return setsockopt(fd, r)
-	case "getsockopt":
-		return getsockopt(fd, r.Word)
-	case "bind":
-		return a.bind(fd, r)
-	case "listen":
-		_, _, errno := unix.Syscall(unix.SYS_LISTEN, uintptr(fd), uintptr(r.Int), 0)
-		return ended(errno)
-	case "accept":
-		return a.accept(fd, r)
-	case "connect":
-		return a.connect(fd, r)
-	case "send", "sendto":
-		return a.send(fd, r)
-	case "recv", "recvfrom":
-		return a.recv(fd, r)
-	case "sendmsg":
-		return a.sendmsg(fd, r)
-	case "recvmsg":
-		return a.recvmsg(fd, r)
-	case "who":
-		return a.who(r.Socks, r.Limit)
-	case "shutdown":
-		return shutdown(fd, r.Word)
-	case "close":
-		return a.close(r.Sock, r.Limit)
-	case "getsockname":
-		return a.addr.nameOf(fd, unix.SYS_GETSOCKNAME)
-	case "getpeername":
-		return a.addr.nameOf(fd, unix.SYS_GETPEERNAME)
-	}
-	return a.doMore(fd, r, passed)
+	return call(a, fd, r)
 }
 
-// doMore carries out the calls that are about more than a socket.
-func (a *agent) doMore(fd int, r *request, passed int) reply {
-	switch r.Call {
-	case "fchown":
-		return answer(unix.Fchown(fd, int(r.Int), -1))
-	case "fcntl":
-		return a.fcntl(fd, r)
-	case "unlink":
-		return a.unlink(*r.Path)
-	case "seteuid":
-		return seteuid(r.Int)
-	case "exec":
-		return a.exec()
-	case "fork":
-		return a.fork(r, passed)
-	case "exit":
-		child.Exit(int(r.Int))
-	case "kill":
-		return kill(int(r.Int), r.Word)
-	case "sleep":
-		return a.sleep(r.Limit)
-	case "owned":
-		return a.owned(r)
-	case "knows":
-		return knows(r.Word)
-	case "reset":
-		return a.reset()
-	case "load":
-		return a.load(passed)
-	case "cells":
-		return a.cells(r)
-	}
-	return reply{Broken: fmt.Sprintf("no call %q", r.Call)}
+func exit(_ *agent, _ int, r *request) reply {
+	child.Exit(int(arg[lab.Int](r, 0)))
+	return reply{}
 }
 
 // unknown is the reply to a request about a socket of which nobody has heard.
-func unknown(sock string) reply {
+func unknown(sock lab.Sock) reply {
 	return reply{Broken: fmt.Sprintf("socket %s was never made", sock)}
 }
 

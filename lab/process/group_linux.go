@@ -64,12 +64,13 @@ func (g *Group) Fork(ctx context.Context, parent *Process, name string, socks []
 		return nil, lab.Answer{}, err
 	}
 	defer theirs.Close()
-	r, err := parent.ask(ctx, request{Call: "fork", Name: name, Socks: socks}, theirs)
+	r, err := parent.ask(ctx, request{Call: "fork", Args: []value{{forkArgs{name, socks}}}}, theirs)
 	if err != nil {
 		conn.Close()
 		return nil, lab.Answer{}, err
 	}
-	child := &Process{Name: name, conn: conn, pid: r.PID, pidfd: -1, last: parent.last}
+	pid, _ := valueOf[lab.Int](r)
+	child := &Process{Name: name, conn: conn, pid: int(pid), pidfd: -1, last: parent.last}
 	g.all = append(g.all, child)
 	return child, lab.Answer{Outcome: lab.OK}, child.open()
 }
@@ -126,7 +127,7 @@ func (p *Process) Call(ctx context.Context, a Args) (lab.Answer, netip.AddrPort,
 
 // Exit makes the process end with that status and waits until it has.
 func (p *Process) Exit(ctx context.Context, status int) (lab.Answer, error) {
-	_, err := p.ask(ctx, request{Call: "exit", Int: int64(status)}, nil)
+	_, err := p.ask(ctx, request{Call: "exit", Args: []value{{lab.Int(status)}}}, nil)
 	if p.dead {
 		return lab.Answer{Outcome: lab.OK}, nil
 	}
@@ -137,7 +138,7 @@ func (p *Process) Exit(ctx context.Context, status int) (lab.Answer, error) {
 // host. When SIGKILL was allowed, it waits until the other has ended; what
 // another signal does to it, and when, is not looked at.
 func (p *Process) Kill(ctx context.Context, victim *Process, signal string) (lab.Answer, error) {
-	r, err := p.ask(ctx, request{Call: "kill", Int: int64(victim.pid), Word: signal}, nil)
+	r, err := p.ask(ctx, request{Call: "kill", Args: []value{{lab.Int(victim.pid)}, {lab.Word(signal)}}}, nil)
 	if err != nil {
 		return lab.Answer{}, err
 	}

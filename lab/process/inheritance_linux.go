@@ -115,19 +115,26 @@ func (h handle) argument(name string, fd int) string {
 	return mark + name + "=" + strconv.Itoa(fd)
 }
 
+// forkArgs are a child's name, and the sockets that it gets; none means all.
+type forkArgs struct {
+	Name  string
+	Socks []string
+}
+
 // fork starts a child with the process's sockets, or those that the request
-// names, and with control as its end of the pair. Of the others it knows the
+// names, and with the descriptor that came along as its end of the pair. Of the others it knows the
 // names: a child that closed them. The child is this program started again,
 // which a socket cannot tell from fork(2): descriptors of the child refer to
 // the same open sockets. Nobody reaps it until its parent has ended.
-func (a *agent) fork(r *request, control int) reply {
+func (a *agent) fork(_ int, r *request) reply {
+	control, of := r.passed, arg[forkArgs](r, 0)
 	defer unix.Close(control)
-	for _, name := range r.Socks {
+	for _, name := range of.Socks {
 		if _, ok := a.socks[name]; !ok {
-			return unknown(name)
+			return unknown(lab.Sock(name))
 		}
 	}
-	argv := []string{Arg0, r.Name}
+	argv := []string{Arg0, of.Name}
 	files := []uintptr{0, 1, 2, uintptr(control)}
 	if a.proc >= 0 {
 		argv = append(argv, handle{}.argument("", len(files)))
@@ -136,7 +143,7 @@ func (a *agent) fork(r *request, control int) reply {
 	for _, name := range a.names() {
 		h := a.socks[name]
 		switch {
-		case len(r.Socks) > 0 && !slices.Contains(r.Socks, name):
+		case len(of.Socks) > 0 && !slices.Contains(of.Socks, name):
 			argv = append(argv, h.argument(name, -1))
 		case !h.open():
 			argv = append(argv, h.argument(name, h.fd))
@@ -155,12 +162,12 @@ func (a *agent) fork(r *request, control int) reply {
 	if err != nil {
 		return reply{Broken: "fork: " + err.Error()}
 	}
-	return reply{Outcome: lab.OK, PID: pid}
+	return okWith(lab.Int(pid))
 }
 
 // exec becomes this program from its start, with the sockets that are not
 // close-on-exec. When it succeeds the answer comes from there.
-func (a *agent) exec() reply {
+func (a *agent) exec(int, *request) reply {
 	argv := []string{Arg0, a.name, markExeced}
 	passed := []int{child.ControlFD}
 	if a.proc >= 0 {

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"labrun/lab"
 )
 
 // TestKeeperGone closes the keeper's end of the pair with an answer unread, as when labrun
@@ -30,7 +32,7 @@ func TestKeeperGone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := json.Marshal(request{Call: "knows", Word: "SIGKILL"})
+	b, err := json.Marshal(request{Call: "knows", Args: []value{{lab.Word("SIGKILL")}}})
 	if err == nil {
 		_, err = p.conn.Write(b)
 	}

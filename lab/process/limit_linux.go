@@ -97,18 +97,19 @@ func (a *agent) readable(fd int, limit time.Duration) bool {
 	}
 }
 
-func (a *agent) sleep(d time.Duration) reply {
+func (a *agent) sleep(_ int, r *request) reply {
 	a.watch()
-	time.Sleep(d)
+	time.Sleep(time.Duration(arg[lab.Duration](r, 0)))
 	return reply{Outcome: lab.OK}
 }
 
 // who waits until one of the sockets has something to receive or to accept and
 // answers with all that have, in the order of the arguments.
-func (a *agent) who(names []string, limit time.Duration) reply {
-	fds := make([]unix.PollFd, len(names))
-	for i, name := range names {
-		h, ok := a.socks[name]
+func (a *agent) who(_ int, r *request) reply {
+	fds := make([]unix.PollFd, len(r.Args))
+	for i := range fds {
+		name := arg[lab.Sock](r, i)
+		h, ok := a.socks[string(name)]
 		if !ok {
 			return unknown(name)
 		}
@@ -124,13 +125,13 @@ func (a *agent) who(names []string, limit time.Duration) reply {
 		if err != nil && !errors.Is(err, unix.EINTR) {
 			return answer(err)
 		}
-		var ready []string
+		var ready lab.Socks
 		for i := range fds {
 			switch events := fds[i].Revents; {
 			case events&unix.POLLNVAL != 0:
 				return failed(unix.EBADF)
 			case events&unix.POLLIN != 0:
-				ready = append(ready, names[i])
+				ready = append(ready, arg[lab.Sock](r, i))
 			case events != 0:
 				// A hang-up or an error alone, as of a TCP socket that is neither connected
 				// nor listening, would only keep poll from waiting for the others.
@@ -138,13 +139,13 @@ func (a *agent) who(names []string, limit time.Duration) reply {
 			}
 		}
 		if ready != nil {
-			return reply{Outcome: lab.OK, Socks: ready}
+			return okWith(ready)
 		}
 		if last && err == nil {
 			return reply{Outcome: lab.Blocked}
 		}
 		a.watch()
-		left = max(limit-time.Since(began), 0)
+		left = max(r.Limit-time.Since(began), 0)
 		last = left == 0 // when it has passed they are looked at once more
 	}
 }

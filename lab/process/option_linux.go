@@ -90,19 +90,21 @@ func get(fd, level, number int, value unsafe.Pointer, size *uint32) unix.Errno {
 // HasOption reports whether the kernel knows an option of lab.Options, for any
 // kind of TCP or UDP socket.
 func (p *Process) HasOption(ctx context.Context, name string) (bool, error) {
-	r, err := p.ask(ctx, request{Call: "knows", Word: name}, nil)
+	r, err := p.ask(ctx, request{Call: "knows", Args: []value{{lab.Word(name)}}}, nil)
 	if err != nil {
 		return false, err
 	}
-	return r.Int != nil && *r.Int != 0, nil
+	n, _ := valueOf[lab.Int](r)
+	return n != 0, nil
 }
 
-func knows(name string) reply {
+func knows(_ *agent, _ int, r *request) reply {
+	name := string(arg[lab.Word](r, 0))
 	o, ok := options[name]
 	if !ok {
 		return reply{Broken: "no option " + name}
 	}
-	var n int64
+	var n lab.Int
 	for _, kind := range []string{"tcp", "udp", "tcp6", "udp6"} {
 		t := socketTypes[kind]
 		fd, err := unix.Socket(t[0], t[1]|unix.SOCK_CLOEXEC, t[2])
@@ -114,7 +116,7 @@ func knows(name string) reply {
 		}
 		unix.Close(fd)
 	}
-	return reply{Outcome: lab.OK, Int: &n}
+	return okWith(n)
 }
 
 // takes reports whether the kernel has any other answer for a socket's option

@@ -2,6 +2,7 @@ package process
 
 import (
 	"context"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -13,7 +14,7 @@ import (
 // Owns returns one of the process's sockets, the zero Owned when it has none of
 // that name.
 func (p *Process) Owns(ctx context.Context, name string) (Owned, error) {
-	socks, err := p.owned(ctx, request{Call: "owned", Name: name})
+	socks, err := p.owned(ctx, ownedArgs{Name: name})
 	if err != nil || len(socks) == 0 {
 		return Owned{}, err
 	}
@@ -23,32 +24,42 @@ func (p *Process) Owns(ctx context.Context, name string) (Owned, error) {
 // Owned returns the sockets that the process has at those ports, not more than a
 // few hundred; none when it has ended.
 func (p *Process) Owned(ctx context.Context, ports []uint16) ([]Owned, error) {
-	return p.owned(ctx, request{Call: "owned", Ports: ports})
+	return p.owned(ctx, ownedArgs{Ports: ports})
 }
 
 // OwnedUnix returns the sockets of unix(7) that the process has, as Owned does.
 func (p *Process) OwnedUnix(ctx context.Context) ([]Owned, error) {
-	return p.owned(ctx, request{Call: "owned", Unix: true})
+	return p.owned(ctx, ownedArgs{Unix: true})
 }
 
-func (p *Process) owned(ctx context.Context, r request) ([]Owned, error) {
+func (p *Process) owned(ctx context.Context, which ownedArgs) ([]Owned, error) {
 	if p.dead {
 		return nil, nil
 	}
-	answer, err := p.ask(ctx, r, nil)
+	answer, err := p.ask(ctx, request{Call: "owned", Args: []value{{which}}}, nil)
 	if p.dead { // of a signal that nobody has waited for
 		return nil, nil
 	}
-	return answer.Sockets, err
+	socks, _ := valueOf[ownedSockets](answer)
+	return socks, err
 }
+
+// ownedArgs choose sockets: the one of a name, those at some ports, or those of unix(7).
+type ownedArgs struct {
+	Name  string
+	Ports []uint16
+	Unix  bool
+}
+
+type ownedSockets []Owned
 
 // manyOwned is how many sockets a process tells of: a reply is one message.
 const manyOwned = 256
 
-// owned lists the process's sockets at some ports, those of unix(7), or the one of a
-// name, as it sees them itself.
-func (a *agent) owned(r *request) reply {
-	var socks []Owned
+// owned lists the process's sockets that are asked for, as it sees them itself.
+func (a *agent) owned(_ int, r *request) reply {
+	which := arg[ownedArgs](r, 0)
+	var socks ownedSockets
 	for _, name := range a.names() {
 		fd := a.socks[name].fd
 		var st unix.Stat_t
@@ -59,16 +70,12 @@ func (a *agent) owned(r *request) reply {
 			return reply{Broken: "stat socket " + name + ": " + err.Error()}
 		}
 		o := Owned{Name: name, Inode: uint32(st.Ino), UID: st.Uid, Protocol: protocolOf(fd)}
-		if r := a.addr.nameOf(fd, unix.SYS_GETSOCKNAME); r.Addr != nil {
-			o.Local = *r.Addr
-		}
-		asked := o.Local.IsValid() && slices.Contains(r.Ports, o.Local.Port()) || r.Unix && strings.HasPrefix(o.Protocol, "unix")
-		if name != r.Name && !asked || len(socks) == manyOwned {
+		o.Local, _ = valueOf[netip.AddrPort](a.addr.nameOf(fd, unix.SYS_GETSOCKNAME))
+		asked := o.Local.IsValid() && slices.Contains(which.Ports, o.Local.Port()) || which.Unix && strings.HasPrefix(o.Protocol, "unix")
+		if name != which.Name && !asked || len(socks) == manyOwned {
 			continue
 		}
-		if r := a.addr.nameOf(fd, unix.SYS_GETPEERNAME); r.Addr != nil {
-			o.Remote = *r.Addr
-		}
+		o.Remote, _ = valueOf[netip.AddrPort](a.addr.nameOf(fd, unix.SYS_GETPEERNAME))
 		o.V6Only = isSet(fd, "IPV6_V6ONLY")
 		o.Device, _ = unix.GetsockoptString(fd, unix.SOL_SOCKET, unix.SO_BINDTODEVICE) // none of what is no socket
 		if v, err := unix.GetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_LOCAL_PORT_RANGE); err == nil {
@@ -81,7 +88,7 @@ func (a *agent) owned(r *request) reply {
 		}
 		socks = append(socks, o)
 	}
-	return reply{Outcome: lab.OK, Sockets: socks}
+	return okWith(socks)
 }
 
 // isSet reports whether an option is on.

@@ -26,7 +26,7 @@ func setSelector(fd, level, number int, s lab.Selector) reply {
 	if code == nil {
 		return reply{Broken: "no program " + s.Op}
 	}
-	program, errno := load(code)
+	program, errno := loadProgram(code)
 	if errno != 0 {
 		return failed(errno) // without CAP_BPF bpf(2) itself says EPERM
 	}
@@ -96,8 +96,8 @@ func extended(s lab.Selector) []instruction {
 	return nil
 }
 
-// load gives the kernel a socket filter, bpf(2).
-func load(code []instruction) (int, unix.Errno) {
+// loadProgram gives the kernel a socket filter, bpf(2).
+func loadProgram(code []instruction) (int, unix.Errno) {
 	license := &[...]byte{'G', 'P', 'L', 0}
 	// The kernel gets their addresses as numbers, which Go does not follow.
 	var pin runtime.Pinner

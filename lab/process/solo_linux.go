@@ -52,7 +52,8 @@ type soloCall struct {
 const roomForTraces = 400
 
 // load takes the batch that the keeper has written to a file.
-func (a *agent) load(fd int) reply {
+func (a *agent) load(_ int, r *request) reply {
+	fd := r.passed
 	if fd < 0 {
 		return reply{Broken: "no batch came along"}
 	}
@@ -86,36 +87,38 @@ func (s *solo) sock(name string) uint16 {
 // ready turns a call into what the kernel takes.
 func (s *solo) ready(r *request) (soloCall, error) {
 	if r.Call == "socket" {
-		t, ok := socketTypes[r.Word]
+		kind := string(arg[lab.Word](r, 0))
+		t, ok := socketTypes[kind]
 		if !ok {
-			return soloCall{}, fmt.Errorf("no socket type %s", r.Word)
+			return soloCall{}, fmt.Errorf("no socket type %s", kind)
 		}
 		return soloCall{
 			Number: unix.SYS_SOCKET, Sock: s.sock(r.Makes), First: int32(t[0]), Second: int32(t[1] | unix.SOCK_CLOEXEC), Third: int32(t[2]),
 		}, nil
 	}
-	c := soloCall{Sock: s.sock(r.Sock)}
+	c := soloCall{Sock: s.sock(string(arg[lab.Sock](r, 0)))}
 	switch r.Call {
 	case "bind":
 		var addr sockaddr
-		if err := addr.set(r); err != nil {
+		if err := addr.set(r, 1); err != nil {
 			return c, err
 		}
 		c.Number, c.Length = unix.SYS_BIND, addr.length
 		c.Bytes = slices.Clone(addr.bytes[:min(max(int(addr.length), unix.SizeofSockaddrInet6), len(addr.bytes))])
 	case "listen":
-		c.Number, c.First = unix.SYS_LISTEN, int32(r.Int)
+		c.Number, c.First = unix.SYS_LISTEN, int32(arg[lab.Int](r, 1))
 	case "close":
 		c.Number = unix.SYS_CLOSE
 	case "setsockopt":
-		o, ok := options[r.Word]
+		name := string(arg[lab.Word](r, 1))
+		o, ok := options[name]
 		if !ok {
-			return c, fmt.Errorf("no option %s", r.Word)
+			return c, fmt.Errorf("no option %s", name)
 		}
 		c.Number, c.First, c.Second = unix.SYS_SETSOCKOPT, int32(o[0]), int32(o[1])
-		c.Bytes = binary.NativeEndian.AppendUint32(nil, uint32(r.Int))
-		if known, _ := lab.OptionOf(r.Word); known.Value == lab.ValueDevice {
-			c.Bytes = append(slices.Clone(r.Text), 0)
+		c.Bytes = binary.NativeEndian.AppendUint32(nil, uint32(arg[lab.Int](r, 2)))
+		if known, _ := lab.OptionOf(name); known.Value == lab.ValueDevice {
+			c.Bytes = append([]byte(arg[lab.Text](r, 2)), 0)
 		}
 		c.Length = int32(len(c.Bytes))
 	default:
@@ -125,26 +128,27 @@ func (s *solo) ready(r *request) (soloCall, error) {
 }
 
 // cells carries out cells of the batch.
-func (a *agent) cells(r *request) reply {
+func (a *agent) cells(_ int, r *request) reply {
+	of := arg[cellsArgs](r, 0)
 	s := a.solo
 	if s == nil {
 		return reply{Broken: "no batch is loaded"}
 	}
-	answer := cellsReply{IDs: make([]byte, 0, 4*len(r.Combos))}
-	for _, combo := range r.Combos {
+	answer := cellsReply{IDs: make([]byte, 0, 4*len(of.Combos))}
+	for _, combo := range of.Combos {
 		id, red := s.cell(combo)
 		if red {
 			answer.IDs = binary.LittleEndian.AppendUint32(answer.IDs, id<<1|1)
 		} else {
 			answer.IDs = binary.LittleEndian.AppendUint32(answer.IDs, id<<1)
 		}
-		if red && r.Stop {
+		if red && of.Stop {
 			answer.Why = Red
 			s.handOver(a)
 			break
 		}
 		s.closeAll()
-		if empty, err := a.isFresh(r.Fresh); err != nil {
+		if empty, err := a.isFresh(of.Fresh); err != nil {
 			return reply{Broken: err.Error()}
 		} else if !empty {
 			answer.Why = Left
@@ -157,16 +161,13 @@ func (a *agent) cells(r *request) reply {
 	}
 	answer.Traces = s.traces[s.told:]
 	s.told = len(s.traces)
-	return reply{Outcome: lab.OK, Cells: &answer}
+	return okWith(answer)
 }
 
 // cell carries out one cell up to its first red step, and returns the number of
 // what it was answered.
 func (s *solo) cell(combo lab.Combo) (id uint32, red bool) {
-	for i := len(s.Radix) - 1; i >= 0; i-- {
-		s.values[i] = int(combo) % s.Radix[i]
-		combo /= lab.Combo(s.Radix[i])
-	}
+	s.Radix.SplitInto(s.values, combo)
 	s.trace = s.trace[:0]
 cell:
 	for i := range s.Slots {

@@ -8,7 +8,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"labrun/lab"
 	"labrun/lab/sys"
 )
 
@@ -21,13 +20,14 @@ func (p *Process) Reset(ctx context.Context) (Table, error) {
 	if err != nil {
 		return Table{}, err
 	}
-	if r.Table == nil {
+	t, ok := valueOf[Table](r)
+	if !ok {
 		return Table{}, fmt.Errorf("process %s: no table", p.Name)
 	}
-	return *r.Table, nil
+	return t, nil
 }
 
-func (a *agent) reset() reply {
+func (a *agent) reset(int, *request) reply {
 	reset := unix.Linger{Onoff: 1}
 	for _, h := range a.socks {
 		if h.fd < 0 {
@@ -46,7 +46,7 @@ func (a *agent) reset() reply {
 	if err != nil {
 		return reply{Broken: "read sockstat: " + err.Error()}
 	}
-	return reply{Outcome: lab.OK, Table: &t}
+	return okWith(t)
 }
 
 // sockstat reads the counters of the process's network namespace: a file of a

@@ -1,7 +1,10 @@
 package process
 
 import (
+	"encoding/json"
+	"maps"
 	"net/netip"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -76,13 +79,58 @@ func TestTakes(t *testing.T) {
 	}
 }
 
+// TestCallsHaveRows holds the calls of the vocabulary to those that a process makes.
+func TestCallsHaveRows(t *testing.T) {
+	for _, s := range lab.Signatures {
+		if _, ok := calls[s.Name]; s.By == lab.ByProcess && !ok {
+			t.Errorf("no row for %s", s.Name)
+		}
+	}
+}
+
+// TestValuesKeepTheirTypes sends one value of every type to and fro.
+func TestValuesKeepTheirTypes(t *testing.T) {
+	values := []any{
+		lab.Sock("a"), lab.Socks{"a", "b"}, lab.Int(-1), lab.Text("\x00\xff\"}"), lab.Text(""), lab.Word("A|B"), lab.Duration(5),
+		lab.Linger{On: 1, Seconds: 2}, lab.Range{Low: 1, High: 2}, lab.Selector{Op: "mod", N: 2},
+		lab.Membership{Group: netip.MustParseAddr("233.252.0.1"), NIC: "eth0"},
+		address{IP: netip.MustParseAddrPort("[fe80::1%eth0]:80"), Family: "AF_UNIX"}, address{Family: "AF_UNSPEC"},
+		netip.MustParseAddrPort("192.0.2.1:80"), forkArgs{Name: "child", Socks: []string{"a"}},
+		ownedArgs{Ports: []uint16{80}, Unix: true}, ownedSockets{{Name: "a", Inode: 7, Options: []string{"SO_REUSEADDR"}}},
+		Table{Sockets: 1, TimeWait: 2}, cellsArgs{Combos: []lab.Combo{1, 2}, Fresh: Table{Sockets: 1}, Stop: true},
+		cellsReply{IDs: []byte{1, 0, 0, 0}, Traces: [][]uint16{{98}}, Why: Full},
+	}
+	missing := maps.Clone(types)
+	for _, v := range values {
+		delete(missing, reflect.TypeOf(v).Name())
+		b, err := json.Marshal(reply{Value: value{v}})
+		var got reply
+		if err == nil {
+			err = json.Unmarshal(b, &got)
+		}
+		if err != nil || !reflect.DeepEqual(got.Value.of, v) {
+			t.Errorf("%#v comes back as %#v, %v", v, got.Value.of, err)
+		}
+	}
+	for name := range missing {
+		t.Errorf("no value of type %s", name)
+	}
+	for _, wrong := range []string{`{"Fly":1}`, `{}`, `5`, `{"Int":"x"}`} {
+		if err := new(value).UnmarshalJSON([]byte(wrong)); err == nil {
+			t.Errorf("%s is a value", wrong)
+		}
+	}
+}
+
 // BenchmarkDo is the cost of calls inside a process, over the same calls bare.
 func BenchmarkDo(b *testing.B) {
 	a := &agent{socks: map[string]handle{}, proc: -1, table: -1}
 	loopback := netip.MustParseAddrPort("127.0.0.1:0")
 	requests := []request{
-		{Call: "socket", Word: "tcp", Makes: "a"}, {Call: "bind", Sock: "a", Addr: loopback},
-		{Call: "listen", Sock: "a", Int: 5}, {Call: "close", Sock: "a"},
+		{Call: "socket", Makes: "a", Args: []value{{lab.Word("tcp")}}},
+		{Call: "bind", Args: []value{{lab.Sock("a")}, {address{IP: loopback}}}},
+		{Call: "listen", Args: []value{{lab.Sock("a")}, {lab.Int(5)}}},
+		{Call: "close", Args: []value{{lab.Sock("a")}}},
 	}
 	var bare, own time.Duration
 	for b.Loop() {
@@ -94,7 +142,7 @@ func BenchmarkDo(b *testing.B) {
 		bare += time.Since(began)
 		began = time.Now()
 		for i := range requests {
-			if r := a.do(&requests[i], -1); r.Outcome != lab.OK {
+			if r := a.do(&requests[i]); r.Outcome != lab.OK {
 				b.Fatal(requests[i], r)
 			}
 		}
@@ -109,7 +157,7 @@ func BenchmarkDo(b *testing.B) {
 func BenchmarkSockstat(b *testing.B) {
 	a := &agent{socks: map[string]handle{}, proc: -1, table: -1}
 	for b.Loop() {
-		if r := a.reset(); r.Table == nil {
+		if r := a.reset(0, nil); r.Outcome != lab.OK {
 			b.Fatal(r)
 		}
 	}

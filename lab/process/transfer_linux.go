@@ -11,53 +11,61 @@ import (
 	"labrun/lab/sys"
 )
 
-// send is send(2), or sendto(2) when the request has an address.
 func (a *agent) send(fd int, r *request) reply {
-	flags, err := flagsOf(messageFlags, r.Flags)
+	return a.sendTo(fd, r, arg[lab.Word](r, 2), nil, 0)
+}
+
+func (a *agent) sendto(fd int, r *request) reply {
+	if err := a.address(r, 2); err != nil {
+		return reply{Broken: err.Error()}
+	}
+	return a.sendTo(fd, r, arg[lab.Word](r, 3), a.addr.pointer(), a.addr.size())
+}
+
+// sendTo is sendto(2), which send(2) is without an address.
+func (a *agent) sendTo(fd int, r *request, words lab.Word, to unsafe.Pointer, size uintptr) reply {
+	flags, err := flagsOf(messageFlags, words)
 	if err != nil {
 		return reply{Broken: err.Error()}
 	}
-	to, size := unsafe.Pointer(nil), uintptr(0)
-	if r.Call == "sendto" {
-		if err := a.address(r); err != nil {
-			return reply{Broken: err.Error()}
-		}
-		to, size = a.addr.pointer(), a.addr.size()
-	}
+	text := []byte(arg[lab.Text](r, 1))
 	var sent int
 	whole := flags&unix.MSG_DONTWAIT == 0 && !nonblocking(fd)
 	answer := a.bounded(fd, unix.SO_SNDTIMEO, r.Limit, flags, func() unix.Errno {
-		rest := r.Text[sent:]
+		rest := text[sent:]
 		n, _, errno := unix.Syscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(rest))),
 			uintptr(len(rest)), uintptr(flags|unix.MSG_NOSIGNAL), uintptr(to), size)
 		if errno != 0 {
 			return errno
 		}
 		sent += int(n)
-		if whole && sent < len(r.Text) {
+		if whole && sent < len(text) {
 			return unix.EAGAIN // the limit passed in the middle
 		}
 		return 0
 	})
 	if answer.Outcome == lab.OK {
-		n := int64(sent)
-		answer.Int = &n
+		answer.Value.of = lab.Int(sent)
 	}
 	return answer
 }
 
 func (a *agent) recv(fd int, r *request) reply {
-	flags, err := flagsOf(messageFlags, r.Flags)
+	flags, err := flagsOf(messageFlags, arg[lab.Word](r, 2))
 	if err != nil {
 		return reply{Broken: err.Error()}
 	}
-	if r.Int < 0 || r.Int > maxText {
+	size := lab.Int(maxText)
+	if len(r.Args) > 1 {
+		size = arg[lab.Int](r, 1)
+	}
+	if size < 0 || size > maxText {
 		return reply{Broken: "a call receives from 0 to 65536 bytes"}
 	}
 	if a.buf == nil {
 		a.buf = make([]byte, maxText)
 	}
-	b := a.buf[:r.Int]
+	b := a.buf[:size]
 	if flags&unix.MSG_TRUNC != 0 {
 		clear(b) // tcp(7): the bytes are thrown away and not received
 	}
@@ -78,8 +86,7 @@ func (a *agent) recv(fd int, r *request) reply {
 		return reply{Outcome: lab.Blocked} // the limit passed in the middle
 	}
 	// With MSG_TRUNC n is the datagram's length, which may be more than was received.
-	text := append([]byte{}, b[:min(n, len(b))]...)
-	answer.Text = &text
+	answer.Value.of = lab.Text(b[:min(n, len(b))])
 	return answer
 }
 
@@ -97,9 +104,10 @@ func wanted(fd, size, flags int) int {
 
 // sendmsg sends a descriptor, with the one byte that a stream needs to carry it.
 func (a *agent) sendmsg(fd int, r *request) reply {
-	h, ok := a.socks[r.Other]
+	other := arg[lab.Sock](r, 1)
+	h, ok := a.socks[string(other)]
 	if !ok {
-		return unknown(r.Other)
+		return unknown(other)
 	}
 	return a.bounded(fd, unix.SO_SNDTIMEO, r.Limit, 0, func() unix.Errno {
 		return sys.ErrnoOf(unix.Sendmsg(fd, []byte{0}, unix.UnixRights(h.fd), nil, unix.MSG_NOSIGNAL))

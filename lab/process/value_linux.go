@@ -12,30 +12,34 @@ import (
 	"labrun/lab"
 )
 
-func setsockopt(fd int, r *request) reply {
-	o, ok := lab.OptionOf(r.Word)
+func setsockopt(_ *agent, fd int, r *request) reply {
+	name := string(arg[lab.Word](r, 1))
+	o, ok := lab.OptionOf(name)
 	if !ok {
-		return reply{Broken: "no option " + r.Word}
+		return reply{Broken: "no option " + name}
 	}
-	level, number := options[r.Word][0], options[r.Word][1]
+	level, number := options[name][0], options[name][1]
 	switch o.Value {
 	case lab.ValueInt, lab.ValueErrno:
-		v := int32(r.Int)
+		v := int32(arg[lab.Int](r, 2))
 		return ended(set(fd, level, number, unsafe.Pointer(&v), unsafe.Sizeof(v)))
 	case lab.ValueLinger:
-		l := unix.Linger{Onoff: r.Linger.On, Linger: r.Linger.Seconds}
+		linger := arg[lab.Linger](r, 2)
+		l := unix.Linger{Onoff: linger.On, Linger: linger.Seconds}
 		return ended(set(fd, level, number, unsafe.Pointer(&l), unsafe.Sizeof(l)))
 	case lab.ValueDevice:
-		return ended(set(fd, level, number, unsafe.Pointer(unsafe.SliceData(r.Text)), uintptr(len(r.Text))))
+		nic := []byte(arg[lab.Text](r, 2))
+		return ended(set(fd, level, number, unsafe.Pointer(unsafe.SliceData(nic)), uintptr(len(nic))))
 	case lab.ValueIndex:
-		return setIndex(fd, level, number, string(r.Text))
+		return setIndex(fd, level, number, string(arg[lab.Text](r, 2)))
 	case lab.ValueRange:
-		v := uint32(r.Range.High)<<16 | uint32(r.Range.Low)
+		ports := arg[lab.Range](r, 2)
+		v := uint32(ports.High)<<16 | uint32(ports.Low)
 		return ended(set(fd, level, number, unsafe.Pointer(&v), unsafe.Sizeof(v)))
 	case lab.ValueMembership:
-		return setMembership(fd, level, number, r.Member)
+		return setMembership(fd, level, number, arg[lab.Membership](r, 2))
 	case lab.ValueSelector:
-		return setSelector(fd, level, number, r.Selector)
+		return setSelector(fd, level, number, arg[lab.Selector](r, 2))
 	}
 	return reply{Broken: "no way to set " + string(o.Value)}
 }
@@ -87,7 +91,8 @@ func setMembership(fd, level, number int, m lab.Membership) reply {
 }
 
 // getsockopt reads an option. Of those that can only be set the kernel says so.
-func getsockopt(fd int, name string) reply {
+func getsockopt(_ *agent, fd int, r *request) reply {
+	name := string(arg[lab.Word](r, 1))
 	o, ok := lab.OptionOf(name)
 	if !ok {
 		return reply{Broken: "no option " + name}
@@ -100,7 +105,7 @@ func getsockopt(fd int, name string) reply {
 		if errno := get(fd, level, number, unsafe.Pointer(&l), &size); errno != 0 {
 			return failed(errno)
 		}
-		return reply{Outcome: lab.OK, Linger: &lab.Linger{On: l.Onoff, Seconds: l.Linger}}
+		return okWith(lab.Linger{On: l.Onoff, Seconds: l.Linger})
 	case lab.ValueDevice:
 		var b [unix.IFNAMSIZ]byte
 		size := uint32(len(b))
@@ -108,7 +113,7 @@ func getsockopt(fd int, name string) reply {
 			return failed(errno)
 		}
 		name, _, _ := bytes.Cut(b[:size], []byte{0})
-		return reply{Outcome: lab.OK, Text: &name}
+		return okWith(lab.Text(name))
 	}
 	var v uint32
 	size := uint32(unsafe.Sizeof(v))
@@ -119,15 +124,17 @@ func getsockopt(fd int, name string) reply {
 	case lab.ValueIndex:
 		return indexOf(level, number, v)
 	case lab.ValueRange:
-		return reply{Outcome: lab.OK, Range: &lab.Range{Low: uint16(v), High: uint16(v >> 16)}}
+		return okWith(lab.Range{Low: uint16(v), High: uint16(v >> 16)})
 	case lab.ValueErrno:
 		if v != 0 {
 			r := failed(unix.Errno(v))
-			return reply{Outcome: lab.OK, Word: r.Errno, Broken: r.Broken}
+			if r.Broken != "" {
+				return r
+			}
+			return okWith(lab.Word(r.Errno))
 		}
 	}
-	i := int64(int32(v))
-	return reply{Outcome: lab.OK, Int: &i}
+	return okWith(lab.Int(int32(v)))
 }
 
 // indexOf is the answer of an option whose value is a NIC: its name. IP_MULTICAST_IF
@@ -137,8 +144,7 @@ func indexOf(level, number int, v uint32) reply {
 	if level == unix.IPPROTO_IP && number == unix.IP_MULTICAST_IF {
 		var ip [4]byte
 		binary.NativeEndian.PutUint32(ip[:], v)
-		text := []byte(netip.AddrFrom4(ip).String())
-		return reply{Outcome: lab.OK, Text: &text}
+		return okWith(lab.Text(netip.AddrFrom4(ip).String()))
 	}
 	if inNetworkOrder(level, number) {
 		v = htonl(v)
@@ -147,6 +153,5 @@ func indexOf(level, number int, v uint32) reply {
 	if errno != 0 {
 		return reply{Broken: "the name of a NIC: " + errno.Error()}
 	}
-	text := []byte(name)
-	return reply{Outcome: lab.OK, Text: &text}
+	return okWith(lab.Text(name))
 }

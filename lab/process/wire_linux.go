@@ -1,56 +1,97 @@
 package process
 
 import (
+	"bytes"
+	"encoding/json"
+	"fmt"
 	"net/netip"
+	"reflect"
+	"slices"
 	"time"
 
 	"labrun/lab"
 )
 
-// request is one call with everything resolved, as it goes to a process.
+// request is one call with everything resolved, as it goes to a process. What the keeper
+// asks for itself is one too.
 type request struct {
-	Call     string         `json:"call"`
-	Makes    string         `json:"makes,omitempty"`
-	Sock     string         `json:"sock,omitempty"`
-	Other    string         `json:"other,omitempty"` // the socket that sendmsg sends
-	Socks    []string       `json:"socks,omitempty"` // of who; of fork, none means all
-	Addr     netip.AddrPort `json:"addr,omitzero"`
-	Family   string         `json:"family,omitempty"` // what sa_family says instead of the truth
-	Path     *string        `json:"path,omitempty"`   // an address of unix(7) in Addr's place, or of unlink
-	Length   *int32         `json:"length,omitempty"` // of the address, instead of the true one
-	Int      int64          `json:"int,omitempty"`
-	Text     []byte         `json:"text,omitempty"`
-	Word     string         `json:"word,omitempty"`
-	Flags    string         `json:"flags,omitempty"`
-	Name     string         `json:"name,omitempty"` // of a process to fork
-	Linger   lab.Linger     `json:"linger,omitzero"`
-	Range    lab.Range      `json:"range,omitzero"`
-	Member   lab.Membership `json:"member,omitzero"`
-	Selector lab.Selector   `json:"selector,omitzero"`
-	Ports    []uint16       `json:"ports,omitempty"` // of owned
-	Unix     bool           `json:"unix,omitempty"`  // of owned
-	Limit    time.Duration  `json:"limit,omitempty"`
-	Combos   []lab.Combo    `json:"combos,omitempty"` // of cells
-	Fresh    Table          `json:"fresh,omitzero"`   // of cells: what the host has before each
-	Stop     bool           `json:"stop,omitempty"`   // of cells: at the first red one
+	Call  string        `json:"call"`
+	Makes string        `json:"makes,omitempty"` // the name of the socket
+	Args  []value       `json:"args,omitempty"`
+	Limit time.Duration `json:"limit,omitempty"`
+
+	passed int // the descriptor that came along, -1 when none did
 }
 
-// reply is the answer to a request. At most one of the values is set.
+// arg returns an argument of a request, the zero one when it was left out.
+func arg[T any](r *request, i int) (v T) {
+	if i < len(r.Args) {
+		v, _ = r.Args[i].of.(T)
+	}
+	return v
+}
+
+// reply is the answer to a request.
 type reply struct {
-	Outcome lab.Outcome     `json:"outcome,omitempty"`
-	Errno   string          `json:"errno,omitempty"`
-	Broken  string          `json:"broken,omitempty"` // the call could not be made at all
-	Addr    *netip.AddrPort `json:"addr,omitempty"`
-	Int     *int64          `json:"int,omitempty"`
-	Text    *[]byte         `json:"text,omitempty"`
-	Word    string          `json:"word,omitempty"`
-	Linger  *lab.Linger     `json:"linger,omitempty"`
-	Range   *lab.Range      `json:"range,omitempty"`
-	Socks   []string        `json:"socks,omitempty"`   // of who
-	PID     int             `json:"pid,omitempty"`     // of fork
-	Sockets []Owned         `json:"sockets,omitempty"` // of owned
-	Table   *Table          `json:"table,omitempty"`   // of reset
-	Cells   *cellsReply     `json:"cells,omitempty"`   // of cells
+	Outcome lab.Outcome `json:"outcome,omitempty"`
+	Errno   string      `json:"errno,omitempty"`
+	Broken  string      `json:"broken,omitempty"` // the call could not be made at all
+	Value   value       `json:"value,omitzero"`
+}
+
+// okWith is the reply of a call that has answered with a value.
+func okWith(v any) reply { return reply{Outcome: lab.OK, Value: value{v}} }
+
+// valueOf returns the value of a reply, false when it has none of that type.
+func valueOf[T any](r reply) (T, bool) {
+	v, ok := r.Value.of.(T)
+	return v, ok
+}
+
+// value is an argument or what was answered, with its type: {"Int":5}.
+type value struct{ of any }
+
+// types are those of all values, by the names that they have on the wire.
+var types = func() map[string]reflect.Type {
+	all := map[string]reflect.Type{}
+	for _, v := range []any{
+		lab.Sock(""), lab.Socks{}, lab.Int(0), lab.Text(""), lab.Word(""), lab.Duration(0),
+		lab.Linger{}, lab.Range{}, lab.Membership{}, lab.Selector{}, address{}, netip.AddrPort{},
+		forkArgs{}, ownedArgs{}, ownedSockets{}, Table{}, cellsArgs{}, cellsReply{},
+	} {
+		all[reflect.TypeOf(v).Name()] = reflect.TypeOf(v)
+	}
+	return all
+}()
+
+// MarshalJSON writes the value and its type. A text is bytes, which a string of JSON
+// cannot have all.
+func (v value) MarshalJSON() ([]byte, error) {
+	name, of := reflect.TypeOf(v.of).Name(), v.of
+	if text, ok := of.(lab.Text); ok {
+		of = []byte(text)
+	}
+	b, err := json.Marshal(of)
+	return slices.Concat([]byte(`{"`+name+`":`), b, []byte("}")), err
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (v *value) UnmarshalJSON(b []byte) error {
+	name, of, ok := bytes.Cut(bytes.TrimSuffix(bytes.TrimPrefix(b, []byte(`{"`)), []byte("}")), []byte(`":`))
+	t := types[string(name)]
+	switch {
+	case !ok || t == nil:
+		return fmt.Errorf("%s is not a value", b)
+	case t == reflect.TypeFor[lab.Text]():
+		var text []byte
+		err := json.Unmarshal(of, &text)
+		v.of = lab.Text(text)
+		return err
+	}
+	p := reflect.New(t)
+	err := json.Unmarshal(of, p.Interface())
+	v.of = p.Elem().Interface()
+	return err
 }
 
 // Owned is a socket as the process that has it sees it.
@@ -89,25 +130,7 @@ const Arg0 = "labrun-process"
 // answered when there is one.
 func (r reply) answer() (lab.Answer, netip.AddrPort) {
 	answer := lab.Answer{Outcome: r.Outcome, Errno: r.Errno}
-	switch {
-	case r.Int != nil:
-		answer.Value = lab.Int(*r.Int)
-	case r.Text != nil:
-		answer.Value = lab.Text(*r.Text)
-	case r.Word != "":
-		answer.Value = lab.Word(r.Word)
-	case r.Linger != nil:
-		answer.Value = *r.Linger
-	case r.Range != nil:
-		answer.Value = *r.Range
-	case r.Socks != nil:
-		socks := make(lab.Socks, len(r.Socks))
-		for i, name := range r.Socks {
-			socks[i] = lab.Sock(name)
-		}
-		answer.Value = socks
-	case r.Addr != nil:
-		return answer, *r.Addr
-	}
-	return answer, netip.AddrPort{}
+	answer.Value, _ = r.Value.of.(lab.Arg)
+	addr, _ := valueOf[netip.AddrPort](r)
+	return answer, addr
 }

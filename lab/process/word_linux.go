@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"labrun/lab"
 )
 
 // socketTypes are the arguments of socket(2) for lab.SocketTypes.
@@ -43,8 +45,8 @@ var (
 )
 
 // flagsOf returns the flags that words stand for, joined by '|'; "" is none.
-func flagsOf(of map[string]int, words string) (int, error) {
-	flags := 0
+func flagsOf(of map[string]int, joined lab.Word) (int, error) {
+	flags, words := 0, string(joined)
 	for words != "" {
 		var word string
 		word, words, _ = strings.Cut(words, "|")
