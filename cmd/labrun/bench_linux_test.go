@@ -16,7 +16,7 @@ import (
 // lab and the removal of its namespaces, and not a single call yet.
 func BenchmarkDualNIC(b *testing.B) {
 	needNetNS(b)
-	t, err := topology.Load(dualNIC)
+	t, err := topology.Load(topology.Source{File: dualNIC})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -89,7 +89,7 @@ func readable(args []string) []*lab.Topology {
 			topologies = append(topologies, kept(file)...)
 			continue
 		}
-		if t, err := topology.Load(file); err == nil {
+		if t, err := topology.Load(topology.Source{File: file}); err == nil {
 			topologies = append(topologies, t)
 		}
 	}
@@ -104,7 +104,7 @@ func kept(file string) []*lab.Topology {
 	}
 	var topologies []*lab.Topology
 	for _, m := range r.Matrices {
-		if t, err := topology.Parse(m.File, []byte(m.Source)); err == nil {
+		if t, err := topology.Load(sourceOf(m)); err == nil {
 			topologies = append(topologies, t)
 		}
 	}

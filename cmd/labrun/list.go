@@ -124,8 +124,8 @@ func leftOut(file string) string {
 	if err != nil {
 		return "unreadable file"
 	}
-	_ = f.Close() // KindOf takes a file that it cannot read for another one
-	switch topology.KindOf(file) {
+	_ = f.Close() // Scan takes a file that it cannot read for another one
+	switch topology.Scan(topology.Source{File: file}).Kind {
 	case topology.Whole:
 		return ""
 	case topology.Shared:

@@ -9,6 +9,7 @@ import (
 
 	"labrun/lab"
 	"labrun/lab/report"
+	"labrun/lab/result"
 	"labrun/lab/topology"
 )
 
@@ -18,15 +19,13 @@ func (c command) load(files []string) ([]*lab.Topology, error) {
 	var topologies []*lab.Topology
 	status := 0
 	for _, file := range files {
-		source, err := topology.Read(file)
-		if text := mistakenReport(file, source); text != "" {
-			return nil, usageError{errors.New(text)}
-		}
-		var t *lab.Topology
-		if err == nil {
-			t, err = topology.LoadText(file, source)
-		}
+		t, err := topology.Load(topology.Source{File: file})
 		var found topology.Diagnostics
+		if errors.As(err, &found) {
+			if text := mistakenReport(file, found[0].Source.Text); text != "" {
+				return nil, usageError{errors.New(text)}
+			}
+		}
 		switch {
 		case err == nil:
 			topologies = append(topologies, t)
@@ -91,4 +90,9 @@ func (c command) loadHost(file, name string) (*lab.Topology, *lab.Host, error) {
 		return nil, nil, usagef("%s has no host %q%s it has %s", file, name, meant(name, hostNames(topologies)), list(hostNames(topologies)))
 	}
 	return t, h, nil
+}
+
+// sourceOf returns where the topology of a kept matrix comes from: the texts that it holds.
+func sourceOf(m result.Matrix) topology.Source {
+	return topology.Source{File: m.File, Text: []byte(m.Source), Included: m.Included}
 }

@@ -159,7 +159,7 @@ func (c command) reload(file string, r *result.Report) ([]*lab.Topology, error) 
 		if m.Source == "" {
 			return nil, usagef("%s: it does not hold the text of %s: an older labrun made it; run the file itself, with --baseline %s", file, m.File, file)
 		}
-		t, err := topology.ParseWith(m.File, []byte(m.Source), topology.Kept(m.Included))
+		t, err := topology.Load(sourceOf(*m))
 		var found topology.Diagnostics
 		switch {
 		case errors.As(err, &found):

@@ -95,7 +95,7 @@ func skipTwin(t *testing.T, why string) {
 func twinMain(t *testing.T, dir string) {
 	nth := 0
 	for _, name := range twins {
-		top, err := topology.Load(filepath.Join("../../topologies", name+".yaml"))
+		top, err := topology.Load(topology.Source{File: filepath.Join("../../topologies", name+".yaml")})
 		mustTwin(t, err)
 		m := &readReport(t, filepath.Join(dir, name+".json")).Matrices[0]
 		var bridges, gone []string

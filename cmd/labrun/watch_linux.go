@@ -51,7 +51,7 @@ func (c command) watch(files []string, o runOptions) error {
 func dependencies(files []string) []string {
 	all := slices.Clone(files)
 	for _, f := range files {
-		for _, other := range topology.Files(f)[1:] {
+		for _, other := range topology.Scan(topology.Source{File: f}).Files[1:] {
 			if !slices.Contains(all, other) {
 				all = append(all, other)
 			}

@@ -11,7 +11,7 @@
 // started again, which is why TestMain has to call Main.
 //
 // Tests that want more than a file can say build a lab with the same packages as
-// labrun does: topology.Parse, plan.New, fabric.Up, and Host.Do to run Go code in
+// labrun does: topology.Load, plan.New, fabric.Up, and Host.Do to run Go code in
 // one of its hosts; the example shows all of it. Such code makes raw calls of
 // golang.org/x/sys/unix: what package net starts in other goroutines is not in the
 // host.

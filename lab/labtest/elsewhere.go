@@ -26,7 +26,7 @@ func NeedNetNS(t testing.TB) {
 // Run finds the mistakes in a file, and runs nothing.
 func (o Options) Run(t *testing.T, file string) {
 	t.Helper()
-	if _, err := topology.Load(file); err != nil {
+	if _, err := topology.Load(topology.Source{File: file}); err != nil {
 		t.Fatal(err)
 	}
 	NeedNetNS(t)

@@ -23,7 +23,7 @@ hosts: {alpha: {nics: {eth0: {network: red, address: 192.0.2.1, as: x}}}}
 // bindBeside listens on an address of the host and binds another socket to the
 // wildcard address, same port.
 func bindBeside(ctx context.Context) error {
-	t, err := topology.Parse("by-hand.yaml", []byte(network))
+	t, err := topology.Load(topology.Source{File: "by-hand.yaml", Text: []byte(network)})
 	if err != nil {
 		return err
 	}

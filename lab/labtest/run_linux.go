@@ -19,7 +19,7 @@ import (
 // Run is Run of these cells only.
 func (o Options) Run(t *testing.T, file string) {
 	t.Helper()
-	top, err := topology.Load(file)
+	top, err := topology.Load(topology.Source{File: file})
 	if err != nil {
 		t.Fatal(err) // even where nothing can run
 	}

@@ -324,7 +324,7 @@ networks: {red: 192.0.2.0/24}
 hosts: {alpha: {nics: {eth0: {network: red}}}}
 experiments: {many: {steps: [{repeat: %d, main: ["a${i} = socket(udp)", "bind(a${i}, any:0)"]}]}}
 `, (LastChosen-FirstChosen+1-mostKept)/2)
-	if _, err := topology.Parse("many.yaml", []byte(text)); err == nil {
+	if _, err := topology.Load(topology.Source{File: "many.yaml", Text: []byte(text)}); err == nil {
 		t.Error("an experiment may make more calls than there are ports left")
 	}
 	e := binds(40000)

@@ -44,7 +44,7 @@ func TestPrint(t *testing.T) {
 
 func mustLoad(t *testing.T, file string) *lab.Topology {
 	t.Helper()
-	top, err := topology.Load(file)
+	top, err := topology.Load(topology.Source{File: file})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -83,13 +83,13 @@ func (f *fake) answer(r kernel.Request, cell string, combo lab.Combo) (a kernel.
 // mustParse reads a file with the hosts alpha and beta and these experiments.
 func mustParse(t testing.TB, experiments string) *lab.Topology {
 	t.Helper()
-	top, err := topology.Parse("trial.yaml", []byte(`
+	top, err := topology.Load(topology.Source{File: "trial.yaml", Text: []byte(`
 name: trial
 networks: {red: 192.0.2.0/24, blue: 198.51.100.0/24}
 hosts:
   alpha: {nics: {eth0: {network: red, as: x}, eth1: {network: blue, as: y}}}
   beta:  {nics: {eth0: {network: red, as: x}, eth1: {network: blue, as: y}}}
-`+experiments))
+`+experiments)})
 	if err != nil {
 		t.Fatal(err)
 	}

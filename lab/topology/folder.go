@@ -13,13 +13,11 @@ import (
 	"strings"
 	"syscall"
 	"time"
-
-	"labrun/lab/yamlpos"
 )
 
-// Read returns the text of a file for Parse. Of a file that is too large it
-// returns just enough for Parse to say so.
-func Read(file string) ([]byte, error) {
+// readFile returns the text of a file. Of one that is too large it returns just enough
+// for a complaint that says so.
+func readFile(file string) ([]byte, error) {
 	f, err := Open(file)
 	if err != nil {
 		return nil, fmt.Errorf("read topology: %w", err)
@@ -101,21 +99,7 @@ func (p *pipe) Read(b []byte) (int, error) {
 	}
 }
 
-// Files returns the file and all that it includes, also what cannot be read or has
-// mistakes: what its topology depends on.
-func Files(file string) []string {
-	text, err := readRegular(file)
-	if err != nil {
-		return []string{file}
-	}
-	f := folder{name: folderOf(file)}
-	defer f.close()
-	d := newDecoder(file, f.read)
-	d.collect(text)
-	return append([]string{file}, d.asked...)
-}
-
-// readRegular is Read for what nobody has named: it looks at regular files alone.
+// readRegular is readFile for what nobody has named: it looks at regular files alone.
 func readRegular(file string) ([]byte, error) {
 	info, err := os.Stat(file)
 	if err == nil {
@@ -124,7 +108,7 @@ func readRegular(file string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return Read(file)
+	return readFile(file)
 }
 
 // Kind is what a file is, by the keys that it has.
@@ -137,25 +121,45 @@ const (
 	Shared      // a part for topologies to include, and none itself
 )
 
-// KindOf returns what a file is. One that is not YAML is a topology when it has a line
-// as most of them have one.
-func KindOf(file string) Kind {
-	text, err := readRegular(file)
-	if err != nil {
-		return Other
+// Scanned is what a file is, and what its topology depends on.
+type Scanned struct {
+	Kind  Kind
+	Files []string // the file and all that it includes, also what cannot be read or has mistakes
+}
+
+// Scan looks at a file that has not been asked for, and complains about nothing. One that is
+// not YAML is a topology when it has a line as most of them have one.
+func Scan(s Source) Scanned {
+	found := Scanned{Files: []string{s.File}}
+	if s.Text == nil {
+		text, err := readRegular(s.File)
+		if err != nil {
+			return found
+		}
+		s.Text, s.read = text, folderOf(s.File).read
 	}
-	p := &part{Source: yamlpos.NewSource(file, text, language)}
-	_, ok := newDecoder(file, nil).sections(p)
+	text, read, err := s.open()
+	if err != nil {
+		return found
+	}
+	d := newDecoder(s.File, read)
+	own, ok := d.collect(text)
+	found.Kind = kindOf(own, ok)
+	found.Files = append(found.Files, d.asked...)
+	return found
+}
+
+func kindOf(p *part, read bool) Kind {
 	has := 0
 	for _, key := range []string{"networks", "hosts", "experiments"} {
-		if _, found := p.keys[key]; found || !ok && bytes.Contains(append([]byte("\n"), text...), []byte("\n"+key+":")) {
+		if _, found := p.keys[key]; found || !read && bytes.Contains(append([]byte("\n"), p.Text...), []byte("\n"+key+":")) {
 			has++
 		}
 	}
 	switch {
 	case has > 1:
 		return Whole
-	case ok && p.isShared():
+	case read && p.isShared():
 		return Shared
 	}
 	return Other
@@ -166,47 +170,38 @@ var deviceFolders = []string{"/dev", "/dev/fd", "/proc/self/fd"}
 
 // folderOf returns the folder that includes of a topology file begin in: its own, and
 // of standard input the current one.
-func folderOf(file string) string {
+func folderOf(file string) folder {
 	if dir := filepath.Dir(file); !slices.Contains(deviceFolders, dir) {
-		return dir
+		return folder(dir)
 	}
 	return "."
 }
 
 // folder reads the files below a topology's folder. No name and no link leads out
 // of it: the file may come from a stranger.
-type folder struct {
-	name string
-	root *os.Root // nil until a file is read
-}
+type folder string
 
-func (f *folder) close() {
-	if f.root != nil {
-		_ = f.root.Close() // it was for reading
-	}
-}
-
-// read is a Reader.
-func (f *folder) read(file string) ([]byte, error) {
-	name, err := filepath.Rel(f.name, file)
+// read is a readFunc.
+func (f folder) read(file string) ([]byte, error) {
+	name, err := filepath.Rel(string(f), file)
 	if err != nil {
 		return nil, err
 	}
-	if f.root == nil {
-		if f.root, err = os.OpenRoot(f.name); err != nil {
-			return nil, err
-		}
+	root, err := os.OpenRoot(string(f))
+	if err != nil {
+		return nil, err
 	}
+	defer root.Close()
 	// Whoever opens a pipe waits for its other end, unless he says that he will not
 	// (open(2)), and opening a device may do something: look at it first.
-	info, err := f.root.Stat(name)
+	info, err := root.Stat(name)
 	if err == nil {
 		err = regular(info)
 	}
 	if err != nil {
 		return nil, inside(err)
 	}
-	in, err := f.root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	in, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, inside(err)
 	}

@@ -41,14 +41,14 @@ func TestFolder(t *testing.T) {
 		"shared/part.yaml/x": `": not a directory`,
 	} {
 		must(os.WriteFile(in("lab.yaml"), []byte(includes+name+"\n"), 0o644))
-		top, err := Load(in("lab.yaml"))
+		top, err := Load(Source{File: in("lab.yaml")})
 		switch {
 		case want == "" && (err != nil || len(top.Experiments) != 1):
 			t.Errorf("%s: %v", name, err)
 		case want != "" && (err == nil || !strings.HasSuffix(err.Error(), want)):
 			t.Errorf("%s: %v, want %s", name, err, want)
 		}
-		if diff := cmp.Diff([]string{in("lab.yaml"), in(name)}, Files(in("lab.yaml"))); diff != "" {
+		if diff := cmp.Diff([]string{in("lab.yaml"), in(name)}, Scan(Source{File: in("lab.yaml")}).Files); diff != "" {
 			t.Error(diff)
 		}
 	}
@@ -62,12 +62,12 @@ func TestFolder(t *testing.T) {
 		"lab.yaml": Whole, "broken.yaml": Whole, "mistaken.yaml": Whole, "shared/part.yaml": Shared,
 		"compose.yaml": Other, "missing.yaml": Other, "shared": Other,
 	} {
-		if got := KindOf(in(name)); got != want {
-			t.Errorf("KindOf(%s) = %d, want %d", name, got, want)
+		if got := Scan(Source{File: in(name)}).Kind; got != want {
+			t.Errorf("Scan(%s) = %d, want %d", name, got, want)
 		}
 	}
 	must(os.WriteFile(in("lab.yaml"), []byte(includes+"shared/part.yaml\nbad: [\n"), 0o644))
-	if diff := cmp.Diff([]string{in("lab.yaml")}, Files(in("lab.yaml"))); diff != "" {
+	if diff := cmp.Diff([]string{in("lab.yaml")}, Scan(Source{File: in("lab.yaml")}).Files); diff != "" {
 		t.Error(diff)
 	}
 }

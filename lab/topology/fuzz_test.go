@@ -33,7 +33,7 @@ func FuzzParse(f *testing.F) {
 		f.Add([]byte(small))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		top, err := Parse("f", text)
+		top, err := parse("f", text)
 		if err != nil {
 			ds, ok := err.(Diagnostics)
 			if !ok || len(ds) == 0 {
@@ -42,7 +42,7 @@ func FuzzParse(f *testing.F) {
 			checkPlaces(t, ds)
 			return
 		}
-		again, err := Parse("f", text)
+		again, err := parse("f", text)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -67,13 +67,13 @@ func FuzzInclude(f *testing.F) {
 		"include: g\nclaims: {c: d}\nexperiments: {own: {claim: c, steps: [exit()]}}\n")
 	f.Fuzz(func(t *testing.T, text []byte) {
 		read := inMemory(map[string]string{"f": string(own), "g": string(text), "h/g": string(text)})
-		top, err := ParseWith("f", own, read)
+		top, err := Load(Source{File: "f", Text: own, read: read})
 		if err != nil {
 			checkPlaces(t, err.(Diagnostics))
 			return
 		}
 		checkEnds(t, top)
-		again, err := ParseWith("f", []byte(top.Source), Kept(top.Included))
+		again, err := Load(Source{File: "f", Text: []byte(top.Source), Included: top.Included})
 		if err != nil {
 			t.Fatal(err)
 		}

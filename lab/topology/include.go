@@ -18,18 +18,21 @@ import (
 	"labrun/lab/yamlpos"
 )
 
-// Reader returns the text of an included file. It is asked by the name that
+// readFunc returns the text of an included file. It is asked by the name that
 // messages and reports have for the file: the path of the topology's folder, and
 // the file's from there.
-type Reader func(file string) ([]byte, error)
+type readFunc func(file string) ([]byte, error)
 
-// Kept returns the Reader of texts that a report holds.
-func Kept(included []lab.Included) Reader {
+// kept returns the readFunc of texts that a report holds.
+func kept(included []lab.Included) readFunc {
 	return func(file string) ([]byte, error) {
 		for _, i := range included {
 			if i.File == file {
 				return []byte(i.Text), nil
 			}
+		}
+		if len(included) == 0 {
+			return nil, errors.New("only the text of the topology is at hand, and no other file")
 		}
 		return nil, errors.New("the report does not hold its text")
 	}
@@ -60,11 +63,11 @@ func (p *part) isShared() bool {
 
 // files are those of a topology while they are read.
 type files struct {
-	read   Reader
-	folder string
+	read   readFunc
+	folder folder
 	parts  []*part          // each after those that it includes
 	named  map[string]*part // by name; those too that cannot be read
-	asked  []string         // what the Reader was asked for
+	asked  []string         // what the readFunc was asked for
 	bytes  int              // of all
 	marks  int
 	values int
@@ -72,12 +75,12 @@ type files struct {
 	tooMany bool // it was said
 }
 
-// collect reads the topology's own file and all that it includes; false when the
-// own one cannot be read at all.
-func (d *decoder) collect(text []byte) bool {
+// collect reads the topology's own file, which it returns, and all that it includes; false
+// when the own one cannot be read at all.
+func (d *decoder) collect(text []byte) (*part, bool) {
 	own := &part{Source: yamlpos.NewSource(d.top.File, text, language), name: filepath.Base(d.top.File)}
 	d.named[own.name] = own
-	return d.open(own)
+	return own, d.open(own)
 }
 
 // open reads a part and, before it counts as read, what it includes.
@@ -184,7 +187,7 @@ func (d *decoder) include(p *part, e yamlpos.Entry) {
 var includeName = syntax.NameRule{Noun: "a file's name", Syntax: once.Regexp(`^[^\pC\\]+$`), Words: "no backslash, no control characters", Longest: 1000, Reserved: nil}
 
 // includePath returns the path from the topology's folder of a file that a part
-// names. It cannot lead out of the part's folder; that links do not, the Reader sees.
+// names. It cannot lead out of the part's folder; that links do not, the readFunc sees.
 func (d *decoder) includePath(p *part, pos lab.Pos, name string) (string, bool) {
 	switch problem := includeName.Check(name); {
 	case problem != "":
@@ -217,7 +220,7 @@ func (d *decoder) includeFile(p *part, pos lab.Pos, name string) {
 	}
 	q := &part{name: name, from: p, at: pos}
 	d.named[name] = q
-	file := filepath.Join(d.folder, filepath.FromSlash(name))
+	file := filepath.Join(string(d.folder), filepath.FromSlash(name))
 	d.asked = append(d.asked, file)
 	text, err := d.read(file)
 	switch {

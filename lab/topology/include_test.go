@@ -15,8 +15,8 @@ import (
 	"labrun/lab"
 )
 
-// inMemory is a Reader of texts by name.
-func inMemory(files map[string]string) Reader {
+// inMemory is a readFunc of texts by name.
+func inMemory(files map[string]string) readFunc {
 	return func(file string) ([]byte, error) {
 		if text, ok := files[file]; ok {
 			return []byte(text), nil
@@ -80,18 +80,18 @@ func TestInclude(t *testing.T) {
 				}
 			}
 			own := a.Files[0]
-			top, err := ParseWith(own.Name, own.Data, inMemory(files))
+			top, err := Load(Source{File: own.Name, Text: own.Data, read: inMemory(files)})
 			got := outcome(t, top, err)
 			if want := string(a.Files[last].Data); got != want && !*update {
 				t.Error(cmp.Diff(want, got))
 			}
-			loaded, loadErr := Load(own.Name)
+			loaded, loadErr := Load(Source{File: own.Name})
 			words := strings.NewReplacer("no such file or directory", "file does not exist")
 			if diff := cmp.Diff(got, words.Replace(outcome(t, loaded, loadErr))); diff != "" {
 				t.Errorf("texts (-), folder (+):\n%s", diff)
 			}
 			if err == nil {
-				again, err := ParseWith(own.Name, []byte(top.Source), Kept(top.Included))
+				again, err := Load(Source{File: own.Name, Text: []byte(top.Source), Included: top.Included})
 				if diff := cmp.Diff(got, outcome(t, again, err)); diff != "" {
 					t.Errorf("texts (-), kept texts (+):\n%s", diff)
 				}
@@ -110,8 +110,8 @@ const includes = "name: n\nnetworks: {red: 10.0.0.0/8}\n" + twoHosts + "include:
 
 // TestIncludedPretty: the line under a complaint is that of its own file.
 func TestIncludedPretty(t *testing.T) {
-	_, err := ParseWith("f", []byte(includes+"part.yaml\nbad: key\n"),
-		inMemory(map[string]string{"part.yaml": "probes:\n  p: x\n"}))
+	_, err := Load(Source{File: "f", Text: []byte(includes + "part.yaml\nbad: key\n"),
+		read: inMemory(map[string]string{"part.yaml": "probes:\n  p: x\n"})})
 	var ds Diagnostics
 	if !errors.As(err, &ds) {
 		t.Fatal(err)
@@ -134,7 +134,7 @@ func TestFolderOf(t *testing.T) {
 		"lab.yaml": ".", "a/lab.yaml": "a", "../lab.yaml": "..", "/a/lab.yaml": "/a",
 		"/dev/stdin": ".", "/dev/fd/63": ".", "/proc/self/fd/0": ".",
 	} {
-		if got := folderOf(file); got != want {
+		if got := folderOf(file); string(got) != want {
 			t.Errorf("%s: %s, want %s", file, got, want)
 		}
 	}
@@ -182,7 +182,7 @@ func TestIncludeLimits(t *testing.T) {
 			"2.yaml:2:3: the file has 15000 experiments, the limit is 10000 (included by f:6)"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := ParseWith("f", []byte(tt.text), inMemory(tt.files))
+			_, err := Load(Source{File: "f", Text: []byte(tt.text), read: inMemory(tt.files)})
 			var ds Diagnostics
 			if !errors.As(err, &ds) {
 				t.Fatal(err)

@@ -73,7 +73,7 @@ func TestLimits(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			start := time.Now()
-			_, err := Parse("f", []byte(tt.text))
+			_, err := parse("f", []byte(tt.text))
 			t.Logf("took %s", time.Since(start).Round(time.Millisecond))
 			if err == nil {
 				t.Fatal("no error")
@@ -125,7 +125,7 @@ func TestLargest(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			start := time.Now()
-			_, err := Parse("f", []byte(tt.text))
+			_, err := parse("f", []byte(tt.text))
 			t.Logf("took %s", time.Since(start).Round(time.Millisecond))
 			if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
 				t.Errorf("got %.300v\nwant %s", err, tt.want)
@@ -136,7 +136,7 @@ func TestLargest(t *testing.T) {
 
 func TestLoad(t *testing.T) {
 	dir := t.TempDir()
-	if _, err := Load(filepath.Join(dir, "none.yaml")); !errors.Is(err, fs.ErrNotExist) ||
+	if _, err := Load(Source{File: filepath.Join(dir, "none.yaml")}); !errors.Is(err, fs.ErrNotExist) ||
 		!strings.HasPrefix(err.Error(), "read topology: open ") {
 		t.Errorf("missing file: %v", err)
 	}
@@ -144,10 +144,10 @@ func TestLoad(t *testing.T) {
 	if err := os.WriteFile(large, make([]byte, maxFile+1), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Load(large); err == nil || !strings.Contains(err.Error(), "4 MiB") {
+	if _, err := Load(Source{File: large}); err == nil || !strings.Contains(err.Error(), "4 MiB") {
 		t.Errorf("large file: %v", err)
 	}
-	top, err := Load("testdata/ok/dual-nic.yaml")
+	top, err := Load(Source{File: "testdata/ok/dual-nic.yaml"})
 	if err != nil || top.File != "testdata/ok/dual-nic.yaml" {
 		t.Errorf("Load = %+v, %v", top, err)
 	}
@@ -163,7 +163,7 @@ func TestFragmentsDoNotExplode(t *testing.T) {
 		}
 		text := "name: n\nnetworks: {red: 192.0.2.0/24}\nhosts: {h: {nics: {eth0: {network: red}}}}\nexperiments:\n  e:\n    axes:\n" +
 			axes.String() + "      a25: {s: [" + innermost + "]}\n    steps: ['${a0}']\n"
-		_, err := Parse("f", []byte(text))
+		_, err := parse("f", []byte(text))
 		if err == nil || !strings.Contains(err.Error(), "this makes more than 10000 steps, the limit") {
 			t.Errorf("%q: %v", innermost, err)
 		}

@@ -71,7 +71,7 @@ func TestRead(t *testing.T) {
 		if c.name == "pipe with a writer" {
 			writerPatience = time.Minute
 		}
-		text, err := Read(c.file)
+		text, err := readFile(c.file)
 		writerPatience = 20 * time.Millisecond
 		switch {
 		case c.err == "" && (err != nil || string(text) != "name: x"):
@@ -80,7 +80,7 @@ func TestRead(t *testing.T) {
 			t.Errorf("%s: error %v, want %s", c.name, err, c.err)
 		}
 	}
-	if kind := KindOf(filepath.Join(dir, "alone")); kind != Other {
+	if kind := Scan(Source{File: filepath.Join(dir, "alone")}).Kind; kind != Other {
 		t.Errorf("a pipe in a folder is %v", kind)
 	}
 }

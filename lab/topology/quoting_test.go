@@ -56,7 +56,7 @@ func TestUnquotedSteps(t *testing.T) {
 			"experiments:\n  e:\n    " + c.body + "\n"
 		var got []string
 		for range len(c.want) {
-			_, err := Parse("f", []byte(text))
+			_, err := parse("f", []byte(text))
 			if err == nil {
 				break
 			}
@@ -72,7 +72,7 @@ func TestUnquotedSteps(t *testing.T) {
 		if diff := cmp.Diff(c.want, got); diff != "" {
 			t.Errorf("%s: %s", c.body, diff)
 		}
-		if _, err := Parse("f", []byte(text)); err != nil {
+		if _, err := parse("f", []byte(text)); err != nil {
 			t.Errorf("%s: %v", text, err)
 		}
 	}

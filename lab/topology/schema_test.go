@@ -191,7 +191,7 @@ func TestSchemaFindsMistakes(t *testing.T) {
 		if err := s.Validate(mustValue(t, text)); err == nil {
 			t.Errorf("it takes %q for %q", c.new, c.old)
 		}
-		if _, err := Parse("base.yaml", []byte(text)); err == nil {
+		if _, err := parse("base.yaml", []byte(text)); err == nil {
 			t.Errorf("Load takes %q for %q", c.new, c.old)
 		}
 	}
@@ -304,7 +304,7 @@ func TestSchemaIsClosedAndDescribed(t *testing.T) {
 // TestSchemaHasTheKeysOfTheReader gives the reader a key that nobody knows
 // everywhere, and compares the keys that it says are allowed with the schema's.
 func TestSchemaHasTheKeysOfTheReader(t *testing.T) {
-	_, err := Parse("keys.yaml", []byte(`
+	_, err := parse("keys.yaml", []byte(`
 name: keys
 qqqqqq: 1
 networks: {red: {subnet: 192.0.2.0/24, qqqqqq: 1}}

@@ -86,7 +86,7 @@ func TestSyntax(t *testing.T) {
 		{"deep", "a: " + strings.Repeat("[", 20000), "f:1:10004: values are nested too deep"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := Parse("f", []byte(tt.text))
+			_, err := parse("f", []byte(tt.text))
 			if err == nil {
 				t.Fatal("no error")
 			}
@@ -100,7 +100,7 @@ func TestSyntax(t *testing.T) {
 // TestEncodings reads one file in the ways that editors write it.
 func TestEncodings(t *testing.T) {
 	text := string(mustRead(t, "testdata/ok/dual-nic.yaml"))
-	want, err := Parse("f", []byte(text))
+	want, err := parse("f", []byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +110,7 @@ func TestEncodings(t *testing.T) {
 		"both":           "\ufeff" + strings.ReplaceAll(text, "\n", "\r\n"),
 		"no end of line": strings.TrimRight(text, "\n"),
 	} {
-		got, err := Parse("f", []byte(other))
+		got, err := parse("f", []byte(other))
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue

@@ -2,7 +2,6 @@ package topology
 
 import (
 	"cmp"
-	"errors"
 
 	"labrun/lab"
 	"labrun/lab/syntax"
@@ -10,38 +9,38 @@ import (
 	"labrun/lab/yamlpos"
 )
 
-// Load reads a topology file and those that it includes. When something is wrong
-// with what they say, the error is Diagnostics.
-func Load(file string) (*lab.Topology, error) {
-	text, err := Read(file)
+// Source is where a topology comes from: a file by its name alone, or its text.
+type Source struct {
+	File string
+	// Text is the file's, which is read when it is nil; so are those that it includes then.
+	Text []byte
+	// Included are the texts of those, as a report keeps them.
+	Included []lab.Included
+
+	read readFunc // in place of all that, for tests
+}
+
+// open returns the text of the topology's own file, and what reads those that it includes.
+func (s Source) open() (text []byte, read readFunc, err error) {
+	switch {
+	case s.read != nil:
+		return s.Text, s.read, nil
+	case s.Text != nil:
+		return s.Text, kept(s.Included), nil
+	}
+	text, err = readFile(s.File)
+	return text, folderOf(s.File).read, err
+}
+
+// Load reads a topology and the files that it includes. When something is wrong with what
+// they say, the error is Diagnostics.
+func Load(s Source) (*lab.Topology, error) {
+	text, read, err := s.open()
 	if err != nil {
 		return nil, err
 	}
-	return LoadText(file, text)
-}
-
-// LoadText is Load when the text of the file is at hand, but not those of the files
-// that it includes.
-func LoadText(file string, text []byte) (*lab.Topology, error) {
-	f := folder{name: folderOf(file)}
-	defer f.close()
-	return ParseWith(file, text, f.read)
-}
-
-// Parse reads the text of a topology file that includes no other; the name of the
-// file is for messages only. When something is wrong with the text, the error is
-// Diagnostics.
-func Parse(file string, text []byte) (*lab.Topology, error) {
-	return ParseWith(file, text, func(string) ([]byte, error) {
-		return nil, errors.New("only the text of the topology is at hand, and no other file")
-	})
-}
-
-// ParseWith reads the text of a topology file, and has those that it includes from
-// the Reader.
-func ParseWith(file string, text []byte, read Reader) (*lab.Topology, error) {
-	d := newDecoder(file, read)
-	if d.collect(text) {
+	d := newDecoder(s.File, read)
+	if _, ok := d.collect(text); ok {
 		d.decode()
 	}
 	if err := d.Err(); err != nil {
@@ -76,7 +75,7 @@ type decoder struct {
 	peersUnsure  bool // which host is on which network is not quite known
 }
 
-func newDecoder(file string, read Reader) *decoder {
+func newDecoder(file string, read readFunc) *decoder {
 	return &decoder{
 		Complaints: &yamlpos.Complaints{},
 		files:      files{read: read, folder: folderOf(file), named: map[string]*part{}},

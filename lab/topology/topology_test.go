@@ -26,7 +26,7 @@ func TestGolden(t *testing.T) {
 	for _, file := range files {
 		t.Run(file, func(t *testing.T) {
 			text := mustRead(t, file)
-			top, err := Parse(filepath.Base(file), text)
+			top, err := parse(filepath.Base(file), text)
 			bad := filepath.Base(filepath.Dir(file)) == "err"
 			if (err != nil) != bad {
 				t.Fatalf("err = %v", err)
@@ -55,6 +55,11 @@ func TestGolden(t *testing.T) {
 			}
 		})
 	}
+}
+
+// parse reads a text without a file.
+func parse(file string, text []byte) (*lab.Topology, error) {
+	return Load(Source{File: file, Text: append([]byte{}, text...)})
 }
 
 func mustRead(t testing.TB, file string) []byte {
@@ -127,7 +132,7 @@ func TestAutomatic(t *testing.T) {
 	}
 	b.WriteString("  taken: {nics: {eth0: {network: red, address: [10.0.0.2, '2001:db8::1']}}}\n")
 	parse := func() *lab.Topology {
-		top, err := Parse("f", []byte(b.String()))
+		top, err := parse("f", []byte(b.String()))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -98,7 +98,7 @@ experiments:
 // segment that will not come.
 func TestInVain(t *testing.T) {
 	needNetNS(t)
-	top, err := topology.Parse("vain.yaml", []byte(inVain))
+	top, err := topology.Load(topology.Source{File: "vain.yaml", Text: []byte(inVain)})
 	if err != nil {
 		t.Fatal(err)
 	}
