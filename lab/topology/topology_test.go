@@ -98,7 +98,8 @@ func describe(top *lab.Topology) string {
 		}
 	}
 	for _, x := range append(slices.Clone(top.Probes), top.Experiments...) {
-		line("%s experiment %s, doc %q, hosts %q, claim %+v", x.Pos, x.Name, x.Doc, x.Hosts, x.Claim)
+		type fields lab.ClaimRef // with When, which its String leaves out
+		line("%s experiment %s, doc %q, hosts %q, claim %+v", x.Pos, x.Name, x.Doc, x.Hosts, fields(x.Claim))
 		for _, u := range x.Users {
 			line("%s   process %s: user %d %v", u.Pos, u.Process, u.User, u.Capabilities)
 		}
