@@ -56,12 +56,13 @@ var owners = map[string]struct {
 	by  []string
 	why string
 }{
-	"github.com/vishvananda/":      {[]string{"lab/fabric"}, "only fabric talks to the kernel about links"},
-	"go.yaml.in/":                  {[]string{"lab/yamlpos", "lab/topology"}, "only these two know that files are YAML"},
-	"github.com/spf13/":            {[]string{"cmd/labrun"}, "the command line stays in cmd"},
-	"github.com/jedib0t/go-pretty": {[]string{"lab/report"}, "only reports print tables"},
-	"golang.org/x/sys/":            {[]string{"lab/sys", "lab/child", "lab/orphan", "lab/fabric", "lab/process", "lab/program", "cmd/labrun"}, "the rest runs on every system"},
-	"encoding/json":                {[]string{"lab", "lab/plan", "lab/process", "lab/program", "lab/question", "lab/report", "lab/topology"}, "questions, results, the wire and schemas alone are JSON"},
+	"github.com/vishvananda/":        {[]string{"lab/fabric"}, "only fabric talks to the kernel about links"},
+	"go.yaml.in/":                    {[]string{"lab/yamlpos", "lab/topology"}, "only these two know that files are YAML"},
+	"github.com/spf13/":              {[]string{"cmd/labrun"}, "the command line stays in cmd"},
+	"github.com/jedib0t/go-pretty":   {[]string{"lab/report"}, "only reports print tables"},
+	"golang.org/x/sys/":              {[]string{"lab/sys", "lab/child", "lab/orphan", "lab/fabric", "lab/process", "lab/program", "cmd/labrun"}, "the rest runs on every system"},
+	"github.com/go-json-experiment/": {[]string{"lab/report"}, "reports alone are so large that they are read as a stream"},
+	"encoding/json":                  {[]string{"lab", "lab/plan", "lab/process", "lab/program", "lab/question", "lab/report", "lab/topology"}, "questions, results, the wire and schemas alone are JSON"},
 }
 
 func TestImportsPointOneWay(t *testing.T) {

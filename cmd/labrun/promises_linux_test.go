@@ -127,7 +127,7 @@ func readReport(t *testing.T, file string) result.Report {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	r, err := report.ReadJSON(f)
+	r, err := report.ReadJSON(f.Name(), f)
 	if err != nil {
 		t.Fatal(err)
 	}

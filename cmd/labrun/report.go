@@ -92,12 +92,9 @@ func loadReport(file string) (result.Report, error) {
 		defer f.Close()
 		in = f
 	}
-	r, err := report.ReadJSON(in)
+	r, err := report.ReadJSON(file, in)
 	if text := mistakenTopology(file); text != "" && err != nil {
 		return r, errors.New(text)
 	}
-	if err != nil {
-		return r, fmt.Errorf("%s: %w", file, err)
-	}
-	return r, nil
+	return r, err
 }

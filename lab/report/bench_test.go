@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"runtime"
@@ -113,7 +114,7 @@ func BenchmarkHalfAMillionCells(b *testing.B) {
 }
 
 func BenchmarkJSON(b *testing.B) {
-	r := result.Report{Matrices: []result.Matrix{many(500_000)}}
+	r := result.NewReport(result.Environment{}, []result.Matrix{many(500_000)})
 	text := mustJSON(b, r)
 	b.Run("write", func(b *testing.B) {
 		b.SetBytes(int64(len(text)))
@@ -127,11 +128,21 @@ func BenchmarkJSON(b *testing.B) {
 	b.Run("read", func(b *testing.B) {
 		b.SetBytes(int64(len(text)))
 		b.ReportAllocs()
+		var valid, read time.Duration
 		for b.Loop() {
-			if _, err := ReadJSON(bytes.NewReader(text)); err != nil {
+			start := time.Now()
+			if !json.Valid(text) {
+				b.Fatal("not JSON")
+			}
+			valid += time.Since(start)
+			start = time.Now()
+			if _, err := ReadJSON("r.json", bytes.NewReader(text)); err != nil {
 				b.Fatal(err)
 			}
+			read += time.Since(start)
 		}
+		b.ReportMetric(float64(len(text)*b.N)/1e6/read.Seconds(), "MB/s-read")
+		b.ReportMetric(read.Seconds()/valid.Seconds(), "x-json.Valid")
 	})
 }
 

@@ -1,12 +1,11 @@
 package report
 
 import (
+	"bytes"
 	"cmp"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"labrun/lab"
 	"labrun/lab/result"
@@ -17,17 +16,19 @@ type index struct {
 	m       *result.Matrix
 	columns map[result.Column]int32
 	rows    map[string]*rowIndex
-	shared  map[string]*[]string // answers, by all of them in one
-	key     []byte               // of shared
-	got     []string             // of the cell at hand
+	answers map[string]*[]string // by their text
+
+	// Of the cell at hand, kept for their room.
+	name, host, kernel, verdict []byte
 }
 
 // rowIndex finds the cells of one row by their names.
 type rowIndex struct {
 	row    int32
 	radix  lab.Radix
+	fewest int              // steps that a combination has at least
 	values []int            // of the cell at hand
-	before []string         // what stands before each value in a name: "[first=", ",second="
+	before [][]byte         // what stands before each value in a name: "[first=", ",second="
 	index  []map[string]int // of the values of each axis
 }
 
@@ -59,7 +60,7 @@ func (in *index) addRow() error {
 		for v, name := range a.Values {
 			values[name] = v
 		}
-		x.before = append(x.before, "[,"[min(i, 1):][:1]+a.Name+"=")
+		x.before = append(x.before, []byte("[,"[min(i, 1):][:1]+a.Name+"="))
 		x.index = append(x.index, values)
 		switch {
 		case len(values) == 0:
@@ -99,36 +100,41 @@ func (x *rowIndex) check(slots []result.RowSlot) error {
 				return fmt.Errorf("step %d: there is no variant %d", i, w)
 			}
 		}
+		fewest := 0
+		if !slices.ContainsFunc(s.Which, func(w int32) bool { return w < 0 }) && len(s.Variants) > 0 {
+			fewest = len(slices.MinFunc(s.Variants, func(a, b []result.RowStep) int { return cmp.Compare(len(a), len(b)) }))
+		}
+		x.fewest += fewest
 	}
 	return nil
 }
 
 // find returns the row and the combination that a cell's name stands for.
-func (in *index) find(name string) (*rowIndex, lab.Combo, error) {
-	experiment, _, _ := strings.Cut(name, "[")
-	x := in.rows[experiment]
+func (in *index) find(name []byte) (*rowIndex, lab.Combo, error) {
+	experiment, _, _ := bytes.Cut(name, []byte("["))
+	x := in.rows[string(experiment)]
 	if x == nil {
 		return nil, 0, fmt.Errorf("there is no experiment %q", experiment)
 	}
 	rest := name[len(experiment):]
 	combo := 0
 	for i, before := range x.before {
-		after, ok := strings.CutPrefix(rest, before)
-		end := strings.LastIndexByte(after, ']')
+		after, ok := bytes.CutPrefix(rest, before)
+		end := bytes.LastIndexByte(after, ']')
 		if i+1 < len(x.before) {
-			end = strings.Index(after, x.before[i+1])
+			end = bytes.Index(after, x.before[i+1])
 		}
 		if !ok || end < 0 {
 			return nil, 0, fmt.Errorf("the experiment's cells are called %s", in.m.Rows[x.row].CellName(0))
 		}
-		v, ok := x.index[i][after[:end]]
+		v, ok := x.index[i][string(after[:end])]
 		if !ok {
 			return nil, 0, fmt.Errorf("there is no %s%s", before[1:], after[:end])
 		}
 		combo = combo*x.radix[i] + v
 		rest = after[end:]
 	}
-	if rest != "" && rest != "]" || len(x.before) == 0 && rest != "" {
+	if len(x.before) == 0 && len(rest) > 0 || len(x.before) > 0 && string(rest) != "]" {
 		return nil, 0, fmt.Errorf("the experiment's cells are called %s", in.m.Rows[x.row].CellName(0))
 	}
 	return x, lab.Combo(combo), nil
@@ -152,13 +158,13 @@ func (in *index) room(counted int) {
 	in.m.Cells = slices.Grow(in.m.Cells, max(min(cells, counted, mostRoom), 0))
 }
 
-// add puts a cell into the matrix.
-func (in *index) add(name string, on result.Column, c result.Cell, got []string) error {
-	x, combo, err := in.find(name)
+// add puts the cell at hand into the matrix.
+func (in *index) add(c result.Cell) error {
+	x, combo, err := in.find(in.name)
 	if err != nil {
 		return err
 	}
-	column, ok := in.columns[on]
+	column, ok := in.columns[result.Column{Host: string(in.host), Kernel: string(in.kernel)}]
 	if !ok {
 		return errors.New("there is no such host")
 	}
@@ -169,37 +175,20 @@ func (in *index) add(name string, on result.Column, c result.Cell, got []string)
 			return errors.New("it is there twice, or stands in the wrong place")
 		}
 	}
-	steps := 0
-	x.radix.SplitInto(x.values, combo)
-	for i := range in.m.Rows[x.row].Slots {
-		steps += len(in.m.Rows[x.row].Slots[i].At(x.radix, x.values))
+	answers := len(c.Answers())
+	if answers > x.fewest { // than which no combination has fewer steps
+		steps := 0
+		x.radix.SplitInto(x.values, combo)
+		for i := range in.m.Rows[x.row].Slots {
+			steps += len(in.m.Rows[x.row].Slots[i].At(x.radix, x.values))
+		}
+		if answers > steps {
+			return fmt.Errorf("it has %d answers, and its experiment %d steps", answers, steps)
+		}
 	}
-	switch {
-	case len(got) > steps:
-		return fmt.Errorf("it has %d answers, and its experiment %d steps", len(got), steps)
-	case len(got) == 0 && c.Verdict == result.Fail:
+	if answers == 0 && c.Verdict == result.Fail {
 		return errors.New("it failed without an answer")
 	}
-	c.Got = in.share(got)
 	in.m.Cells = append(in.m.Cells, c)
 	return nil
-}
-
-// share returns the same answers for all cells that have the same.
-func (in *index) share(got []string) *[]string {
-	if len(got) == 0 {
-		return nil
-	}
-	in.key = in.key[:0]
-	for _, s := range got {
-		in.key = binary.AppendUvarint(in.key, uint64(len(s)))
-		in.key = append(in.key, s...)
-	}
-	known, ok := in.shared[string(in.key)]
-	if !ok {
-		words := slices.Clone(got)
-		known = &words
-		in.shared[string(in.key)] = known
-	}
-	return known
 }

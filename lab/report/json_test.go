@@ -3,12 +3,15 @@ package report
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"net/netip"
 	"reflect"
 	"runtime"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -28,7 +31,7 @@ func mustJSON(tb testing.TB, r result.Report) []byte {
 
 func TestJSONComesBack(t *testing.T) {
 	want := sample()
-	got, err := ReadJSON(bytes.NewReader(mustJSON(t, want)))
+	got, err := ReadJSON("r.json", bytes.NewReader(mustJSON(t, want)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +54,7 @@ func TestReadMakesRoomOnce(t *testing.T) {
 	for _, passed := range []int{r.Counts.Passed, -1, 100, 1 << 60} {
 		lying := r
 		lying.Counts.Passed = passed
-		got, err := ReadJSON(bytes.NewReader(mustJSON(t, lying)))
+		got, err := ReadJSON("r.json", bytes.NewReader(mustJSON(t, lying)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -156,6 +159,77 @@ func TestJSONStreams(t *testing.T) {
 	}
 }
 
+// TestReadStreams holds all that is allocated for half a million cells, garbage included, to
+// less than twice what they are in the matrix, and the pieces to a few for each experiment.
+func TestReadStreams(t *testing.T) {
+	text := mustJSON(t, result.NewReport(result.Environment{}, []result.Matrix{many(500_000)}))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	if _, err := ReadJSON("r.json", bytes.NewReader(text)); err != nil {
+		t.Fatal(err)
+	}
+	runtime.ReadMemStats(&after)
+	if size, pieces := after.TotalAlloc-before.TotalAlloc, after.Mallocs-before.Mallocs; size > 32<<20 || pieces > 5000 {
+		t.Errorf("%d bytes in %d pieces", size, pieces)
+	}
+}
+
+// TestReadNamesThePlace plants mistakes all through a report that is read in pieces of any
+// size, and finds each on its line.
+func TestReadNamesThePlace(t *testing.T) {
+	text := string(mustJSON(t, result.NewReport(result.Environment{}, []result.Matrix{many(200)})))
+	lines := strings.SplitAfter(text, "\n")
+	for i, line := range lines {
+		at := strings.Index(line, `"pass"`)
+		if at < 0 || i%7 > 0 {
+			continue
+		}
+		lines[i] = strings.Replace(line, `"pass"`, `"maybe"`, 1)
+		want := fmt.Sprintf("r.json:%d:%d: ", i+1, at+1)
+		for _, r := range []io.Reader{strings.NewReader(strings.Join(lines, "")), iotest.OneByteReader(strings.NewReader(strings.Join(lines, "")))} {
+			if _, err := ReadJSON("r.json", r); err == nil || !strings.HasPrefix(err.Error(), want) {
+				t.Errorf("%v, want %s", err, want)
+			}
+		}
+		lines[i] = line
+	}
+}
+
+// TestReadHoldsLimits reads what would fill the memory or the stack, were it taken.
+func TestReadHoldsLimits(t *testing.T) {
+	endless := func(head, body string) io.Reader {
+		return io.MultiReader(strings.NewReader(head), &repeated{text: body})
+	}
+	for _, c := range []struct {
+		in   io.Reader
+		want string
+	}{
+		{endless(`{"digest":"`, "a"), "r.json:1:10: more than 64 MB in one value"},
+		{endless("{", "\n "), "r.json:1:2: more than 64 MB in one value"},
+		{endless(`{"digest":`, "["), "exceeded max depth"},
+		{endless(`{"topologies":[`, "["), "r.json:1:10014: topologies: [0]: exceeded max depth"},
+	} {
+		if _, err := ReadJSON("r.json", c.in); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%v, want %s", err, c.want)
+		}
+	}
+	broken := errors.New("broken")
+	if _, err := ReadJSON("r.json", io.MultiReader(strings.NewReader("{"), iotest.ErrReader(broken))); !errors.Is(err, broken) {
+		t.Errorf("%v, want %v", err, broken)
+	}
+}
+
+// repeated is a text without end.
+type repeated struct{ text string }
+
+func (r *repeated) Read(p []byte) (int, error) {
+	n := copy(p, r.text)
+	for n < len(p) {
+		n += copy(p[n:], p[:n])
+	}
+	return n, nil
+}
+
 // change replaces some text of the sample report.
 func change(tb testing.TB, old, new string) string {
 	tb.Helper()
@@ -169,14 +243,19 @@ func change(tb testing.TB, old, new string) string {
 func TestReadJSONSaysWhatIsWrong(t *testing.T) {
 	for _, c := range []struct{ old, new, want string }{
 		{`"digest"`, `"disgust"`, `unknown key "disgust"; allowed: counts, digest, environment, topologies`},
-		{`"passed"`, `"past"`, `counts: json: unknown field "past"`},
+		{`"passed"`, `"past"`, `:13: counts: unknown key "past"`},
 		{`"file"`, `"fill"`, `topologies: [0]: unknown key "fill"; allowed: cells, claims, doc, file, hosts, included, name, rows, source, topology`},
 		{`"shown": true`, `"shone": true`, `rows: [0]: steps: [0]: unknown key "shone"; allowed: axes, shown, variants`},
-		{`"process":"web"`, `"prozess":"web"`, `variants: [0]: json: unknown field "prozess"`},
-		{`"verdict":"pass"`, `"verdict":"maybe"`, `cells: [0]: "maybe" is not a verdict; allowed: pass, fail, skip, error`},
+		{`"process":"web"`, `"prozess":"web"`, `variants: [0]: unknown key "prozess"`},
+		{`"verdict":"pass"`, `"verdict":"maybe"`, `:49: topologies: [0]: cells: [0]: verdict: "maybe" is not a verdict; allowed: pass, fail, skip, error`},
 		{`"verdict":"pass",`, ``, `cells: [0]: it needs a "cell", a "host" and a "verdict"`},
-		{`"verdict":"pass"`, `"verdict":null`, `it needs a "cell", a "host" and a "verdict"`},
-		{`"got":["ok"]`, `"gut":["ok"]`, `cells: [0]: json: unknown field "gut"`},
+		{`"verdict":"pass"`, `"verdict":null`, `verdict: found null, want a string`},
+		{`"got":["ok"]`, `"got":[1]`, `got: found a number, want a string`},
+		{`"got":["ok"]`, `"got":"ok"`, `got: found a string, want an array`},
+		{`"got":["ok"]`, "\"got\":[\"\xff\"]", `invalid UTF-8`},
+		{`"got":["ok"]`, `"got":["ok"],"got":[]`, `:69: topologies: [0]: cells: [0]: duplicate key "got"`},
+		{`"line": 3`, `"line": "3"`, `line: found a string, want a number that fits int`},
+		{`"got":["ok"]`, `"gut":["ok"]`, `cells: [0]: unknown key "gut"; allowed: captures, cell, evidence, flaky, got, host, kernel, outputs, reason, verdict`},
 		{`{"cell":"good","host":"alpha"`, `{"cell":"good","host":"gamma"`, `cells: [0]: "good" on "gamma": there is no such host`},
 		{`{"cell":"good"`, `{"cell":"bad"`, `"bad" on "alpha": there is no experiment "bad"`},
 		{`{"cell":"good"`, `{"cell":"good[x=y]"`, `"good[x=y]" on "alpha": the experiment's cells are called good`},
@@ -197,25 +276,25 @@ func TestReadJSONSaysWhatIsWrong(t *testing.T) {
 		{`[0,1]`, `[0,2]`, `step 1: its axes are [0 2], of 2 in ascending order`},
 		{`[0,1]`, `[-1,1]`, `step 1: its axes are [-1 1], of 2 in ascending order`},
 		{`"rows"`, `"cells": [], "rows"`, `cells: they stand before the "hosts" and "rows" that they are of`},
-		{`"name": "lab",`, `"name": "lab", "name": "lab",`, `topologies: [0]: key "name" is there twice`},
+		{`"name": "lab",`, `"name": "lab", "name": "lab",`, `:22: topologies: [0]: duplicate key "name"`},
 		{`"name": "lab",`, ``, `topologies: [0]: key "name" is missing`},
-		{`"topologies": [`, `"topologies": {`, `topologies: { in the place of "["`},
-		{"{\n", "[]", `[ in the place of "{"`},
+		{`"topologies": [`, `"topologies": {}, "x": [`, `topologies: found an object, want an array`},
+		{"{\n", "[]", `r.json:1:1: found an array, want an object`},
 	} {
-		_, err := ReadJSON(strings.NewReader(change(t, c.old, c.new)))
+		_, err := ReadJSON("r.json", strings.NewReader(change(t, c.old, c.new)))
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s for %s: %v, want %s", c.new, c.old, err, c.want)
 		}
 	}
 	text := string(mustJSON(t, sample()))
 	for _, c := range []struct{ text, want string }{
-		{"", "before byte 0: unexpected EOF"},
+		{"", "r.json:1:1: unexpected EOF"},
 		{text[:len(text)/2], "unexpected EOF"},
 		{text + "{}", "unexpected data after the report"},
 		{"{}", `key "environment" is missing`},
 		{"%", "invalid character '%'"},
 	} {
-		if _, err := ReadJSON(strings.NewReader(c.text)); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := ReadJSON("r.json", strings.NewReader(c.text)); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%.20q: %v, want %s", c.text, err, c.want)
 		}
 	}
@@ -230,7 +309,7 @@ func FuzzReadJSON(f *testing.F) {
 	f.Add(change(f, `"two[first=x,second=x]"`, `"two[first=q,second=x]"`))
 	f.Add(`{"environment":{},"digest":"","counts":{},"topologies":[]}`)
 	f.Fuzz(func(t *testing.T, text string) {
-		r, err := ReadJSON(strings.NewReader(text))
+		r, err := ReadJSON("r.json", strings.NewReader(text))
 		if err != nil {
 			return
 		}
@@ -246,7 +325,7 @@ func FuzzReadJSON(f *testing.F) {
 		}
 		result.DigestOf(r.Matrices)
 		first := mustJSON(t, r)
-		again, err := ReadJSON(bytes.NewReader(first))
+		again, err := ReadJSON("r.json", bytes.NewReader(first))
 		if err != nil {
 			t.Fatalf("%v\n%s", err, first)
 		}

@@ -21,7 +21,7 @@ func TestVersion1(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := ReadJSON(bytes.NewReader(text))
+	r, err := ReadJSON("r.json", bytes.NewReader(text))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +57,7 @@ func TestVersion1(t *testing.T) {
 		t.Errorf("digest and counts %s, %s, and of its cells %s, %s", r.Digest, r.Counts, made.Digest, made.Counts)
 	}
 	again := write(t, JSON, r)
-	back, err := ReadJSON(strings.NewReader(again))
+	back, err := ReadJSON("r.json", strings.NewReader(again))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,9 +95,9 @@ func TestVersion(t *testing.T) {
 	for version, want := range map[string]string{
 		"1": "", "2": "", "3": "the report's form is 3, and this labrun knows those up to 2: read it with a newer one", "0": "form is 0", `"2"`: "string",
 	} {
-		_, err := ReadJSON(strings.NewReader(strings.Replace(text, `"version": 2`, `"version": `+version+`, "digest": "x"`, 1)))
+		_, err := ReadJSON("r.json", strings.NewReader(strings.Replace(text, `"version": 2`, `"version": `+version+`, "digest": "x"`, 1)))
 		if want == "" {
-			want = "twice" // it has been read beyond the version
+			want = "duplicate key" // it has been read beyond the version
 		}
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("version %s: %v, want %s", version, err, want)

@@ -267,7 +267,7 @@ func TestVisibleJSONComesBack(t *testing.T) {
 	if found := raw(string(text), "json"); found != nil {
 		t.Error(found)
 	}
-	back, err := ReadJSON(bytes.NewReader(text))
+	back, err := ReadJSON("r.json", bytes.NewReader(text))
 	if err != nil || back.Matrices[0].Doc != r.Matrices[0].Doc {
 		t.Errorf("%q, %v", back.Matrices[0].Doc, err)
 	}

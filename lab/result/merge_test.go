@@ -306,7 +306,7 @@ func TestMergeReal(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	r, err := report.ReadJSON(f)
+	r, err := report.ReadJSON(f.Name(), f)
 	if err != nil {
 		t.Fatal(err)
 	}
