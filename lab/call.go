@@ -28,6 +28,16 @@ func (c Call) String() string {
 	return s
 }
 
+// CallName returns the name of a call from what String writes, which is all that a report
+// keeps of it: "accept" of "b = accept(a)".
+func CallName(call string) string {
+	before, _, _ := strings.Cut(call, "(")
+	if _, name, ok := strings.Cut(before, " = "); ok {
+		return name
+	}
+	return before
+}
+
 // Arg is an argument of a call, or the value that one answers. The types are
 // Sock, Socks, ProcessName, Addr, Int, Text, Word, Name, Prefix, Linger, Range,
 // Membership, Selector, Duration, States and Finish.

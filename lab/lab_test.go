@@ -186,3 +186,16 @@ func TestErrnoNames(t *testing.T) {
 		t.Error("ENOSUCH is an errno")
 	}
 }
+
+// TestCallName takes the name of every call that there is from what String writes.
+func TestCallName(t *testing.T) {
+	args := []lab.Arg{lab.Sock("a"), lab.Text("b = c(d)")}
+	for _, s := range lab.Signatures {
+		for _, makes := range []string{"", "a"} {
+			c := lab.Call{Makes: makes, Name: s.Name, Args: args}
+			if got := lab.CallName(c.String()); got != s.Name {
+				t.Errorf("%s is a call of %q", c, got)
+			}
+		}
+	}
+}

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"fmt"
 	"slices"
-	"strings"
 
 	"labrun/lab"
 	"labrun/lab/result"
@@ -143,7 +142,7 @@ func (a *alike) list(b *bufio.Writer, m *result.Matrix) {
 	}
 	row, word, listed, hosts := &m.Rows[a.first.Row], "cells", 0, !a.oneHosts()
 	for _, x := range a.combos {
-		s := strings.TrimPrefix(row.CellName(x.combo), row.Name)
+		s := lab.CellName("", row.Axes, x.combo)
 		if hosts {
 			s += " on " + some(x.hosts[:min(len(x.hosts), most)], len(x.hosts))
 		}

@@ -221,7 +221,7 @@ const heldBy = "held by"
 // for when a port is in use, or the 4-tuple of a connect; bind(2) answers EADDRNOTAVAIL
 // whoever is there.
 func socketsWord(s result.StepResult, seen result.Snapshot) string {
-	if s.Got == "EADDRINUSE" || s.Got == "EADDRNOTAVAIL" && strings.HasPrefix(s.Call, "connect(") && len(seen.Sockets) > 0 {
+	if s.Got == "EADDRINUSE" || s.Got == "EADDRNOTAVAIL" && lab.CallName(s.Call) == "connect" && len(seen.Sockets) > 0 {
 		return heldBy
 	}
 	return "sockets"

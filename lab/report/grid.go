@@ -475,12 +475,8 @@ func (g *grid) calls() []string {
 		names := map[string]bool{}
 		for _, steps := range slot.Variants {
 			for _, s := range steps {
-				if !isTold(s) {
-					continue
-				}
-				name, _, _ := strings.Cut(s.Call, "(")
-				if words := strings.Fields(name); len(words) > 0 {
-					names[words[len(words)-1]] = true // b = accept(a)
+				if isTold(s) {
+					names[lab.CallName(s.Call)] = true
 				}
 			}
 		}

@@ -16,9 +16,9 @@ import (
 //
 //	topologies  rows, and blocks of cells: one for each row and host
 //	variants    lists of steps, by their index
-//	steps       seven numbers each: line, the words of process, call and answer wanted,
+//	steps       eight numbers each: line, the words of process, call and answer wanted,
 //	            1 when a grid shows the answer, the words for "blocked", the line of the
-//	            rule that wants the answer or 0
+//	            rule that wants the answer or 0, the word of the call's name
 //	answers     lists of words: what the steps of a cell were answered
 //	notes       as in the JSON report
 //	words       texts
@@ -86,7 +86,8 @@ func dataBlock(b *bufio.Writer, r result.Report) error {
 		if s.Shown || s.Asked {
 			shown = 1
 		}
-		d.numbers(s.Line, d.words.of(s.Process), d.words.of(s.Call), d.words.of(s.Words(s.Want)), shown, d.words.of(s.Words(string(lab.Blocked))), s.Rule)
+		d.numbers(s.Line, d.words.of(s.Process), d.words.of(s.Call), d.words.of(s.Words(s.Want)), shown, d.words.of(s.Words(string(lab.Blocked))), s.Rule,
+			d.words.of(lab.CallName(s.Call)))
 	}
 	d.raw(`],"words":`)
 	d.value(append([]string{}, d.words.all...)) // [] and not null

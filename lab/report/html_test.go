@@ -241,14 +241,14 @@ func TestDataBlockHoldsTheCells(t *testing.T) {
 				for _, s := range row.Slots {
 					if v := s.Variants[radix.Index(s.Axes, values)]; v >= 0 {
 						for _, x := range d.Variants[v] {
-							n := d.Steps[7*x : 7*x+7]
-							got = append(got, fmt.Sprint(n[0], d.Words[n[1]], d.Words[n[2]], d.Words[n[3]], n[4] == 1, d.Words[n[5]], n[6]))
+							n := d.Steps[8*x : 8*x+8]
+							got = append(got, fmt.Sprint(n[0], d.Words[n[1]], d.Words[n[2]], d.Words[n[3]], n[4] == 1, d.Words[n[5]], n[6], d.Words[n[7]]))
 						}
 					}
 				}
 				var want []string
 				for s := range m.Rows[j].Steps(lab.Combo(c)) {
-					want = append(want, fmt.Sprint(s.Line, s.Process, s.Call, s.Words(s.Want), s.Shown || s.Asked, s.Words("blocked"), s.Rule))
+					want = append(want, fmt.Sprint(s.Line, s.Process, s.Call, s.Words(s.Want), s.Shown || s.Asked, s.Words("blocked"), s.Rule, lab.CallName(s.Call)))
 				}
 				if diff := cmp.Diff(want, got); diff != "" {
 					t.Errorf("%s: report (-), data (+):\n%s", m.Rows[j].CellName(lab.Combo(c)), diff)

@@ -61,7 +61,7 @@ function causes(steps) {
   const red = steps.find((s) => s.red);
   if (!red) return null;
   const {sockets: held, listens, why} = red.seen;
-  const inUse = red.got === 'EADDRINUSE' || (red.got === 'EADDRNOTAVAIL' && red.call.startsWith('connect('));
+  const inUse = red.got === 'EADDRINUSE' || (red.got === 'EADDRNOTAVAIL' && red.name === 'connect');
   return [
     held && held.length > 0 && [el('h4', {}, inUse ? 'Held by' : 'Sockets then'), holderTable(held)],
     held && !held.length && red.got === 'EADDRINUSE' && [el('h4', {}, 'Held by'), el('p', {class: 'note'}, 'Nobody that the kernel tells of.')],

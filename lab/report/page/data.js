@@ -10,7 +10,7 @@ const WORDS = ['pass', 'FAIL', 'skip', 'ERROR'];
 const SIGNS = ['✓', '✗', '–', '!'];
 const MOST_HOSTS = 16; // columns of a matrix; with more hosts it counts verdicts
 
-const STEP = 7; // numbers of a step
+const STEP = 8; // numbers of a step
 const word = (i) => data.words[i];
 
 // timed writes a word of the i-th step of a cell, s: "blocked" with the time after which its call was given up. The note
@@ -88,7 +88,7 @@ class Topology {
       for (const s of stepsAt(r, slot, this.combo[cell])) {
         const [line, process, call] = data.steps.slice(STEP * s, STEP * s + 3);
         const i = steps.length, made = i < got.length;
-        steps.push({line, process: word(process), call: word(call), want: wantOf(s, i, this.note(cell)), shown: data.steps[STEP * s + 4] === 1,
+        steps.push({line, process: word(process), call: word(call), name: word(data.steps[STEP * s + 7]), want: wantOf(s, i, this.note(cell)), shown: data.steps[STEP * s + 4] === 1,
           made, got: made ? answerOf(s, got, i, this.note(cell)) : '', seen: seen[i] || {}, rule: data.steps[STEP * s + 6], red: this.verdict[cell] === FAIL && i === got.length - 1});
       }
     }
