@@ -35,12 +35,61 @@ func (es StepErrors) Error() string {
 // When the text is wrong, the error is StepErrors.
 func ParseStep(text string) (lab.Call, lab.Want, error) {
 	p := Parse(text)
+	if err := p.err(); err != nil {
+		return lab.Call{}, nil, err
+	}
+	return p.Call, p.Want, nil
+}
+
+// err returns the mistakes as an error, nil when there are none.
+func (p *Step) err() error {
 	if len(p.Mistakes) == 0 {
-		return p.Call, p.Want, nil
+		return nil
 	}
 	var errs StepErrors
 	for _, m := range p.Mistakes {
-		errs = append(errs, StepError{1 + utf8.RuneCountInString(text[:m.At]), m.Msg})
+		errs = append(errs, StepError{1 + utf8.RuneCountInString(p.Text[:m.At]), m.Msg})
 	}
-	return lab.Call{}, nil, errs
+	return errs
+}
+
+// ParseCall reads a call without an answer. It is the reverse of Call.String.
+func ParseCall(text string) (lab.Call, error) {
+	call, _, err := ParseStep(text + " = ?")
+	return call, err
+}
+
+// ParseAnswer reads what a call may answer, the reverse of Answer.String.
+func ParseAnswer(call lab.Call, text string) (lab.Answer, error) {
+	_, want, err := ParseStep(call.String() + " = " + text)
+	switch {
+	case err != nil:
+		return lab.Answer{}, err
+	case len(want) > 1:
+		return lab.Answer{}, fmt.Errorf("%q is more than one answer", text)
+	}
+	return want[0].Answer, nil
+}
+
+// ParseCondition reads what stands behind "on" in an answer for some kernels only,
+//
+//	linux >= 6.1 < 6.8
+//	no option SO_REUSEPORT
+//
+// and returns a rule without an answer.
+func ParseCondition(text string) (lab.WantRule, []Mistake) {
+	p := &stepParser{Step: &Step{Text: text}}
+	tokens, m := lex(text)
+	var rule lab.WantRule
+	switch {
+	case m != nil:
+		p.Mistakes = []Mistake{*m}
+	case len(tokens) == 0:
+		p.wrong(0, "a condition is missing: linux < 6.2, or option NAME")
+	case tokens[0].is("linux"):
+		rule.On = p.versions(tokens)
+	default:
+		rule.Has = p.feature(tokens)
+	}
+	return rule, p.Mistakes
 }

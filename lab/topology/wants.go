@@ -122,15 +122,13 @@ func (d *decoder) condition(s yamlpos.Scope, e yamlpos.Entry) string {
 	if !ok {
 		return ""
 	}
-	on := " on " + text
 	if e.Key == "linux" {
-		on = " on linux " + text
+		text = "linux " + text
 	}
-	for _, m := range syntax.Parse("close(a) = ok [ok" + on + "]").Mistakes {
-		d.Complain(yamlpos.PosOf(e.Value), "%s, %s: %s", s, e.Key, m.Msg)
-		break
+	if _, mistakes := syntax.ParseCondition(text); len(mistakes) > 0 {
+		d.Complain(yamlpos.PosOf(e.Value), "%s, %s: %s", s, e.Key, mistakes[0].Msg)
 	}
-	return on
+	return " on " + text
 }
 
 // axes returns the axes that the answer depends on.
