@@ -1,9 +1,8 @@
 package local
 
 import (
+	"context"
 	"errors"
-	"fmt"
-	"net/netip"
 
 	"labrun/lab"
 	"labrun/lab/fabric"
@@ -11,54 +10,15 @@ import (
 	"labrun/lab/sys"
 )
 
-// onHost makes a call that changes or reads a host's links, addresses or
-// parameters; the process's host is the one.
-func (c *cell) onHost(who lab.Process, s *question.Step) (got, error) {
-	h := c.lab.Host(who.Host)
-	word := func(i int) string {
-		if i >= len(s.Call.Args) {
-			return ""
-		}
-		switch a := s.Call.Args[i].(type) {
-		case lab.Name:
-			return string(a)
-		case lab.Text:
-			return string(a)
-		case lab.Word:
-			return string(a)
-		}
-		return ""
+// onHost returns what makes a call that changes a host's links or addresses.
+func onHost(call func(h *fabric.Host, args []lab.Arg) error) performer {
+	return func(_ context.Context, c *cell, s *question.Step, _ question.Want) (got, error) {
+		return c.refused(s, call(c.lab.Host(s.Process.Host), s.Call.Args))
 	}
-	prefix := func() netip.Prefix { return netip.Prefix(s.Call.Args[1].(lab.Prefix)) }
-	var err error
-	switch s.Call.Name {
-	case "sysctl":
-		if len(s.Call.Args) == 1 {
-			var value string
-			if value, err = h.ReadSysctl(word(0)); err == nil {
-				return got{Answer: lab.Answer{Outcome: lab.OK, Value: lab.Text(value)}}, nil
-			}
-			break
-		}
-		if err := c.guard(who.Host, word(0)); err != nil {
-			return got{}, err
-		}
-		err = h.WriteSysctl(word(0), word(1))
-	case "addr_add":
-		err = h.AddAddress(word(0), prefix(), word(2))
-	case "addr_del":
-		err = h.DelAddress(word(0), prefix())
-	case "link_up", "link_down":
-		err = h.SetLink(word(0), s.Call.Name == "link_up")
-	case "link_add":
-		err = h.AddLink(word(0), word(1))
-	case "link_del":
-		err = h.DelLink(word(0))
-	case "link_master":
-		err = h.SetMaster(word(0), word(1))
-	default:
-		err = fmt.Errorf("no call %q on a host", s.Call.Name)
-	}
+}
+
+// refused is the answer of a call on a host, with the reason that fabric knows for it.
+func (c *cell) refused(s *question.Step, err error) (got, error) {
 	switch {
 	case errors.Is(err, fabric.ErrNoSysctl):
 		return got{}, errSkip(s.Pos.Words() + ": " + err.Error())
@@ -70,6 +30,38 @@ func (c *cell) onHost(who lab.Process, s *question.Step) (got, error) {
 		g.why = refusal.Why
 	}
 	return g, otherErr
+}
+
+// sysctl reads or sets a parameter of the host.
+func sysctl(_ context.Context, c *cell, s *question.Step, _ question.Want) (got, error) {
+	h, name := c.lab.Host(s.Process.Host), word(s.Call.Args, 0)
+	if len(s.Call.Args) == 1 {
+		value, err := h.ReadSysctl(name)
+		g, err := c.refused(s, err)
+		if g.Outcome == lab.OK {
+			g.Value = lab.Text(value)
+		}
+		return g, err
+	}
+	if err := c.guard(s.Process.Host, name); err != nil {
+		return got{}, err
+	}
+	return c.refused(s, h.WriteSysctl(name, word(s.Call.Args, 1)))
+}
+
+// word returns a name, a text or a word among the arguments, "" when it was left out.
+func word(args []lab.Arg, i int) string {
+	if i < len(args) {
+		switch a := args[i].(type) {
+		case lab.Name:
+			return string(a)
+		case lab.Text:
+			return string(a)
+		case lab.Word:
+			return string(a)
+		}
+	}
+	return ""
 }
 
 // errnoAnswer turns the errno in an error into an answer. An error without one

@@ -108,7 +108,7 @@ func (c *cell) programMatches(s *question.Step, g got) bool {
 }
 
 // wait waits for the end of a program in the background.
-func (c *cell) wait(ctx context.Context, s *question.Step) (got, error) {
+func wait(ctx context.Context, c *cell, s *question.Step, _ question.Want) (got, error) {
 	running := c.programs[childOf(s)]
 	if running == nil {
 		return got{}, fmt.Errorf("program %s does not exist", childOf(s))

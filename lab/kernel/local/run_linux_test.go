@@ -119,3 +119,12 @@ func TestRuns(t *testing.T) {
 		}
 	}
 }
+
+// TestCallsHaveRows holds the calls of the vocabulary to those that labrun makes.
+func TestCallsHaveRows(t *testing.T) {
+	for _, s := range lab.Signatures {
+		if _, ok := performers[s.Name]; ok != (s.By != lab.ByProcess) {
+			t.Errorf("%s has a row: %t", s.Name, ok)
+		}
+	}
+}

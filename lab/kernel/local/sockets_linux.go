@@ -14,7 +14,8 @@ import (
 // a moment, so it looks again until it sees the states that are expected, and
 // nothing on its way any more, or the step's limit has passed. Sockets that are bound
 // only, which netstat does not show, are in the answer where the step expects some.
-func (c *cell) sockets(ctx context.Context, who lab.Process, s *question.Step, want question.Want) (got, error) {
+func sockets(ctx context.Context, c *cell, s *question.Step, want question.Want) (got, error) {
+	who := s.Process
 	addr, _ := c.addr(s)
 	deadline := time.Now().Add(s.LimitOr())
 	for pause := 100 * time.Microsecond; ; pause = min(2*pause, 20*time.Millisecond) {

@@ -3,10 +3,12 @@ package local
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"slices"
 	"time"
 
 	"labrun/lab"
+	"labrun/lab/fabric"
 	"labrun/lab/process"
 	"labrun/lab/question"
 	"labrun/lab/result"
@@ -93,69 +95,108 @@ func (c *cell) ask(ctx context.Context, s *question.Step, want question.Want) (g
 	}
 }
 
+// performer makes the call of a step.
+type performer func(ctx context.Context, c *cell, s *question.Step, want question.Want) (got, error)
+
+// performers are the calls of lab.Signatures that no process makes by itself.
+var performers = map[string]performer{
+	"fork":    fork,
+	"exit":    exit,
+	"kill":    kill,
+	"wait":    wait,
+	"sockets": sockets,
+	"sysctl":  sysctl,
+	"addr_add": onHost(func(h *fabric.Host, args []lab.Arg) error {
+		return h.AddAddress(word(args, 0), netip.Prefix(args[1].(lab.Prefix)), word(args, 2))
+	}),
+	"addr_del": onHost(func(h *fabric.Host, args []lab.Arg) error {
+		return h.DelAddress(word(args, 0), netip.Prefix(args[1].(lab.Prefix)))
+	}),
+	"link_up":     onHost(func(h *fabric.Host, args []lab.Arg) error { return h.SetLink(word(args, 0), true) }),
+	"link_down":   onHost(func(h *fabric.Host, args []lab.Arg) error { return h.SetLink(word(args, 0), false) }),
+	"link_add":    onHost(func(h *fabric.Host, args []lab.Arg) error { return h.AddLink(word(args, 0), word(args, 1)) }),
+	"link_del":    onHost(func(h *fabric.Host, args []lab.Arg) error { return h.DelLink(word(args, 0)) }),
+	"link_master": onHost(func(h *fabric.Host, args []lab.Arg) error { return h.SetMaster(word(args, 0), word(args, 1)) }),
+}
+
 // call makes the call of a step.
 func (c *cell) call(ctx context.Context, s *question.Step, want question.Want) (got, error) {
-	who := s.Process
+	if s.Run != nil {
+		return c.program(ctx, s.Process, s)
+	}
+	if perform, ok := performers[s.Call.Name]; ok {
+		return perform(ctx, c, s, want)
+	}
+	p, err := c.caller(s)
+	if err != nil {
+		return got{}, err
+	}
+	args, err := c.args(s, want.Answer)
+	if err != nil {
+		return got{}, err
+	}
+	g, err := c.byProcess(ctx, p, s, args)
+	_, text := g.Value.(lab.Text)
 	sig, _ := lab.SignatureOf(s.Call.Name)
-	switch {
-	case s.Run != nil:
-		return c.program(ctx, who, s)
-	case s.Call.Name == "sockets":
-		return c.sockets(ctx, who, s, want)
-	case sig.By == lab.ByHost:
-		return c.onHost(who, s)
-	case s.Call.Name == "wait":
-		return c.wait(ctx, s)
-	}
-	p := c.processes[who]
-	if p == nil {
-		return got{}, fmt.Errorf("process %s does not exist", who)
-	}
-	var g got
-	var err error
-	switch s.Call.Name {
-	case "fork":
-		return c.fork(ctx, who, p, s)
-	case "exit":
-		status := 0
-		if len(s.Call.Args) > 0 {
-			status = int(s.Call.Args[0].(lab.Int))
-		}
-		g.Answer, err = p.Exit(ctx, status)
-	case "kill":
-		g.Answer, err = c.kill(ctx, p, s)
-	default:
-		var args process.Args
-		if args, err = c.args(s, want.Answer); err == nil {
-			g, err = c.byProcess(ctx, p, s, args)
-			_, text := g.Value.(lab.Text)
-			g.unix = text && sig.Answers == lab.KindAddr
-		}
-	}
+	g.unix = text && sig.Answers == lab.KindAddr
 	if err == nil && s.Call.Makes != "" {
-		c.recordMade(madeBy{who, s.Call.Makes}, s, g)
+		c.recordMade(madeBy{s.Process, s.Call.Makes}, s, g)
 	}
 	return g, err
 }
 
+// caller returns the process that a step names.
+func (c *cell) caller(s *question.Step) (*process.Process, error) {
+	p := c.processes[s.Process]
+	if p == nil {
+		return nil, fmt.Errorf("process %s does not exist", s.Process)
+	}
+	return p, nil
+}
+
+// exit ends the process.
+func exit(ctx context.Context, c *cell, s *question.Step, _ question.Want) (g got, err error) {
+	p, err := c.caller(s)
+	if err != nil {
+		return got{}, err
+	}
+	status := 0
+	if len(s.Call.Args) > 0 {
+		status = int(s.Call.Args[0].(lab.Int))
+	}
+	g.Answer, err = p.Exit(ctx, status)
+	return g, err
+}
+
 // kill ends another process or program of the host, or sends it a signal.
-func (c *cell) kill(ctx context.Context, p *process.Process, s *question.Step) (lab.Answer, error) {
+func kill(ctx context.Context, c *cell, s *question.Step, _ question.Want) (g got, err error) {
+	p, err := c.caller(s)
+	if err != nil {
+		return got{}, err
+	}
 	name := childOf(s)
 	signal := "SIGKILL"
 	if len(s.Call.Args) > 1 {
 		signal = s.Call.Args[1].String()
 	}
 	if program := c.programs[name]; program != nil {
-		return program.Kill(signal)
+		g.Answer, err = program.Kill(signal)
+		return g, err
 	}
 	victim := c.processes[name]
 	if victim == nil {
-		return lab.Answer{}, fmt.Errorf("process %s does not exist", name)
+		return got{}, fmt.Errorf("process %s does not exist", name)
 	}
-	return p.Kill(ctx, victim, signal)
+	g.Answer, err = p.Kill(ctx, victim, signal)
+	return g, err
 }
 
-func (c *cell) fork(ctx context.Context, who lab.Process, p *process.Process, s *question.Step) (got, error) {
+// fork makes a child of the process.
+func fork(ctx context.Context, c *cell, s *question.Step, _ question.Want) (got, error) {
+	p, err := c.caller(s)
+	if err != nil {
+		return got{}, err
+	}
 	child := childOf(s)
 	var only []string // nil is all of them
 	for _, a := range s.Call.Args[1:] {
@@ -167,7 +208,7 @@ func (c *cell) fork(ctx context.Context, who lab.Process, p *process.Process, s 
 	}
 	c.add(child, q)
 	for m, why := range c.made { // what its parent does not have, it has not either
-		if m.process == who {
+		if m.process == s.Process {
 			c.made[madeBy{child, m.sock}] = why
 		}
 	}
