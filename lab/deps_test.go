@@ -48,7 +48,7 @@ var chain = map[string][]string{
 		"lab/kernel/local", "lab/run", "lab/compare", "lab/report", "lab/graph",
 	},
 	// All of the chain as a test of somebody else's, beside cmd/labrun at its end.
-	"lab/labtest": {"lab/topology", "lab/sys", "lab/fabric", "lab/result", "lab/kernel/local", "lab/run", "lab/report"},
+	"lab/labtest": {"lab/topology", "lab/plan", "lab/sys", "lab/fabric", "lab/result", "lab/kernel/local", "lab/run", "lab/report"},
 }
 
 // owners are the only packages that may import a module, and why.

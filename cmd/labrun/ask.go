@@ -24,7 +24,7 @@ type askOptions struct {
 	pause    bool
 	capture  string // the folder that gets packets; "" is none
 
-	patterns []cellPattern // only, parsed by check
+	patterns []lab.Selection // only, parsed by check
 }
 
 func (o *askOptions) flags(f *pflag.FlagSet) {
@@ -58,11 +58,11 @@ func (o *askOptions) check(topologies []*lab.Topology) error {
 	}
 	o.patterns = nil
 	for _, text := range o.only {
-		p, err := parseCellPattern(text)
+		p, err := lab.ParseSelection(text)
 		if err != nil {
 			return usagef("--only %s: %w", text, err)
 		}
-		if e, _, _ := p.find(topologies); e == nil {
+		if e, _, _ := find(p, topologies); e == nil {
 			return noCell("--only", p, topologies)
 		}
 		o.patterns = append(o.patterns, p)
@@ -101,6 +101,6 @@ func (o *askOptions) selects() func(*lab.Experiment, lab.Combo) bool {
 		return nil
 	}
 	return func(e *lab.Experiment, c lab.Combo) bool {
-		return slices.ContainsFunc(o.patterns, func(p cellPattern) bool { return p.matches(e, c) })
+		return slices.ContainsFunc(o.patterns, func(p lab.Selection) bool { return p.Matches(e, c) })
 	}
 }

@@ -44,7 +44,7 @@ func (o *askOptions) chooses(m *result.Matrix, c *result.Cell) bool {
 	}
 	row := lab.Experiment{Name: m.Rows[c.Row].Name, Axes: m.Rows[c.Row].Axes}
 	return len(o.patterns) == 0 || slices.ContainsFunc(o.patterns,
-		func(p cellPattern) bool { return p.matches(&row, c.Combo) })
+		func(p lab.Selection) bool { return p.Matches(&row, c.Combo) })
 }
 
 // difference compares a run with the baseline, nil when there is none.

@@ -103,7 +103,9 @@ func mistakenFlag(cmd *cobra.Command, err error) error {
 // file, "" when the text is none.
 func mistakenReport(file string, text []byte) string {
 	object, ok := bytes.CutPrefix(bytes.TrimSpace(text), []byte("{"))
-	if !ok || !bytes.HasPrefix(bytes.TrimSpace(object), []byte(`"environment":`)) { // comes first, see report.JSON
+	object = bytes.TrimSpace(object)
+	first := func(key string) bool { return bytes.HasPrefix(object, []byte(`"`+key+`":`)) }
+	if !ok || !first("version") && !first("environment") { // see report.JSON, that of version 1 was without
 		return ""
 	}
 	return fmt.Sprintf("%s: that is a kept report; %q prints it, %q runs again what is in it",

@@ -1,18 +1,22 @@
 package labtest_test
 
 import (
-	"errors"
 	"testing"
-
-	"golang.org/x/sys/unix"
 
 	"labrun/lab/labtest"
 )
 
 // TestByHand runs what the example shows.
-func TestByHand(t *testing.T) {
-	labtest.NeedNetNS(t)
-	if err := bindBeside(t.Context()); !errors.Is(err, unix.EADDRINUSE) {
-		t.Errorf("bind = %v, want EADDRINUSE", err)
+func TestByHand(own *testing.T) {
+	labtest.NeedNetNS(own)
+	t = own
+	ExampleUp()
+}
+
+// TestHost finds the hosts of the file and no others.
+func TestHost(t *testing.T) {
+	l := labtest.Up(t, "testdata/ports.yaml")
+	if l.Host("beta") == nil || l.Host("gamma") != nil {
+		t.Errorf("beta is %v, gamma is %v", l.Host("beta"), l.Host("gamma"))
 	}
 }

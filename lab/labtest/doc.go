@@ -10,9 +10,8 @@
 // what the kernel or the machine lacks. The processes of a lab are the test binary
 // started again, which is why TestMain has to call Main.
 //
-// Tests that want more than a file can say build a lab with the same packages as
-// labrun does: topology.Load, plan.New, fabric.Up, and Host.Do to run Go code in
-// one of its hosts; the example shows all of it. Such code makes raw calls of
+// Tests that want more than a file can say build its lab with Up, and run Go code in one
+// of its hosts with Host.Do; the example shows it. Such code makes raw calls of
 // golang.org/x/sys/unix: what package net starts in other goroutines is not in the
 // host.
 //

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"testing"
 
+	"labrun/lab"
 	"labrun/lab/topology"
 )
 
@@ -26,8 +27,38 @@ func NeedNetNS(t testing.TB) {
 // Run finds the mistakes in a file, and runs nothing.
 func (o Options) Run(t *testing.T, file string) {
 	t.Helper()
-	if _, err := topology.Load(topology.Source{File: file}); err != nil {
+	top, err := topology.Load(topology.Source{File: file})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.selection(t, file, top)
+	NeedNetNS(t)
+}
+
+// Lab is the lab of a topology file.
+type Lab struct{ Topology *lab.Topology }
+
+// Up finds the mistakes in a file, and skips the test.
+func Up(t testing.TB, file string) *Lab {
+	t.Helper()
+	top, err := topology.Load(topology.Source{File: file})
+	if err != nil {
 		t.Fatal(err)
 	}
 	NeedNetNS(t)
+	return &Lab{top}
 }
+
+// Host is a host of a lab.
+type Host struct{ *lab.Host }
+
+// Host returns a host of the lab, nil when there is none of that name.
+func (l *Lab) Host(name string) *Host {
+	if h := l.Topology.Host(name); h != nil {
+		return &Host{h}
+	}
+	return nil
+}
+
+// Do is never called here: Up skips the test.
+func (h *Host) Do(f func() error) error { return f() }

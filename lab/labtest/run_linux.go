@@ -31,12 +31,13 @@ func (o Options) Run(t *testing.T, file string) {
 			t.Fatalf("%s has no host %q", file, h)
 		}
 	}
+	only := o.selection(t, file, top)
 	t.Run(top.Name, func(t *testing.T) {
 		if !inMain {
 			t.Fatal("the processes of a lab are this program: let TestMain call labtest.Main")
 		}
 		NeedNetNS(t)
-		m := o.matrix(t, top)
+		m := o.matrix(t, top, only)
 		if len(m.Cells) == 0 {
 			t.Fatalf("%s: no cell to run", file)
 		}
@@ -45,7 +46,8 @@ func (o Options) Run(t *testing.T, file string) {
 }
 
 // matrix runs the cells, and gives up before the test's own time is over.
-func (o Options) matrix(t *testing.T, top *lab.Topology) *result.Matrix {
+func (o Options) matrix(t *testing.T, top *lab.Topology,
+	only func(*lab.Experiment, lab.Combo) bool) *result.Matrix {
 	t.Helper()
 	version, err := sys.KernelVersion()
 	if err != nil {
@@ -67,7 +69,7 @@ func (o Options) matrix(t *testing.T, top *lab.Topology) *result.Matrix {
 		t.Fatal(err)
 	}
 	defer kernel.Close()
-	matrices, err := run.Run(ctx, kernel, version, []*lab.Topology{top}, run.Options{Jobs: jobs, Only: o.Only, Hosts: o.Hosts})
+	matrices, err := run.Run(ctx, kernel, version, []*lab.Topology{top}, run.Options{Jobs: jobs, Only: only, Hosts: o.Hosts})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"labrun/lab"
 	"labrun/lab/labtest"
 )
 
@@ -30,7 +29,7 @@ func TestRun(t *testing.T) { labtest.Run(t, "testdata/ports.yaml") }
 func TestOptions(t *testing.T) {
 	labtest.Options{
 		Hosts: []string{"beta"}, Jobs: 1,
-		Only: func(e *lab.Experiment, c lab.Combo) bool { return e.Name == "two-listeners" && c == 1 },
+		Only: []string{"two-listeners[first=any]"},
 	}.Run(t, "testdata/ports.yaml")
 }
 
