@@ -19,7 +19,7 @@ type usedAddr struct {
 }
 
 // decodeAddresses reads the value of address: one, or a list of them.
-func (d *decoder) decodeAddresses(h *host, n *nic, node *yaml.Node) {
+func (d *layoutReader) decodeAddresses(h *host, n *nic, node *yaml.Node) {
 	items := yamlpos.List(node)
 	switch {
 	case len(items) == 0:
@@ -63,7 +63,7 @@ func (d *decoder) decodeAddresses(h *host, n *nic, node *yaml.Node) {
 }
 
 // decodeAddress reads one address and adds it to the NIC if it is right.
-func (d *decoder) decodeAddress(h *host, n *nic, node *yaml.Node) {
+func (d *layoutReader) decodeAddress(h *host, n *nic, node *yaml.Node) {
 	text, ok := d.Text(node, n.scope.String()+", address")
 	if !ok {
 		return
@@ -165,7 +165,7 @@ func orList(all []netip.Prefix) string {
 // the first IPv4 address and x6 to the first IPv6 address, or x to that one
 // when there is no IPv4. Addresses with a name of their own are passed over,
 // and link-local ones taken last, as they are no use without a scope.
-func (d *decoder) nameAddresses(h *host, n *nic) {
+func (d *layoutReader) nameAddresses(h *host, n *nic) {
 	if n.alias == "" {
 		return
 	}
@@ -208,7 +208,7 @@ func (d *decoder) nameAddresses(h *host, n *nic) {
 
 // setAlias gives a host a name for an address, if it has no such name yet; of
 // says where the name comes from when it is not written in the file.
-func (d *decoder) setAlias(h *host, s yamlpos.Scope, name, of string, a alias) bool {
+func (d *layoutReader) setAlias(h *host, s yamlpos.Scope, name, of string, a alias) bool {
 	if other, ok := h.aliases[name]; ok {
 		d.Complain(a.pos, "%s: name %q%s is already used on host %q (line %d)", s, name, of, h.Name, other.pos.Line)
 		return false

@@ -41,7 +41,7 @@ var (
 		Words: "text without any of , = [ ] * ? \\", Longest: 63, Reserved: nil}
 )
 
-func (d *decoder) decodeAxes(x *experiment, n *yaml.Node) {
+func (d *experimentReader) decodeAxes(x *experiment, n *yaml.Node) {
 	list, _ := d.Entries(n, x.scope.In("key", "axes"), "from names to lists of values")
 	for _, e := range list {
 		if !d.checkName(e.Pos, axisName, e.Key) {
@@ -83,7 +83,7 @@ func (d *decoder) decodeAxes(x *experiment, n *yaml.Node) {
 }
 
 // decodeValues reads values that are their own names.
-func (d *decoder) decodeValues(a *axis, s yamlpos.Scope, n *yaml.Node) {
+func (d *experimentReader) decodeValues(a *axis, s yamlpos.Scope, n *yaml.Node) {
 	lines := map[string]int{}
 	for _, item := range yamlpos.List(n) {
 		text, ok := d.Text(item, s.String()+", a value")
@@ -103,7 +103,7 @@ func (d *decoder) decodeValues(a *axis, s yamlpos.Scope, n *yaml.Node) {
 	}
 }
 
-func (d *decoder) decodeNamedValues(a *axis, s yamlpos.Scope, n *yaml.Node) {
+func (d *experimentReader) decodeNamedValues(a *axis, s yamlpos.Scope, n *yaml.Node) {
 	list, _ := d.Entries(n, s, "")
 	same := map[string]string{} // the first value with these steps or this text
 	for _, e := range list {
@@ -207,7 +207,7 @@ func (m matcher) matches(values []int) bool {
 
 // demand reads what a rule says of an axis: a value, a list of values, or either
 // with "not".
-func (d *decoder) demand(x *experiment, s yamlpos.Scope, e yamlpos.Entry) (demand, bool) {
+func (d *experimentReader) demand(x *experiment, s yamlpos.Scope, e yamlpos.Entry) (demand, bool) {
 	i := x.axisAt(e.Key)
 	if i < 0 {
 		if !x.axesUnsure {
@@ -262,7 +262,7 @@ type pruneRule struct {
 }
 
 // decodePrune reads skip: or only:, a list of mappings from axes to values.
-func (d *decoder) decodePrune(x *experiment, e yamlpos.Entry) []pruneRule {
+func (d *experimentReader) decodePrune(x *experiment, e yamlpos.Entry) []pruneRule {
 	s := x.scope.In("key", e.Key)
 	var rules []pruneRule
 	items := yamlpos.List(e.Value)
@@ -290,7 +290,7 @@ func (d *decoder) decodePrune(x *experiment, e yamlpos.Entry) []pruneRule {
 }
 
 // combine lists the combinations that run.
-func (d *decoder) combine(x *experiment, skip, only []pruneRule, pos lab.Pos) {
+func (d *experimentReader) combine(x *experiment, skip, only []pruneRule, pos lab.Pos) {
 	if x.axesUnsure || x.rulesUnsure {
 		return
 	}

@@ -10,10 +10,36 @@ import (
 	"labrun/lab/once"
 	"labrun/lab/syntax"
 	"labrun/lab/wording"
+	"labrun/lab/yamlpos"
 )
 
-// checkExperiment checks what depends on the subject, for every column.
-func (d *decoder) checkExperiment(x *experiment) {
+// checker is the last pass: it looks at what depends on the subject of an experiment, for
+// every column, and hands on nothing.
+type checker struct {
+	complaints
+	*layout
+	probes     []string // that answers may depend on
+	probesLost bool     // any one may be there
+	checks     int      // steps checked so far
+}
+
+func check(c complaints, l *layout, all experiments) {
+	d := &checker{complaints: c, layout: l, probesLost: all.probesLost}
+	for _, x := range all.probes {
+		d.checkExperiment(x)
+		d.probes = append(d.probes, x.Name) // for those behind it
+	}
+	for _, x := range all.experiments {
+		d.checkExperiment(x)
+	}
+}
+
+// checkExperiment checks all that an experiment says.
+func (d *checker) checkExperiment(x *experiment) {
+	d.Source = x.source
+	d.checkAxesPlaced(x)
+	d.warnIdleRules(x)
+	d.checkClaimSays(x)
 	if d.hostsLost || len(x.slots) == 0 {
 		return
 	}
@@ -49,7 +75,7 @@ func (x *experiment) all() iter.Seq[placedStep] {
 }
 
 // spend counts work, and reports whether there was too much of it.
-func (d *decoder) spend(x *experiment, n int) bool {
+func (d *checker) spend(x *experiment, n int) bool {
 	before := d.checks
 	d.checks += n
 	if before <= maxChecks && d.checks > maxChecks {
@@ -60,7 +86,7 @@ func (d *decoder) spend(x *experiment, n int) bool {
 
 // checkNames complains about aliases that a host does not have, and about a
 // peer that a subject does not have.
-func (d *decoder) checkNames(x *experiment, columns []*host) {
+func (d *checker) checkNames(x *experiment, columns []*host) {
 	type ref struct {
 		host, name string
 		mapped     bool
@@ -110,26 +136,34 @@ func (d *decoder) checkNames(x *experiment, columns []*host) {
 			if f := w.Has; f != nil && f.Kind == "sysctl" {
 				d.warnOfSysctl(d.within(s, s.WantsAt[i]), x.scope, f.Name)
 			}
-			if f := w.Has; f != nil && f.Kind == "probe" && !d.probesLost && !d.partsLost && !d.hasProbe(f.Name) {
-				d.Complain(d.within(s, s.WantsAt[i]), "%s: no probe %s%s", x.scope, wording.Quote(f.Name), wording.Hint(f.Name, "probes", d.probeNames()))
+			if f := w.Has; f != nil && f.Kind == "probe" && !d.probesLost && !slices.Contains(d.probes, f.Name) {
+				d.Complain(d.within(s, s.WantsAt[i]), "%s: no probe %s%s", x.scope, wording.Quote(f.Name), wording.Hint(f.Name, "probes", d.probes))
 			}
 		}
 	}
 }
 
-func (d *decoder) hasProbe(name string) bool { return slices.Contains(d.probeNames(), name) }
-
-func (d *decoder) probeNames() []string {
-	var names []string
-	for _, p := range d.top.Probes {
-		names = append(names, p.Name)
+// checkClaimSays complains about an experiment with a claim whose last step
+// expects nothing. Steps with mistakes may have no answer at all.
+func (d *checker) checkClaimSays(x *experiment) {
+	if x.Claim.Name == "" || len(x.slots) == 0 {
+		return
 	}
-	return names
+	for _, steps := range x.slots[len(x.slots)-1].variants {
+		if len(steps) == 0 {
+			continue
+		}
+		last := steps[len(steps)-1]
+		if len(last.Want) > 0 && last.Want[0].Answer.Outcome == lab.Unasked {
+			d.Complain(yamlpos.PosOf(last.node), "%s: the last step of an experiment with a claim must expect an answer, or a pass would say nothing", x.scope)
+			return
+		}
+	}
 }
 
 // nameProblem says what is wrong with at.name in the columns, the first of
 // them as an example; at "" is the subject.
-func (d *decoder) nameProblem(columns []*host, at, name string, mapped bool) string {
+func (d *checker) nameProblem(columns []*host, at, name string, mapped bool) string {
 	if at != "" && at != "peer" && d.hosts[at] == nil {
 		return fmt.Sprintf("no host %s%s", wording.Quote(at), d.hostHint(at, name))
 	}
@@ -139,7 +173,7 @@ func (d *decoder) nameProblem(columns []*host, at, name string, mapped bool) str
 
 // problemIn says what is wrong with the host of that name, which may stand for a host of each
 // column: with the first that is not fine, as an example.
-func (d *decoder) problemIn(columns []*host, name string, fine func(*host) bool, say func(h *host, role string) string) string {
+func (d *checker) problemIn(columns []*host, name string, fine func(*host) bool, say func(h *host, role string) string) string {
 	if name != "" && name != "peer" {
 		if h := d.hosts[name]; h != nil && !fine(h) {
 			return say(h, "")
@@ -179,7 +213,7 @@ func (h *host) names(name string, mapped bool) bool {
 }
 
 // hostHint ends a complaint about a host that there is not, of an address host.name.
-func (d *decoder) hostHint(found, name string) string {
+func (d *checker) hostHint(found, name string) string {
 	if d.hosts[name] != nil {
 		return fmt.Sprintf(", did you mean %q?", name+"."+found)
 	}
@@ -192,7 +226,7 @@ func (d *decoder) hostHint(found, name string) string {
 }
 
 // aliasHint ends a complaint about an address that a host does not have.
-func (d *decoder) aliasHint(h *host, name string) string {
+func (d *checker) aliasHint(h *host, name string) string {
 	meant := ""
 	if words := syntax.WellKnown[name]; words != "" {
 		meant = words
@@ -214,7 +248,7 @@ func (d *decoder) aliasHint(h *host, name string) string {
 	return wording.Hint(name, "names", h.Aliases())
 }
 
-func (d *decoder) aliasProblem(h *host, role, name string, mapped bool) string {
+func (d *checker) aliasProblem(h *host, role, name string, mapped bool) string {
 	if h.names(name, mapped) {
 		return ""
 	}
@@ -231,7 +265,7 @@ type class struct {
 	peer    string // the same for the peer
 }
 
-func (d *decoder) classes(x *experiment, columns []*host) []class {
+func (d *checker) classes(x *experiment, columns []*host) []class {
 	named := map[string]bool{}
 	for s := range x.all() {
 		named[s.process.Host] = true

@@ -7,6 +7,16 @@
 // wrong with the file comes out at once, as Diagnostics: each complaint has a
 // place, and says what was found there and what was allowed.
 //
+// Four passes each hand on a value, and all add to the same complaints:
+//
+//	readFiles        texts, their YAML           -> files: the sections of each
+//	readLayout       networks, defaults, hosts   -> layout
+//	readExperiments  claims, probes, experiments -> experiments: slots, and all that each may be
+//	check            each experiment in every column of the layout
+//
+// What could not be read is marked as lost where it is missing in such a value, so that one
+// mistake makes one complaint.
+//
 // A topology may include files with experiments that several share. They are read
 // as it is, before its own experiments; places and complaints name the file.
 //

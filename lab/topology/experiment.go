@@ -1,6 +1,7 @@
 package topology
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -15,6 +16,7 @@ import (
 // experiment is an experiment of the file while it is read.
 type experiment struct {
 	lab.Experiment
+	source *yamlpos.Source
 	scope  yamlpos.Scope
 	axes   []axis
 	wants  map[string]*wantSet // by name, "" is ${want}
@@ -38,9 +40,68 @@ type placedStep struct {
 	repeated bool // it stands in repeat
 }
 
+// experiments are what the third pass hands on.
+type experiments struct {
+	claims      []lab.Claim
+	probes      []*experiment
+	experiments []*experiment
+	probesLost  bool // any probe may be there
+}
+
+// experimentReader is the third pass: the sections claims, probes and experiments to slots of
+// steps, each with all that it may be.
+type experimentReader struct {
+	complaints
+	*layout
+	experiments
+	claimed    map[string]lab.Pos // nil when no file has such a section
+	probed     map[string]lab.Pos
+	rows       map[string]lab.Pos      // the experiments
+	parsed     map[string]*syntax.Step // by their text
+	claimsLost bool                    // any claim may be there
+}
+
+func readExperiments(c complaints, f files, l *layout) experiments {
+	d := &experimentReader{complaints: c, layout: l, claimsLost: f.lost, experiments: experiments{probesLost: f.lost},
+		probed: map[string]lab.Pos{}, rows: map[string]lab.Pos{}, parsed: map[string]*syntax.Step{}}
+	f.each(c, "claims", d.decodeClaims)
+	f.each(c, "probes", d.decodeProbes)
+	f.each(c, "experiments", d.decodeExperiments)
+	return d.experiments
+}
+
+// declare records e's name, or complains that another file declares it.
+func (d *experimentReader) declare(noun string, known map[string]lab.Pos, e yamlpos.Entry) bool {
+	if at, ok := known[e.Key]; ok {
+		d.Complain(e.Pos, "%s %s exists already, in %s:%d", noun, wording.Quote(e.Key), cmp.Or(at.File, d.File), at.Line)
+		return false
+	}
+	known[e.Key] = d.Source.At(e.Pos)
+	return true
+}
+
+func (d *experimentReader) decodeClaims(e yamlpos.Entry) {
+	list, _ := d.Entries(e.Value, yamlpos.Scope{Inner: "claims"}, "from names to sentences")
+	if n := len(d.claimed) + len(list); n > maxClaims {
+		d.Complain(list[maxClaims-len(d.claimed)].Pos, "the file has %d claims, the limit is %d", n, maxClaims)
+		return
+	}
+	if d.claimed == nil {
+		d.claimed = map[string]lab.Pos{}
+	}
+	for _, c := range list {
+		if !d.checkName(c.Pos, syntax.ClaimName, c.Key) || !d.declare("claim", d.claimed, c) {
+			continue
+		}
+		if text, ok := d.Text(c.Value, "claim "+wording.Quote(c.Key)); ok {
+			d.claims = append(d.claims, lab.Claim{Name: c.Key, Text: text, Pos: d.Source.At(c.Pos)})
+		}
+	}
+}
+
 var experimentKeys = []string{"doc", "claim", "when", "hosts", "processes", "axes", "skip", "only", "want", "steps"}
 
-func (d *decoder) decodeExperiments(e yamlpos.Entry) {
+func (d *experimentReader) decodeExperiments(e yamlpos.Entry) {
 	list, ok := d.Entries(e.Value, yamlpos.Scope{Inner: "experiments"}, "from names to experiments")
 	if !ok {
 		return
@@ -58,27 +119,26 @@ func (d *decoder) decodeExperiments(e yamlpos.Entry) {
 		if !d.declare("experiment", d.rows, e) {
 			continue
 		}
-		x := &experiment{scope: yamlpos.Scope{Inner: "experiment " + wording.Quote(e.Key)}}
+		x := &experiment{source: d.Source, scope: yamlpos.Scope{Inner: "experiment " + wording.Quote(e.Key)}}
 		x.Name, x.Pos = e.Key, d.Source.At(e.Pos)
 		d.checkName(e.Pos, syntax.ExperimentName, e.Key)
 		d.decodeExperiment(x, e)
-		d.checkExperiment(x)
-		d.top.Experiments = append(d.top.Experiments, x.Experiment)
+		d.experiments.experiments = append(d.experiments.experiments, x)
 	}
 }
 
 // decodeProbes reads the questions that conditions "on probe NAME" refer to.
-func (d *decoder) decodeProbes(e yamlpos.Entry) {
+func (d *experimentReader) decodeProbes(e yamlpos.Entry) {
 	list, ok := d.Entries(e.Value, yamlpos.Scope{Inner: "probes"}, "from names to {doc, processes, steps}")
 	if !ok {
 		d.probesLost = true
 		return
 	}
 	for _, e := range list {
-		if !d.declare("probe", d.probes, e) {
+		if !d.declare("probe", d.probed, e) {
 			continue
 		}
-		x := &experiment{scope: yamlpos.Scope{Inner: "probe " + wording.Quote(e.Key)}}
+		x := &experiment{source: d.Source, scope: yamlpos.Scope{Inner: "probe " + wording.Quote(e.Key)}}
 		x.Name, x.Pos = e.Key, d.Source.At(e.Pos)
 		d.checkName(e.Pos, syntax.ExperimentName, e.Key)
 		if len(d.order) > 0 {
@@ -88,12 +148,11 @@ func (d *decoder) decodeProbes(e yamlpos.Entry) {
 		if ok {
 			d.decodeBody(x, e, keys)
 		}
-		d.checkExperiment(x)
-		d.top.Probes = append(d.top.Probes, x.Experiment)
+		d.experiments.probes = append(d.experiments.probes, x)
 	}
 }
 
-func (d *decoder) decodeExperiment(x *experiment, e yamlpos.Entry) {
+func (d *experimentReader) decodeExperiment(x *experiment, e yamlpos.Entry) {
 	keys, ok := d.Fields(e.Value, x.scope, experimentKeys...)
 	if !ok {
 		return
@@ -111,11 +170,10 @@ func (d *decoder) decodeExperiment(x *experiment, e yamlpos.Entry) {
 		d.decodeColumns(x, k.Value)
 	}
 	d.decodeBody(x, e, keys)
-	d.checkClaimSays(x)
 }
 
 // decodeBody reads what experiments and probes have alike: what they do.
-func (d *decoder) decodeBody(x *experiment, e yamlpos.Entry, keys map[string]yamlpos.Entry) {
+func (d *experimentReader) decodeBody(x *experiment, e yamlpos.Entry, keys map[string]yamlpos.Entry) {
 	before := d.Made
 	if k, ok := keys["doc"]; ok {
 		x.Doc = d.doc(k)
@@ -150,30 +208,10 @@ func (d *decoder) decodeBody(x *experiment, e yamlpos.Entry, keys map[string]yam
 			d.Complain(set.pos, "%s: no step has the answer ${%s}", x.scope, strings.TrimSuffix("want."+name, "."))
 		}
 	}
-	d.checkAxesPlaced(x)
-	d.warnIdleRules(x)
-}
-
-// checkClaimSays complains about an experiment with a claim whose last step
-// expects nothing. Steps with mistakes may have no answer at all.
-func (d *decoder) checkClaimSays(x *experiment) {
-	if x.Claim.Name == "" || len(x.slots) == 0 {
-		return
-	}
-	for _, steps := range x.slots[len(x.slots)-1].variants {
-		if len(steps) == 0 {
-			continue
-		}
-		last := steps[len(steps)-1]
-		if len(last.Want) > 0 && last.Want[0].Answer.Outcome == lab.Unasked {
-			d.Complain(yamlpos.PosOf(last.node), "%s: the last step of an experiment with a claim must expect an answer, or a pass would say nothing", x.scope)
-			return
-		}
-	}
 }
 
 // decodeClaimRef reads a claim's name, or "not" and a claim's name.
-func (d *decoder) decodeClaimRef(x *experiment, e yamlpos.Entry) {
+func (d *experimentReader) decodeClaimRef(x *experiment, e yamlpos.Entry) {
 	name, ok := d.Text(e.Value, x.scope.String()+", claim")
 	if !ok {
 		return
@@ -185,9 +223,9 @@ func (d *decoder) decodeClaimRef(x *experiment, e yamlpos.Entry) {
 		return
 	}
 	x.Claim.Name = name
-	if _, ok := d.claims[name]; !ok && d.claims != nil && !d.partsLost {
+	if _, ok := d.claimed[name]; !ok && d.claimed != nil && !d.claimsLost {
 		var names []string
-		for c := range d.claims {
+		for c := range d.claimed {
 			names = append(names, c)
 		}
 		d.Complain(yamlpos.PosOf(e.Value), "%s: no claim %s%s", x.scope, wording.Quote(name), wording.Hint(name, "claims", wording.Sorted(names...)))
@@ -195,7 +233,7 @@ func (d *decoder) decodeClaimRef(x *experiment, e yamlpos.Entry) {
 }
 
 // decodeColumns reads the hosts that an experiment runs on.
-func (d *decoder) decodeColumns(x *experiment, n *yaml.Node) {
+func (d *experimentReader) decodeColumns(x *experiment, n *yaml.Node) {
 	items := yamlpos.List(n)
 	if len(items) == 0 {
 		d.Complain(yamlpos.PosOf(n), "%s: hosts is empty; leave the key out for every host", x.scope)
@@ -217,7 +255,7 @@ func (d *decoder) decodeColumns(x *experiment, n *yaml.Node) {
 }
 
 // checkHost complains when there is no host of that name.
-func (d *decoder) checkHost(pos lab.Pos, s yamlpos.Scope, name string) bool {
+func (d *experimentReader) checkHost(pos lab.Pos, s yamlpos.Scope, name string) bool {
 	if d.hosts[name] != nil {
 		return true
 	}
@@ -227,17 +265,7 @@ func (d *decoder) checkHost(pos lab.Pos, s yamlpos.Scope, name string) bool {
 	return false
 }
 
-func (d *decoder) hostNames() []string {
-	var names []string
-	for _, h := range d.order {
-		if syntax.HostName.Check(h.Name) == "" {
-			names = append(names, h.Name)
-		}
-	}
-	return names
-}
-
-func (d *decoder) decodeUsers(x *experiment, n *yaml.Node) {
+func (d *experimentReader) decodeUsers(x *experiment, n *yaml.Node) {
 	list, _ := d.Entries(n, x.scope.In("key", "processes"), "from processes to {user: NUMBER}")
 	for _, e := range list {
 		p, ok := d.process(e.Pos, x.scope, e.Key)
@@ -273,7 +301,7 @@ func (d *decoder) decodeUsers(x *experiment, n *yaml.Node) {
 }
 
 // capabilities reads the names of capabilities(7) that a process keeps.
-func (d *decoder) capabilities(s yamlpos.Scope, n *yaml.Node) []string {
+func (d *experimentReader) capabilities(s yamlpos.Scope, n *yaml.Node) []string {
 	var names []string
 	for _, item := range yamlpos.List(n) {
 		name, ok := d.Text(item, s.String()+", capabilities")
@@ -292,7 +320,7 @@ var stepKeys = []string{"run", "as", "limit", "background", "until", "stdout", "
 	"repeat", "doc", "want", "skip", "only", "axes"}
 
 // process reads the name of a process: web, peer/web, alpha/web.
-func (d *decoder) process(pos lab.Pos, s yamlpos.Scope, text string) (lab.Process, bool) {
+func (d *experimentReader) process(pos lab.Pos, s yamlpos.Scope, text string) (lab.Process, bool) {
 	host, name, slash := strings.Cut(text, "/")
 	if !slash {
 		host, name = "", text

@@ -13,7 +13,7 @@ import (
 // flow follows the steps of an experiment in one class of columns: which
 // processes, sockets and kept names there are before each step.
 type flow struct {
-	*decoder
+	*checker
 	x         *experiment
 	class     class
 	processes map[lab.Process]*process
@@ -39,13 +39,13 @@ type socket struct {
 	unsure bool // it was missing, and may be made yet
 }
 
-func (d *decoder) checkFlows(x *experiment, classes []class) {
+func (d *checker) checkFlows(x *experiment, classes []class) {
 	unused := map[lab.Process]int{} // in how many classes of how many combinations
 	told := map[lab.Pos]bool{}
 	flows := x.flows()
 	for _, c := range classes {
 		for _, steps := range flows {
-			f := &flow{decoder: d, x: x, class: c, processes: map[lab.Process]*process{}, kept: map[string]bool{},
+			f := &flow{checker: d, x: x, class: c, processes: map[lab.Process]*process{}, kept: map[string]bool{},
 				ran: map[lab.Process]bool{}, told: told}
 			for _, s := range steps {
 				if d.Full() || d.spend(x, 1) || !f.step(s) {
@@ -145,7 +145,7 @@ func (f *flow) complain(s placedStep, at int, format string, args ...any) {
 		if s.with != "" {
 			scope = scope.With(s.with)
 		}
-		f.decoder.Complain(pos, "%s: %s", scope, fmt.Sprintf(format, args...))
+		f.checker.Complain(pos, "%s: %s", scope, fmt.Sprintf(format, args...))
 		f.mine = append(f.mine, pos)
 	}
 }
@@ -415,13 +415,13 @@ func (f *flow) checkUsers(unused map[lab.Process]int) {
 		p := f.processes[key]
 		switch line := given[key]; {
 		case line > 0:
-			f.decoder.Complain(u.Pos, "%s: process %q is the same as the one on line %d", f.x.scope, u.Process, line)
+			f.checker.Complain(u.Pos, "%s: process %q is the same as the one on line %d", f.x.scope, u.Process, line)
 		case p == nil && !f.unsure && !f.ran[key]:
 			unused[u.Process]++
 		case len(u.Capabilities) > 0 && (f.ran[key] || p != nil && p.program):
-			f.decoder.Complain(u.Pos, "%s: %q is a program, it keeps no capabilities", f.x.scope, u.Process)
+			f.checker.Complain(u.Pos, "%s: %q is a program, it keeps no capabilities", f.x.scope, u.Process)
 		case p != nil && p.forked:
-			f.decoder.Complain(u.Pos, "%s: process %q is forked on line %d, and a child runs as its parent", f.x.scope, u.Process,
+			f.checker.Complain(u.Pos, "%s: process %q is forked on line %d, and a child runs as its parent", f.x.scope, u.Process,
 				p.first)
 		}
 		given[key] = u.Pos.Line

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"labrun/lab/yamlpos"
 )
 
 // readFile returns the text of a file. Of one that is too large it returns just enough
@@ -142,10 +144,9 @@ func Scan(s Source) Scanned {
 	if err != nil {
 		return found
 	}
-	d := newDecoder(s.File, read)
-	own, ok := d.collect(text)
-	found.Kind = kindOf(own, ok)
-	found.Files = append(found.Files, d.asked...)
+	files, ok := readFiles(complaints{&yamlpos.Complaints{}}, s.File, text, read)
+	found.Kind = kindOf(files.own, ok)
+	found.Files = append(found.Files, files.asked...)
 	return found
 }
 

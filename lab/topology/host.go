@@ -54,7 +54,7 @@ type place struct {
 	line int
 }
 
-func (d *decoder) decodeHosts(e yamlpos.Entry) {
+func (d *layoutReader) decodeHosts(e yamlpos.Entry) {
 	if e.Value == nil {
 		d.hostsLost = true
 		return
@@ -85,7 +85,7 @@ func (d *decoder) decodeHosts(e yamlpos.Entry) {
 	// Only now is every address known that the file gives.
 	for _, h := range d.order {
 		d.guard(h, func() { d.finishHost(h) })
-		d.top.Hosts = append(d.top.Hosts, h.Host)
+		d.Hosts = append(d.Hosts, h.Host)
 	}
 	d.checkCables()
 	d.checkDefaults()
@@ -93,13 +93,13 @@ func (d *decoder) decodeHosts(e yamlpos.Entry) {
 }
 
 // guard notes whether f complains about the host.
-func (d *decoder) guard(h *host, f func()) {
+func (d *layoutReader) guard(h *host, f func()) {
 	before := d.Made
 	f()
 	h.unsure = h.unsure || d.Made > before
 }
 
-func (d *decoder) decodeHost(h *host, e yamlpos.Entry) {
+func (d *layoutReader) decodeHost(h *host, e yamlpos.Entry) {
 	s := yamlpos.Scope{Inner: "host " + wording.Quote(e.Key)}
 	d.checkName(e.Pos, syntax.HostName, e.Key)
 	before := d.Made
@@ -126,7 +126,7 @@ func (d *decoder) decodeHost(h *host, e yamlpos.Entry) {
 
 // nicsBelow returns what a host has, with NICs that stand at its own level put below nics,
 // and complains about those.
-func (d *decoder) nicsBelow(n *yaml.Node, s yamlpos.Scope) *yaml.Node {
+func (d *layoutReader) nicsBelow(n *yaml.Node, s yamlpos.Scope) *yaml.Node {
 	if n.Kind != yaml.MappingNode || yamlpos.HoldsKey(n, []string{"nics", "sysctls"}) ||
 		!slices.ContainsFunc(n.Content, func(c *yaml.Node) bool {
 			return yamlpos.HasKey(yamlpos.Deref(c), "network")
@@ -139,7 +139,7 @@ func (d *decoder) nicsBelow(n *yaml.Node, s yamlpos.Scope) *yaml.Node {
 		{Kind: yaml.ScalarNode, Value: "nics", Line: n.Line, Column: n.Column}, &nics}}
 }
 
-func (d *decoder) decodeNIC(h *host, s yamlpos.Scope, e yamlpos.Entry) *nic {
+func (d *layoutReader) decodeNIC(h *host, s yamlpos.Scope, e yamlpos.Entry) *nic {
 	n := &nic{NIC: lab.NIC{Name: e.Key, Pos: e.Pos}, scope: s}
 	d.checkName(e.Pos, syntax.NicName, e.Key)
 	before := d.Made
@@ -181,7 +181,7 @@ func (d *decoder) decodeNIC(h *host, s yamlpos.Scope, e yamlpos.Entry) *nic {
 }
 
 // networkOf returns the network that a NIC is on, or nil.
-func (d *decoder) networkOf(n *yaml.Node, s yamlpos.Scope) *network {
+func (d *layoutReader) networkOf(n *yaml.Node, s yamlpos.Scope) *network {
 	name, ok := d.Text(n, s.String()+", network")
 	if ok && d.networks[name] == nil && !d.networksLost {
 		d.Complain(yamlpos.PosOf(n), "%s: no network %s%s", s, wording.Quote(name), wording.Hint(name, "networks", d.networkNames()))
@@ -189,7 +189,7 @@ func (d *decoder) networkOf(n *yaml.Node, s yamlpos.Scope) *network {
 	return d.networks[name]
 }
 
-func (d *decoder) aliasOf(n *yaml.Node, s yamlpos.Scope) (string, lab.Pos) {
+func (d *layoutReader) aliasOf(n *yaml.Node, s yamlpos.Scope) (string, lab.Pos) {
 	name, ok := d.Text(n, s.String()+", as")
 	if !ok || !d.checkName(yamlpos.PosOf(n), syntax.AliasName, name) {
 		return "", lab.Pos{}
@@ -197,9 +197,9 @@ func (d *decoder) aliasOf(n *yaml.Node, s yamlpos.Scope) (string, lab.Pos) {
 	return name, yamlpos.PosOf(n)
 }
 
-func (d *decoder) networkNames() []string {
+func (d *layoutReader) networkNames() []string {
 	var names []string
-	for _, n := range d.top.Networks {
+	for _, n := range d.Networks {
 		if syntax.NetworkName.Check(n.Name) == "" {
 			names = append(names, n.Name)
 		}
@@ -209,7 +209,7 @@ func (d *decoder) networkNames() []string {
 
 // finishHost gives addresses to the NICs that have none, names to addresses, and the
 // host its parameters.
-func (d *decoder) finishHost(h *host) {
+func (d *layoutReader) finishHost(h *host) {
 	for _, n := range h.nics {
 		if n.automatic {
 			d.allocate(h, n, n.network.Subnet, &n.network.next4)
@@ -221,7 +221,7 @@ func (d *decoder) finishHost(h *host) {
 	d.decodeHostSysctls(h)
 }
 
-func (d *decoder) allocate(h *host, n *nic, p netip.Prefix, a *allocator) {
+func (d *layoutReader) allocate(h *host, n *nic, p netip.Prefix, a *allocator) {
 	if !p.IsValid() || a.full {
 		return
 	}
@@ -238,7 +238,7 @@ func (d *decoder) allocate(h *host, n *nic, p netip.Prefix, a *allocator) {
 }
 
 // findPeers finds for every host the first other one on a network of its own.
-func (d *decoder) findPeers() {
+func (d *layoutReader) findPeers() {
 	first := map[*network][]*host{} // the first two hosts of each
 	index := map[*host]int{}
 	for i, h := range d.order {

@@ -61,13 +61,22 @@ func (p *part) isShared() bool {
 	return !slices.ContainsFunc(topologyKeys, has) && slices.ContainsFunc(sharedKeys[1:], has)
 }
 
-// files are those of a topology while they are read.
+// files are those of a topology, what the first pass hands on.
 type files struct {
+	own      *part
+	parts    []*part // each after those that it includes, the own one last
+	included []lab.Included
+	asked    []string // the files that were asked for
+	lost     bool     // one could not be read, so any claim and probe may be in it
+}
+
+// fileReader is the first pass: texts to the sections of all files.
+type fileReader struct {
+	complaints
+	files
 	read   readFunc
 	folder folder
-	parts  []*part          // each after those that it includes
 	named  map[string]*part // by name; those too that cannot be read
-	asked  []string         // what the readFunc was asked for
 	bytes  int              // of all
 	marks  int
 	values int
@@ -75,16 +84,29 @@ type files struct {
 	tooMany bool // it was said
 }
 
-// collect reads the topology's own file, which it returns, and all that it includes; false
-// when the own one cannot be read at all.
-func (d *decoder) collect(text []byte) (*part, bool) {
-	own := &part{Source: yamlpos.NewSource(d.top.File, text, language), name: filepath.Base(d.top.File)}
-	d.named[own.name] = own
-	return own, d.open(own)
+// readFiles reads a topology's own file and all that it includes; false when the own one
+// cannot be read at all.
+func readFiles(c complaints, file string, text []byte, read readFunc) (files, bool) {
+	own := &part{Source: yamlpos.NewSource(file, text, language), name: filepath.Base(file)}
+	d := &fileReader{complaints: c, files: files{own: own}, read: read, folder: folderOf(file),
+		named: map[string]*part{own.name: own}}
+	ok := d.open(own)
+	return d.files, ok
+}
+
+// each calls for a section of each file that has it.
+func (f files) each(c complaints, key string, decode func(yamlpos.Entry)) {
+	for _, p := range f.parts {
+		if e, ok := p.keys[key]; ok {
+			c.Source = p.Source
+			decode(e)
+		}
+	}
+	c.Source = f.own.Source
 }
 
 // open reads a part and, before it counts as read, what it includes.
-func (d *decoder) open(p *part) bool {
+func (d *fileReader) open(p *part) bool {
 	root, ok := d.sections(p)
 	if !ok {
 		return false
@@ -102,7 +124,7 @@ func (d *decoder) open(p *part) bool {
 }
 
 // sections reads what keys a part has.
-func (d *decoder) sections(p *part) (root *yaml.Node, ok bool) {
+func (d *fileReader) sections(p *part) (root *yaml.Node, ok bool) {
 	d.Source = p.Source
 	if root, ok = d.tree(); ok {
 		of, allowed := yamlpos.Scope{Inner: "the file"}, slices.Concat(topologyKeys, []string{"defaults"}, sharedKeys)
@@ -115,7 +137,7 @@ func (d *decoder) sections(p *part) (root *yaml.Node, ok bool) {
 }
 
 // tree returns the root of the file's YAML; false after a complaint.
-func (d *decoder) tree() (*yaml.Node, bool) {
+func (d *fileReader) tree() (*yaml.Node, bool) {
 	s := d.Source
 	if d.bytes += len(s.Text); d.bytes > maxFile {
 		d.Complain(lab.Pos{}, "the file is larger than %d bytes (%d MiB), the limit", maxFile, maxFile>>20)
@@ -143,7 +165,7 @@ func (d *decoder) tree() (*yaml.Node, bool) {
 }
 
 // checkOwn complains about keys that a topology needs.
-func (d *decoder) checkOwn(p *part, root *yaml.Node) {
+func (d *fileReader) checkOwn(p *part, root *yaml.Node) {
 	if p.isShared() {
 		d.Complain(yamlpos.PosOf(root), "the file has no name, networks and hosts: it is a part for topologies to share; one in its folder or above takes it with include: %s",
 			filepath.Base(p.File))
@@ -157,7 +179,7 @@ func (d *decoder) checkOwn(p *part, root *yaml.Node) {
 }
 
 // include reads the files that a part names.
-func (d *decoder) include(p *part, e yamlpos.Entry) {
+func (d *fileReader) include(p *part, e yamlpos.Entry) {
 	items := yamlpos.List(e.Value)
 	if len(items) == 0 {
 		d.Complain(yamlpos.PosOf(e.Value), "include is empty; leave the key out")
@@ -180,7 +202,7 @@ func (d *decoder) include(p *part, e yamlpos.Entry) {
 			lines[name] = item.Line
 			d.includeFile(p, yamlpos.PosOf(item), name)
 		}
-		d.partsLost = d.partsLost || d.Made > before
+		d.lost = d.lost || d.Made > before
 	}
 }
 
@@ -188,7 +210,7 @@ var includeName = syntax.NameRule{Noun: "a file's name", Syntax: once.Regexp(`^[
 
 // includePath returns the path from the topology's folder of a file that a part
 // names. It cannot lead out of the part's folder; that links do not, the readFunc sees.
-func (d *decoder) includePath(p *part, pos lab.Pos, name string) (string, bool) {
+func (d *fileReader) includePath(p *part, pos lab.Pos, name string) (string, bool) {
 	switch problem := includeName.Check(name); {
 	case problem != "":
 		d.Complain(pos, "include: %s", problem)
@@ -204,7 +226,7 @@ func (d *decoder) includePath(p *part, pos lab.Pos, name string) (string, bool) 
 
 // includeFile reads a file that a part includes, unless it was read already: the
 // same file by two ways is there once.
-func (d *decoder) includeFile(p *part, pos lab.Pos, name string) {
+func (d *fileReader) includeFile(p *part, pos lab.Pos, name string) {
 	if q := d.named[name]; q != nil {
 		if q.open {
 			d.Complain(pos, "include: %s", circle(p, q))
@@ -234,9 +256,9 @@ func (d *decoder) includeFile(p *part, pos lab.Pos, name string) {
 	}
 	q.Source = yamlpos.NewSource(file, text, language)
 	q.Order, q.Via = len(d.asked), via(q)
-	d.top.Included = append(d.top.Included, lab.Included{File: file, Text: string(text)})
+	d.included = append(d.included, lab.Included{File: file, Text: string(text)})
 	if !d.open(q) {
-		d.partsLost = true
+		d.lost = true
 	}
 	d.Source = p.Source
 }

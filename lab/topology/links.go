@@ -21,7 +21,7 @@ type linkRef struct {
 // checkLinks complains about links that the host of a step does not have. It may have any
 // when a program has run, and the kernel makes some itself. A step that expects another
 // answer than ok asks about a link that does not exist.
-func (d *decoder) checkLinks(x *experiment, columns []*host) {
+func (d *checker) checkLinks(x *experiment, columns []*host) {
 	made := slices.Clone(kernelLinks)
 	for s := range x.all() {
 		if s.Call.Name == "link_add" && len(s.Mistakes) == 0 {

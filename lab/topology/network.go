@@ -21,7 +21,7 @@ type network struct {
 	next6 allocator
 }
 
-func (d *decoder) decodeNetworks(e yamlpos.Entry) {
+func (d *layoutReader) decodeNetworks(e yamlpos.Entry) {
 	if e.Value == nil {
 		d.networksLost = true
 		return
@@ -47,11 +47,11 @@ func (d *decoder) decodeNetworks(e yamlpos.Entry) {
 	d.checkOverlaps(all)
 	for _, n := range all {
 		n.next4.prefix, n.next6.prefix = n.Subnet, n.Subnet6
-		d.top.Networks = append(d.top.Networks, n.Network)
+		d.Networks = append(d.Networks, n.Network)
 	}
 }
 
-func (d *decoder) decodeNetwork(e yamlpos.Entry) *network {
+func (d *layoutReader) decodeNetwork(e yamlpos.Entry) *network {
 	n := &network{Network: lab.Network{Name: e.Key, Pos: e.Pos}}
 	before := d.Made
 	defer func() { n.bad = d.Made > before }()
@@ -81,7 +81,7 @@ func (d *decoder) decodeNetwork(e yamlpos.Entry) *network {
 }
 
 // decodeSubnets reads the value of subnet or subnet6: one, or a list of them.
-func (d *decoder) decodeSubnets(n *network, s yamlpos.Scope, k yamlpos.Entry) {
+func (d *layoutReader) decodeSubnets(n *network, s yamlpos.Scope, k yamlpos.Entry) {
 	items := yamlpos.List(k.Value)
 	switch {
 	case len(items) == 0:
@@ -110,9 +110,9 @@ func (d *decoder) decodeSubnets(n *network, s yamlpos.Scope, k yamlpos.Entry) {
 }
 
 // checkCables complains about cables with another number of NICs than two.
-func (d *decoder) checkCables() {
-	for i := range d.top.Networks {
-		n := d.networks[d.top.Networks[i].Name]
+func (d *layoutReader) checkCables() {
+	for i := range d.Networks {
+		n := d.networks[d.Networks[i].Name]
 		if !n.Link {
 			continue
 		}
@@ -129,7 +129,7 @@ func (d *decoder) checkCables() {
 }
 
 // subnet reads a network address with its length.
-func (d *decoder) subnet(n *yaml.Node, where string) (netip.Prefix, bool) {
+func (d *layoutReader) subnet(n *yaml.Node, where string) (netip.Prefix, bool) {
 	text, ok := d.Text(n, where)
 	if !ok {
 		return netip.Prefix{}, false
@@ -170,7 +170,7 @@ func special(p netip.Prefix) string {
 // checkOverlaps complains about subnets that contain one another. Prefixes are
 // either apart or nested, so in sorted order a stack holds those
 // that may contain the next one.
-func (d *decoder) checkOverlaps(all []*network) {
+func (d *layoutReader) checkOverlaps(all []*network) {
 	type subnet struct {
 		netip.Prefix
 		*network

@@ -31,7 +31,7 @@ func wantName(placeholder string) (name string, ok bool) {
 
 // dependencies collects the axes that a part of the steps depends on.
 type dependencies struct {
-	d      *decoder
+	d      complaints
 	x      *experiment
 	axes   map[int]bool
 	looked map[int]bool // axes whose values were looked into

@@ -19,7 +19,7 @@ import (
 const programLimit = 10 * time.Second
 
 // program reads a real program: {run: WORDS, as: web, background: true, ...}.
-func (r *reader) program(raw *yaml.Node) {
+func (r *slotReader) program(raw *yaml.Node) {
 	n, ok := r.fill(raw)
 	if !ok {
 		return
@@ -64,7 +64,7 @@ func (r *reader) program(raw *yaml.Node) {
 }
 
 // finish reads how the program must end and what it must print.
-func (r *reader) finish(s yamlpos.Scope, p *placedStep, keys map[string]yamlpos.Entry) {
+func (r *slotReader) finish(s yamlpos.Scope, p *placedStep, keys map[string]yamlpos.Entry) {
 	run := p.step.Run
 	var end lab.Finish
 	for _, key := range []string{"exit", "stdout", "stderr"} {
@@ -105,7 +105,7 @@ func (r *reader) finish(s yamlpos.Scope, p *placedStep, keys map[string]yamlpos.
 }
 
 // pattern reads a text, or a regular expression between slashes.
-func (r *reader) pattern(s yamlpos.Scope, e yamlpos.Entry) *lab.Pattern {
+func (r *slotReader) pattern(s yamlpos.Scope, e yamlpos.Entry) *lab.Pattern {
 	n := yamlpos.Deref(e.Value)
 	if n.Kind != yaml.ScalarNode {
 		r.Complain(yamlpos.PosOf(n), "%s: %s must be a text or /a regular expression/, found %s", s, e.Key, yamlpos.Found(n))
@@ -128,7 +128,7 @@ var shellWords = []string{"|", "||", "&", "&&", ";", ">", ">>", "<", "2>&1", ">/
 
 // words reads the words of a command: a list, or a text that is taken apart as
 // sh(1) would, without any expansion.
-func (r *reader) words(s yamlpos.Scope, n *yaml.Node) []string {
+func (r *slotReader) words(s yamlpos.Scope, n *yaml.Node) []string {
 	var words []string
 	if n.Kind == yaml.SequenceNode {
 		for _, item := range yamlpos.List(n) {
@@ -162,7 +162,7 @@ func (r *reader) words(s yamlpos.Scope, n *yaml.Node) []string {
 	return words
 }
 
-func (r *reader) boolean(s yamlpos.Scope, e yamlpos.Entry) bool {
+func (r *slotReader) boolean(s yamlpos.Scope, e yamlpos.Entry) bool {
 	text, ok := r.Text(e.Value, s.String()+", "+e.Key)
 	if ok && text != "true" && text != "false" {
 		r.Complain(yamlpos.PosOf(e.Value), "%s: %s is true or false, found %s", s, e.Key, wording.Quote(text))

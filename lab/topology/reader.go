@@ -19,9 +19,9 @@ type scene struct {
 	with   string // for messages: first=x, second=y
 }
 
-// reader reads one variant of a slot.
-type reader struct {
-	*decoder
+// slotReader reads one variant of a slot.
+type slotReader struct {
+	*experimentReader
 	x *experiment
 	scene
 	steps   []placedStep
@@ -30,7 +30,7 @@ type reader struct {
 }
 
 // scope is what complaints begin with.
-func (r *reader) scope() yamlpos.Scope {
+func (r *slotReader) scope() yamlpos.Scope {
 	if r.with == "" {
 		return r.x.scope
 	}
@@ -39,7 +39,7 @@ func (r *reader) scope() yamlpos.Scope {
 
 // fill returns the node with every placeholder filled in; false after a
 // complaint.
-func (r *reader) fill(n *yaml.Node) (*yaml.Node, bool) {
+func (r *slotReader) fill(n *yaml.Node) (*yaml.Node, bool) {
 	n = yamlpos.Deref(n)
 	c := *n
 	ok := true
@@ -59,7 +59,7 @@ func (r *reader) fill(n *yaml.Node) (*yaml.Node, bool) {
 }
 
 // shown reports whether a step's answer is one that the rules are about.
-func (r *reader) shown(text string) bool {
+func (r *slotReader) shown(text string) bool {
 	return slices.ContainsFunc(placeholder().FindAllStringSubmatch(text, -1), func(m []string) bool {
 		name, ok := wantName(m[1])
 		return ok && r.x.wants[name].asks()
@@ -68,7 +68,7 @@ func (r *reader) shown(text string) bool {
 
 // ruled returns the answer of a step with the lines of the rules that it comes from,
 // where it is one of want's.
-func (r *reader) ruled(text string, want lab.Want) lab.Want {
+func (r *slotReader) ruled(text string, want lab.Want) lab.Want {
 	for _, m := range placeholder().FindAllStringSubmatch(text, -1) {
 		if name, ok := wantName(m[1]); ok && r.x.wants[name] != nil {
 			_, from, ok := r.x.wants[name].answer(r.values)
@@ -84,7 +84,7 @@ func (r *reader) ruled(text string, want lab.Want) lab.Want {
 	return want
 }
 
-func (r *reader) value(n *yaml.Node, name string) (string, bool) {
+func (r *slotReader) value(n *yaml.Node, name string) (string, bool) {
 	if name == "i" {
 		if r.turn == "" {
 			r.Complain(yamlpos.PosOf(n), "%s: ${i} has a value only inside repeat", r.scope())
@@ -107,7 +107,7 @@ func (r *reader) value(n *yaml.Node, name string) (string, bool) {
 }
 
 // fillIn fills in the placeholders of a text; dependencies has seen that they end.
-func (r *reader) fillIn(n *yaml.Node, text string) (string, bool) {
+func (r *slotReader) fillIn(n *yaml.Node, text string) (string, bool) {
 	ok := true
 	return placeholder().ReplaceAllStringFunc(text, func(m string) string {
 		value, good := r.value(n, m[2:len(m)-1])
@@ -118,7 +118,7 @@ func (r *reader) fillIn(n *yaml.Node, text string) (string, bool) {
 
 // item reads an item of a list of steps: a call, steps of a process, a program,
 // or the steps that a value of an axis stands for.
-func (r *reader) item(by maker, n *yaml.Node, around yaml.Style) {
+func (r *slotReader) item(by maker, n *yaml.Node, around yaml.Style) {
 	n = yamlpos.Deref(n)
 	if r.items++; r.items > maxSteps {
 		if r.items == maxSteps+1 {
@@ -142,7 +142,7 @@ func (r *reader) item(by maker, n *yaml.Node, around yaml.Style) {
 }
 
 // fragment returns the steps that a step stands for which is only ${axis}.
-func (r *reader) fragment(text string) []*yaml.Node {
+func (r *slotReader) fragment(text string) []*yaml.Node {
 	m := onlyPlaceholder().FindStringSubmatch(text)
 	if m == nil {
 		return nil
@@ -154,7 +154,7 @@ func (r *reader) fragment(text string) []*yaml.Node {
 }
 
 // repeat reads a mapping as often as its "repeat" says.
-func (r *reader) repeat(by maker, n *yaml.Node) {
+func (r *slotReader) repeat(by maker, n *yaml.Node) {
 	at := -1
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		if yamlpos.Deref(n.Content[i]).Value == "repeat" {

@@ -13,8 +13,8 @@ import (
 
 // slot reads an item of the steps, for every combination that is needed of the
 // axes that it depends on.
-func (d *decoder) slot(x *experiment, item *yaml.Node, around yaml.Style) {
-	deps := &dependencies{d: d, x: x, axes: map[int]bool{}, looked: map[int]bool{}}
+func (d *experimentReader) slot(x *experiment, item *yaml.Node, around yaml.Style) {
+	deps := &dependencies{d: d.complaints, x: x, axes: map[int]bool{}, looked: map[int]bool{}}
 	deps.add(item)
 	s := slot{}
 	for a := range deps.axes {
@@ -48,7 +48,7 @@ func (d *decoder) slot(x *experiment, item *yaml.Node, around yaml.Style) {
 			continue
 		}
 		before := d.Made
-		r := &reader{decoder: d, x: x, scene: scene{values: values, with: x.with(s.Axes, values)}}
+		r := &slotReader{experimentReader: d, x: x, scene: scene{values: values, with: x.with(s.Axes, values)}}
 		r.item(maker{Process: lab.Process{Name: "main"}}, item, around)
 		s.Which[i] = s.variant(known, r.steps)
 		s.Shown = s.Shown || slices.ContainsFunc(r.steps, func(p placedStep) bool { return p.step.Shown })

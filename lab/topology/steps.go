@@ -15,7 +15,7 @@ import (
 	"labrun/lab/yamlpos"
 )
 
-func (d *decoder) decodeSteps(x *experiment, n *yaml.Node) {
+func (d *experimentReader) decodeSteps(x *experiment, n *yaml.Node) {
 	switch {
 	case n.Kind != yaml.SequenceNode:
 		d.Complain(yamlpos.PosOf(n), "%s: steps must be a list, each step on a line that begins with \"- \"; found %s", x.scope, yamlpos.Found(n))
@@ -60,7 +60,7 @@ func countSteps(n *yaml.Node) int {
 
 // group reads a mapping: the process that makes calls and those calls, with limit
 // and until beside it, or a program.
-func (r *reader) group(by maker, n *yaml.Node) {
+func (r *slotReader) group(by maker, n *yaml.Node) {
 	if yamlpos.HasKey(n, "run") {
 		r.program(n)
 		return
@@ -182,17 +182,17 @@ func nearKey(process string) string {
 }
 
 // fillText fills the placeholders of a key.
-func (r *reader) fillText(e yamlpos.Entry) (string, bool) {
+func (r *slotReader) fillText(e yamlpos.Entry) (string, bool) {
 	n, ok := r.fill(&yaml.Node{Kind: yaml.ScalarNode, Value: e.Key, Line: e.Pos.Line, Column: e.Pos.Col})
 	return n.Value, ok
 }
 
 // lost notes that steps are missing: what they would have made may be there.
-func (r *reader) lost(n *yaml.Node) {
+func (r *slotReader) lost(n *yaml.Node) {
 	r.steps = append(r.steps, placedStep{Step: &syntax.Step{Mistakes: []syntax.Mistake{{}}}, node: n})
 }
 
-func (r *reader) calls(by maker, n *yaml.Node, around yaml.Style) {
+func (r *slotReader) calls(by maker, n *yaml.Node, around yaml.Style) {
 	if n.Kind != yaml.SequenceNode {
 		r.item(by, n, around)
 		return
@@ -208,7 +208,7 @@ func (r *reader) calls(by maker, n *yaml.Node, around yaml.Style) {
 	}
 }
 
-func (r *reader) duration(e yamlpos.Entry) time.Duration {
+func (r *slotReader) duration(e yamlpos.Entry) time.Duration {
 	n, ok := r.fill(e.Value)
 	if !ok {
 		return 0
@@ -248,7 +248,7 @@ func whole(n *yaml.Node) []*yaml.Node {
 
 // call reads one call. A text that an axis leaves empty is not a step, nor is one
 // that a rule leaves out.
-func (r *reader) call(by maker, raw *yaml.Node, around yaml.Style) {
+func (r *slotReader) call(by maker, raw *yaml.Node, around yaml.Style) {
 	n, ok := r.fill(raw)
 	if !ok {
 		return
@@ -319,7 +319,7 @@ func takesAny(s *syntax.Step) bool {
 
 // axisPlace returns the value of an axis that an offset of a step comes from, and where in
 // that it is.
-func (r *reader) axisPlace(raw *yaml.Node, at int) (value *yaml.Node, inner int, ok bool) {
+func (r *slotReader) axisPlace(raw *yaml.Node, at int) (value *yaml.Node, inner int, ok bool) {
 	last := 0
 	for _, m := range placeholder().FindAllStringSubmatchIndex(raw.Value, -1) {
 		if at -= m[0] - last; at < 0 {
@@ -341,7 +341,7 @@ func (r *reader) axisPlace(raw *yaml.Node, at int) (value *yaml.Node, inner int,
 
 // ruleAt returns the rule that the answer comes from which stands at an offset of a
 // step whose answer is ${want}.
-func (r *reader) ruleAt(raw *yaml.Node, at int) (wantRule, bool) {
+func (r *slotReader) ruleAt(raw *yaml.Node, at int) (wantRule, bool) {
 	var name string
 	m := placeholder().FindAllStringSubmatchIndex(raw.Value, -1)
 	first := slices.IndexFunc(m, func(m []int) bool {
@@ -371,6 +371,6 @@ func (r *reader) ruleAt(raw *yaml.Node, at int) (wantRule, bool) {
 }
 
 // within returns the place in the file of an offset of a step.
-func (d *decoder) within(s placedStep, offset int) lab.Pos {
-	return d.Source.Within(s.node, s.Text, offset)
+func (c complaints) within(s placedStep, offset int) lab.Pos {
+	return c.Source.Within(s.node, s.Text, offset)
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // decodeDefaults reads what all hosts have.
-func (d *decoder) decodeDefaults(e yamlpos.Entry) {
+func (d *layoutReader) decodeDefaults(e yamlpos.Entry) {
 	if e.Value == nil {
 		return
 	}
@@ -25,7 +25,7 @@ func (d *decoder) decodeDefaults(e yamlpos.Entry) {
 }
 
 // checkDefaults complains about parameters of a link that no host has.
-func (d *decoder) checkDefaults() {
+func (d *layoutReader) checkDefaults() {
 	if d.peersUnsure {
 		return
 	}
@@ -38,7 +38,7 @@ func (d *decoder) checkDefaults() {
 
 // decodeHostSysctls reads a host's own parameters, and adds them to those of all hosts
 // that it does not set itself.
-func (d *decoder) decodeHostSysctls(h *host) {
+func (d *layoutReader) decodeHostSysctls(h *host) {
 	var own []lab.Sysctl
 	s := yamlpos.Scope{Inner: "host " + wording.Quote(h.Name)}
 	if h.sysctls.Value != nil {
@@ -64,7 +64,7 @@ func (h *host) hasLink(name string) bool {
 
 // decodeSysctls reads parameters and their values. As in sysctl(8), a '/' stands for a
 // dot in a NIC's name; it leads nowhere else.
-func (d *decoder) decodeSysctls(n *yaml.Node, s yamlpos.Scope) (all []lab.Sysctl) {
+func (d *layoutReader) decodeSysctls(n *yaml.Node, s yamlpos.Scope) (all []lab.Sysctl) {
 	list, _ := d.Entries(n, yamlpos.Scope{Inner: s.Inner + ": sysctls"}, "from names of kernel parameters to values")
 	if len(list) > maxSysctls {
 		d.Complain(list[maxSysctls].Pos, "%s sets %d kernel parameters, the limit is %d", s, len(list), maxSysctls)
@@ -86,12 +86,4 @@ func (d *decoder) decodeSysctls(n *yaml.Node, s yamlpos.Scope) (all []lab.Sysctl
 		}
 	}
 	return all
-}
-
-// warnOfSysctl warns of a parameter that is near to one that labrun knows. That kernels have
-// others is nothing to complain about.
-func (d *decoder) warnOfSysctl(pos lab.Pos, s yamlpos.Scope, name string) {
-	if near := lab.NearSysctl(name); near != "" {
-		d.Warn(pos, "%s: labrun knows no kernel parameter %s, did you mean %s?", s, name, near)
-	}
 }

@@ -1,11 +1,8 @@
 package topology
 
 import (
-	"cmp"
-
 	"labrun/lab"
 	"labrun/lab/syntax"
-	"labrun/lab/wording"
 	"labrun/lab/yamlpos"
 )
 
@@ -39,122 +36,38 @@ func Load(s Source) (*lab.Topology, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := newDecoder(s.File, read)
-	if _, ok := d.collect(text); ok {
-		d.decode()
+	c := complaints{&yamlpos.Complaints{}}
+	files, ok := readFiles(c, s.File, text, read)
+	if !ok {
+		return nil, c.Err()
 	}
-	if err := d.Err(); err != nil {
-		return nil, err
-	}
-	d.top.Source = string(text)
-	d.top.Warnings = warned(d.Warnings)
-	return d.top, nil
-}
-
-// decoder turns the tree into a Topology. Its indexes also hold what had
-// mistakes, so that one mistake makes one complaint.
-type decoder struct {
-	*yamlpos.Complaints
-	files
-	top      *lab.Topology
-	claims   map[string]lab.Pos // nil when no file has such a section
-	probes   map[string]lab.Pos
-	rows     map[string]lab.Pos // the experiments
-	networks map[string]*network
-	hosts    map[string]*host
-	defaults []lab.Sysctl            // of every host
-	order    []*host                 // the hosts in the order of the file
-	used     map[usedAddr]place      // every address that is taken
-	parsed   map[string]*syntax.Step // by their text
-	checks   int                     // steps checked so far
-
-	partsLost    bool // an included file could not be read, so any claim and probe may be there
-	networksLost bool // the section is unusable, so any name may be right
-	hostsLost    bool
-	probesLost   bool
-	peersUnsure  bool // which host is on which network is not quite known
-}
-
-func newDecoder(file string, read readFunc) *decoder {
-	return &decoder{
-		Complaints: &yamlpos.Complaints{},
-		files:      files{read: read, folder: folderOf(file), named: map[string]*part{}},
-		top:        &lab.Topology{Layout: lab.Layout{File: file}},
-		probes:     map[string]lab.Pos{},
-		rows:       map[string]lab.Pos{},
-		networks:   map[string]*network{},
-		hosts:      map[string]*host{},
-		used:       map[usedAddr]place{},
-		parsed:     map[string]*syntax.Step{},
-	}
-}
-
-// decode decodes all the files. The sections may stand in any order in them, here
-// each comes after those that it refers to.
-func (d *decoder) decode() {
-	own := d.parts[len(d.parts)-1]
-	if e, ok := own.keys["name"]; ok {
-		if name, ok := d.Text(e.Value, "name"); ok && d.checkName(yamlpos.PosOf(e.Value), syntax.TopologyName, name) {
-			d.top.Name = name
+	l := readLayout(c, files.own)
+	top := &lab.Topology{Layout: l.Layout, Source: string(text), Included: files.included}
+	if e, ok := files.own.keys["name"]; ok {
+		if name, ok := c.Text(e.Value, "name"); ok && c.checkName(yamlpos.PosOf(e.Value), syntax.TopologyName, name) {
+			top.Name = name
 		}
 	}
-	d.each("doc", func(e yamlpos.Entry) {
-		if doc := d.doc(e); d.Source == own.Source {
-			d.top.Doc = doc
+	files.each(c, "doc", func(e yamlpos.Entry) {
+		if doc := c.doc(e); c.Source == files.own.Source {
+			top.Doc = doc
 		}
 	})
-	d.each("claims", d.decodeClaims)
-	d.Source = own.Source
-	d.decodeNetworks(own.keys["networks"])
-	d.decodeDefaults(own.keys["defaults"])
-	d.decodeHosts(own.keys["hosts"])
-	d.each("probes", d.decodeProbes)
-	d.each("experiments", d.decodeExperiments)
-	if len(d.List) == 0 {
-		d.warnUnused()
+	x := readExperiments(c, files, l)
+	top.Claims = x.claims
+	check(c, l, x)
+	for _, p := range x.probes {
+		top.Probes = append(top.Probes, p.Experiment)
 	}
-}
-
-// each decodes a section of each file that has it.
-func (d *decoder) each(key string, decode func(yamlpos.Entry)) {
-	for _, p := range d.parts {
-		if e, ok := p.keys[key]; ok {
-			d.Source = p.Source
-			decode(e)
-		}
+	for _, e := range x.experiments {
+		top.Experiments = append(top.Experiments, e.Experiment)
 	}
-}
-
-// declare records e's name, or complains that another file declares it.
-func (d *decoder) declare(noun string, known map[string]lab.Pos, e yamlpos.Entry) bool {
-	if at, ok := known[e.Key]; ok {
-		d.Complain(e.Pos, "%s %s exists already, in %s:%d", noun, wording.Quote(e.Key), cmp.Or(at.File, d.top.File), at.Line)
-		return false
+	if len(c.List) == 0 {
+		warnUnused(c, files, l, top)
 	}
-	known[e.Key] = d.Source.At(e.Pos)
-	return true
-}
-
-func (d *decoder) doc(e yamlpos.Entry) string {
-	text, _ := d.Text(e.Value, "doc")
-	return text
-}
-
-func (d *decoder) decodeClaims(e yamlpos.Entry) {
-	list, _ := d.Entries(e.Value, yamlpos.Scope{Inner: "claims"}, "from names to sentences")
-	if n := len(d.claims) + len(list); n > maxClaims {
-		d.Complain(list[maxClaims-len(d.claims)].Pos, "the file has %d claims, the limit is %d", n, maxClaims)
-		return
+	if err := c.Err(); err != nil {
+		return nil, err
 	}
-	if d.claims == nil {
-		d.claims = map[string]lab.Pos{}
-	}
-	for _, c := range list {
-		if !d.checkName(c.Pos, syntax.ClaimName, c.Key) || !d.declare("claim", d.claims, c) {
-			continue
-		}
-		if text, ok := d.Text(c.Value, "claim "+wording.Quote(c.Key)); ok {
-			d.top.Claims = append(d.top.Claims, lab.Claim{Name: c.Key, Text: text, Pos: d.Source.At(c.Pos)})
-		}
-	}
+	top.Warnings = warned(c.Warnings)
+	return top, nil
 }

@@ -15,7 +15,7 @@ import (
 
 // checkAxesPlaced complains about axes that change no step: their cells would all ask
 // the same. An axis that rules alone have changes what is wanted, not what is asked.
-func (d *decoder) checkAxesPlaced(x *experiment) {
+func (d *checker) checkAxesPlaced(x *experiment) {
 	if x.broken || x.axesUnsure || x.rulesUnsure || len(x.slots) == 0 || len(x.Combos) == 0 {
 		return
 	}
@@ -29,7 +29,7 @@ func (d *decoder) checkAxesPlaced(x *experiment) {
 
 // warnIdleRules warns of rules of want that no step has an answer from. The last one,
 // else, may be there for values that come later.
-func (d *decoder) warnIdleRules(x *experiment) {
+func (d *checker) warnIdleRules(x *experiment) {
 	if x.broken || x.axesUnsure || x.rulesUnsure || len(x.slots) == 0 {
 		return
 	}
@@ -56,15 +56,24 @@ func (d *decoder) warnIdleRules(x *experiment) {
 
 // warnOfSelf warns of peer.x in a call by a process on the peer, where another host is
 // meant most likely: peer is the subject's, so there it is the caller's own host.
-func (d *decoder) warnOfSelf(x *experiment, s placedStep, at int, a lab.Addr, other bool) {
+func (d *checker) warnOfSelf(x *experiment, s placedStep, at int, a lab.Addr, other bool) {
 	if other && a.Host == "peer" && s.process.Host == "peer" && !lab.WellKnown(a.Name) {
 		d.Warn(d.within(s, at), "%s: peer.%[2]s is process %[3]q's own address, since peer is the peer of the subject; write subject.%[2]s, or %[2]s",
 			x.scope, a.Name, s.process)
 	}
 }
 
+// idler looks for what nothing in a topology has a use for.
+type idler struct {
+	complaints
+	*layout
+	files
+	top *lab.Topology
+}
+
 // warnUnused warns of what no other part of the topology refers to.
-func (d *decoder) warnUnused() {
+func warnUnused(c complaints, f files, l *layout, top *lab.Topology) {
+	d := &idler{c, l, f, top}
 	for _, n := range d.top.Networks {
 		if len(d.networks[n.Name].nics) == 0 {
 			d.warnAt(n.Pos, "no NIC is on network %s", wording.Quote(n.Name))
@@ -99,7 +108,7 @@ func (d *decoder) warnUnused() {
 // of theirs or one in their subnets, and no other NIC is on their network. Programs may look
 // at all of them. A host has two NICs as a matter of course, without which "any" would be
 // another word for the address of the one.
-func (d *decoder) warnIdleNICs() {
+func (d *idler) warnIdleNICs() {
 	m, ok := d.mentioned()
 	if !ok {
 		return
@@ -122,7 +131,7 @@ type mentioned struct {
 
 // mentioned collects what the steps name, false when programs may look at anything, or
 // nothing is asked.
-func (d *decoder) mentioned() (mentioned, bool) {
+func (d *idler) mentioned() (mentioned, bool) {
 	m := mentioned{map[string]bool{}, map[netip.Addr]bool{}}
 	for _, list := range [][]lab.Experiment{d.top.Probes, d.top.Experiments} {
 		for i := range list {
@@ -183,7 +192,7 @@ func (m mentioned) nic(h *host, n *nic) bool {
 }
 
 // warnAt is warn for a place that says which file it is in.
-func (d *decoder) warnAt(pos lab.Pos, format string, args ...any) {
+func (d *idler) warnAt(pos lab.Pos, format string, args ...any) {
 	before := d.Source
 	for _, p := range d.parts {
 		if p.Source.At(pos) == pos {

@@ -31,7 +31,7 @@ type wantRule struct {
 const leftOut = "-"
 
 // decodeWants reads want: a list of rules, or several lists by name.
-func (d *decoder) decodeWants(x *experiment, e yamlpos.Entry) {
+func (d *experimentReader) decodeWants(x *experiment, e yamlpos.Entry) {
 	x.wants = map[string]*wantSet{}
 	switch e.Value.Kind {
 	case yaml.SequenceNode:
@@ -49,7 +49,7 @@ func (d *decoder) decodeWants(x *experiment, e yamlpos.Entry) {
 	}
 }
 
-func (d *decoder) decodeRules(x *experiment, s yamlpos.Scope, n *yaml.Node) *wantSet {
+func (d *experimentReader) decodeRules(x *experiment, s yamlpos.Scope, n *yaml.Node) *wantSet {
 	set := &wantSet{pos: yamlpos.PosOf(n)}
 	if n.Kind == yaml.SequenceNode && len(n.Content) == 0 {
 		d.Complain(yamlpos.PosOf(n), "%s is empty; end it with {else: ANSWER}", s)
@@ -85,7 +85,7 @@ func (x *experiment) someAxis() string {
 	return x.axes[0].name
 }
 
-func (d *decoder) decodeRule(x *experiment, s yamlpos.Scope, item *yaml.Node, entries []yamlpos.Entry) (r wantRule, isElse bool) {
+func (d *experimentReader) decodeRule(x *experiment, s yamlpos.Scope, item *yaml.Node, entries []yamlpos.Entry) (r wantRule, isElse bool) {
 	before := d.Made
 	var has bool
 	for _, e := range entries {
@@ -117,7 +117,7 @@ func (d *decoder) decodeRule(x *experiment, s yamlpos.Scope, item *yaml.Node, en
 }
 
 // condition reads linux: or has:, and returns it as a step writes it.
-func (d *decoder) condition(s yamlpos.Scope, e yamlpos.Entry) string {
+func (d *experimentReader) condition(s yamlpos.Scope, e yamlpos.Entry) string {
 	text, ok := d.Text(e.Value, s.String()+", "+e.Key)
 	if !ok {
 		return ""

@@ -1,0 +1,31 @@
+package topology
+
+import (
+	"labrun/lab"
+	"labrun/lab/syntax"
+	"labrun/lab/yamlpos"
+)
+
+// complaints is what every pass adds to: all that is wrong with a topology's files.
+type complaints struct{ *yamlpos.Complaints }
+
+func (c complaints) checkName(pos lab.Pos, r syntax.NameRule, name string) bool {
+	problem := r.Check(name)
+	if problem != "" {
+		c.Complain(pos, "%s", problem)
+	}
+	return problem == ""
+}
+
+func (c complaints) doc(e yamlpos.Entry) string {
+	text, _ := c.Text(e.Value, "doc")
+	return text
+}
+
+// warnOfSysctl warns of a parameter that is near to one that labrun knows. That kernels have
+// others is nothing to complain about.
+func (c complaints) warnOfSysctl(pos lab.Pos, s yamlpos.Scope, name string) {
+	if near := lab.NearSysctl(name); near != "" {
+		c.Warn(pos, "%s: labrun knows no kernel parameter %s, did you mean %s?", s, name, near)
+	}
+}
