@@ -89,7 +89,7 @@ networks: {red: 192.0.2.0/24, blue: 198.51.100.0/24}
 hosts:
   alpha: {nics: {eth0: {network: red, as: x}, eth1: {network: blue, as: y}}}
   beta:  {nics: {eth0: {network: red, as: x}, eth1: {network: blue, as: y}}}
-`+experiments)})
+` + experiments)})
 	if err != nil {
 		t.Fatal(err)
 	}
