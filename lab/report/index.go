@@ -16,7 +16,10 @@ type index struct {
 	m       *result.Matrix
 	columns map[result.Column]int32
 	rows    map[string]*rowIndex
-	answers map[string]*[]string // by their text
+
+	// What cells have said, by its text.
+	answers  map[string]*[]string
+	evidence map[string][]result.Snapshot
 
 	// Of the cell at hand, kept for their room.
 	name, host, kernel, verdict []byte

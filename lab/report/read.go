@@ -1,18 +1,10 @@
 package report
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
-	"reflect"
-	"slices"
 	"strconv"
-	"strings"
-
-	"github.com/go-json-experiment/json/jsontext"
 
 	"labrun/lab"
 	"labrun/lab/result"
@@ -40,241 +32,6 @@ func ReadJSON(file string, r io.Reader) (result.Report, error) {
 		}
 	}
 	return result.Report{}, d.at(file, err)
-}
-
-// jsonReader reads JSON piece by piece.
-type jsonReader struct {
-	dec   *jsontext.Decoder
-	lines lineReader
-	start int64  // of the value read last
-	key   []byte // read last
-}
-
-func newJSONReader(r io.Reader) *jsonReader {
-	d := &jsonReader{}
-	d.lines = lineReader{in: r, used: func() int64 { return d.dec.InputOffset() }, starts: []int64{0}}
-	d.dec = jsontext.NewDecoder(&d.lines)
-	return d
-}
-
-// at adds the place of a mistake to it: where the text stops being JSON, or else where the
-// value begins that was read last. A failure to read the text has no place.
-func (d *jsonReader) at(file string, err error) error {
-	place := d.start
-	syntax, isSyntax := errors.AsType[*syntaxError](err)
-	switch {
-	case d.lines.err != nil:
-		return fmt.Errorf("%s: %w", file, d.lines.err)
-	case isSyntax:
-		place = syntax.place
-	case errors.Is(err, errTooLarge):
-		err, place = errTooLarge, d.dec.InputOffset()
-	case errors.Is(err, io.EOF):
-		err, place = io.ErrUnexpectedEOF, d.lines.read
-	}
-	line, column := d.lines.position(place)
-	return fmt.Errorf("%s:%d:%d: %w", file, line, column, err)
-}
-
-// syntaxError is a mistake in the JSON itself, without the path and the offset that
-// jsontext adds: at and object say them as they do for all mistakes.
-type syntaxError struct {
-	error
-	place int64
-}
-
-func newSyntaxError(err error) error {
-	syntax, ok := errors.AsType[*jsontext.SyntacticError](err)
-	switch {
-	case !ok:
-		return err
-	case errors.Is(err, jsontext.ErrDuplicateName):
-		return &syntaxError{fmt.Errorf("duplicate key %q", syntax.JSONPointer.LastToken()), syntax.ByteOffset}
-	}
-	return &syntaxError{syntax.Err, syntax.ByteOffset}
-}
-
-// value returns the text of the next value, good until the next call.
-func (d *jsonReader) value() (jsontext.Value, error) {
-	v, err := d.dec.ReadValue()
-	if err != nil {
-		return nil, newSyntaxError(err)
-	}
-	d.start = d.dec.InputOffset() - int64(len(v))
-	return v, nil
-}
-
-// kinds names the kinds of values.
-var kinds = map[jsontext.Kind]string{
-	'{': "an object", '[': "an array", '"': "a string", '0': "a number", 't': "true", 'f': "false", 'n': "null",
-}
-
-// expect reports a next value that is of another kind than it has to be.
-func (d *jsonReader) expect(kind jsontext.Kind) error {
-	found := d.dec.PeekKind()
-	if found == kind || kinds[found] == "" { // what is no value at all, reading it reports
-		return nil
-	}
-	if _, err := d.value(); err != nil {
-		return err
-	}
-	return fmt.Errorf("found %s, want %s", kinds[found], kinds[kind])
-}
-
-// delim reads the bracket that begins or ends an object or an array.
-func (d *jsonReader) delim() error {
-	if _, err := d.dec.ReadToken(); err != nil {
-		return newSyntaxError(err)
-	}
-	d.start = d.dec.InputOffset() - 1
-	return nil
-}
-
-// more reports whether the object or array at hand goes on.
-func (d *jsonReader) more() bool {
-	switch d.dec.PeekKind() {
-	case '}', ']':
-		return false
-	}
-	return true
-}
-
-// object reads an object. It calls read with each key, to read its value. A mistake in the
-// object as a whole is where it begins.
-func (d *jsonReader) object(read func(key []byte) error) error {
-	return d.between('{', func() error {
-		key, err := d.text(d.key[:0])
-		if err != nil {
-			return err
-		}
-		d.key = key
-		return read(key)
-	})
-}
-
-// array reads an array, and calls read for each item.
-func (d *jsonReader) array(read func() error) error {
-	i := 0
-	return d.between('[', func() error {
-		if err := read(); err != nil {
-			return fmt.Errorf("[%d]: %w", i, err)
-		}
-		i++
-		return nil
-	})
-}
-
-// between reads what is between two brackets, and calls read for each item of it.
-func (d *jsonReader) between(bracket jsontext.Kind, read func() error) error {
-	if err := d.expect(bracket); err != nil {
-		return err
-	}
-	if err := d.delim(); err != nil {
-		return err
-	}
-	begin := d.start
-	for d.more() {
-		if err := read(); err != nil {
-			return err
-		}
-	}
-	err := d.delim()
-	if err == nil {
-		d.start = begin
-	}
-	return err
-}
-
-// text reads a string and appends it to b.
-func (d *jsonReader) text(b []byte) ([]byte, error) {
-	if err := d.expect('"'); err != nil {
-		return nil, err
-	}
-	v, err := d.value()
-	if err != nil {
-		return nil, err
-	}
-	if bytes.IndexByte(v, '\\') < 0 { // nearly all, and this is twice as fast
-		return append(b, v[1:len(v)-1]...), nil
-	}
-	return jsontext.AppendUnquote(b, v)
-}
-
-// fields are the keys that an object may have, and what reads their values.
-type fields map[string]func() error
-
-// fields reads an object of some fields. The keys that it must have are needed.
-func (d *jsonReader) fields(allowed fields, needed ...string) error {
-	seen := map[string]bool{}
-	err := d.object(func(text []byte) error {
-		key := string(text)
-		read := allowed[key]
-		if read == nil {
-			return unknownKey(key, slices.Sorted(maps.Keys(allowed))...)
-		}
-		seen[key] = true
-		if err := read(); err != nil {
-			return fmt.Errorf("%s: %w", key, err)
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	for _, key := range needed {
-		if !seen[key] {
-			return fmt.Errorf("key %q is missing", key)
-		}
-	}
-	return nil
-}
-
-func unknownKey(key string, allowed ...string) error {
-	return fmt.Errorf("unknown key %q; allowed: %s", key, strings.Join(allowed, ", "))
-}
-
-// into reads a value that goes into one variable. There are few of those, so encoding/json
-// does it, from the text that jsontext has found to be JSON.
-func (d *jsonReader) into(v any) func() error {
-	return func() error {
-		text, err := d.value()
-		if err != nil {
-			return err
-		}
-		return decode(text, v)
-	}
-}
-
-func decode(text []byte, v any) error {
-	dec := json.NewDecoder(bytes.NewReader(text))
-	dec.DisallowUnknownFields()
-	err := dec.Decode(v)
-	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		err = fmt.Errorf("found a %s, want %s", wrong.Value, kindOf(wrong.Type))
-		if wrong.Field != "" {
-			err = fmt.Errorf("%s: %w", wrong.Field, err)
-		}
-	} else if err != nil {
-		if key, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
-			err = fmt.Errorf("unknown key %s", key)
-		}
-	}
-	return err
-}
-
-// kindOf says what JSON a type is made of.
-func kindOf(t reflect.Type) string {
-	switch t.Kind() {
-	case reflect.String:
-		return "a string"
-	case reflect.Bool:
-		return "true or false"
-	case reflect.Slice, reflect.Array:
-		return "an array"
-	case reflect.Struct, reflect.Map:
-		return "an object"
-	}
-	return "a number that fits " + t.String()
 }
 
 func (d *jsonReader) report(r *result.Report) error {
@@ -346,7 +103,7 @@ func (d *jsonReader) seconds() (float32, error) {
 
 // matrix reads a matrix; the report's counts leave it so many cells at most.
 func (d *jsonReader) matrix(m *result.Matrix, cells int) error {
-	in := &index{m: m, answers: map[string]*[]string{}}
+	in := &index{m: m, answers: map[string]*[]string{}, evidence: map[string][]result.Snapshot{}}
 	defer olderWhens(m)
 	return d.fields(fields{
 		"file":     d.into(&m.File),
@@ -364,10 +121,10 @@ func (d *jsonReader) matrix(m *result.Matrix, cells int) error {
 		},
 		"rows": func() error {
 			in.rows = map[string]*rowIndex{}
-			shared := map[string][]result.RowStep{}
+			known := map[string][]result.RowStep{}
 			return d.array(func() error {
 				var r result.Row
-				if err := d.row(&r, shared); err != nil {
+				if err := d.row(&r, known); err != nil {
 					return err
 				}
 				m.Rows = append(m.Rows, r)
@@ -385,7 +142,7 @@ func (d *jsonReader) matrix(m *result.Matrix, cells int) error {
 	}, "file", "name", "hosts", "rows", "cells")
 }
 
-func (d *jsonReader) row(r *result.Row, shared map[string][]result.RowStep) error {
+func (d *jsonReader) row(r *result.Row, known map[string][]result.RowStep) error {
 	return d.fields(fields{
 		"name": d.into(&r.Name),
 		"doc":  d.into(&r.Doc),
@@ -404,7 +161,7 @@ func (d *jsonReader) row(r *result.Row, shared map[string][]result.RowStep) erro
 		"steps": func() error {
 			return d.array(func() error {
 				var s result.RowSlot
-				err := d.slot(&s, shared)
+				err := d.slot(&s, known)
 				r.Slots = append(r.Slots, s)
 				return err
 			})
@@ -414,32 +171,22 @@ func (d *jsonReader) row(r *result.Row, shared map[string][]result.RowStep) erro
 
 // slot reads what an item of a row's steps may be. Variants that are written alike
 // share their steps.
-func (d *jsonReader) slot(s *result.RowSlot, shared map[string][]result.RowStep) error {
+func (d *jsonReader) slot(s *result.RowSlot, known map[string][]result.RowStep) error {
 	return d.fields(fields{
 		"axes":  d.into(&s.Axes),
 		"shown": d.into(&s.Shown),
 		"which": d.into(&s.Which),
 		"variants": func() error {
 			return d.array(func() error {
-				text, err := d.value()
-				if err != nil {
-					return err
-				}
-				steps, ok := shared[string(text)]
-				if !ok {
-					if steps, err = decodeSteps(text); err != nil {
-						return err
-					}
-					shared[string(text)] = steps
-				}
+				steps, err := readOnce(d, known, readSteps)
 				s.Variants = append(s.Variants, steps)
-				return nil
+				return err
 			})
 		},
 	}, "variants")
 }
 
-func decodeSteps(text []byte) ([]result.RowStep, error) {
+func readSteps(text []byte) ([]result.RowStep, error) {
 	var steps []result.RowStep
 	if err := decode(text, &steps); err != nil || len(steps) == 0 {
 		return nil, err // no steps are nil, as result.NewRow has it
@@ -477,13 +224,13 @@ func (d *jsonReader) cell(in *index) error {
 				err = c.Verdict.UnmarshalText(in.verdict)
 			}
 		case "got":
-			c.Got, err = d.answers(in)
+			c.Got, err = readOnce(d, in.answers, readAnswers)
 		case "reason":
 			err = d.into(&more().Reason)()
 		case "flaky":
 			err = d.into(&more().Flaky)()
 		case "evidence":
-			err = d.into(&more().Evidence)()
+			more().Evidence, err = readOnce(d, in.evidence, readEvidence)
 		case "outputs":
 			err = d.into(&more().Outputs)()
 		case "captures":
@@ -514,22 +261,15 @@ func (d *jsonReader) cell(in *index) error {
 	return nil
 }
 
-// answers reads the answers of a cell. Cells with the same text share them.
-func (d *jsonReader) answers(in *index) (*[]string, error) {
-	text, err := d.value()
-	if err != nil {
+func readAnswers(text []byte) (*[]string, error) {
+	var got []string
+	if err := decode(text, &got); err != nil || len(got) == 0 {
 		return nil, err
 	}
-	got, ok := in.answers[string(text)]
-	if !ok {
-		var words []string
-		if err := decode(text, &words); err != nil {
-			return nil, err
-		}
-		if len(words) > 0 {
-			got = &words
-		}
-		in.answers[string(text)] = got
-	}
-	return got, nil
+	return &got, nil
+}
+
+func readEvidence(text []byte) (evidence []result.Snapshot, err error) {
+	err = decode(text, &evidence)
+	return evidence, err
 }
