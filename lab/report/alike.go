@@ -46,7 +46,7 @@ func alikes(m *result.Matrix) [][]*alike {
 		if c.Verdict != result.Fail {
 			continue
 		}
-		slot, s := redStep(&m.Rows[c.Row], c)
+		slot, s := redStep(m.RowOf(c), c)
 		k := key{c.Row, slot, s.Process, s.Words(s.Want), lastAnswer(c), c.Reason()}
 		a := known[k]
 		if a == nil {
@@ -61,12 +61,12 @@ func alikes(m *result.Matrix) [][]*alike {
 
 // redStep returns the red step of a failed cell, and which item of the experiment's
 // steps it is of.
-func redStep(r *result.Row, c *result.Cell) (slot int, s result.RowStep) {
+func redStep(r result.RowOn, c *result.Cell) (slot int, s result.RowStep) {
 	left := len(c.Answers())
 	radix := lab.RadixOf(r.Axes)
 	values := radix.Split(c.Combo)
 	for slot := range r.Slots {
-		steps := r.Slots[slot].At(radix, values)
+		steps := r.Slots[slot].At(r.Kernel, radix, values)
 		if 0 < left && left <= len(steps) {
 			return slot, c.Timed(steps[left-1], len(c.Answers())-1)
 		}

@@ -216,7 +216,7 @@ func (g *grid) answer(c *result.Cell) string {
 	g.radix.SplitInto(g.values, c.Combo)
 	for i := range g.row.Slots {
 		slot := &g.row.Slots[i]
-		steps := slot.At(g.radix, g.values)
+		steps := slot.At(g.m.Columns[c.Column].Kernel, g.radix, g.values)
 		if g.tells[i] && !slices.ContainsFunc(steps, isTold) {
 			got, want = append(got, "-"), append(want, "-")
 		}

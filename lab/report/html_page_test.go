@@ -369,7 +369,7 @@ func TestCausesInBrowser(t *testing.T) {
 	m := &r.Matrices[0]
 	red := slices.IndexFunc(m.Cells, func(c result.Cell) bool { return c.Verdict == result.Fail })
 	cell := &m.Cells[red]
-	_, step := redStep(&m.Rows[cell.Row], cell)
+	_, step := redStep(m.RowOf(cell), cell)
 	for _, slot := range m.Rows[cell.Row].Slots {
 		for _, steps := range slot.Variants {
 			for i := range steps {

@@ -247,7 +247,7 @@ func TestDataBlockHoldsTheCells(t *testing.T) {
 					}
 				}
 				var want []string
-				for s := range m.Rows[j].Steps(lab.Combo(c)) {
+				for s := range m.Rows[j].On("").Steps(lab.Combo(c)) {
 					want = append(want, fmt.Sprint(s.Line, s.Process, s.Call, s.Words(s.Want), s.Shown || s.Asked, s.Words("blocked"), s.Rule, lab.CallName(s.Call)))
 				}
 				if diff := cmp.Diff(want, got); diff != "" {

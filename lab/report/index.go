@@ -98,6 +98,16 @@ func (x *rowIndex) check(slots []result.RowSlot) error {
 		if s.Which != nil && len(s.Which) != variants {
 			return fmt.Errorf("step %d: \"which\" has %d items, its axes have %d combinations", i, len(s.Which), variants)
 		}
+		for _, o := range s.Others {
+			fits := len(o.Which) == len(o.Variants)
+			for j := 0; fits && j < len(o.Which); j++ {
+				v := o.Which[j]
+				fits = v >= 0 && v < len(s.Variants) && (j == 0 || v > o.Which[j-1]) && len(o.Variants[j]) == len(s.Variants[v])
+			}
+			if !fits {
+				return fmt.Errorf("step %d: what it is on %s does not fit", i, o.Kernel)
+			}
+		}
 		for _, w := range s.Which {
 			if int(w) >= len(s.Variants) {
 				return fmt.Errorf("step %d: there is no variant %d", i, w)
@@ -183,7 +193,7 @@ func (in *index) add(c result.Cell) error {
 		steps := 0
 		x.radix.SplitInto(x.values, combo)
 		for i := range in.m.Rows[x.row].Slots {
-			steps += len(in.m.Rows[x.row].Slots[i].At(x.radix, x.values))
+			steps += len(in.m.Rows[x.row].Slots[i].At("", x.radix, x.values))
 		}
 		if answers > steps {
 			return fmt.Errorf("it has %d answers, and its experiment %d steps", answers, steps)

@@ -251,14 +251,28 @@ func (j *jsonWriter) slot(s *result.RowSlot) {
 		j.key("which")
 		j.value(s.Which)
 	}
-	j.lines("variants", len(s.Variants), func(i int) {
-		if len(s.Variants[i]) == 0 {
+	j.variants(s.Variants)
+	if len(s.Others) > 0 {
+		j.lines("others", len(s.Others), func(i int) {
+			j.open('{')
+			j.field("kernel", s.Others[i].Kernel)
+			j.key("which")
+			j.value(s.Others[i].Which)
+			j.variants(s.Others[i].Variants)
+			j.close('}')
+		})
+	}
+	j.close('}')
+}
+
+func (j *jsonWriter) variants(variants [][]result.RowStep) {
+	j.lines("variants", len(variants), func(i int) {
+		if len(variants[i]) == 0 {
 			j.raw("[]")
 			return
 		}
-		j.value(&s.Variants[i]) // a pointer is an interface without an allocation
+		j.value(&variants[i]) // a pointer is an interface without an allocation
 	})
-	j.close('}')
 }
 
 // cell writes a cell on a line. There may be half a million, so this allocates

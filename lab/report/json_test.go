@@ -113,6 +113,47 @@ func TestJSONStrings(t *testing.T) {
 	}
 }
 
+// TestKernels writes and reads a report about two kernels that have to answer otherwise,
+// and sees each column's own in the text.
+func TestKernels(t *testing.T) {
+	other := shown(5, "bind(a, x:80)", "EACCES")
+	s := slot(shown(5, "bind(a, x:80)", "ok"))
+	s.Others = []result.Other{{Kernel: "6.1", Which: []int{0}, Variants: [][]result.RowStep{{other}}}}
+	m := result.Matrix{
+		File: "lab.yaml", Name: "lab", Columns: []result.Column{{Host: "alpha"}, {Host: "alpha", Kernel: "6.1"}},
+		Rows: []result.Row{{Name: "one", Line: 4, Slots: []result.RowSlot{s}}},
+	}
+	for c := range m.Columns {
+		m.Cells = append(m.Cells, result.Cell{Column: int32(c), Verdict: result.Fail, Got: &[]string{"EPERM"}})
+	}
+	r := result.NewReport(result.Environment{}, []result.Matrix{m})
+	text := write(t, JSON, r)
+	back, err := ReadJSON("report.json", strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(r.Matrices[0].Rows, back.Matrices[0].Rows); diff != "" || !reflect.DeepEqual(r.Matrices[0].Columns, back.Matrices[0].Columns) {
+		t.Errorf("written (-), read (+):\n%s%v", diff, back.Matrices[0].Columns)
+	}
+	if err := validate(schema(t), text); err != nil {
+		t.Error(err)
+	}
+	out := write(t, Text{}.Write, back)
+	for _, want := range []string{
+		"FAIL one on alpha\n  lab.yaml:5: main: bind(a, x:80)\n    wanted  ok\n",
+		"FAIL one on alpha, linux 6.1\n  lab.yaml:5: main: bind(a, x:80)\n    wanted  EACCES\n",
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+	for _, wrong := range [][2]string{{`"which": [0]`, `"which": [1]`}, {`"which": [0]`, `"which": [0, 0]`}, {`"which": [0]`, `"which": [-1]`}} {
+		if _, err := ReadJSON("report.json", strings.NewReader(strings.Replace(text, wrong[0], wrong[1], 1))); err == nil {
+			t.Errorf("it takes %s", wrong[1])
+		}
+	}
+}
+
 // TestEveryFieldIsWritten fails when a type has a field that the hand-written
 // part of the format does not know of.
 func TestEveryFieldIsWritten(t *testing.T) {
@@ -124,7 +165,7 @@ func TestEveryFieldIsWritten(t *testing.T) {
 		{result.Matrix{}, "File Name Doc Source Included Layout Columns Rows Cells Claims"},
 		{lab.Layout{}, "File Name Networks Hosts"}, // a report says File and Name of its matrix,
 		{result.Row{}, "Name Doc Claim File Line Axes Slots"},
-		{result.RowSlot{}, "Axes Shown Which Variants"},
+		{result.RowSlot{}, "Axes Shown Which Variants Others"},
 		{result.Cell{}, "Row Column Combo Verdict Got Note"},
 		{result.Note{}, "Reason Flaky Evidence Outputs Captures"},
 	} {
@@ -245,7 +286,7 @@ func TestReadJSONSaysWhatIsWrong(t *testing.T) {
 		{`"digest"`, `"disgust"`, `unknown key "disgust"; allowed: counts, digest, environment, topologies`},
 		{`"passed"`, `"past"`, `:13: counts: unknown key "past"`},
 		{`"file"`, `"fill"`, `topologies: [0]: unknown key "fill"; allowed: cells, claims, doc, file, hosts, included, name, rows, source, topology`},
-		{`"shown": true`, `"shone": true`, `rows: [0]: steps: [0]: unknown key "shone"; allowed: axes, shown, variants`},
+		{`"shown": true`, `"shone": true`, `rows: [0]: steps: [0]: unknown key "shone"; allowed: axes, others, shown, variants`},
 		{`"process":"web"`, `"prozess":"web"`, `variants: [0]: unknown key "prozess"`},
 		{`"verdict":"pass"`, `"verdict":"maybe"`, `:49: topologies: [0]: cells: [0]: verdict: "maybe" is not a verdict; allowed: pass, fail, skip, error`},
 		{`"verdict":"pass",`, ``, `cells: [0]: it needs a "cell", a "host" and a "verdict"`},

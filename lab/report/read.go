@@ -173,17 +173,31 @@ func (d *jsonReader) row(r *result.Row, known map[string][]result.RowStep) error
 // share their steps.
 func (d *jsonReader) slot(s *result.RowSlot, known map[string][]result.RowStep) error {
 	return d.fields(fields{
-		"axes":  d.into(&s.Axes),
-		"shown": d.into(&s.Shown),
-		"which": d.into(&s.Which),
-		"variants": func() error {
+		"axes":     d.into(&s.Axes),
+		"shown":    d.into(&s.Shown),
+		"which":    d.into(&s.Which),
+		"variants": d.variants(&s.Variants, known),
+		"others": func() error {
 			return d.array(func() error {
-				steps, err := readOnce(d, known, readSteps)
-				s.Variants = append(s.Variants, steps)
+				var o result.Other
+				err := d.fields(fields{
+					"kernel": d.into(&o.Kernel), "which": d.into(&o.Which), "variants": d.variants(&o.Variants, known),
+				}, "kernel", "which", "variants")
+				s.Others = append(s.Others, o)
 				return err
 			})
 		},
 	}, "variants")
+}
+
+func (d *jsonReader) variants(all *[][]result.RowStep, known map[string][]result.RowStep) func() error {
+	return func() error {
+		return d.array(func() error {
+			steps, err := readOnce(d, known, readSteps)
+			*all = append(*all, steps)
+			return err
+		})
+	}
 }
 
 func readSteps(text []byte) ([]result.RowStep, error) {

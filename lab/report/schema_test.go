@@ -97,6 +97,7 @@ func TestSchemaHasEveryField(t *testing.T) {
 		{result.Row{}, at(s, "topologies", "rows")},
 		{lab.Axis{}, at(s, "topologies", "rows", "axes")},
 		{result.RowSlot{}, at(s, "topologies", "rows", "steps")},
+		{result.Other{}, at(s, "topologies", "rows", "steps", "others")},
 		{result.RowStep{}, at(s, "topologies", "rows", "steps", "variants")},
 		{result.Snapshot{}, at(s, "topologies", "cells", "evidence")},
 		{result.SocketInfo{}, at(s, "topologies", "cells", "evidence", "sockets")},

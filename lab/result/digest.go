@@ -64,7 +64,7 @@ func (d *digest) cell(m *Matrix, c *Cell) {
 	d.radix.SplitInto(d.values, c.Combo)
 	for i := range r.Slots {
 		slot := &r.Slots[i]
-		for _, s := range slot.At(d.radix, d.values) {
+		for _, s := range slot.At(m.Columns[c.Column].Kernel, d.radix, d.values) {
 			if len(got) == 0 {
 				return
 			}

@@ -61,6 +61,9 @@ func (m *Matrix) Heads() []string {
 // FileOf returns the file that the row of a cell is in.
 func (m *Matrix) FileOf(c *Cell) string { return cmp.Or(m.Rows[c.Row].File, m.File) }
 
+// RowOf returns the row of a cell, as its kernel has it.
+func (m *Matrix) RowOf(c *Cell) RowOn { return m.Rows[c.Row].On(m.Columns[c.Column].Kernel) }
+
 // NameOf returns the cell's name, as --only takes it.
 func (m *Matrix) NameOf(c *Cell) string { return m.Rows[c.Row].CellName(c.Combo) }
 
@@ -68,7 +71,7 @@ func (m *Matrix) NameOf(c *Cell) string { return m.Rows[c.Row].CellName(c.Combo)
 func (m *Matrix) StepsOf(c *Cell) []StepResult {
 	var steps []StepResult
 	got := c.Answers()
-	for s := range m.Rows[c.Row].Steps(c.Combo) {
+	for s := range m.RowOf(c).Steps(c.Combo) {
 		i := len(steps)
 		if i == len(got) {
 			break

@@ -96,7 +96,12 @@ func topology(r *rand.Rand, file string, size int) result.Matrix {
 			}
 			for s := range 1 + r.Intn(3) {
 				step := result.RowStep{Line: row.Line + s, Process: "main", Call: fmt.Sprintf("call%d(a)", s), Want: "ok", Open: r.Intn(3) == 0}
-				row.Slots = append(row.Slots, result.RowSlot{Variants: [][]result.RowStep{{step}}})
+				slot := result.RowSlot{Variants: [][]result.RowStep{{step}}}
+				if k := kernels[len(kernels)-1]; k != "" && r.Intn(2) == 0 {
+					step.Want = "EINVAL"
+					slot.Others = []result.Other{{Kernel: k, Which: []int{0}, Variants: [][]result.RowStep{{step}}}}
+				}
+				row.Slots = append(row.Slots, slot)
 			}
 			m.Rows = append(m.Rows, row)
 			for column := range m.Columns {

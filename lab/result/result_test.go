@@ -2,6 +2,8 @@ package result_test
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 	"unsafe"
@@ -94,7 +96,7 @@ func TestOpen(t *testing.T) {
 	} {
 		e := &lab.Experiment{Slots: []lab.Slot{{Variants: [][]lab.Step{{{Call: lab.Call{Name: c.call, Args: c.args}, Want: c.want}}}}}}
 		row := result.NewRow(e, lab.Kernel{})
-		s, ok := row.Step(0, 0)
+		s, ok := row.On("").Step(0, 0)
 		if !ok || s.Open != c.open || s.Asked != c.asked {
 			t.Errorf("%s = %s: open %v, asked %v", s.Call, s.Want, s.Open, s.Asked)
 		}
@@ -290,6 +292,49 @@ func TestNewRowSharesSteps(t *testing.T) {
 	}
 }
 
+// TestRowsOfKernels: a row has the answers that one kernel has to give, and of others those
+// that differ.
+func TestRowsOfKernels(t *testing.T) {
+	listen := func(new string) []lab.Step {
+		return []lab.Step{{Call: lab.Call{Name: "listen"}, Want: lab.Want{
+			{Answer: lab.Answer{Outcome: lab.Failed, Errno: new}, On: []lab.VersionBound{{Op: ">=", Version: lab.KernelVersion{6, 2}}}},
+			{Answer: lab.Answer{Outcome: lab.Failed, Errno: "EINVAL"}},
+		}}}
+	}
+	e := lab.Experiment{Name: "one", Axes: []lab.Axis{{Name: "x", Values: []string{"a", "b", "c"}}},
+		Slots: []lab.Slot{
+			{Variants: [][]lab.Step{listen("EINVAL")}},
+			{Axes: []int{0}, Variants: [][]lab.Step{listen("EACCES"), listen("EINVAL"), listen("EPERM")}},
+		}}
+	row := result.NewRow(&e, lab.Kernel{Version: lab.KernelVersion{6, 1, 0}})
+	row.Add("6.1.9", &e, lab.Kernel{Version: lab.KernelVersion{6, 1, 9}})
+	row.Add("6.18", &e, lab.Kernel{Version: lab.KernelVersion{6, 18, 0}})
+	if n := len(row.Slots[0].Others); n != 0 {
+		t.Errorf("the first step is kept for %d kernels more, and is the same on all", n)
+	}
+	if o := row.Slots[1].Others; len(o) != 1 || o[0].Kernel != "6.18" || !slices.Equal(o[0].Which, []int{0, 2}) {
+		t.Errorf("the second step has %+v", o)
+	}
+	m := result.Matrix{Rows: []result.Row{row}, Columns: []result.Column{{Host: "alpha"}, {"alpha", "6.1.9"}, {"alpha", "6.18"}}}
+	for column, want := range []string{"EINVAL EINVAL EINVAL", "EINVAL EINVAL EINVAL", "EACCES EINVAL EPERM"} {
+		var wants []string
+		for combo := range lab.Combo(3) {
+			got := []string{"EINVAL", "ok"}
+			m.Cells = append(m.Cells, result.Cell{Column: int32(column), Combo: combo, Verdict: result.Fail, Got: &got})
+			steps := m.StepsOf(&m.Cells[len(m.Cells)-1])
+			wants = append(wants, steps[1].Want)
+		}
+		if got := strings.Join(wants, " "); got != want {
+			t.Errorf("on %s the second step wants %s, not %s", m.Columns[column], got, want)
+		}
+	}
+	digest := result.DigestOf([]result.Matrix{m})
+	m.Rows[0].Slots[1].Others[0].Variants[1][0].Want = "another"
+	if result.DigestOf([]result.Matrix{m}) == digest {
+		t.Error("another wanted answer on one of the kernels has the same digest")
+	}
+}
+
 // TestLimit: no call is given up before the kernel answers EHOSTUNREACH, after 3 s. One
 // that should be blocked is given up sooner where no such answer can come.
 func TestLimit(t *testing.T) {
@@ -315,7 +360,7 @@ func TestLimit(t *testing.T) {
 		s := lab.Step{Call: lab.Call{Name: c.call}, Limit: c.limit, Want: lab.Want{{Answer: c.want}}}
 		e := &lab.Experiment{Slots: []lab.Slot{{Variants: [][]lab.Step{{s}}}}}
 		row := result.NewRow(e, lab.Kernel{})
-		if shown, _ := row.Step(0, 0); s.LimitFor(c.want) != c.is || shown.Limit != c.is.Seconds() {
+		if shown, _ := row.On("").Step(0, 0); s.LimitFor(c.want) != c.is || shown.Limit != c.is.Seconds() {
 			t.Errorf("%s = %s: limit %s, reported %gs, want %s", c.call, c.want, s.LimitFor(c.want), shown.Limit, c.is)
 		}
 	}

@@ -25,10 +25,18 @@ type RowSlot struct {
 	Shown    bool        `json:"shown,omitempty"`
 	Which    lab.Which   `json:"which,omitempty"`
 	Variants [][]RowStep `json:"variants"`
+	Others   []Other     `json:"others,omitempty"`
 }
 
-// RowStep is a Step as a report shows it, with the answer that this kernel had to
-// give.
+// Other is what a slot is on a kernel that has to answer otherwise than the one that the
+// row was made for: those of its variants that differ.
+type Other struct {
+	Kernel   string      `json:"kernel"`
+	Which    []int       `json:"which"` // indices of variants, ascending
+	Variants [][]RowStep `json:"variants"`
+}
+
+// RowStep is a Step as a report shows it, with the answer that a kernel had to give.
 type RowStep struct {
 	Line    int    `json:"line"`
 	Process string `json:"process"`
@@ -79,21 +87,51 @@ func newRowStep(s *lab.Step, k lab.Kernel) RowStep {
 	}
 }
 
-// At returns the steps for values of all the axes.
-func (s *RowSlot) At(radix lab.Radix, values []int) []RowStep {
-	if i := s.Which.Of(radix.Index(s.Axes, values)); i >= 0 {
-		return s.Variants[i]
+// Add gives the row what a further kernel has to answer to the experiment.
+func (r *Row) Add(kernel string, e *lab.Experiment, k lab.Kernel) {
+	for i, s := range NewRow(e, k).Slots {
+		other := Other{Kernel: kernel}
+		for v, steps := range s.Variants {
+			if !slices.Equal(steps, r.Slots[i].Variants[v]) {
+				other.Which, other.Variants = append(other.Which, v), append(other.Variants, steps)
+			}
+		}
+		if other.Which != nil {
+			r.Slots[i].Others = append(r.Slots[i].Others, other)
+		}
 	}
-	return nil
 }
 
+// At returns the steps on a kernel for values of all the axes.
+func (s *RowSlot) At(kernel string, radix lab.Radix, values []int) []RowStep {
+	i := s.Which.Of(radix.Index(s.Axes, values))
+	if i < 0 {
+		return nil
+	}
+	for _, o := range s.Others {
+		if at, ok := slices.BinarySearch(o.Which, i); ok && o.Kernel == kernel {
+			return o.Variants[at]
+		}
+	}
+	return s.Variants[i]
+}
+
+// RowOn is a row as a kernel has it.
+type RowOn struct {
+	*Row
+	Kernel string // as a Column names it
+}
+
+// On returns the row as a kernel has it.
+func (r *Row) On(kernel string) RowOn { return RowOn{r, kernel} }
+
 // Steps returns the steps of a combination, in order.
-func (r *Row) Steps(c lab.Combo) iter.Seq[RowStep] {
+func (r RowOn) Steps(c lab.Combo) iter.Seq[RowStep] {
 	return func(yield func(RowStep) bool) {
 		radix := lab.RadixOf(r.Axes)
 		values := radix.Split(c)
 		for i := range r.Slots {
-			for _, s := range r.Slots[i].At(radix, values) {
+			for _, s := range r.Slots[i].At(r.Kernel, radix, values) {
 				if !yield(s) {
 					return
 				}
@@ -103,7 +141,7 @@ func (r *Row) Steps(c lab.Combo) iter.Seq[RowStep] {
 }
 
 // Step returns a step of a combination, by its index; false when it has fewer.
-func (r *Row) Step(c lab.Combo, at int) (RowStep, bool) {
+func (r RowOn) Step(c lab.Combo, at int) (RowStep, bool) {
 	for s := range r.Steps(c) {
 		if at == 0 {
 			return s, true
@@ -116,7 +154,7 @@ func (r *Row) Step(c lab.Combo, at int) (RowStep, bool) {
 // Parting returns the first step that two cells of a combination were not answered
 // alike, as many as both have when there is none. What the file leaves open they may
 // be answered as they like.
-func (r *Row) Parting(a, b *Cell) int {
+func (r RowOn) Parting(a, b *Cell) int {
 	x, y := a.Answers(), b.Answers()
 	if slices.Equal(x, y) {
 		return len(x)

@@ -36,7 +36,7 @@ func (r *repeated) add(matrices []result.Matrix) {
 	for m := range matrices {
 		for i := range matrices[m].Cells {
 			at, c := place{m, i}, &matrices[m].Cells[i]
-			row := &r.matrices[m].Rows[c.Row]
+			row := r.matrices[m].RowOf(c)
 			t, ok := r.differ[at]
 			switch {
 			case c.Note == notRun, !ok && same(row, c, &r.matrices[m].Cells[i]):
@@ -49,7 +49,7 @@ func (r *repeated) add(matrices []result.Matrix) {
 	}
 }
 
-func (t tally) with(row *result.Row, c *result.Cell) tally {
+func (t tally) with(row result.RowOn, c *result.Cell) tally {
 	for i := range t {
 		if same(row, &t[i].Cell, c) {
 			t[i].times++
@@ -61,7 +61,7 @@ func (t tally) with(row *result.Row, c *result.Cell) tally {
 
 // same reports whether two runs of a cell came to the same, but for answers that the
 // file leaves open.
-func same(row *result.Row, a, b *result.Cell) bool {
+func same(row result.RowOn, a, b *result.Cell) bool {
 	n := len(a.Answers())
 	return a.Verdict == b.Verdict && a.Reason() == b.Reason() && n == len(b.Answers()) && row.Parting(a, b) == n
 }
@@ -71,7 +71,7 @@ func same(row *result.Row, a, b *result.Cell) bool {
 func (r *repeated) result() []result.Matrix {
 	for at, t := range r.differ {
 		m := &r.matrices[at.matrix]
-		m.Cells[at.cell] = t.judge(&m.Rows[m.Cells[at.cell].Row])
+		m.Cells[at.cell] = t.judge(m.RowOf(&m.Cells[at.cell]))
 	}
 	return r.matrices
 }
@@ -79,7 +79,7 @@ func (r *repeated) result() []result.Matrix {
 // judge makes one cell of several. It ends with the step that was not answered the
 // same every time, with a red answer if there was one, the one that was given least
 // often.
-func (t tally) judge(row *result.Row) result.Cell {
+func (t tally) judge(row result.RowOn) result.Cell {
 	slices.SortStableFunc(t, func(a, b tallied) int { return b.times - a.times })
 	skips := 0
 	for _, c := range t {
@@ -114,7 +114,7 @@ func (t tally) judge(row *result.Row) result.Cell {
 }
 
 // parting returns the first step that was not answered the same every time.
-func (t tally) parting(row *result.Row) int {
+func (t tally) parting(row result.RowOn) int {
 	at := len(t[0].Answers())
 	for i := range t[1:] {
 		at = min(at, row.Parting(&t[0].Cell, &t[i+1].Cell))
@@ -123,7 +123,7 @@ func (t tally) parting(row *result.Row) int {
 }
 
 // answers says how often which answer was given.
-func (t tally) answers(row *result.Row, at int) result.Tallies {
+func (t tally) answers(row result.RowOn, at int) result.Tallies {
 	step, _ := row.Step(t[0].Combo, at)
 	times := map[string]int{}
 	for _, c := range t {

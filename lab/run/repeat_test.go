@@ -47,7 +47,7 @@ func TestRepeated(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			var r repeated
 			for _, c := range test.runs {
-				r.add([]result.Matrix{{Rows: []result.Row{threeSteps(false)}, Cells: []result.Cell{pass, c}}})
+				r.add([]result.Matrix{{Columns: result.OnHosts("alpha"), Rows: []result.Row{threeSteps(false)}, Cells: []result.Cell{pass, c}}})
 			}
 			got := r.result()[0].Cells
 			if diff := cmp.Diff([]result.Cell{pass, test.want}, got); diff != "" {
@@ -79,7 +79,7 @@ func TestRepeatedOpen(t *testing.T) {
 	} {
 		var r repeated
 		for _, c := range test.runs {
-			r.add([]result.Matrix{{Rows: []result.Row{threeSteps(true)}, Cells: []result.Cell{c}}})
+			r.add([]result.Matrix{{Columns: result.OnHosts("alpha"), Rows: []result.Row{threeSteps(true)}, Cells: []result.Cell{c}}})
 		}
 		if diff := cmp.Diff(test.want, r.result()[0].Cells[0]); diff != "" {
 			t.Errorf("%s: want (-), got (+):\n%s", name, diff)
