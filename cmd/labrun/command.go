@@ -155,9 +155,10 @@ A file of your own can be as short as this:
 With "include: shared/ports.yaml" it takes the experiments of another file too, which
 several topologies may share.
 
-"labrun check" finds its mistakes, "labrun plan" shows what would be built, and
-"labrun shell FILE HOST" lets you in. Root is not needed where the system lets
-you make user namespaces, and nothing is left behind, not even by kill -9.
+"labrun check" finds its mistakes, "labrun plan" shows what would be built and with
+--questions what would be asked, and "labrun shell FILE HOST" lets you in. Root is not
+needed where the system lets you make user namespaces, and nothing is left behind, not
+even by kill -9.
 
 Every flag has a variable in the environment, which the lists of flags name
 behind it: LABRUN_JOBS=2 is --jobs 2. The flag wins. A variable for a flag that can be
