@@ -22,7 +22,7 @@ var chain = map[string][]string{
 	"lab/yamlpos":  {"lab/wording", "lab/once"}, // files and places; knows no steps
 	"lab/topology": {"lab/wording", "lab/once", "lab/syntax", "lab/yamlpos"},
 	"lab/plan":     nil,
-	"lab/question": {"lab/plan"},
+	"lab/question": {"lab/plan", "lab/syntax"}, // reads calls as it prints them
 	"lab/result":   nil,
 	"lab/kernel":   {"lab/question", "lab/result"},
 	"lab/once":     nil,         // remembers for all that come after it

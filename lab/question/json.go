@@ -2,9 +2,11 @@ package question
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
+	"iter"
 	"net/netip"
 	"slices"
 
@@ -15,26 +17,45 @@ import (
 // probes, and the questions of every experiment in every host. It is the same on every
 // machine.
 func Print(w io.Writer, t *lab.Topology) error {
-	p := &printer{w: w}
-	p.open("{")
-	p.member("topology", t.Name)
-	lines(p, "networks", t.Networks)
-	lines(p, "hosts", t.Layout.Hosts)
-	list(p, "features", Features(t), func(f lab.Feature) { p.value(f.String()) })
-	list(p, "probes", t.Probes, func(e lab.Experiment) { p.question(t, &e, e.Hosts[0]) })
-	type cell struct {
-		*lab.Experiment
-		host string
-	}
-	var all []cell
-	for i := range t.Experiments {
-		for _, h := range t.Hosts {
-			if e := &t.Experiments[i]; e.RunsOn(h.Name) {
-				all = append(all, cell{e, h.Name})
+	ask := func(list []lab.Experiment, on func(*lab.Experiment, string) bool) iter.Seq2[*Question, error] {
+		return func(yield func(*Question, error) bool) {
+			for i := range list {
+				for _, h := range t.Hosts {
+					if e := &list[i]; on(e, h.Name) && !yield(Of(t, e, h.Name)) {
+						return
+					}
+				}
 			}
 		}
 	}
-	list(p, "questions", all, func(c cell) { p.question(t, c.Experiment, c.host) })
+	probes := ask(t.Probes, func(e *lab.Experiment, host string) bool { return host == e.Hosts[0] })
+	return print(w, &t.Layout, Features(t), probes, ask(t.Experiments, (*lab.Experiment).RunsOn))
+}
+
+// Print writes what was read, as it was printed.
+func (a *Asked) Print(w io.Writer) error {
+	each := func(list []*Question) iter.Seq2[*Question, error] {
+		return func(yield func(*Question, error) bool) {
+			for _, q := range list {
+				if !yield(q, nil) {
+					return
+				}
+			}
+		}
+	}
+	return print(w, &a.Layout, a.Features, each(a.Probes), each(a.Questions))
+}
+
+// print takes the questions one by one: those of a thousand hosts are many.
+func print(w io.Writer, l *lab.Layout, features []lab.Feature, probes, questions iter.Seq2[*Question, error]) error {
+	p := &printer{w: w}
+	p.open("{")
+	p.member("topology", l.Name)
+	lines(p, "networks", l.Networks)
+	lines(p, "hosts", l.Hosts)
+	list(p, "features", slices.Values(features), func(f lab.Feature) { p.value(f.String()) })
+	p.questions("probes", probes)
+	p.questions("questions", questions)
 	p.close("}")
 	p.printf("\n")
 	return p.err
@@ -95,11 +116,11 @@ func (p *printer) member(key string, v any) {
 }
 
 // list writes a member that is an array.
-func list[T any](p *printer, key string, items []T, each func(T)) {
+func list[T any](p *printer, key string, items iter.Seq[T], each func(T)) {
 	p.item()
 	p.printf("%q: ", key)
 	p.open("[")
-	for _, v := range items {
+	for v := range items {
 		p.item()
 		each(v)
 	}
@@ -107,19 +128,27 @@ func list[T any](p *printer, key string, items []T, each func(T)) {
 }
 
 func lines[T any](p *printer, key string, items []T) {
-	list(p, key, items, func(v T) { p.value(v) })
+	list(p, key, slices.Values(items), func(v T) { p.value(v) })
+}
+
+func (p *printer) questions(key string, all iter.Seq2[*Question, error]) {
+	p.item()
+	p.printf("%q: ", key)
+	p.open("[")
+	for q, err := range all {
+		p.item()
+		if err != nil {
+			p.err = cmp.Or(p.err, err)
+			return
+		}
+		p.question(q)
+	}
+	p.close("]")
 }
 
 // question writes an experiment in a host, in the words of the file and with what they
 // stand for.
-func (p *printer) question(t *lab.Topology, e *lab.Experiment, host string) {
-	q, err := Of(t, e, host)
-	if err != nil {
-		if p.err == nil {
-			p.err = err
-		}
-		return
-	}
+func (p *printer) question(q *Question) {
 	p.open("{")
 	p.member("experiment", q.Experiment)
 	p.member("host", q.Host)
@@ -135,7 +164,7 @@ func (p *printer) question(t *lab.Topology, e *lab.Experiment, host string) {
 	if len(q.Axes) > 0 {
 		lines(p, "axes", q.Axes)
 	}
-	list(p, "steps", q.Slots, func(s Slot) {
+	list(p, "steps", slices.Values(q.Slots), func(s Slot) {
 		p.open("{")
 		if len(s.Axes) > 0 {
 			p.member("axes", s.Axes)
@@ -143,7 +172,7 @@ func (p *printer) question(t *lab.Topology, e *lab.Experiment, host string) {
 		if s.Which != nil { // of the variants each combination of the axes has; else one after the other
 			p.member("which", s.Which)
 		}
-		list(p, "variants", s.Variants, func(steps []Step) {
+		list(p, "variants", slices.Values(s.Variants), func(steps []Step) {
 			p.open("[")
 			for _, step := range steps {
 				p.item()
@@ -166,42 +195,48 @@ func (p *printer) question(t *lab.Topology, e *lab.Experiment, host string) {
 
 // MarshalJSON writes who the process is and as whom it runs.
 func (p Process) MarshalJSON() ([]byte, error) {
-	return json.Marshal(struct {
-		Name    string   `json:"name"`
-		Program bool     `json:"program,omitempty"`
-		Child   bool     `json:"forked,omitempty"`
-		User    *uint32  `json:"user,omitempty"`
-		Keeps   []string `json:"capabilities,omitempty"`
-	}{p.Process.String(), p.Program, p.Child, p.User, p.Keeps})
+	return json.Marshal(processJSON{p.Process.String(), p.Program, p.Child, p.User, p.Keeps})
+}
+
+type processJSON struct {
+	Name    string   `json:"name"`
+	Program bool     `json:"program,omitempty"`
+	Child   bool     `json:"forked,omitempty"`
+	User    *uint32  `json:"user,omitempty"`
+	Keeps   []string `json:"capabilities,omitempty"`
+}
+
+type stepJSON struct {
+	Line    string     `json:"at"`
+	Process string     `json:"process"`
+	Call    string     `json:"call"`
+	Address string     `json:"address,omitempty"`
+	Run     *runJSON   `json:"run,omitempty"`
+	Want    []wantJSON `json:"want"`
+	Until   float64    `json:"until_seconds,omitempty"`
+}
+
+type runJSON struct {
+	Argv       []string `json:"argv"`
+	Background bool     `json:"background,omitempty"`
+	Stdout     string   `json:"stdout,omitempty"`
+	Stderr     string   `json:"stderr,omitempty"`
+}
+
+type wantJSON struct {
+	Answer  string   `json:"answer"`
+	Address string   `json:"address,omitempty"`
+	Linux   []string `json:"linux,omitempty"`
+	Has     string   `json:"has,omitempty"`
+	Limit   float64  `json:"limit_seconds"`
 }
 
 // MarshalJSON writes the step, with what the address in its call stands for, and after
 // how long it is given up with each of the answers.
 func (s Step) MarshalJSON() ([]byte, error) {
-	type run struct {
-		Argv       []string `json:"argv"`
-		Background bool     `json:"background,omitempty"`
-		Stdout     string   `json:"stdout,omitempty"`
-		Stderr     string   `json:"stderr,omitempty"`
-	}
-	type want struct {
-		Answer  string   `json:"answer"`
-		Address string   `json:"address,omitempty"`
-		Linux   []string `json:"linux,omitempty"`
-		Has     string   `json:"has,omitempty"`
-		Limit   float64  `json:"limit_seconds"`
-	}
-	out := struct {
-		Line    string  `json:"at"`
-		Process string  `json:"process"`
-		Call    string  `json:"call"`
-		Address string  `json:"address,omitempty"`
-		Run     *run    `json:"run,omitempty"`
-		Want    []want  `json:"want"`
-		Until   float64 `json:"until_seconds,omitempty"`
-	}{Line: s.Pos.Words(), Process: s.Process.String(), Call: s.Call.String(), Address: words(s.Addr), Until: s.Until.Seconds()}
+	out := stepJSON{Line: s.Pos.Words(), Process: s.Process.String(), Call: s.Call.String(), Address: words(s.Addr), Until: s.Until.Seconds()}
 	if s.Run != nil {
-		out.Run = &run{Argv: s.Run.Argv, Background: s.Run.Background}
+		out.Run = &runJSON{Argv: s.Run.Argv, Background: s.Run.Background}
 		if s.Run.Stdout != nil {
 			out.Run.Stdout = s.Run.Stdout.String()
 		}
@@ -210,7 +245,7 @@ func (s Step) MarshalJSON() ([]byte, error) {
 		}
 	}
 	for _, w := range s.Want {
-		to := want{Answer: w.Answer.String(), Address: words(w.Addr), Limit: s.LimitFor(w.Answer).Seconds()}
+		to := wantJSON{Answer: w.Answer.String(), Address: words(w.Addr), Limit: s.LimitFor(w.Answer).Seconds()}
 		for _, v := range w.On {
 			to.Linux = append(to.Linux, v.String())
 		}

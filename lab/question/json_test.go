@@ -4,12 +4,15 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"labrun/lab"
+	"labrun/lab/plan"
 	"labrun/lab/topology"
 )
 
@@ -40,6 +43,75 @@ func TestPrint(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestPrintedIsRead: the questions of every lesson are printed as what reads as the same, but
+// for what Read says, and prints as the same bytes.
+func TestPrintedIsRead(t *testing.T) {
+	files, err := filepath.Glob("../../topologies/*.yaml")
+	if err != nil || len(files) < 30 {
+		t.Fatalf("%d lessons, %v", len(files), err)
+	}
+	for _, file := range files {
+		var first, again strings.Builder
+		top := mustLoad(t, file)
+		if err := Print(&first, top); err != nil {
+			t.Fatal(err)
+		}
+		asked, err := Read(strings.NewReader(first.String()))
+		if err != nil {
+			t.Errorf("%s: %v", file, err)
+			continue
+		}
+		if err := asked.Print(&again); err != nil {
+			t.Error(err)
+		}
+		if diff := cmp.Diff(strings.Split(first.String(), "\n"), strings.Split(again.String(), "\n")); diff != "" {
+			t.Errorf("%s: -printed +printed again:\n%s", file, diff)
+		}
+		for i, q := range asked.Questions {
+			e := &top.Experiments[slices.IndexFunc(top.Experiments, func(e lab.Experiment) bool { return e.Name == q.Experiment })]
+			want, err := Of(top, e, q.Host)
+			if err != nil {
+				t.Fatal(err)
+			}
+			a, b := reflect.ValueOf(*bare(want)), reflect.ValueOf(*bare(q))
+			for f := range a.NumField() {
+				if !reflect.DeepEqual(a.Field(f).Interface(), b.Field(f).Interface()) {
+					t.Errorf("%s: %s of question %d is %+v, want %+v", file, a.Type().Field(f).Name, i, b.Field(f), a.Field(f))
+				}
+			}
+		}
+	}
+}
+
+// bare leaves out what only messages need, and what is the same in all of a topology.
+func bare(q *Question) *Question {
+	b := *q
+	b.File, b.Layout, b.Plan = "", nil, plan.Plan{Name: q.Plan.Name, Ops: q.Plan.Ops}
+	if len(b.Kept) == 0 {
+		b.Kept = nil
+	}
+	b.Processes = append([]Process(nil), q.Processes...)
+	for i := range b.Processes {
+		b.Processes[i].Named = ""
+	}
+	b.Slots = slices.Clone(q.Slots)
+	for i := range b.Slots {
+		b.Slots[i].Variants = slices.Clone(b.Slots[i].Variants)
+		for v, steps := range b.Slots[i].Variants {
+			steps = slices.Clone(steps)
+			for n := range steps {
+				steps[n].Pos.Col = 0
+				steps[n].Want = slices.Clone(steps[n].Want)
+				for w := range steps[n].Want {
+					steps[n].Want[w].Line = 0
+				}
+			}
+			b.Slots[i].Variants[v] = steps
+		}
+	}
+	return &b
 }
 
 func mustLoad(t *testing.T, file string) *lab.Topology {

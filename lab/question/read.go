@@ -1,0 +1,225 @@
+package question
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"labrun/lab"
+	"labrun/lab/syntax"
+)
+
+// Asked is all that a topology asks a kernel, as it was printed.
+type Asked struct {
+	Layout    lab.Layout
+	Features  []lab.Feature
+	Probes    []*Question
+	Questions []*Question
+}
+
+// Read reads what Print wrote. What only messages need is not in it: the topology's file,
+// columns in it, and which rule an answer comes from.
+func Read(r io.Reader) (*Asked, error) {
+	var from struct {
+		Topology  string
+		Networks  []lab.Network
+		Hosts     []lab.Host
+		Features  []string
+		Probes    []*Question
+		Questions []*Question
+	}
+	if err := json.NewDecoder(r).Decode(&from); err != nil {
+		return nil, fmt.Errorf("read questions: %w", err)
+	}
+	a := &Asked{Layout: lab.Layout{Name: from.Topology, Networks: from.Networks, Hosts: from.Hosts},
+		Probes: from.Probes, Questions: from.Questions}
+	for _, text := range from.Features {
+		f, err := condition(text)
+		if err != nil {
+			return nil, fmt.Errorf("read questions: %w", err)
+		}
+		a.Features = append(a.Features, *f.Has)
+	}
+	for _, q := range slices.Concat(a.Probes, a.Questions) {
+		q.Layout, q.Plan.Name = &a.Layout, a.Layout.Name
+	}
+	return a, nil
+}
+
+// UnmarshalJSON reads a question, but for the layout, which all of a topology share.
+func (q *Question) UnmarshalJSON(text []byte) error {
+	var from struct {
+		Experiment   string
+		Host         string
+		Hosts        []string
+		Plan         json.RawMessage
+		Processes    []Process
+		Ports        []uint16
+		Kept         map[string][]uint16 `json:"kept_ports"`
+		Axes         []lab.Axis
+		Steps        []Slot
+		Cells        int
+		Combinations []lab.Combo
+		Shares       bool   `json:"cells_share_labs"`
+		Batch        string `json:"batch_of"`
+	}
+	if err := json.Unmarshal(text, &from); err != nil {
+		return err
+	}
+	*q = Question{Experiment: from.Experiment, Host: from.Host, Hosts: from.Hosts, Processes: from.Processes,
+		Ports: from.Ports, Kept: from.Kept, Axes: from.Axes, Slots: from.Steps, Combos: from.Combinations,
+		Shares: from.Shares}
+	if q.Combos == nil {
+		for c := range from.Cells {
+			q.Combos = append(q.Combos, lab.Combo(c))
+		}
+	}
+	if from.Batch != "" {
+		p := processOf(from.Batch)
+		q.Batch = &p
+	}
+	ops, err := json.Marshal(struct{ Ops json.RawMessage }{from.Plan})
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(ops, &q.Plan)
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (p *Process) UnmarshalJSON(text []byte) error {
+	var from processJSON
+	if err := json.Unmarshal(text, &from); err != nil {
+		return err
+	}
+	*p = Process{Process: processOf(from.Name), Program: from.Program, Child: from.Child, User: from.User, Keeps: from.Keeps}
+	if p.User != nil {
+		p.Named = from.Name
+	}
+	return nil
+}
+
+func processOf(text string) lab.Process {
+	host, name, _ := strings.Cut(text, "/")
+	return lab.Process{Host: host, Name: name}
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (s *Step) UnmarshalJSON(text []byte) error {
+	var from stepJSON
+	err := json.Unmarshal(text, &from)
+	if err != nil {
+		return err
+	}
+	*s = Step{Process: processOf(from.Process), Until: seconds(from.Until)}
+	if _, err := fmt.Sscanf(from.Line, "line %d", &s.Pos.Line); err != nil {
+		return fmt.Errorf("%q is not a line", from.Line)
+	}
+	_, s.Pos.File, _ = strings.Cut(from.Line, " of ")
+	if s.Addr, err = address(from.Address); err != nil {
+		return err
+	}
+	if from.Run != nil {
+		s.Call = lab.Call{Name: "run", Args: []lab.Arg{lab.Text(lab.Command(from.Run.Argv...))}}
+		s.Run = &lab.Run{Argv: from.Run.Argv, Background: from.Run.Background}
+		if s.Run.Stdout, err = pattern(from.Run.Stdout); err != nil {
+			return err
+		}
+		if s.Run.Stderr, err = pattern(from.Run.Stderr); err != nil {
+			return err
+		}
+	} else if s.Call, err = syntax.ParseCall(from.Call); err != nil {
+		return err
+	}
+	for _, w := range from.Want {
+		to, err := s.want(w)
+		if err != nil {
+			return err
+		}
+		s.Want = append(s.Want, to)
+	}
+	for i, w := range from.Want {
+		if s.LimitFor(s.Want[i].Answer) != seconds(w.Limit) {
+			s.Limit = seconds(w.Limit) // the file has one for all the answers
+		}
+	}
+	return nil
+}
+
+// want reads an answer to the step's call.
+func (s *Step) want(from wantJSON) (w Want, err error) {
+	if w.Addr, err = address(from.Address); err != nil {
+		return w, err
+	}
+	if len(from.Linux) > 0 {
+		w.WantRule, err = condition("linux " + strings.Join(from.Linux, " "))
+	}
+	if from.Has != "" && err == nil {
+		var has lab.WantRule
+		has, err = condition(from.Has)
+		w.Has = has.Has
+	}
+	switch {
+	case err != nil:
+	case s.Run == nil:
+		w.Answer, err = syntax.ParseAnswer(s.Call, from.Answer)
+	default:
+		w.Answer, err = s.end(from.Answer)
+	}
+	return w, err
+}
+
+// end reads how a program must end: "exit 0, stdout ...", or ok where it is not waited for.
+func (s *Step) end(text string) (lab.Answer, error) {
+	if text == string(lab.OK) {
+		return lab.Answer{Outcome: lab.OK}, nil
+	}
+	var end lab.Finish
+	if _, err := fmt.Sscanf(text, "exit %d", &end.Status); err != nil {
+		return lab.Answer{}, fmt.Errorf("%q is not the end of a program", text)
+	}
+	if s.Run.Stdout != nil {
+		end.Stdout = s.Run.Stdout.String()
+	}
+	if s.Run.Stderr != nil {
+		end.Stderr = s.Run.Stderr.String()
+	}
+	return lab.Answer{Outcome: lab.OK, Value: end}, nil
+}
+
+func condition(text string) (lab.WantRule, error) {
+	rule, mistakes := syntax.ParseCondition(text)
+	if len(mistakes) > 0 {
+		return rule, fmt.Errorf("%q: %s", text, mistakes[0].Msg)
+	}
+	return rule, nil
+}
+
+// pattern reads a quoted text or a regular expression between slashes, "" for none.
+func pattern(text string) (*lab.Pattern, error) {
+	if text == "" {
+		return nil, nil
+	}
+	if source, ok := strings.CutPrefix(text, "/"); ok {
+		source = strings.TrimSuffix(source, "/")
+		re, err := regexp.Compile(source)
+		return &lab.Pattern{Text: source, Regexp: re}, err
+	}
+	plain, err := strconv.Unquote(text)
+	return &lab.Pattern{Text: plain}, err
+}
+
+func address(text string) (netip.AddrPort, error) {
+	if text == "" {
+		return netip.AddrPort{}, nil
+	}
+	return netip.ParseAddrPort(text)
+}
+
+func seconds(n float64) time.Duration { return time.Duration(math.Round(n * float64(time.Second))) }
