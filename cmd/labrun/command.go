@@ -192,7 +192,7 @@ func (c command) root() *cobra.Command {
 	}
 	o.flags(root.Flags())
 	root.AddCommand(c.checkCommand(), c.planCommand(), c.listCommand(), c.graphCommand(), c.reportCommand(), c.diffCommand(),
-		c.schemaCommand(), c.manCommand(), c.versionCommand())
+		c.schemaCommand(), c.manCommand(), c.versionCommand(), stepsTopic())
 	root.AddCommand(c.linuxCommands()...)
 	root.InitDefaultCompletionCmd()
 	shells(root)

@@ -104,7 +104,7 @@ var examplesOf = map[lab.Kind]string{
 	lab.KindSock: "a", lab.KindProcess: "child", lab.KindAddr: "x:80", lab.KindInt: "5", lab.KindLength: "16",
 	lab.KindText: `"1"`, lab.KindPath: `"name"`, lab.KindDuration: "100ms", lab.KindSockFlags: lab.SocketFlags[0],
 	lab.KindFlags: "MSG_PEEK", lab.KindUser: "1000", lab.KindSysctl: "net.ipv4.tcp_tw_reuse", lab.KindNIC: "eth0",
-	lab.KindPrefix: "192.0.2.77/24", lab.KindDescriptor: "-1",
+	lab.KindPrefix: "192.0.2.77/24", lab.KindDescriptor: "-1", lab.KindOption: "SO_REUSEADDR", lab.KindValue: "1",
 }
 
 // ValueExamples are values of socket options.

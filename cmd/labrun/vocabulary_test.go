@@ -1,0 +1,54 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"labrun/lab"
+)
+
+// TestVocabulary demands a line of the reference and an example that runs, in a lesson or in
+// a script, for every call and every socket option. That each has a row which carries it out
+// is for lab/process and lab/kernel/local to test, and that it fits the schema for lab/topology.
+func TestVocabulary(t *testing.T) {
+	var help bytes.Buffer
+	if status := (command{stdout: &help, stderr: os.Stderr}).run([]string{"help", "steps"}); status != 0 {
+		t.Fatalf("labrun help steps: exit %d", status)
+	}
+	lines := strings.Split(help.String(), "\n")
+	lessons, err := filepath.Glob("../../topologies/*.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	scripts, err := filepath.Glob("testdata/script/*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var examples strings.Builder
+	for _, file := range slices.Concat(lessons, scripts) {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		examples.Write(b)
+	}
+	check := func(what, pattern, line string) {
+		if !regexp.MustCompile(pattern).MatchString(examples.String()) {
+			t.Errorf("no lesson and no script has %s", what)
+		}
+		if !slices.ContainsFunc(lines, func(l string) bool { return strings.HasPrefix(l, "    ") && strings.Contains(l, line) }) {
+			t.Errorf("labrun help steps does not have %s", what)
+		}
+	}
+	for _, s := range lab.Signatures {
+		check(s.Name+"()", `\b`+s.Name+`\(`, s.Name+"(")
+	}
+	for _, o := range lab.Options {
+		check(o.Name, `sockopt\(\w+, `+o.Name+`\b`, "    "+o.Name+" ")
+	}
+}
