@@ -34,7 +34,11 @@ status: 0 when all are good, 2 when one is not.`,
 				for _, i := range t.Included {
 					files += ", with " + i.File
 				}
-				_, err := fmt.Fprintf(c.stdout, "%s: good: %s, %s, %s, %s%s\n", t.File,
+				verdict := "good"
+				if strict && len(t.Warnings) > 0 {
+					verdict = "not good, " + count(len(t.Warnings), "warning")
+				}
+				_, err := fmt.Fprintf(c.stdout, "%s: %s: %s, %s, %s, %s%s\n", t.File, verdict,
 					count(len(t.Networks), "network"),
 					count(len(t.Hosts), "host"), count(len(t.Experiments), "experiment"), count(t.CountCells(), "cell"),
 					files)

@@ -54,10 +54,24 @@ func openOutput(name string) (*output, error) {
 		}
 	case !errors.Is(err, fs.ErrNotExist):
 		return nil, err
+	default: // of a link to nothing yet the target is made
+		for range maxLinks {
+			to, err := os.Readlink(out.target)
+			if err != nil {
+				break
+			}
+			if !filepath.IsAbs(to) {
+				to = filepath.Join(filepath.Dir(out.target), to)
+			}
+			out.target = to
+		}
 	}
 	out.file, err = nameless(out.target)
 	return out, err
 }
+
+// maxLinks is how many symbolic links in a row are followed, as path_resolution(7) has it.
+const maxLinks = 40
 
 func closeOutputs(outputs []*output) {
 	for _, out := range outputs {

@@ -22,7 +22,7 @@ var Formats = []Format{
 	{"json", []string{".json"}, "everything; the others can be made of it later", JSON},
 	{"markdown", []string{".md"}, "for a pull request: failures are folded", Markdown},
 	{"junit", []string{".xml"}, "JUnit XML, for Jenkins, GitLab and others", JUnit},
-	{"tap", []string{".tap"}, "TAP version 14, which prove and readers of KTAP take too", TAP},
+	{"tap", []string{".tap"}, "TAP, which prove and readers of KTAP take", TAP},
 	{"html", []string{".html", ".htm"}, "a page to read, to filter and to print", HTML},
 	{"github", nil, "annotations of the topology files, for a GitHub workflow", GitHub},
 }

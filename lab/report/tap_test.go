@@ -88,13 +88,8 @@ func TestTAPIsKTAP(t *testing.T) {
 func TestTAPIsTAP(t *testing.T) {
 	prove := program(t, "prove", "perl")
 	run := func(r result.Report) (string, error) {
-		text, ok := strings.CutPrefix(written(t, "tap", r), "TAP version 14\n")
-		if !ok {
-			t.Fatal("the version is missing")
-		}
-		// Perl 5.36 knows version 13, which differs in nothing that is looked at here.
 		cmd := exec.Command(prove, "--exec", "cat", "/dev/stdin")
-		cmd.Stdin = strings.NewReader("TAP version 13\n" + text)
+		cmd.Stdin = strings.NewReader(written(t, "tap", r))
 		out, err := cmd.CombinedOutput()
 		return string(out), err
 	}

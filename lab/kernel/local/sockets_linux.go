@@ -15,6 +15,9 @@ import (
 // nothing on its way any more, or the step's limit has passed. Sockets that are bound
 // only, which netstat does not show, are in the answer where the step expects some.
 func sockets(ctx context.Context, c *cell, s *question.Step, want question.Want) (got, error) {
+	if name := c.unixNameIn(s.Call); name != "" {
+		return unixStates(ctx, c, s, want, name)
+	}
 	who := s.Process
 	addr, _ := c.addr(s)
 	deadline := time.Now().Add(s.LimitOr())
@@ -53,6 +56,31 @@ func sockets(ctx context.Context, c *cell, s *question.Step, want question.Want)
 	}
 }
 
+// unixStates answers it for a name of unix(7): the states of the sockets that hold it.
+func unixStates(ctx context.Context, c *cell, s *question.Step, want question.Want, name string) (got, error) {
+	for deadline := time.Now().Add(s.LimitOr()); ; {
+		last := !time.Now().Before(deadline)
+		held, err := c.explainer(s, got{}).unixSnapshot(ctx, name)
+		if err != nil {
+			return got{}, err
+		}
+		all := lab.States{}
+		for _, h := range held {
+			all = append(all, h.State)
+		}
+		sortStates(all)
+		g := got{Answer: lab.Answer{Outcome: lab.OK, Value: all}}
+		if c.matches(want, g) || last {
+			return g, nil
+		}
+		select {
+		case <-ctx.Done():
+			return got{}, context.Cause(ctx)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
 // states returns the states of the sockets at an address. An unspecified
 // address stands for every local address of its family, 0.0.0.0 for all, and an
 // IPv4 address for itself and its mapped form.
@@ -69,8 +97,12 @@ func states(socks []lab.Socket, at netip.AddrPort) lab.States {
 			states = append(states, s.State)
 		}
 	}
+	sortStates(states)
+	return states
+}
+
+func sortStates(states lab.States) {
 	slices.SortFunc(states, func(a, b string) int {
 		return slices.Index(lab.StateNames, a) - slices.Index(lab.StateNames, b)
 	})
-	return states
 }

@@ -42,7 +42,7 @@ func (e *explainer) unixSnapshot(ctx context.Context, name string) ([]result.Soc
 			return nil, err
 		}
 		holders, err := e.unixSockets(ctx, func(host string, u lab.UnixSocket) bool {
-			return host == who.Host && u.Name == name && u.Protocol == protocol
+			return host == who.Host && u.Name == name && (protocol == "" || u.Protocol == protocol)
 		})
 		if holders == nil && s.Call.Name == "bind" {
 			holders = []result.SocketInfo{}
