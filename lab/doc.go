@@ -32,7 +32,7 @@
 //	lab/question   an experiment in a host with every name resolved; pure
 //	lab/kernel     what answers questions, and
 //	  local        this machine's: builds, asks, looks for evidence
-//	lab/result     what was asked and answered: matrices, their counts and digest; pure
+//	lab/result     what was asked and answered: matrices, their counts, digest and claims; adds up; pure
 //	lab/run        questions to a kernel, in order; answers to a matrix
 //	lab/compare    two reports to what differs; pure
 //	lab/report     matrices to text, JSON and other formats; prints, computes nothing

@@ -200,11 +200,17 @@ func (g *grid) outcomes(cells []result.Cell) []*outcome {
 
 // same reports whether two cells look alike in a grid.
 func (g *grid) same(a, b result.Cell) bool {
-	return a.Combo == b.Combo && a.Verdict == b.Verdict && (slices.Equal(a.Answers(), b.Answers()) || g.answer(&a) == g.answer(&b))
+	if a.Combo != b.Combo || a.Verdict != b.Verdict {
+		return false
+	}
+	return slices.Equal(a.Answers(), b.Answers()) || g.answer(&a, &drawing{}) == g.answer(&b, &drawing{})
 }
 
+// unmade stands in a grid for a step that was not made.
+const unmade = "-"
+
 // answer returns what stands in a cell of the grid: the answers that are shown.
-func (g *grid) answer(c *result.Cell) string {
+func (g *grid) answer(c *result.Cell, d *drawing) string {
 	if c.Verdict == result.Skip || c.Verdict == result.Error {
 		return wordsOf[c.Verdict]
 	}
@@ -218,11 +224,11 @@ func (g *grid) answer(c *result.Cell) string {
 		slot := &g.row.Slots[i]
 		steps := slot.At(g.m.Columns[c.Column].Kernel, g.radix, g.values)
 		if g.tells[i] && !slices.ContainsFunc(steps, isTold) {
-			got, want = append(got, "-"), append(want, "-")
+			got, want = append(got, unmade), append(want, unmade)
 		}
 		for _, s := range steps {
 			s = c.Timed(s, n)
-			answer := "-"
+			answer := unmade
 			if n < len(answers) {
 				answer = s.Words(answers[n])
 			}
@@ -237,6 +243,9 @@ func (g *grid) answer(c *result.Cell) string {
 			}
 			n++
 		}
+	}
+	if c.Verdict != result.Fail || last < 0 || redShown {
+		d.unmade = d.unmade || slices.Contains(got, unmade)
 	}
 	words := strings.Join(got, "/")
 	switch {
@@ -321,8 +330,7 @@ const longest = 80
 
 // word returns what stands for a cell in a drawing.
 func (g *grid) word(c *result.Cell, d *drawing) string {
-	s := g.answer(c)
-	d.unmade = d.unmade || slices.Contains(strings.Split(s, "/"), "-")
+	s := g.answer(c, d)
 	if c.Verdict != result.Pass {
 		return g.paint(coloursOf[c.Verdict], s)
 	}

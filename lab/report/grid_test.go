@@ -374,3 +374,22 @@ func TestVisible(t *testing.T) {
 		}
 	}
 }
+
+// TestLegendOfRedCells: "-" is explained too where it stands behind a red answer.
+func TestLegendOfRedCells(t *testing.T) {
+	m := result.Matrix{
+		File: "lab.yaml", Name: "lab", Columns: result.OnHosts("alpha"),
+		Rows: []result.Row{{Name: "pair", Axes: []lab.Axis{{Name: "first", Values: []string{"x", "any"}}},
+			Slots: []result.RowSlot{slot(shown(5, "bind(a, x:80)", "ok")), slot(shown(6, "listen(a, 1)", "ok"))}}},
+		Cells: []result.Cell{
+			{Combo: 0, Got: &[]string{"ok", "ok"}},
+			{Combo: 1, Verdict: result.Fail, Got: &[]string{"EADDRINUSE"}},
+		},
+	}
+	text := write(t, Text{}.Write, result.NewReport(result.Environment{}, []result.Matrix{m}))
+	for _, want := range []string{"!EADDRINUSE/- (want ok/ok)", `answers of bind/listen; "-" was not called`} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %s in\n%s", want, text)
+		}
+	}
+}
