@@ -60,14 +60,14 @@ Exit status: 0 the outcome is the same, 1 it differs, 2 a report cannot be read.
 	return cmd
 }
 
-// loadOutcome reads a report to compare. Its digest and its counts are worked out
+// loadOutcome reads a report to compare. Its digest, counts and claims are worked out
 // anew: it may be edited, or of a version that had another digest.
 func loadOutcome(file string) (result.Report, error) {
 	r, err := loadReport(file)
 	if err != nil {
 		return r, err
 	}
-	return result.NewReport(r.Environment, r.Matrices), nil
+	return r.Recount(), nil
 }
 
 // diffOutputs are outputOptions for a difference, which has fewer formats.

@@ -28,7 +28,7 @@ it prints nothing, unless --format names a format that no FILE takes.
     labrun report report.json -o summary.md -o junit.xml
     labrun report report.json --format tap
 
-Counts and digest are those of the cells that the report has. Where it says otherwise,
+Counts, digest and claims are those of the cells that the report has. Where it says otherwise,
 because it was edited or another version of labrun made it, standard error tells.
 
 ` + formatList() + `
@@ -42,7 +42,7 @@ Exit status: 0 whatever the report says, 2 when it cannot be read.`,
 			if err != nil {
 				return usageError{err}
 			}
-			r := result.NewReport(kept.Environment, kept.Matrices)
+			r := kept.Recount()
 			c.disagree(args[0], &kept, &r)
 			open, err := outputs.open()
 			if err != nil {
@@ -61,7 +61,7 @@ Exit status: 0 whatever the report says, 2 when it cannot be read.`,
 	return cmd
 }
 
-// disagree says where a kept report was edited: its counts and its digest are not those of its
+// disagree says where a kept report was edited: its counts, digest or claims are not those of its
 // cells, which are printed. Another version of labrun may have had another digest.
 func (c command) disagree(file string, kept, r *result.Report) {
 	if kept.Counts != r.Counts {
@@ -69,6 +69,14 @@ func (c command) disagree(file string, kept, r *result.Report) {
 	}
 	if kept.Digest != r.Digest {
 		c.complain(fmt.Errorf("%s: its digest %q is not that of its cells, %s: it was edited, or made by a labrun with another digest", file, kept.Digest, r.Digest))
+	}
+	for i := range kept.Matrices {
+		for j := range kept.Matrices[i].Claims {
+			said, is := &kept.Matrices[i].Claims[j], &r.Matrices[i].Claims[j]
+			if said.Verdict != is.Verdict || said.Says() != is.Says() {
+				c.complain(fmt.Errorf("%s: claim %q is not that of its cells: it says %q, and they %q", file, said.Name, said.Says(), is.Says()))
+			}
+		}
 	}
 }
 

@@ -61,7 +61,7 @@ type ClaimEvidence struct {
 
 // Says puts the verdict into words.
 func (c *ClaimResult) Says() string {
-	if len(c.When) > 0 {
+	if c.Verdict == Partly && len(c.When) > 0 {
 		return "holds only when " + strings.Join(c.When, ", or when ")
 	}
 	return c.Verdict.String()

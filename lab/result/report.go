@@ -2,6 +2,7 @@ package result
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -50,6 +51,17 @@ type Report struct {
 	Digest      string      `json:"digest"` // of Matrices alone, see DigestOf
 	Counts      Counts      `json:"counts"`
 	Matrices    []Matrix    `json:"topologies"`
+}
+
+// Recount returns the report with the counts, digest and claims of its cells, whatever it
+// says of them: it may have been edited.
+func (r Report) Recount() Report {
+	matrices := slices.Clone(r.Matrices)
+	for i := range matrices {
+		matrices[i].Claims = slices.Clone(matrices[i].Claims)
+		matrices[i].Settle()
+	}
+	return NewReport(r.Environment, matrices)
 }
 
 // NewReport counts and digests the matrices of a run.
