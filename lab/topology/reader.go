@@ -44,7 +44,9 @@ func (r *slotReader) fill(n *yaml.Node) (*yaml.Node, bool) {
 	c := *n
 	ok := true
 	if n.Kind == yaml.ScalarNode && strings.Contains(n.Value, "${") {
-		c.Value, ok = r.fillIn(n, n.Value)
+		var filled pieces
+		filled, ok = r.fillIn(n, n, n.Value)
+		c.Value = filled.String()
 		if c.Value == "" {
 			c.Style = yaml.DoubleQuotedStyle // something was written, and it came to nothing
 		}
@@ -71,8 +73,8 @@ func (r *slotReader) shown(text string) bool {
 func (r *slotReader) ruled(text string, want lab.Want) lab.Want {
 	for _, m := range placeholder().FindAllStringSubmatch(text, -1) {
 		if name, ok := wantName(m[1]); ok && r.x.wants[name] != nil {
-			_, from, ok := r.x.wants[name].answer(r.values)
-			if !ok || len(from) != len(want) {
+			from := r.x.wants[name].rulesFor(r.values)
+			if len(from) != len(want) {
 				continue // it is part of an answer, or another has conditions of its own
 			}
 			want = slices.Clone(want)
@@ -84,36 +86,40 @@ func (r *slotReader) ruled(text string, want lab.Want) lab.Want {
 	return want
 }
 
-func (r *slotReader) value(n *yaml.Node, name string) (string, bool) {
+// value returns what a placeholder of a node stands for; n is the step's node, for complaints.
+func (r *slotReader) value(n, node *yaml.Node, at int, name string) (pieces, bool) {
 	if name == "i" {
 		if r.turn == "" {
 			r.Complain(yamlpos.PosOf(n), "%s: ${i} has a value only inside repeat", r.scope())
 		}
-		return r.turn, r.turn != ""
+		return pieces{{text: r.turn, node: node, at: at, whole: true}}, r.turn != ""
 	}
 	if want, ok := wantName(name); ok {
-		answer, _, ok := r.x.wants[want].answer(r.values)
+		answer, ok := r.x.wants[want].answer(r.values)
 		if !ok {
 			r.Complain(yamlpos.PosOf(n), "%s: no rule of %s covers this combination; end it with {else: ANSWER}", r.scope(),
 				name)
-		} else if strings.HasPrefix(answer, leftOut+" [") {
+		} else if len(answer) > 1 && answer[0].text == leftOut {
 			r.Complain(yamlpos.PosOf(n), "%s: %s leaves the step out, but a rule before that gives it an answer on some kernels", r.scope(), name)
 			ok = false
 		}
 		return answer, ok
 	}
-	a := r.x.axisAt(name)
-	return r.fillIn(n, r.x.axes[a].values[r.values[a]].text)
+	v := r.x.axes[r.x.axisAt(name)].values[r.values[r.x.axisAt(name)]]
+	return r.fillIn(n, v.node, v.text)
 }
 
-// fillIn fills in the placeholders of a text; dependencies has seen that they end.
-func (r *slotReader) fillIn(n *yaml.Node, text string) (string, bool) {
-	ok := true
-	return placeholder().ReplaceAllStringFunc(text, func(m string) string {
-		value, good := r.value(n, m[2:len(m)-1])
+// fillIn fills in the placeholders of what a node says; dependencies has seen that they end.
+func (r *slotReader) fillIn(n, node *yaml.Node, written string) (all pieces, ok bool) {
+	last := 0
+	ok = true
+	for _, m := range placeholder().FindAllStringSubmatchIndex(written, -1) {
+		value, good := r.value(n, node, m[0], written[m[2]:m[3]])
 		ok = ok && good
-		return value
-	}), ok
+		all = append(append(all, piece{text: written[last:m[0]], node: node, at: last}), value...)
+		last = m[1]
+	}
+	return append(all, piece{text: written[last:], node: node, at: last}), ok
 }
 
 // item reads an item of a list of steps: a call, steps of a process, a program,

@@ -270,6 +270,10 @@ func (r *slotReader) call(by maker, raw *yaml.Node, around yaml.Style) {
 		Process: by.Process, Call: step.Call, Want: r.ruled(raw.Value, step.Want), Limit: by.limit, Until: by.until,
 		Pos: r.Source.At(yamlpos.PosOf(n)), Shown: r.shown(raw.Value),
 	}}
+	var written pieces
+	if len(step.Mistakes) > 0 {
+		written, _ = r.fillIn(raw, raw, raw.Value)
+	}
 	for _, m := range step.Mistakes {
 		at, msg := m.At, m.Msg
 		if step.Open && around&yaml.FlowStyle != 0 && n.Style == 0 {
@@ -277,16 +281,14 @@ func (r *slotReader) call(by maker, raw *yaml.Node, around yaml.Style) {
 				at, msg = 0, u.Complaint()
 			}
 		}
-		if rule, ok := r.ruleAt(raw, at); ok {
-			r.Complain(rule.pos, "%s, want: %s", r.x.scope, msg)
+		from, inner := written.from(at)
+		if from.rule != nil {
+			r.Complain(from.rule.pos, "%s, want: %s", r.x.scope, msg)
 			r.inRules++
 			r.x.rulesUnsure = true
 			continue
 		}
-		pos := r.within(placed, at)
-		if node, inner, ok := r.axisPlace(raw, at); ok {
-			pos = r.within(placedStep{Step: &syntax.Step{Text: node.Value}, node: node}, inner)
-		}
+		pos := r.Source.Within(from.node, from.node.Value, inner)
 		if first, next := r.Source.Folded(raw); next > 0 {
 			line := string(r.Source.Line(next))
 			there := yamlpos.InLine(next, line, yamlpos.Indentation(line))
@@ -315,59 +317,6 @@ func takesAny(s *syntax.Step) bool {
 		return r.Answer.Outcome != lab.Unasked &&
 			!(readers[s.Call.Name] != "" && r.Answer.Outcome == lab.OK && r.Answer.Value == nil)
 	})
-}
-
-// axisPlace returns the value of an axis that an offset of a step comes from, and where in
-// that it is.
-func (r *slotReader) axisPlace(raw *yaml.Node, at int) (value *yaml.Node, inner int, ok bool) {
-	last := 0
-	for _, m := range placeholder().FindAllStringSubmatchIndex(raw.Value, -1) {
-		if at -= m[0] - last; at < 0 {
-			break
-		}
-		name := raw.Value[m[2]:m[3]]
-		text, _ := r.value(raw, name)
-		if a := r.x.axisAt(name); a >= 0 && at < len(text) {
-			v := r.x.axes[a].values[r.values[a]]
-			return v.node, at, v.node != nil && v.node.Value == text
-		}
-		if at -= len(text); at < 0 {
-			break
-		}
-		last = m[1]
-	}
-	return nil, 0, false
-}
-
-// ruleAt returns the rule that the answer comes from which stands at an offset of a
-// step whose answer is ${want}.
-func (r *slotReader) ruleAt(raw *yaml.Node, at int) (wantRule, bool) {
-	var name string
-	m := placeholder().FindAllStringSubmatchIndex(raw.Value, -1)
-	first := slices.IndexFunc(m, func(m []int) bool {
-		want, ok := wantName(raw.Value[m[2]:m[3]])
-		name = want
-		return ok
-	})
-	if first < 0 {
-		return wantRule{}, false
-	}
-	before, ok := r.fillIn(raw, raw.Value[:m[first][0]])
-	if !ok || at < len(before) {
-		return wantRule{}, false
-	}
-	_, from, _ := r.x.wants[name].answer(r.values)
-	// The one without a condition comes first in the step, and last in the rules.
-	end := len(before)
-	for _, rule := range append(from[len(from)-1:], from[:len(from)-1]...) {
-		if end += len(rule.answer); rule.on != "" {
-			end += len(" []") + len(rule.on)
-		}
-		if at <= end {
-			return rule, true
-		}
-	}
-	return from[len(from)-1], true
 }
 
 // within returns the place in the file of an offset of a step.

@@ -2,7 +2,6 @@ package topology
 
 import (
 	"slices"
-	"strings"
 
 	"go.yaml.in/yaml/v4"
 
@@ -165,22 +164,33 @@ func (w *wantSet) asks() bool {
 	})
 }
 
-// answer returns the answer of a combination as a step writes it, false when no
-// rule covers it. Rules for some kernels only come before it in brackets. from
-// are the rules that its parts come from.
-func (w *wantSet) answer(values []int) (text string, from []wantRule, ok bool) {
-	var some strings.Builder
+// rulesFor returns the rules that give a combination its answer: those for some kernels only,
+// and behind them one for all. It returns nil when there is no such one.
+func (w *wantSet) rulesFor(values []int) (from []*wantRule) {
 	for i := range w.rules {
 		r := &w.rules[i]
 		if !r.matches(values) {
 			continue
 		}
 		r.used = true
-		from = append(from, *r)
-		if r.on == "" {
-			return r.answer + some.String(), from, true
+		if from = append(from, r); r.on == "" {
+			return from
 		}
-		some.WriteString(" [" + r.answer + r.on + "]")
 	}
-	return "", from, false
+	return nil
+}
+
+// answer returns the answer of a combination as a step writes it, false when no rule covers
+// it: what holds for all kernels, and in brackets what holds for some.
+func (w *wantSet) answer(values []int) (pieces, bool) {
+	from := w.rulesFor(values)
+	if from == nil {
+		return nil, false
+	}
+	last := from[len(from)-1]
+	all := pieces{{text: last.answer, rule: last}}
+	for _, r := range from[:len(from)-1] {
+		all = append(all, piece{text: " [" + r.answer + r.on + "]", rule: r})
+	}
+	return all, true
 }

@@ -1,0 +1,41 @@
+package topology
+
+import (
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// pieces are the text of a step, each of which knows where it comes from: what a placeholder stands for
+// is written elsewhere in the file. So a mistake in a filled-in step is shown where it was made.
+type pieces []piece
+
+type piece struct {
+	text  string
+	node  *yaml.Node // that it is written in; nil for a rule's
+	at    int        // where in what the node says
+	whole bool       // it stands for what is written there, and has no places of its own
+	rule  *wantRule  // that it is the answer of; nil for none
+}
+
+func (t pieces) String() string {
+	var b strings.Builder
+	for _, p := range t {
+		b.WriteString(p.text)
+	}
+	return b.String()
+}
+
+// from returns the piece that an offset is in, and where in what its node says it is.
+func (t pieces) from(offset int) (piece, int) {
+	for i, p := range t {
+		if offset < len(p.text) || i == len(t)-1 {
+			if p.whole {
+				return p, p.at
+			}
+			return p, p.at + offset
+		}
+		offset -= len(p.text)
+	}
+	return piece{}, 0
+}
