@@ -37,18 +37,22 @@ var chain = map[string][]string{
 	"lab/capture": nil, // gets its packets from a kernel, which has them from fabric
 	// The one kernel that there is; only here links meet processes.
 	"lab/kernel/local": {
-		"lab/plan", "lab/sys", "lab/fabric", "lab/process", "lab/program", "lab/capture", "lab/question", "lab/result", "lab/kernel",
+		"lab/plan", "lab/sys", "lab/fabric", "lab/process", "lab/program", "lab/capture", "lab/question", "lab/result",
+		"lab/kernel",
 	},
 	"lab/run":     {"lab/question", "lab/result", "lab/kernel", "lab/capture"}, // of capture the names of folders
 	"lab/compare": {"lab/result"},                                              // two results in, what differs out
-	"lab/graph":   nil,                                                         // pure, for reports as much as for commands
-	"lab/report":  {"lab/result", "lab/compare", "lab/graph"},                  // prints, computes nothing
+	// pure, for reports as much as for commands
+	"lab/graph":  nil,
+	"lab/report": {"lab/result", "lab/compare", "lab/graph"}, // prints, computes nothing
 	"cmd/labrun": {
-		"lab/wording", "lab/topology", "lab/plan", "lab/sys", "lab/fabric", "lab/program", "lab/capture", "lab/question", "lab/result", "lab/kernel",
+		"lab/wording", "lab/topology", "lab/plan", "lab/sys", "lab/fabric", "lab/program", "lab/capture",
+		"lab/question", "lab/result", "lab/kernel",
 		"lab/kernel/local", "lab/run", "lab/compare", "lab/report", "lab/graph",
 	},
 	// All of the chain as a test of somebody else's, beside cmd/labrun at its end.
-	"lab/labtest": {"lab/topology", "lab/plan", "lab/sys", "lab/fabric", "lab/result", "lab/kernel/local", "lab/run", "lab/report"},
+	"lab/labtest": {"lab/topology", "lab/plan", "lab/sys", "lab/fabric", "lab/result", "lab/kernel/local", "lab/run",
+		"lab/report"},
 }
 
 // owners are the only packages that may import a module, and why.
@@ -56,13 +60,17 @@ var owners = map[string]struct {
 	by  []string
 	why string
 }{
-	"github.com/vishvananda/":        {[]string{"lab/fabric"}, "only fabric talks to the kernel about links"},
-	"go.yaml.in/":                    {[]string{"lab/yamlpos", "lab/topology"}, "only these two know that files are YAML"},
-	"github.com/spf13/":              {[]string{"cmd/labrun"}, "the command line stays in cmd"},
-	"github.com/jedib0t/go-pretty":   {[]string{"lab/report"}, "only reports print tables"},
-	"golang.org/x/sys/":              {[]string{"lab/sys", "lab/child", "lab/orphan", "lab/fabric", "lab/process", "lab/program", "cmd/labrun"}, "the rest runs on every system"},
-	"github.com/go-json-experiment/": {[]string{"lab/report"}, "reports alone are so large that they are read as a stream"},
-	"encoding/json":                  {[]string{"lab", "lab/plan", "lab/process", "lab/program", "lab/question", "lab/report", "lab/topology"}, "questions, results, the wire and schemas alone are JSON"},
+	"github.com/vishvananda/": {[]string{"lab/fabric"}, "only fabric talks to the kernel about links"},
+	"go.yaml.in/": {[]string{"lab/yamlpos", "lab/topology"},
+		"only these two know that files are YAML"},
+	"github.com/spf13/":            {[]string{"cmd/labrun"}, "the command line stays in cmd"},
+	"github.com/jedib0t/go-pretty": {[]string{"lab/report"}, "only reports print tables"},
+	"golang.org/x/sys/": {[]string{"lab/sys", "lab/child", "lab/orphan", "lab/fabric", "lab/process",
+		"lab/program", "cmd/labrun"}, "the rest runs on every system"},
+	"github.com/go-json-experiment/": {[]string{"lab/report"},
+		"reports alone are so large that they are read as a stream"},
+	"encoding/json": {[]string{"lab", "lab/plan", "lab/process", "lab/program", "lab/question",
+		"lab/report", "lab/topology"}, "questions, results, the wire and schemas alone are JSON"},
 }
 
 func TestImportsPointOneWay(t *testing.T) {

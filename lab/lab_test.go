@@ -10,7 +10,8 @@ import (
 
 func TestKernelVersion(t *testing.T) {
 	for release, want := range map[string]lab.KernelVersion{
-		"6.18.44-fc-v445": {6, 18, 44}, "6.2": {6, 2, 0}, "5.10.0-8-amd64": {5, 10, 0}, "6.18.0-rc3": {6, 18, 0}, "6.1-rc3": {6, 1, 0},
+		"6.18.44-fc-v445": {6, 18, 44}, "6.2": {6, 2, 0}, "5.10.0-8-amd64": {5, 10, 0}, "6.18.0-rc3": {6, 18, 0},
+		"6.1-rc3": {6, 1, 0},
 	} {
 		got, err := lab.ParseKernelVersion(release)
 		if err != nil || got != want {
@@ -30,7 +31,8 @@ func TestKernelVersionOf(t *testing.T) {
 		want             lab.KernelVersion
 	}{
 		{"6.1.0-56-cloud-amd64", "#1 SMP PREEMPT_DYNAMIC Debian 6.1.192-2 (2026-08-29)", lab.KernelVersion{6, 1, 192}},
-		{"6.12.107+deb13-amd64", "#1 SMP PREEMPT_DYNAMIC Debian 6.12.107-1 (2026-08-29)", lab.KernelVersion{6, 12, 107}},
+		{"6.12.107+deb13-amd64", "#1 SMP PREEMPT_DYNAMIC Debian 6.12.107-1 (2026-08-29)",
+			lab.KernelVersion{6, 12, 107}},
 		{"6.18.44", "#1 SMP PREEMPT_DYNAMIC @0", lab.KernelVersion{6, 18, 44}},
 		{"6.18.44", "#1 SMP by Debian fans", lab.KernelVersion{6, 18, 44}},
 	} {
@@ -58,7 +60,8 @@ func TestWantOn(t *testing.T) {
 			t.Errorf("on %s: %s, want %s", kernel, got, answer)
 		}
 	}
-	const text = "ok [EADDRINUSE on linux < 6.2] [EACCES on linux >= 6.2 <= 6.3.4] [EPERM on linux == 6.5] [EINVAL on linux > 6.17.9]"
+	const text = "ok [EADDRINUSE on linux < 6.2] [EACCES on linux >= 6.2 <= 6.3.4] [EPERM on linux == 6.5] [EINVAL " +
+		"on linux > 6.17.9]"
 	if got := want.String(); got != text {
 		t.Errorf("printed as %q, want %q", got, text)
 	}
@@ -67,7 +70,8 @@ func TestWantOn(t *testing.T) {
 // The hosts of the tests: alpha and beta on red, gamma on green alone.
 func layout() *lab.Layout {
 	nic := func(network, cidr, alias string) []lab.NIC {
-		return []lab.NIC{{Name: "eth0", Network: network, Addresses: []lab.Address{{Prefix: netip.MustParsePrefix(cidr), Alias: alias}}}}
+		return []lab.NIC{{Name: "eth0", Network: network,
+			Addresses: []lab.Address{{Prefix: netip.MustParsePrefix(cidr), Alias: alias}}}}
 	}
 	return &lab.Layout{Hosts: []lab.Host{
 		{Name: "alpha", NICs: nic("red", "192.0.2.1/24", "x")},
@@ -135,7 +139,8 @@ func TestHostsUsed(t *testing.T) {
 		{"beta", []lab.Step{step("peer")}, []string{"alpha", "beta"}},
 		{"alpha", []lab.Step{step("", lab.Addr{Host: "gamma", Name: "x"})}, []string{"alpha", "gamma"}},
 		{"alpha", []lab.Step{step("", lab.Addr{IP: netip.MustParseAddr("192.0.2.2")})}, []string{"alpha", "beta"}},
-		{"alpha", []lab.Step{step("", lab.Addr{IP: netip.MustParseAddr("::ffff:192.0.2.2")})}, []string{"alpha", "beta"}},
+		{"alpha", []lab.Step{step("", lab.Addr{IP: netip.MustParseAddr("::ffff:192.0.2.2")})},
+			[]string{"alpha", "beta"}},
 		{"alpha", []lab.Step{step("gamma", lab.Addr{Name: "x"})}, []string{"alpha", "gamma"}},
 	} {
 		e := lab.Experiment{Slots: []lab.Slot{{Variants: [][]lab.Step{c.steps}}}}
@@ -164,7 +169,8 @@ func TestPorts(t *testing.T) {
 	addr := func(port uint16) lab.Addr { return lab.Addr{Name: "x", Port: lab.Port{Number: port}} }
 	e := lab.Experiment{Slots: []lab.Slot{{Variants: [][]lab.Step{{
 		{Call: lab.Call{Args: []lab.Arg{lab.Sock("a"), addr(80)}}},
-		{Call: lab.Call{Args: []lab.Arg{addr(0)}}, Want: lab.Want{{Answer: lab.Answer{Value: addr(22)}}, {Answer: lab.Answer{Value: addr(80)}}}},
+		{Call: lab.Call{Args: []lab.Arg{addr(0)}}, Want: lab.Want{{Answer: lab.Answer{Value: addr(22)}},
+			{Answer: lab.Answer{Value: addr(80)}}}},
 	}}}}}
 	if got := e.Ports(); !slices.Equal(got, []uint16{22, 80}) {
 		t.Errorf("ports %v, want 22 and 80", got)

@@ -13,9 +13,13 @@ type Socket struct {
 	UID      uint32         // owner
 	Inode    uint32         // 0 when no process holds it (TIME_WAIT, orphans)
 	V6Only   bool           // IPV6_V6ONLY is set
-	Full     bool           // of a listener: its accept queue is full, so it drops SYNs and the last ACK of a handshake (sk_acceptq_is_full)
-	Timer    string         // what the kernel waits for, in the words of ss(8): "on" (for an ACK), "keepalive", "timewait", "persist", or ""
-	Options  []string       // other options that are set, those of inet_diag_sockopt: "IP_FREEBIND"
+	// of a listener: its accept queue is full, so it drops SYNs and the last ACK of a handshake
+	// (sk_acceptq_is_full)
+	Full bool
+	// what the kernel waits for, in the words of ss(8): "on" (for an ACK), "keepalive", "timewait",
+	// "persist", or ""
+	Timer   string
+	Options []string // other options that are set, those of inet_diag_sockopt: "IP_FREEBIND"
 }
 
 // UnixSocket is a socket of unix(7) with a name, as sock_diag(7) shows it.

@@ -230,7 +230,8 @@ func (l *Layout) WithoutIPv6() *Layout {
 		h := &four.Hosts[i]
 		h.NICs = slices.Clone(h.NICs)
 		for j := range h.NICs {
-			h.NICs[j].Addresses = slices.DeleteFunc(slices.Clone(h.NICs[j].Addresses), func(a Address) bool { return a.Prefix.Addr().Is6() })
+			h.NICs[j].Addresses = slices.DeleteFunc(slices.Clone(h.NICs[j].Addresses),
+				func(a Address) bool { return a.Prefix.Addr().Is6() })
 		}
 	}
 	return &four

@@ -31,12 +31,18 @@ func (o *askOptions) flags(f *pflag.FlagSet) {
 	f.IntVarP(&o.jobs, "jobs", "j", 0,
 		"keep `N` cells busy at a time (default one per processor); cells that wait do not count")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "show every step of every cell")
-	f.StringArrayVar(&o.only, "only", nil, "run only experiments whose name matches `PATTERN`, e.g. 'claim-4*', or some of their cells, 'NAME[axis=value]'")
+	f.StringArrayVar(&o.only, "only", nil,
+		"run only experiments whose name matches `PATTERN`, e.g. 'claim-4*', or some of their cells, "+
+			"'NAME[axis=value]'")
 	f.StringArrayVar(&o.hosts, "host", nil, "run only in the host `NAME`")
-	f.DurationVar(&o.timeout, "timeout", 0, "stop the whole run after `DURATION`, e.g. 90s; what has not run is an error; a --pause-on-fail is not counted")
-	f.BoolVar(&o.failFast, "fail-fast", false, "stop at the first cell that does not pass; what comes after it is a skip")
-	f.IntVar(&o.repeat, "repeat", 1, "run all `N` times; a cell that answers differently has failed, and says how often it answered what")
-	f.BoolVar(&o.pause, "pause-on-fail", false, "open a shell in the host of the first cell that fails, with its sockets there (on a terminal)")
+	f.DurationVar(&o.timeout, "timeout", 0,
+		"stop the whole run after `DURATION`, e.g. 90s; what has not run is an error; a --pause-on-fail is not counted")
+	f.BoolVar(&o.failFast, "fail-fast", false,
+		"stop at the first cell that does not pass; what comes after it is a skip")
+	f.IntVar(&o.repeat, "repeat", 1,
+		"run all `N` times; a cell that answers differently has failed, and says how often it answered what")
+	f.BoolVar(&o.pause, "pause-on-fail", false,
+		"open a shell in the host of the first cell that fails, with its sockets there (on a terminal)")
 	f.StringVar(&o.capture, "capture", "", captureUsage)
 }
 
@@ -53,7 +59,8 @@ func (o *askOptions) check(topologies []*lab.Topology) error {
 	}
 	for _, name := range o.hosts {
 		if !slices.ContainsFunc(topologies, func(t *lab.Topology) bool { return t.Host(name) != nil }) {
-			return usagef("--host %s: no such host%s there are %s", name, cmp.Or(didYouMean(name, hostNames(topologies)), ";"), strings.Join(hostNames(topologies), ", "))
+			return usagef("--host %s: no such host%s there are %s", name,
+				cmp.Or(didYouMean(name, hostNames(topologies)), ";"), strings.Join(hostNames(topologies), ", "))
 		}
 	}
 	o.patterns = nil

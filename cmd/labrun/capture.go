@@ -31,7 +31,8 @@ const mostCaptured = 5000
 // checkCaptures refuses to capture too many cells.
 func checkCaptures(cells int) error {
 	if cells > mostCaptured {
-		return usagef("--capture: %d cells would make as many folders, and it takes %d at most; choose some with --only and --host", cells, mostCaptured)
+		return usagef("--capture: %d cells would make as many folders, and it takes %d at most; choose some with "+
+			"--only and --host", cells, mostCaptured)
 	}
 	return nil
 }
@@ -71,7 +72,10 @@ func seenFrom(dir string, r result.Report) result.Report {
 	r.Matrices = slices.Clone(r.Matrices)
 	for i := range r.Matrices {
 		m := &r.Matrices[i]
-		if !slices.ContainsFunc(m.Cells, func(c result.Cell) bool { return c.Note != nil && len(c.Note.Captures) > 0 }) {
+		if !slices.ContainsFunc(m.Cells, func(c result.Cell) bool {
+			return c.Note != nil &&
+				len(c.Note.Captures) > 0
+		}) {
 			continue
 		}
 		m.Cells = slices.Clone(m.Cells)

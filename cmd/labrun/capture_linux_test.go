@@ -71,7 +71,8 @@ func TestTsharkReadsCaptures(t *testing.T) {
 	}
 	file := func(cell, network string) string { return filepath.Join(dir, "pcap", cell, network+".pcapng") }
 	fields := func(file, filter string, fields ...string) []string {
-		args := []string{"tshark", "-r", file, "-N", "n", "-o", "tcp.check_checksum:TRUE", "-o", "udp.check_checksum:TRUE",
+		args := []string{"tshark", "-r", file, "-N", "n", "-o", "tcp.check_checksum:TRUE", "-o",
+			"udp.check_checksum:TRUE",
 			"-Y", filter, "-T", "fields", "-E", "separator=/s"}
 		for _, f := range fields {
 			args = append(args, "-e", f)
@@ -86,7 +87,8 @@ func TestTsharkReadsCaptures(t *testing.T) {
 		f := file("talk,over="+c.over+"@alpha", c.network)
 		got := fields(f, "tcp", "frame.interface_name", c.ip+".src_host", c.ip+".dst_host", "tcp.flags", "tcp.len")
 		for i := range got {
-			got[i] = regexp.MustCompile(` 0x0*`).ReplaceAllString(got[i], " ") // versions write it with more or less of them
+			// versions write it with more or less of them
+			got[i] = regexp.MustCompile(` 0x0*`).ReplaceAllString(got[i], " ")
 		}
 		there, back := "alpha/"+c.nic+" "+c.from+" "+c.to, "beta/"+c.nic+" "+c.to+" "+c.from
 		want := []string{there + " 2 0", back + " 12 0", there + " 10 0", there + " 18 5"} // SYN, SYN ACK, ACK, "hello"
@@ -97,7 +99,8 @@ func TestTsharkReadsCaptures(t *testing.T) {
 			t.Errorf("%s: %d checksums of %d are good", f, len(good), len(got))
 		}
 	}
-	got := fields(file("self@alpha", "lo"), "udp.checksum.status == 1", "frame.interface_name", "frame.interface_description", "udp.length")
+	got := fields(file("self@alpha", "lo"), "udp.checksum.status == 1", "frame.interface_name",
+		"frame.interface_description", "udp.length")
 	if diff := cmp.Diff([]string{"alpha/lo what never leaves alpha 13"}, got); diff != "" {
 		t.Error(diff)
 	}
@@ -110,7 +113,8 @@ func TestTsharkReadsCaptures(t *testing.T) {
 		`File type: +.*pcapng`, `precision: +nanoseconds`,
 		`Capture hardware: +\S`, `Capture oper-sys: +Linux \d`, `Capture application: +labrun `,
 		`Capture comment: +topology talk, experiment talk\[over=red\], host alpha$`,
-		`Name = alpha/eth1$`, `Description = 198\.51\.100\.1/24 \(y\), 2001:db8:b::1/64 \(y6\)$`, `Name = beta/eth1$`, `stat entries = 1$`,
+		`Name = alpha/eth1$`, `Description = 198\.51\.100\.1/24 \(y\), 2001:db8:b::1/64 \(y6\)$`, `Name = beta/eth1$`,
+		`stat entries = 1$`,
 	} {
 		if !regexp.MustCompile(`(?m)` + want).MatchString(about) {
 			t.Errorf("no %s in:\n%s", want, about)

@@ -102,7 +102,8 @@ func (f *firstError) Write(b []byte) (int, error) {
 // exitOf returns the exit status of a mistake in the command line or a file, which what
 // is wrong with the machine is not.
 func exitOf(err error) int {
-	for _, shortage := range []syscall.Errno{syscall.ENOMEM, syscall.EMFILE, syscall.ENFILE, syscall.EINTR, syscall.EIO, syscall.ENOSPC, syscall.EDQUOT} {
+	for _, shortage := range []syscall.Errno{syscall.ENOMEM, syscall.EMFILE, syscall.ENFILE, syscall.EINTR,
+		syscall.EIO, syscall.ENOSPC, syscall.EDQUOT} {
 		if errors.Is(err, shortage) {
 			return exitError
 		}
@@ -191,7 +192,8 @@ func (c command) root() *cobra.Command {
 		},
 	}
 	o.flags(root.Flags())
-	root.AddCommand(c.checkCommand(), c.planCommand(), c.listCommand(), c.graphCommand(), c.reportCommand(), c.diffCommand(),
+	root.AddCommand(c.checkCommand(), c.planCommand(), c.listCommand(), c.graphCommand(), c.reportCommand(),
+		c.diffCommand(),
 		c.schemaCommand(), c.manCommand(), c.versionCommand(), stepsTopic())
 	root.AddCommand(c.linuxCommands()...)
 	root.InitDefaultCompletionCmd()

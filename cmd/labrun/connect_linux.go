@@ -58,7 +58,8 @@ func (c command) connectCommand() *cobra.Command {
 	}
 	cmd.Flags().BoolVarP(&reuse, "reuse", "r", false, "set SO_REUSEADDR before bind")
 	cmd.Flags().Uint16VarP(&bind, "bind", "b", 0, "bind this `PORT` first")
-	cmd.Flags().BoolVar(&keep, "keep", false, "do not look at standard input: only the peer, or a signal, ends the connection")
+	cmd.Flags().BoolVar(&keep, "keep", false,
+		"do not look at standard input: only the peer, or a signal, ends the connection")
 	return cmd
 }
 

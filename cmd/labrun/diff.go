@@ -75,8 +75,10 @@ type diffOutputs struct{ outputOptions }
 
 func (o *diffOutputs) flags(f *pflag.FlagSet) {
 	o.outputOptions.flags(f)
-	f.Lookup("output").Usage = "write the difference to `FILE`, in the format that its suffix tells: .txt, .json, .md; as often as you like"
-	f.Lookup("format").Usage = "the format `NAME` of every -o FILE whose suffix tells none, or of standard output when there is no such FILE: " + list(diffNames())
+	f.Lookup("output").Usage = "write the difference to `FILE`, in the format that its suffix tells: .txt, .json, " +
+		".md; as often as you like"
+	f.Lookup("format").Usage = "the format `NAME` of every -o FILE whose suffix tells none, or of standard output " +
+		"when there is no such FILE: " + list(diffNames())
 }
 
 func diffNames() []string {
@@ -93,7 +95,8 @@ func (o *diffOutputs) check() error {
 	}
 	for i, f := range o.formats {
 		if diffFormat(f.Name) == nil {
-			return usagef("-o %s: a difference is not written as %s; there are %s", o.files[i], f.Name, list(diffNames()))
+			return usagef("-o %s: a difference is not written as %s; there are %s", o.files[i], f.Name,
+				list(diffNames()))
 		}
 	}
 	if diffFormat(o.stdout.Name) == nil {

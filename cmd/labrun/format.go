@@ -26,7 +26,8 @@ func (o *outputOptions) flags(f *pflag.FlagSet) {
 	f.StringArrayVarP(&o.files, "output", "o", nil,
 		"also write the report to `FILE`, in the format that its suffix tells: "+suffixes()+"; as often as you like")
 	f.StringVar(&o.format, "format", "",
-		"the format `NAME` of every -o FILE whose suffix tells none, or of standard output when there is no such FILE: "+list(formatNames()))
+		"the format `NAME` of every -o FILE whose suffix tells none, or of standard output when there is no such "+
+			"FILE: "+list(formatNames()))
 }
 
 func suffixes() string {
@@ -50,7 +51,8 @@ func (o *outputOptions) check() error {
 	o.stdout, _ = report.FormatNamed("text")
 	named, ok := report.FormatNamed(o.format)
 	if o.format != "" && !ok {
-		return usagef("--format %s: no such format%s there are %s", o.format, meant(o.format, formatNames()), list(formatNames()))
+		return usagef("--format %s: no such format%s there are %s", o.format, meant(o.format, formatNames()),
+			list(formatNames()))
 	}
 	taken := o.format == ""
 	for _, file := range o.files {
@@ -60,7 +62,8 @@ func (o *outputOptions) check() error {
 		case o.format != "":
 			f, taken = named, true
 		default:
-			return usagef("-o %s: the format is told by the suffix or by --format; the suffixes are %s", file, suffixes())
+			return usagef("-o %s: the format is told by the suffix or by --format; the suffixes are %s", file,
+				suffixes())
 		}
 		o.formats = append(o.formats, f)
 	}
@@ -104,7 +107,8 @@ func (c command) writeStdout(r result.Report, f report.Format, verbose bool) err
 // output, and turns it into an exit status. The files come first: whoever reads
 // the output may stop reading. The summary of a workflow's job has the difference,
 // when there is one.
-func (c command) print(r result.Report, d *compare.Difference, outputs []*output, stdout report.Format, verbose bool) error {
+func (c command) print(r result.Report, d *compare.Difference, outputs []*output, stdout report.Format,
+	verbose bool) error {
 	err := writeOutputs(r, outputs)
 	if onGitHub() {
 		err = errors.Join(err, c.writeGitHub(r, stdout, verbose), summarise(r, d))

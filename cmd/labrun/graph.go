@@ -14,7 +14,8 @@ var graphFormats = []struct {
 	name string
 	draw func(graph.Layout) string
 }{
-	{"text", graph.Layout.Text}, {"svg", graph.Layout.SVG}, {"mermaid", graph.Layout.Mermaid}, {"dot", graph.Layout.DOT},
+	{"text", graph.Layout.Text}, {"svg", graph.Layout.SVG}, {"mermaid", graph.Layout.Mermaid},
+	{"dot", graph.Layout.DOT},
 }
 
 func (c command) graphCommand() *cobra.Command {
@@ -32,7 +33,8 @@ Mermaid, which Markdown pages show, or in Graphviz's DOT.
 		RunE: func(_ *cobra.Command, files []string) error {
 			i := slices.Index(graphFormatNames(), format)
 			if i < 0 {
-				return usagef("--format %s: no such format%s there are %s", format, meant(format, graphFormatNames()), list(graphFormatNames()))
+				return usagef("--format %s: no such format%s there are %s", format, meant(format, graphFormatNames()),
+					list(graphFormatNames()))
 			}
 			topologies, err := c.load(files)
 			if err != nil {

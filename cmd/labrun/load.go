@@ -87,7 +87,8 @@ func (c command) loadHost(file, name string) (*lab.Topology, *lab.Host, error) {
 	t := topologies[0]
 	h := t.Host(name)
 	if h == nil {
-		return nil, nil, usagef("%s has no host %q%s it has %s", file, name, meant(name, hostNames(topologies)), list(hostNames(topologies)))
+		return nil, nil, usagef("%s has no host %q%s it has %s", file, name, meant(name, hostNames(topologies)),
+			list(hostNames(topologies)))
 	}
 	return t, h, nil
 }

@@ -28,7 +28,8 @@ of its --help.
 			info, err := os.Stat(args[0])
 			switch {
 			case errors.Is(err, fs.ErrNotExist):
-				return usagef("labrun man %[1]s: there is no folder %[1]s; type %[2]q first", args[0], lab.Command("mkdir", "-p", args[0]))
+				return usagef("labrun man %[1]s: there is no folder %[1]s; type %[2]q first", args[0],
+					lab.Command("mkdir", "-p", args[0]))
 			case err == nil && !info.IsDir():
 				return usagef("labrun man %s: that is not a folder", args[0])
 			case err != nil:

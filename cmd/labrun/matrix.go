@@ -18,7 +18,9 @@ func (o *runOptions) flags(f *pflag.FlagSet) {
 	o.askOptions.flags(f)
 	o.outputs.flags(f)
 	f.BoolVar(&o.watch, "watch", false, "run again whenever a FILE changes, until ^C")
-	f.StringVar(&o.baseline, "baseline", "", "compare with the kept report `FILE.json`, print what differs after the matrix, and exit 1 when the outcome does")
+	f.StringVar(&o.baseline, "baseline", "",
+		"compare with the kept report `FILE.json`, print what differs after the matrix, and exit 1 when the "+
+			"outcome does")
 }
 
 // check finds mistakes in the flags before anything is built.

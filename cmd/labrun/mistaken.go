@@ -45,9 +45,11 @@ func shells(root *cobra.Command) {
 	cmd.Args = cobra.ArbitraryArgs
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 {
-			return usagef("%s takes a SHELL: %s; type %q for help", cmd.CommandPath(), list(names), cmd.CommandPath()+" --help")
+			return usagef("%s takes a SHELL: %s; type %q for help", cmd.CommandPath(), list(names),
+				cmd.CommandPath()+" --help")
 		}
-		return usagef("%s %s: no such shell%s there are %s", cmd.CommandPath(), args[0], meant(args[0], names), list(names))
+		return usagef("%s %s: no such shell%s there are %s", cmd.CommandPath(), args[0], meant(args[0], names),
+			list(names))
 	}
 	for _, shell := range cmd.Commands() {
 		shell.Args = args(0, 0, "no arguments")
@@ -68,7 +70,8 @@ func helpTopics(root *cobra.Command) {
 			cmd = root
 		}
 		found, names := topic[len(topic)-1], commandNames(cmd)
-		return usagef("labrun help %s: no such command%s there are %s", strings.Join(topic, " "), meant(found, names), list(names))
+		return usagef("labrun help %s: no such command%s there are %s", strings.Join(topic, " "), meant(found, names),
+			list(names))
 	}
 }
 
@@ -118,5 +121,6 @@ func mistakenTopology(file string) string {
 	if !slices.Contains(topologySuffixes, strings.ToLower(strings.TrimPrefix(filepath.Ext(file), "."))) {
 		return ""
 	}
-	return fmt.Sprintf("%s: that is a topology file; %q keeps a report of it", file, lab.Command("labrun", "-o", "report.json", file))
+	return fmt.Sprintf("%s: that is a topology file; %q keeps a report of it", file,
+		lab.Command("labrun", "-o", "report.json", file))
 }

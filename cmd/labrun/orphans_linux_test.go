@@ -86,7 +86,8 @@ func TestOrphansEnd(t *testing.T) {
 			steps := strings.NewReplacer("%[1]s", c.kind, "%[2]s", c.nic).Replace(c.steps)
 			write(t, file, fmt.Sprintf(orphans, c.kind, c.nic, steps, last))
 			out := countNamespaces(t, file, c.kill)
-			if !c.kill && !strings.Contains(out, "1 passed, 0 failed, 0 skipped") && !strings.Contains(out, "0 passed, 0 failed, 1 skipped") {
+			if !c.kill && !strings.Contains(out, "1 passed, 0 failed, 0 skipped") &&
+				!strings.Contains(out, "0 passed, 0 failed, 1 skipped") {
 				t.Errorf("the run went wrong:\n%s", out)
 			}
 		})
@@ -124,7 +125,8 @@ func namedLabrun(t *testing.T) string {
 func countNamespaces(t *testing.T, file string, kill bool) string {
 	t.Helper()
 	var out bytes.Buffer
-	cmd := exec.Command("unshare", "--user", "--map-root-user", "sh", "-c", `"$0" "$1"; echo; `+noNamespaceLeft, namedLabrun(t), file)
+	cmd := exec.Command("unshare", "--user", "--map-root-user", "sh", "-c", `"$0" "$1"; echo; `+noNamespaceLeft,
+		namedLabrun(t), file)
 	cmd.Env = append(os.Environ(), "GITHUB_ACTIONS=")
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Start(); err != nil {

@@ -178,7 +178,8 @@ func lockBetween(between string) (*os.File, error) {
 		for errors.Is(err, unix.EINTR) {
 			err = unix.Flock(int(out.Fd()), unix.LOCK_EX)
 		}
-		if err != nil && !errors.Is(err, unix.EOPNOTSUPP) && !errors.Is(err, unix.ENOSYS) && !errors.Is(err, unix.ENOLCK) {
+		if err != nil && !errors.Is(err, unix.EOPNOTSUPP) && !errors.Is(err, unix.ENOSYS) &&
+			!errors.Is(err, unix.ENOLCK) {
 			return nil, errors.Join(&os.PathError{Op: "lock", Path: between, Err: err}, out.Close())
 		}
 		var has, named unix.Stat_t

@@ -230,7 +230,8 @@ func TestOutputBetween(t *testing.T) {
 
 // TestTerminalGone writes to a terminal whose other end is closed, which answers EIO.
 func TestTerminalGone(t *testing.T) {
-	for _, args := range [][]string{{}, {"version"}, {"check", "../../topologies/dual-nic.yaml"}, {"plan", "../../topologies/dual-nic.yaml"}} {
+	for _, args := range [][]string{{}, {"version"}, {"check", "../../topologies/dual-nic.yaml"},
+		{"plan", "../../topologies/dual-nic.yaml"}} {
 		master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 		if err != nil {
 			t.Skip(err)

@@ -14,7 +14,8 @@ import (
 
 // pause opens a shell in the host of a failed cell, whose lab waits meanwhile as its
 // last step left it. --timeout has time to spare meanwhile.
-func (c command) pause(topologies []*lab.Topology, s *status, clock *timeout) func(context.Context, *result.Matrix, kernel.Kept) {
+func (c command) pause(topologies []*lab.Topology, s *status, clock *timeout) func(context.Context, *result.Matrix,
+	kernel.Kept) {
 	return func(ctx context.Context, m *result.Matrix, kept kernel.Kept) {
 		clock.halt()
 		defer clock.resume()
@@ -57,7 +58,8 @@ func (c command) lookAround(ctx context.Context, topologies []*lab.Topology, m *
 	}
 	defer others.close()
 	_, err = program.Run(func(pid int) {
-		fmt.Fprintf(c.stderr, "host %s of %s as it failed: %s\nfrom another terminal: %s\n", h.Name, t.Name, nics(h), nsenter(pid))
+		fmt.Fprintf(c.stderr, "host %s of %s as it failed: %s\nfrom another terminal: %s\n", h.Name, t.Name, nics(h),
+			nsenter(pid))
 		others.write(c.stderr)
 		up.tellFiles(c.stderr)
 		fmt.Fprintln(c.stderr, "the run goes on when this shell ends")
@@ -80,7 +82,8 @@ func writeSockets(w io.Writer, sockets []result.SocketInfo) {
 // canPause says why there can be no shell, or nothing.
 func (c command) canPause() error {
 	if !terminal(os.Stdin) || !terminal(c.stderr) {
-		return usagef("--pause-on-fail opens a shell, which takes a terminal; \"labrun shell --after EXPERIMENT FILE HOST\" runs one cell and takes commands from a pipe, too")
+		return usagef("--pause-on-fail opens a shell, which takes a terminal; \"labrun shell --after EXPERIMENT " +
+			"FILE HOST\" runs one cell and takes commands from a pipe, too")
 	}
 	return nil
 }

@@ -301,7 +301,8 @@ func startSleeper(t *testing.T, third string) (*exec.Cmd, *bytes.Buffer, int) {
 				t.Fatal(err)
 			}
 			// The sockets of the process's namespace; 0A is TCP_LISTEN.
-			if sockets, _ := os.ReadFile(fmt.Sprintf("/proc/%d/net/tcp", pid)); strings.Contains(string(sockets), " 0A ") {
+			if sockets, _ := os.ReadFile(fmt.Sprintf("/proc/%d/net/tcp", pid)); strings.Contains(string(sockets),
+				" 0A ") {
 				return cmd, &out, pid
 			}
 		}
@@ -341,7 +342,8 @@ func TestOrdinaryUser(t *testing.T) {
 	cmd.Dir = dir
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	out, err := cmd.CombinedOutput()
-	if err != nil || !strings.Contains(string(out), ", user namespace, ") || !strings.Contains(string(out), " 0 failed, 0 skipped\n") {
+	if err != nil || !strings.Contains(string(out), ", user namespace, ") ||
+		!strings.Contains(string(out), " 0 failed, 0 skipped\n") {
 		t.Fatalf("%v:\n%s", err, out)
 	}
 	info, err := os.Stat(filepath.Join(dir, "report.json"))

@@ -114,8 +114,9 @@ func TestReadmeStatuses(t *testing.T) {
 		write(t, path, text)
 		return path
 	}
-	good := file("good.yaml", "name: good\nnetworks: {red: 192.0.2.0/24}\nhosts: {alpha: {nics: {eth0: {network: red, as: x}}}}\n"+
-		"experiments: {one: {steps: [a = socket(tcp)]}}\n")
+	good := file("good.yaml",
+		"name: good\nnetworks: {red: 192.0.2.0/24}\nhosts: {alpha: {nics: {eth0: {network: red, as: x}}}}\n"+
+			"experiments: {one: {steps: [a = socket(tcp)]}}\n")
 	bad := file("bad.yaml", "name: bad\n")
 	idle := file("idle.yaml", "name: idle\nnetworks: {red: 192.0.2.0/24}\nhosts: {alpha: {}}\n")
 	failing := file("failing.yaml", strings.Replace(read(t, good), "socket(tcp)", "socket(tcp) = EACCES", 1))
@@ -128,16 +129,23 @@ func TestReadmeStatuses(t *testing.T) {
 		args   string
 		status int
 	}{
-		{good, 0}, {failing, 1}, {bad, 2}, {good + " --baseline " + kept["passed"], 0}, {good + " --baseline " + kept["failed"], 1},
+		{good, 0}, {failing, 1}, {bad, 2}, {good + " --baseline " + kept["passed"], 0},
+		{good + " --baseline " + kept["failed"], 1},
 		{good + " -o /dev/full --format json", 3},
 		{"rerun " + kept["failed"], 0}, {"rerun " + bad, 2},
-		{"diff " + kept["passed"] + " " + kept["passed"], 0}, {"diff " + kept["passed"] + " " + kept["failed"], 1}, {"diff " + bad + " " + bad, 2},
-		{"report " + kept["failed"], 0}, {"report " + bad, 2}, {"report " + kept["failed"] + " -o /dev/full --format json", 3},
-		{"check " + good, 0}, {"check " + bad, 2}, {"check --strict " + idle, 2}, {"list " + good, 0}, {"list " + bad, 2},
-		{"plan " + good, 0}, {"plan " + bad, 2}, {"graph " + good, 0}, {"graph " + bad, 2}, {"schema topology", 0}, {"schema", 2},
+		{"diff " + kept["passed"] + " " + kept["passed"], 0}, {"diff " + kept["passed"] + " " + kept["failed"], 1},
+		{"diff " + bad + " " + bad, 2},
+		{"report " + kept["failed"], 0}, {"report " + bad, 2},
+		{"report " + kept["failed"] + " -o /dev/full --format json", 3},
+		{"check " + good, 0}, {"check " + bad, 2}, {"check --strict " + idle, 2}, {"list " + good, 0},
+		{"list " + bad, 2},
+		{"plan " + good, 0}, {"plan " + bad, 2}, {"graph " + good, 0}, {"graph " + bad, 2}, {"schema topology", 0},
+		{"schema", 2},
 		{"man", 2}, {"man " + file("f", "") + "/x", 3}, {"completion bash", 0}, {"version", 0}, {"version x", 2},
-		{"exec " + good + " alpha -- true", 0}, {"exec " + good + " alpha -- sh -c exit\\ 7", 7}, {"exec " + good + " alpha -- no-such-command", 127},
-		{"exec " + good + " beta -- true", 2}, {"shell " + bad + " alpha", 2}, {"up " + bad, 2}, {"connect", 2}, {"server", 2},
+		{"exec " + good + " alpha -- true", 0}, {"exec " + good + " alpha -- sh -c exit\\ 7", 7},
+		{"exec " + good + " alpha -- no-such-command", 127},
+		{"exec " + good + " beta -- true", 2}, {"shell " + bad + " alpha", 2}, {"up " + bad, 2}, {"connect", 2},
+		{"server", 2},
 	} {
 		t.Run(strings.ReplaceAll(tt.args, dir+"/", ""), func(t *testing.T) {
 			args, err := lab.Words(tt.args)

@@ -65,10 +65,12 @@ Exit status: 0 whatever the report says, 2 when it cannot be read.`,
 // cells, which are printed. Another version of labrun may have had another digest.
 func (c command) disagree(file string, kept, r *result.Report) {
 	if kept.Counts != r.Counts {
-		c.complain(fmt.Errorf("%s: its counts are not those of its cells: it says %s, and has %s", file, kept.Counts, r.Counts))
+		c.complain(fmt.Errorf("%s: its counts are not those of its cells: it says %s, and has %s", file, kept.Counts,
+			r.Counts))
 	}
 	if kept.Digest != r.Digest {
-		c.complain(fmt.Errorf("%s: its digest %q is not that of its cells, %s: it was edited, or made by a labrun with another digest", file, kept.Digest, r.Digest))
+		c.complain(fmt.Errorf("%s: its digest %q is not that of its cells, %s: it was edited, or made by a labrun "+
+			"with another digest", file, kept.Digest, r.Digest))
 	}
 	for i := range kept.Matrices {
 		for j := range kept.Matrices[i].Claims {

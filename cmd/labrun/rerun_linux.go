@@ -48,7 +48,8 @@ cannot be read, 3 some cells could not be asked.`,
 	o.askOptions.flags(f)
 	f.Lookup("verbose").Usage = "print the new report before what differs, with every step of every cell"
 	o.outputs.flags(f)
-	f.StringArrayVar(&o.kept.files, "report", nil, "keep the new report in `FILE`, in the format that its suffix tells: "+suffixes()+"; as often as you like")
+	f.StringArrayVar(&o.kept.files, "report", nil,
+		"keep the new report in `FILE`, in the format that its suffix tells: "+suffixes()+"; as often as you like")
 	return cmd
 }
 
@@ -114,7 +115,8 @@ func (c command) rerun(file string, o rerunOptions) error {
 }
 
 // compareAgain writes what the two runs differ in, and keeps the new report.
-func (c command) compareAgain(before *result.Report, after result.Report, kept, outputs []*output, o *rerunOptions) error {
+func (c command) compareAgain(before *result.Report, after result.Report, kept, outputs []*output,
+	o *rerunOptions) error {
 	d := compare.Reports(*before, after)
 	if err := writeOutputs(after, kept); err != nil {
 		return err
@@ -157,7 +159,8 @@ func (c command) reload(file string, r *result.Report) ([]*lab.Topology, error) 
 	for i := range r.Matrices {
 		m := &r.Matrices[i]
 		if m.Source == "" {
-			return nil, usagef("%s: it does not hold the text of %s: an older labrun made it; run the file itself, with --baseline %s", file, m.File, file)
+			return nil, usagef("%s: it does not hold the text of %s: an older labrun made it; run the file itself, "+
+				"with --baseline %s", file, m.File, file)
 		}
 		t, err := topology.Load(sourceOf(*m))
 		var found topology.Diagnostics
@@ -199,7 +202,8 @@ func (o *rerunOptions) cellsOf(r *result.Report, topologies []*lab.Topology) fun
 		for j := range m.Rows {
 			e := t.Experiment(m.Rows[j].Name)
 			rows[j] = e
-			whole[e] = e != nil && !(len(e.Axes) == 0 && len(m.Rows[j].Axes) == 0 || reflect.DeepEqual(e.Axes, m.Rows[j].Axes))
+			whole[e] = e != nil && !(len(e.Axes) == 0 && len(m.Rows[j].Axes) == 0 ||
+				reflect.DeepEqual(e.Axes, m.Rows[j].Axes))
 		}
 		for j := range m.Cells {
 			e := rows[m.Cells[j].Row]

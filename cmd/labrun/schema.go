@@ -39,7 +39,8 @@ func (c command) schemaCommand() *cobra.Command {
 		RunE: func(_ *cobra.Command, args []string) error {
 			i := slices.Index(names, args[0])
 			if i < 0 {
-				return usagef("labrun schema %s: no such schema%s there is %s", args[0], meant(args[0], names), list(names))
+				return usagef("labrun schema %s: no such schema%s there is %s", args[0], meant(args[0], names),
+					list(names))
 			}
 			_, err := c.stdout.Write(schemas[i].text())
 			return err

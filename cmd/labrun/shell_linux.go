@@ -111,7 +111,8 @@ func (c command) enter(file, hostName, after string, argv []string) error {
 		}
 		defer others.close()
 		started = func(pid int) {
-			fmt.Fprintf(c.stderr, "host %s of %s: %s\nfrom another terminal: %s\n", h.Name, t.Name, nics(h), nsenter(pid))
+			fmt.Fprintf(c.stderr, "host %s of %s: %s\nfrom another terminal: %s\n", h.Name, t.Name, nics(h),
+				nsenter(pid))
 			others.write(c.stderr)
 			up.tellFiles(c.stderr)
 			fmt.Fprintln(c.stderr, "the lab is gone when this shell ends")
@@ -157,8 +158,9 @@ func keptLab(t *lab.Topology, k *local.Kept) *upLab {
 // labrun's caller.
 func (u *upLab) program(h *lab.Host) program.Shell {
 	return program.Shell{
-		In: u.host(h.Name).Do, Hostname: h.Name, Hosts: question.HostsFile(&u.topology.Layout, h.Name, h.Name, nil), Files: u.files,
-		Env: append(os.Environ(), "LABRUN_LAB="+u.topology.Name, "LABRUN_HOST="+h.Name),
+		In: u.host(h.Name).Do, Hostname: h.Name, Hosts: question.HostsFile(&u.topology.Layout, h.Name, h.Name, nil),
+		Files: u.files,
+		Env:   append(os.Environ(), "LABRUN_LAB="+u.topology.Name, "LABRUN_HOST="+h.Name),
 	}
 }
 
@@ -212,7 +214,8 @@ func (all held) close() {
 
 // lab returns a fresh lab, or one as an experiment left it. Then it says how that ended,
 // and with sockets which there are on all hosts.
-func (c command) lab(ctx context.Context, t *lab.Topology, e *lab.Experiment, combo lab.Combo, h *lab.Host, sockets bool) (*upLab, error) {
+func (c command) lab(ctx context.Context, t *lab.Topology, e *lab.Experiment, combo lab.Combo, h *lab.Host,
+	sockets bool) (*upLab, error) {
 	if e == nil {
 		l, err := fabric.Up(ctx, plan.New(&t.Layout))
 		if err != nil {
@@ -245,7 +248,8 @@ func (c command) lab(ctx context.Context, t *lab.Topology, e *lab.Experiment, co
 }
 
 // keep asks one cell and keeps its lab.
-func keep(ctx context.Context, version lab.KernelVersion, t *lab.Topology, e *lab.Experiment, combo lab.Combo, host string) (
+func keep(ctx context.Context, version lab.KernelVersion, t *lab.Topology, e *lab.Experiment, combo lab.Combo,
+	host string) (
 	m result.Matrix, kept *local.Kept, err error) {
 	k, err := local.New(nil)
 	if err != nil {

@@ -18,7 +18,8 @@ func stepsTopic() *cobra.Command {
 		examples := syntax.CallExamples(s)
 		fmt.Fprintf(&b, "    %-44s %s\n", examples[len(examples)-1], s.Doc)
 	}
-	b.WriteString("\nThe socket options of setsockopt() and getsockopt(), what their values are, and the manual page:\n\n")
+	b.WriteString("\nThe socket options of setsockopt() and getsockopt(), what their values are, and the manual " +
+		"page:\n\n")
 	for _, o := range lab.Options {
 		fmt.Fprintf(&b, "    %-25s %s; %s\n", o.Name, o.Value, o.Doc)
 	}

@@ -69,7 +69,8 @@ func outcomes(r result.Report) []string {
 		m := &r.Matrices[i]
 		for j := range m.Cells {
 			c := &m.Cells[j]
-			lines = append(lines, fmt.Sprintf("%s on %s: %s %s", m.NameOf(c), m.ColumnOf(c), c.Verdict, strings.Join(c.Answers(), ", ")))
+			lines = append(lines, fmt.Sprintf("%s on %s: %s %s", m.NameOf(c), m.ColumnOf(c), c.Verdict,
+				strings.Join(c.Answers(), ", ")))
 		}
 		for _, c := range m.Claims {
 			verdict := c.Says()

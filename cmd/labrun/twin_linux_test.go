@@ -68,7 +68,8 @@ func TestTwin(t *testing.T) {
 	self, err := os.Executable()
 	mustTwin(t, err)
 	// Names in /run/netns are for this mount namespace alone.
-	cmd := exec.Command("unshare", "-mn", "sh", "-c", `mount -t tmpfs none /run && exec "$@"`, "sh", self, "-test.run=^TestTwin$", "-test.v")
+	cmd := exec.Command("unshare", "-mn", "sh", "-c", `mount -t tmpfs none /run && exec "$@"`, "sh", self,
+		"-test.run=^TestTwin$", "-test.v")
 	cmd.Env = append(os.Environ(), twinEnv+"="+dir)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
@@ -231,7 +232,8 @@ func (w *twin) up() error {
 		for _, n := range h.NICs {
 			network := slices.IndexFunc(w.t.Networks, func(x lab.Network) bool { return x.Name == n.Network })
 			fabric = append(fabric,
-				fmt.Sprintf("link add p%d-%d numtxqueues 1 numrxqueues 1 type veth peer name %s numtxqueues 1 numrxqueues 1 netns %s", ports, w.nth, n.Name, w.netns(name)),
+				fmt.Sprintf("link add p%d-%d numtxqueues 1 numrxqueues 1 type veth peer name %s numtxqueues 1 "+
+					"numrxqueues 1 netns %s", ports, w.nth, n.Name, w.netns(name)),
 				fmt.Sprintf("link set p%d-%d master br%d up", ports, w.nth, network))
 			ports++
 			for _, a := range n.Addresses {
@@ -273,7 +275,8 @@ func (w *twin) await(ports int) error {
 		}
 		forwarding := 0
 		for line := range bytes.Lines(out) {
-			if bytes.Contains(line, fmt.Appendf(nil, "-%d@", w.nth)) && bytes.Contains(line, []byte("state forwarding")) {
+			if bytes.Contains(line, fmt.Appendf(nil, "-%d@", w.nth)) &&
+				bytes.Contains(line, []byte("state forwarding")) {
 				forwarding++
 			}
 		}
@@ -649,7 +652,8 @@ func (w *twin) name(sa unix.Sockaddr, at string, s *lab.Step, want string) strin
 }
 
 var procStates = []string{
-	"", "ESTABLISHED", "SYN_SENT", "SYN_RECV", "FIN_WAIT1", "FIN_WAIT2", "TIME_WAIT", "CLOSE", "CLOSE_WAIT", "LAST_ACK", "LISTEN", "CLOSING",
+	"", "ESTABLISHED", "SYN_SENT", "SYN_RECV", "FIN_WAIT1", "FIN_WAIT2", "TIME_WAIT", "CLOSE", "CLOSE_WAIT",
+	"LAST_ACK", "LISTEN", "CLOSING",
 }
 
 // sockets reads what netstat(8) reads until it is as wanted.
@@ -718,8 +722,9 @@ var twinOptions = map[string][2]int{
 	"SO_REUSEADDR": {unix.SOL_SOCKET, unix.SO_REUSEADDR}, "SO_REUSEPORT": {unix.SOL_SOCKET, unix.SO_REUSEPORT},
 	"SO_BROADCAST": {unix.SOL_SOCKET, unix.SO_BROADCAST}, "IPV6_V6ONLY": {unix.IPPROTO_IPV6, unix.IPV6_V6ONLY},
 	"IP_BIND_ADDRESS_NO_PORT": {unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT},
-	"IP_MULTICAST_ALL":        {unix.IPPROTO_IP, unix.IP_MULTICAST_ALL}, "IP_MULTICAST_LOOP": {unix.IPPROTO_IP, unix.IP_MULTICAST_LOOP},
-	"TCP_LINGER2": {unix.IPPROTO_TCP, unix.TCP_LINGER2},
+	"IP_MULTICAST_ALL":        {unix.IPPROTO_IP, unix.IP_MULTICAST_ALL},
+	"IP_MULTICAST_LOOP":       {unix.IPPROTO_IP, unix.IP_MULTICAST_LOOP},
+	"TCP_LINGER2":             {unix.IPPROTO_TCP, unix.TCP_LINGER2},
 }
 
 func setOption(fd int, name string, value lab.Arg) error {
@@ -762,14 +767,16 @@ func setOption(fd int, name string, value lab.Arg) error {
 		if name == "IP_DROP_MEMBERSHIP" {
 			option = unix.IP_DROP_MEMBERSHIP
 		}
-		return unix.SetsockoptIPMreqn(fd, unix.IPPROTO_IP, option, &unix.IPMreqn{Multiaddr: m.Group.As4(), Ifindex: int32(i)})
+		return unix.SetsockoptIPMreqn(fd, unix.IPPROTO_IP, option,
+			&unix.IPMreqn{Multiaddr: m.Group.As4(), Ifindex: int32(i)})
 	case "IPV6_ADD_MEMBERSHIP":
 		m := value.(lab.Membership)
 		i, err := index(m.NIC)
 		if err != nil {
 			return err
 		}
-		return unix.SetsockoptIPv6Mreq(fd, unix.IPPROTO_IPV6, unix.IPV6_ADD_MEMBERSHIP, &unix.IPv6Mreq{Multiaddr: m.Group.As16(), Interface: uint32(i)})
+		return unix.SetsockoptIPv6Mreq(fd, unix.IPPROTO_IPV6, unix.IPV6_ADD_MEMBERSHIP,
+			&unix.IPv6Mreq{Multiaddr: m.Group.As16(), Interface: uint32(i)})
 	}
 	return errTwin(name)
 }

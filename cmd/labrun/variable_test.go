@@ -30,8 +30,10 @@ func TestVariables(t *testing.T) {
 				if !strings.Contains(manual(cmd), roff("["+v+"]")) {
 					t.Errorf("the page of %s does not name %s", cmd.CommandPath(), v)
 				}
-				t.Setenv(v, map[string]string{"bool": "true", "int": "7", "duration": "7s", "string": "7", "stringArray": "7 'and 8'"}[f.Value.Type()])
-				want := map[string]string{"bool": "true", "int": "7", "duration": "7s", "string": "7", "stringArray": "[7,and 8]"}[f.Value.Type()]
+				t.Setenv(v, map[string]string{"bool": "true", "int": "7", "duration": "7s", "string": "7",
+					"stringArray": "7 'and 8'"}[f.Value.Type()])
+				want := map[string]string{"bool": "true", "int": "7", "duration": "7s", "string": "7",
+					"stringArray": "[7,and 8]"}[f.Value.Type()]
 				if used, err := readVariables(cmd); err != nil || len(used) == 0 || f.Value.String() != want {
 					t.Errorf("%s: --%s is %s, want %q; set: %v, %v", v, f.Name, f.Value, want, used, err)
 				}

@@ -41,7 +41,10 @@ func TestVocabulary(t *testing.T) {
 		if !regexp.MustCompile(pattern).MatchString(examples.String()) {
 			t.Errorf("no lesson and no script has %s", what)
 		}
-		if !slices.ContainsFunc(lines, func(l string) bool { return strings.HasPrefix(l, "    ") && strings.Contains(l, line) }) {
+		if !slices.ContainsFunc(lines, func(l string) bool {
+			return strings.HasPrefix(l, "    ") &&
+				strings.Contains(l, line)
+		}) {
 			t.Errorf("labrun help steps does not have %s", what)
 		}
 	}

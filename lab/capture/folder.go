@@ -162,7 +162,8 @@ func (s *Subject) dir() string {
 
 // comment says what the cell is.
 func (s *Subject) comment() string {
-	text := fmt.Sprintf("topology %s, experiment %s, host %s", s.Layout.Name, lab.CellName(s.Experiment, s.Axes, s.Combo), s.Host)
+	text := fmt.Sprintf("topology %s, experiment %s, host %s", s.Layout.Name,
+		lab.CellName(s.Experiment, s.Axes, s.Combo), s.Host)
 	if s.Run > 0 {
 		text += fmt.Sprintf(", run %d", s.Run)
 	}

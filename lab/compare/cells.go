@@ -143,9 +143,11 @@ func (r *row) key(c *result.Cell, columns []int32) (result.Cell, bool) {
 func sameSlot(a, b result.RowSlot) bool {
 	sameSteps := func(x, y []result.RowStep) bool { return slices.EqualFunc(x, y, sameStep) }
 	return slices.Equal(a.Axes, b.Axes) && slices.Equal(a.Which, b.Which) && (a.Which == nil) == (b.Which == nil) &&
-		slices.EqualFunc(a.Variants, b.Variants, sameSteps) && slices.EqualFunc(a.Others, b.Others, func(x, y result.Other) bool {
-		return x.Kernel == y.Kernel && slices.Equal(x.Which, y.Which) && slices.EqualFunc(x.Variants, y.Variants, sameSteps)
-	})
+		slices.EqualFunc(a.Variants, b.Variants, sameSteps) &&
+		slices.EqualFunc(a.Others, b.Others, func(x, y result.Other) bool {
+			return x.Kernel == y.Kernel && slices.Equal(x.Which, y.Which) &&
+				slices.EqualFunc(x.Variants, y.Variants, sameSteps)
+		})
 }
 
 // sameStep reports whether two steps ask the same and want the same; where they

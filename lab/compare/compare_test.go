@@ -127,7 +127,8 @@ func TestReports(t *testing.T) {
 			m[0].Cells = slices.Delete(m[0].Cells, 1, 2)
 			return m
 		}, []string{
-			"changed plain one on alpha; a = socket(tcp) = ok want ok, a = socket(udp) = ok want ok; bind(a, x:80) = ok want ok, bind(a, x:80) = EINVAL want ok",
+			"changed plain one on alpha; a = socket(tcp) = ok want ok, a = socket(udp) = ok want ok; bind(a, x:80) " +
+				"= ok want ok, bind(a, x:80) = EINVAL want ok",
 			"vanished plain one on beta", "same 5",
 		}},
 		{"what is wanted", func(m []result.Matrix) []result.Matrix {
@@ -158,7 +159,8 @@ func TestReports(t *testing.T) {
 				{Combo: 2, Got: &[]string{"ok", "EINVAL"}, Verdict: result.Fail}, {Combo: 5, Got: got}}
 			return m
 		}, []string{
-			"changed axes many[first=x,second=any] on alpha; bind(a, any:80) = ok want ok, bind(a, any:80) = EINVAL want ok",
+			"changed axes many[first=x,second=any] on alpha; bind(a, any:80) = ok want ok, bind(a, any:80) = " +
+				"EINVAL want ok",
 			"appeared axes many[first=x,second=new] on alpha", "same 6",
 		}},
 		{"a value less", func(m []result.Matrix) []result.Matrix {
@@ -211,7 +213,8 @@ func TestReports(t *testing.T) {
 		}, []string{"changed plain one on alpha; bind(a, x:80) = ok want ok, bind(a, x:80) = EINVAL want ok",
 			"same 6"}},
 		{"a claim, with the same cells", func(m []result.Matrix) []result.Matrix {
-			m[0].Claims = []result.ClaimResult{{Name: "new", Verdict: result.Holds}, {Name: "SEED 1", Verdict: result.Refuted}}
+			m[0].Claims = []result.ClaimResult{{Name: "new", Verdict: result.Holds},
+				{Name: "SEED 1", Verdict: result.Refuted}}
 			return m
 		}, []string{"claim plain SEED 1: holds, does not hold", "same 7"}},
 	} {

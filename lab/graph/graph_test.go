@@ -24,7 +24,8 @@ func address(prefix, alias string) lab.Address {
 }
 
 // sample has what a drawing has to cope with: two families, several addresses,
-// a NIC without any, a cable, and one whose other end is not in the drawing, and a name made of what every format means something by.
+// a NIC without any, a cable, and one whose other end is not in the drawing, and a name made of
+// what every format means something by.
 var sample = Layout{
 	Name: "sample",
 	Networks: []lab.Network{

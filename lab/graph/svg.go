@@ -39,7 +39,8 @@ func (l Layout) element(style string) string {
 	d := drawing{Layout: l}
 	d.measure()
 	var b strings.Builder
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" class="lab-graph" role="img" aria-label="%s" viewBox="0 0 %d %d" width="%d" height="%d">`+"\n",
+	fmt.Fprintf(&b,
+		`<svg xmlns="http://www.w3.org/2000/svg" class="lab-graph" role="img" aria-label="%s" viewBox="0 0 %d %d" width="%d" height="%d">`+"\n",
 		escape(l.summary()), d.width, d.height, d.width, d.height)
 	b.WriteString(style)
 	for i := range l.Networks {
@@ -193,7 +194,8 @@ func Style() string {
 .lab-graph .net circle{stroke:var(--lab-paper);stroke-width:2}
 `)
 	for i := range palette {
-		fmt.Fprintf(&b, ".lab-graph .net%d>rect,.lab-graph .net%[1]d>circle{fill:var(--lab-net%[1]d)}.lab-graph .net%[1]d>path{stroke:var(--lab-net%[1]d)}\n", i)
+		fmt.Fprintf(&b, ".lab-graph .net%d>rect,.lab-graph .net%[1]d>circle{fill:var(--lab-net%[1]d)}.lab-graph "+
+			".net%[1]d>path{stroke:var(--lab-net%[1]d)}\n", i)
 	}
 	return b.String()
 }

@@ -24,7 +24,8 @@ func TestJSON(t *testing.T) {
 			t.Errorf("%s: written %v, read %v", p.Name, p, got)
 		}
 	}
-	for _, text := range []string{`{"Ops":[{"AddMoon":{}}]}`, `{"Ops":[{}]}`, `{"Ops":[{"LinkUp":{},"Stock":{}}]}`, `{"Ops":[{"AddBridge":{"MAC":"02:00"}}]}`} {
+	for _, text := range []string{`{"Ops":[{"AddMoon":{}}]}`, `{"Ops":[{}]}`, `{"Ops":[{"LinkUp":{},"Stock":{}}]}`,
+		`{"Ops":[{"AddBridge":{"MAC":"02:00"}}]}`} {
 		if err := json.Unmarshal([]byte(text), new(Plan)); err == nil {
 			t.Errorf("%s can be read", text)
 		}

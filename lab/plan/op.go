@@ -31,8 +31,10 @@ type (
 	// Sysctl sets a kernel parameter of a namespace.
 	Sysctl struct {
 		NS, Key, Value string
-		IfKnown        bool    `json:",omitempty"` // a kernel that lacks it needs no setting: IPv6 may be compiled out
-		From           lab.Pos `json:",omitzero"`  // where the file sets it, zero when labrun does: where the kernel lacks it, no question can be asked
+		IfKnown        bool `json:",omitempty"` // a kernel that lacks it needs no setting: IPv6 may be compiled out
+		// where the file sets it, zero when labrun does: where the kernel lacks it, no question can
+		// be asked
+		From lab.Pos `json:",omitzero"`
 	}
 	// AddBridge makes a bridge, down.
 	AddBridge struct {

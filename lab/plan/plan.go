@@ -146,7 +146,8 @@ func (p *Plan) addHost(h *lab.Host, index int, ports string, all cables) {
 		switch {
 		case !ok:
 			p.add(AddVeth{
-				NS: p.fabricNS(), Port: fmt.Sprintf("%d.%d", index, i), PortMAC: mac(portMAC, index, i), Bridge: n.Network,
+				NS: p.fabricNS(), Port: fmt.Sprintf("%d.%d", index, i), PortMAC: mac(portMAC, index, i),
+				Bridge: n.Network,
 				HostNS: ns, NIC: n.Name, NICMAC: end.MAC,
 			})
 			p.addNIC(h, n, end)

@@ -47,7 +47,8 @@ func random(r *rand.Rand) *lab.Layout {
 		t.Networks = append(t.Networks, n)
 		for end := range 2 {
 			h := &t.Hosts[r.IntN(len(t.Hosts))]
-			h.NICs = slices.Insert(h.NICs, r.IntN(len(h.NICs)+1), nic(fmt.Sprintf("c%d.%d", i, end), n.Name, "192.0.2.1/24"))
+			h.NICs = slices.Insert(h.NICs, r.IntN(len(h.NICs)+1),
+				nic(fmt.Sprintf("c%d.%d", i, end), n.Name, "192.0.2.1/24"))
 		}
 	}
 	return t
@@ -128,7 +129,8 @@ func (s *state) apply(t *testing.T, o Op) {
 func TestPlanIsInOrder(t *testing.T) {
 	for seed := range uint64(200) {
 		topology := random(rand.New(rand.NewPCG(seed, 0)))
-		s := state{map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}, map[MAC]bool{}}
+		s := state{map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{},
+			map[MAC]bool{}}
 		for _, o := range New(topology).Ops {
 			s.apply(t, o)
 		}
@@ -167,7 +169,9 @@ func TestSubset(t *testing.T) {
 			}
 		}
 		for h := range got {
-			if !slices.Contains(some, h) && !slices.ContainsFunc(topology.Host(h).NICs, func(n lab.NIC) bool { return topology.Network(n.Network).Link }) {
+			if !slices.Contains(some, h) &&
+				!slices.ContainsFunc(topology.Host(h).NICs,
+					func(n lab.NIC) bool { return topology.Network(n.Network).Link }) {
 				t.Errorf("seed %d: host %q is built, %q are wanted and it has no cable", seed, h, some)
 			}
 			if diff := cmp.Diff(all[h], got[h]); diff != "" {
@@ -199,8 +203,9 @@ func hostOps(p Plan) map[string][]string {
 // TestCables builds of a chain of cables all that carrier depends on, and nothing else.
 func TestCables(t *testing.T) {
 	topology := &lab.Layout{
-		Name:     "chain",
-		Networks: []lab.Network{{Name: "red"}, {Name: "ab", Link: true}, {Name: "bc", Link: true}, {Name: "loop", Link: true}},
+		Name: "chain",
+		Networks: []lab.Network{{Name: "red"}, {Name: "ab", Link: true}, {Name: "bc", Link: true},
+			{Name: "loop", Link: true}},
 		Hosts: []lab.Host{
 			{Name: "a", NICs: []lab.NIC{nic("eth0", "ab", "192.0.2.1/24"), nic("eth1", "red")}},
 			{Name: "b", NICs: []lab.NIC{nic("eth0", "bc"), nic("eth1", "ab", "192.0.2.2/24")}},
@@ -260,7 +265,8 @@ func TestKept(t *testing.T) {
 	key := func(name string) []lab.Arg { return []lab.Arg{lab.Name(name)} }
 	for want, step := range map[string]lab.Step{
 		"40000": {Call: lab.Call{Name: "sysctl", Args: key("net.ipv4.ip_forward")}},
-		"":      {Call: lab.Call{Name: "sysctl", Args: append(key("net.ipv4.ip_local_port_range"), lab.Text("40000 40000"))}},
+		"": {Call: lab.Call{Name: "sysctl", Args: append(key("net.ipv4.ip_local_port_range"),
+			lab.Text("40000 40000"))}},
 	} {
 		e := binds(40000)
 		e.Slots[0].Variants[0] = append(e.Slots[0].Variants[0], step)
@@ -270,7 +276,8 @@ func TestKept(t *testing.T) {
 	}
 	for _, step := range []lab.Step{
 		{Call: lab.Call{Name: "sysctl", Args: key("net.ipv4.ip_local_reserved_ports")}},
-		{Call: lab.Call{Name: "setsockopt", Args: []lab.Arg{lab.Sock("a"), lab.Word("IP_LOCAL_PORT_RANGE"), lab.Int(1)}}},
+		{Call: lab.Call{Name: "setsockopt", Args: []lab.Arg{lab.Sock("a"), lab.Word("IP_LOCAL_PORT_RANGE"),
+			lab.Int(1)}}},
 		{Run: &lab.Run{Argv: []string{"sh", "-c", "sysctl -w net.ipv4.ip_local_port_range='40000 40001'"}}},
 	} {
 		e := binds(40000)
@@ -287,7 +294,8 @@ func TestKept(t *testing.T) {
 func TestSysctls(t *testing.T) {
 	topology := cabled()
 	topology.Hosts[0].Sysctls = []lab.Sysctl{
-		{Name: "net.ipv4.neigh.eth0.gc_stale_time", Value: "7"}, {Name: "net.ipv6.conf.default.disable_ipv6", Value: "1"},
+		{Name: "net.ipv4.neigh.eth0.gc_stale_time", Value: "7"},
+		{Name: "net.ipv6.conf.default.disable_ipv6", Value: "1"},
 		{Name: "net.ipv6.conf.eth1.disable_ipv6", Value: "0"}, {Name: "net.ipv4.tcp_rmem", Value: "1 2 3"},
 	}
 	var got []string
@@ -299,8 +307,10 @@ func TestSysctls(t *testing.T) {
 	last := -1
 	for _, part := range []string{
 		"stock cabled.alpha", "sysctl -qw net.ipv6.conf.default.disable_ipv6=1", "sysctl -qw 'net.ipv4.tcp_rmem=1 2 3'",
-		"fe80::ff:fe00:1/64 dev eth1", "stock cabled.beta", "type veth peer name eth1 address 02:00:00:01:00:01", "192.0.2.10/24 dev eth0",
-		"neighbours cabled.alpha", "sysctl -qw net.ipv4.neigh.eth0.gc_stale_time=7", "sysctl -qw net.ipv6.conf.eth1.disable_ipv6=0", "neighbours cabled.beta",
+		"fe80::ff:fe00:1/64 dev eth1", "stock cabled.beta", "type veth peer name eth1 address 02:00:00:01:00:01",
+		"192.0.2.10/24 dev eth0",
+		"neighbours cabled.alpha", "sysctl -qw net.ipv4.neigh.eth0.gc_stale_time=7",
+		"sysctl -qw net.ipv6.conf.eth1.disable_ipv6=0", "neighbours cabled.beta",
 	} {
 		at := slices.IndexFunc(got, func(o string) bool { return strings.Contains(o, part) })
 		if at <= last {

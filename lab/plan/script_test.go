@@ -40,8 +40,10 @@ func dualNIC() *lab.Layout {
 		Name:     "dual-nic",
 		Networks: []lab.Network{{Name: "red"}, {Name: "blue"}},
 		Hosts: []lab.Host{
-			{Name: "alpha", NICs: []lab.NIC{nic("eth0", "red", "192.0.2.10/24"), nic("eth1", "blue", "198.51.100.1/24", "2001:db8:b::1/64")}},
-			{Name: "beta", NICs: []lab.NIC{nic("eth0", "red", "192.0.2.1/24"), nic("eth1", "blue", "198.51.100.2/24", "2001:db8:b::2/64")}},
+			{Name: "alpha", NICs: []lab.NIC{nic("eth0", "red", "192.0.2.10/24"),
+				nic("eth1", "blue", "198.51.100.1/24", "2001:db8:b::1/64")}},
+			{Name: "beta", NICs: []lab.NIC{nic("eth0", "red", "192.0.2.1/24"),
+				nic("eth1", "blue", "198.51.100.2/24", "2001:db8:b::2/64")}},
 			{Name: "gamma", NICs: []lab.NIC{nic("eth0", "red", "192.0.2.2/24")}},
 		},
 	}
@@ -62,7 +64,8 @@ func cabled() *lab.Layout {
 		Networks: []lab.Network{{Name: "red"}, {Name: "l1", Link: true}, {Name: "loop", Link: true}},
 		Hosts: []lab.Host{
 			{Name: "alpha", NICs: []lab.NIC{nic("eth0", "l1", "192.0.2.10/24", "2001:db8::1/64"), nic("eth1", "red")}},
-			{Name: "beta", NICs: []lab.NIC{nic("eth0", "red"), nic("eth1", "l1", "192.0.2.1/24"), nic("eth2", "loop"), nic("eth3", "loop")}},
+			{Name: "beta", NICs: []lab.NIC{nic("eth0", "red"), nic("eth1", "l1", "192.0.2.1/24"), nic("eth2", "loop"),
+				nic("eth3", "loop")}},
 		},
 	}
 }

@@ -112,7 +112,8 @@ func seenAlike(c, d *result.Cell) bool {
 	}
 	x, y := c.Note.Of(len(c.Answers())-1), d.Note.Of(len(d.Answers())-1)
 	return len(c.Note.Outputs)+len(d.Note.Outputs)+len(c.Note.Captures)+len(d.Note.Captures) == 0 &&
-		x.To == y.To && sameSockets(x.Sockets, y.Sockets) && sameSockets(x.Listens, y.Listens) && slices.Equal(x.Why, y.Why)
+		x.To == y.To && sameSockets(x.Sockets, y.Sockets) && sameSockets(x.Listens, y.Listens) &&
+		slices.Equal(x.Why, y.Why)
 }
 
 // name names the cells: one, or their experiment and how many they are. The hosts stand

@@ -25,7 +25,8 @@ func many(cells int) result.Matrix {
 		for v := range 5 {
 			a.Values = append(a.Values, fmt.Sprintf("value-%d", v))
 			s.Variants = append(s.Variants, []result.RowStep{
-				step(i, "main", fmt.Sprintf("a%d = socket(tcp)", i), "ok"), step(i, "main", fmt.Sprintf("bind(a%d, x:%d)", i, v), "ok")})
+				step(i, "main", fmt.Sprintf("a%d = socket(tcp)", i), "ok"),
+				step(i, "main", fmt.Sprintf("bind(a%d, x:%d)", i, v), "ok")})
 		}
 		row.Slots = append(row.Slots, s)
 	}

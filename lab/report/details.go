@@ -104,7 +104,8 @@ func (t Text) reasons(b *bufio.Writer, m *result.Matrix, v result.Verdict) {
 		fmt.Fprintln(b)
 	}
 	if left > 0 {
-		fmt.Fprintf(b, "%s and for %d more reasons: %s\n\n", t.verdict(v), left, lab.Command("labrun", "-v", fileWord(m)))
+		fmt.Fprintf(b, "%s and for %d more reasons: %s\n\n", t.verdict(v), left,
+			lab.Command("labrun", "-v", fileWord(m)))
 	}
 }
 

@@ -39,7 +39,8 @@ func (t Text) Diff(w io.Writer, d *compare.Difference) error {
 	if len(d.Claims) > 0 {
 		fmt.Fprintln(b, t.paint(bold, "claims"))
 		for _, c := range d.Claims {
-			fmt.Fprintf(b, "  %s: %s\n", t.paint(bold, inTopology(&d.After, c.Topology)+oneLine(c.Name)), arrow(c.Before, c.After))
+			fmt.Fprintf(b, "  %s: %s\n", t.paint(bold, inTopology(&d.After, c.Topology)+oneLine(c.Name)),
+				arrow(c.Before, c.After))
 		}
 		fmt.Fprintln(b)
 	}
@@ -68,7 +69,8 @@ func (t Text) Diff(w io.Writer, d *compare.Difference) error {
 
 // diffCounts says in a line how much differs.
 func diffCounts(d *compare.Difference) string {
-	s := fmt.Sprintf("%d changed, %d appeared, %d vanished, %d the same", len(d.Changed), len(d.Appeared), len(d.Vanished), d.Same)
+	s := fmt.Sprintf("%d changed, %d appeared, %d vanished, %d the same", len(d.Changed), len(d.Appeared),
+		len(d.Vanished), d.Same)
 	switch n := len(d.Claims); n {
 	case 0:
 	case 1:
@@ -144,7 +146,8 @@ func (t Text) pairs(b *bufio.Writer, d *compare.Difference, word string, all []c
 	told := 0
 	for rest := all; len(rest) > 0; {
 		if told >= mostRows {
-			fmt.Fprintf(b, "%s %s: labrun diff --format json has them all\n\n", word, t.paint(bold, fmt.Sprintf("and %d cells more", len(rest))))
+			fmt.Fprintf(b, "%s %s: labrun diff --format json has them all\n\n", word,
+				t.paint(bold, fmt.Sprintf("and %d cells more", len(rest))))
 			return
 		}
 		var of []compare.Pair
@@ -158,7 +161,8 @@ func (t Text) pairs(b *bufio.Writer, d *compare.Difference, word string, all []c
 		}
 		if left > 0 {
 			m, c := of[0].Before.In(&d.Before)
-			fmt.Fprintf(b, "%s %s: and %d more: labrun diff --format json has them all\n\n", word, t.paint(bold, oneLine(m.Rows[c.Row].Name)), left)
+			fmt.Fprintf(b, "%s %s: and %d more: labrun diff --format json has them all\n\n", word,
+				t.paint(bold, oneLine(m.Rows[c.Row].Name)), left)
 		}
 		told += len(of)
 	}
@@ -246,7 +250,8 @@ func stepWords(pair compare.StepPair, s *result.StepResult) string {
 func (t Text) some(b *bufio.Writer, word string, r *result.Report, places []compare.Place) {
 	for n, rest := 0, places; len(rest) > 0; n++ {
 		if n == mostRows {
-			fmt.Fprintf(b, "%s %s: labrun diff --format json has them all\n", word, t.paint(bold, fmt.Sprintf("and %d cells more", len(rest))))
+			fmt.Fprintf(b, "%s %s: labrun diff --format json has them all\n", word,
+				t.paint(bold, fmt.Sprintf("and %d cells more", len(rest))))
 			break
 		}
 		var of []compare.Place

@@ -17,7 +17,8 @@ import (
 func difference() *compare.Difference {
 	before, after := sample(), sample()
 	m := &before.Matrices[0]
-	m.Rows[1].Slots[1].Variants[0][0].Want = "EADDRINUSE"                                 // wrong on alpha was as wanted then
+	// wrong on alpha was as wanted then
+	m.Rows[1].Slots[1].Variants[0][0].Want = "EADDRINUSE"
 	m.Cells[2].Verdict, m.Cells[2].Got = result.Pass, &[]string{"ok", "EADDRINUSE", "ok"} // and went on
 	m.Cells[3].Verdict, m.Cells[3].Got = m.Cells[2].Verdict, m.Cells[2].Got
 	m.Rows[2].Slots[0].Variants[0][0].Call = "bind(a, 203.0.113.99:80)" // one-host asked something else
@@ -70,7 +71,8 @@ func manyDiffer(cells int) *compare.Difference {
 		}
 	}
 	for i := range 1000 {
-		row := result.Row{Name: fmt.Sprint("row-", i), Slots: []result.RowSlot{slot(step(i, "main", "a = socket(tcp)", "ok"))}}
+		row := result.Row{Name: fmt.Sprint("row-", i),
+			Slots: []result.RowSlot{slot(step(i, "main", "a = socket(tcp)", "ok"))}}
 		before.Rows = append(before.Rows, row)
 		row.Name = "new-" + row.Name
 		after.Rows = append(after.Rows, row)
@@ -96,7 +98,8 @@ func differences() map[string]*compare.Difference {
 	hostile := compare.Reports(bad, result.NewReport(worse.Environment, worse.Matrices))
 	nothing := compare.Reports(result.NewReport(result.Environment{}, nil), result.NewReport(result.Environment{}, nil))
 	same := compare.Reports(sample(), sample())
-	return map[string]*compare.Difference{"sample": difference(), "hostile": &hostile, "nothing": &nothing, "same": &same, "many": manyDiffer(5000)}
+	return map[string]*compare.Difference{"sample": difference(), "hostile": &hostile, "nothing": &nothing,
+		"same": &same, "many": manyDiffer(5000)}
 }
 
 func writtenDiff(t *testing.T, write func(io.Writer, *compare.Difference) error, d *compare.Difference) string {
@@ -177,7 +180,8 @@ func TestLargeDiff(t *testing.T) {
 	if len(page) > 65_536 {
 		t.Errorf("the page has %d bytes, a comment takes 65536", len(page))
 	}
-	for _, want := range []string{"and 33324 more: labrun diff --format json has them all", "and 800 cells more", "33334 changed, 1000 appeared, 1000 vanished"} {
+	for _, want := range []string{"and 33324 more: labrun diff --format json has them all", "and 800 cells more",
+		"33334 changed, 1000 appeared, 1000 vanished"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the text does not say %q:\n%s", want, text)
 		}

@@ -74,7 +74,8 @@ func DiffJSON(w io.Writer, d *compare.Difference) error {
 	jsonList(j, "appeared", d.Appeared, func(p compare.Place) any { return cellAlone(&d.After, p) })
 	jsonList(j, "vanished", d.Vanished, func(p compare.Place) any { return cellAlone(&d.Before, p) })
 	jsonList(j, "open", d.Open, func(p compare.Pair) any { return openCell(d, p) })
-	jsonList(j, "claims", d.Claims, func(c compare.Claim) any { return diffClaim{c.Topology, c.Name, c.Before, c.After} })
+	jsonList(j, "claims", d.Claims,
+		func(c compare.Claim) any { return diffClaim{c.Topology, c.Name, c.Before, c.After} })
 	jsonList(j, "environment", d.Environment, func(s compare.Setting) any { return diffSetting(s) })
 	return j.end()
 }
@@ -111,7 +112,8 @@ func stepsJSON(d *compare.Difference, p compare.Pair, pairs []compare.StepPair) 
 	is, after := p.After.In(&d.After)
 	var steps []diffSteps
 	for _, s := range pairs {
-		steps = append(steps, diffSteps{newDiffStep(&was.Rows[before.Row], s.Before), newDiffStep(&is.Rows[after.Row], s.After)})
+		steps = append(steps, diffSteps{newDiffStep(&was.Rows[before.Row], s.Before),
+			newDiffStep(&is.Rows[after.Row], s.After)})
 	}
 	return steps
 }

@@ -40,12 +40,14 @@ func DiffMarkdown(w io.Writer, d *compare.Difference) error {
 		}
 	}
 	if len(d.Open) > 0 {
-		k.say("Answers that the file leaves open, which are no difference:\n\n| cell | step | was | now |\n|---|---|---|---|\n")
+		k.say("Answers that the file leaves open, which are no difference:\n\n| cell | step | was | now " +
+			"|\n|---|---|---|---|\n")
 		markdownItems(k, d.Open, func(p compare.Pair) string { return markdownOpen(d, p) })
 	}
 	if len(d.Claims) > 0 {
 		markdownItems(k, d.Claims, func(c compare.Claim) string {
-			return fmt.Sprintf("- claim **%s**: %s\n", escapeMarkdown(inTopology(&d.After, c.Topology)+c.Name), escapeMarkdown(arrow(c.Before, c.After)))
+			return fmt.Sprintf("- claim **%s**: %s\n", escapeMarkdown(inTopology(&d.After, c.Topology)+c.Name),
+				escapeMarkdown(arrow(c.Before, c.After)))
 		})
 	}
 	k.say("%s", settings)
@@ -81,7 +83,8 @@ func markdownPair(d *compare.Difference, p compare.Pair) string {
 		verdicts = wordsOf[after.Verdict]
 	}
 	if before.Reason() != "" || after.Reason() != "" {
-		fmt.Fprintf(&b, "| %s | %s | | %s | %s |\n", name, verdicts, cellCode(before.Reason()), cellCode(after.Reason()))
+		fmt.Fprintf(&b, "| %s | %s | | %s | %s |\n", name, verdicts, cellCode(before.Reason()),
+			cellCode(after.Reason()))
 		return b.String()
 	}
 	for _, s := range d.Steps(p) {

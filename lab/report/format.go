@@ -35,7 +35,8 @@ func FormatNamed(name string) (Format, bool) {
 // FormatOf returns the format that the suffix of a file's name tells.
 func FormatOf(file string) (Format, bool) {
 	return find(func(f Format) bool {
-		return slices.ContainsFunc(f.Suffixes, func(s string) bool { return strings.HasSuffix(strings.ToLower(file), s) })
+		return slices.ContainsFunc(f.Suffixes,
+			func(s string) bool { return strings.HasSuffix(strings.ToLower(file), s) })
 	})
 }
 

@@ -18,15 +18,22 @@ import (
 
 // hostile is a report that tries to be more than text in every format.
 func hostile() result.Report {
-	const bad = "a|b`c``` <script>alert(1)</script> </details> ]]> & \"q\" 'p' # SKIP \\ % , : *x* _y_ [z](http://z) @someone #1" +
-		"\r\nok 1 - fooled\nnot ok 2 - fooled\n1..9\nKTAP version 1\n::error::fooled\n```\n...\n---\n\x00\x1b[31m\x7f\u2028\ufffe\xff"
+	const bad = "a|b`c``` <script>alert(1)</script> </details> ]]> & \"q\" 'p' # SKIP \\ % , : *x* _y_ " +
+		"[z](http://z) @someone #1" +
+		"\r\nok 1 - fooled\nnot ok 2 - fooled\n1..9\nKTAP version " +
+		"1\n::error::fooled\n```\n...\n---\n\x00\x1b[31m\x7f\u2028\ufffe\xff"
 	m := result.Matrix{
-		File: bad, Included: []lab.Included{{File: bad, Text: bad}}, Name: bad, Doc: bad, Columns: []result.Column{{Host: bad, Kernel: bad}},
-		Rows:   []result.Row{{Name: bad, Doc: bad, File: bad, Line: 1, Slots: []result.RowSlot{slot(step(2, bad, bad, bad))}}},
-		Claims: []result.ClaimResult{{Name: bad, Text: bad, Verdict: result.Partly, When: []string{bad}, Against: []result.ClaimEvidence{{Experiment: bad, When: bad}}}},
+		File: bad, Included: []lab.Included{{File: bad, Text: bad}}, Name: bad, Doc: bad,
+		Columns: []result.Column{{Host: bad, Kernel: bad}},
+		Rows: []result.Row{{Name: bad, Doc: bad, File: bad, Line: 1,
+			Slots: []result.RowSlot{slot(step(2, bad, bad, bad))}}},
+		Claims: []result.ClaimResult{{Name: bad, Text: bad, Verdict: result.Partly, When: []string{bad},
+			Against: []result.ClaimEvidence{{Experiment: bad, When: bad}}}},
 	}
 	note := &result.Note{
-		Reason: bad, Flaky: result.Tallies{{Answer: bad, Times: 1}}, Evidence: []result.Snapshot{{Sockets: []result.SocketInfo{{Host: bad, Protocol: bad, State: bad, Local: bad, Owners: []string{bad}, Options: []string{bad}}}}},
+		Reason: bad, Flaky: result.Tallies{{Answer: bad, Times: 1}},
+		Evidence: []result.Snapshot{{Sockets: []result.SocketInfo{{Host: bad, Protocol: bad, State: bad,
+			Local: bad, Owners: []string{bad}, Options: []string{bad}}}}},
 		Outputs: []result.Output{{Process: bad, Stdout: bad, Stderr: bad}},
 	}
 	var matrices []result.Matrix
@@ -66,7 +73,8 @@ func TestFormats(t *testing.T) {
 				t.Errorf("a file %s is %q, want %q", s, got.Name, f.Name)
 			}
 		}
-		for _, r := range []result.Report{{}, hostile(), result.NewReport(result.Environment{}, []result.Matrix{many(2000)})} {
+		for _, r := range []result.Report{{}, hostile(),
+			result.NewReport(result.Environment{}, []result.Matrix{many(2000)})} {
 			if err := f.Write(io.Discard, r); err != nil {
 				t.Errorf("%s: %v", f.Name, err)
 			}
@@ -215,7 +223,8 @@ func TestMarkdownIsText(t *testing.T) {
 	got = regexp.MustCompile("(?ms)^(````+)text\n.*?^````+$").ReplaceAllString(got, "")
 	got = regexp.MustCompile(`\\[[:punct:]]`).ReplaceAllString(got, "") // escaped
 	got = regexp.MustCompile("````.*?````|<code>[^<]*</code>").ReplaceAllString(got, "")
-	for _, bad := range []string{"<script", "</details> ]]", "](http", "@someone", "#1", "*x*", "_y_", "\x00", "\x1b", "\n::error", "\nok 1"} {
+	for _, bad := range []string{"<script", "</details> ]]", "](http", "@someone", "#1", "*x*", "_y_", "\x00", "\x1b",
+		"\n::error", "\nok 1"} {
 		if strings.Contains(got, bad) {
 			t.Errorf("there is %q in:\n%s", bad, got)
 		}

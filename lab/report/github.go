@@ -104,7 +104,8 @@ func GitHubMistakes(w io.Writer, all []Mistake) error {
 		if m.Warning {
 			command = "warning"
 		}
-		fmt.Fprintf(b, "::%s file=%s,line=%d,col=%d::%s\n", command, githubProperty(m.File), m.Pos.Line, m.Pos.Col, githubData(m.Msg))
+		fmt.Fprintf(b, "::%s file=%s,line=%d,col=%d::%s\n", command, githubProperty(m.File), m.Pos.Line, m.Pos.Col,
+			githubData(m.Msg))
 	}
 	return b.Flush()
 }

@@ -170,7 +170,8 @@ func newGrid(t Text, m *result.Matrix, row int32) *grid {
 // tells reports whether a grid shows answers of the slot: those that the file is about,
 // and those that it asks for.
 func tells(s *result.RowSlot) bool {
-	return s.Shown || slices.ContainsFunc(s.Variants, func(steps []result.RowStep) bool { return slices.ContainsFunc(steps, isTold) })
+	return s.Shown || slices.ContainsFunc(s.Variants,
+		func(steps []result.RowStep) bool { return slices.ContainsFunc(steps, isTold) })
 }
 
 func isTold(s result.RowStep) bool { return s.Shown || s.Asked }
@@ -264,7 +265,9 @@ func (g *grid) outcome(b *bufio.Writer, o *outcome) {
 		g.drawn(b, g.draw(o.cells))
 		return
 	}
-	fmt.Fprintf(b, ": %d cells are too many to show. -o FILE.json has them all, and a part of them is shown by\n  %s\n", len(o.cells), g.part())
+	fmt.Fprintf(b,
+		": %d cells are too many to show. -o FILE.json has them all, and a part of them is shown by\n  %s\n",
+		len(o.cells), g.part())
 	g.summary(b, o.cells)
 	if wrong := g.wrong(o.cells); len(wrong) > 0 {
 		fmt.Fprint(b, "These rows are wrong, or the first of those that are:")
@@ -301,7 +304,8 @@ func (g *grid) summary(b *bufio.Writer, cells []result.Cell) {
 	for i := range cells {
 		times[g.word(&cells[i], &drawing{})]++
 	}
-	words := slices.SortedFunc(maps.Keys(times), func(x, y string) int { return cmp.Or(times[y]-times[x], cmp.Compare(x, y)) })
+	words := slices.SortedFunc(maps.Keys(times),
+		func(x, y string) int { return cmp.Or(times[y]-times[x], cmp.Compare(x, y)) })
 	for i, word := range words {
 		if i == mostSummed {
 			fmt.Fprintf(b, "and %d more answers\n", len(words)-i)
@@ -358,7 +362,10 @@ func (g *grid) wrong(cells []result.Cell) []result.Cell {
 		row := cells[0].Combo / columns
 		var of []result.Cell
 		of, cells = split(cells, func(c *result.Cell) bool { return c.Combo/columns == row })
-		if slices.ContainsFunc(of, func(c result.Cell) bool { return c.Verdict == result.Fail || c.Verdict == result.Error }) {
+		if slices.ContainsFunc(of, func(c result.Cell) bool {
+			return c.Verdict == result.Fail ||
+				c.Verdict == result.Error
+		}) {
 			wrong = append(wrong, of...)
 			n++
 		}

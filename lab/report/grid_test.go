@@ -88,13 +88,15 @@ a0     ok
 a2     ok`, section(t, textOf(t, Text{}, m), "e\n"))
 
 	m = of(1, 201) // a row more than there is room for
-	if text := textOf(t, Text{}, m); !strings.Contains(text, "\na199   ok\nand 1 more rows: -o FILE.json has them all") {
+	if text := textOf(t, Text{}, m); !strings.Contains(text,
+		"\na199   ok\nand 1 more rows: -o FILE.json has them all") {
 		t.Errorf("no end of:\n%s", text)
 	}
 	m = of(1, 2001) // more cells than there is room for
 	fail(&m.Cells[7])
 	text = textOf(t, Text{}, m)
-	if strings.Contains(text, "a1 ") || !strings.Contains(text, "2001 cells are too many to show") || !strings.Contains(text, "!EINVAL") {
+	if strings.Contains(text, "a1 ") || !strings.Contains(text, "2001 cells are too many to show") ||
+		!strings.Contains(text, "!EINVAL") {
 		t.Errorf("all of:\n%s", text)
 	}
 }
@@ -200,7 +202,8 @@ a1     ok     ok  !EINVAL (want ok)`, section(t, text, "e on h19"))
 }
 
 func TestGridNamesItsHosts(t *testing.T) {
-	for hosts, want := range map[int]string{1: "e on h0\n", 3: "e on h0, h1, h2\n", 4: "e on all hosts\n", 20: "e on all hosts\n"} {
+	for hosts, want := range map[int]string{1: "e on h0\n", 3: "e on h0, h1, h2\n", 4: "e on all hosts\n",
+		20: "e on all hosts\n"} {
 		if text := textOf(t, Text{}, of(hosts, 2, 2)); !strings.Contains(text, "\n"+want) {
 			t.Errorf("%d hosts: no %q in:\n%s", hosts, want, text)
 		}
@@ -225,7 +228,8 @@ func TestManyOutcomes(t *testing.T) {
 		fail(&m.Cells[25*h+h])
 	}
 	text := textOf(t, Text{}, m)
-	if n := strings.Count(text, "\ne on h"); n != mostOutcomes || !strings.Contains(text, "\ne and 4 more outcomes: -o FILE.json has them all\n") {
+	if n := strings.Count(text, "\ne on h"); n != mostOutcomes ||
+		!strings.Contains(text, "\ne and 4 more outcomes: -o FILE.json has them all\n") {
 		t.Errorf("%d grids:\n%s", n, text)
 	}
 }
@@ -358,16 +362,19 @@ func TestManyReasons(t *testing.T) {
 		m.Cells[i].Verdict, m.Cells[i].Note = result.Error, &result.Note{Reason: fmt.Sprint("reason ", i)}
 	}
 	text := textOf(t, Text{}, m)
-	if want := "  reason 9\n\nERROR and for 11 more reasons: labrun -v lab.yaml\n"; !strings.Contains(text, want) || strings.Contains(text, "reason 10") {
+	if want := "  reason 9\n\nERROR and for 11 more reasons: labrun -v lab.yaml\n"; !strings.Contains(text, want) ||
+		strings.Contains(text, "reason 10") {
 		t.Errorf("no %q in:\n%s", want, text)
 	}
 	m.Cells[3].Note = m.Cells[4].Note
-	mustEqual(t, "ERROR e[axis0=a0,axis1=b3] on h0, e[axis0=a1,axis1=b0] on h0\n  reason 4", section(t, textOf(t, Text{}, m), "ERROR e[axis0=a0,axis1=b3]"))
+	mustEqual(t, "ERROR e[axis0=a0,axis1=b3] on h0, e[axis0=a1,axis1=b0] on h0\n  reason 4",
+		section(t, textOf(t, Text{}, m), "ERROR e[axis0=a0,axis1=b3]"))
 }
 
 func TestVisible(t *testing.T) {
 	for line, want := range map[string]string{
-		"plain \t\u00e9": "plain \t\u00e9", "\x1b[31m": `\x1b[31m`, "a\r": `a\r`, "broken \xff": `broken \xff`, "\ufffd": "\ufffd", "\u202e": `\u202e`,
+		"plain \t\u00e9": "plain \t\u00e9", "\x1b[31m": `\x1b[31m`, "a\r": `a\r`, "broken \xff": `broken \xff`,
+		"\ufffd": "\ufffd", "\u202e": `\u202e`,
 	} {
 		if got := lab.Visible(line); got != want {
 			t.Errorf("%q: %s, want %s", line, got, want)

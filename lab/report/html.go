@@ -21,7 +21,10 @@ import (
 var pageFiles embed.FS
 
 var (
-	pageStyle  = sync.OnceValue(func() string { return graph.Style() + joinFiles("base.css", "parts.css", "print.css") })
+	pageStyle = sync.OnceValue(func() string {
+		return graph.Style() + joinFiles("base.css", "parts.css",
+			"print.css")
+	})
 	pageScript = sync.OnceValue(func() string {
 		return joinFiles("data.js", "filter.js", "dom.js", "cell.js", "matrix.js", "grid.js", "list.js", "main.js")
 	})
@@ -78,7 +81,8 @@ func countsOf(m *result.Matrix) result.Counts {
 	for i := range m.Cells {
 		n[m.Cells[i].Verdict]++
 	}
-	return result.Counts{Passed: int(n[result.Pass]), Failed: int(n[result.Fail]), Skipped: int(n[result.Skip]), Errors: int(n[result.Error])}
+	return result.Counts{Passed: int(n[result.Pass]), Failed: int(n[result.Fail]), Skipped: int(n[result.Skip]),
+		Errors: int(n[result.Error])}
 }
 
 // byVerdict are the counts in the order of the verdicts.

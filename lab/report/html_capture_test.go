@@ -13,7 +13,8 @@ func TestPageLinksCapturesInBrowser(t *testing.T) {
 	c.eval("document.querySelector('#t0-cells .tile.fail').click()", nil)
 	const links = "[...document.querySelectorAll('#cell .captures a')]"
 	c.expect(links+".map((a) => a.textContent).join()", "pcap/wrong@alpha/red.pcapng,pcap/wrong@alpha/lo.pcapng")
-	c.expect(links+".map((a) => a.getAttribute('href')).join()", "./pcap/wrong%40alpha/red.pcapng,./pcap/wrong%40alpha/lo.pcapng")
+	c.expect(links+".map((a) => a.getAttribute('href')).join()",
+		"./pcap/wrong%40alpha/red.pcapng,./pcap/wrong%40alpha/lo.pcapng")
 	c.expect(links+".every((a) => a.href.startsWith(new URL('.', location.href).href))", "true")
 	c.keep("captures.png")
 	for file, want := range map[string]string{

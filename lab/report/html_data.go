@@ -86,7 +86,8 @@ func dataBlock(b *bufio.Writer, r result.Report) error {
 		if s.Shown || s.Asked {
 			shown = 1
 		}
-		d.numbers(s.Line, d.words.of(s.Process), d.words.of(s.Call), d.words.of(s.Words(s.Want)), shown, d.words.of(s.Words(string(lab.Blocked))), s.Rule,
+		d.numbers(s.Line, d.words.of(s.Process), d.words.of(s.Call), d.words.of(s.Words(s.Want)), shown,
+			d.words.of(s.Words(string(lab.Blocked))), s.Rule,
 			d.words.of(lab.CallName(s.Call)))
 	}
 	d.raw(`],"words":`)

@@ -59,7 +59,8 @@ func TestPageInBrowser(t *testing.T) {
 	r := sample()
 	r.Matrices[0].Cells[0].Note = &result.Note{Evidence: []result.Snapshot{{Sockets: []result.SocketInfo{
 		{Host: "alpha", Protocol: "tcp", State: "FIN_WAIT2", Local: "x:81", Timer: "timewait"},
-		{Host: "alpha", Protocol: "tcp", State: "LISTEN", Local: "x:81", Owners: []string{"web (w)"}, Options: []string{"SO_REUSEPORT"}},
+		{Host: "alpha", Protocol: "tcp", State: "LISTEN", Local: "x:81", Owners: []string{"web (w)"},
+			Options: []string{"SO_REUSEPORT"}},
 	}}}}
 	c.load(mustPage(t, r))
 	c.keep("sample.png")
@@ -68,7 +69,8 @@ func TestPageInBrowser(t *testing.T) {
 
 	c.eval("[...document.querySelectorAll('button')].find((b) => b.textContent === 'Only what failed').click()", nil)
 	c.expect(found, "14 of 57 cells")
-	c.expect("[...document.querySelectorAll('#t0-cells tbody .verdict')].every((e) => /FAIL|ERROR/.test(e.textContent))", "true")
+	c.expect("[...document.querySelectorAll('#t0-cells tbody .verdict')].every((e) => "+
+		"/FAIL|ERROR/.test(e.textContent))", "true")
 	c.eval("[...document.querySelectorAll('button')].find((b) => b.textContent === 'Show all').click()", nil)
 
 	c.search("econnrefused")
@@ -80,7 +82,8 @@ func TestPageInBrowser(t *testing.T) {
 	c.expect(found, "57 cells")
 
 	c.eval("host.value = 'beta'; host.dispatchEvent(new Event('change'))", nil)
-	c.expect("[...document.querySelectorAll('#t2-cells button')].filter((e) => e.offsetParent).length", "0") // its host is alpha
+	// its host is alpha
+	c.expect("[...document.querySelectorAll('#t2-cells button')].filter((e) => e.offsetParent).length", "0")
 	c.eval("reset(); apply(); axes.value = 'reuse'; axes.dispatchEvent(new Event('change'))", nil)
 	c.expect("document.querySelector('.chip').textContent", "option=reuse ×")
 	c.expect(found, "10 of 57 cells")
@@ -92,8 +95,10 @@ func TestPageInBrowser(t *testing.T) {
 	c.press("Enter", "\r")
 	c.expect("document.getElementById('cell').open", "true")
 	cell := c.text("document.getElementById('cell').innerText")
-	for _, want := range []string{"FAIL", "wrong", "alpha", "bind(b, any:80) = EADDRINUSE", "wanted ok", "got EADDRINUSE", "connect(c, subject.x:80) not called", "Held by",
-		"web (a) and child (a)", "x:80", "peer.x:ephemeral", "not accepted yet", "v6only", "labrun shell --after wrong 'some folder/lab.yaml' alpha"} {
+	for _, want := range []string{"FAIL", "wrong", "alpha", "bind(b, any:80) = EADDRINUSE", "wanted ok",
+		"got EADDRINUSE", "connect(c, subject.x:80) not called", "Held by",
+		"web (a) and child (a)", "x:80", "peer.x:ephemeral", "not accepted yet", "v6only",
+		"labrun shell --after wrong 'some folder/lab.yaml' alpha"} {
 		if !strings.Contains(cell, want) {
 			t.Errorf("the cell has no %q:\n%s", want, cell)
 		}
@@ -111,7 +116,8 @@ func TestPageInBrowser(t *testing.T) {
 	c.expect("document.querySelector('.held-by summary').innerText", "FIN_WAIT2 x:81 no process, and 1 more")
 	c.expect("document.querySelector('.held-by').open", "false")
 	c.eval("document.querySelector('.held-by summary').click()", nil)
-	c.expect("[...document.querySelectorAll('.held-by tbody tr')].map((e) => e.innerText.trim().split(/\\s+/).join(' ')).join('; ')",
+	c.expect("[...document.querySelectorAll('.held-by tbody tr')].map((e) => "+
+		"e.innerText.trim().split(/\\s+/).join(' ')).join('; ')",
 		"alpha tcp FIN_WAIT2 x:81 no process timewait; alpha tcp LISTEN x:81 web (w) 0 SO_REUSEPORT")
 	c.keep("evidence.png")
 
@@ -128,7 +134,8 @@ func TestPageGridsInBrowser(t *testing.T) {
 	const grid = "views[1].grids.find((g) => g.r.name === 'two')"
 	c.expect(grid+".element.open", "true") // it is small
 	c.expect(grid+".grids.length", "1")
-	c.expect(grid+".grids[0].element.querySelector('.legend').innerText.replace(/\\s+/g, ' ')", "U EADDRINUSE 4 ok ok 3 – skip 1 · left out by the file ✗ not as wanted")
+	c.expect(grid+".grids[0].element.querySelector('.legend').innerText.replace(/\\s+/g, ' ')",
+		"U EADDRINUSE 4 ok ok 3 – skip 1 · left out by the file ✗ not as wanted")
 	c.eval(grid+".grids[0].element.querySelector('tbody button').focus()", nil)
 	c.press("ArrowRight", "")
 	c.press("ArrowDown", "")
@@ -169,9 +176,11 @@ func TestPageSaysTheSameInBrowser(t *testing.T) {
 		m := &r.Matrices[i]
 		for j := range m.Cells {
 			cell := &m.Cells[j]
-			lines := []string{m.NameOf(cell), "on", m.ColumnOf(cell), wordsOf[cell.Verdict], newGrid(Text{}, m, cell.Row).answer(cell, &drawing{})}
+			lines := []string{m.NameOf(cell), "on", m.ColumnOf(cell), wordsOf[cell.Verdict],
+				newGrid(Text{}, m, cell.Row).answer(cell, &drawing{})}
 			for _, s := range m.StepsOf(cell) {
-				lines = append(lines, fmt.Sprint(s.Line, " ", s.Process, " ", s.Call, " ", s.Words(s.Want), " ", s.Words(s.Got), " ", s.Red))
+				lines = append(lines, fmt.Sprint(s.Line, " ", s.Process, " ", s.Call, " ", s.Words(s.Want), " ",
+					s.Words(s.Got), " ", s.Red))
 			}
 			want = append(want, strings.Join(lines, "\n"))
 		}
@@ -196,7 +205,8 @@ func TestPageAddressInBrowser(t *testing.T) {
 	c.load(file + "#cell/2/alpha/red")
 	c.expect("document.getElementById('cell').open", "true")
 	c.expect("document.querySelector('#cell .printed pre').textContent.split('\\n')[24]", "line 25")
-	c.expect(`document.querySelectorAll('#cell .printed pre')[1].textContent.startsWith('warning: \\x1b[31mred')`, "true")
+	c.expect(`document.querySelectorAll('#cell .printed pre')[1].textContent.startsWith('warning: \\x1b[31mred')`,
+		"true")
 	c.eval("dialog.close()", nil)
 	c.eval("choose('list'); showLine('t0-2')", nil)
 	c.expect("document.querySelector('.line.here').checkVisibility()", "true")
@@ -206,9 +216,12 @@ func TestPageAddressInBrowser(t *testing.T) {
 	c.expect("document.querySelector('#cell .note').textContent", "In some folder/shared/hosts.yaml.")
 	c.eval("document.querySelector('#cell .place').click()", nil)
 	c.expect("document.querySelector('.line.here').textContent.trim()", "4      - bind(a, 203.0.113.1:80)")
-	c.expect("document.querySelectorAll('.source')[0].open + ' ' + document.querySelectorAll('.source')[2].open", "true true")
-	c.eval("document.querySelectorAll('.source').forEach((e) => e.open = false); window.dispatchEvent(new Event('beforeprint'))", nil)
-	c.expect("[...document.querySelectorAll('details')].filter((d) => !d.open).every((d) => d.className === 'source')", "true")
+	c.expect("document.querySelectorAll('.source')[0].open + ' ' + document.querySelectorAll('.source')[2].open",
+		"true true")
+	c.eval("document.querySelectorAll('.source').forEach((e) => e.open = false); window.dispatchEvent(new "+
+		"Event('beforeprint'))", nil)
+	c.expect("[...document.querySelectorAll('details')].filter((d) => !d.open).every((d) => d.className === 'source')",
+		"true")
 	c.keep("page.pdf")
 	for _, complaint := range c.complaints() {
 		t.Error(complaint)
@@ -225,7 +238,8 @@ func TestPageWithoutScriptsInBrowser(t *testing.T) {
 	c.call("Emulation.setScriptExecutionDisabled", map[string]any{"value": false}, nil) // those of this test
 	c.expect("document.getElementById('bar').hidden", "true")
 	page := c.text("document.getElementById('t0').innerText.replace(/\\s+/g, ' ')")
-	for _, want := range []string{"good pass pass wrong FAIL FAIL one-host - FAIL skipped skip skip broken ERROR pass", "FAIL wrong on alpha", "got EADDRINUSE", "not settled"} {
+	for _, want := range []string{"good pass pass wrong FAIL FAIL one-host - FAIL skipped skip skip broken ERROR pass",
+		"FAIL wrong on alpha", "got EADDRINUSE", "not settled"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("no %q in %s", want, page)
 		}
@@ -267,7 +281,8 @@ func TestBigPageInBrowser(t *testing.T) {
 	c.expect(found, "500\u202f000 cells")
 	c.eval(`filter.text = 'axis-1=value-2 eaddrinuse'; choose('list')`, nil)
 	c.expect("views[0].list.rows.count > 10000", "true")
-	c.eval("new Promise((done) => { views[0].list.box.scrollTop = 1e6; requestAnimationFrame(() => requestAnimationFrame(done)); })", nil)
+	c.eval("new Promise((done) => { views[0].list.box.scrollTop = 1e6; requestAnimationFrame(() => "+
+		"requestAnimationFrame(done)); })", nil)
 	c.expect("views[0].list.body.querySelectorAll('tr:not(.room)').length < 100", "true")
 	c.expect("views[0].list.body.querySelector('button').closest('tr').ariaRowIndex > 1000", "true")
 	c.eval("reset(); choose('matrix'); views[0].grids[0].open()", nil)
@@ -380,14 +395,17 @@ func TestCausesInBrowser(t *testing.T) {
 		}
 	}
 	cell.Note = &result.Note{Evidence: []result.Snapshot{{
-		Step: len(cell.Answers()) - 1, To: "192.0.2.2 on <b>beta</b>", Why: []string{"user 7 without CAP_X", "a second rule"},
-		Listens: []result.SocketInfo{{Host: "gamma", Protocol: "tcp", State: "LISTEN", Local: "lo:80", Owners: []string{"web (w)"}}},
+		Step: len(cell.Answers()) - 1, To: "192.0.2.2 on <b>beta</b>",
+		Why: []string{"user 7 without CAP_X", "a second rule"},
+		Listens: []result.SocketInfo{{Host: "gamma", Protocol: "tcp", State: "LISTEN", Local: "lo:80",
+			Owners: []string{"web (w)"}}},
 	}}}
 	c.load(mustPage(t, r))
 	c.eval(fmt.Sprintf("openCell(topologies[0], %d)", red), nil)
 	text := c.text("document.getElementById('cell').innerText.replace(/\\s+/g, ' ')")
 	for _, want := range []string{
-		"(line 5)", "The address is 192.0.2.2 on <b>beta</b>.", "Listening elsewhere host protocol state local process user gamma tcp LISTEN lo:80 web (w)",
+		"(line 5)", "The address is 192.0.2.2 on <b>beta</b>.",
+		"Listening elsewhere host protocol state local process user gamma tcp LISTEN lo:80 web (w)",
 		"Why user 7 without CAP_X a second rule",
 	} {
 		if !strings.Contains(text, want) {
@@ -406,7 +424,8 @@ func TestPrintedSocketsInBrowser(t *testing.T) {
 	c.look(700, 1000, "light")
 	r := sample()
 	r.Matrices[0].Cells[0].Note = &result.Note{Evidence: []result.Snapshot{{Sockets: []result.SocketInfo{
-		{Host: "alpha", Protocol: "tcp", State: "FIN_WAIT2", Local: "x:81", Remote: "peer.x:ephemeral", Timer: "timewait"},
+		{Host: "alpha", Protocol: "tcp", State: "FIN_WAIT2", Local: "x:81", Remote: "peer.x:ephemeral",
+			Timer: "timewait"},
 	}}}}
 	c.load(mustPage(t, r))
 	c.eval("document.body.append(stepTable(topologies[0], topologies[0].row(0), topologies[0].steps(0)))", nil)

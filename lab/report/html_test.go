@@ -242,13 +242,15 @@ func TestDataBlockHoldsTheCells(t *testing.T) {
 					if v := s.Variants[radix.Index(s.Axes, values)]; v >= 0 {
 						for _, x := range d.Variants[v] {
 							n := d.Steps[8*x : 8*x+8]
-							got = append(got, fmt.Sprint(n[0], d.Words[n[1]], d.Words[n[2]], d.Words[n[3]], n[4] == 1, d.Words[n[5]], n[6], d.Words[n[7]]))
+							got = append(got, fmt.Sprint(n[0], d.Words[n[1]], d.Words[n[2]], d.Words[n[3]], n[4] == 1,
+								d.Words[n[5]], n[6], d.Words[n[7]]))
 						}
 					}
 				}
 				var want []string
 				for s := range m.Rows[j].On("").Steps(lab.Combo(c)) {
-					want = append(want, fmt.Sprint(s.Line, s.Process, s.Call, s.Words(s.Want), s.Shown || s.Asked, s.Words("blocked"), s.Rule, lab.CallName(s.Call)))
+					want = append(want, fmt.Sprint(s.Line, s.Process, s.Call, s.Words(s.Want), s.Shown || s.Asked,
+						s.Words("blocked"), s.Rule, lab.CallName(s.Call)))
 				}
 				if diff := cmp.Diff(want, got); diff != "" {
 					t.Errorf("%s: report (-), data (+):\n%s", m.Rows[j].CellName(lab.Combo(c)), diff)
@@ -266,7 +268,8 @@ func TestDrawingIsBounded(t *testing.T) {
 	}
 	page := mustHTML(t, r)
 	left := len(r.Matrices[0].Layout.Hosts) - mostDrawn
-	for _, want := range []string{fmt.Sprintf("And %d more that the drawing has no room for", left), ">h8</text>", "<th scope=\"row\">h999</th>"} {
+	for _, want := range []string{fmt.Sprintf("And %d more that the drawing has no room for", left), ">h8</text>",
+		"<th scope=\"row\">h999</th>"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("no %q", want)
 		}
@@ -278,7 +281,8 @@ func TestDrawingIsBounded(t *testing.T) {
 
 // TestThousands groups digits.
 func TestThousands(t *testing.T) {
-	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1\u202f000", 500000: "500\u202f000", 1234567: "1\u202f234\u202f567"} {
+	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1\u202f000", 500000: "500\u202f000",
+		1234567: "1\u202f234\u202f567"} {
 		if got := thousands(n); got != want {
 			t.Errorf("%d: %q, want %q", n, got, want)
 		}

@@ -35,7 +35,8 @@ func (p *pageText) say(format string, args ...any) {
 	fmt.Fprintf(p, format, args...)
 }
 
-const pageIcon = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Crect width='16' height='16' rx='3' fill='%23" +
+const pageIcon = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Crect " +
+	"width='16' height='16' rx='3' fill='%23" +
 	"COLOUR'/%3E%3Cpath d='M4 4h3v3H4zM9 4h3v3H9zM4 9h3v3H4zM9 9h3v3H9z' fill='%23fff'/%3E%3C/svg%3E"
 
 // head writes all before the body.
@@ -45,11 +46,15 @@ func (p *pageText) head(r result.Report, title string) {
 		colour = "b3261e"
 	}
 	p.say("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n")
-	p.say("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src %s; script-src %s; img-src data:; base-uri 'none'; form-action 'none'\">\n",
+	p.say("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src %s; script-src %s; "+
+		"img-src data:; base-uri 'none'; form-action 'none'\">\n",
 		markup(hashOf(pageStyle())), markup(hashOf(pageScript())))
-	p.say("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n")
-	p.say("<meta name=\"referrer\" content=\"no-referrer\">\n<meta name=\"generator\" content=\"labrun %s\">\n", r.Environment.Labrun)
-	p.say("<title>%s</title>\n<link rel=\"icon\" href=\"%s\">\n", title, markup(strings.Replace(pageIcon, "COLOUR", colour, 1)))
+	p.say("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" " +
+		"content=\"light dark\">\n")
+	p.say("<meta name=\"referrer\" content=\"no-referrer\">\n<meta name=\"generator\" content=\"labrun %s\">\n",
+		r.Environment.Labrun)
+	p.say("<title>%s</title>\n<link rel=\"icon\" href=\"%s\">\n", title,
+		markup(strings.Replace(pageIcon, "COLOUR", colour, 1)))
 	p.say("<style>%s</style>\n</head>\n", markup(pageStyle()))
 }
 
@@ -60,7 +65,8 @@ func (p *pageText) top(r result.Report) {
 		name = r.Matrices[0].Name
 	}
 	p.say("<a class=\"jump\" href=\"#main\">Skip to the cells</a>\n<header class=\"top\">\n")
-	p.say("<div class=\"headline\"><h1>%s</h1><button type=\"button\" id=\"theme\" class=\"quiet\" hidden>Dark</button></div>\n", name)
+	p.say("<div class=\"headline\"><h1>%s</h1><button type=\"button\" id=\"theme\" class=\"quiet\" "+
+		"hidden>Dark</button></div>\n", name)
 	p.say("<p class=\"verdict-line\">%s</p>\n%s\n", countList(r.Counts, true), shareBar(r.Counts))
 	all := environmentOf(r)
 	own := len(all) - len(r.Environment.Sysctls)
@@ -70,7 +76,8 @@ func (p *pageText) top(r result.Report) {
 	}
 	p.say("</dl>\n")
 	if sysctls := all[own:]; len(sysctls) > 0 {
-		p.say("<details class=\"sysctls\"><summary>%s of a fresh network namespace</summary>\n<table class=\"plain\" aria-label=\"Parameters\"><tbody>\n", plural(len(sysctls), "parameter"))
+		p.say("<details class=\"sysctls\"><summary>%s of a fresh network namespace</summary>\n<table "+
+			"class=\"plain\" aria-label=\"Parameters\"><tbody>\n", plural(len(sysctls), "parameter"))
 		for _, kv := range sysctls {
 			p.say("<tr><th scope=\"row\"><code>%s</code></th><td><code>%s</code></td></tr>\n", kv[0], kv[1])
 		}
@@ -81,7 +88,8 @@ func (p *pageText) top(r result.Report) {
 		for i := range r.Matrices {
 			m := &r.Matrices[i]
 			doc, _, _ := strings.Cut(strings.TrimSpace(m.Doc), "\n")
-			p.say("<li><a href=\"#t%d\">%s</a> <span class=\"doc\">%s</span> %s</li>\n", i, m.Name, doc, countList(countsOf(m), false))
+			p.say("<li><a href=\"#t%d\">%s</a> <span class=\"doc\">%s</span> %s</li>\n", i, m.Name, doc,
+				countList(countsOf(m), false))
 		}
 		p.say("</ul></nav>\n")
 	}
@@ -123,9 +131,11 @@ func (p *pageText) topology(m *result.Matrix, alone bool) {
 
 // source writes the text of a file, each line with an id.
 func (p *pageText) source(id, what, file, text string) {
-	p.say("<details class=\"source\" id=\"%s-source\"><summary>%s, %s</summary>\n<pre tabindex=\"0\" aria-label=\"%s\">", id, what, file, file)
+	p.say("<details class=\"source\" id=\"%s-source\"><summary>%s, %s</summary>\n<pre tabindex=\"0\" "+
+		"aria-label=\"%s\">", id, what, file, file)
 	for i, line := range strings.Split(strings.TrimSuffix(text, "\n"), "\n") {
-		p.say("<span class=\"line\" id=\"%s-%d\"><span class=\"number\" aria-hidden=\"true\">%d</span>%s\n</span>", id, i+1, i+1, line)
+		p.say("<span class=\"line\" id=\"%s-%d\"><span class=\"number\" aria-hidden=\"true\">%d</span>%s\n</span>", id,
+			i+1, i+1, line)
 	}
 	p.say("</pre></details>\n")
 }
@@ -150,13 +160,16 @@ func (p *pageText) layout(name string, l *lab.Layout) {
 	if len(l.Hosts) == 0 && len(l.Networks) == 0 {
 		return
 	}
-	drawn := graph.Layout{Name: name, Networks: l.Networks[:min(len(l.Networks), mostBars)], Hosts: l.Hosts[:min(len(l.Hosts), mostDrawn)]}
+	drawn := graph.Layout{Name: name, Networks: l.Networks[:min(len(l.Networks), mostBars)],
+		Hosts: l.Hosts[:min(len(l.Hosts), mostDrawn)]}
 	left := len(l.Hosts) - len(drawn.Hosts) + len(l.Networks) - len(drawn.Networks)
-	p.say("<figure class=\"drawing\" tabindex=\"0\" role=\"group\" aria-label=\"The topology\">%s</figure>\n", markup(drawn.Element()))
+	p.say("<figure class=\"drawing\" tabindex=\"0\" role=\"group\" aria-label=\"The topology\">%s</figure>\n",
+		markup(drawn.Element()))
 	if left > 0 {
 		p.say("<p class=\"note\">And %d more that the drawing has no room for; the table has all.</p>\n", left)
 	}
-	p.say("<details class=\"hosts\"><summary>The topology as a table</summary>\n<table class=\"plain\" aria-label=\"Topology\">\n<thead><tr>")
+	p.say("<details class=\"hosts\"><summary>The topology as a table</summary>\n<table class=\"plain\" " +
+		"aria-label=\"Topology\">\n<thead><tr>")
 	for _, head := range []string{"host", "NIC", "network", "alias", "address"} {
 		p.say("<th scope=\"col\">%s</th>", head)
 	}
@@ -170,10 +183,12 @@ func (p *pageText) layout(name string, l *lab.Layout) {
 		}
 		for _, n := range h.NICs {
 			if len(n.Addresses) == 0 {
-				p.say("<tr><th scope=\"row\">%s</th><td>%s</td><td>%s</td><td></td><td>no address</td></tr>\n", h.Name, n.Name, n.Network)
+				p.say("<tr><th scope=\"row\">%s</th><td>%s</td><td>%s</td><td></td><td>no address</td></tr>\n", h.Name,
+					n.Name, n.Network)
 			}
 			for _, a := range n.Addresses {
-				p.say("<tr><th scope=\"row\">%s</th><td>%s</td><td>%s</td><td>%s</td><td><code>%s</code></td></tr>\n", h.Name, n.Name, n.Network, a.Alias, a.Prefix)
+				p.say("<tr><th scope=\"row\">%s</th><td>%s</td><td>%s</td><td>%s</td><td><code>%s</code></td></tr>\n",
+					h.Name, n.Name, n.Network, a.Alias, a.Prefix)
 			}
 		}
 	}
@@ -187,7 +202,8 @@ func (p *pageText) claims(claims []result.ClaimResult) {
 	}
 	p.say("<h3>Claims</h3>\n<ul class=\"claims\">\n")
 	for _, c := range claims {
-		p.say("<li class=\"claim %s\"><p class=\"says\">%s</p>\n<p><b>%s</b> %s</p>\n", claimClasses[c.Verdict], c.Says(), c.Name, c.Text)
+		p.say("<li class=\"claim %s\"><p class=\"says\">%s</p>\n<p><b>%s</b> %s</p>\n", claimClasses[c.Verdict],
+			c.Says(), c.Name, c.Text)
 		if len(c.For)+len(c.Against)+len(c.Unknown) > 0 {
 			p.say("<ul>\n")
 			p.evidence("for", "for", c.For)
@@ -202,7 +218,8 @@ func (p *pageText) claims(claims []result.ClaimResult) {
 
 func (p *pageText) evidence(class, side string, evidence []result.ClaimEvidence) {
 	for _, e := range evidence {
-		p.say("<li><span class=\"side %s\">%s</span><span><button type=\"button\" class=\"link\" data-experiment=\"%s\" data-topology=\"%s\">%s</button>",
+		p.say("<li><span class=\"side %s\">%s</span><span><button type=\"button\" class=\"link\" "+
+			"data-experiment=\"%s\" data-topology=\"%s\">%s</button>",
 			class, side, e.Experiment, p.id, e.Experiment)
 		if e.When != "" {
 			p.say(" when %s", e.When)
@@ -255,7 +272,8 @@ func (p *pageText) plain(m *result.Matrix) {
 	for i := range m.Cells {
 		if c := &m.Cells[i]; c.Verdict != result.Pass && told < mostWrong {
 			told++
-			p.say("<pre class=\"told\">%s %s on %s\n%s</pre>\n", wordsOf[c.Verdict], m.NameOf(c), m.ColumnOf(c), explain(m, c))
+			p.say("<pre class=\"told\">%s %s on %s\n%s</pre>\n", wordsOf[c.Verdict], m.NameOf(c), m.ColumnOf(c),
+				explain(m, c))
 		}
 	}
 	p.say("</noscript>\n")
@@ -263,10 +281,14 @@ func (p *pageText) plain(m *result.Matrix) {
 
 // foot explains the signs and the keys.
 func (p *pageText) foot(r result.Report) {
-	p.say("</main>\n<footer>\n<p>Written by labrun %s. A cell is one experiment in one host: ✓ pass, ✗ FAIL when the kernel answers something else\n"+
-		"than the file says, – skip when this kernel or machine lacks what it asks about, ! ERROR when labrun could not ask.</p>\n",
+	p.say("</main>\n<footer>\n<p>Written by labrun %s. A cell is one experiment in one host: ✓ pass, ✗ FAIL when "+
+		"the kernel answers something else\n"+
+		"than the file says, – skip when this kernel or machine lacks what it asks about, ! ERROR when labrun "+
+		"could not ask.</p>\n",
 		cmp.Or(r.Environment.Labrun, "of an unknown version"))
-	p.say("<p class=\"keys\" id=\"keys\" hidden><kbd>/</kbd> search, <kbd>↑ ↓ ← →</kbd> walk in a table, <kbd>Enter</kbd> open a cell,\n" +
+	p.say("<p class=\"keys\" id=\"keys\" hidden><kbd>/</kbd> search, <kbd>↑ ↓ ← →</kbd> walk in a table, " +
+		"<kbd>Enter</kbd> open a cell,\n" +
 		"<kbd>j</kbd> <kbd>k</kbd> next and previous cell, <kbd>Esc</kbd> close.</p>\n</footer>\n")
-	p.say("<dialog id=\"cell\" aria-labelledby=\"cell-name\"></dialog>\n<p id=\"live\" class=\"hidden\" role=\"status\" aria-live=\"polite\"></p>\n")
+	p.say("<dialog id=\"cell\" aria-labelledby=\"cell-name\"></dialog>\n<p id=\"live\" class=\"hidden\" " +
+		"role=\"status\" aria-live=\"polite\"></p>\n")
 }

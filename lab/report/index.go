@@ -96,13 +96,15 @@ func (x *rowIndex) check(slots []result.RowSlot) error {
 			return fmt.Errorf("step %d: it has %d variants, its axes have %d", i, len(s.Variants), variants)
 		}
 		if s.Which != nil && len(s.Which) != variants {
-			return fmt.Errorf("step %d: \"which\" has %d items, its axes have %d combinations", i, len(s.Which), variants)
+			return fmt.Errorf("step %d: \"which\" has %d items, its axes have %d combinations", i, len(s.Which),
+				variants)
 		}
 		for _, o := range s.Others {
 			fits := len(o.Which) == len(o.Variants)
 			for j := 0; fits && j < len(o.Which); j++ {
 				v := o.Which[j]
-				fits = v >= 0 && v < len(s.Variants) && (j == 0 || v > o.Which[j-1]) && len(o.Variants[j]) == len(s.Variants[v])
+				fits = v >= 0 && v < len(s.Variants) && (j == 0 || v > o.Which[j-1]) &&
+					len(o.Variants[j]) == len(s.Variants[v])
 			}
 			if !fits {
 				return fmt.Errorf("step %d: what it is on %s does not fit", i, o.Kernel)
@@ -115,7 +117,8 @@ func (x *rowIndex) check(slots []result.RowSlot) error {
 		}
 		fewest := 0
 		if !slices.ContainsFunc(s.Which, func(w int32) bool { return w < 0 }) && len(s.Variants) > 0 {
-			fewest = len(slices.MinFunc(s.Variants, func(a, b []result.RowStep) int { return cmp.Compare(len(a), len(b)) }))
+			fewest = len(slices.MinFunc(s.Variants,
+				func(a, b []result.RowStep) int { return cmp.Compare(len(a), len(b)) }))
 		}
 		x.fewest += fewest
 	}

@@ -167,7 +167,8 @@ func (j *jsonWriter) environment(e *result.Environment) {
 		j.field("sysctls", e.Sysctls)
 	}
 	if len(e.Seconds) > 0 {
-		j.lines("cell_seconds", len(e.Seconds), func(i int) { j.value(append([]float32{}, e.Seconds[i]...)) }) // [] and not null
+		// [] and not null
+		j.lines("cell_seconds", len(e.Seconds), func(i int) { j.value(append([]float32{}, e.Seconds[i]...)) })
 	}
 	j.close('}')
 }

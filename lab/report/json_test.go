@@ -132,7 +132,8 @@ func TestKernels(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(r.Matrices[0].Rows, back.Matrices[0].Rows); diff != "" || !reflect.DeepEqual(r.Matrices[0].Columns, back.Matrices[0].Columns) {
+	if diff := cmp.Diff(r.Matrices[0].Rows, back.Matrices[0].Rows); diff != "" ||
+		!reflect.DeepEqual(r.Matrices[0].Columns, back.Matrices[0].Columns) {
 		t.Errorf("written (-), read (+):\n%s%v", diff, back.Matrices[0].Columns)
 	}
 	if err := validate(schema(t), text); err != nil {
@@ -147,8 +148,10 @@ func TestKernels(t *testing.T) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
 	}
-	for _, wrong := range [][2]string{{`"which": [0]`, `"which": [1]`}, {`"which": [0]`, `"which": [0, 0]`}, {`"which": [0]`, `"which": [-1]`}} {
-		if _, err := ReadJSON("report.json", strings.NewReader(strings.Replace(text, wrong[0], wrong[1], 1))); err == nil {
+	for _, wrong := range [][2]string{{`"which": [0]`, `"which": [1]`}, {`"which": [0]`, `"which": [0, 0]`},
+		{`"which": [0]`, `"which": [-1]`}} {
+		if _, err := ReadJSON("report.json",
+			strings.NewReader(strings.Replace(text, wrong[0], wrong[1], 1))); err == nil {
 			t.Errorf("it takes %s", wrong[1])
 		}
 	}
@@ -210,7 +213,8 @@ func TestReadStreams(t *testing.T) {
 		t.Fatal(err)
 	}
 	runtime.ReadMemStats(&after)
-	if size, pieces := after.TotalAlloc-before.TotalAlloc, after.Mallocs-before.Mallocs; size > 32<<20 || pieces > 5000 {
+	if size, pieces := after.TotalAlloc-before.TotalAlloc, after.Mallocs-before.Mallocs; size > 32<<20 ||
+		pieces > 5000 {
 		t.Errorf("%d bytes in %d pieces", size, pieces)
 	}
 }
@@ -227,7 +231,8 @@ func TestReadNamesThePlace(t *testing.T) {
 		}
 		lines[i] = strings.Replace(line, `"pass"`, `"maybe"`, 1)
 		want := fmt.Sprintf("r.json:%d:%d: ", i+1, at+1)
-		for _, r := range []io.Reader{strings.NewReader(strings.Join(lines, "")), iotest.OneByteReader(strings.NewReader(strings.Join(lines, "")))} {
+		for _, r := range []io.Reader{strings.NewReader(strings.Join(lines, "")),
+			iotest.OneByteReader(strings.NewReader(strings.Join(lines, "")))} {
 			if _, err := ReadJSON("r.json", r); err == nil || !strings.HasPrefix(err.Error(), want) {
 				t.Errorf("%v, want %s", err, want)
 			}
@@ -255,7 +260,8 @@ func TestReadHoldsLimits(t *testing.T) {
 		}
 	}
 	broken := errors.New("broken")
-	if _, err := ReadJSON("r.json", io.MultiReader(strings.NewReader("{"), iotest.ErrReader(broken))); !errors.Is(err, broken) {
+	if _, err := ReadJSON("r.json", io.MultiReader(strings.NewReader("{"), iotest.ErrReader(broken))); !errors.Is(err,
+		broken) {
 		t.Errorf("%v, want %v", err, broken)
 	}
 }
@@ -285,10 +291,13 @@ func TestReadJSONSaysWhatIsWrong(t *testing.T) {
 	for _, c := range []struct{ old, new, want string }{
 		{`"digest"`, `"disgust"`, `unknown key "disgust"; allowed: counts, digest, environment, topologies`},
 		{`"passed"`, `"past"`, `:13: counts: unknown key "past"`},
-		{`"file"`, `"fill"`, `topologies: [0]: unknown key "fill"; allowed: cells, claims, doc, file, hosts, included, name, rows, source, topology`},
-		{`"shown": true`, `"shone": true`, `rows: [0]: steps: [0]: unknown key "shone"; allowed: axes, others, shown, variants`},
+		{`"file"`, `"fill"`,
+			`topologies: [0]: unknown key "fill"; allowed: cells, claims, doc, file, hosts, included, name, rows, source, topology`},
+		{`"shown": true`, `"shone": true`,
+			`rows: [0]: steps: [0]: unknown key "shone"; allowed: axes, others, shown, variants`},
 		{`"process":"web"`, `"prozess":"web"`, `variants: [0]: unknown key "prozess"`},
-		{`"verdict":"pass"`, `"verdict":"maybe"`, `:49: topologies: [0]: cells: [0]: verdict: "maybe" is not a verdict; allowed: pass, fail, skip, error`},
+		{`"verdict":"pass"`, `"verdict":"maybe"`,
+			`:49: topologies: [0]: cells: [0]: verdict: "maybe" is not a verdict; allowed: pass, fail, skip, error`},
 		{`"verdict":"pass",`, ``, `cells: [0]: it needs a "cell", a "host" and a "verdict"`},
 		{`"verdict":"pass"`, `"verdict":null`, `verdict: found null, want a string`},
 		{`"got":["ok"]`, `"got":[1]`, `got: found a number, want a string`},
@@ -296,8 +305,10 @@ func TestReadJSONSaysWhatIsWrong(t *testing.T) {
 		{`"got":["ok"]`, "\"got\":[\"\xff\"]", `invalid UTF-8`},
 		{`"got":["ok"]`, `"got":["ok"],"got":[]`, `:69: topologies: [0]: cells: [0]: duplicate key "got"`},
 		{`"line": 3`, `"line": "3"`, `line: found a string, want a number that fits int`},
-		{`"got":["ok"]`, `"gut":["ok"]`, `cells: [0]: unknown key "gut"; allowed: captures, cell, evidence, flaky, got, host, kernel, outputs, reason, verdict`},
-		{`{"cell":"good","host":"alpha"`, `{"cell":"good","host":"gamma"`, `cells: [0]: "good" on "gamma": there is no such host`},
+		{`"got":["ok"]`, `"gut":["ok"]`,
+			`cells: [0]: unknown key "gut"; allowed: captures, cell, evidence, flaky, got, host, kernel, outputs, reason, verdict`},
+		{`{"cell":"good","host":"alpha"`, `{"cell":"good","host":"gamma"`,
+			`cells: [0]: "good" on "gamma": there is no such host`},
 		{`{"cell":"good"`, `{"cell":"bad"`, `"bad" on "alpha": there is no experiment "bad"`},
 		{`{"cell":"good"`, `{"cell":"good[x=y]"`, `"good[x=y]" on "alpha": the experiment's cells are called good`},
 		{`"two[first=x,second=x]"`, `"two[first=x]"`, `the experiment's cells are called two[first=x,second=x]`},
@@ -335,7 +346,8 @@ func TestReadJSONSaysWhatIsWrong(t *testing.T) {
 		{"{}", `key "environment" is missing`},
 		{"%", "invalid character '%'"},
 	} {
-		if _, err := ReadJSON("r.json", strings.NewReader(c.text)); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := ReadJSON("r.json", strings.NewReader(c.text)); err == nil ||
+			!strings.Contains(err.Error(), c.want) {
 			t.Errorf("%.20q: %v, want %s", c.text, err, c.want)
 		}
 	}

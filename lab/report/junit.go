@@ -93,7 +93,8 @@ func (x *junit) suite(r *result.Report, m *result.Matrix, on result.Column, chun
 	}
 	x.raw("  <testsuite")
 	x.attribute("name", m.Name+" on "+on.String())
-	x.counts(result.Counts{Passed: int(n[result.Pass]), Failed: int(n[result.Fail]), Skipped: int(n[result.Skip]), Errors: int(n[result.Error])})
+	x.counts(result.Counts{Passed: int(n[result.Pass]), Failed: int(n[result.Fail]), Skipped: int(n[result.Skip]),
+		Errors: int(n[result.Error])})
 	x.time(sum)
 	x.attribute("timestamp", r.Environment.Started.UTC().Format("2006-01-02T15:04:05")) // Ant's has no zone
 	x.attribute("hostname", on.Host)

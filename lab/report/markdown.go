@@ -137,7 +137,8 @@ func markdownMatrix(m *result.Matrix) string {
 		fmt.Fprintf(&b, "| %s | %s |\n", cellCode(all[i].name), strings.Join(all[i].markdown(many), " | "))
 	}
 	if left := len(all) - shown; left > 0 {
-		fmt.Fprintf(&b, "\nAnd %d more lines, of which those that did not pass were shown first: `-o FILE.json` has them all.\n", left)
+		fmt.Fprintf(&b, "\nAnd %d more lines, of which those that did not pass were shown first: `-o FILE.json` "+
+			"has them all.\n", left)
 	}
 	b.WriteString("\n")
 	return b.String()

@@ -33,7 +33,8 @@ func TestVersion1(t *testing.T) {
 		t.Errorf("that labrun's text (-), this one's (+):\n%s", diff)
 	}
 	m := &r.Matrices[0]
-	if got, want := m.Rows[1].Claim, (lab.ClaimRef{Name: "taken", Against: true, When: "one is bound to another address"}); got != want {
+	if got, want := m.Rows[1].Claim, (lab.ClaimRef{Name: "taken", Against: true,
+		When: "one is bound to another address"}); got != want {
 		t.Errorf("the second experiment is about %+v, want %+v", got, want)
 	}
 	var verdicts []result.ClaimVerdict
@@ -93,9 +94,11 @@ func TestVersion(t *testing.T) {
 		t.Fatalf("it begins %.40q", text)
 	}
 	for version, want := range map[string]string{
-		"1": "", "2": "", "3": "the report's form is 3, and this labrun knows those up to 2: read it with a newer one", "0": "form is 0", `"2"`: "string",
+		"1": "", "2": "", "3": "the report's form is 3, and this labrun knows those up to 2: read it with a newer one",
+		"0": "form is 0", `"2"`: "string",
 	} {
-		_, err := ReadJSON("r.json", strings.NewReader(strings.Replace(text, `"version": 2`, `"version": `+version+`, "digest": "x"`, 1)))
+		_, err := ReadJSON("r.json",
+			strings.NewReader(strings.Replace(text, `"version": 2`, `"version": `+version+`, "digest": "x"`, 1)))
 		if want == "" {
 			want = "duplicate key" // it has been read beyond the version
 		}

@@ -58,7 +58,8 @@ func (d *jsonReader) version() error {
 	var v int
 	err := d.into(&v)()
 	if err == nil && (v < 1 || v > Version) {
-		err = fmt.Errorf("the report's form is %d, and this labrun knows those up to %d: read it with a newer one", v, Version)
+		err = fmt.Errorf("the report's form is %d, and this labrun knows those up to %d: read it with a newer one", v,
+			Version)
 	}
 	return err
 }
@@ -250,7 +251,8 @@ func (d *jsonReader) cell(in *index) error {
 		case "captures":
 			err = d.into(&more().Captures)()
 		default:
-			return unknownKey(string(key), "captures", "cell", "evidence", "flaky", "got", "host", "kernel", "outputs", "reason", "verdict")
+			return unknownKey(string(key), "captures", "cell", "evidence", "flaky", "got", "host", "kernel", "outputs",
+				"reason", "verdict")
 		}
 		if err != nil {
 			err = fmt.Errorf("%s: %w", key, err)
@@ -266,7 +268,8 @@ func (d *jsonReader) cell(in *index) error {
 	if note != nil && c.Verdict == result.Fail {
 		olderFlaky(note)
 	}
-	if note != nil && (note.Reason != "" || len(note.Flaky) > 0 || len(note.Evidence) > 0 || len(note.Outputs) > 0 || len(note.Captures) > 0) {
+	if note != nil && (note.Reason != "" || len(note.Flaky) > 0 || len(note.Evidence) > 0 || len(note.Outputs) > 0 ||
+		len(note.Captures) > 0) {
 		c.Note = note
 	}
 	if err := in.add(c); err != nil {

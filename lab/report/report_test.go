@@ -45,37 +45,50 @@ func sample() result.Report {
 		Source: "name: lab # <the> \"text\"\nnetworks: {red: 192.0.2.0/24}\n", Layout: layout(),
 		Included: []lab.Included{
 			{File: "some folder/shared/none.yaml", Text: "doc: nobody <uses> it\n"},
-			{File: "some folder/shared/hosts.yaml", Text: "experiments:\n  one-host:\n    steps:\n      - bind(a, 203.0.113.1:80)\n"},
+			{File: "some folder/shared/hosts.yaml",
+				Text: "experiments:\n  one-host:\n    steps:\n      - bind(a, 203.0.113.1:80)\n"},
 		},
 		Columns: result.OnHosts("alpha", "beta"),
 		Rows: []result.Row{
 			{Name: "good", Doc: "holds", Claim: lab.ClaimRef{Name: "SEED 1"}, Line: 10, Slots: []result.RowSlot{ok}},
-			{Name: "wrong", Claim: lab.ClaimRef{Name: "SEED 2", Against: true, When: "the moon is full"}, Line: 20, Slots: []result.RowSlot{
-				ok, slot(step(23, "main", "bind(b, any:80)", "ok")), slot(step(30, "peer/client", "connect(c, subject.x:80)", "ok"))}},
-			{Name: "one-host", File: "some folder/shared/hosts.yaml", Line: 2, Slots: []result.RowSlot{slot(step(4, "main", "bind(a, 203.0.113.1:80)", "ok"))}},
+			{Name: "wrong", Claim: lab.ClaimRef{Name: "SEED 2", Against: true, When: "the moon is full"}, Line: 20,
+				Slots: []result.RowSlot{
+					ok, slot(step(23, "main", "bind(b, any:80)", "ok")),
+					slot(step(30, "peer/client", "connect(c, subject.x:80)", "ok"))}},
+			{Name: "one-host", File: "some folder/shared/hosts.yaml", Line: 2,
+				Slots: []result.RowSlot{slot(step(4, "main", "bind(a, 203.0.113.1:80)", "ok"))}},
 			{Name: "skipped", Line: 40},
 			{Name: "broken", Line: 50, Slots: []result.RowSlot{ok}},
 		},
 		Cells: []result.Cell{
 			{Row: 0, Column: 0, Got: &[]string{"ok"}},
 			{Row: 0, Column: 1, Got: &[]string{"ok"}},
-			{Row: 1, Column: 0, Verdict: result.Fail, Got: &[]string{"ok", "EADDRINUSE"}, Note: &result.Note{Evidence: []result.Snapshot{{Step: 1, Sockets: []result.SocketInfo{
-				{Host: "alpha", Protocol: "tcp", State: "LISTEN", Local: "x:80", User: 1000, Owners: []string{"web (a)", "child (a)"}, Options: []string{"SO_REUSEADDR", "IP_FREEBIND"}},
-				{Host: "alpha", Protocol: "tcp6", State: "BOUND", Local: "any6:80", Device: "eth0", V6Only: true, Owners: []string{"six (s)"}},
-				{Host: "alpha", Protocol: "tcp", State: "ESTABLISHED", Local: "x:80", Remote: "peer.x:ephemeral"},
-				{Host: "alpha", Protocol: "tcp", State: "TIME_WAIT", Local: "x:80", Remote: "peer.x:$p", Timer: "timewait"},
-			}}}, Captures: []string{"pcap/wrong@alpha/red.pcapng", "pcap/wrong@alpha/lo.pcapng"}}},
+			{Row: 1, Column: 0, Verdict: result.Fail, Got: &[]string{"ok", "EADDRINUSE"},
+				Note: &result.Note{Evidence: []result.Snapshot{{Step: 1, Sockets: []result.SocketInfo{
+					{Host: "alpha", Protocol: "tcp", State: "LISTEN", Local: "x:80", User: 1000,
+						Owners: []string{"web (a)", "child (a)"}, Options: []string{"SO_REUSEADDR", "IP_FREEBIND"}},
+					{Host: "alpha", Protocol: "tcp6", State: "BOUND", Local: "any6:80", Device: "eth0", V6Only: true,
+						Owners: []string{"six (s)"}},
+					{Host: "alpha", Protocol: "tcp", State: "ESTABLISHED", Local: "x:80", Remote: "peer.x:ephemeral"},
+					{Host: "alpha", Protocol: "tcp", State: "TIME_WAIT", Local: "x:80", Remote: "peer.x:$p",
+						Timer: "timewait"},
+				}}}, Captures: []string{"pcap/wrong@alpha/red.pcapng", "pcap/wrong@alpha/lo.pcapng"}}},
 			{Row: 1, Column: 1, Verdict: result.Fail, Got: &[]string{"ok", "ok", "ECONNREFUSED"}},
-			{Row: 2, Column: 1, Verdict: result.Fail, Got: &[]string{"EADDRNOTAVAIL"}, Note: &result.Note{Evidence: []result.Snapshot{{Sockets: []result.SocketInfo{}}}}},
+			{Row: 2, Column: 1, Verdict: result.Fail, Got: &[]string{"EADDRNOTAVAIL"},
+				Note: &result.Note{Evidence: []result.Snapshot{{Sockets: []result.SocketInfo{}}}}},
 			{Row: 3, Column: 0, Verdict: result.Skip, Note: &result.Note{Reason: "no such thing here"}},
 			{Row: 3, Column: 1, Verdict: result.Skip, Note: &result.Note{Reason: "no such thing here"}},
-			{Row: 4, Column: 0, Verdict: result.Error, Got: &[]string{"ok"}, Note: &result.Note{Reason: "process alpha/main died: panic\nmain.go:1"}},
+			{Row: 4, Column: 0, Verdict: result.Error, Got: &[]string{"ok"},
+				Note: &result.Note{Reason: "process alpha/main died: panic\nmain.go:1"}},
 			{Row: 4, Column: 1, Got: &[]string{"ok"}},
 		},
 		Claims: []result.ClaimResult{
-			{Name: "SEED 1", Text: "A sentence.", Verdict: result.Holds, For: []result.ClaimEvidence{{Experiment: "good"}}},
-			{Name: "SEED 2", Verdict: result.NotSettled, Unknown: []result.ClaimEvidence{{Experiment: "wrong", When: "the moon is full"}}},
-			{Name: "SEED 3", Text: strings.Repeat("A long sentence that has to wrap. ", 5), Verdict: result.Partly, When: []string{"it rains"},
+			{Name: "SEED 1", Text: "A sentence.", Verdict: result.Holds,
+				For: []result.ClaimEvidence{{Experiment: "good"}}},
+			{Name: "SEED 2", Verdict: result.NotSettled,
+				Unknown: []result.ClaimEvidence{{Experiment: "wrong", When: "the moon is full"}}},
+			{Name: "SEED 3", Text: strings.Repeat("A long sentence that has to wrap. ", 5), Verdict: result.Partly,
+				When:    []string{"it rains"},
 				For:     []result.ClaimEvidence{{Experiment: "rain", When: "it rains"}},
 				Against: []result.ClaimEvidence{{Experiment: "sun", When: "the sun shines"}, {Experiment: "snow"}}},
 		},
@@ -86,7 +99,9 @@ func sample() result.Report {
 		Sysctls: map[string]string{"net.ipv4.tcp_timestamps": "1"},
 		Seconds: [][]float32{{0.002, 0.0125, 0.25, 1, 0.003, 0, 0, 2.5, 0.000018}, {}},
 	}
-	return result.NewReport(env, []result.Matrix{m, axes(), programs(), {File: "empty.yaml", Name: "empty", Columns: result.OnHosts("alpha")}, asked()})
+	return result.NewReport(env,
+		[]result.Matrix{m, axes(), programs(), {File: "empty.yaml", Name: "empty", Columns: result.OnHosts("alpha")},
+			asked()})
 }
 
 // layout has all that a NIC may have, and may be without.
@@ -94,18 +109,22 @@ func layout() lab.Layout {
 	return lab.Layout{
 		Networks: []lab.Network{
 			{Name: "red", Subnet: netip.MustParsePrefix("192.0.2.0/24")},
-			{Name: "blue", Subnet: netip.MustParsePrefix("198.51.100.0/24"), Subnet6: netip.MustParsePrefix("2001:db8:b::/64")},
+			{Name: "blue", Subnet: netip.MustParsePrefix("198.51.100.0/24"),
+				Subnet6: netip.MustParsePrefix("2001:db8:b::/64")},
 			{Name: "six", Subnet6: netip.MustParsePrefix("2001:db8:6::/64")},
 		},
 		Hosts: []lab.Host{
 			{Name: "alpha", NICs: []lab.NIC{
 				{Name: "eth0", Network: "red", Addresses: []lab.Address{
-					{Prefix: netip.MustParsePrefix("192.0.2.10/24"), Alias: "x"}, {Prefix: netip.MustParsePrefix("192.0.2.11/24")}}},
+					{Prefix: netip.MustParsePrefix("192.0.2.10/24"), Alias: "x"},
+					{Prefix: netip.MustParsePrefix("192.0.2.11/24")}}},
 				{Name: "eth1", Network: "blue", Addresses: []lab.Address{
-					{Prefix: netip.MustParsePrefix("198.51.100.1/24"), Alias: "y"}, {Prefix: netip.MustParsePrefix("2001:db8:b::1/64"), Alias: "y6"}}},
+					{Prefix: netip.MustParsePrefix("198.51.100.1/24"), Alias: "y"},
+					{Prefix: netip.MustParsePrefix("2001:db8:b::1/64"), Alias: "y6"}}},
 			}},
 			{Name: "beta", NICs: []lab.NIC{
-				{Name: "eth0", Network: "red", Addresses: []lab.Address{{Prefix: netip.MustParsePrefix("192.0.2.1/24"), Alias: "x"}}},
+				{Name: "eth0", Network: "red",
+					Addresses: []lab.Address{{Prefix: netip.MustParsePrefix("192.0.2.1/24"), Alias: "x"}}},
 				{Name: "eth1", Network: "six"},
 			}},
 			{Name: "alone"},
@@ -145,7 +164,8 @@ func axes() result.Matrix {
 		}
 		failed := &m.Cells[len(m.Cells)-2]
 		failed.Verdict = result.Fail
-		m.Cells = append(m.Cells, result.Cell{Row: 1, Column: h, Combo: 8, Verdict: result.Skip, Note: &result.Note{Reason: "no any here"}})
+		m.Cells = append(m.Cells, result.Cell{Row: 1, Column: h, Combo: 8, Verdict: result.Skip,
+			Note: &result.Note{Reason: "no any here"}})
 	}
 	for h := range int32(2) {
 		for c := range lab.Combo(8) {
@@ -174,14 +194,19 @@ func asked() result.Matrix {
 	open := func(line int, call, want string) result.RowStep {
 		return result.RowStep{Line: line, Process: "main", Call: call, Want: want, Open: true, Asked: true}
 	}
-	sent := result.RowStep{Line: 7, Process: "main", Call: `sendto(c, "x", lo:20001)`, Want: "ok", Open: true, Limit: 0.3}
+	sent := result.RowStep{Line: 7, Process: "main", Call: `sendto(c, "x", lo:20001)`, Want: "ok", Open: true,
+		Limit: 0.3}
 	waits := result.RowStep{Line: 10, Process: "peer/client", Call: "connect(c, subject.x:80)", Want: "ok", Limit: 4}
 	m := result.Matrix{
 		File: "asked.yaml", Name: "asked", Columns: result.OnHosts("alpha", "beta"),
 		Rows: []result.Row{
-			{Name: "group", Line: 3, Slots: []result.RowSlot{slot(step(6, "main", "c = socket(udp)", "ok"), sent, open(8, "who(a1, a2)", "ok"))}},
+			{Name: "group", Line: 3,
+				Slots: []result.RowSlot{slot(step(6, "main", "c = socket(udp)", "ok"), sent,
+					open(8, "who(a1, a2)", "ok"))}},
 			{Name: "read", Line: 20, Axes: []lab.Axis{{Name: "key", Values: []string{"ip_forward", "somaxconn"}}},
-				Slots: []result.RowSlot{{Axes: []int{0}, Variants: [][]result.RowStep{{open(22, "sysctl(ip_forward)", "?")}, {open(22, "sysctl(somaxconn)", "?")}}}}},
+				Slots: []result.RowSlot{{Axes: []int{0},
+					Variants: [][]result.RowStep{{open(22, "sysctl(ip_forward)", "?")},
+						{open(22, "sysctl(somaxconn)", "?")}}}}},
 			{Name: "given-up", Line: 9, Slots: []result.RowSlot{slot(waits)}},
 		},
 	}
@@ -194,7 +219,8 @@ func asked() result.Matrix {
 		}
 	}
 	for h := range int32(2) {
-		m.Cells = append(m.Cells, result.Cell{Row: 2, Column: h, Verdict: result.Fail, Got: &[]string{string(lab.Blocked)}})
+		m.Cells = append(m.Cells, result.Cell{Row: 2, Column: h, Verdict: result.Fail,
+			Got: &[]string{string(lab.Blocked)}})
 	}
 	return m
 }
@@ -204,7 +230,8 @@ func one() result.Row {
 	return result.Row{
 		Name: "one", Line: 3, Axes: []lab.Axis{{Name: "option", Values: []string{"none", "reuse", "both"}}},
 		Slots: []result.RowSlot{{Axes: []int{0}, Shown: true, Variants: [][]result.RowStep{
-			{shown(5, "bind(a, x:80)", "ok")}, {shown(5, "bind(a, y:80)", "ok")}, {shown(5, "bind(a, any:80)", "EADDRINUSE")},
+			{shown(5, "bind(a, x:80)", "ok")}, {shown(5, "bind(a, y:80)", "ok")},
+			{shown(5, "bind(a, any:80)", "EADDRINUSE")},
 		}}},
 	}
 }
@@ -233,7 +260,8 @@ func two() result.Row {
 func three() result.Row {
 	return result.Row{
 		Name: "three", Line: 20,
-		Axes: []lab.Axis{{Name: "option", Values: []string{"none", "reuse"}}, {Name: "state", Values: []string{"bound", "listening"}},
+		Axes: []lab.Axis{{Name: "option", Values: []string{"none", "reuse"}},
+			{Name: "state", Values: []string{"bound", "listening"}},
 			{Name: "address", Values: []string{"other", "same"}}},
 		Slots: []result.RowSlot{
 			slot(step(22, "main", "b = socket(tcp)", "ok")),
@@ -254,16 +282,19 @@ func programs() result.Matrix {
 	return result.Matrix{
 		File: "programs.yaml", Name: "programs", Columns: result.OnHosts("alpha"),
 		Rows: []result.Row{
-			{Name: "red", Line: 3, Slots: []result.RowSlot{slot(step(5, "peer/web", "python3 -m http.server 80", "exit 0"))}},
+			{Name: "red", Line: 3,
+				Slots: []result.RowSlot{slot(step(5, "peer/web", "python3 -m http.server 80", "exit 0"))}},
 			{Name: "stuck", Line: 8, Slots: []result.RowSlot{slot(step(9, "program", "sleep 1000", "exit 0"))}},
 		},
 		Cells: []result.Cell{
 			{Row: 0, Verdict: result.Fail, Got: &[]string{"exit 1"}, Note: &result.Note{Outputs: []result.Output{
-				{Process: "alpha/web", Stdout: lines.String(), Stderr: "warning: \x1b[31mred\x1b[0m \u00e9\t\u202e\r\nbroken \ufffd, no newline", Status: &one},
+				{Process: "alpha/web", Stdout: lines.String(),
+					Stderr: "warning: \x1b[31mred\x1b[0m \u00e9\t\u202e\r\nbroken \ufffd, no newline", Status: &one},
 				{Process: "beta/quiet", Status: &zero},
 			}}},
 			{Row: 1, Verdict: result.Error, Note: &result.Note{
-				Reason: "program sleep: still running after 10s", Outputs: []result.Output{{Process: "alpha/program", Stdout: "waiting\n"}},
+				Reason:  "program sleep: still running after 10s",
+				Outputs: []result.Output{{Process: "alpha/program", Stdout: "waiting\n"}},
 			}},
 		},
 	}

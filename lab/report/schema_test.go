@@ -46,7 +46,8 @@ func TestReportsFitTheSchema(t *testing.T) {
 	noHosts.Matrices[3].Columns = nil // --host named one of another file
 	for name, r := range map[string]result.Report{
 		"sample": sample(), "hostile": hostile(), "no hosts": noHosts,
-		"nothing": result.NewReport(result.Environment{}, nil), "many": result.NewReport(result.Environment{}, []result.Matrix{many(2000)}),
+		"nothing": result.NewReport(result.Environment{}, nil),
+		"many":    result.NewReport(result.Environment{}, []result.Matrix{many(2000)}),
 	} {
 		if err := validate(s, string(mustJSON(t, r))); err != nil {
 			t.Errorf("%s: %v", name, err)

@@ -20,7 +20,8 @@ const (
 var coloursOf = map[result.Verdict]string{result.Pass: green, result.Fail: red, result.Skip: yellow, result.Error: red}
 
 // wordsOf are the verdicts in a matrix: what needs attention stands out without colour too.
-var wordsOf = map[result.Verdict]string{result.Pass: "pass", result.Fail: "FAIL", result.Skip: "skip", result.Error: "ERROR"}
+var wordsOf = map[result.Verdict]string{result.Pass: "pass", result.Fail: "FAIL", result.Skip: "skip",
+	result.Error: "ERROR"}
 
 func (t Text) paint(attribute, s string) string {
 	if !t.Colour || s == "" {

@@ -94,12 +94,14 @@ func TestTAPIsTAP(t *testing.T) {
 		return string(out), err
 	}
 	out, err := run(sample())
-	if err == nil || !strings.Contains(out, "Failed tests:  1-3, 5\n") || !strings.Contains(out, "Tests: 5 Failed: 4") || strings.Contains(out, "Parse errors") {
+	if err == nil || !strings.Contains(out, "Failed tests:  1-3, 5\n") ||
+		!strings.Contains(out, "Tests: 5 Failed: 4") || strings.Contains(out, "Parse errors") {
 		t.Errorf("%v\n%s", err, out)
 	}
 	r := sample()
 	r.Matrices = r.Matrices[3:4]
-	if out, err := run(r); err != nil || !strings.Contains(out, "Result: NOTESTS") && !strings.Contains(out, "Result: PASS") {
+	if out, err := run(r); err != nil || !strings.Contains(out, "Result: NOTESTS") &&
+		!strings.Contains(out, "Result: PASS") {
 		t.Errorf("%v\n%s", err, out)
 	}
 }

@@ -31,7 +31,8 @@ func (t Text) Write(w io.Writer, r result.Report) error {
 		t.claims(b, m)
 	}
 	e := r.Environment
-	fmt.Fprintln(b, t.paint(faint, fmt.Sprintf("linux %s %s, labrun %s, %s, %s", e.Kernel, e.Machine, e.Labrun, e.User, r.Digest)))
+	fmt.Fprintln(b, t.paint(faint, fmt.Sprintf("linux %s %s, labrun %s, %s, %s", e.Kernel, e.Machine, e.Labrun, e.User,
+		r.Digest)))
 	fmt.Fprintln(b, t.paint(coloursOf[worst(r.Counts)], r.Counts.String()))
 	return b.Flush()
 }

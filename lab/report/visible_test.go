@@ -19,7 +19,8 @@ import (
 )
 
 // poison has what a terminal obeys, and lines that a log or a reader of TAP does.
-const poison = "A\x1b[31mB\rC\x00D\u009b31mE\u0085F\x7fG\u202eH\u2066I\u2028J\u2029K\nok 99 - fooled\n::error::fooled\nL"
+const poison = "A\x1b[31mB\rC\x00D\u009b31mE\u0085F\x7fG\u202eH\u2066I\u2028J\u2029K\nok 99 - " +
+	"fooled\n::error::fooled\nL"
 
 // eachString calls do with each string that can be reached from v, and with how to
 // plant another in its place.
@@ -89,11 +90,16 @@ func whole() result.Report {
 	r := sample()
 	m := &r.Matrices[0]
 	status := 1
-	listens := []result.SocketInfo{{Host: "beta", Protocol: "tcp", State: "LISTEN", Local: "y:80", Owners: []string{"web (w)"}}}
+	listens := []result.SocketInfo{{Host: "beta", Protocol: "tcp", State: "LISTEN", Local: "y:80",
+		Owners: []string{"web (w)"}}}
 	note := func() *result.Note {
-		return &result.Note{Reason: "reason", Flaky: result.Tallies{{Answer: "ok", Times: 1}}, Captures: []string{"red.pcapng"},
-			Evidence: []result.Snapshot{{Step: 1, To: "192.0.2.2 on beta", Why: []string{"user 0"}, Listens: slices.Clone(listens), Sockets: []result.SocketInfo{{Host: "alpha", Protocol: "tcp", State: "LISTEN", Local: "x:80", Remote: "y:80",
-				Device: "eth0", Owners: []string{"web (a)"}, Timer: "on", Options: []string{"SO_REUSEADDR"}}}}},
+		return &result.Note{Reason: "reason", Flaky: result.Tallies{{Answer: "ok", Times: 1}},
+			Captures: []string{"red.pcapng"},
+			Evidence: []result.Snapshot{{Step: 1, To: "192.0.2.2 on beta", Why: []string{"user 0"},
+				Listens: slices.Clone(listens),
+				Sockets: []result.SocketInfo{{Host: "alpha", Protocol: "tcp", State: "LISTEN", Local: "x:80",
+					Remote: "y:80",
+					Device: "eth0", Owners: []string{"web (a)"}, Timer: "on", Options: []string{"SO_REUSEADDR"}}}}},
 			Outputs: []result.Output{{Process: "alpha/web", Stdout: "out", Stderr: "err", Status: &status}}}
 	}
 	for i := range m.Cells {
@@ -105,7 +111,8 @@ func whole() result.Report {
 	m.Layout.Hosts[0].Sysctls = []lab.Sysctl{{Name: "net.ipv4.ip_forward", Value: "1"}}
 	for i := range m.Claims {
 		evidence := []result.ClaimEvidence{{Experiment: "e", When: "when"}}
-		m.Claims[i].Text, m.Claims[i].For, m.Claims[i].Against, m.Claims[i].Unknown = "text", evidence, evidence, evidence
+		m.Claims[i].Text, m.Claims[i].For, m.Claims[i].Against, m.Claims[i].Unknown = "text", evidence, evidence,
+			evidence
 	}
 	return r
 }
@@ -123,14 +130,17 @@ func TestNothingRaw(t *testing.T) {
 	}
 	for _, f := range DiffFormats {
 		formats = append(formats,
-			rendered{"diff as " + f.Name, func(w io.Writer, r result.Report) error { return f.Write(w, changes(whole(), r)) }},
-			rendered{"diff back as " + f.Name, func(w io.Writer, r result.Report) error { return f.Write(w, changes(r, whole())) }})
+			rendered{"diff as " + f.Name,
+				func(w io.Writer, r result.Report) error { return f.Write(w, changes(whole(), r)) }},
+			rendered{"diff back as " + f.Name,
+				func(w io.Writer, r result.Report) error { return f.Write(w, changes(r, whole())) }})
 	}
 	seen := map[string]bool{}
 	r := whole()
 	eachString(reflect.ValueOf(&r), "", func(path string, plant func(string)) {
 		field := strings.TrimRight(path, "[0123456789] aeklvuy")
-		if field = field[strings.LastIndex(field, ".")+1:] + fmt.Sprint(strings.Count(path, ".")); seen[path] || testing.Short() && seen[field] {
+		if field = field[strings.LastIndex(field, ".")+1:] + fmt.Sprint(strings.Count(path, ".")); seen[path] ||
+			testing.Short() && seen[field] {
 			return
 		}
 		seen[path], seen[field] = true, true
@@ -150,7 +160,8 @@ func TestNothingRaw(t *testing.T) {
 	textFields(reflect.TypeFor[result.Report](), fields)
 	for path := range seen {
 		for field := range fields {
-			if strings.Contains(path+".", "."+field+".") || strings.Contains(path, "."+field+"[") || strings.Contains(path, "."+field+" ") {
+			if strings.Contains(path+".", "."+field+".") || strings.Contains(path, "."+field+"[") ||
+				strings.Contains(path, "."+field+" ") {
 				delete(fields, field)
 			}
 		}
@@ -164,7 +175,8 @@ func TestNothingRaw(t *testing.T) {
 func raw(text, format string) []string {
 	var found []string
 	for i, r := range text {
-		if r != '\n' && r != '\t' && r != '\u202f' && r != '\u200b' && !unicode.IsPrint(r) { // thousands; what keeps @ apart
+		// thousands; what keeps @ apart
+		if r != '\n' && r != '\t' && r != '\u202f' && r != '\u200b' && !unicode.IsPrint(r) {
 			found = append(found, fmt.Sprintf("%q in %q", r, text[max(0, i-20):min(len(text), i+20)]))
 		}
 	}
