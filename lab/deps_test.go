@@ -46,9 +46,9 @@ var chain = map[string][]string{
 	"lab/graph":  nil,
 	"lab/report": {"lab/result", "lab/compare", "lab/graph"}, // prints, computes nothing
 	"cmd/labrun": {
-		"lab/wording", "lab/topology", "lab/plan", "lab/sys", "lab/fabric", "lab/program", "lab/capture",
-		"lab/question", "lab/result", "lab/kernel",
-		"lab/kernel/local", "lab/run", "lab/compare", "lab/report", "lab/graph",
+		"lab/wording", "lab/syntax", "lab/topology", "lab/plan", "lab/sys", "lab/fabric", "lab/program", "lab/capture",
+		"lab/question", "lab/result", "lab/kernel", "lab/kernel/local", "lab/run", "lab/compare", "lab/report",
+		"lab/graph",
 	},
 	// All of the chain as a test of somebody else's, beside cmd/labrun at its end.
 	"lab/labtest": {"lab/topology", "lab/plan", "lab/sys", "lab/fabric", "lab/result", "lab/kernel/local", "lab/run",
