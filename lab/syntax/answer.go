@@ -59,7 +59,7 @@ func (p *stepParser) conditionAt() int {
 func (p *stepParser) rule(open token, tokens []token) (lab.WantRule, int) {
 	clauses := cutAtOn(tokens)
 	if len(clauses) < 2 || len(clauses[0]) == 0 {
-		p.wrong(open.start, "a condition is written [ANSWER on linux < 6.2] or [ANSWER on option NAME], found %s",
+		p.wrong(open.start, "a condition is written [ANSWER on linux < 6.2], [ANSWER on option NAME] or [ANSWER on no option NAME], and so with sysctl, socket and probe; found %s",
 			wording.Quote("["+p.raw(tokens)+"]"))
 		return lab.WantRule{}, open.start
 	}

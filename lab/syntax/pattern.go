@@ -159,10 +159,11 @@ func MadeBy(s lab.Signature, args []string) string {
 // FillPattern is a placeholder somewhere in a text.
 const FillPattern = `\$\{[^{}]*\}`
 
-// Portable writes a pattern as JavaScript does too, whose classes of characters
-// have braces.
+// Portable writes a pattern as JavaScript and Python read it too. They have no words in
+// common for Unicode's classes of characters: what it lets through beyond the pattern are
+// characters that are not seen.
 func Portable(re *regexp.Regexp) string {
-	return strings.NewReplacer(`\pC`, `\p{C}`, `\pZ`, `\p{Z}`).Replace(re.String())
+	return strings.NewReplacer(`\pC`, `\x00-\x1f\x7f-\x9f`, `\pZ`, `\s`).Replace(re.String())
 }
 
 // Inner is the pattern of a name without its anchors.

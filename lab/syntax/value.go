@@ -174,7 +174,7 @@ func SysctlProblem(name string) string {
 	dots := func(part string) bool { return strings.Trim(part, "/") == "" }
 	switch {
 	case !strings.HasPrefix(name, "net."):
-		return "parameter " + wording.Quote(name) + " is not one of a network namespace, those begin with net."
+		return "parameter " + wording.Quote(name) + " is not one of a network namespace, whose names begin with \"net.\""
 	case !SysctlSyntax().MatchString(name) || slices.ContainsFunc(strings.Split(name, "."), dots):
 		return wording.Quote(name) + " is not the name of a kernel parameter such as net.ipv4.tcp_tw_reuse"
 	}

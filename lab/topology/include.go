@@ -167,7 +167,7 @@ func (d *fileReader) tree() (*yaml.Node, bool) {
 // checkOwn complains about keys that a topology needs.
 func (d *fileReader) checkOwn(p *part, root *yaml.Node) {
 	if p.isShared() {
-		d.Complain(yamlpos.PosOf(root), "the file has no name, networks and hosts: it is a part for topologies to share; one in its folder or above takes it with include: %s",
+		d.Complain(yamlpos.PosOf(root), "the file has no name, networks and hosts: it is a part for topologies to share; one in its folder takes it with include: %s, one above with its path from there",
 			filepath.Base(p.File))
 		return
 	}

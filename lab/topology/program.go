@@ -10,6 +10,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"labrun/lab"
+	"labrun/lab/once"
 	"labrun/lab/syntax"
 	"labrun/lab/wording"
 	"labrun/lab/yamlpos"
@@ -126,6 +127,13 @@ func (r *slotReader) pattern(s yamlpos.Scope, e yamlpos.Entry) *lab.Pattern {
 // shellWords mean something to a shell.
 var shellWords = []string{"|", "||", "&", "&&", ";", ">", ">>", "<", "2>&1", ">/dev/null", "2>/dev/null"}
 
+// What else only a shell takes for more than its characters: a variable, a home folder,
+// the output of a command, the end of one; and what sets a variable.
+var (
+	forShell   = once.Regexp("^\\$[A-Za-z_({]|^~(/|$)|`|.;$")
+	assignment = once.Regexp(`^[A-Za-z_][A-Za-z0-9_]*=`)
+)
+
 // words reads the words of a command: a list, or a text that is taken apart as
 // sh(1) would, without any expansion.
 func (r *slotReader) words(s yamlpos.Scope, n *yaml.Node) []string {
@@ -149,11 +157,15 @@ func (r *slotReader) words(s yamlpos.Scope, n *yaml.Node) []string {
 			r.Warn(yamlpos.PosOf(n), "%s: %c is not a quote in a command; write ' or \"", s, []rune(text[i:])[0])
 		}
 		for _, w := range strings.Fields(text) {
-			if slices.Contains(shellWords, w) && slices.Contains(words, w) {
+			if slices.Contains(words, w) && (slices.Contains(shellWords, w) || forShell().MatchString(w)) {
 				r.Warn(yamlpos.PosOf(n), "%s: no shell reads this command, so the program gets %s as an argument; for a shell write sh -c '...'%s",
 					s, wording.Quote(w), map[bool]string{true: ", for a program that stays background: true"}[w == "&"])
 				break
 			}
+		}
+		if len(words) > 0 && (words[0] == "cd" || assignment().MatchString(words[0])) {
+			r.Warn(yamlpos.PosOf(n), "%s: %s is for a shell to do, and no shell reads this command; write sh -c '...'", s,
+				wording.Quote(words[0]))
 		}
 	}
 	if len(words) == 0 || words[0] == "" {
