@@ -64,6 +64,24 @@ func (r Radix) SplitInto(values []int, c Combo) []int {
 	return values
 }
 
+// Join returns the combination of values of all the axes: it undoes Split.
+func (r Radix) Join(values []int) Combo {
+	var c Combo
+	for i, v := range values {
+		c = c*Combo(r[i]) + Combo(v)
+	}
+	return c
+}
+
+// Size returns how many combinations some of the axes have.
+func (r Radix) Size(axes []int) int {
+	n := 1
+	for _, a := range axes {
+		n *= r[a]
+	}
+	return n
+}
+
 // Index returns which combination of some of the axes the values are.
 func (r Radix) Index(axes, values []int) int {
 	n := 0

@@ -75,9 +75,9 @@
 //
 // # Where a change goes
 //
-// A new system call is a row in Signatures and a case in process, or in kernel/local
-// where it is made by labrun on a host; a new socket option is a row in Options and one in
-// process; a new operation on links is an Op in plan and a case in fabric; a new
+// A new system call is a row in Signatures and one in process, or in kernel/local where
+// labrun makes it; a new socket option is a row in Options and one in process; either has an
+// example in a lesson or a script (cmd/labrun's TestVocabulary); a new operation on links is an Op in plan and a case in fabric; a new
 // report format is a file in report and a line in its Formats.
 //
 // # What makes a report the same on every run

@@ -205,3 +205,16 @@ func TestCallName(t *testing.T) {
 		}
 	}
 }
+
+func TestRadix(t *testing.T) {
+	r := lab.Radix{2, 3, 4}
+	for c := range lab.Combo(24) {
+		values := r.Split(c)
+		if back := r.Join(values); back != c || r.Index([]int{0, 1, 2}, values) != int(c) {
+			t.Errorf("combination %d has the values %v, which are combination %d", c, values, back)
+		}
+	}
+	if all, some, none := r.Size([]int{0, 1, 2}), r.Size([]int{0, 2}), r.Size(nil); all != 24 || some != 8 || none != 1 {
+		t.Errorf("sizes %d, %d, %d, want 24, 8, 1", all, some, none)
+	}
+}

@@ -61,8 +61,8 @@ type Signature struct {
 	Doc      string // one line, with the manual page
 }
 
-// Signatures lists every call there is. A new call is a row here and a case in
-// process, or in run where labrun makes it.
+// Signatures lists every call there is. A new call is a row here and one in process,
+// or in kernel/local where labrun makes it.
 var Signatures = []Signature{
 	{Name: "socket", Args: []Kind{KindType, KindSockFlags}, Optional: 1, Makes: true, Doc: "make a socket, socket(2)"},
 	{Name: "file", Makes: true, Touches: true, Doc: "open a file, a descriptor that is not a socket, memfd_create(2)"},

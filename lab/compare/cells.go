@@ -129,13 +129,13 @@ func rowOf(a, b *result.Row, at int32) row {
 func (r *row) key(c *result.Cell, columns []int32) (result.Cell, bool) {
 	key := result.Cell{Row: r.at, Column: columns[c.Column], Combo: c.Combo}
 	if r.from != nil {
-		key.Combo = 0
 		for i, v := range r.from.SplitInto(r.split, c.Combo) {
 			if r.values[i][v] < 0 {
 				return key, false
 			}
-			key.Combo = key.Combo*lab.Combo(r.to[i]) + lab.Combo(r.values[i][v])
+			r.split[i] = int(r.values[i][v])
 		}
+		key.Combo = r.to.Join(r.split)
 	}
 	return key, key.Row >= 0 && key.Column >= 0
 }

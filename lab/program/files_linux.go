@@ -70,7 +70,7 @@ func makeFiles(libs libraries) error {
 			return err
 		}
 	}
-	if err := libs.show(baseDir); err != nil {
+	if err := libs.bindBelow(baseDir); err != nil {
 		return err
 	}
 	if err := unix.Chdir(baseDir); err != nil {
@@ -130,7 +130,7 @@ type FileInfo struct {
 }
 
 // Stat returns what is behind a path in there, or in /tmp when it is a relative one: the
-// file itself, of a link its target or, for bind(2) and unlink(2), the link. It is not ok
+// file itself, of a link its target or, for bindMount(2) and unlink(2), the link. It is not ok
 // where path_resolution(7) finds no file.
 func (f *Files) Stat(in func(f func() error) error, path string, follow bool) (info FileInfo, ok bool, err error) {
 	flags := 0
@@ -240,8 +240,8 @@ func interpreterOf(file string) (string, error) {
 	return "", nil
 }
 
-// show shows the libraries below root, read-only.
-func (l libraries) show(root string) error {
+// bindBelow shows the libraries below root, read-only.
+func (l libraries) bindBelow(root string) error {
 	for _, dir := range l.dirs {
 		if err := os.MkdirAll(root+dir, 0o755); err != nil {
 			return err

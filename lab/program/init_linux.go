@@ -140,12 +140,12 @@ func showHosts(text string) error {
 	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 		return err
 	}
-	return bind(file, hostsFile)
+	return bindMount(file, hostsFile)
 }
 
-// report is what it tells, one after the other: that the program runs, with a
+// initMessage is what it tells, one after the other: that the program runs, with a
 // pidfd of it, or why not; and its end.
-type report struct {
+type initMessage struct {
 	Failed string `json:",omitempty"`
 	Status int
 }
@@ -172,15 +172,15 @@ func copyMain(hostname string, argv []string) {
 		}
 	}
 	if err != nil {
-		tell(report{Failed: err.Error()}, nil)
+		tell(initMessage{Failed: err.Error()}, nil)
 		child.Exit(1)
 	}
-	tell(report{}, rights)
+	tell(initMessage{}, rights)
 	for {
 		var status unix.WaitStatus
 		reaped, err := unix.Wait4(-1, &status, 0, nil)
 		if reaped == pid {
-			tell(report{Status: exitStatus(status)}, nil)
+			tell(initMessage{Status: exitStatus(status)}, nil)
 		}
 		if errors.Is(err, unix.ECHILD) {
 			select {} // nobody is left to make children
@@ -188,7 +188,7 @@ func copyMain(hostname string, argv []string) {
 	}
 }
 
-func tell(r report, rights []byte) {
+func tell(r initMessage, rights []byte) {
 	b, err := json.Marshal(r)
 	if err == nil {
 		err = unix.Sendmsg(child.ControlFD, b, rights, nil, unix.MSG_NOSIGNAL)

@@ -43,7 +43,7 @@ func mountTmpfs(target string, mode os.FileMode, size int) error {
 // over it meanwhile.
 func descriptorPath(fd int) string { return fmt.Sprintf("/proc/self/fd/%d", fd) }
 
-func bind(from, target string) error {
+func bindMount(from, target string) error {
 	if err := unix.Mount(from, target, "", unix.MS_BIND, ""); err != nil {
 		return &os.PathError{Op: "mount --bind", Path: target, Err: err}
 	}
@@ -53,7 +53,7 @@ func bind(from, target string) error {
 // bindReadOnly shows a file or a directory read-only, without what is mounted
 // below it.
 func bindReadOnly(from, target string) error {
-	if err := bind(from, target); err != nil {
+	if err := bindMount(from, target); err != nil {
 		return err
 	}
 	err := remount(target, unix.MS_RDONLY|unix.MS_NOSUID|unix.MS_NODEV)

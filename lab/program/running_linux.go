@@ -84,7 +84,7 @@ func (s Spec) Start() (*Running, error) {
 
 // launch starts the init of the program's namespaces.
 func (s Spec) launch(r *Running, theirs *os.File) (err error) {
-	in, err := s.setup()
+	in, err := s.initSetup()
 	if err != nil {
 		return err
 	}
@@ -131,8 +131,8 @@ func (s Spec) launch(r *Running, theirs *os.File) (err error) {
 	})
 }
 
-// setup returns a file that says what the init is to do.
-func (s Spec) setup() (*os.File, error) {
+// initSetup returns a file that says what the init is to do.
+func (s Spec) initSetup() (*os.File, error) {
 	home := "/root"
 	if s.User != nil && *s.User != 0 {
 		home = "/"
@@ -144,7 +144,7 @@ func (s Spec) setup() (*os.File, error) {
 	if s.User != nil && (int(*s.User) != os.Geteuid() || int(*s.User) != os.Getegid()) {
 		in.User = s.User
 	}
-	return in.file()
+	return in.memfd()
 }
 
 // begin waits until the program runs.
@@ -160,7 +160,7 @@ func (r *Running) begin() error {
 	if n == 0 {
 		return fmt.Errorf("its init ended: %s", r.stderr)
 	}
-	var first report
+	var first initMessage
 	if err := json.Unmarshal(b[:n], &first); err != nil {
 		return err
 	}
@@ -183,7 +183,7 @@ func (r *Running) follow(conn io.Reader) {
 		r.err = r.gone()
 		return
 	}
-	var last report
+	var last initMessage
 	if err := json.Unmarshal(b[:n], &last); err != nil {
 		r.err = fmt.Errorf("program %s: %w", r.name, err)
 	}

@@ -22,7 +22,7 @@ var sealed = once.Good(func() (*os.File, error) {
 	// executes, and what somebody may write cannot be executed (ETXTBSY).
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()
-	fd, err := memfd("labrun")
+	fd, err := executableMemfd("labrun")
 	switch {
 	case errors.Is(err, unix.EACCES):
 		return nil, fmt.Errorf("memfd_create for a copy of labrun: %w (the parameter vm.memfd_noexec may forbid it)", err)
@@ -49,9 +49,9 @@ var sealed = once.Good(func() (*os.File, error) {
 	return r, nil
 })
 
-// memfd returns a file in memory that can be executed and sealed. Since Linux 6.3
+// executableMemfd returns a file in memory that can be executed and sealed. Since Linux 6.3
 // the flag says so, where the parameter vm.memfd_noexec has another default.
-func memfd(name string) (int, error) {
+func executableMemfd(name string) (int, error) {
 	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING|unix.MFD_EXEC)
 	if errors.Is(err, unix.EINVAL) {
 		fd, err = unix.MemfdCreate(name, unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
@@ -69,8 +69,8 @@ func copySelf(w io.Writer) error {
 	return err
 }
 
-// file is a file by its path, and which one that was.
-type file struct {
+// ownFile is a file by its path, and which one that was.
+type ownFile struct {
 	Path     string
 	Dev, Ino uint64
 }
@@ -79,17 +79,17 @@ type file struct {
 // more. /proc/self/exe itself is a file of the mount namespace that this program
 // was started from, and no bind takes it over into another one. Its path does,
 // when it still is that file's.
-func selfFile() file {
+func selfFile() ownFile {
 	path, err := os.Readlink(child.Self)
 	var st unix.Stat_t
 	if err != nil || unix.Stat(child.Self, &st) != nil {
-		return file{}
+		return ownFile{}
 	}
-	return file{Path: path, Dev: uint64(st.Dev), Ino: st.Ino}
+	return ownFile{Path: path, Dev: uint64(st.Dev), Ino: st.Ino}
 }
 
 // open returns a descriptor of the file, -1 when it is not there.
-func (f file) open() int {
+func (f ownFile) open() int {
 	fd, err := unix.Open(f.Path, unix.O_PATH|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return -1

@@ -20,7 +20,7 @@ type seeds struct {
 	exe, dir int // descriptors of this program's file and of seedDir, -1 for none
 }
 
-func findSeeds(exe file) seeds {
+func findSeeds(exe ownFile) seeds {
 	s := seeds{exe: exe.open(), dir: -1}
 	var err error
 	if s.dir, err = unix.Open(seedDir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err != nil {

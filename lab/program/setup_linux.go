@@ -27,14 +27,14 @@ type setup struct {
 	Hosts     string
 	Dir       string
 	Env       []string
-	HasFiles  bool // as tmpFD and runFD
-	HasFolder bool // as folderFD
-	Self      file // labrun's
+	HasFiles  bool    // as tmpFD and runFD
+	HasFolder bool    // as folderFD
+	Self      ownFile // labrun's
 	Shared    []string
 }
 
-// file returns a file in memory that says so.
-func (s setup) file() (*os.File, error) {
+// memfd returns a file in memory that says so.
+func (s setup) memfd() (*os.File, error) {
 	fd, err := unix.MemfdCreate("labrun-setup", unix.MFD_CLOEXEC)
 	if err != nil {
 		return nil, fmt.Errorf("memfd_create: %w", err)

@@ -74,7 +74,7 @@ func (p Shell) Run(started func(pid int)) (int, error) {
 // launch starts the init of the program's namespaces, which is to start the
 // program of that path, or none.
 func (p Shell) launch(path string, control *os.File, how *syscall.SysProcAttr) (pid int, err error) {
-	in, err := setup{Hosts: p.Hosts, HasFiles: p.Files != nil, HasFolder: p.Folder != nil}.file()
+	in, err := setup{Hosts: p.Hosts, HasFiles: p.Files != nil, HasFolder: p.Folder != nil}.memfd()
 	if err != nil {
 		return 0, err
 	}

@@ -101,7 +101,7 @@ func (v *view) enter(root string, s setup) error {
 		return fmt.Errorf("pivot_root: %w", err)
 	}
 	v.base = descriptorPath(base)
-	for _, step := range []func(setup) error{v.proc, v.sys, v.dev, v.input, v.scratch, v.names, v.workDir, v.seeds} {
+	for _, step := range []func(setup) error{v.proc, v.sys, v.dev, v.input, v.scratch, v.nameFiles, v.workDir, v.placeSeeds} {
 		if err := step(s); err != nil {
 			return err
 		}
@@ -152,7 +152,7 @@ func (v *view) proc(s setup) error {
 		}
 	}
 	const net = "/proc/sys/net"
-	if err := bind(net, net); err != nil {
+	if err := bindMount(net, net); err != nil {
 		return err
 	}
 	for _, name := range s.Shared {
@@ -224,7 +224,7 @@ func (v *view) device(name, path string) error {
 	if !ok {
 		return nil
 	}
-	if err := bind(descriptorPath(fd), path); err != nil {
+	if err := bindMount(descriptorPath(fd), path); err != nil {
 		return err
 	}
 	return remount(path, unix.MS_RDONLY|unix.MS_NOSUID|unix.MS_NOEXEC)
@@ -262,8 +262,8 @@ func (v *view) scratch(s setup) error {
 	return mountTmpfs("/tmp", 0o1777, tmpfsSize)
 }
 
-// names writes the files of names. The machine's may be links into /run.
-func (v *view) names(s setup) error {
+// nameFiles writes the files of names. The machine's may be links into /run.
+func (v *view) nameFiles(s setup) error {
 	for path, text := range map[string]string{hostsFile: s.Hosts, resolvFile: noResolver} {
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			return err
@@ -307,9 +307,9 @@ func shownAt(path string) string {
 	return path
 }
 
-// seeds puts labrun's own programs where programs are. Without them the others
+// placeSeeds puts labrun's own programs where programs are. Without them the others
 // still run.
-func (v *view) seeds(setup) error {
+func (v *view) placeSeeds(setup) error {
 	err := v.programs.place(func(lower int, prepare func(dir string) error) error {
 		if lower >= 0 {
 			return v.overlayAt(lower, seedDir, prepare)

@@ -188,15 +188,11 @@ func (d *pageData) row(m *result.Matrix, r *result.Row) {
 		for v := range s.Variants {
 			variants[v] = d.variant(s.Variants[v])
 		}
-		combinations := 1
-		for _, a := range s.Axes {
-			combinations *= radix[a]
-		}
 		d.comma(i)
 		d.raw(`{"axes":[`)
 		d.numbers(s.Axes...)
 		d.raw(`],"shown":` + strconv.FormatBool(tells(s)) + `,"variants":[`)
-		for c := range combinations {
+		for c := range radix.Size(s.Axes) {
 			d.comma(c)
 			if v := s.Which.Of(c); v >= 0 {
 				d.numbers(variants[v])

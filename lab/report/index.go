@@ -84,14 +84,14 @@ func (in *index) addRow() error {
 // check reports slots that do not fit the axes.
 func (x *rowIndex) check(slots []result.RowSlot) error {
 	for i, s := range slots {
-		variants, last := 1, -1
+		last := -1
 		for _, a := range s.Axes {
 			if a <= last || a >= len(x.radix) {
 				return fmt.Errorf("step %d: its axes are %v, of %d in ascending order", i, s.Axes, len(x.radix))
 			}
-			variants *= x.radix[a]
 			last = a
 		}
+		variants := x.radix.Size(s.Axes)
 		if s.Which == nil && len(s.Variants) != variants {
 			return fmt.Errorf("step %d: it has %d variants, its axes have %d", i, len(s.Variants), variants)
 		}
@@ -125,7 +125,8 @@ func (x *rowIndex) check(slots []result.RowSlot) error {
 	return nil
 }
 
-// find returns the row and the combination that a cell's name stands for.
+// find returns the row and the combination that a cell's name stands for, whose values
+// are the row's then.
 func (in *index) find(name []byte) (*rowIndex, lab.Combo, error) {
 	experiment, _, _ := bytes.Cut(name, []byte("["))
 	x := in.rows[string(experiment)]
@@ -133,7 +134,6 @@ func (in *index) find(name []byte) (*rowIndex, lab.Combo, error) {
 		return nil, 0, fmt.Errorf("there is no experiment %q", experiment)
 	}
 	rest := name[len(experiment):]
-	combo := 0
 	for i, before := range x.before {
 		after, ok := bytes.CutPrefix(rest, before)
 		end := bytes.LastIndexByte(after, ']')
@@ -147,13 +147,13 @@ func (in *index) find(name []byte) (*rowIndex, lab.Combo, error) {
 		if !ok {
 			return nil, 0, fmt.Errorf("there is no %s%s", before[1:], after[:end])
 		}
-		combo = combo*x.radix[i] + v
+		x.values[i] = v
 		rest = after[end:]
 	}
 	if len(x.before) == 0 && len(rest) > 0 || len(x.before) > 0 && string(rest) != "]" {
 		return nil, 0, fmt.Errorf("the experiment's cells are called %s", in.m.Rows[x.row].CellName(0))
 	}
-	return x, lab.Combo(combo), nil
+	return x, x.radix.Join(x.values), nil
 }
 
 // mostRoom bounds the room that is made for cells before any is there.
@@ -194,7 +194,6 @@ func (in *index) add(c result.Cell) error {
 	answers := len(c.Answers())
 	if answers > x.fewest { // than which no combination has fewer steps
 		steps := 0
-		x.radix.SplitInto(x.values, combo)
 		for i := range in.m.Rows[x.row].Slots {
 			steps += len(in.m.Rows[x.row].Slots[i].At("", x.radix, x.values))
 		}

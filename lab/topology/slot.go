@@ -27,12 +27,8 @@ func (d *experimentReader) slot(x *experiment, item *yaml.Node, around yaml.Styl
 	}
 	mistaken := false
 	radix := lab.RadixOf(x.Axes)
-	size := 1
-	for _, a := range s.Axes {
-		size *= len(x.axes[a].values)
-	}
 	const unknown = -1 // or not needed
-	s.Which = make(lab.Which, size)
+	s.Which = make(lab.Which, radix.Size(s.Axes))
 	for i := range s.Which {
 		s.Which[i] = unknown
 	}
