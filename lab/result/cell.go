@@ -80,16 +80,16 @@ type Note struct {
 	Flaky    Tallies    `json:"flaky,omitempty"`    // of a failed cell that was not answered the same in every run
 	Evidence []Snapshot `json:"evidence,omitempty"` // of steps whose answer is an errno, or red
 	Outputs  []Output   `json:"outputs,omitempty"`  // of the programs of a cell that did not pass
-	Captures []string   `json:"captures,omitempty"` // the files with its packets, as seen from the folder that labrun ran in
+	Captures []string   `json:"captures,omitempty"` // the files with its packets, from the folder that labrun ran in
 }
 
 // Snapshot is what explains the answer of a step, as it was after it.
 type Snapshot struct {
 	Step    int          `json:"step"`              // index in Cell.Got
 	Sockets []SocketInfo `json:"sockets,omitzero"`  // nil when there is no port to look at, none when nobody had it
-	To      string       `json:"to,omitempty"`      // of a red step: what its address is, "192.0.2.2 on beta, the caller itself"
+	To      string       `json:"to,omitempty"`      // of a red step: what its address is, "192.0.2.2 on beta"
 	Why     []string     `json:"why,omitempty"`     // of a red step: the rules behind its answer
-	Listens []SocketInfo `json:"listens,omitempty"` // of a red step: sockets with the refused port, or the name, that were not found by it
+	Listens []SocketInfo `json:"listens,omitempty"` // of a red step: sockets with the port or name that it did not find
 	// Limit is not 0 where the call was given up sooner than the step's limit says, as
 	// nothing in the lab could answer it any more.
 	Limit float64 `json:"limit_seconds,omitempty"`

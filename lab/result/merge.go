@@ -91,7 +91,8 @@ func mergeEnvironments(parts []Part) (Environment, error) {
 	for i := range parts {
 		e := &parts[i].Report.Environment
 		for _, c := range []struct{ name, a, b string }{
-			{"labrun", first.Labrun, e.Labrun}, {"kernel", first.Kernel, e.Kernel}, {"machine", first.Machine, e.Machine}, {"user", first.User, e.User},
+			{"labrun", first.Labrun, e.Labrun}, {"kernel", first.Kernel, e.Kernel},
+			{"machine", first.Machine, e.Machine}, {"user", first.User, e.User},
 		} {
 			if c.a != c.b {
 				return env, fmt.Errorf("%s has %s %q, and %s %q", parts[0].Name, c.name, c.a, parts[i].Name, c.b)
@@ -147,7 +148,8 @@ func mergeMatrices(pieces []piece) (Matrix, []float32, error) {
 
 // weave gives the matrix the rows, columns and claims of all pieces.
 func (m *Matrix) weave(pieces []piece) error {
-	rows, columns, claims := make([][]Row, len(pieces)), make([][]Column, len(pieces)), make([][]ClaimResult, len(pieces))
+	rows, columns := make([][]Row, len(pieces)), make([][]Column, len(pieces))
+	claims := make([][]ClaimResult, len(pieces))
 	type asked struct {
 		row *Row
 		of  string
@@ -170,9 +172,11 @@ func (m *Matrix) weave(pieces []piece) error {
 	var ok [3]bool
 	m.Rows, ok[0] = weave(rows, func(r Row) string { return r.Name }, m.above)
 	m.Columns, ok[1] = weave(columns, func(c Column) Column { return c }, m.before)
-	m.Claims, ok[2] = weave(claims, func(c ClaimResult) string { return c.Name }, func(_, _ ClaimResult) int { return 0 })
+	inOrder := func(_, _ ClaimResult) int { return 0 }
+	m.Claims, ok[2] = weave(claims, func(c ClaimResult) string { return c.Name }, inOrder)
 	if ok != [3]bool{true, true, true} {
-		return fmt.Errorf("%s: the experiments, hosts or claims of %s stand in another order in each", names(all), m.File)
+		return fmt.Errorf("%s: the experiments, hosts or claims of %s stand in another order in each",
+			names(all), m.File)
 	}
 	return nil
 }

@@ -13,7 +13,7 @@ type Row struct {
 	Name  string       `json:"name"`
 	Doc   string       `json:"doc,omitempty"`
 	Claim lab.ClaimRef `json:"claim,omitzero"` // what a pass means for which claim
-	File  string       `json:"file,omitempty"` // the included file that it and its steps are in; "" is the topology's own
+	File  string       `json:"file,omitempty"` // the included file that it is in; "" is the topology's own
 	Line  int          `json:"line"`
 	Axes  []lab.Axis   `json:"axes,omitempty"`
 	Slots []RowSlot    `json:"steps"`
@@ -82,7 +82,8 @@ func newRowStep(s *lab.Step, k lab.Kernel) RowStep {
 	want := rule.Answer
 	open, asked := s.Open(want)
 	return RowStep{
-		Line: s.Pos.Line, Process: s.Process.String(), Call: s.Call.String(), Want: want.String(), Rule: rule.Line, Shown: s.Shown,
+		Line: s.Pos.Line, Process: s.Process.String(), Call: s.Call.String(),
+		Want: want.String(), Rule: rule.Line, Shown: s.Shown,
 		Open: open, Asked: asked, Limit: s.Waits(want).Seconds(),
 	}
 }

@@ -143,6 +143,8 @@ func (t tally) answers(row result.RowOn, at int) result.Tallies {
 	for word, n := range times {
 		all = append(all, result.Tally{Answer: word, Times: n})
 	}
-	slices.SortFunc(all, func(a, b result.Tally) int { return cmp.Or(b.Times-a.Times, cmp.Compare(a.Answer, b.Answer)) })
+	slices.SortFunc(all, func(a, b result.Tally) int {
+		return cmp.Or(b.Times-a.Times, cmp.Compare(a.Answer, b.Answer))
+	})
 	return all
 }
