@@ -16,6 +16,7 @@ import (
 //
 // "" when it does not look like that or cannot be said here.
 func fromC(text string) string {
+	text = cProcess().ReplaceAllString(text, "")
 	name, call, args, result, ok := cutCall(text)
 	if !ok {
 		return ""
@@ -206,6 +207,8 @@ func socketType(args []string) (kind, flags string) {
 
 // The pieces of a socket address as strace and Python print it.
 var (
+	cProcess = once.Regexp(`^(\[pid +\d+\]|\d+) +`) // of strace -f
+
 	cPort  = once.Regexp(`htons\((\d+)\)`)
 	cHost  = once.Regexp(`inet_addr\("([^"]*)"\)|inet_pton\(AF_INET6, *"([^"]*)"`)
 	cPath  = once.Regexp(`sun_path=(@?)"([^"]*)"`)
