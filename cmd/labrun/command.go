@@ -37,8 +37,8 @@ func (e usageError) Unwrap() error { return e.error }
 
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
-// run executes the command line and returns the exit status.
-func (c command) run(args []string) int { return c.execute(c.root(), args) }
+// main executes the command line and returns the exit status.
+func (c command) main(args []string) int { return c.execute(c.root(), args) }
 
 // execute does so for a command that is the whole program.
 func (c command) execute(root *cobra.Command, args []string) int {
@@ -188,7 +188,7 @@ func (c command) root() *cobra.Command {
 				}
 				return exitStatus(exitUsage)
 			}
-			return c.matrix(files, o)
+			return c.run(files, o)
 		},
 	}
 	o.flags(root.Flags())

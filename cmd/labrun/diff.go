@@ -142,7 +142,7 @@ func writeDiff(w io.Writer, format, head string, d *compare.Difference) error {
 	if format == "text" {
 		text := func() error { return textFor(w).Diff(w, d) }
 		above := func() error { _, err := io.WriteString(w, head); return err }
-		write = func() error { return unheeded(w, func() error { return inTurn(above, text) }) }
+		write = func() error { return withoutWorkflowCommands(w, func() error { return inTurn(above, text) }) }
 	}
 	if err := write(); err != nil {
 		return fmt.Errorf("write the difference: %w", err)

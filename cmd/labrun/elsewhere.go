@@ -16,8 +16,8 @@ func needsLinux(what string) error {
 	return fmt.Errorf("%s needs Linux, and this is %s: labrun can check, plan and report here", what, runtime.GOOS)
 }
 
-// matrix finds the mistakes in files and flags, and runs nothing.
-func (c command) matrix(paths []string, o runOptions) error {
+// run finds the mistakes in files and flags, and runs nothing.
+func (c command) run(paths []string, o runOptions) error {
 	files, err := c.topologyFiles(paths)
 	if err != nil {
 		return err

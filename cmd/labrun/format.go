@@ -95,7 +95,9 @@ func (c command) writeStdout(r result.Report, f report.Format, verbose bool) err
 	}
 	if f.Name == "text" { // it has lines that programs printed
 		text := write
-		write = func(w io.Writer, r result.Report) error { return unheeded(w, func() error { return text(w, r) }) }
+		write = func(w io.Writer, r result.Report) error {
+			return withoutWorkflowCommands(w, func() error { return text(w, r) })
+		}
 	}
 	if err := write(c.stdout, r); err != nil {
 		return fmt.Errorf("write the report: %w", err)

@@ -19,10 +19,10 @@ import (
 // onGitHub reports whether this is a step of a workflow on GitHub.
 func onGitHub() bool { return os.Getenv("GITHUB_ACTIONS") == "true" }
 
-// unheeded lets write write text. GitHub obeys a line of output that looks like a
+// withoutWorkflowCommands lets write write text. GitHub obeys a line of output that looks like a
 // command, and text has lines that programs printed: in a workflow, commands are
 // stopped meanwhile, until a word comes that nobody can guess.
-func unheeded(w io.Writer, write func() error) error {
+func withoutWorkflowCommands(w io.Writer, write func() error) error {
 	if !onGitHub() {
 		return write()
 	}

@@ -19,7 +19,7 @@ func TestMain(m *testing.M) {
 		os.Exit(status)
 	}
 	testscript.Main(m, map[string]func(){
-		"labrun": func() { os.Exit(command{stdout: os.Stdout, stderr: os.Stderr}.run(os.Args[1:])) },
+		"labrun": func() { os.Exit(command{stdout: os.Stdout, stderr: os.Stderr}.main(os.Args[1:])) },
 	})
 }
 

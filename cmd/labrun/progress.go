@@ -60,8 +60,8 @@ func (s *status) show(done, total int) {
 	s.total.Store(int64(total))
 }
 
-// saw takes note of a cell that failed or is an error.
-func (s *status) saw(m *result.Matrix, c *result.Cell) {
+// note takes note of a cell that failed or is an error.
+func (s *status) note(m *result.Matrix, c *result.Cell) {
 	if s.w == nil {
 		return
 	}

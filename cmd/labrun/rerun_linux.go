@@ -147,7 +147,7 @@ func (c command) printVerbose(r result.Report, o rerunOptions) error {
 	write := func() error {
 		return inTurn(func() error { return t.Write(w, r) }, func() error { return blankLine(w) })
 	}
-	if err := unheeded(w, write); err != nil {
+	if err := withoutWorkflowCommands(w, write); err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
 	return nil

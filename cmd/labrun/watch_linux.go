@@ -27,7 +27,7 @@ func (c command) watch(files []string, o runOptions) error {
 		this := o // what check finds out is of one run
 		topologies, err := c.loadFor(files, &this)
 		if err == nil {
-			err = c.matrixOf(ctx, topologies, this)
+			err = c.runOnce(ctx, topologies, this)
 		}
 		var status exitStatus
 		var usage usageError

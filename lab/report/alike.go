@@ -85,7 +85,7 @@ func lastAnswer(c *result.Cell) string {
 func (a *alike) add(m *result.Matrix, c *result.Cell, of call, rule int) {
 	a.cells++
 	a.same = a.same && (c == a.first || rule == a.rule && seenAlike(a.first, c))
-	if len(a.calls) <= most && !slices.Contains(a.calls, of) {
+	if len(a.calls) <= maxListed && !slices.Contains(a.calls, of) {
 		a.calls = append(a.calls, of)
 	}
 	i := slices.IndexFunc(a.combos, func(x combination) bool { return x.combo == c.Combo })
@@ -124,7 +124,7 @@ func (a *alike) name(m *result.Matrix) (name, on string) {
 	}
 	if a.oneHosts() {
 		hosts := a.combos[0].hosts
-		on = " on " + some(hosts[:min(len(hosts), most)], len(hosts))
+		on = " on " + listFirst(hosts[:min(len(hosts), maxListed)], len(hosts))
 	}
 	if len(a.combos) > 1 {
 		on += fmt.Sprintf(", %d cells", a.cells)
@@ -145,7 +145,7 @@ func (a *alike) list(b *bufio.Writer, m *result.Matrix) {
 	for _, x := range a.combos {
 		s := lab.CellName("", row.Axes, x.combo)
 		if hosts {
-			s += " on " + some(x.hosts[:min(len(x.hosts), most)], len(x.hosts))
+			s += " on " + listFirst(x.hosts[:min(len(x.hosts), maxListed)], len(x.hosts))
 		}
 		label(b, word, s)
 		word, listed = "", listed+len(x.hosts)
@@ -168,7 +168,7 @@ func (t Text) alike(b *bufio.Writer, m *result.Matrix, a *alike) {
 	for i, other := range a.calls[1:] {
 		word := []string{"or", ""}[min(i, 1)]
 		switch {
-		case i+1 == most:
+		case i+1 == maxListed:
 			label(b, word, "another call")
 		case other.line != a.calls[0].line:
 			label(b, word, fmt.Sprintf("line %d: %s", other.line, other.call))

@@ -14,8 +14,8 @@ import (
 
 // More than tooMany explanations of one kind are cut down to the first few.
 const (
-	tooMany = 20
-	few     = 10
+	tooMany  = 20
+	firstFew = 10
 )
 
 // details explains every cell that did not pass. Skips and errors that many
@@ -40,7 +40,7 @@ func (t Text) fails(b *bufio.Writer, m *result.Matrix) {
 	for row, kinds := range alikes(m) {
 		left := 0
 		if len(kinds) > tooMany {
-			kinds, left = kinds[:few], len(kinds)-few
+			kinds, left = kinds[:firstFew], len(kinds)-firstFew
 		}
 		for _, a := range kinds {
 			name, on := a.name(m)
@@ -83,7 +83,7 @@ func sharedReasons(m *result.Matrix, v result.Verdict) []*shared {
 				known[s.reason] = s
 			}
 		}
-		if s.cells++; s.cells <= most {
+		if s.cells++; s.cells <= maxListed {
 			s.first = append(s.first, m.NameOf(c)+" on "+m.ColumnOf(c))
 		}
 	}
@@ -95,10 +95,10 @@ func (t Text) reasons(b *bufio.Writer, m *result.Matrix, v result.Verdict) {
 	all := sharedReasons(m, v)
 	left := 0
 	if len(all) > tooMany && !t.Verbose {
-		all, left = all[:few], len(all)-few
+		all, left = all[:firstFew], len(all)-firstFew
 	}
 	for _, s := range all {
-		fmt.Fprintf(b, "%s %s\n", t.verdict(v), some(s.first, s.cells))
+		fmt.Fprintf(b, "%s %s\n", t.verdict(v), listFirst(s.first, s.cells))
 		fmt.Fprintln(b, indent(s.reason))
 		t.outputs(b, s.outputs)
 		fmt.Fprintln(b)
@@ -109,15 +109,15 @@ func (t Text) reasons(b *bufio.Writer, m *result.Matrix, v result.Verdict) {
 	}
 }
 
-// most is how many names a list has before it is cut.
-const most = 4
+// maxListed is how many names a list has before it is cut.
+const maxListed = 4
 
-// some lists the first few of many.
-func some(first []string, of int) string {
-	if of <= most {
+// listFirst lists the first few of many.
+func listFirst(first []string, of int) string {
+	if of <= maxListed {
 		return strings.Join(first, ", ")
 	}
-	return fmt.Sprintf("%s and %d more", strings.Join(first[:most], ", "), of-most)
+	return fmt.Sprintf("%s and %d more", strings.Join(first[:maxListed], ", "), of-maxListed)
 }
 
 func indent(s string) string { return "  " + strings.ReplaceAll(s, "\n", "\n  ") }

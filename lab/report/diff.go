@@ -33,8 +33,8 @@ func (t Text) Diff(w io.Writer, d *compare.Difference) error {
 	d = visibleDifference(d)
 	b := bufio.NewWriterSize(w, 1<<16)
 	t.changed(b, d)
-	t.some(b, "appeared", &d.After, d.Appeared)
-	t.some(b, "vanished", &d.Before, d.Vanished)
+	t.oneSided(b, "appeared", &d.After, d.Appeared)
+	t.oneSided(b, "vanished", &d.Before, d.Vanished)
 	t.open(b, d)
 	if len(d.Claims) > 0 {
 		fmt.Fprintln(b, t.paint(bold, "claims"))
@@ -154,7 +154,7 @@ func (t Text) pairs(b *bufio.Writer, d *compare.Difference, word string, all []c
 		of, rest = sameRow(&d.Before, rest, func(p compare.Pair) compare.Place { return p.Before })
 		left := 0
 		if len(of) > tooMany {
-			of, left = of[:few], len(of)-few
+			of, left = of[:firstFew], len(of)-firstFew
 		}
 		for _, p := range of {
 			tell(b, d, p)
@@ -246,8 +246,8 @@ func stepWords(pair compare.StepPair, s *result.StepResult) string {
 	return oneLine(words)
 }
 
-// some tells of cells that one of the reports has alone, a line for each experiment.
-func (t Text) some(b *bufio.Writer, word string, r *result.Report, places []compare.Place) {
+// oneSided lists cells that one of the reports has alone, a line for each experiment.
+func (t Text) oneSided(b *bufio.Writer, word string, r *result.Report, places []compare.Place) {
 	for n, rest := 0, places; len(rest) > 0; n++ {
 		if n == mostRows {
 			fmt.Fprintf(b, "%s %s: labrun diff --format json has them all\n", word,
@@ -271,9 +271,9 @@ func alone(r *result.Report, of []compare.Place) (string, tally) {
 	for _, p := range of {
 		_, c := p.In(r)
 		counts[c.Verdict]++
-		if len(first) < most {
+		if len(first) < maxListed {
 			first = append(first, placeName(r, p))
 		}
 	}
-	return some(first, len(of)), counts
+	return listFirst(first, len(of)), counts
 }

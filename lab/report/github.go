@@ -51,7 +51,7 @@ func annotate(b *bufio.Writer, m *result.Matrix) {
 			known[p] = a
 			all = append(all, a)
 		}
-		if a.cells++; a.cells <= most {
+		if a.cells++; a.cells <= maxListed {
 			a.messages = append(a.messages, m.NameOf(c)+" on "+m.ColumnOf(c)+": "+headline(m, c))
 			if a.cells == 1 {
 				a.messages = append(a.messages, why(m, c)...)
@@ -59,7 +59,7 @@ func annotate(b *bufio.Writer, m *result.Matrix) {
 		}
 	}
 	for _, a := range all {
-		if left := a.cells - most; left > 0 {
+		if left := a.cells - maxListed; left > 0 {
 			a.messages = append(a.messages, fmt.Sprintf("and %d more cells", left))
 		}
 		fmt.Fprintf(b, "::error file=%s,line=%d,title=%s::%s\n",
@@ -81,8 +81,8 @@ func why(m *result.Matrix, c *result.Cell) []string {
 	for _, c := range causes(s, seen) {
 		lines = append(lines, fmt.Sprintf("  %-7s %s", c.word, c.text))
 	}
-	if left := len(lines) - few; left > 0 {
-		lines = append(lines[:few], fmt.Sprintf("  and %d more lines", left))
+	if left := len(lines) - firstFew; left > 0 {
+		lines = append(lines[:firstFew], fmt.Sprintf("  and %d more lines", left))
 	}
 	return lines
 }

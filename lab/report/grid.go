@@ -284,7 +284,7 @@ func (g *grid) hosts(o *outcome) string {
 	if len(o.hosts) == len(g.m.Columns) && len(o.hosts) > 3 {
 		return "all hosts"
 	}
-	return some(o.hosts, len(o.hosts))
+	return listFirst(o.hosts, len(o.hosts))
 }
 
 // mostSummed bounds the answers that a summary lists.

@@ -341,8 +341,8 @@ func TestManyFailures(t *testing.T) {
 		m.Cells[i].Got = &[]string{fmt.Sprint("E", i)}
 	}
 	text := textOf(t, Text{}, m)
-	if n := strings.Count(text, "look    labrun shell"); n != few {
-		t.Errorf("%d failures are explained, want %d", n, few)
+	if n := strings.Count(text, "look    labrun shell"); n != firstFew {
+		t.Errorf("%d failures are explained, want %d", n, firstFew)
 	}
 	if want := "\nFAIL e: and 11 more: labrun --only e -v lab.yaml\n"; !strings.Contains(text, want) {
 		t.Errorf("no %q in:\n%s", want, text)

@@ -53,7 +53,7 @@ func HTML(w io.Writer, r result.Report) error {
 	for i := range r.Matrices {
 		names = append(names, r.Matrices[i].Name)
 	}
-	p.head(r, some(names, len(names))+": "+r.Counts.String())
+	p.head(r, listFirst(names, len(names))+": "+r.Counts.String())
 	p.say("<body>\n")
 	p.top(r)
 	p.say("<main id=\"main\" tabindex=\"-1\">\n")

@@ -85,7 +85,7 @@ func (k *markdown) details(m *result.Matrix) {
 			fmt.Fprintln(b, s.reason)
 			Text{}.outputs(b, s.outputs)
 			_ = b.Flush() // a Builder takes every write
-			k.fold(wordsOf[v]+" "+codeHTML(some(s.first, s.cells)), text.String())
+			k.fold(wordsOf[v]+" "+codeHTML(listFirst(s.first, s.cells)), text.String())
 		}
 	}
 	k.grids(m)

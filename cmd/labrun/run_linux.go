@@ -13,8 +13,8 @@ import (
 	"labrun/lab/sys"
 )
 
-// matrix runs the main job: files to a report on standard output.
-func (c command) matrix(paths []string, o runOptions) error {
+// run does the main job: files to a report on standard output.
+func (c command) run(paths []string, o runOptions) error {
 	if o.pause {
 		if err := c.canPause(); err != nil {
 			return err
@@ -34,7 +34,7 @@ func (c command) matrix(paths []string, o runOptions) error {
 	if err := c.privilege(false); err != nil {
 		return err
 	}
-	return c.matrixOf(untilSignal(), topologies, o)
+	return c.runOnce(untilSignal(), topologies, o)
 }
 
 // loadFor reads the files and checks the flags, which may name what is in them.
@@ -46,8 +46,8 @@ func (c command) loadFor(files []string, o *runOptions) ([]*lab.Topology, error)
 	return topologies, o.check(topologies)
 }
 
-// matrixOf runs topologies once.
-func (c command) matrixOf(ctx context.Context, topologies []*lab.Topology, o runOptions) error {
+// runOnce runs topologies once.
+func (c command) runOnce(ctx context.Context, topologies []*lab.Topology, o runOptions) error {
 	baseline, err := o.loadBaseline()
 	if err != nil {
 		return err
@@ -89,7 +89,7 @@ func (c command) ask(ctx context.Context, topologies []*lab.Topology, o askOptio
 	}
 	options.FailFast, options.Runs, options.Seconds = o.failFast, o.repeat, &env.Seconds
 	status := c.status(o.repeat)
-	options.Jobs, options.Progress, options.Red = env.Jobs, status.show, status.saw
+	options.Jobs, options.Progress, options.Red = env.Jobs, status.show, status.note
 	if o.pause {
 		options.Pause = c.pause(topologies, status, clock)
 	}
