@@ -22,7 +22,7 @@ func (c command) privilege(interactive bool) error {
 	if err == nil || !errors.Is(err, fs.ErrPermission) {
 		return err
 	}
-	status, err := fabric.Again(interactive)
+	status, err := fabric.ReexecInUserNS(interactive)
 	switch {
 	case err == nil:
 		return exitStatus(status)

@@ -20,7 +20,7 @@ func untilSignal() context.Context {
 		s := <-signals
 		signal.Reset(these...)
 		if s == unix.SIGUSR1 {
-			s = unix.SIGINT // handed on, see fabric.Again
+			s = unix.SIGINT // handed on, see fabric.ReexecInUserNS
 		}
 		cancel(fmt.Errorf("stopped by %s", unix.SignalName(s.(unix.Signal))))
 	}()

@@ -83,7 +83,7 @@ func (c command) up(t *lab.Topology) (err error) {
 func nsenter(pid int) string {
 	words := []string{"nsenter"}
 	switch {
-	case fabric.IsAgain():
+	case fabric.IsReexec():
 		// Whoever made a user namespace may enter it, as its root; and no groups can
 		// be set in there, user_namespaces(7).
 		words = append(words, "-U", "--preserve-credentials")

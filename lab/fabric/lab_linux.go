@@ -21,9 +21,9 @@ type Lab struct {
 	fabric *Host
 
 	mu      sync.Mutex
-	pool    *Pool   // if not nil, Close returns the fabric to it
-	ground  *ground // what Close returns
-	tainted bool    // an untrusted program could have changed the fabric: close it instead
+	pool    *Pool       // if not nil, Close returns the fabric to it
+	idle    *idleFabric // what Close returns
+	tainted bool        // an untrusted program could have changed the fabric: close it instead
 }
 
 // hold makes the lab the owner of a namespace.
@@ -70,12 +70,12 @@ func (l *Lab) Close() error {
 		errs = append(errs, h.close())
 	}
 	switch {
-	case l.ground != nil && l.tainted:
-		errs = append(errs, l.ground.host.close())
-		l.ground = nil
-	case l.ground != nil:
-		errs = append(errs, l.pool.give(l.ground))
-		l.ground = nil
+	case l.idle != nil && l.tainted:
+		errs = append(errs, l.idle.host.close())
+		l.idle = nil
+	case l.idle != nil:
+		errs = append(errs, l.pool.give(l.idle))
+		l.idle = nil
 	case l.pool == nil && l.fabric != nil:
 		errs = append(errs, l.fabric.close())
 	}
@@ -110,12 +110,12 @@ type Host struct {
 	file  *os.File
 	ports map[string]port // the other ends of its NICs
 
-	mu     sync.Mutex
-	diag   *nl.SocketHandle // opened by the first Sockets
-	counts *os.File         // so are these, see isVacant
-	rtnl   *rtnl            // opened by the first change to a link
-	tables uint32           // how many routing tables VRFs have
-	ears   int              // packet sockets that are open
+	mu        sync.Mutex
+	diag      *nl.SocketHandle // opened by the first Sockets
+	counts    *os.File         // so are these, see isVacant
+	rtnl      *rtnl            // opened by the first change to a link
+	tables    uint32           // how many routing tables VRFs have
+	listeners int              // packet sockets that are open
 }
 
 // port is the other end of a NIC: a port of a bridge in the fabric, or of a cable the

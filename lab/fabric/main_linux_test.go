@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 	}
 	// Somebody who is not root gets namespaces for the tests in a user namespace.
 	if errors.Is(Probe(), fs.ErrPermission) {
-		if status, err := Again(false); err == nil {
+		if status, err := ReexecInUserNS(false); err == nil {
 			os.Exit(status)
 		}
 	}

@@ -20,7 +20,7 @@ import (
 // has the same networks; hosts are new every time. The zero Pool is ready.
 type Pool struct {
 	mu     sync.Mutex
-	idle   []*ground
+	idle   []*idleFabric
 	closed bool
 }
 
@@ -28,8 +28,8 @@ type Pool struct {
 // some milliseconds after their host.
 const idleMax = 16
 
-// ground is the fabric of a lab from a pool: a namespace with bridges.
-type ground struct {
+// idleFabric is the fabric of a lab from a pool: a namespace with bridges.
+type idleFabric struct {
 	host  *Host
 	ops   string   // that made it
 	ports []string // that its last lab had
@@ -44,7 +44,7 @@ func (p *Pool) Up(ctx context.Context, pl plan.Plan) (*Lab, error) {
 	if g != nil {
 		todo = hosts
 		b.lab.fabric = g.host
-		b.spaces[fabric[0].(plan.AddNamespace).NS] = &space{host: g.host, rtnl: g.host.rtnl}
+		b.namespaces[fabric[0].(plan.AddNamespace).NS] = &namespace{host: g.host, rtnl: g.host.rtnl}
 		g.host.rtnl = nil // the builder has it now
 	}
 	if err := b.up(ctx, todo); err != nil {
@@ -52,7 +52,7 @@ func (p *Pool) Up(ctx context.Context, pl plan.Plan) (*Lab, error) {
 	}
 	if b.lab.fabric != nil {
 		b.keep(b.lab.fabric)
-		b.lab.ground = &ground{host: b.lab.fabric, ops: describe(fabric), ports: ports(hosts)}
+		b.lab.idle = &idleFabric{host: b.lab.fabric, ops: describe(fabric), ports: ports(hosts)}
 		b.lab.pool = p
 	}
 	b.close()
@@ -61,7 +61,7 @@ func (p *Pool) Up(ctx context.Context, pl plan.Plan) (*Lab, error) {
 
 // take returns a fabric that was made by these ops and has no ports, nil when
 // there is none.
-func (p *Pool) take(ops string) *ground {
+func (p *Pool) take(ops string) *idleFabric {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i, g := range p.idle {
@@ -75,7 +75,7 @@ func (p *Pool) take(ops string) *ground {
 
 // isEmpty reports whether the ports of the last lab are gone: a host that was
 // closed may still send until its namespace ends, and nobody is to hear it.
-func (g *ground) isEmpty() bool {
+func (g *idleFabric) isEmpty() bool {
 	for len(g.ports) > 0 {
 		if _, err := g.host.rtnl.ask(getLink(g.ports[0])); !errors.Is(err, unix.ENODEV) {
 			return false
@@ -85,7 +85,7 @@ func (g *ground) isEmpty() bool {
 	return true
 }
 
-func (p *Pool) give(g *ground) error {
+func (p *Pool) give(g *idleFabric) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {

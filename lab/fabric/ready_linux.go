@@ -56,7 +56,7 @@ func (b *builder) settle(ctx context.Context, ops []plan.Op) error {
 
 // await returns when ready says yes.
 func (b *builder) await(ctx context.Context, ns string, group uint, ready func(*rtnl) (bool, error)) error {
-	s, ok := b.spaces[ns]
+	s, ok := b.namespaces[ns]
 	if !ok {
 		return noSpace(ns)
 	}

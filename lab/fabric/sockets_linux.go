@@ -266,7 +266,7 @@ func stateOrder(state string) int {
 func (h *Host) OpenSockets() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	n := h.ears
+	n := h.listeners
 	if h.diag != nil {
 		n++
 	}

@@ -26,7 +26,7 @@ import (
 // the machine. To read one costs some microseconds and to write it more, so it writes
 // what differs, which on most machines is little.
 func (b *builder) stock(o plan.Stock) error {
-	return b.in(o.NS, func(s *space) error {
+	return b.in(o.NS, func(s *namespace) error {
 		if err := b.enter(s); err != nil {
 			return err
 		}
@@ -221,7 +221,7 @@ func congestionControlIn(path string) (string, error) {
 // links of a namespace. All links take the same over, so one look is enough for a
 // lab where there is nothing to set.
 func (b *builder) neighbours(o plan.Neighbours) error {
-	return b.in(o.NS, func(s *space) error {
+	return b.in(o.NS, func(s *namespace) error {
 		if b.looked && b.plain {
 			return nil
 		}

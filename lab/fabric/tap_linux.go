@@ -24,10 +24,10 @@ import (
 // in net/ipv4/tcp_input.c). So the packets that led to an answer have been heard when the
 // answer is there. On the receiving side it could still be in a queue.
 type Tap struct {
-	taps    *Taps
-	ears    []*ear
-	take    func([]lab.Packet)
-	readers sync.WaitGroup
+	taps      *Taps
+	listeners []*listener
+	take      func([]lab.Packet)
+	readers   sync.WaitGroup
 
 	mu   sync.Mutex
 	held []lab.Packet
@@ -48,17 +48,17 @@ func (ts *Taps) On(l *Lab, take func([]lab.Packet)) (*Tap, error) {
 			if err != nil {
 				return fmt.Errorf("host %q: packet socket: %w", name, explainFiles(err))
 			}
-			t.ears = append(t.ears, e)
+			t.listeners = append(t.listeners, e)
 		}
 		return nil
 	})
 	if err != nil {
-		for _, e := range t.ears {
+		for _, e := range t.listeners {
 			e.close()
 		}
 		return nil, err
 	}
-	for _, e := range t.ears {
+	for _, e := range t.listeners {
 		t.readers.Go(func() { e.err = e.listenTo(t) })
 	}
 	return t, nil
@@ -67,13 +67,13 @@ func (ts *Taps) On(l *Lab, take func([]lab.Packet)) (*Tap, error) {
 // Stop ends the listening: what was sent before it is heard yet. It returns how
 // many packets of which hosts were dropped because they came too fast.
 func (t *Tap) Stop() (dropped map[string]int, err error) {
-	for _, e := range t.ears {
+	for _, e := range t.listeners {
 		err = errors.Join(err, e.file.SetReadDeadline(time.Now())) // wakes the reader
 	}
 	t.readers.Wait()
 	t.hand(0)
 	dropped = map[string]int{}
-	for _, e := range t.ears {
+	for _, e := range t.listeners {
 		n, statErr := e.dropped()
 		if n > 0 {
 			dropped[e.host.name] = n
@@ -112,8 +112,8 @@ func (t *Tap) hand(keep int) {
 	t.held = slices.Clone(t.held[n:])
 }
 
-// ear is the packet socket of a host, packet(7).
-type ear struct {
+// listener is the packet socket of a host, packet(7).
+type listener struct {
 	host  *Host
 	file  *os.File
 	conn  syscall.RawConn
@@ -127,7 +127,7 @@ type ear struct {
 const queue = 16 << 20
 
 // listen opens the socket of a host, and leaves the thread in it.
-func listen(h *Host) (*ear, error) {
+func listen(h *Host) (*listener, error) {
 	if err := enter(h.file); err != nil {
 		return nil, err
 	}
@@ -136,9 +136,9 @@ func listen(h *Host) (*ear, error) {
 	if err != nil {
 		return nil, os.NewSyscallError("socket", err)
 	}
-	e := &ear{host: h, file: os.NewFile(uintptr(fd), "packets of "+h.name), nics: map[int]string{}, links: map[int]string{}}
+	e := &listener{host: h, file: os.NewFile(uintptr(fd), "packets of "+h.name), nics: map[int]string{}, links: map[int]string{}}
 	h.mu.Lock()
-	h.ears++
+	h.listeners++
 	h.mu.Unlock()
 	if e.conn, err = e.file.SyscallConn(); err == nil {
 		err = e.tune(fd)
@@ -150,7 +150,7 @@ func listen(h *Host) (*ear, error) {
 	return e, nil
 }
 
-func (e *ear) tune(fd int) error {
+func (e *listener) tune(fd int) error {
 	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, queue) != nil { // that is for root of the machine
 		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, queue)
 	}
@@ -180,7 +180,7 @@ func bigEndian(n uint16) uint16 {
 }
 
 // dropped returns how many packets found the queue full.
-func (e *ear) dropped() (n int, err error) {
+func (e *listener) dropped() (n int, err error) {
 	ctlErr := e.conn.Control(func(fd uintptr) {
 		var s *unix.TpacketStats
 		if s, err = unix.GetsockoptTpacketStats(int(fd), unix.SOL_PACKET, unix.PACKET_STATISTICS); err == nil {
@@ -190,9 +190,9 @@ func (e *ear) dropped() (n int, err error) {
 	return n, os.NewSyscallError("getsockopt", errors.Join(ctlErr, err))
 }
 
-func (e *ear) close() {
+func (e *listener) close() {
 	e.file.Close()
 	e.host.mu.Lock()
-	e.host.ears--
+	e.host.listeners--
 	e.host.mu.Unlock()
 }

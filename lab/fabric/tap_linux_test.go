@@ -197,7 +197,7 @@ func TestTapCountsDrops(t *testing.T) {
 	needNetNS(t)
 	l := mustUp(t, plan.New(dual(1)))
 	h := l.Host("h0")
-	var e *ear
+	var e *listener
 	must(t, onThread(func() (err error) { // nobody reads
 		e, err = listen(h)
 		return err

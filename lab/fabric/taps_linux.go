@@ -97,7 +97,7 @@ func (ts *Taps) ask() error {
 
 // close closes a socket behind the caller's back: it takes a grace period of RCU
 // (packet_release in net/packet/af_packet.c), longer than a whole cell.
-func (ts *Taps) close(e *ear) {
+func (ts *Taps) close(e *listener) {
 	ts.bound <- struct{}{}
 	ts.closes.Go(func() {
 		e.close()

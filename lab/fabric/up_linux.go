@@ -28,16 +28,16 @@ func Up(ctx context.Context, p plan.Plan) (*Lab, error) {
 // builder carries out the ops of a plan, on one thread that goes from
 // namespace to namespace.
 type builder struct {
-	lab       *Lab
-	spaces    map[string]*space // by the name that the plan has for it
-	current   *space            // where the thread is
-	looked    bool              // whether the machine's tables of neighbours are as the kernel makes them:
-	plain     bool
-	inherits6 bool // new namespaces may take IPv6's configuration over from others
+	lab        *Lab
+	namespaces map[string]*namespace // by the name that the plan has for it
+	current    *namespace            // where the thread is
+	looked     bool                  // whether the machine's tables of neighbours are as the kernel makes them:
+	plain      bool
+	inherits6  bool // new namespaces may take IPv6's configuration over from others
 }
 
-// space is a namespace while it is being built.
-type space struct {
+// namespace is one of the lab while it is being built.
+type namespace struct {
 	host *Host // the lab closes it
 	rtnl *rtnl
 }
@@ -46,7 +46,7 @@ type space struct {
 var planted func() error
 
 func newBuilder() *builder {
-	return &builder{lab: &Lab{hosts: map[string]*Host{}}, spaces: map[string]*space{}}
+	return &builder{lab: &Lab{hosts: map[string]*Host{}}, namespaces: map[string]*namespace{}}
 }
 
 // up builds on a thread of its own, and leaves nothing when that fails.
@@ -60,14 +60,14 @@ func (b *builder) up(ctx context.Context, ops []plan.Op) error {
 }
 
 func (b *builder) close() {
-	for _, s := range b.spaces {
+	for _, s := range b.namespaces {
 		s.rtnl.close()
 	}
 }
 
 // keep leaves the open socket of a namespace to its host.
 func (b *builder) keep(h *Host) {
-	for _, s := range b.spaces {
+	for _, s := range b.namespaces {
 		if s.host == h {
 			h.rtnl, s.rtnl = s.rtnl, nil
 		}
@@ -78,7 +78,7 @@ func (b *builder) build(ctx context.Context, ops []plan.Op) error {
 	b.inherits6 = planted != nil || inherits6()
 	// A new namespace takes a few things over from its maker's (tcp_set_hashinfo in
 	// net/ipv4/tcp_ipv4.c, udp_set_table in net/ipv4/udp.c), which is never the caller's.
-	for _, s := range b.spaces {
+	for _, s := range b.namespaces {
 		if err := b.enter(s); err != nil {
 			return err
 		}
@@ -96,8 +96,8 @@ func (b *builder) build(ctx context.Context, ops []plan.Op) error {
 
 // words names an operation for a message: a parameter that the file sets by its place there.
 func (b *builder) words(o plan.Op) string {
-	if s, ok := o.(plan.Sysctl); ok && !s.From.IsZero() && b.spaces[s.NS] != nil {
-		return fmt.Sprintf("%s: host %q: %s = %q", s.From, b.spaces[s.NS].host.Name(), s.Key, s.Value)
+	if s, ok := o.(plan.Sysctl); ok && !s.From.IsZero() && b.namespaces[s.NS] != nil {
+		return fmt.Sprintf("%s: host %q: %s = %q", s.From, b.namespaces[s.NS].host.Name(), s.Key, s.Value)
 	}
 	return o.String()
 }
@@ -113,7 +113,7 @@ func (b *builder) do(o plan.Op) error {
 	case plan.Sysctl:
 		return b.sysctl(o)
 	case plan.AddBridge:
-		return b.in(o.NS, func(s *space) error { return s.rtnl.send(addBridge(o)) })
+		return b.in(o.NS, func(s *namespace) error { return s.rtnl.send(addBridge(o)) })
 	case plan.AddVeth:
 		return b.addVeth(o)
 	case plan.AddCable:
@@ -130,8 +130,8 @@ func (b *builder) do(o plan.Op) error {
 	return fmt.Errorf("unknown operation %T", o)
 }
 
-func (b *builder) in(ns string, f func(*space) error) error {
-	s, ok := b.spaces[ns]
+func (b *builder) in(ns string, f func(*namespace) error) error {
+	s, ok := b.namespaces[ns]
 	if !ok {
 		return noSpace(ns)
 	}
@@ -140,7 +140,7 @@ func (b *builder) in(ns string, f func(*space) error) error {
 
 // onLink sends a message about a link.
 func (b *builder) onLink(ns, name string, m func(index int) *nl.NetlinkRequest) error {
-	return b.in(ns, func(s *space) error {
+	return b.in(ns, func(s *namespace) error {
 		index, err := s.rtnl.indexOf(name)
 		if err != nil {
 			return err
@@ -150,7 +150,7 @@ func (b *builder) onLink(ns, name string, m func(index int) *nl.NetlinkRequest) 
 }
 
 func (b *builder) addVeth(o plan.AddVeth) error {
-	host, ok := b.spaces[o.HostNS]
+	host, ok := b.namespaces[o.HostNS]
 	if !ok {
 		return noSpace(o.HostNS)
 	}
@@ -159,18 +159,18 @@ func (b *builder) addVeth(o plan.AddVeth) error {
 		return fmt.Errorf("%w: a network holds 1023 NICs (BR_MAX_PORTS)", err)
 	}
 	if err == nil {
-		host.host.ports[o.NIC] = port{host: b.spaces[o.NS].host, name: o.Port}
+		host.host.ports[o.NIC] = port{host: b.namespaces[o.NS].host, name: o.Port}
 	}
 	return err
 }
 
 func (b *builder) addCable(o plan.AddCable) error {
 	x, y := o.Ends[0], o.Ends[1]
-	far, ok := b.spaces[y.NS]
+	far, ok := b.namespaces[y.NS]
 	if !ok {
 		return noSpace(y.NS)
 	}
-	return b.in(x.NS, func(near *space) error {
+	return b.in(x.NS, func(near *namespace) error {
 		err := near.rtnl.send(addCable(o, far.host.file.Fd()))
 		if err == nil {
 			near.host.ports[x.NIC] = port{far.host, y.NIC, true}
@@ -185,26 +185,26 @@ func noSpace(ns string) error { return fmt.Errorf("no namespace %q: %w", ns, fs.
 // addNamespace leaves the thread in the new namespace, where its sysctls, the
 // next ops, find it.
 func (b *builder) addNamespace(o plan.AddNamespace) error {
-	if _, ok := b.spaces[o.NS]; ok || b.lab.has(o.Host) {
+	if _, ok := b.namespaces[o.NS]; ok || b.lab.has(o.Host) {
 		return fmt.Errorf("namespace %q: %w", o.NS, fs.ErrExist)
 	}
 	file, err := newNamespace(o.NS)
 	if err != nil {
 		return err
 	}
-	s := &space{host: b.lab.hold(o.Host, file)}
+	s := &namespace{host: b.lab.hold(o.Host, file)}
 	if planted != nil && o.Host != "" {
 		if err := planted(); err != nil {
 			return err
 		}
 	}
-	b.spaces[o.NS], b.current = s, s
+	b.namespaces[o.NS], b.current = s, s
 	s.rtnl, err = openRTNL()
 	return err
 }
 
 func (b *builder) sysctl(o plan.Sysctl) error {
-	return b.in(o.NS, func(s *space) error {
+	return b.in(o.NS, func(s *namespace) error {
 		if !o.From.IsZero() { // it is asked elsewhere, too, whether the machine has it
 			return onThread(func() error { return s.host.WriteSysctl(o.Key, o.Value) })
 		}
@@ -220,7 +220,7 @@ func (b *builder) sysctl(o plan.Sysctl) error {
 }
 
 // enter moves the thread into the namespace, if it is not there already.
-func (b *builder) enter(s *space) error {
+func (b *builder) enter(s *namespace) error {
 	if s == b.current {
 		return nil
 	}

@@ -11,14 +11,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// againVar is set in a program that Again has started.
-const againVar = "LABRUN_AGAIN"
+// reexecVar is set in a program that ReexecInUserNS has started.
+const reexecVar = "LABRUN_AGAIN"
 
-// IsAgain reports whether Again has started this program: it lives in a user
+// IsReexec reports whether ReexecInUserNS has started this program: it lives in a user
 // namespace that nobody else is in.
-func IsAgain() bool { return os.Getenv(againVar) != "" }
+func IsReexec() bool { return os.Getenv(reexecVar) != "" }
 
-// Again runs this program again, with the same arguments, in a user namespace
+// ReexecInUserNS runs this program again, with the same arguments, in a user namespace
 // of its own, where it may make network namespaces, and returns its exit
 // status: 128 and the signal when one ended it. It fails where the system does
 // not let this user have one, and in a program that it has started itself.
@@ -27,14 +27,14 @@ func IsAgain() bool { return os.Getenv(againVar) != "" }
 // that would end this program go to the other one; SIGINT as SIGUSR1, since the
 // terminal sends SIGINT to both, and two of them mean haste. When an interactive
 // program ends is its own business: SIGINT and SIGQUIT are not for this one then.
-func Again(interactive bool) (int, error) {
-	if IsAgain() {
+func ReexecInUserNS(interactive bool) (int, error) {
+	if IsReexec() {
 		return 0, errors.New("no network namespace in a user namespace either")
 	}
 	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
 	cmd.Args[0] = os.Args[0]
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.Env = append(os.Environ(), againVar+"=1")
+	cmd.Env = append(os.Environ(), reexecVar+"=1")
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags:  unix.CLONE_NEWUSER,
 		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}},

@@ -12,7 +12,7 @@ func (h *Host) isVacant() bool {
 	}
 	var b [512]byte
 	n, _ := h.counts.ReadAt(b[:], 0) // the text is shorter: io.EOF
-	own := 1 + h.ears                // h.diag
+	own := 1 + h.listeners           // h.diag
 	if h.rtnl != nil {
 		own++
 	}

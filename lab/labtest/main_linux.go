@@ -26,7 +26,7 @@ func Main(m *testing.M) {
 	local.Main() // does not return in a process of a lab
 	inMain = true
 	if errors.Is(fabric.Probe(), fs.ErrPermission) {
-		if status, err := fabric.Again(false); err == nil {
+		if status, err := fabric.ReexecInUserNS(false); err == nil {
 			os.Exit(status)
 		}
 	}

@@ -23,7 +23,7 @@ func TestMain(m *testing.M) {
 	Main()
 	// Somebody who is not root gets namespaces for the tests in a user namespace.
 	if errors.Is(fabric.Probe(), fs.ErrPermission) {
-		if status, err := fabric.Again(false); err == nil {
+		if status, err := fabric.ReexecInUserNS(false); err == nil {
 			os.Exit(status)
 		}
 	}

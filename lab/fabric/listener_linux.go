@@ -34,8 +34,8 @@ const pktType = 0xfffff000 + 4
 
 // listenTo hears packets until the deadline of the file is set, and then those
 // that were sent before.
-func (e *ear) listenTo(t *Tap) error {
-	r := &receiver{ear: e, data: make([]byte, snapLen), control: make([]byte, 256)}
+func (e *listener) listenTo(t *Tap) error {
+	r := &receiver{listener: e, data: make([]byte, snapLen), control: make([]byte, 256)}
 	var err error
 	readErr := e.conn.Read(func(fd uintptr) bool {
 		for dry := false; !dry && err == nil; {
@@ -54,7 +54,7 @@ func (e *ear) listenTo(t *Tap) error {
 
 // receiver receives the packets of a socket.
 type receiver struct {
-	*ear
+	*listener
 	data, control []byte
 }
 
@@ -76,7 +76,7 @@ func (r *receiver) drain(fd int, t *Tap) (dry bool, err error) {
 			return false, os.NewSyscallError("recvmsg", err)
 		}
 		p := lab.Packet{Host: r.host.name, Length: n, Data: append([]byte(nil), r.data[:min(n, len(r.data))]...)}
-		if err := told(&p, r.control[:controls]); err != nil {
+		if err := parseControl(&p, r.control[:controls]); err != nil {
 			return false, err
 		}
 		if sll, ok := from.(*unix.SockaddrLinklayer); ok {
@@ -103,8 +103,8 @@ func (r *receiver) link(fd, index int) (string, bool) {
 	return name, false
 }
 
-// told takes what the kernel says about a packet.
-func told(p *lab.Packet, controls []byte) error {
+// parseControl takes what the kernel says about a packet.
+func parseControl(p *lab.Packet, controls []byte) error {
 	messages, err := unix.ParseSocketControlMessage(controls)
 	if err != nil {
 		return os.NewSyscallError("recvmsg", err)
