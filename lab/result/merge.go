@@ -125,22 +125,9 @@ func mergeMatrices(pieces []piece) (Matrix, []float32, error) {
 	if err := whole.weave(pieces); err != nil {
 		return whole, nil, err
 	}
-	cells, timed := whole.collect(pieces)
-	whole.Cells = make([]Cell, 0, len(cells))
-	var seconds []float32
-	for i := range cells {
-		c := &cells[i]
-		if i > 0 && order(c, &cells[i-1]) == 0 {
-			if !sameCell(&c.Cell, &cells[i-1].Cell) {
-				return whole, nil, fmt.Errorf("%s and %s differ in %s on %s of %s",
-					cells[i-1].of, c.of, whole.NameOf(&c.Cell), whole.ColumnOf(&c.Cell), whole.File)
-			}
-			continue
-		}
-		whole.Cells = append(whole.Cells, c.Cell)
-		if timed {
-			seconds = append(seconds, c.seconds)
-		}
+	seconds, err := whole.collect(pieces)
+	if err != nil {
+		return whole, nil, err
 	}
 	whole.Settle()
 	return whole, seconds, nil
@@ -181,16 +168,26 @@ func (m *Matrix) weave(pieces []piece) error {
 	return nil
 }
 
-// timedCell is a cell of the whole, and the part that it is from.
-type timedCell struct {
-	Cell
-	seconds float32
-	of      string
+// cursor goes through the cells of a piece, as the whole numbers their rows and columns.
+type cursor struct {
+	piece
+	rows, columns []int32
+	at            int
 }
 
-// collect returns the cells of all pieces in the order of the matrix, and whether it is
-// known how long they took.
-func (m *Matrix) collect(pieces []piece) (cells []timedCell, timed bool) {
+// cell returns the cell at hand, false behind the last one.
+func (c *cursor) cell() (Cell, bool) {
+	if c.at == len(c.Cells) {
+		return Cell{}, false
+	}
+	cell := c.Cells[c.at]
+	cell.Row, cell.Column = c.rows[cell.Row], c.columns[cell.Column]
+	return cell, true
+}
+
+// collect gives the matrix the cells of all pieces, in its order, and returns how long they
+// took. Each piece has its own in that order, as weave keeps it.
+func (m *Matrix) collect(pieces []piece) ([]float32, error) {
 	rows, columns := map[string]int32{}, map[Column]int32{}
 	for i := range m.Rows {
 		rows[m.Rows[i].Name] = int32(i)
@@ -198,24 +195,56 @@ func (m *Matrix) collect(pieces []piece) (cells []timedCell, timed bool) {
 	for i, c := range m.Columns {
 		columns[c] = int32(i)
 	}
-	timed = true
-	for _, p := range pieces {
-		timed = timed && len(p.seconds) == len(p.Cells)
-		for i, c := range p.Cells {
-			c.Row, c.Column = rows[p.Rows[c.Row].Name], columns[p.Columns[c.Column]]
-			of := timedCell{Cell: c, of: p.of}
-			if p.seconds != nil {
-				of.seconds = p.seconds[i]
+	cursors := make([]cursor, len(pieces))
+	cells, timed := 0, true
+	for i, p := range pieces {
+		c := cursor{piece: p}
+		for j := range p.Rows {
+			c.rows = append(c.rows, rows[p.Rows[j].Name])
+		}
+		for _, column := range p.Columns {
+			c.columns = append(c.columns, columns[column])
+		}
+		cursors[i] = c
+		cells, timed = cells+len(p.Cells), timed && len(p.seconds) == len(p.Cells)
+	}
+	m.Cells = make([]Cell, 0, cells)
+	var seconds []float32
+	from := 0 // the piece of the cell that came last
+	for {
+		next, cell := -1, Cell{}
+		for i := range cursors {
+			if c, ok := cursors[i].cell(); ok && (next < 0 || order(&c, &cell) < 0) {
+				next, cell = i, c
 			}
-			cells = append(cells, of)
+		}
+		if next < 0 {
+			return seconds, nil
+		}
+		c := &cursors[next]
+		c.at++
+		if n := len(m.Cells); n > 0 && order(&cell, &m.Cells[n-1]) == 0 {
+			if !sameCell(&cell, &m.Cells[n-1]) {
+				return nil, fmt.Errorf("%s and %s differ in %s on %s of %s",
+					pieces[from].of, c.of, m.NameOf(&cell), m.ColumnOf(&cell), m.File)
+			}
+			continue
+		}
+		m.Cells, from = append(m.Cells, cell), next
+		if timed {
+			seconds = append(seconds, c.seconds[c.at-1])
 		}
 	}
-	slices.SortStableFunc(cells, func(a, b timedCell) int { return order(&a, &b) })
-	return cells, timed
 }
 
-func order(a, b *timedCell) int {
-	return cmp.Or(cmp.Compare(a.Row, b.Row), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Combo, b.Combo))
+func order(a, b *Cell) int {
+	switch {
+	case a.Row != b.Row:
+		return cmp.Compare(a.Row, b.Row)
+	case a.Column != b.Column:
+		return cmp.Compare(a.Column, b.Column)
+	}
+	return cmp.Compare(a.Combo, b.Combo)
 }
 
 func sameCell(a, b *Cell) bool {

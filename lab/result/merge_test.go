@@ -366,3 +366,17 @@ func TestMergeRefuses(t *testing.T) {
 		t.Errorf("nothing: %+v, %v", r, err)
 	}
 }
+
+// BenchmarkMerge puts half a million cells together from eight parts.
+func BenchmarkMerge(b *testing.B) {
+	w := result.NewReport(result.Environment{}, []result.Matrix{many()})
+	parts := split(w, 8, false, func(_ int, _ *result.Matrix, c *result.Cell) []int { return []int{int(c.Combo) % 8} })
+	b.ReportAllocs()
+	b.ResetTimer()
+	for b.Loop() {
+		if _, err := result.Merge(parts...); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(w.Counts.Sum())*float64(b.N)/b.Elapsed().Seconds(), "cells/s")
+}
