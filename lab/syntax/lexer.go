@@ -99,3 +99,9 @@ func lexString(text string) (string, int, *Mistake) {
 	}
 	return string(value), len(text) - len(rest) + 1, nil
 }
+
+// Mistake is something wrong at an offset of a step.
+type Mistake struct {
+	At  int
+	Msg string
+}

@@ -8,15 +8,10 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"labrun/lab"
+	"labrun/lab/syntax"
 	"labrun/lab/wording"
 	"labrun/lab/yamlpos"
 )
-
-// usedAddr is an address that is taken. Link-local ones are one per network.
-type usedAddr struct {
-	ip      netip.Addr
-	network string
-}
 
 // decodeAddresses reads the value of address: one, or a list of them.
 func (d *layoutReader) decodeAddresses(h *host, n *nic, node *yaml.Node) {
@@ -215,4 +210,12 @@ func (d *layoutReader) setAlias(h *host, s yamlpos.Scope, name, of string, a ali
 	}
 	h.aliases[name] = a
 	return true
+}
+
+func (d *layoutReader) aliasOf(n *yaml.Node, s yamlpos.Scope) (string, lab.Pos) {
+	name, ok := d.Text(n, s.String()+", as")
+	if !ok || !d.checkName(yamlpos.PosOf(n), syntax.AliasName, name) {
+		return "", lab.Pos{}
+	}
+	return name, yamlpos.PosOf(n)
 }

@@ -14,22 +14,6 @@ import (
 	"labrun/lab/yamlpos"
 )
 
-// axis is an axis of an experiment while it is read.
-type axis struct {
-	name   string
-	pos    lab.Pos
-	values []value
-	placed bool // a step is another one, or left out, for another value
-}
-
-// value is what ${axis} stands for: a text, or steps.
-type value struct {
-	name  string
-	text  string
-	steps []*yaml.Node // nil for a text
-	node  *yaml.Node   // of a text
-}
-
 // axisWords mean something else where an axis could stand.
 var axisWords = []string{"want", "answer", "linux", "has", "else", "not", "i"}
 
@@ -168,15 +152,6 @@ func (a *axis) valueNames() []string {
 		names = append(names, v.name)
 	}
 	return names
-}
-
-// matcher is what a rule demands of a combination: for some axes, which values
-// will do.
-type matcher []demand
-
-type demand struct {
-	axis   int
-	values []bool // by index: this value will do
 }
 
 // covers reports whether m matches all that other does.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"labrun/lab"
+	"labrun/lab/once"
 	"labrun/lab/wording"
 )
 
@@ -427,3 +428,51 @@ func (f *flow) checkUsers(unused map[lab.Process]int) {
 		given[key] = u.Pos.Line
 	}
 }
+
+// class is columns whose hosts stand in the same relation to the hosts that
+// the steps name, so that a check of one is a check of all.
+type class struct {
+	subject string // its name when the steps name it, else ""
+	peer    string // the same for the peer
+}
+
+func (d *checker) classes(x *experiment, columns []*host) []class {
+	named := map[string]bool{}
+	for s := range x.all() {
+		named[s.process.Host] = true
+	}
+	for _, u := range x.Users {
+		named[u.Process.Host] = true
+	}
+	delete(named, "")
+	delete(named, "peer")
+	var list []class
+	seen := map[class]bool{}
+	for _, h := range columns {
+		c := class{peer: "peer"}
+		if named[h.Name] {
+			c.subject = h.Name
+		}
+		if h.peer != nil && named[h.peer.Name] {
+			c.peer = h.peer.Name
+		}
+		if !seen[c] {
+			seen[c] = true
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
+// canonical turns the names that a process has in a class into one.
+func (c class) canonical(p lab.Process) lab.Process {
+	switch {
+	case p.Host == "peer":
+		p.Host = c.peer
+	case p.Host != "" && p.Host == c.subject:
+		p.Host = ""
+	}
+	return p
+}
+
+var variableSyntax = once.Regexp(`@?\$[A-Za-z0-9_]+`)

@@ -1,7 +1,6 @@
 package topology
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -13,8 +12,6 @@ import (
 	"strings"
 	"syscall"
 	"time"
-
-	"labrun/lab/yamlpos"
 )
 
 // readFile returns the text of a file. Of one that is too large it returns just enough
@@ -111,59 +108,6 @@ func readRegular(file string) ([]byte, error) {
 		return nil, err
 	}
 	return readFile(file)
-}
-
-// Kind is what a file is, by the keys that it has.
-type Kind int
-
-// The kinds of files. One that cannot be read is Other.
-const (
-	Other  Kind = iota
-	Whole       // a topology, with mistakes perhaps
-	Shared      // a part for topologies to include, and none itself
-)
-
-// Scanned is what a file is, and what its topology depends on.
-type Scanned struct {
-	Kind  Kind
-	Files []string // the file and all that it includes, also what cannot be read or has mistakes
-}
-
-// Scan looks at a file that has not been asked for, and complains about nothing. One that is
-// not YAML is a topology when it has a line as most of them have one.
-func Scan(s Source) Scanned {
-	found := Scanned{Files: []string{s.File}}
-	if s.Text == nil {
-		text, err := readRegular(s.File)
-		if err != nil {
-			return found
-		}
-		s.Text, s.read = text, folderOf(s.File).read
-	}
-	text, read, err := s.open()
-	if err != nil {
-		return found
-	}
-	files, ok := readFiles(complaints{&yamlpos.Complaints{}}, s.File, text, read)
-	found.Kind = kindOf(files.own, ok)
-	found.Files = append(found.Files, files.asked...)
-	return found
-}
-
-func kindOf(p *part, read bool) Kind {
-	has := 0
-	for _, key := range []string{"networks", "hosts", "experiments"} {
-		if _, found := p.keys[key]; found || !read && bytes.Contains(append([]byte("\n"), p.Text...), []byte("\n"+key+":")) {
-			has++
-		}
-	}
-	switch {
-	case has > 1:
-		return Whole
-	case read && p.isShared():
-		return Shared
-	}
-	return Other
 }
 
 // deviceFolders hold descriptors, and nothing that could be included.

@@ -12,48 +12,6 @@ import (
 	"labrun/lab/yamlpos"
 )
 
-// host is a host of the file while it is read.
-type host struct {
-	lab.Host
-	aliases map[string]alias
-	nics    []*nic
-	peer    *host
-	sysctls yamlpos.Entry
-	unsure  bool // it had a mistake, so an alias may be missing because of that
-}
-
-// alias is a name for an address of a host.
-type alias struct {
-	addr netip.Addr
-	pos  lab.Pos
-}
-
-// noAddress stands where an address is not wanted.
-const noAddress = "none"
-
-// nic is a NIC while it is read.
-type nic struct {
-	lab.NIC
-	scope     yamlpos.Scope
-	network   *network // nil when there is none of that name
-	alias     string
-	aliasPos  lab.Pos
-	automatic bool
-	none      bool   // the file says that it has no address
-	own       []bool // of Addresses: its alias is its own, not the NIC's
-}
-
-// bare reports whether the file gives the NIC no address.
-func (n *nic) bare() bool {
-	return n.none || n.automatic && !n.network.bad && len(n.network.Subnets()) == 0
-}
-
-// place says where an address is, for the complaint about the next one.
-type place struct {
-	host string
-	line int
-}
-
 func (d *layoutReader) decodeHosts(e yamlpos.Entry) {
 	if e.Value == nil {
 		d.hostsLost = true
@@ -189,14 +147,6 @@ func (d *layoutReader) networkOf(n *yaml.Node, s yamlpos.Scope) *network {
 	return d.networks[name]
 }
 
-func (d *layoutReader) aliasOf(n *yaml.Node, s yamlpos.Scope) (string, lab.Pos) {
-	name, ok := d.Text(n, s.String()+", as")
-	if !ok || !d.checkName(yamlpos.PosOf(n), syntax.AliasName, name) {
-		return "", lab.Pos{}
-	}
-	return name, yamlpos.PosOf(n)
-}
-
 func (d *layoutReader) networkNames() []string {
 	var names []string
 	for _, n := range d.Networks {
@@ -258,4 +208,15 @@ func (d *layoutReader) findPeers() {
 			}
 		}
 	}
+}
+
+func readLayout(c complaints, own *part) *layout {
+	d := &layoutReader{complaints: c, used: map[usedAddr]place{}, layout: &layout{
+		Layout: lab.Layout{File: own.File}, networks: map[string]*network{}, hosts: map[string]*host{},
+	}}
+	c.Source = own.Source
+	d.decodeNetworks(own.keys["networks"])
+	d.decodeDefaults(own.keys["defaults"])
+	d.decodeHosts(own.keys["hosts"])
+	return d.layout
 }

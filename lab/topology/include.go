@@ -49,12 +49,6 @@ type part struct {
 	open bool    // what it includes is being read
 }
 
-// topologyKeys are what a topology has for itself, and a file that it includes has not.
-var topologyKeys = []string{"name", "networks", "hosts"}
-
-// sharedKeys are what both have.
-var sharedKeys = []string{"doc", "include", "claims", "probes", "experiments"}
-
 // isShared reports whether a file is a part for topologies to include, and none itself.
 func (p *part) isShared() bool {
 	has := func(key string) bool { _, ok := p.keys[key]; return ok }

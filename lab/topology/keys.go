@@ -7,6 +7,18 @@ import (
 	"labrun/lab/wording"
 )
 
+var experimentKeys = []string{"doc", "claim", "when", "hosts", "processes", "axes", "skip", "only", "want", "steps"}
+
+// stepKeys are the keys of a step beside its process, and some kept for later.
+var stepKeys = []string{"run", "as", "limit", "background", "until", "stdout", "stderr", "exit",
+	"repeat", "doc", "want", "skip", "only", "axes"}
+
+// topologyKeys are what a topology has for itself, and a file that it includes has not.
+var topologyKeys = []string{"name", "networks", "hosts"}
+
+// sharedKeys are what both have.
+var sharedKeys = []string{"doc", "include", "claims", "probes", "experiments"}
+
 // keySynonyms are what keys are called elsewhere.
 var keySynonyms = map[string]string{
 	"timeout":     "limit",

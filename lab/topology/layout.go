@@ -1,8 +1,14 @@
 package topology
 
 import (
+	"fmt"
+	"net/netip"
+	"slices"
+
 	"labrun/lab"
 	"labrun/lab/syntax"
+	"labrun/lab/wording"
+	"labrun/lab/yamlpos"
 )
 
 // layout is hosts and networks, what the second pass hands on. Its indexes also hold what
@@ -26,17 +32,6 @@ type layoutReader struct {
 	used     map[usedAddr]place // every address that is taken
 }
 
-func readLayout(c complaints, own *part) *layout {
-	d := &layoutReader{complaints: c, used: map[usedAddr]place{}, layout: &layout{
-		Layout: lab.Layout{File: own.File}, networks: map[string]*network{}, hosts: map[string]*host{},
-	}}
-	c.Source = own.Source
-	d.decodeNetworks(own.keys["networks"])
-	d.decodeDefaults(own.keys["defaults"])
-	d.decodeHosts(own.keys["hosts"])
-	return d.layout
-}
-
 func (l *layout) hostNames() []string {
 	var names []string
 	for _, h := range l.order {
@@ -45,4 +40,93 @@ func (l *layout) hostNames() []string {
 		}
 	}
 	return names
+}
+
+// host is a host of the file while it is read.
+type host struct {
+	lab.Host
+	aliases map[string]alias
+	nics    []*nic
+	peer    *host
+	sysctls yamlpos.Entry
+	unsure  bool // it had a mistake, so an alias may be missing because of that
+}
+
+// alias is a name for an address of a host.
+type alias struct {
+	addr netip.Addr
+	pos  lab.Pos
+}
+
+// noAddress stands where an address is not wanted.
+const noAddress = "none"
+
+// nic is a NIC while it is read.
+type nic struct {
+	lab.NIC
+	scope     yamlpos.Scope
+	network   *network // nil when there is none of that name
+	alias     string
+	aliasPos  lab.Pos
+	automatic bool
+	none      bool   // the file says that it has no address
+	own       []bool // of Addresses: its alias is its own, not the NIC's
+}
+
+// bare reports whether the file gives the NIC no address.
+func (n *nic) bare() bool {
+	return n.none || n.automatic && !n.network.bad && len(n.network.Subnets()) == 0
+}
+
+// place says where an address is, for the complaint about the next one.
+type place struct {
+	host string
+	line int
+}
+
+// network is a network of the file while it is read.
+type network struct {
+	lab.Network
+	bad   bool // a complaint was made, so more about it would be noise
+	nics  []*nic
+	next4 allocator
+	next6 allocator
+}
+
+// linkHint ends a complaint about a link that the host does not have: an alias was meant to be
+// the NIC with that address.
+func (h *host) linkHint(link string) string {
+	if a, ok := h.aliases[link]; ok {
+		for _, n := range h.nics {
+			if slices.ContainsFunc(n.Addresses, func(own lab.Address) bool { return own.Prefix.Addr() == a.addr }) {
+				return fmt.Sprintf(", did you mean %q? %s is an address of it", n.Name, link)
+			}
+		}
+	}
+	return wording.Hint(link, "nics", h.links())
+}
+
+func (h *host) links() []string {
+	names := []string{"lo"}
+	for _, n := range h.nics {
+		names = append(names, n.Name)
+	}
+	return names
+}
+
+// names reports whether name stands for an address of the host, IPv4 if it is
+// to be mapped, or may do so once its mistakes are gone.
+func (h *host) names(name string, mapped bool) bool {
+	a, ok := h.aliases[name]
+	return name == "" || h.unsure || ok && !(mapped && a.addr.Is6())
+}
+
+func (h *host) hasLink(name string) bool {
+	return name == "lo" || slices.ContainsFunc(h.nics, func(n *nic) bool { return n.Name == name })
+}
+
+// usedAddr is an address that is taken. Link-local ones are one per network.
+type usedAddr struct {
+	ip      netip.Addr
+	network string
 }

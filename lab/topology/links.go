@@ -136,24 +136,3 @@ func linkIn(a lab.Arg, option lab.Option) string {
 func succeeds(w lab.Want) bool {
 	return !slices.ContainsFunc(w, func(r lab.WantRule) bool { return r.Answer.Outcome != lab.OK })
 }
-
-// linkHint ends a complaint about a link that the host does not have: an alias was meant to be
-// the NIC with that address.
-func (h *host) linkHint(link string) string {
-	if a, ok := h.aliases[link]; ok {
-		for _, n := range h.nics {
-			if slices.ContainsFunc(n.Addresses, func(own lab.Address) bool { return own.Prefix.Addr() == a.addr }) {
-				return fmt.Sprintf(", did you mean %q? %s is an address of it", n.Name, link)
-			}
-		}
-	}
-	return wording.Hint(link, "nics", h.links())
-}
-
-func (h *host) links() []string {
-	names := []string{"lo"}
-	for _, n := range h.nics {
-		names = append(names, n.Name)
-	}
-	return names
-}

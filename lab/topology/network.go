@@ -12,15 +12,6 @@ import (
 	"labrun/lab/yamlpos"
 )
 
-// network is a network of the file while it is read.
-type network struct {
-	lab.Network
-	bad   bool // a complaint was made, so more about it would be noise
-	nics  []*nic
-	next4 allocator
-	next6 allocator
-}
-
 func (d *layoutReader) decodeNetworks(e yamlpos.Entry) {
 	if e.Value == nil {
 		d.networksLost = true

@@ -39,3 +39,18 @@ func (t pieces) from(offset int) (piece, int) {
 	}
 	return piece{}, 0
 }
+
+// answer returns the answer of a combination as a step writes it, false when no rule covers
+// it: what holds for all kernels, and in brackets what holds for some.
+func (w *wantSet) answer(values []int) (pieces, bool) {
+	from := w.rulesFor(values)
+	if from == nil {
+		return nil, false
+	}
+	last := from[len(from)-1]
+	all := pieces{{text: last.answer, rule: last}}
+	for _, r := range from[:len(from)-1] {
+		all = append(all, piece{text: " [" + r.answer + r.on + "]", rule: r})
+	}
+	return all, true
+}

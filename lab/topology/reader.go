@@ -2,13 +2,11 @@ package topology
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
 
 	"labrun/lab"
-	"labrun/lab/syntax"
 	"labrun/lab/yamlpos"
 )
 
@@ -120,79 +118,4 @@ func (r *slotReader) fillIn(n, node *yaml.Node, written string) (all pieces, ok 
 		last = m[1]
 	}
 	return append(all, piece{text: written[last:], node: node, at: last}), ok
-}
-
-// item reads an item of a list of steps: a call, steps of a process, a program,
-// or the steps that a value of an axis stands for.
-func (r *slotReader) item(by maker, n *yaml.Node, around yaml.Style) {
-	n = yamlpos.Deref(n)
-	if r.items++; r.items > maxSteps {
-		if r.items == maxSteps+1 {
-			r.Complain(yamlpos.PosOf(n), "%s: this makes more than %d steps, the limit", r.scope(), maxSteps)
-		}
-		return
-	}
-	switch {
-	case n.Kind == yaml.MappingNode:
-		r.repeat(by, n)
-		return
-	case n.Kind == yaml.ScalarNode:
-		if steps := r.fragment(n.Value); steps != nil {
-			for _, s := range steps {
-				r.item(by, s, 0)
-			}
-			return
-		}
-	}
-	r.call(by, n, around)
-}
-
-// fragment returns the steps that a step stands for which is only ${axis}.
-func (r *slotReader) fragment(text string) []*yaml.Node {
-	m := onlyPlaceholder().FindStringSubmatch(text)
-	if m == nil {
-		return nil
-	}
-	if a := r.x.axisAt(m[1]); a >= 0 {
-		return r.x.axes[a].values[r.values[a]].steps
-	}
-	return nil
-}
-
-// repeat reads a mapping as often as its "repeat" says.
-func (r *slotReader) repeat(by maker, n *yaml.Node) {
-	at := -1
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		if yamlpos.Deref(n.Content[i]).Value == "repeat" {
-			at = i
-		}
-	}
-	if at < 0 {
-		r.group(by, n)
-		return
-	}
-	count, ok := r.fill(n.Content[at+1])
-	if !ok {
-		return
-	}
-	text, ok := r.Text(count, r.scope().String()+", repeat")
-	if !ok {
-		return
-	}
-	turns, problem := syntax.Decimal(text, 1, maxTurns)
-	switch {
-	case problem != "":
-		r.Complain(yamlpos.PosOf(count), "%s: repeat: %s", r.scope(), problem)
-		return
-	case r.turn != "":
-		r.Complain(yamlpos.PosOf(n), "%s: repeat inside of repeat", r.scope())
-		return
-	}
-	rest := *n
-	rest.Content = slices.Delete(slices.Clone(n.Content), at, at+2)
-	for i := int64(1); i <= turns && !r.Full() && len(r.steps) <= maxSteps; i++ {
-		r.turn = strconv.FormatInt(i, 10)
-		r.group(by, &rest)
-	}
-	r.turn = ""
 }

@@ -1,33 +1,10 @@
 package topology
 
 import (
-	"bytes"
-	"encoding/json"
 	"maps"
 
 	"labrun/lab/syntax"
 )
-
-// Schema returns the JSON Schema, draft 2020-12, of a topology file: for editors,
-// which complete its keys and calls by it and show what they mean. It is made from
-// the vocabulary, so a new call or option is in it by itself. A file that it
-// takes may still have mistakes, such as a name that names nothing; Load finds
-// those.
-//
-// Names are taken as written here, while a reader of YAML 1.2 makes booleans and
-// numbers of yes, 1e3 and 0x1f, or not: the schema takes all three.
-//
-// Its patterns are those that Go and JavaScript read alike.
-func Schema() []byte {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	if err := e.Encode(fileSchema()); err != nil {
-		panic(err) // maps, lists and strings: there is nothing that JSON could not say
-	}
-	return b.Bytes()
-}
 
 // object is a JSON object of the schema.
 type object map[string]any

@@ -65,21 +65,6 @@ func (d *experimentReader) slot(x *experiment, item *yaml.Node, around yaml.Styl
 	x.Slots = append(x.Slots, s.Slot)
 }
 
-// with names a combination of some axes.
-func (x *experiment) with(axes, values []int) string {
-	var words []string
-	for _, a := range axes {
-		words = append(words, x.axes[a].name+"="+x.axes[a].values[values[a]].name)
-	}
-	return strings.Join(words, ", ")
-}
-
-// slot is a slot of the steps while it is read.
-type slot struct {
-	lab.Slot
-	variants [][]placedStep
-}
-
 // variant returns the index of the variant with these steps, new if there is no
 // such one so far.
 func (s *slot) variant(known map[string]int32, steps []placedStep) int32 {
@@ -117,4 +102,24 @@ func (s *slot) variant(known map[string]int32, steps []placedStep) int32 {
 // at returns the steps for values of all the axes.
 func (s *slot) at(radix lab.Radix, values []int) []placedStep {
 	return s.variants[s.Which.Of(radix.Index(s.Axes, values))]
+}
+
+func (d *experimentReader) decodeSteps(x *experiment, n *yaml.Node) {
+	switch {
+	case n.Kind != yaml.SequenceNode:
+		d.Complain(yamlpos.PosOf(n), "%s: steps must be a list, each step on a line that begins with \"- \"; found %s", x.scope, yamlpos.Found(n))
+		return
+	case len(n.Content) == 0:
+		d.Complain(yamlpos.PosOf(n), "%s: steps is empty, an experiment needs at least one", x.scope)
+		return
+	case countSteps(n) > maxSteps:
+		d.Complain(yamlpos.PosOf(n), "%s has %d steps, the limit is %d", x.scope, countSteps(n), maxSteps)
+		return
+	}
+	for _, item := range whole(n) {
+		if d.Full() {
+			return
+		}
+		d.slot(x, item, n.Style)
+	}
 }

@@ -1,11 +1,9 @@
 package topology
 
 import (
-	"cmp"
-	"fmt"
 	"slices"
+	"strconv"
 	"strings"
-	"time"
 
 	"go.yaml.in/yaml/v4"
 
@@ -14,34 +12,6 @@ import (
 	"labrun/lab/wording"
 	"labrun/lab/yamlpos"
 )
-
-func (d *experimentReader) decodeSteps(x *experiment, n *yaml.Node) {
-	switch {
-	case n.Kind != yaml.SequenceNode:
-		d.Complain(yamlpos.PosOf(n), "%s: steps must be a list, each step on a line that begins with \"- \"; found %s", x.scope, yamlpos.Found(n))
-		return
-	case len(n.Content) == 0:
-		d.Complain(yamlpos.PosOf(n), "%s: steps is empty, an experiment needs at least one", x.scope)
-		return
-	case countSteps(n) > maxSteps:
-		d.Complain(yamlpos.PosOf(n), "%s has %d steps, the limit is %d", x.scope, countSteps(n), maxSteps)
-		return
-	}
-	for _, item := range whole(n) {
-		if d.Full() {
-			return
-		}
-		d.slot(x, item, n.Style)
-	}
-}
-
-// maker is who makes the calls that are read, and how long they may take.
-type maker struct {
-	lab.Process
-	limit time.Duration
-	until time.Duration
-	waits bool // for the answers, by until
-}
 
 // countSteps counts the steps of a list, those inside of mappings too.
 func countSteps(n *yaml.Node) int {
@@ -187,11 +157,6 @@ func (r *slotReader) fillText(e yamlpos.Entry) (string, bool) {
 	return n.Value, ok
 }
 
-// lost notes that steps are missing: what they would have made may be there.
-func (r *slotReader) lost(n *yaml.Node) {
-	r.steps = append(r.steps, placedStep{Step: &syntax.Step{Mistakes: []syntax.Mistake{{}}}, node: n})
-}
-
 func (r *slotReader) calls(by maker, n *yaml.Node, around yaml.Style) {
 	if n.Kind != yaml.SequenceNode {
 		r.item(by, n, around)
@@ -208,118 +173,77 @@ func (r *slotReader) calls(by maker, n *yaml.Node, around yaml.Style) {
 	}
 }
 
-func (r *slotReader) duration(e yamlpos.Entry) time.Duration {
-	n, ok := r.fill(e.Value)
-	if !ok {
-		return 0
-	}
-	text, ok := r.Text(n, r.scope().String()+", "+e.Key)
-	if !ok {
-		return 0
-	}
-	d, problem := syntax.Duration(text)
-	if problem != "" {
-		r.Complain(yamlpos.PosOf(e.Value), "%s: %s %s", r.scope(), e.Key, problem)
-	}
-	return d
-}
-
-// whole returns the items of a list of steps, without those that a comma cut
-// off the step before: [bind(w, x:80)] is the two items "bind(w" and "x:80)",
-// and one complaint about it is enough.
-func whole(n *yaml.Node) []*yaml.Node {
-	var items []*yaml.Node
-	open := false
-	for _, c := range n.Content {
-		c = yamlpos.Deref(c)
-		rest := open
-		if n.Style&yaml.FlowStyle != 0 && c.Kind == yaml.ScalarNode && c.Style == 0 {
-			opens, closes := strings.LastIndexByte(c.Value, '('), strings.LastIndexByte(c.Value, ')')
-			open = opens > closes || open && closes < 0
-		} else {
-			open = false
+// item reads an item of a list of steps: a call, steps of a process, a program,
+// or the steps that a value of an axis stands for.
+func (r *slotReader) item(by maker, n *yaml.Node, around yaml.Style) {
+	n = yamlpos.Deref(n)
+	if r.items++; r.items > maxSteps {
+		if r.items == maxSteps+1 {
+			r.Complain(yamlpos.PosOf(n), "%s: this makes more than %d steps, the limit", r.scope(), maxSteps)
 		}
-		if !rest {
-			items = append(items, c)
-		}
-	}
-	return items
-}
-
-// call reads one call. A text that an axis leaves empty is not a step, nor is one
-// that a rule leaves out.
-func (r *slotReader) call(by maker, raw *yaml.Node, around yaml.Style) {
-	n, ok := r.fill(raw)
-	if !ok {
 		return
 	}
-	if n.Kind != yaml.ScalarNode || yamlpos.IsEmpty(n) {
-		r.Complain(yamlpos.PosOf(n), "%s: a step is a call such as bind(a, x:80), found %s", r.scope(), yamlpos.Found(n))
-		r.lost(n)
+	switch {
+	case n.Kind == yaml.MappingNode:
+		r.repeat(by, n)
 		return
-	}
-	if n.Value != raw.Value && (n.Value == "" || strings.HasSuffix(strings.TrimSpace(n.Value), "= "+leftOut)) {
-		return
-	}
-	step := r.parsed[n.Value]
-	if step == nil {
-		step = syntax.ParseForeign(n.Value)
-		r.parsed[n.Value] = step
-	}
-	placed := placedStep{Step: step, node: n, process: by.Process, with: r.with, repeated: r.turn != "", step: lab.Step{
-		Process: by.Process, Call: step.Call, Want: r.ruled(raw.Value, step.Want), Limit: by.limit, Until: by.until,
-		Pos: r.Source.At(yamlpos.PosOf(n)), Shown: r.shown(raw.Value),
-	}}
-	var written pieces
-	if len(step.Mistakes) > 0 {
-		written, _ = r.fillIn(raw, raw, raw.Value)
-	}
-	for _, m := range step.Mistakes {
-		at, msg := m.At, m.Msg
-		if step.Open && around&yaml.FlowStyle != 0 && n.Style == 0 {
-			if u, ok := r.Source.UnquotedText(yamlpos.PosOf(n)); ok {
-				at, msg = 0, u.Complaint()
+	case n.Kind == yaml.ScalarNode:
+		if steps := r.fragment(n.Value); steps != nil {
+			for _, s := range steps {
+				r.item(by, s, 0)
 			}
+			return
 		}
-		from, inner := written.from(at)
-		if from.rule != nil {
-			r.Complain(from.rule.pos, "%s, want: %s", r.x.scope, msg)
-			r.inRules++
-			r.x.rulesUnsure = true
-			continue
-		}
-		pos := r.Source.Within(from.node, from.node.Value, inner)
-		if first, next := r.Source.Folded(raw); next > 0 {
-			line := string(r.Source.Line(next))
-			there := yamlpos.InLine(next, line, yamlpos.Indentation(line))
-			if yamlpos.ItemLine().MatchString(line) {
-				pos, msg = there, r.Source.DeeperItem(n.Line)
-			} else if at >= first && n.Value == raw.Value {
-				pos, msg = there, fmt.Sprintf("this line goes on with the step of line %d; begin it with \"- \" in the same column", n.Line)
-			}
-		}
-		r.Complain(pos, "%s: %s", r.scope(), msg)
 	}
-	if by.waits && len(step.Mistakes) == 0 && takesAny(step) {
-		r.Complain(yamlpos.PosOf(n), "%s: until waits for the answer behind a step, and this one takes any; write %s", r.scope(),
-			wording.Quote(step.Call.String()+" = "+cmp.Or(readers[step.Call.Name], string(lab.OK))))
-	}
-	r.steps = append(r.steps, placed)
+	r.call(by, n, around)
 }
 
-// readers are calls that always succeed on a socket that there is, each with an answer
-// that a step may wait for.
-var readers = map[string]string{"sockets": "LISTEN", "getsockname": "x:80", "getsockopt": "0"}
-
-// takesAny reports whether the first answer to a step will do, whatever it is.
-func takesAny(s *syntax.Step) bool {
-	return !slices.ContainsFunc(s.Want, func(r lab.WantRule) bool {
-		return r.Answer.Outcome != lab.Unasked &&
-			!(readers[s.Call.Name] != "" && r.Answer.Outcome == lab.OK && r.Answer.Value == nil)
-	})
+// fragment returns the steps that a step stands for which is only ${axis}.
+func (r *slotReader) fragment(text string) []*yaml.Node {
+	m := onlyPlaceholder().FindStringSubmatch(text)
+	if m == nil {
+		return nil
+	}
+	if a := r.x.axisAt(m[1]); a >= 0 {
+		return r.x.axes[a].values[r.values[a]].steps
+	}
+	return nil
 }
 
-// within returns the place in the file of an offset of a step.
-func (c complaints) within(s placedStep, offset int) lab.Pos {
-	return c.Source.Within(s.node, s.Text, offset)
+// repeat reads a mapping as often as its "repeat" says.
+func (r *slotReader) repeat(by maker, n *yaml.Node) {
+	at := -1
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if yamlpos.Deref(n.Content[i]).Value == "repeat" {
+			at = i
+		}
+	}
+	if at < 0 {
+		r.group(by, n)
+		return
+	}
+	count, ok := r.fill(n.Content[at+1])
+	if !ok {
+		return
+	}
+	text, ok := r.Text(count, r.scope().String()+", repeat")
+	if !ok {
+		return
+	}
+	turns, problem := syntax.Decimal(text, 1, maxTurns)
+	switch {
+	case problem != "":
+		r.Complain(yamlpos.PosOf(count), "%s: repeat: %s", r.scope(), problem)
+		return
+	case r.turn != "":
+		r.Complain(yamlpos.PosOf(n), "%s: repeat inside of repeat", r.scope())
+		return
+	}
+	rest := *n
+	rest.Content = slices.Delete(slices.Clone(n.Content), at, at+2)
+	for i := int64(1); i <= turns && !r.Full() && len(r.steps) <= maxSteps; i++ {
+		r.turn = strconv.FormatInt(i, 10)
+		r.group(by, &rest)
+	}
+	r.turn = ""
 }

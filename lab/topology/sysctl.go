@@ -58,10 +58,6 @@ func (d *layoutReader) decodeHostSysctls(h *host) {
 	h.Sysctls = append(h.Sysctls, own...)
 }
 
-func (h *host) hasLink(name string) bool {
-	return name == "lo" || slices.ContainsFunc(h.nics, func(n *nic) bool { return n.Name == name })
-}
-
 // decodeSysctls reads parameters and their values. As in sysctl(8), a '/' stands for a
 // dot in a NIC's name; it leads nowhere else.
 func (d *layoutReader) decodeSysctls(n *yaml.Node, s yamlpos.Scope) (all []lab.Sysctl) {

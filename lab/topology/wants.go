@@ -10,22 +10,6 @@ import (
 	"labrun/lab/yamlpos"
 )
 
-// wantSet is the rules of one named answer.
-type wantSet struct {
-	pos   lab.Pos
-	rules []wantRule
-}
-
-// wantRule gives the answer of the combinations that it matches.
-type wantRule struct {
-	matcher
-	answer string
-	on     string  // its condition on the kernel, as a step writes it: "on linux < 6.2"
-	pos    lab.Pos // of the answer
-	start  lab.Pos // of the rule
-	used   bool    // a step has an answer from it
-}
-
 // leftOut is the answer that leaves a step out.
 const leftOut = "-"
 
@@ -178,19 +162,4 @@ func (w *wantSet) rulesFor(values []int) (from []*wantRule) {
 		}
 	}
 	return nil
-}
-
-// answer returns the answer of a combination as a step writes it, false when no rule covers
-// it: what holds for all kernels, and in brackets what holds for some.
-func (w *wantSet) answer(values []int) (pieces, bool) {
-	from := w.rulesFor(values)
-	if from == nil {
-		return nil, false
-	}
-	last := from[len(from)-1]
-	all := pieces{{text: last.answer, rule: last}}
-	for _, r := range from[:len(from)-1] {
-		all = append(all, piece{text: " [" + r.answer + r.on + "]", rule: r})
-	}
-	return all, true
 }

@@ -1,0 +1,118 @@
+package topology
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v4"
+
+	"labrun/lab"
+	"labrun/lab/syntax"
+	"labrun/lab/wording"
+	"labrun/lab/yamlpos"
+)
+
+// maker is who makes the calls that are read, and how long they may take.
+type maker struct {
+	lab.Process
+	limit time.Duration
+	until time.Duration
+	waits bool // for the answers, by until
+}
+
+// lost notes that steps are missing: what they would have made may be there.
+func (r *slotReader) lost(n *yaml.Node) {
+	r.steps = append(r.steps, placedStep{Step: &syntax.Step{Mistakes: []syntax.Mistake{{}}}, node: n})
+}
+
+func (r *slotReader) duration(e yamlpos.Entry) time.Duration {
+	n, ok := r.fill(e.Value)
+	if !ok {
+		return 0
+	}
+	text, ok := r.Text(n, r.scope().String()+", "+e.Key)
+	if !ok {
+		return 0
+	}
+	d, problem := syntax.Duration(text)
+	if problem != "" {
+		r.Complain(yamlpos.PosOf(e.Value), "%s: %s %s", r.scope(), e.Key, problem)
+	}
+	return d
+}
+
+// call reads one call. A text that an axis leaves empty is not a step, nor is one
+// that a rule leaves out.
+func (r *slotReader) call(by maker, raw *yaml.Node, around yaml.Style) {
+	n, ok := r.fill(raw)
+	if !ok {
+		return
+	}
+	if n.Kind != yaml.ScalarNode || yamlpos.IsEmpty(n) {
+		r.Complain(yamlpos.PosOf(n), "%s: a step is a call such as bind(a, x:80), found %s", r.scope(), yamlpos.Found(n))
+		r.lost(n)
+		return
+	}
+	if n.Value != raw.Value && (n.Value == "" || strings.HasSuffix(strings.TrimSpace(n.Value), "= "+leftOut)) {
+		return
+	}
+	step := r.parsed[n.Value]
+	if step == nil {
+		step = syntax.ParseForeign(n.Value)
+		r.parsed[n.Value] = step
+	}
+	placed := placedStep{Step: step, node: n, process: by.Process, with: r.with, repeated: r.turn != "", step: lab.Step{
+		Process: by.Process, Call: step.Call, Want: r.ruled(raw.Value, step.Want), Limit: by.limit, Until: by.until,
+		Pos: r.Source.At(yamlpos.PosOf(n)), Shown: r.shown(raw.Value),
+	}}
+	var written pieces
+	if len(step.Mistakes) > 0 {
+		written, _ = r.fillIn(raw, raw, raw.Value)
+	}
+	for _, m := range step.Mistakes {
+		at, msg := m.At, m.Msg
+		if step.Open && around&yaml.FlowStyle != 0 && n.Style == 0 {
+			if u, ok := r.Source.UnquotedText(yamlpos.PosOf(n)); ok {
+				at, msg = 0, u.Complaint()
+			}
+		}
+		from, inner := written.from(at)
+		if from.rule != nil {
+			r.Complain(from.rule.pos, "%s, want: %s", r.x.scope, msg)
+			r.inRules++
+			r.x.rulesUnsure = true
+			continue
+		}
+		pos := r.Source.Within(from.node, from.node.Value, inner)
+		if first, next := r.Source.Folded(raw); next > 0 {
+			line := string(r.Source.Line(next))
+			there := yamlpos.InLine(next, line, yamlpos.Indentation(line))
+			if yamlpos.ItemLine().MatchString(line) {
+				pos, msg = there, r.Source.DeeperItem(n.Line)
+			} else if at >= first && n.Value == raw.Value {
+				pos, msg = there, fmt.Sprintf("this line goes on with the step of line %d; begin it with \"- \" in the same column", n.Line)
+			}
+		}
+		r.Complain(pos, "%s: %s", r.scope(), msg)
+	}
+	if by.waits && len(step.Mistakes) == 0 && takesAny(step) {
+		r.Complain(yamlpos.PosOf(n), "%s: until waits for the answer behind a step, and this one takes any; write %s", r.scope(),
+			wording.Quote(step.Call.String()+" = "+cmp.Or(readers[step.Call.Name], string(lab.OK))))
+	}
+	r.steps = append(r.steps, placed)
+}
+
+// readers are calls that always succeed on a socket that there is, each with an answer
+// that a step may wait for.
+var readers = map[string]string{"sockets": "LISTEN", "getsockname": "x:80", "getsockopt": "0"}
+
+// takesAny reports whether the first answer to a step will do, whatever it is.
+func takesAny(s *syntax.Step) bool {
+	return !slices.ContainsFunc(s.Want, func(r lab.WantRule) bool {
+		return r.Answer.Outcome != lab.Unasked &&
+			!(readers[s.Call.Name] != "" && r.Answer.Outcome == lab.OK && r.Answer.Value == nil)
+	})
+}

@@ -1,0 +1,255 @@
+package topology
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+
+	"labrun/lab"
+	"labrun/lab/syntax"
+	"labrun/lab/wording"
+	"labrun/lab/yamlpos"
+)
+
+func readExperiments(c complaints, f files, l *layout) experiments {
+	d := &experimentReader{complaints: c, layout: l, claimsLost: f.lost, experiments: experiments{probesLost: f.lost},
+		probed: map[string]lab.Pos{}, rows: map[string]lab.Pos{}, parsed: map[string]*syntax.Step{}}
+	f.each(c, "claims", d.decodeClaims)
+	f.each(c, "probes", d.decodeProbes)
+	f.each(c, "experiments", d.decodeExperiments)
+	return d.experiments
+}
+
+// declare records e's name, or complains that another file declares it.
+func (d *experimentReader) declare(noun string, known map[string]lab.Pos, e yamlpos.Entry) bool {
+	if at, ok := known[e.Key]; ok {
+		d.Complain(e.Pos, "%s %s exists already, in %s:%d", noun, wording.Quote(e.Key), cmp.Or(at.File, d.File), at.Line)
+		return false
+	}
+	known[e.Key] = d.Source.At(e.Pos)
+	return true
+}
+
+func (d *experimentReader) decodeClaims(e yamlpos.Entry) {
+	list, _ := d.Entries(e.Value, yamlpos.Scope{Inner: "claims"}, "from names to sentences")
+	if n := len(d.claimed) + len(list); n > maxClaims {
+		d.Complain(list[maxClaims-len(d.claimed)].Pos, "the file has %d claims, the limit is %d", n, maxClaims)
+		return
+	}
+	if d.claimed == nil {
+		d.claimed = map[string]lab.Pos{}
+	}
+	for _, c := range list {
+		if !d.checkName(c.Pos, syntax.ClaimName, c.Key) || !d.declare("claim", d.claimed, c) {
+			continue
+		}
+		if text, ok := d.Text(c.Value, "claim "+wording.Quote(c.Key)); ok {
+			d.claims = append(d.claims, lab.Claim{Name: c.Key, Text: text, Pos: d.Source.At(c.Pos)})
+		}
+	}
+}
+
+func (d *experimentReader) decodeExperiments(e yamlpos.Entry) {
+	list, ok := d.Entries(e.Value, yamlpos.Scope{Inner: "experiments"}, "from names to experiments")
+	if !ok {
+		return
+	}
+	list = d.Outdented(list, "experiment", experimentKeys...)
+	if n := len(d.rows) + len(list); n > maxExperiments {
+		d.Complain(list[maxExperiments-len(d.rows)].Pos, "the file has %d experiments, the limit is %d", n,
+			maxExperiments)
+		return
+	}
+	for _, e := range list {
+		if d.Full() {
+			return
+		}
+		if !d.declare("experiment", d.rows, e) {
+			continue
+		}
+		x := &experiment{source: d.Source, scope: yamlpos.Scope{Inner: "experiment " + wording.Quote(e.Key)}}
+		x.Name, x.Pos = e.Key, d.Source.At(e.Pos)
+		d.checkName(e.Pos, syntax.ExperimentName, e.Key)
+		d.decodeExperiment(x, e)
+		d.experiments.experiments = append(d.experiments.experiments, x)
+	}
+}
+
+// decodeProbes reads the questions that conditions "on probe NAME" refer to.
+func (d *experimentReader) decodeProbes(e yamlpos.Entry) {
+	list, ok := d.Entries(e.Value, yamlpos.Scope{Inner: "probes"}, "from names to {doc, processes, steps}")
+	if !ok {
+		d.probesLost = true
+		return
+	}
+	for _, e := range list {
+		if !d.declare("probe", d.probed, e) {
+			continue
+		}
+		x := &experiment{source: d.Source, scope: yamlpos.Scope{Inner: "probe " + wording.Quote(e.Key)}}
+		x.Name, x.Pos = e.Key, d.Source.At(e.Pos)
+		d.checkName(e.Pos, syntax.ExperimentName, e.Key)
+		if len(d.order) > 0 {
+			x.Hosts = []string{d.order[0].Name}
+		}
+		keys, ok := d.Fields(e.Value, x.scope, "doc", "processes", "steps")
+		if ok {
+			d.decodeBody(x, e, keys)
+		}
+		d.experiments.probes = append(d.experiments.probes, x)
+	}
+}
+
+func (d *experimentReader) decodeExperiment(x *experiment, e yamlpos.Entry) {
+	keys, ok := d.Fields(e.Value, x.scope, experimentKeys...)
+	if !ok {
+		return
+	}
+	if k, ok := keys["claim"]; ok {
+		d.decodeClaimRef(x, k)
+	}
+	if k, ok := keys["when"]; ok {
+		x.Claim.When, _ = d.Text(k.Value, x.scope.String()+", when")
+		if _, ok := keys["claim"]; !ok {
+			d.Complain(k.Pos, "%s: \"when\" needs \"claim\"", x.scope)
+		}
+	}
+	if k, ok := keys["hosts"]; ok {
+		d.decodeColumns(x, k.Value)
+	}
+	d.decodeBody(x, e, keys)
+}
+
+// decodeBody reads what experiments and probes have alike: what they do.
+func (d *experimentReader) decodeBody(x *experiment, e yamlpos.Entry, keys map[string]yamlpos.Entry) {
+	before := d.Made
+	if k, ok := keys["doc"]; ok {
+		x.Doc = d.doc(k)
+	}
+	if k, ok := keys["processes"]; ok {
+		d.decodeUsers(x, k.Value)
+	}
+	if k, ok := keys["axes"]; ok {
+		d.decodeAxes(x, k.Value)
+	}
+	var skip, only []pruneRule
+	for key, rules := range map[string]*[]pruneRule{"skip": &skip, "only": &only} {
+		if k, ok := keys[key]; ok {
+			*rules = d.decodePrune(x, k)
+		}
+	}
+	d.combine(x, skip, only, e.Pos)
+	if k, ok := keys["want"]; ok {
+		d.decodeWants(x, k)
+	}
+	k, ok := keys["steps"]
+	if !ok {
+		if d.Made == before {
+			d.Complain(x.Pos, "key \"steps\" is missing in %s", x.scope)
+		}
+		return
+	}
+	x.used = map[string]bool{}
+	d.decodeSteps(x, k.Value)
+	for name, set := range x.wants {
+		if !x.used[name] && !x.broken && !x.rulesUnsure {
+			d.Complain(set.pos, "%s: no step has the answer ${%s}", x.scope, strings.TrimSuffix("want."+name, "."))
+		}
+	}
+}
+
+// decodeClaimRef reads a claim's name, or "not" and a claim's name.
+func (d *experimentReader) decodeClaimRef(x *experiment, e yamlpos.Entry) {
+	name, ok := d.Text(e.Value, x.scope.String()+", claim")
+	if !ok {
+		return
+	}
+	if rest, ok := strings.CutPrefix(name, "not "); ok {
+		name, x.Claim.Against = strings.TrimSpace(rest), true
+	}
+	if !d.checkName(yamlpos.PosOf(e.Value), syntax.ClaimName, name) {
+		return
+	}
+	x.Claim.Name = name
+	if _, ok := d.claimed[name]; !ok && d.claimed != nil && !d.claimsLost {
+		var names []string
+		for c := range d.claimed {
+			names = append(names, c)
+		}
+		d.Complain(yamlpos.PosOf(e.Value), "%s: no claim %s%s", x.scope, wording.Quote(name), wording.Hint(name, "claims", wording.Sorted(names...)))
+	}
+}
+
+// decodeColumns reads the hosts that an experiment runs on.
+func (d *experimentReader) decodeColumns(x *experiment, n *yaml.Node) {
+	items := yamlpos.List(n)
+	if len(items) == 0 {
+		d.Complain(yamlpos.PosOf(n), "%s: hosts is empty; leave the key out for every host", x.scope)
+	}
+	lines := map[string]int{}
+	for _, item := range items {
+		name, ok := d.Text(item, x.scope.String()+", hosts")
+		if !ok || !d.checkHost(yamlpos.PosOf(item), x.scope, name) {
+			x.unsure = true
+			continue
+		}
+		if line, ok := lines[name]; ok {
+			d.Complain(yamlpos.PosOf(item), "%s: host %q is named twice, first on line %d", x.scope, name, line)
+			continue
+		}
+		lines[name] = item.Line
+		x.Hosts = append(x.Hosts, name)
+	}
+}
+
+func (d *experimentReader) decodeUsers(x *experiment, n *yaml.Node) {
+	list, _ := d.Entries(n, x.scope.In("key", "processes"), "from processes to {user: NUMBER}")
+	for _, e := range list {
+		p, ok := d.process(e.Pos, x.scope, e.Key)
+		s := x.scope.In("process", e.Key)
+		before := d.Made
+		keys, fieldsOK := d.Fields(e.Value, s, "user", "capabilities")
+		if !ok || !fieldsOK {
+			continue
+		}
+		k, ok := keys["user"]
+		if !ok && d.Made > before {
+			continue
+		}
+		if !ok {
+			d.Complain(e.Pos, "key \"user\" is missing in %s", s)
+			continue
+		}
+		text, ok := d.Text(k.Value, s.String()+", user")
+		if !ok {
+			continue
+		}
+		user, problem := syntax.Decimal(text, 0, syntax.MaxUser)
+		if problem != "" {
+			d.Complain(yamlpos.PosOf(k.Value), "%s, user: %s", s, problem)
+			continue
+		}
+		u := lab.ProcessUser{Process: p, User: uint32(user), Pos: d.Source.At(e.Pos)}
+		if k, ok := keys["capabilities"]; ok {
+			u.Capabilities = d.capabilities(s, k.Value)
+		}
+		x.Users = append(x.Users, u)
+	}
+}
+
+// capabilities reads the names of capabilities(7) that a process keeps.
+func (d *experimentReader) capabilities(s yamlpos.Scope, n *yaml.Node) []string {
+	var names []string
+	for _, item := range yamlpos.List(n) {
+		name, ok := d.Text(item, s.String()+", capabilities")
+		if ok && !slices.Contains(lab.Capabilities, name) {
+			d.Complain(yamlpos.PosOf(item), "%s: unknown capability %s%s", s, wording.Quote(name),
+				wording.Hint(name, "allowed", lab.Capabilities))
+			continue
+		}
+		names = append(names, name)
+	}
+	return names
+}
