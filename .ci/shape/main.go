@@ -53,7 +53,8 @@ func print(root string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%-20s %5s %6s %5s  %-28s %6s %8s\n", "package", "files", "arrows", "back", "most methods", "lines", "comments")
+	fmt.Printf("%-20s %5s %6s %5s  %-28s %6s %8s\n",
+		"package", "files", "arrows", "back", "most methods", "lines", "comments")
 	fset := token.NewFileSet()
 	imports := importer.ForCompiler(fset, "source", nil)
 	lines, arrows, back := 0, 0, 0
@@ -62,7 +63,8 @@ func print(root string) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", folder, err)
 		}
-		fmt.Printf("%-20s %5d %6d %5d  %-28s %6d %7.1f%%\n", folder, p.files, p.arrows, p.back, p.most, p.lines, p.comments())
+		fmt.Printf("%-20s %5d %6d %5d  %-28s %6d %7.1f%%\n",
+			folder, p.files, p.arrows, p.back, p.most, p.lines, p.comments())
 		lines, arrows, back = lines+p.lines, arrows+p.arrows, back+p.back
 	}
 	fmt.Printf("%-20s %5s %6d %5d  %-28s %6d\n", "all", "", arrows, back, "", lines)
@@ -133,7 +135,9 @@ func look(fset *token.FileSet, imports types.Importer, folder string) (shape, er
 			}
 		}
 	}
-	top := slices.SortedFunc(maps.Keys(methods), func(a, b string) int { return cmp.Or(methods[b]-methods[a], cmp.Compare(a, b)) })
+	top := slices.SortedFunc(maps.Keys(methods), func(a, b string) int {
+		return cmp.Or(methods[b]-methods[a], cmp.Compare(a, b))
+	})
 	if len(top) > 0 {
 		s.most = fmt.Sprintf("%s %d", top[0], methods[top[0]])
 	}

@@ -14,9 +14,10 @@ func (c command) checkCommand() *cobra.Command {
 		Short: "find the mistakes in topology files, build nothing",
 		Long: `check reads topology files and reports every mistake in them, each as
 file:line:column, what was found, and what is allowed there. A file that topologies
-include is checked with each of them. Of a folder every topology in it is checked. What a file says to no effect, such as a network
-that no host is on, is a warning. It builds nothing and needs no privilege. Exit
-status: 0 when all are good, 2 when one is not.`,
+include is checked with each of them. Of a folder every topology in it is checked.
+What a file says to no effect, such as a network that no host is on, is a warning. It
+builds nothing and needs no privilege. Exit status: 0 when all are good, 2 when one is
+not.`,
 		Args: args(1, math.MaxInt, "one or more FILEs or FOLDERs"),
 		RunE: func(_ *cobra.Command, paths []string) error {
 			files, err := c.topologyFiles(paths)
