@@ -23,9 +23,9 @@ type agent struct {
 	paths   []string          // that it has bound there
 	table   int               // sockstat of the host, -1 before it is asked for
 	watched sync.Once
-	addr    sockaddr // room for the address of a call
-	buf     []byte   // room for what a call receives
-	solo    *solo    // the batch that was loaded
+	addr    sockaddr       // room for the address of a call
+	buf     []byte         // room for what a call receives
+	batch   *compiledBatch // the batch that was loaded
 }
 
 // handle is a descriptor that has a name. All of an agent's are close-on-exec,

@@ -65,9 +65,9 @@ const (
 // Load hands a batch to the process, which replaces the one that it had. It goes in
 // a file of its own, since it may be larger than a message.
 func (p *Process) Load(ctx context.Context, b Batch) error {
-	s := solo{Radix: b.Radix}
+	s := compiledBatch{Radix: b.Radix}
 	for _, from := range b.Slots {
-		slot := soloSlot{Axes: from.Axes, Which: from.Which, Variants: make([][]soloCall, len(from.Variants))}
+		slot := compiledSlot{Axes: from.Axes, Which: from.Which, Variants: make([][]compiledCall, len(from.Variants))}
 		for v, steps := range from.Variants {
 			for _, step := range steps {
 				r, err := newRequest(step.Args)

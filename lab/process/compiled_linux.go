@@ -15,11 +15,11 @@ import (
 	"labrun/lab"
 )
 
-// solo is a batch with every call ready to be made. The exported fields go from the
+// compiledBatch is a batch with every call ready to be made. The exported fields go from the
 // keeper to the process.
-type solo struct {
+type compiledBatch struct {
 	Radix lab.Radix
-	Slots []soloSlot
+	Slots []compiledSlot
 	Names []string // of the sockets
 
 	fds    []int    // of the cell that is being carried out, -1 where there is none
@@ -30,16 +30,16 @@ type solo struct {
 	traces [][]uint16
 }
 
-type soloSlot struct {
+type compiledSlot struct {
 	Axes     []int
 	Which    lab.Which
-	Variants [][]soloCall
+	Variants [][]compiledCall
 }
 
-// soloCall is a call with its arguments as the kernel takes them.
-type soloCall struct {
+// compiledCall is a call with its arguments as the kernel takes them.
+type compiledCall struct {
 	Number uint16 // of the system call
-	Sock   uint16 // index in solo.Names
+	Sock   uint16 // index in compiledBatch.Names
 	First  int32  // family, level or backlog
 	Second int32  // type or option
 	Third  int32  // protocol
@@ -62,7 +62,7 @@ func (a *agent) load(_ int, r *request) reply {
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return reply{Broken: err.Error()}
 	}
-	s := &solo{ids: map[string]uint32{}}
+	s := &compiledBatch{ids: map[string]uint32{}}
 	if err := gob.NewDecoder(bufio.NewReader(f)).Decode(s); err != nil {
 		return reply{Broken: "decode a batch: " + err.Error()}
 	}
@@ -71,11 +71,11 @@ func (a *agent) load(_ int, r *request) reply {
 	for i := range s.fds {
 		s.fds[i] = -1
 	}
-	a.solo = s
+	a.batch = s
 	return reply{Outcome: lab.OK}
 }
 
-func (s *solo) sock(name string) uint16 {
+func (s *compiledBatch) sock(name string) uint16 {
 	i := slices.Index(s.Names, name)
 	if i < 0 {
 		i = len(s.Names)
@@ -85,18 +85,18 @@ func (s *solo) sock(name string) uint16 {
 }
 
 // ready turns a call into what the kernel takes.
-func (s *solo) ready(r *request) (soloCall, error) {
+func (s *compiledBatch) ready(r *request) (compiledCall, error) {
 	if r.Call == "socket" {
 		kind := string(arg[lab.Word](r, 0))
 		t, ok := socketTypes[kind]
 		if !ok {
-			return soloCall{}, fmt.Errorf("no socket type %s", kind)
+			return compiledCall{}, fmt.Errorf("no socket type %s", kind)
 		}
-		return soloCall{
+		return compiledCall{
 			Number: unix.SYS_SOCKET, Sock: s.sock(r.Makes), First: int32(t[0]), Second: int32(t[1] | unix.SOCK_CLOEXEC), Third: int32(t[2]),
 		}, nil
 	}
-	c := soloCall{Sock: s.sock(string(arg[lab.Sock](r, 0)))}
+	c := compiledCall{Sock: s.sock(string(arg[lab.Sock](r, 0)))}
 	switch r.Call {
 	case "bind":
 		var addr sockaddr
@@ -130,7 +130,7 @@ func (s *solo) ready(r *request) (soloCall, error) {
 // cells carries out cells of the batch.
 func (a *agent) cells(_ int, r *request) reply {
 	of := arg[cellsArgs](r, 0)
-	s := a.solo
+	s := a.batch
 	if s == nil {
 		return reply{Broken: "no batch is loaded"}
 	}
@@ -166,7 +166,7 @@ func (a *agent) cells(_ int, r *request) reply {
 
 // cell carries out one cell up to its first red step, and returns the number of
 // what it was answered.
-func (s *solo) cell(combo lab.Combo) (id uint32, red bool) {
+func (s *compiledBatch) cell(combo lab.Combo) (id uint32, red bool) {
 	s.Radix.SplitInto(s.values, combo)
 	s.trace = s.trace[:0]
 cell:
@@ -193,7 +193,7 @@ cell:
 }
 
 // call makes a call, none of which waits: the runtime need not know of it.
-func (s *solo) call(c *soloCall) uint16 {
+func (s *compiledBatch) call(c *compiledCall) uint16 {
 	var errno unix.Errno
 	number, fd := uintptr(c.Number), uintptr(0)
 	if number != unix.SYS_SOCKET {
@@ -219,7 +219,7 @@ func (s *solo) call(c *soloCall) uint16 {
 }
 
 // closeAll closes what the cell has left open.
-func (s *solo) closeAll() {
+func (s *compiledBatch) closeAll() {
 	for i, fd := range s.fds {
 		if fd >= 0 {
 			_, _, _ = unix.RawSyscall(unix.SYS_CLOSE, uintptr(fd), 0, 0)
@@ -230,7 +230,7 @@ func (s *solo) closeAll() {
 
 // handOver gives the sockets of a red cell their names, for whoever wants to know
 // why it is red; reset closes them.
-func (s *solo) handOver(a *agent) {
+func (s *compiledBatch) handOver(a *agent) {
 	for i, fd := range s.fds {
 		if fd >= 0 {
 			a.socks[s.Names[i]] = handle{fd: fd}
