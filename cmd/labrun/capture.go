@@ -25,7 +25,7 @@ are handed to the NIC, and the checksums of TCP and UDP are filled in as a card 
 The answers are the same with and without, and it takes somewhat longer. Files that are
 there are replaced. Several FILEs get a folder each, --repeat makes run-1, run-2, ...`
 
-// mostCaptured bounds the folders that --capture makes. More than that nobody reads.
+// mostCaptured bounds the folders that --capture makes. More than that cannot be read.
 const mostCaptured = 5000
 
 // checkCaptures refuses to capture too many cells.

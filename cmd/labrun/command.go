@@ -19,18 +19,22 @@ const (
 	exitError  = 3 // some cells could not be asked, or labrun could not do it
 )
 
-// command is the whole program with its outputs.
+// command is the whole program with its outputs. Every subcommand is a method of it and
+// prints to them alone, so that a test can read what a command says.
 type command struct {
 	stdout, stderr io.Writer
 }
 
-// exitStatus ends the program with a status that is not labrun's own failure:
+// exitStatus ends the program with a status that is not labrun's own failure. Scripts and
+// CI tell by it a kernel that answers otherwise from a labrun that could not ask, so it goes
+// up through all callers as an error, and deferred clean-up runs:
 // everything that there is to say has been said.
 type exitStatus int
 
 func (e exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
 
-// usageError is a mistake in the command line or in a file.
+// usageError is a mistake in the command line or in a file: status 2. The user can mend it,
+// and nothing has been built when it is found.
 type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }

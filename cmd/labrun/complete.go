@@ -13,7 +13,9 @@ import (
 	"labrun/lab/topology"
 )
 
-// complete is what a shell is offered for arguments and flags.
+// complete is what a shell is offered for arguments and flags. It loads the files that
+// the command line names so far: names of hosts and cells are long, and mistyped ones cost
+// a run. It must be silent, since a shell shows what it prints amid the user's typing.
 type complete = func(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective)
 
 // mostOffered bounds the cells of an experiment with axes that are offered.

@@ -12,7 +12,8 @@ import (
 	"labrun/lab/result"
 )
 
-// outputOptions are the flags that say which reports are written, and where.
+// outputOptions are the flags that say which reports are written, and where. Files are
+// opened before anything runs: a run of an hour whose report cannot be written is lost.
 type outputOptions struct {
 	files  []string
 	format string
@@ -106,7 +107,7 @@ func (c command) writeStdout(r result.Report, f report.Format, verbose bool) err
 }
 
 // print writes the report to the files that were asked for and to standard
-// output, and turns it into an exit status. The files come first: whoever reads
+// output, and turns it into an exit status. The files come first: what reads
 // the output may stop reading. The summary of a workflow's job has the difference,
 // when there is one.
 func (c command) print(r result.Report, d *compare.Difference, outputs []*output, stdout report.Format,

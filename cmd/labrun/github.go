@@ -21,7 +21,7 @@ func onGitHub() bool { return os.Getenv("GITHUB_ACTIONS") == "true" }
 
 // withoutWorkflowCommands lets write write text. GitHub obeys a line of output that looks like a
 // command, and text has lines that programs printed: in a workflow, commands are
-// stopped meanwhile, until a word comes that nobody can guess.
+// stopped meanwhile, until a word comes that cannot be guessed.
 func withoutWorkflowCommands(w io.Writer, write func() error) error {
 	if !onGitHub() {
 		return write()
@@ -44,7 +44,7 @@ func (c command) writeGitHub(r result.Report, f report.Format, verbose bool) err
 	case "text":
 		err = inTurn(func() error { return c.writeStdout(r, f, verbose) },
 			func() error { return report.GitHub(c.stdout, inRepository(r)) })
-	default: // somebody reads it who expects nothing else; commands may come here too
+	default: // a program reads it and expects nothing else; commands may come here too
 		err = errors.Join(c.writeStdout(r, f, verbose), report.GitHub(c.stderr, inRepository(r)))
 	}
 	return err

@@ -58,8 +58,8 @@ left out, and the exit status is 2.
 	}
 }
 
-// topologyFiles replaces each folder by the topologies in it, and says in a line what else
-// is there that has such a name.
+// topologyFiles replaces each folder by the topologies in it, and says in a line which other
+// files in it have such a name.
 func (c command) topologyFiles(paths []string) ([]string, error) {
 	var files []string
 	for _, p := range paths {

@@ -65,7 +65,7 @@ func (c command) show(found topology.Diagnostics) {
 	if len(found) == 0 {
 		return
 	}
-	_ = withoutWorkflowCommands(c.stderr, func() error { // whoever takes no standard error has no use for one
+	_ = withoutWorkflowCommands(c.stderr, func() error { // an error of standard error has no place to be told
 		_, err := fmt.Fprint(c.stderr, found.Pretty(colour(c.stderr)))
 		return err
 	})

@@ -127,7 +127,7 @@ func inMemory(f *os.File) bool {
 	return err == nil && strings.HasPrefix(path, "/memfd:")
 }
 
-// replaceByCopy does so with a copy. Whoever has the lock of the file in between alone
+// replaceByCopy does so with a copy. Only the program that has the lock of the file in between
 // writes it, or removes it: another labrun at the same name waits until it is whole and has
 // its place.
 func replaceByCopy(f *os.File, between, name string) (err error) {
@@ -165,7 +165,7 @@ func lockBetween(between string) (*os.File, error) {
 	const tries = 100
 	for range tries {
 		out, err := os.OpenFile(between, os.O_WRONLY|os.O_CREATE|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o666)
-		if errors.Is(err, unix.ELOOP) { // somebody has put a link there
+		if errors.Is(err, unix.ELOOP) { // another program has put a link there
 			if err := os.Remove(between); err != nil && !errors.Is(err, unix.ENOENT) {
 				return nil, err
 			}
@@ -193,7 +193,7 @@ func lockBetween(between string) (*os.File, error) {
 			return nil, errors.Join(&os.PathError{Op: "stat", Path: between, Err: err}, out.Close())
 		case has.Mode&unix.S_IFMT == unix.S_IFREG && has.Nlink == 1 && int(has.Uid) == os.Geteuid():
 			return out, nil
-		default: // somebody has put it there
+		default: // another program has put it there
 			if err := os.Remove(between); err != nil && !errors.Is(err, unix.ENOENT) {
 				return nil, errors.Join(err, out.Close())
 			}

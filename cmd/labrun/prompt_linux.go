@@ -21,7 +21,7 @@ func asShell(p *program.Shell) error {
 	shell := cmp.Or(os.Getenv("SHELL"), "/bin/sh")
 	p.Argv = []string{shell}
 	if !terminal(os.Stdin) {
-		return nil // nobody is there to be prompted
+		return nil // there is no terminal to prompt on
 	}
 	const folder = "/proc/self/fd/3"
 	env := p.Env

@@ -76,7 +76,8 @@ func (c command) disagree(file string, kept, r *result.Report) {
 		for j := range kept.Matrices[i].Claims {
 			said, is := &kept.Matrices[i].Claims[j], &r.Matrices[i].Claims[j]
 			if said.Verdict != is.Verdict || said.Says() != is.Says() {
-				c.complain(fmt.Errorf("%s: claim %q is not that of its cells: it says %q, and they %q", file, said.Name, said.Says(), is.Says()))
+				c.complain(fmt.Errorf("%s: claim %q is not that of its cells: it says %q, and they %q", file,
+					said.Name, said.Says(), is.Says()))
 			}
 		}
 	}

@@ -15,7 +15,8 @@ import (
 	"labrun/lab/topology"
 )
 
-// rerunOptions are the flags of "labrun rerun".
+// rerunOptions are the flags of "labrun rerun". Standard output has the difference; the new
+// report goes to files of its own, for which --report is there beside -o.
 type rerunOptions struct {
 	askOptions
 	outputs diffOutputs

@@ -11,7 +11,8 @@ import (
 	"labrun/lab"
 )
 
-// runOptions are the flags of "labrun FILE...".
+// runOptions are the flags of "labrun FILE...". They are checked against the files before
+// anything is built: a name that no file has is a mistake to mend, not an empty report.
 type runOptions struct {
 	askOptions
 	outputs  outputOptions
@@ -42,7 +43,8 @@ func (o *runOptions) check(topologies []*lab.Topology) error {
 }
 
 // askOptions are the flags that say which cells run, and how: those that "labrun
-// FILE..." and "labrun rerun" have alike.
+// FILE..." and "labrun rerun" have alike. The same flags choose the same cells of both, so
+// that a command which a report prints can be typed with either.
 type askOptions struct {
 	jobs     int
 	verbose  bool

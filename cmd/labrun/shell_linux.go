@@ -136,7 +136,8 @@ func (c command) enter(file, hostName, after string, argv []string) error {
 	return nil
 }
 
-// upLab is a lab that is up, for a person to enter.
+// upLab is a lab that is up, for a person to enter. It is either fresh or what a cell left
+// behind; both end with this program, as their namespaces are held by its descriptors alone.
 type upLab struct {
 	topology *lab.Topology
 	host     func(string) *fabric.Host // nil for one that is not up
@@ -148,8 +149,8 @@ func freshLab(t *lab.Topology, l *fabric.Lab) *upLab {
 	return &upLab{topology: t, host: l.Host, done: func() { _ = l.Close() }}
 }
 
-// keptLab is the lab of a cell. Where the cell had files its hosts have them: who comes to
-// look at a socket with a path finds the path.
+// keptLab is the lab of a cell. Where the cell had files its hosts have them: a shell that
+// looks at a socket with a path finds the path.
 func keptLab(t *lab.Topology, k *local.Kept) *upLab {
 	return &upLab{topology: t, host: k.Host, files: k.Files(), done: func() { _ = k.Close() }}
 }
@@ -171,7 +172,7 @@ func (u *upLab) tellFiles(w io.Writer) {
 	}
 }
 
-// held are hosts beside the one that a shell is in, kept for who enters them from
+// held are hosts beside the one that a shell is in, kept so that they can be entered from
 // another terminal.
 type held []heldHost
 

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// timeout ends a run that has had its time. It stands still while somebody looks
+// timeout ends a run that has had its time. It stands still while the user looks
 // around in a lab (--pause-on-fail): that time is not the run's.
 type timeout struct {
 	mu      sync.Mutex

@@ -60,7 +60,8 @@ func dependencies(files []string) []string {
 	return all
 }
 
-// stamp is what changes with a file.
+// stamp is what changes with a file. Files are looked at several times a second, which
+// works for folders that inotify(7) does not report on, such as those of a virtual machine.
 type stamp struct {
 	size int64
 	time time.Time

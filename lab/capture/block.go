@@ -116,7 +116,7 @@ func description(i *link) block {
 	var b block
 	b.uint16(linkEthernet)
 	b.uint16(0)
-	b.uint32(0) // no limit to how much of a packet is there
+	b.uint32(0) // packets are not cut
 	b.text(ifName, i.host+"/"+i.name)
 	b.text(ifDescription, i.description)
 	for _, p := range i.prefixes {

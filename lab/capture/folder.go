@@ -13,10 +13,10 @@ import (
 )
 
 // Folder is where captures go. Nothing is written outside it, whatever the cells
-// are called and whatever links somebody has put there.
+// are called and whatever links another program has put there.
 type Folder struct {
 	Section Section              // of every file, but for the comment
-	Own     func(*os.File) error // makes what was made somebody's; may be nil
+	Own     func(*os.File) error // gives what was made to its owner; may be nil
 
 	name string // as the user gave it
 	root *os.Root

@@ -137,7 +137,7 @@ func (d *Difference) claims(a, b *result.Matrix) {
 }
 
 // settings compares what a run finds. When it ran, how long it took and how many
-// jobs it had never matters to anybody who compares.
+// jobs it had never matters to a comparison.
 func settings(a, b result.Environment) []Setting {
 	all := []Setting{
 		{"labrun", a.Labrun, b.Labrun}, {"kernel", a.Kernel, b.Kernel}, {"machine", a.Machine, b.Machine},

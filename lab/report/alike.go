@@ -11,6 +11,8 @@ import (
 
 // alike is red cells of one experiment that are red for the same reason: the same item
 // of its steps, whatever the axes made of it, wanted the same and was answered the same.
+// One wrong rule of a kernel turns thousands of combinations red at once. A reader wants
+// the rule, and then which combinations it covers; a list of cells shows neither.
 type alike struct {
 	first  *result.Cell
 	rule   int // the line of the rule that demanded the answer, in the first

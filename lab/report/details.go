@@ -56,7 +56,8 @@ func (t Text) fails(b *bufio.Writer, m *result.Matrix) {
 	}
 }
 
-// shared is a reason with the cells that give it.
+// shared is a reason with the cells that give it. What a machine lacks is lacking for many
+// cells alike: a report that repeats it for each buries the one that has another reason.
 type shared struct {
 	reason  string
 	cells   int
@@ -123,7 +124,7 @@ func listFirst(first []string, of int) string {
 func indent(s string) string { return "  " + strings.ReplaceAll(s, "\n", "\n  ") }
 
 // red explains a failed cell: the line, the call, what was wanted, what the
-// kernel answered, who held the port, and how to look for oneself.
+// kernel answered, which sockets had the port, and the command that opens a shell there.
 func (t Text) red(b *bufio.Writer, m *result.Matrix, c *result.Cell) {
 	t.head(b, m, c)
 	t.last(b, m, c)
@@ -194,8 +195,8 @@ func ruleWords(s result.StepResult) string {
 // cause is a line of what explains an answer, behind a word when it is the first of its kind.
 type cause struct{ word, text string }
 
-// causes says what explains the answer of a step: sockets, none of them when nobody has
-// looked, those that listen elsewhere, and rules.
+// causes says what explains the answer of a step: sockets, none of them when the
+// port was not looked at, those that listen elsewhere, and rules.
 func causes(s result.StepResult, seen result.Snapshot) []cause {
 	var all []cause
 	add := func(word string, texts []string) {

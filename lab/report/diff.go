@@ -120,7 +120,7 @@ func sameRow[P any](r *result.Report, all []P, place func(P) compare.Place) (hea
 	return all, nil
 }
 
-// changed tells of the cells that changed.
+// changed writes the cells that changed.
 func (t Text) changed(b *bufio.Writer, d *compare.Difference) {
 	t.pairs(b, d, "changed", d.Changed, t.pair)
 }
@@ -139,7 +139,7 @@ func (t Text) open(b *bufio.Writer, d *compare.Difference) {
 	})
 }
 
-// pairs tells of cells of both reports; of an experiment with too many of them only of
+// pairs writes cells of both reports; of an experiment with too many of them only
 // the first few.
 func (t Text) pairs(b *bufio.Writer, d *compare.Difference, word string, all []compare.Pair,
 	tell func(*bufio.Writer, *compare.Difference, compare.Pair)) {
@@ -168,7 +168,7 @@ func (t Text) pairs(b *bufio.Writer, d *compare.Difference, word string, all []c
 	}
 }
 
-// pair tells of a cell that changed.
+// pair writes a cell that changed.
 func (t Text) pair(b *bufio.Writer, d *compare.Difference, p compare.Pair) {
 	_, before := p.Before.In(&d.Before)
 	_, after := p.After.In(&d.After)

@@ -13,6 +13,10 @@ import (
 //go:embed diff.schema.json
 var DiffSchema []byte
 
+// The types below are the JSON of a difference, as its schema describes it. They are not
+// those of package compare: a difference holds places in two reports, which mean nothing
+// without them, while the JSON is read alone. Hence names, and the steps themselves.
+
 // diffSide is a changed cell in one of the reports.
 type diffSide struct {
 	Verdict result.Verdict `json:"verdict"`
@@ -29,6 +33,8 @@ type diffStep struct {
 	Limit   float64 `json:"limit_seconds,omitempty"`
 }
 
+// diffSteps is a step that was answered otherwise. One side is nil where the cell of
+// that report ended before it.
 type diffSteps struct {
 	Before *diffStep `json:"before,omitempty"`
 	After  *diffStep `json:"after,omitempty"`

@@ -47,8 +47,8 @@ func isNewline(r rune) bool { return r == '\n' }
 // GitHub's Markdown.
 const markdownSigns = "\\`*_[]<>|~&"
 
-// escapeMarkdown writes text for a line of Markdown, not at its beginning. A name after "@" is nobody
-// who has to be told of the report, and "#1" is no issue of the repository: a
+// escapeMarkdown writes text for a line of Markdown, not at its beginning. A name after "@" must not
+// notify a person of the report, and "#1" is not an issue of the repository: a
 // space without width keeps them apart.
 func escapeMarkdown(s string) string {
 	var b strings.Builder

@@ -8,7 +8,9 @@ import (
 	"labrun/lab/result"
 )
 
-// Format is a way to write a report. All of them are views of what the JSON holds.
+// Format is a way to write a report. All of them are views of what the JSON holds, so a
+// report that was kept as JSON can be had in any of them later, on any system, byte for
+// byte as the run would have written it.
 type Format struct {
 	Name     string
 	Suffixes []string // of a file's name, that tell the format; each with its dot

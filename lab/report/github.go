@@ -22,7 +22,9 @@ func GitHub(w io.Writer, r result.Report) error {
 	return b.Flush()
 }
 
-// annotation is what there is to say about a line of a file.
+// annotation is what there is to say about a line of a file. GitHub shows ten annotations
+// of a kind for each step of a workflow and drops the rest, so a line has one, whatever
+// number of cells are red there.
 type annotation struct {
 	file     string
 	line     int

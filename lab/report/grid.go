@@ -147,7 +147,8 @@ func split(cells []result.Cell, are func(*result.Cell) bool) (head, rest []resul
 	return cells, nil
 }
 
-// grid draws the answers of one experiment.
+// grid draws the answers of one experiment. People compare answers across an axis, not
+// cells: one table of four by four shows the rule that sixteen lines hide.
 type grid struct {
 	Text
 	m      *result.Matrix
@@ -176,7 +177,8 @@ func tells(s *result.RowSlot) bool {
 
 func isTold(s result.RowStep) bool { return s.Shown || s.Asked }
 
-// outcome is what some hosts answered alike.
+// outcome is what some hosts answered alike. Hosts mostly do, and then one grid stands
+// for all of them; a host of its own grid is what the reader is to see.
 type outcome struct {
 	hosts []string
 	cells []result.Cell // of the first of them

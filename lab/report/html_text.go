@@ -13,9 +13,10 @@ import (
 	"labrun/lab/result"
 )
 
-// pageText writes the part of a page that needs no script.
+// pageText writes the part of a page that needs no script: tables, and what is red. A page
+// that is opened from a mail, or where scripts are forbidden, still says what was found.
 type pageText struct {
-	*bufio.Writer // Flush tells of what goes wrong
+	*bufio.Writer // its Flush returns the first error
 	id            string
 }
 

@@ -11,7 +11,10 @@ import (
 	"labrun/lab/result"
 )
 
-// index finds what the cells of a report name, and puts them into their matrix.
+// index finds what the cells of a report name, and puts them into their matrix. A report
+// names rows, columns and combinations, so that grep(1) and people can read it; a matrix
+// numbers them, so that a cell takes 32 bytes. Whatever does not fit together is an error
+// here, and nothing that prints or compares a matrix has to doubt an index.
 type index struct {
 	m       *result.Matrix
 	columns map[result.Column]int32
@@ -25,7 +28,8 @@ type index struct {
 	name, host, kernel, verdict []byte
 }
 
-// rowIndex finds the cells of one row by their names.
+// rowIndex finds the cells of one row by their names. A row may have millions of
+// combinations, most of them never run, so names are taken apart rather than looked up.
 type rowIndex struct {
 	row    int32
 	radix  lab.Radix
@@ -45,7 +49,7 @@ func (in *index) addColumns(columns []column) error {
 		in.m.Columns = append(in.m.Columns, result.Column(c))
 	}
 	if len(in.columns) < len(columns) {
-		return errors.New("a host is there twice")
+		return errors.New("duplicate host")
 	}
 	return nil
 }
@@ -54,7 +58,7 @@ func (in *index) addColumns(columns []column) error {
 func (in *index) addRow() error {
 	r := &in.m.Rows[len(in.m.Rows)-1]
 	if in.rows[r.Name] != nil {
-		return fmt.Errorf("experiment %q is there twice", r.Name)
+		return fmt.Errorf("duplicate experiment %q", r.Name)
 	}
 	x := &rowIndex{row: int32(len(in.m.Rows) - 1), radix: lab.RadixOf(r.Axes), values: make([]int, len(r.Axes))}
 	combos := 1
@@ -69,9 +73,9 @@ func (in *index) addRow() error {
 		case len(values) == 0:
 			return fmt.Errorf("axis %q has no values", a.Name)
 		case len(values) < len(a.Values):
-			return fmt.Errorf("axis %q has a value twice", a.Name)
+			return fmt.Errorf("axis %q has a duplicate value", a.Name)
 		case slices.ContainsFunc(r.Axes[:i], func(b lab.Axis) bool { return b.Name == a.Name }):
-			return fmt.Errorf("axis %q is there twice", a.Name)
+			return fmt.Errorf("duplicate axis %q", a.Name)
 		case combos > mostCombos/len(values):
 			return fmt.Errorf("the axes have more than %d combinations", mostCombos)
 		}
@@ -156,11 +160,11 @@ func (in *index) find(name []byte) (*rowIndex, lab.Combo, error) {
 	return x, x.radix.Join(x.values), nil
 }
 
-// mostRoom bounds the room that is made for cells before any is there.
+// mostRoom bounds the room that is made for cells before the first is read.
 const mostRoom = 1 << 20
 
 // room makes room for as many cells as the rows may have, and the report's counts
-// say: a slice that grows by itself is there twice, whenever it does. They may say
+// say: a slice that grows by itself is in memory twice, whenever it does. They may say
 // what is not so; then it grows, or is touched no further than it is used.
 func (in *index) room(counted int) {
 	cells := 0
@@ -188,7 +192,7 @@ func (in *index) add(c result.Cell) error {
 	if n := len(in.m.Cells); n > 0 {
 		b := &in.m.Cells[n-1]
 		if cmp.Or(cmp.Compare(b.Row, c.Row), cmp.Compare(b.Column, c.Column), cmp.Compare(b.Combo, c.Combo)) >= 0 {
-			return errors.New("it is there twice, or stands in the wrong place")
+			return errors.New("it is a duplicate, or not in the order of rows, hosts and combinations")
 		}
 	}
 	answers := len(c.Answers())

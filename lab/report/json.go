@@ -27,7 +27,8 @@ func JSON(w io.Writer, r result.Report) error {
 }
 
 // jsonWriter writes JSON piece by piece. The objects and arrays that it opens
-// have a line for each of their items; what is in those is written at once.
+// have a line for each of their items; what is in those is written at once. Kept reports are
+// read with grep(1) and diff(1), which work by lines: a line says one thing, and all of it.
 type jsonWriter struct {
 	b       *bufio.Writer
 	err     error // the first one of the encoder

@@ -35,7 +35,8 @@ func JUnit(w io.Writer, r result.Report) error {
 	return x.Flush()
 }
 
-// chunk is cells that lie together, from an index of the matrix on.
+// chunk is cells that lie together, from an index of the matrix on. JUnit has a suite for
+// each host, and a matrix goes row by row: chunks give the one from the other uncopied.
 type chunk struct {
 	at    int
 	cells []result.Cell
@@ -53,7 +54,8 @@ func byColumn(m *result.Matrix) [][]chunk {
 	return columns
 }
 
-// junit writes XML; Flush tells of what goes wrong.
+// junit writes XML; its Flush returns the first error. It does not build a tree for
+// encoding/xml: half a million cells are written as they are met.
 type junit struct {
 	*bufio.Writer
 	seconds []float32 // of the cells of the matrix at hand; nil when they are not known

@@ -39,7 +39,8 @@ func Markdown(w io.Writer, r result.Report) error {
 	return err
 }
 
-// markdown is a page and the room that it has for what is folded.
+// markdown is a page and the room that it has for what is folded. A page that is too long
+// for a comment is refused as a whole, so what does not fit is left out and counted.
 type markdown struct {
 	text strings.Builder
 	room int

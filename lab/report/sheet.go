@@ -7,7 +7,8 @@ import (
 	prettytext "github.com/jedib0t/go-pretty/v6/text"
 )
 
-// sheet is a table that has not been laid out. Its first columns head its rows.
+// sheet is a table that has not been laid out. Its first columns head its rows. Its width
+// is known before it is drawn: a grid that gets too wide is turned round or cut.
 type sheet struct {
 	heads  int        // how many do
 	over   string     // what the columns behind those have in common; "" is nothing

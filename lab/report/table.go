@@ -53,7 +53,8 @@ type tally [4]int32
 
 func (n tally) sum() int32 { return n[result.Pass] + n[result.Fail] + n[result.Skip] + n[result.Error] }
 
-// line is a line of a table: the cells of an experiment.
+// line is a line of a table: the cells of an experiment. It counts them, for a table is
+// to fit on a screen whatever number of combinations there are.
 type line struct {
 	name  string
 	one   bool    // it has one cell in each host

@@ -31,7 +31,7 @@ func TAP(w io.Writer, r result.Report) error {
 	return t.Flush()
 }
 
-// tap writes lines; Flush tells of what goes wrong.
+// tap writes lines; its Flush returns the first error.
 type tap struct{ *bufio.Writer }
 
 func (t *tap) printf(format string, args ...any) { fmt.Fprintf(t, format, args...) }

@@ -9,7 +9,8 @@ import (
 	"labrun/lab/result"
 )
 
-// Text says how a text report looks.
+// Text says how a text report looks. Its zero value is that of a file: what a terminal
+// shows differs in colours and in where tables are cut, never in what it says.
 type Text struct {
 	Colour  bool // ANSI colours
 	Verbose bool // every step of every cell, not only what is red

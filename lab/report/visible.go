@@ -10,7 +10,7 @@ import (
 )
 
 // What a report says comes from strangers: the names of a file, what programs print,
-// and a report that was kept may have been made by anybody. Every format is given a
+// and a report that was kept may come from a stranger. Every format is given a
 // report in which what a terminal or a log would obey is written out already (control
 // characters, what turns the line round, and what ends one). So none can forget it.
 
@@ -48,7 +48,8 @@ func visibleOf[T any](v T) T {
 }
 
 // writer writes strings out. Its methods return what a value becomes, and false when
-// it stays as it is.
+// it stays as it is. Nearly nothing needs it, so nothing is copied that does not: answers
+// that half a million cells share are looked at once and stay shared.
 type writer struct {
 	answers map[*[]string]*[]string // that cells share
 	texts   map[reflect.Type]bool   // whether there may be a string in it
