@@ -247,17 +247,13 @@ func (d *experimentReader) decodePrune(x *experiment, e yamlpos.Entry) []pruneRu
 	for _, item := range items {
 		entries, ok := d.Entries(item, s, "from axes to values")
 		if !ok {
-			x.rulesUnsure = true
 			continue
 		}
 		var m matcher
 		for _, e := range entries {
-			c, ok := d.demand(x, s, e)
-			if !ok {
-				x.rulesUnsure = true
-				continue
+			if c, ok := d.demand(x, s, e); ok {
+				m = append(m, c)
 			}
-			m = append(m, c)
 		}
 		rules = append(rules, pruneRule{matcher: m, pos: yamlpos.PosOf(item)})
 	}

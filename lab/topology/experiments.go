@@ -134,16 +134,20 @@ func (d *experimentReader) decodeBody(x *experiment, e yamlpos.Entry, keys map[s
 	if k, ok := keys["axes"]; ok {
 		d.decodeAxes(x, k.Value)
 	}
+	rules := d.Made
 	var skip, only []pruneRule
 	for key, rules := range map[string]*[]pruneRule{"skip": &skip, "only": &only} {
 		if k, ok := keys[key]; ok {
 			*rules = d.decodePrune(x, k)
 		}
 	}
+	x.rulesUnsure = d.Made > rules
 	d.combine(x, skip, only, e.Pos)
+	rules = d.Made
 	if k, ok := keys["want"]; ok {
 		d.decodeWants(x, k)
 	}
+	x.rulesUnsure = x.rulesUnsure || d.Made > rules
 	k, ok := keys["steps"]
 	if !ok {
 		if d.Made == before {

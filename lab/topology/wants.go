@@ -28,7 +28,6 @@ func (d *experimentReader) decodeWants(x *experiment, e yamlpos.Entry) {
 	default:
 		d.Complain(yamlpos.PosOf(e.Value), "%s: want must be a list of rules, or a mapping from names to such lists; found %s",
 			x.scope, yamlpos.Found(e.Value))
-		x.rulesUnsure = true
 	}
 }
 
@@ -36,19 +35,16 @@ func (d *experimentReader) decodeRules(x *experiment, s yamlpos.Scope, n *yaml.N
 	set := &wantSet{pos: yamlpos.PosOf(n)}
 	if n.Kind == yaml.SequenceNode && len(n.Content) == 0 {
 		d.Complain(yamlpos.PosOf(n), "%s is empty; end it with {else: ANSWER}", s)
-		x.rulesUnsure = true
 		return set
 	}
 	if n.Kind != yaml.SequenceNode {
 		d.Complain(yamlpos.PosOf(n), "%s must be a list of rules such as {%s: VALUE, answer: EADDRINUSE} and last {else: ok}; found %s", s, x.someAxis(), yamlpos.Found(n))
-		x.rulesUnsure = true
 		return set
 	}
 	items := yamlpos.List(n)
 	for i, item := range items {
 		entries, ok := d.Entries(item, s, "from axes to values, and answer")
 		if !ok {
-			x.rulesUnsure = true
 			continue
 		}
 		r, isElse := d.decodeRule(x, s, item, entries)
@@ -92,9 +88,6 @@ func (d *experimentReader) decodeRule(x *experiment, s yamlpos.Scope, item *yaml
 		d.Complain(yamlpos.PosOf(item), "%s: \"else\" stands alone in its rule", s)
 	case r.answer == leftOut && r.on != "":
 		d.Complain(yamlpos.PosOf(item), "%s: a step cannot be left out on some kernels only", s)
-	}
-	if d.Made > before {
-		x.rulesUnsure = true
 	}
 	return r, isElse
 }
