@@ -31,7 +31,8 @@ func find(p lab.Selection, topologies []*lab.Topology) (e *lab.Experiment, c lab
 	return e, c, false
 }
 
-// noCell says that a pattern chooses nothing, and what it could have chosen.
+// noCell says that a pattern chooses nothing, and what it could have chosen. A run of no
+// cells would pass: to CI a mistyped --only has to be a mistake and not a success.
 func noCell(flag string, p lab.Selection, topologies []*lab.Topology) error {
 	for _, t := range topologies {
 		for i := range t.Experiments {

@@ -7,6 +7,10 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// checkCommand makes "labrun check". It finds all that can be found without privilege and
+// without a lab, so that an editor or a hook can ask it on every change, on any system. It
+// says of good files how much is in them: a file whose experiments lost an indent is good
+// YAML, and has no cells.
 func (c command) checkCommand() *cobra.Command {
 	strict := false
 	cmd := &cobra.Command{

@@ -14,6 +14,8 @@ import (
 	"labrun/lab/result"
 )
 
+// diffCommand makes "labrun diff". It compares outcomes and needs no kernel: two reports
+// may be of two machines, neither of which is this one.
 func (c command) diffCommand() *cobra.Command {
 	var outputs diffOutputs
 	cmd := &cobra.Command{

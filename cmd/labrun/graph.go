@@ -18,6 +18,8 @@ var graphFormats = []struct {
 	{"dot", graph.Layout.DOT},
 }
 
+// graphCommand makes "labrun graph". It draws what was read, with the addresses that labrun
+// has chosen: the place to look at before the first run, and needs no privilege.
 func (c command) graphCommand() *cobra.Command {
 	var format string
 	cmd := &cobra.Command{

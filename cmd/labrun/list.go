@@ -21,6 +21,8 @@ import (
 	"labrun/lab/topology"
 )
 
+// listCommand makes "labrun list". What a file teaches is the first sentence of its own doc,
+// so that no list elsewhere has to be kept in step with the files.
 func (c command) listCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "list FILE-OR-FOLDER...",

@@ -14,7 +14,8 @@ import (
 )
 
 // load reads the files. It shows what they say to no effect, and every mistake in
-// all of them; with its error it returns those that have none.
+// all of them; with its error it returns those that have none. Mistakes are shown here, and
+// the error is a mere status: there are many, each with its line of the file and a caret.
 func (c command) load(files []string) ([]*lab.Topology, error) {
 	var topologies []*lab.Topology
 	status := 0

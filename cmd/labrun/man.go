@@ -40,7 +40,8 @@ of its --help.
 	}
 }
 
-// writeManual writes the pages of a command and of those below it.
+// writeManual writes the pages of a command and of those below it. They are made of the
+// text of --help, for two texts about one flag differ sooner or later.
 func writeManual(folder string, cmd *cobra.Command) error {
 	file := filepath.Join(folder, pageOf(cmd)+".1")
 	if err := os.WriteFile(file, []byte(manual(cmd)), 0o644); err != nil {

@@ -9,6 +9,9 @@ import (
 	"labrun/lab/question"
 )
 
+// planCommand makes "labrun plan". Both things that it prints are what labrun itself
+// goes by, not a description of it: the script has the operations of the same plan in the
+// same order, and the questions are the values that a kernel is given.
 func (c command) planCommand() *cobra.Command {
 	questions := false
 	cmd := &cobra.Command{

@@ -14,6 +14,9 @@ import (
 	"labrun/lab/topology"
 )
 
+// reportCommand makes "labrun report". It trusts the cells of a kept report and nothing
+// that follows from them: counts, digest and claims are worked out anew, so that an edited
+// file cannot say "passed" above red cells.
 func (c command) reportCommand() *cobra.Command {
 	var outputs outputOptions
 	var verbose bool
@@ -92,7 +95,8 @@ func formatList() string {
 	return b.String()
 }
 
-// loadReport reads a report that was kept.
+// loadReport reads a report that was kept. It may come from a stranger: reading it runs
+// nothing and allocates no more than its text is worth, see report.ReadJSON.
 func loadReport(file string) (result.Report, error) {
 	var in io.Reader = os.Stdin
 	if file != "-" {

@@ -62,6 +62,10 @@ func (o *rerunOptions) check() error {
 	return o.kept.check()
 }
 
+// rerun asks again what a report asked. It checks everything that can be wrong before
+// anything runs, in the order in which the user can mend it: flags, privilege, report,
+// names in it, folders. An old report may hold what this labrun reads otherwise; it is
+// compared with what runs today, and the difference says so.
 func (c command) rerun(file string, o rerunOptions) error {
 	if err := o.check(); err != nil {
 		return err

@@ -70,7 +70,8 @@ func (c command) runOnce(ctx context.Context, topologies []*lab.Topology, o runO
 }
 
 // ask runs the cells that the options choose, in the way that the flags say. The packets
-// go to the folder, if it is not nil.
+// go to the folder, if it is not nil. All that differs between two runs of a file goes into
+// the environment here, and nothing of it into a matrix: so two machines can compare theirs.
 func (c command) ask(ctx context.Context, topologies []*lab.Topology, o askOptions, options run.Options,
 	folder *capture.Folder) (result.Report, error) {
 	version, err := sys.KernelVersion()

@@ -19,6 +19,9 @@ var schemas = []struct {
 	{"topology", topology.Schema},
 }
 
+// schemaCommand makes "labrun schema". The schemas are in the program, so that they are
+// those of its version: an editor that has fetched one elsewhere may demand keys that this
+// labrun does not know.
 func (c command) schemaCommand() *cobra.Command {
 	var names []string
 	for _, s := range schemas {

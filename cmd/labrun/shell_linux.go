@@ -76,7 +76,9 @@ not there: "labrun exec FILE HOST --after EXPERIMENT -- sh <script" reads it all
 }
 
 // enter builds a lab and runs a program in one of its hosts, a shell when there is
-// no program.
+// no program. The names are looked up before labrun asks for privilege, which may start it
+// anew in a user namespace: a mistyped host is told without one. The exit status of the
+// program is passed through, as ssh(1) and env(1) do, so that scripts can use it.
 func (c command) enter(file, hostName, after string, argv []string) error {
 	t, h, err := c.loadHost(file, hostName)
 	if err != nil {

@@ -38,7 +38,9 @@ of its own. All that was started in there is gone with the lab, however that end
 	}
 }
 
-// up holds a lab until a signal.
+// up holds a lab until a signal. A lab has no name that another program could enter it by,
+// so each host has a process that holds it, and its number is printed. Where one is killed
+// the commands that were printed would enter nothing, so that is the end.
 func (c command) up(t *lab.Topology) (err error) {
 	ctx := untilSignal()
 	l, err := fabric.Up(ctx, plan.New(&t.Layout))

@@ -193,6 +193,7 @@ func ruleWords(s result.StepResult) string {
 }
 
 // cause is a line of what explains an answer, behind a word when it is the first of its kind.
+// Every format that explains a red cell goes by causes, so that none of them says less.
 type cause struct{ word, text string }
 
 // causes says what explains the answer of a step: sockets, none of them when the

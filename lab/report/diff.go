@@ -13,7 +13,8 @@ import (
 )
 
 // DiffFormat is a way to write the difference between two reports. Its name is
-// that of one of the Formats, and so are its suffixes.
+// that of one of the Formats, and so are its suffixes. JUnit, TAP and the page have none:
+// they show cells that passed or failed, and a change is neither.
 type DiffFormat struct {
 	Name  string
 	Write func(w io.Writer, d *compare.Difference) error

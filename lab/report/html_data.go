@@ -37,7 +37,9 @@ type pageData struct {
 	number   []byte
 }
 
-// numbered numbers things, each once, in the order in which they come.
+// numbered numbers things, each once, in the order in which they come. A page of half a
+// million cells says a few hundred different things; by numbers it stays small enough
+// for a browser to read as a whole.
 type numbered[T comparable] struct {
 	index map[T]int
 	all   []T

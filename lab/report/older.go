@@ -13,6 +13,9 @@ import (
 // the circumstances of an experiment with the claim's evidence in place of the row.
 const Version = 2
 
+// Older reports are turned into today's form while they are read, and nothing else in labrun
+// knows that there were others. Sentences are parsed here alone, for there they were data.
+
 // olderWhens gives the rows of a report of version 1 their circumstances, and claims theirs.
 func olderWhens(m *result.Matrix) {
 	whens := map[string]string{}

@@ -171,7 +171,8 @@ func (d *jsonReader) row(r *result.Row, known map[string][]result.RowStep) error
 }
 
 // slot reads what an item of a row's steps may be. Variants that are written alike
-// share their steps.
+// share their steps: the last step of an experiment often depends on every axis, and then
+// has a variant for each of its combinations, with two or three different answers in all.
 func (d *jsonReader) slot(s *result.RowSlot, known map[string][]result.RowStep) error {
 	return d.fields(fields{
 		"axes":     d.into(&s.Axes),
