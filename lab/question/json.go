@@ -234,7 +234,8 @@ type wantJSON struct {
 // MarshalJSON writes the step, with what the address in its call stands for, and after
 // how long it is given up with each of the answers.
 func (s Step) MarshalJSON() ([]byte, error) {
-	out := stepJSON{Line: s.Pos.Words(), Process: s.Process.String(), Call: s.Call.String(), Address: words(s.Addr), Until: s.Until.Seconds()}
+	out := stepJSON{Line: s.Pos.Words(), Process: s.Process.String(), Call: s.Call.String(), Address: words(s.Addr),
+		Until: s.Until.Seconds()}
 	if s.Run != nil {
 		out.Run = &runJSON{Argv: s.Run.Argv, Background: s.Run.Background}
 		if s.Run.Stdout != nil {

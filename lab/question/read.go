@@ -98,7 +98,8 @@ func (p *Process) UnmarshalJSON(text []byte) error {
 	if err := json.Unmarshal(text, &from); err != nil {
 		return err
 	}
-	*p = Process{Process: processOf(from.Name), Program: from.Program, Child: from.Child, User: from.User, Keeps: from.Keeps}
+	*p = Process{Process: processOf(from.Name), Program: from.Program, Child: from.Child, User: from.User,
+		Keeps: from.Keeps}
 	if p.User != nil {
 		p.Named = from.Name
 	}

@@ -59,7 +59,8 @@ func (p *stepParser) conditionAt() int {
 func (p *stepParser) rule(open token, tokens []token) (lab.WantRule, int) {
 	clauses := cutAtOn(tokens)
 	if len(clauses) < 2 || len(clauses[0]) == 0 {
-		p.wrong(open.start, "a condition is written [ANSWER on linux < 6.2], [ANSWER on option NAME] or [ANSWER on no option NAME], and so with sysctl, socket and probe; found %s",
+		p.wrong(open.start,
+			"a condition is written [ANSWER on linux < 6.2], [ANSWER on option NAME] or [ANSWER on no option NAME], and so with sysctl, socket and probe; found %s",
 			wording.Quote("["+p.raw(tokens)+"]"))
 		return lab.WantRule{}, open.start
 	}
@@ -98,7 +99,8 @@ func (p *stepParser) versions(tokens []token) (on []lab.VersionBound) {
 	for ; len(bounds) > 0; bounds = bounds[min(2, len(bounds)):] {
 		op := bounds[0]
 		if op.str || !slices.Contains(lab.VersionOps, op.text) {
-			p.wrong(op.start, "unknown comparison %s; allowed: %s", wording.Quote(op.text), strings.Join(lab.VersionOps, ", "))
+			p.wrong(op.start, "unknown comparison %s; allowed: %s", wording.Quote(op.text),
+				strings.Join(lab.VersionOps, ", "))
 			break
 		}
 		version := ""
@@ -273,7 +275,8 @@ func (p *stepParser) states(tokens []token) lab.Arg {
 		}
 		if t.str || !slices.Contains(lab.StateNames, t.text) {
 			allowed := append([]string{"none"}, lab.StateNames...)
-			p.wrong(t.start, "unknown socket state %s%s", wording.Quote(t.text), wording.Hint(t.text, "allowed", allowed))
+			p.wrong(t.start, "unknown socket state %s%s", wording.Quote(t.text), wording.Hint(t.text, "allowed",
+				allowed))
 			continue
 		}
 		states = append(states, t.text)

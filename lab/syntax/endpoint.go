@@ -58,7 +58,8 @@ func familyAddr(text string, at int) (lab.Addr, *Mistake) {
 		return lab.Addr{}, &Mistake{0, "a wrong family is written family(AF_UNIX, any):80"}
 	}
 	if !slices.Contains(lab.Families, family) {
-		return lab.Addr{}, &Mistake{at, "unknown family " + wording.Quote(family) + wording.Hint(family, "allowed", lab.Families)}
+		return lab.Addr{}, &Mistake{at, "unknown family " + wording.Quote(family) + wording.Hint(family, "allowed",
+			lab.Families)}
 	}
 	inner := strings.TrimLeft(rest[:end], " ")
 	a, m := parseAddr(inner + rest[end+1:])
@@ -105,14 +106,17 @@ func addrBase(text string) (base, rest string, m *Mistake) {
 	case strings.HasPrefix(text, "mapped("):
 		end = strings.IndexByte(text, ')') + 1
 	case strings.Contains(text, "://"):
-		return "", "", &Mistake{0, wording.Quote(text) + " is a URL; an address is a name or number and a port, as x:80"}
+		return "", "", &Mistake{0,
+			wording.Quote(text) + " is a URL; an address is a name or number and a port, as x:80"}
 	case end >= 0 && strings.Count(text, ":") > 1:
-		return "", "", &Mistake{0, "address " + wording.Quote(text) + " has several colons; write IPv6 as " + bracketed(text)}
+		return "", "", &Mistake{0,
+			"address " + wording.Quote(text) + " has several colons; write IPv6 as " + bracketed(text)}
 	case end < 0:
 		end = len(text)
 	}
 	if end == 0 && text[0] == ':' {
-		return "", "", &Mistake{0, wording.Quote(text) + " has no address; every address of the host is any" + wording.Clip(text)}
+		return "", "", &Mistake{0,
+			wording.Quote(text) + " has no address; every address of the host is any" + wording.Clip(text)}
 	}
 	if end == 0 {
 		return "", "", &Mistake{0, wording.Quote(text) + " is not an address with a port such as x:80"}

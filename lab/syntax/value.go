@@ -64,7 +64,8 @@ func (p *stepParser) sysctl(tokens []token, at int) lab.Arg {
 	if problem == "" && len(tokens) == 1 {
 		return lab.Name(name)
 	}
-	p.wrong(at, "%s", cmp.Or(problem, wording.Quote(name)+" is not the name of a kernel parameter such as net.ipv4.tcp_tw_reuse"))
+	p.wrong(at, "%s", cmp.Or(problem,
+		wording.Quote(name)+" is not the name of a kernel parameter such as net.ipv4.tcp_tw_reuse"))
 	return nil
 }
 

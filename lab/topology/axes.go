@@ -21,8 +21,9 @@ var (
 	axisName = syntax.NameRule{Noun: "an axis's name", Syntax: once.Regexp(`^[A-Za-z_][A-Za-z0-9_-]*$`),
 		Words: "letters, digits, '_', '-', a letter or '_' first", Longest: 63, Reserved: axisWords}
 	// Names of values stand in names of cells, and are what --only takes.
-	valueName = syntax.NameRule{Noun: "a name for a value", Syntax: once.Regexp(`^[^\pC\s,=\[\]*?\\]([^\pC,=\[\]*?\\]*[^\pC\s,=\[\]*?\\])?$`),
-		Words: "text without any of , = [ ] * ? \\", Longest: 63, Reserved: nil}
+	valueName = syntax.NameRule{Noun: "a name for a value",
+		Syntax: once.Regexp(`^[^\pC\s,=\[\]*?\\]([^\pC,=\[\]*?\\]*[^\pC\s,=\[\]*?\\])?$`),
+		Words:  "text without any of , = [ ] * ? \\", Longest: 63, Reserved: nil}
 )
 
 func (d *experimentReader) decodeAxes(x *experiment, n *yaml.Node) {
@@ -40,7 +41,8 @@ func (d *experimentReader) decodeAxes(x *experiment, n *yaml.Node) {
 		case yaml.MappingNode:
 			d.decodeNamedValues(&a, s, e.Value)
 		default:
-			d.Complain(yamlpos.PosOf(e.Value), "%s must be a list of values, or a mapping from names to texts or steps; found %s", s, yamlpos.Found(e.Value))
+			d.Complain(yamlpos.PosOf(e.Value),
+				"%s must be a list of values, or a mapping from names to texts or steps; found %s", s, yamlpos.Found(e.Value))
 		}
 		if len(a.values) == 0 {
 			x.axesUnsure = true
@@ -107,13 +109,15 @@ func (d *experimentReader) decodeNamedValues(a *axis, s yamlpos.Scope, n *yaml.N
 				continue
 			}
 		case e.Value.Kind != yaml.ScalarNode:
-			d.Complain(yamlpos.PosOf(e.Value), "%s, value %s must be a text or a list of steps, found %s", s, wording.Quote(e.Key),
+			d.Complain(yamlpos.PosOf(e.Value), "%s, value %s must be a text or a list of steps, found %s", s,
+				wording.Quote(e.Key),
 				yamlpos.Found(e.Value))
 			continue
 		}
 		key := written(e.Value)
 		if first, ok := same[key]; ok {
-			d.Warn(e.Pos, "%s: value %s is the same as %s, so their cells ask the same", s, wording.Quote(e.Key), wording.Quote(first))
+			d.Warn(e.Pos, "%s: value %s is the same as %s, so their cells ask the same", s, wording.Quote(e.Key),
+				wording.Quote(first))
 		}
 		same[key] = e.Key
 		a.values = append(a.values, v)
@@ -186,7 +190,8 @@ func (d *experimentReader) demand(x *experiment, s yamlpos.Scope, e yamlpos.Entr
 	i := x.axisAt(e.Key)
 	if i < 0 {
 		if !x.axesUnsure {
-			d.Complain(e.Pos, "unknown key %s in %s%s", wording.Quote(e.Key), s, wording.Hint(e.Key, "axes", x.axisNames()))
+			d.Complain(e.Pos, "unknown key %s in %s%s", wording.Quote(e.Key), s, wording.Hint(e.Key, "axes",
+				x.axisNames()))
 		}
 		return demand{}, false
 	}

@@ -52,7 +52,8 @@ func (r *slotReader) call(by maker, raw *yaml.Node, around yaml.Style) {
 		return
 	}
 	if n.Kind != yaml.ScalarNode || yamlpos.IsEmpty(n) {
-		r.Complain(yamlpos.PosOf(n), "%s: a step is a call such as bind(a, x:80), found %s", r.scope(), yamlpos.Found(n))
+		r.Complain(yamlpos.PosOf(n), "%s: a step is a call such as bind(a, x:80), found %s", r.scope(),
+			yamlpos.Found(n))
 		r.lost(n)
 		return
 	}
@@ -99,7 +100,8 @@ func (r *slotReader) call(by maker, raw *yaml.Node, around yaml.Style) {
 		r.Complain(pos, "%s: %s", r.scope(), msg)
 	}
 	if by.waits && len(step.Mistakes) == 0 && takesAny(step) {
-		r.Complain(yamlpos.PosOf(n), "%s: until waits for the answer behind a step, and this one takes any; write %s", r.scope(),
+		r.Complain(yamlpos.PosOf(n), "%s: until waits for the answer behind a step, and this one takes any; write %s",
+			r.scope(),
 			wording.Quote(step.Call.String()+" = "+cmp.Or(readers[step.Call.Name], string(lab.OK))))
 	}
 	r.steps = append(r.steps, placed)

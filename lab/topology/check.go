@@ -97,7 +97,8 @@ func (d *checker) checkNames(x *experiment, columns []*host) {
 				d.warnOfSysctl(d.within(s, s.WantsAt[i]), x.scope, f.Name)
 			}
 			if f := w.Has; f != nil && f.Kind == "probe" && !d.probesLost && !slices.Contains(d.probes, f.Name) {
-				d.Complain(d.within(s, s.WantsAt[i]), "%s: no probe %s%s", x.scope, wording.Quote(f.Name), wording.Hint(f.Name, "probes", d.probes))
+				d.Complain(d.within(s, s.WantsAt[i]), "%s: no probe %s%s", x.scope, wording.Quote(f.Name),
+					wording.Hint(f.Name, "probes", d.probes))
 			}
 		}
 	}
@@ -115,7 +116,8 @@ func (d *checker) checkClaimSays(x *experiment) {
 		}
 		last := steps[len(steps)-1]
 		if len(last.Want) > 0 && last.Want[0].Answer.Outcome == lab.Unasked {
-			d.Complain(yamlpos.PosOf(last.node), "%s: the last step of an experiment with a claim must expect an answer, or a pass would say nothing", x.scope)
+			d.Complain(yamlpos.PosOf(last.node),
+				"%s: the last step of an experiment with a claim must expect an answer, or a pass would say nothing", x.scope)
 			return
 		}
 	}

@@ -40,7 +40,8 @@ func (d *checker) spend(x *experiment, n int) bool {
 	before := d.checks
 	d.checks += n
 	if before <= maxChecks && d.checks > maxChecks {
-		d.Complain(x.Pos, "%s: steps times hosts are too many to check by now, the limit is %d; give experiments fewer hosts", x.scope, maxChecks)
+		d.Complain(x.Pos,
+			"%s: steps times hosts are too many to check by now, the limit is %d; give experiments fewer hosts", x.scope, maxChecks)
 	}
 	return d.checks > maxChecks
 }
@@ -57,7 +58,8 @@ func (d *checker) nameProblem(columns []*host, at, name string, mapped bool) str
 
 // problemIn says what is wrong with the host of that name, which may stand for a host of each
 // column: with the first that is not fine, as an example.
-func (d *checker) problemIn(columns []*host, name string, fine func(*host) bool, say func(h *host, role string) string) string {
+func (d *checker) problemIn(columns []*host, name string, fine func(*host) bool, say func(h *host,
+	role string) string) string {
 	if name != "" && name != "peer" {
 		if h := d.hosts[name]; h != nil && !fine(h) {
 			return say(h, "")

@@ -25,7 +25,8 @@ func readExperiments(c complaints, f files, l *layout) experiments {
 // declare records e's name, or complains that another file declares it.
 func (d *experimentReader) declare(noun string, known map[string]lab.Pos, e yamlpos.Entry) bool {
 	if at, ok := known[e.Key]; ok {
-		d.Complain(e.Pos, "%s %s exists already, in %s:%d", noun, wording.Quote(e.Key), cmp.Or(at.File, d.File), at.Line)
+		d.Complain(e.Pos, "%s %s exists already, in %s:%d", noun, wording.Quote(e.Key), cmp.Or(at.File, d.File),
+			at.Line)
 		return false
 	}
 	known[e.Key] = d.Source.At(e.Pos)
@@ -182,7 +183,8 @@ func (d *experimentReader) decodeClaimRef(x *experiment, e yamlpos.Entry) {
 		for c := range d.claimed {
 			names = append(names, c)
 		}
-		d.Complain(yamlpos.PosOf(e.Value), "%s: no claim %s%s", x.scope, wording.Quote(name), wording.Hint(name, "claims", wording.Sorted(names...)))
+		d.Complain(yamlpos.PosOf(e.Value), "%s: no claim %s%s", x.scope, wording.Quote(name), wording.Hint(name,
+			"claims", wording.Sorted(names...)))
 	}
 }
 

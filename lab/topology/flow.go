@@ -422,7 +422,8 @@ func (f *flow) checkUsers(unused map[lab.Process]int) {
 		case len(u.Capabilities) > 0 && (f.ran[key] || p != nil && p.program):
 			f.checker.Complain(u.Pos, "%s: %q is a program, it keeps no capabilities", f.x.scope, u.Process)
 		case p != nil && p.forked:
-			f.checker.Complain(u.Pos, "%s: process %q is forked on line %d, and a child runs as its parent", f.x.scope, u.Process,
+			f.checker.Complain(u.Pos, "%s: process %q is forked on line %d, and a child runs as its parent", f.x.scope,
+				u.Process,
 				p.first)
 		}
 		given[key] = u.Pos.Line

@@ -92,7 +92,8 @@ func (p *pipe) Read(b []byte) (int, error) {
 			p.begun = p.begun || n > 0
 			return n, err
 		case time.Now().After(p.until):
-			return 0, &fs.PathError{Op: "read", Path: p.Name(), Err: fmt.Errorf("no process has written to this pipe for %v", writerPatience)}
+			return 0, &fs.PathError{Op: "read", Path: p.Name(),
+				Err: fmt.Errorf("no process has written to this pipe for %v", writerPatience)}
 		}
 		time.Sleep(5 * time.Millisecond)
 	}

@@ -91,7 +91,8 @@ func (d *layoutReader) nicsBelow(n *yaml.Node, s yamlpos.Scope) *yaml.Node {
 		}) {
 		return n
 	}
-	d.Complain(yamlpos.PosOf(n.Content[0]), "%s: its NICs stand below nics: {nics: {%s: ...}}", s, wording.Clip(n.Content[0].Value))
+	d.Complain(yamlpos.PosOf(n.Content[0]), "%s: its NICs stand below nics: {nics: {%s: ...}}", s,
+		wording.Clip(n.Content[0].Value))
 	nics := *n
 	return &yaml.Node{Kind: yaml.MappingNode, Line: n.Line, Column: n.Column, Content: []*yaml.Node{
 		{Kind: yaml.ScalarNode, Value: "nics", Line: n.Line, Column: n.Column}, &nics}}
@@ -142,7 +143,8 @@ func (d *layoutReader) decodeNIC(h *host, s yamlpos.Scope, e yamlpos.Entry) *nic
 func (d *layoutReader) networkOf(n *yaml.Node, s yamlpos.Scope) *network {
 	name, ok := d.Text(n, s.String()+", network")
 	if ok && d.networks[name] == nil && !d.networksLost {
-		d.Complain(yamlpos.PosOf(n), "%s: no network %s%s", s, wording.Quote(name), wording.Hint(name, "networks", d.networkNames()))
+		d.Complain(yamlpos.PosOf(n), "%s: no network %s%s", s, wording.Quote(name), wording.Hint(name, "networks",
+			d.networkNames()))
 	}
 	return d.networks[name]
 }

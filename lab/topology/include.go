@@ -161,7 +161,8 @@ func (d *fileReader) tree() (*yaml.Node, bool) {
 // checkOwn complains about keys that a topology needs.
 func (d *fileReader) checkOwn(p *part, root *yaml.Node) {
 	if p.isShared() {
-		d.Complain(yamlpos.PosOf(root), "the file has no name, networks and hosts: it is a part for topologies to share; one in its folder takes it with include: %s, one above with its path from there",
+		d.Complain(yamlpos.PosOf(root),
+			"the file has no name, networks and hosts: it is a part for topologies to share; one in its folder takes it with include: %s, one above with its path from there",
 			filepath.Base(p.File))
 		return
 	}
@@ -200,7 +201,8 @@ func (d *fileReader) include(p *part, e yamlpos.Entry) {
 	}
 }
 
-var includeName = syntax.NameRule{Noun: "a file's name", Syntax: once.Regexp(`^[^\pC\\]+$`), Words: "no backslash, no control characters", Longest: 1000, Reserved: nil}
+var includeName = syntax.NameRule{Noun: "a file's name", Syntax: once.Regexp(`^[^\pC\\]+$`),
+	Words: "no backslash, no control characters", Longest: 1000, Reserved: nil}
 
 // includePath returns the path from the topology's folder of a file that a part
 // names. It cannot lead out of the part's folder; that links do not, the readFunc sees.
@@ -209,7 +211,8 @@ func (d *fileReader) includePath(p *part, pos lab.Pos, name string) (string, boo
 	case problem != "":
 		d.Complain(pos, "include: %s", problem)
 	case path.IsAbs(name), slices.Contains(strings.Split(name, "/"), ".."):
-		d.Complain(pos, `include: %s is not in the folder of this file or below; a path has no ".." and no "/" in front`, wording.Quote(name))
+		d.Complain(pos,
+			`include: %s is not in the folder of this file or below; a path has no ".." and no "/" in front`, wording.Quote(name))
 	case path.Clean(name) == ".":
 		d.Complain(pos, "include: %s is a folder", wording.Quote(name))
 	default:
@@ -244,7 +247,8 @@ func (d *fileReader) includeFile(p *part, pos lab.Pos, name string) {
 		d.Complain(pos, "include: %s: %s", wording.Quote(name), reason(err))
 		return
 	case d.bytes+len(text) > maxFile:
-		d.Complain(pos, "include: with %s the files are larger than %d bytes (%d MiB) together, the limit", wording.Quote(name),
+		d.Complain(pos, "include: with %s the files are larger than %d bytes (%d MiB) together, the limit",
+			wording.Quote(name),
 			maxFile, maxFile>>20)
 		return
 	}

@@ -79,7 +79,8 @@ func (d *layoutReader) decodeSubnets(n *network, s yamlpos.Scope, k yamlpos.Entr
 		d.Complain(yamlpos.PosOf(k.Value), "%s: %s is empty; leave the key out for no subnet", s, k.Key)
 		return
 	case len(items) > maxSubnets:
-		d.Complain(yamlpos.PosOf(items[maxSubnets]), "%s, %s has %d subnets, the limit is %d", s, k.Key, len(items), maxSubnets)
+		d.Complain(yamlpos.PosOf(items[maxSubnets]), "%s, %s has %d subnets, the limit is %d", s, k.Key, len(items),
+			maxSubnets)
 		return
 	}
 	for i, item := range items {
@@ -113,7 +114,8 @@ func (d *layoutReader) checkCables() {
 		}
 		for i := 2; i < len(n.nics); i++ {
 			extra, a, b := n.nics[i], n.nics[0].Pos.Line, n.nics[1].Pos.Line
-			d.Complain(extra.Pos, "%s: network %s is a cable (link: true), it takes two NICs and has them (lines %d and %d)",
+			d.Complain(extra.Pos,
+				"%s: network %s is a cable (link: true), it takes two NICs and has them (lines %d and %d)",
 				extra.scope, wording.Quote(n.Name), a, b)
 		}
 	}
@@ -128,7 +130,8 @@ func (d *layoutReader) subnet(n *yaml.Node, where string) (netip.Prefix, bool) {
 	p, err := netip.ParsePrefix(text)
 	switch {
 	case err != nil:
-		d.Complain(yamlpos.PosOf(n), "%s: %s is not a subnet such as 192.0.2.0/24 or 2001:db8::/64", where, wording.Quote(text))
+		d.Complain(yamlpos.PosOf(n), "%s: %s is not a subnet such as 192.0.2.0/24 or 2001:db8::/64", where,
+			wording.Quote(text))
 	case p.Addr().Is4In6():
 		d.Complain(yamlpos.PosOf(n), "%s: %s is an IPv4 address in IPv6, write it as IPv4", where, text)
 	case special(p) != "":

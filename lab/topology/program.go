@@ -56,7 +56,8 @@ func (r *slotReader) program(raw *yaml.Node) {
 			r.Complain(k.Pos, "%s: \"until\" needs \"background: true\"", s)
 		}
 		if _, err := time.ParseDuration(yamlpos.Deref(k.Value).Value); err == nil {
-			r.Complain(yamlpos.PosOf(k.Value), "%s: \"until\" of a program is a call that waits for it, such as \"sockets(any:80) = LISTEN\"; limit is for a time", s)
+			r.Complain(yamlpos.PosOf(k.Value),
+				"%s: \"until\" of a program is a call that waits for it, such as \"sockets(any:80) = LISTEN\"; limit is for a time", s)
 			return
 		}
 		by := maker{Process: lab.Process{Host: p.process.Host, Name: "until"}, limit: p.step.Limit, waits: true}
@@ -109,7 +110,8 @@ func (r *slotReader) finish(s yamlpos.Scope, p *placedStep, keys map[string]yaml
 func (r *slotReader) pattern(s yamlpos.Scope, e yamlpos.Entry) *lab.Pattern {
 	n := yamlpos.Deref(e.Value)
 	if n.Kind != yaml.ScalarNode {
-		r.Complain(yamlpos.PosOf(n), "%s: %s must be a text or /a regular expression/, found %s", s, e.Key, yamlpos.Found(n))
+		r.Complain(yamlpos.PosOf(n), "%s: %s must be a text or /a regular expression/, found %s", s, e.Key,
+			yamlpos.Found(n))
 		return &lab.Pattern{}
 	}
 	source, ok := strings.CutPrefix(n.Value, "/")
@@ -158,13 +160,15 @@ func (r *slotReader) words(s yamlpos.Scope, n *yaml.Node) []string {
 		}
 		for _, w := range strings.Fields(text) {
 			if slices.Contains(words, w) && (slices.Contains(shellWords, w) || forShell().MatchString(w)) {
-				r.Warn(yamlpos.PosOf(n), "%s: no shell reads this command, so the program gets %s as an argument; for a shell write sh -c '...'%s",
+				r.Warn(yamlpos.PosOf(n),
+					"%s: no shell reads this command, so the program gets %s as an argument; for a shell write sh -c '...'%s",
 					s, wording.Quote(w), map[bool]string{true: ", for a program that stays background: true"}[w == "&"])
 				break
 			}
 		}
 		if len(words) > 0 && (words[0] == "cd" || assignment().MatchString(words[0])) {
-			r.Warn(yamlpos.PosOf(n), "%s: %s is for a shell to do, and no shell reads this command; write sh -c '...'", s,
+			r.Warn(yamlpos.PosOf(n), "%s: %s is for a shell to do, and no shell reads this command; write sh -c '...'",
+				s,
 				wording.Quote(words[0]))
 		}
 	}

@@ -95,10 +95,12 @@ func (r *slotReader) value(n, node *yaml.Node, at int, name string) (pieces, boo
 	if want, ok := wantName(name); ok {
 		answer, ok := r.x.wants[want].answer(r.values)
 		if !ok {
-			r.Complain(yamlpos.PosOf(n), "%s: no rule of %s covers this combination; end it with {else: ANSWER}", r.scope(),
+			r.Complain(yamlpos.PosOf(n), "%s: no rule of %s covers this combination; end it with {else: ANSWER}",
+				r.scope(),
 				name)
 		} else if len(answer) > 1 && answer[0].text == leftOut {
-			r.Complain(yamlpos.PosOf(n), "%s: %s leaves the step out, but a rule before that gives it an answer on some kernels", r.scope(), name)
+			r.Complain(yamlpos.PosOf(n),
+				"%s: %s leaves the step out, but a rule before that gives it an answer on some kernels", r.scope(), name)
 			ok = false
 		}
 		return answer, ok

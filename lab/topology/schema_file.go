@@ -18,7 +18,8 @@ const (
 func fileSchema() object {
 	o := closed("A topology of labrun: hosts with NICs on networks, and experiments about bind, listen and connect.",
 		schemas{
-			"name":        nameValue(syntax.TopologyName, "The topology's name, as reports show it: "+syntax.TopologyName.Words+"."),
+			"name": nameValue(syntax.TopologyName,
+				"The topology's name, as reports show it: "+syntax.TopologyName.Words+"."),
 			"doc":         ref("doc"),
 			"include":     includeSchema(),
 			"claims":      claimsSchema(),
@@ -74,7 +75,8 @@ func includeSchema() object {
 }
 
 func claimsSchema() object {
-	o := named("Sentences that the experiments put to the test; an experiment names one with \"claim:\".", syntax.ClaimName,
+	o := named("Sentences that the experiments put to the test; an experiment names one with \"claim:\".",
+		syntax.ClaimName,
 		text("The sentence."))
 	o["maxProperties"] = maxClaims
 	return o
@@ -104,7 +106,8 @@ func networksSchema() object {
 }
 
 func hostsSchema() object {
-	alias := nameValue(syntax.AliasName, "A name for the address, which steps use: x is the IPv4 address, x6 the IPv6 address beside it.").
+	alias := nameValue(syntax.AliasName,
+		"A name for the address, which steps use: x is the IPv4 address, x6 the IPv6 address beside it.").
 		with("examples", []string{"x", "y"})
 	address := like("An address in a subnet of the network, with or without its length.",
 		"^(?:"+ip4Pattern+"|"+ip6Pattern+")(?:/[0-9]{1,3})?$", "192.0.2.10/24", "2001:db8:a::10/64")

@@ -49,7 +49,8 @@ func (d *experimentReader) slot(x *experiment, item *yaml.Node, around yaml.Styl
 		s.Which[i] = s.variant(known, r.steps)
 		s.Shown = s.Shown || slices.ContainsFunc(r.steps, func(p placedStep) bool { return p.step.Shown })
 		if len(s.variants) > maxVariants {
-			d.Complain(yamlpos.PosOf(item), "%s: the combinations make more than %d different steps of this one, the limit",
+			d.Complain(yamlpos.PosOf(item),
+				"%s: the combinations make more than %d different steps of this one, the limit",
 				x.scope, maxVariants)
 			mistaken = true
 		}
@@ -107,7 +108,8 @@ func (s *slot) at(radix lab.Radix, values []int) []placedStep {
 func (d *experimentReader) decodeSteps(x *experiment, n *yaml.Node) {
 	switch {
 	case n.Kind != yaml.SequenceNode:
-		d.Complain(yamlpos.PosOf(n), "%s: steps must be a list, each step on a line that begins with \"- \"; found %s", x.scope, yamlpos.Found(n))
+		d.Complain(yamlpos.PosOf(n), "%s: steps must be a list, each step on a line that begins with \"- \"; found %s",
+			x.scope, yamlpos.Found(n))
 		return
 	case len(n.Content) == 0:
 		d.Complain(yamlpos.PosOf(n), "%s: steps is empty, an experiment needs at least one", x.scope)

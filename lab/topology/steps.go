@@ -55,7 +55,8 @@ func (r *slotReader) group(by maker, n *yaml.Node) {
 				calls = append(calls, e)
 				continue
 			}
-			r.Complain(e.Pos, "unknown key %s in %s, did you mean %q? allowed: a process, limit, repeat, run, until", wording.Quote(e.Key), s.Inner, near)
+			r.Complain(e.Pos, "unknown key %s in %s, did you mean %q? allowed: a process, limit, repeat, run, until",
+				wording.Quote(e.Key), s.Inner, near)
 			r.lost(e.Value)
 			if near == "run" {
 				return
@@ -68,7 +69,8 @@ func (r *slotReader) group(by maker, n *yaml.Node) {
 	}
 	if e := calls[0]; slices.Contains(syntax.CallNames(), e.Key) && !holdsCalls(e.Value) {
 		sig, _ := lab.SignatureOf(e.Key)
-		r.Complain(e.Pos, "%s: %s is a call, and its arguments are in parentheses: %s", r.scope(), wording.Quote(e.Key), syntax.ExampleOf(sig))
+		r.Complain(e.Pos, "%s: %s is a call, and its arguments are in parentheses: %s", r.scope(),
+			wording.Quote(e.Key), syntax.ExampleOf(sig))
 		r.lost(e.Value)
 		return
 	}
@@ -94,7 +96,8 @@ func (r *slotReader) group(by maker, n *yaml.Node) {
 			r.Complain(e.Pos, "%s: a second process in one step, begin it with \"- \"", r.scope())
 		default:
 			if near := nearKey(e.Key); near != "" {
-				r.Warn(e.Pos, "%s: %s is a process here; did you mean the key %q?", r.scope(), wording.Quote(e.Key), near)
+				r.Warn(e.Pos, "%s: %s is a process here; did you mean the key %q?", r.scope(), wording.Quote(e.Key),
+					near)
 			}
 			by.Process = p
 			r.calls(by, e.Value, n.Style)
@@ -138,7 +141,8 @@ func misspelt(e yamlpos.Entry) string {
 // holdsCalls reports whether a value looks like steps.
 func holdsCalls(n *yaml.Node) bool {
 	n = yamlpos.Deref(n)
-	return n.Kind == yaml.MappingNode || strings.ContainsAny(n.Value, "($") || slices.ContainsFunc(n.Content, holdsCalls)
+	return n.Kind == yaml.MappingNode || strings.ContainsAny(n.Value, "($") || slices.ContainsFunc(n.Content,
+		holdsCalls)
 }
 
 // nearKey returns the key that the name of a process is one letter away from.

@@ -30,7 +30,8 @@ func (d *layoutReader) checkDefaults() {
 		return
 	}
 	for _, p := range d.defaults {
-		if link := p.Link(); link != "" && !slices.ContainsFunc(d.order, func(h *host) bool { return h.hasLink(link) }) {
+		if link := p.Link(); link != "" && !slices.ContainsFunc(d.order,
+			func(h *host) bool { return h.hasLink(link) }) {
 			d.Complain(p.Pos, "defaults: %s: no host has a NIC %s", p.Name, wording.Quote(link))
 		}
 	}

@@ -114,7 +114,8 @@ func Scan(s Source) Scanned {
 func kindOf(p *part, read bool) Kind {
 	has := 0
 	for _, key := range []string{"networks", "hosts", "experiments"} {
-		if _, found := p.keys[key]; found || !read && bytes.Contains(append([]byte("\n"), p.Text...), []byte("\n"+key+":")) {
+		if _, found := p.keys[key]; found || !read && bytes.Contains(append([]byte("\n"), p.Text...),
+			[]byte("\n"+key+":")) {
 			has++
 		}
 	}

@@ -21,7 +21,8 @@ func (d *checker) checkAxesPlaced(x *experiment) {
 	}
 	for _, a := range x.axes {
 		if !a.placed {
-			d.Complain(a.pos, "%s: axis %q is in no step, so its values change nothing; write ${%s} in a step, or leave the axis out",
+			d.Complain(a.pos,
+				"%s: axis %q is in no step, so its values change nothing; write ${%s} in a step, or leave the axis out",
 				x.scope, a.name, a.name)
 		}
 	}
@@ -49,7 +50,8 @@ func (d *checker) warnIdleRules(x *experiment) {
 					set.rules[first].start.Line)
 				continue
 			}
-			d.Warn(r.start, "%s: no step has its answer from this rule; rules before it match first, or no combination that runs has these values", s)
+			d.Warn(r.start,
+				"%s: no step has its answer from this rule; rules before it match first, or no combination that runs has these values", s)
 		}
 	}
 }
@@ -58,7 +60,8 @@ func (d *checker) warnIdleRules(x *experiment) {
 // meant most likely: peer is the subject's, so there it is the caller's own host.
 func (d *checker) warnOfSelf(x *experiment, s placedStep, at int, a lab.Addr, other bool) {
 	if other && a.Host == "peer" && s.process.Host == "peer" && !lab.WellKnown(a.Name) {
-		d.Warn(d.within(s, at), "%s: peer.%[2]s is process %[3]q's own address, since peer is the peer of the subject; write subject.%[2]s, or %[2]s",
+		d.Warn(d.within(s, at),
+			"%s: peer.%[2]s is process %[3]q's own address, since peer is the peer of the subject; write subject.%[2]s, or %[2]s",
 			x.scope, a.Name, s.process)
 	}
 }

@@ -26,7 +26,8 @@ func (d *experimentReader) decodeWants(x *experiment, e yamlpos.Entry) {
 			x.wants[e.Key] = d.decodeRules(x, x.scope.In("want", e.Key), e.Value)
 		}
 	default:
-		d.Complain(yamlpos.PosOf(e.Value), "%s: want must be a list of rules, or a mapping from names to such lists; found %s",
+		d.Complain(yamlpos.PosOf(e.Value),
+			"%s: want must be a list of rules, or a mapping from names to such lists; found %s",
 			x.scope, yamlpos.Found(e.Value))
 	}
 }
@@ -38,7 +39,8 @@ func (d *experimentReader) decodeRules(x *experiment, s yamlpos.Scope, n *yaml.N
 		return set
 	}
 	if n.Kind != yaml.SequenceNode {
-		d.Complain(yamlpos.PosOf(n), "%s must be a list of rules such as {%s: VALUE, answer: EADDRINUSE} and last {else: ok}; found %s", s, x.someAxis(), yamlpos.Found(n))
+		d.Complain(yamlpos.PosOf(n),
+			"%s must be a list of rules such as {%s: VALUE, answer: EADDRINUSE} and last {else: ok}; found %s", s, x.someAxis(), yamlpos.Found(n))
 		return set
 	}
 	items := yamlpos.List(n)
@@ -64,7 +66,8 @@ func (x *experiment) someAxis() string {
 	return x.axes[0].name
 }
 
-func (d *experimentReader) decodeRule(x *experiment, s yamlpos.Scope, item *yaml.Node, entries []yamlpos.Entry) (r wantRule, isElse bool) {
+func (d *experimentReader) decodeRule(x *experiment, s yamlpos.Scope, item *yaml.Node,
+	entries []yamlpos.Entry) (r wantRule, isElse bool) {
 	before := d.Made
 	var has bool
 	for _, e := range entries {

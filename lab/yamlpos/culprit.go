@@ -89,7 +89,8 @@ func (s *Source) strayColon(pos lab.Pos) (lab.Pos, string) {
 			return InLine(pos.Line, line, begin), "keys on one line stand in braces: {" +
 				wording.Clip(uncommented(line[begin:])) + "}"
 		}
-		return InLine(pos.Line, line, at), `a text with ": " in it has to be quoted: ` + wording.YAML(wording.Clip(value))
+		return InLine(pos.Line, line,
+			at), `a text with ": " in it has to be quoted: ` + wording.YAML(wording.Clip(value))
 	}
 	number, before := s.lineBefore(pos.Line)
 	if m := gluedLine().FindStringSubmatchIndex(before); m != nil {
@@ -101,7 +102,8 @@ func (s *Source) strayColon(pos lab.Pos) (lab.Pos, string) {
 	}
 	if bare := uncommented(before); wordLine().MatchString(bare) && Indentation(line) > Indentation(before) ||
 		wordsLine().MatchString(bare) && Indentation(line) == Indentation(before) && !ItemLine().MatchString(line) {
-		return InLine(number, before, Indentation(before)), fmt.Sprintf("%s has no colon behind its key", wording.Quote(bare))
+		return InLine(number, before, Indentation(before)), fmt.Sprintf("%s has no colon behind its key",
+			wording.Quote(bare))
 	}
 	if ItemLine().MatchString(line) { // below a key without colon there may be items before it
 		n, up := number, before
@@ -116,7 +118,8 @@ func (s *Source) strayColon(pos lab.Pos) (lab.Pos, string) {
 		return at, words
 	}
 	if indent := Indentation(line); indent > Indentation(before) && keyLine().MatchString(before) {
-		return InLine(pos.Line, line, indent), fmt.Sprintf("this line is further in than line %d, whose key has its value; begin it in the same column", number)
+		return InLine(pos.Line, line,
+			indent), fmt.Sprintf("this line is further in than line %d, whose key has its value; begin it in the same column", number)
 	}
 	return pos, ""
 }
@@ -216,7 +219,8 @@ func (s *Source) withoutColon(line string) (at int, words string) {
 	if m == nil || !slices.Contains(s.dialect.Keys, line[m[4]:m[5]]) {
 		return 0, ""
 	}
-	return m[4], fmt.Sprintf("%q has no colon: %[1]s: %s", line[m[4]:m[5]], wording.Clip(strings.TrimSpace(line[m[6]:m[7]])))
+	return m[4], fmt.Sprintf("%q has no colon: %[1]s: %s", line[m[4]:m[5]],
+		wording.Clip(strings.TrimSpace(line[m[6]:m[7]])))
 }
 
 // lineBefore returns the line before that says something, and its number.
@@ -262,7 +266,8 @@ func (s *Source) checkSpaces(c *Complaints) bool {
 		start := slices.IndexFunc(line, func(r rune) bool { return r != ' ' && r != '\t' && !LooksBlank(r) })
 		for i, r := range line {
 			if LooksBlank(r) && (i < start || i > 0 && line[i-1] == ':' || i+1 < len(line) && line[i+1] == ':') {
-				c.Complain(lab.Pos{Line: n, Col: i + 1}, "%U looks like a blank and is a letter to YAML; write a blank", r)
+				c.Complain(lab.Pos{Line: n, Col: i + 1},
+					"%U looks like a blank and is a letter to YAML; write a blank", r)
 				found++
 				break
 			}

@@ -113,7 +113,8 @@ func (c *Complaints) unglued(n *yaml.Node) *yaml.Node {
 		if found == nil {
 			continue
 		}
-		c.Complain(PosOf(k), "a blank is missing behind this colon: %s: %s", wording.Clip(found[1]), wording.Clip(found[2]))
+		c.Complain(PosOf(k), "a blank is missing behind this colon: %s: %s", wording.Clip(found[1]),
+			wording.Clip(found[2]))
 		key, value := *k, *v
 		key.Value, value.Value = found[1], found[2]
 		value.Line, value.Column = k.Line, k.Column+len(found[1])+1

@@ -52,13 +52,15 @@ var syntaxWords = []struct{ problem, context, words string }{
 	{"found unexpected document indicator", "quoted scalar", "this quote does not end before the document does"},
 	{"mapping values are not allowed", "", "a colon cannot stand here; quote the text, or check the indentation"},
 	{"could not find expected ':'", "", "a key needs a colon after it; check the indentation"},
-	{"did not find expected '-' indicator", "", "an item of the list that this line belongs to begins with \"- \"; check the indentation"},
+	{"did not find expected '-' indicator", "",
+		"an item of the list that this line belongs to begins with \"- \"; check the indentation"},
 	{"did not find expected key", "", "a key is expected here; check the indentation, and the quotes"},
 	{"did not find expected <document start>", "",
 		"this does not belong to what stands before it; check the indentation"},
 	{"block sequence entries are not allowed", "", "a list item cannot stand here, begin a new line"},
 	{"mapping keys are not allowed", "", "a key cannot stand here"},
-	{"unknown escape character", "", "unknown escape in a double-quoted string; use single quotes to take \\ as written"},
+	{"unknown escape character", "",
+		"unknown escape in a double-quoted string; use single quotes to take \\ as written"},
 	{"incompatible YAML document", "", "a %YAML directive; a NOUN file needs none"},
 	{"directive", "", "a % at the start of a line is a YAML directive; quote the text"},
 }
@@ -113,7 +115,8 @@ func (s *Source) syntaxError(c *Complaints, err error) {
 			return
 		}
 		if comment.Line > 0 && strings.Contains(e.ContextMsg, "flow") {
-			c.Complain(comment, "this comment takes the rest of its line with it, so that the list or mapping around it does not end there")
+			c.Complain(comment,
+				"this comment takes the rest of its line with it, so that the list or mapping around it does not end there")
 			return
 		}
 		// What does not end is better shown where it begins.
@@ -170,7 +173,8 @@ func (s *Source) CheckTree(c *Complaints, root *yaml.Node, before int) (values i
 			if first := anchors[n.Anchor]; first == nil {
 				anchors[n.Anchor] = n
 			} else if first != n {
-				c.Warn(PosOf(n), "anchor %s is set a second time, first on line %d; an alias means the last one before it", wording.Quote("&"+n.Anchor), first.Line)
+				c.Warn(PosOf(n),
+					"anchor %s is set a second time, first on line %d; an alias means the last one before it", wording.Quote("&"+n.Anchor), first.Line)
 			}
 		}
 		if n.Style&yaml.TaggedStyle != 0 {
