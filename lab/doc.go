@@ -29,7 +29,7 @@
 //	lab/process    the processes of a lab: calls in, errnos out
 //	lab/program    the programs of a lab, each in its view of the machine
 //	lab/capture    what hosts sent, as files that Wireshark reads
-//	lab/question   an experiment in a host with every name resolved; pure
+//	lab/question   an experiment in a host with every name resolved, as JSON and back; pure
 //	lab/kernel     what answers questions, and
 //	  local        this machine's: builds, asks, looks for evidence
 //	lab/result     what was asked and answered: matrices, their counts, digest and claims; adds up; pure
@@ -77,8 +77,9 @@
 //
 // A new system call is a row in Signatures and one in process, or in kernel/local where
 // labrun makes it; a new socket option is a row in Options and one in process; either has an
-// example in a lesson or a script (cmd/labrun's TestVocabulary); a new operation on links is an Op in plan and a case in fabric; a new
-// report format is a file in report and a line in its Formats.
+// example in a lesson or a script (cmd/labrun's TestVocabulary); a new kind of value is a case
+// in syntax (kinds.go, and pattern.go for the schema); a new operation on links is an Op in plan
+// and a case in fabric; a new report format is a file in report and a line in its Formats.
 //
 // # What makes a report the same on every run
 //
