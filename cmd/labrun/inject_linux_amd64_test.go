@@ -69,19 +69,23 @@ type trial struct {
 // descriptor whatever it answers (filp_close in fs/open.c): here it would stay open.
 var faults = map[uint64]string{
 	unix.SYS_READ: "read", unix.SYS_WRITE: "write", unix.SYS_POLL: "poll", unix.SYS_IOCTL: "ioctl",
-	unix.SYS_SOCKET: "socket", unix.SYS_CONNECT: "connect", unix.SYS_SENDTO: "sendto", unix.SYS_RECVFROM: "recvfrom",
-	unix.SYS_SENDMSG: "sendmsg", unix.SYS_RECVMSG: "recvmsg", unix.SYS_BIND: "bind", unix.SYS_GETSOCKNAME: "getsockname",
-	unix.SYS_SOCKETPAIR: "socketpair", unix.SYS_SETSOCKOPT: "setsockopt", unix.SYS_CLONE: "clone", unix.SYS_EXECVE: "execve",
-	unix.SYS_WAIT4: "wait4", unix.SYS_KILL: "kill", unix.SYS_UNAME: "uname", unix.SYS_FCNTL: "fcntl", unix.SYS_CHDIR: "chdir",
-	unix.SYS_FCHDIR: "fchdir", unix.SYS_SETSID: "setsid", unix.SYS_PIVOT_ROOT: "pivot_root", unix.SYS_PRCTL: "prctl",
-	unix.SYS_MOUNT: "mount", unix.SYS_UMOUNT2: "umount2", unix.SYS_SETHOSTNAME: "sethostname", unix.SYS_UNSHARE: "unshare",
-	unix.SYS_SETNS: "setns", unix.SYS_OPENAT: "openat", unix.SYS_MKDIRAT: "mkdirat", unix.SYS_UNLINKAT: "unlinkat",
-	unix.SYS_RENAMEAT: "renameat", unix.SYS_LINKAT: "linkat", unix.SYS_SYMLINKAT: "symlinkat", unix.SYS_READLINKAT: "readlinkat",
-	unix.SYS_PIPE2: "pipe2", unix.SYS_DUP3: "dup3", unix.SYS_MEMFD_CREATE: "memfd_create", unix.SYS_PIDFD_OPEN: "pidfd_open",
-	unix.SYS_FSOPEN: "fsopen", unix.SYS_FSCONFIG: "fsconfig", unix.SYS_FSMOUNT: "fsmount", unix.SYS_OPEN_TREE: "open_tree",
-	unix.SYS_MOVE_MOUNT: "move_mount", unix.SYS_MOUNT_SETATTR: "mount_setattr", unix.SYS_FSTAT: "fstat",
-	unix.SYS_NEWFSTATAT: "newfstatat", unix.SYS_STATFS: "statfs", unix.SYS_GETDENTS64: "getdents64",
-	unix.SYS_FCHMODAT: "fchmodat", unix.SYS_FCHOWNAT: "fchownat", unix.SYS_RENAME: "rename",
+	unix.SYS_SOCKET: "socket", unix.SYS_CONNECT: "connect", unix.SYS_SENDTO: "sendto",
+	unix.SYS_RECVFROM: "recvfrom", unix.SYS_SENDMSG: "sendmsg", unix.SYS_RECVMSG: "recvmsg",
+	unix.SYS_BIND: "bind", unix.SYS_GETSOCKNAME: "getsockname", unix.SYS_SOCKETPAIR: "socketpair",
+	unix.SYS_SETSOCKOPT: "setsockopt", unix.SYS_CLONE: "clone", unix.SYS_EXECVE: "execve",
+	unix.SYS_WAIT4: "wait4", unix.SYS_KILL: "kill", unix.SYS_UNAME: "uname", unix.SYS_FCNTL: "fcntl",
+	unix.SYS_CHDIR: "chdir", unix.SYS_FCHDIR: "fchdir", unix.SYS_SETSID: "setsid",
+	unix.SYS_PIVOT_ROOT: "pivot_root", unix.SYS_PRCTL: "prctl", unix.SYS_MOUNT: "mount",
+	unix.SYS_UMOUNT2: "umount2", unix.SYS_SETHOSTNAME: "sethostname", unix.SYS_UNSHARE: "unshare",
+	unix.SYS_SETNS: "setns", unix.SYS_OPENAT: "openat", unix.SYS_MKDIRAT: "mkdirat",
+	unix.SYS_UNLINKAT: "unlinkat", unix.SYS_RENAMEAT: "renameat", unix.SYS_LINKAT: "linkat",
+	unix.SYS_SYMLINKAT: "symlinkat", unix.SYS_READLINKAT: "readlinkat", unix.SYS_PIPE2: "pipe2",
+	unix.SYS_DUP3: "dup3", unix.SYS_MEMFD_CREATE: "memfd_create", unix.SYS_PIDFD_OPEN: "pidfd_open",
+	unix.SYS_FSOPEN: "fsopen", unix.SYS_FSCONFIG: "fsconfig", unix.SYS_FSMOUNT: "fsmount",
+	unix.SYS_OPEN_TREE: "open_tree", unix.SYS_MOVE_MOUNT: "move_mount",
+	unix.SYS_MOUNT_SETATTR: "mount_setattr", unix.SYS_FSTAT: "fstat", unix.SYS_NEWFSTATAT: "newfstatat",
+	unix.SYS_STATFS: "statfs", unix.SYS_GETDENTS64: "getdents64", unix.SYS_FCHMODAT: "fchmodat",
+	unix.SYS_FCHOWNAT: "fchownat", unix.SYS_RENAME: "rename",
 }
 
 // errnosOf are what a call may answer, whatever its arguments. EINTR is a signal's, such
@@ -142,11 +146,13 @@ func (p place) asks() bool {
 // a read of it that fails has it wait for the end of that program.
 func (p place) isGo() bool {
 	above, _, _ := strings.Cut(p.stack, "\nlabrun/")
-	return strings.Contains(above, "\nruntime.") || p.call == unix.SYS_READ && strings.Contains(above, "syscall.readlen:")
+	return strings.Contains(above, "\nruntime.") || p.call == unix.SYS_READ &&
+		strings.Contains(above, "syscall.readlen:")
 }
 
 func (f fault) String() string {
-	return fmt.Sprintf("%s:%s:%s:%08x:%d", faults[f.call], unix.ErrnoName(f.errno), f.name, crc32.ChecksumIEEE([]byte(f.stack)), f.nth)
+	return fmt.Sprintf("%s:%s:%s:%08x:%d", faults[f.call], unix.ErrnoName(f.errno), f.name,
+		crc32.ChecksumIEEE([]byte(f.stack)), f.nth)
 }
 
 // faultsOf returns the faults of the places that a run came to, and how often: the first and
@@ -215,7 +221,8 @@ func sweep(t *testing.T, tr trial, choice string, tried map[place]bool) {
 			if said.where == "" {
 				t.Log("the run did not come there")
 			}
-			ok := said.status == 0 || said.status == exitError && regexp.MustCompile(`(?m)^labrun: |^ERROR `).MatchString(said.out)
+			ok := said.status == 0 || said.status == exitError &&
+				regexp.MustCompile(`(?m)^labrun: |^ERROR `).MatchString(said.out)
 			if f.errno == unix.EPERM && said.status == exitUsage { // a file that the user named and may not have
 				ok = strings.Contains(said.out, "operation not permitted")
 			}
@@ -269,7 +276,8 @@ func inject(t *testing.T, tried trial, f fault, counts map[place]int) said {
 			t.Skip(err)
 		}
 		const script = `"$0" "$@"; status=$?; ` + noNamespaceLeft + ` && exit $status`
-		cmd.Args = append([]string{"unshare", "--user", "--map-root-user", "sh", "-c", script, namedLabrun(t)}, cmd.Args[1:]...)
+		cmd.Args = append([]string{"unshare", "--user", "--map-root-user", "sh", "-c", script, namedLabrun(t)},
+			cmd.Args[1:]...)
 		cmd.Path = unshare
 	}
 	trapped := strconv.FormatUint(f.call, 10)
@@ -339,7 +347,8 @@ func trapMain(numbers, path string, args []string) error {
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return err
 	}
-	if _, _, errno := unix.RawSyscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, 0, uintptr(unsafe.Pointer(&prog))); errno != 0 {
+	if _, _, errno := unix.RawSyscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, 0,
+		uintptr(unsafe.Pointer(&prog))); errno != 0 {
 		return fmt.Errorf("seccomp: %w", errno)
 	}
 	return unix.Exec(path, args, os.Environ())

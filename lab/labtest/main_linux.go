@@ -42,7 +42,8 @@ func NeedNetNS(t testing.TB) {
 	case os.Getenv("LABRUN_NETNS") == "required":
 		t.Fatalf("LABRUN_NETNS=required: %v", err)
 	case !inMain && errors.Is(err, fs.ErrPermission):
-		t.Skipf("no network namespaces here (%v); let TestMain call labtest.Main, or type: go test -exec 'unshare -Urn' .", err)
+		t.Skipf("no network namespaces here (%v); let TestMain call labtest.Main, or type: go test -exec 'unshare "+
+			"-Urn' .", err)
 	default:
 		t.Skipf("no network namespaces here (%v); type: go test -exec 'sudo -E' .", err)
 	}

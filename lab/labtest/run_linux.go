@@ -69,7 +69,8 @@ func (o Options) matrix(t *testing.T, top *lab.Topology,
 		t.Fatal(err)
 	}
 	defer kernel.Close()
-	matrices, err := run.Run(ctx, kernel, version, []*lab.Topology{top}, run.Options{Jobs: jobs, Only: only, Hosts: o.Hosts})
+	matrices, err := run.Run(ctx, kernel, version, []*lab.Topology{top},
+		run.Options{Jobs: jobs, Only: only, Hosts: o.Hosts})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -70,7 +70,8 @@ func TestPrintedIsRead(t *testing.T) {
 			t.Errorf("%s: -printed +printed again:\n%s", file, diff)
 		}
 		for i, q := range asked.Questions {
-			e := &top.Experiments[slices.IndexFunc(top.Experiments, func(e lab.Experiment) bool { return e.Name == q.Experiment })]
+			e := &top.Experiments[slices.IndexFunc(top.Experiments,
+				func(e lab.Experiment) bool { return e.Name == q.Experiment })]
 			want, err := Of(top, e, q.Host)
 			if err != nil {
 				t.Fatal(err)
@@ -78,7 +79,8 @@ func TestPrintedIsRead(t *testing.T) {
 			a, b := reflect.ValueOf(*bare(want)), reflect.ValueOf(*bare(q))
 			for f := range a.NumField() {
 				if !reflect.DeepEqual(a.Field(f).Interface(), b.Field(f).Interface()) {
-					t.Errorf("%s: %s of question %d is %+v, want %+v", file, a.Type().Field(f).Name, i, b.Field(f), a.Field(f))
+					t.Errorf("%s: %s of question %d is %+v, want %+v", file, a.Type().Field(f).Name, i, b.Field(f),
+						a.Field(f))
 				}
 			}
 		}
@@ -167,7 +169,8 @@ func check(t *testing.T, e *lab.Experiment, q *Question) {
 		}
 		for i, s := range got {
 			if s.Call.String() != want[i].Call.String() || s.Process.Name != want[i].Process.Name {
-				t.Errorf("%s: step %d is %s: %s, want %s: %s", q.CellName(c), i, s.Process, s.Call, want[i].Process, want[i].Call)
+				t.Errorf("%s: step %d is %s: %s, want %s: %s", q.CellName(c), i, s.Process, s.Call, want[i].Process,
+					want[i].Call)
 			}
 			if !built[s.Process.Host] || (s.ByProcess() || s.Run != nil) && !listed[s.Process] {
 				t.Errorf("%s: %s of %s is not listed, or its host is not built", q.CellName(c), s.Process, s.Call)

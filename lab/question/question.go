@@ -59,14 +59,16 @@ type Slot struct {
 
 // Step is a lab.Step with every name resolved.
 type Step struct {
-	Process lab.Process    // with the name of its host
-	Call    lab.Call       // as the file writes it
-	Addr    netip.AddrPort // what the address in it stands for, without a port where that is a $name; invalid when there is none
-	Run     *lab.Run       // a program; Call is only its words then
-	Want    []Want         // the first that holds counts
-	Limit   time.Duration  // 0 means lab.DefaultLimit, or lab.BlockedLimit
-	Until   time.Duration  // not 0: make the call again until it answers so, for that long
-	Pos     lab.Pos
+	Process lab.Process // with the name of its host
+	Call    lab.Call    // as the file writes it
+	// Addr is what the address in it stands for, without a port where that is a $name;
+	// invalid when there is none.
+	Addr  netip.AddrPort
+	Run   *lab.Run      // a program; Call is only its words then
+	Want  []Want        // the first that holds counts
+	Limit time.Duration // 0 means lab.DefaultLimit, or lab.BlockedLimit
+	Until time.Duration // not 0: make the call again until it answers so, for that long
+	Pos   lab.Pos
 }
 
 // Want is a lab.WantRule with the address in its answer resolved.
@@ -238,7 +240,8 @@ func (s *Step) ByProcess() bool {
 func (s *Step) NamesPath() bool {
 	sig, _ := lab.SignatureOf(s.Call.Name)
 	for i, a := range s.Call.Args {
-		if text, ok := a.(lab.Text); ok && s.Run == nil && (sig.Args[i] == lab.KindAddr || sig.Args[i] == lab.KindPath) &&
+		if text, ok := a.(lab.Text); ok && s.Run == nil &&
+			(sig.Args[i] == lab.KindAddr || sig.Args[i] == lab.KindPath) &&
 			text != "" && !strings.HasPrefix(string(text), "@") {
 			return true
 		}

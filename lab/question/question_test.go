@@ -37,18 +37,22 @@ func mustAsk(t *testing.T, top *lab.Topology) *Question {
 // TestSharedLabIsChanged has cells that change more than sockets: they never share.
 func TestSharedLabIsChanged(t *testing.T) {
 	for _, steps := range []string{
-		`sysctl(net.ipv4.ip_forward, "1")`, "addr_add(eth0, 192.0.2.9/24)", "exit()", "seteuid(0)", "fork(child)", "exec()",
+		`sysctl(net.ipv4.ip_forward, "1")`, "addr_add(eth0, 192.0.2.9/24)", "exit()", "seteuid(0)", "fork(child)",
+		"exec()",
 	} {
-		top := mustParse(t, fmt.Sprintf("experiments: {e: {axes: {a: [b, c]}, steps: ['${a} = socket(tcp)', '%s']}}", steps))
+		top := mustParse(t, fmt.Sprintf("experiments: {e: {axes: {a: [b, c]}, steps: ['${a} = socket(tcp)', '%s']}}",
+			steps))
 		if mustAsk(t, top).Shares {
 			t.Errorf("%s: its cells would share a lab", steps)
 		}
 	}
 	for _, steps := range []string{
-		`["u = socket(unix)", 'bind(u, "s")']`, `["u = socket(sctp)"]`, `["u = socket(tcp)", 'sendto(u, "x", x:80, MSG_FASTOPEN)']`,
+		`["u = socket(unix)", 'bind(u, "s")']`, `["u = socket(sctp)"]`,
+		`["u = socket(tcp)", 'sendto(u, "x", x:80, MSG_FASTOPEN)']`,
 		`[run: "true"]`, `["u = socket(udp)", "connect(u, x:9)", 'send(u, "x") = ?']`,
 	} {
-		top := mustParse(t, fmt.Sprintf("experiments: {e: {axes: {a: [b, c]}, steps: [{main: ['${a} = socket(tcp)']}, {main: %s}]}}", steps))
+		top := mustParse(t, fmt.Sprintf("experiments: {e: {axes: {a: [b, c]}, steps: [{main: ['${a} = "+
+			"socket(tcp)']}, {main: %s}]}}", steps))
 		if mustAsk(t, top).Shares {
 			t.Errorf("%s: its cells would share a lab", steps)
 		}
