@@ -34,7 +34,7 @@ var calls = map[string]func(a *agent, fd int, r *request) reply{
 	"close":       (*agent).close,
 	"getsockname": func(a *agent, fd int, _ *request) reply { return a.addr.nameOf(fd, unix.SYS_GETSOCKNAME) },
 	"getpeername": func(a *agent, fd int, _ *request) reply { return a.addr.nameOf(fd, unix.SYS_GETPEERNAME) },
-	"fchown":      func(_ *agent, fd int, r *request) reply { return answer(unix.Fchown(fd, int(arg[lab.Int](r, 1)), -1)) },
+	"fchown":      fchown,
 	"unlink":      (*agent).unlink,
 	"fcntl":       (*agent).fcntl,
 	"seteuid":     seteuid,
@@ -66,6 +66,10 @@ func (a *agent) do(r *request) reply {
 		fd = h.fd
 	}
 	return call(a, fd, r)
+}
+
+func fchown(_ *agent, fd int, r *request) reply {
+	return answer(unix.Fchown(fd, int(arg[lab.Int](r, 1)), -1))
 }
 
 func exit(_ *agent, _ int, r *request) reply {

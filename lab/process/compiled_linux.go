@@ -93,7 +93,8 @@ func (s *compiledBatch) ready(r *request) (compiledCall, error) {
 			return compiledCall{}, fmt.Errorf("no socket type %s", kind)
 		}
 		return compiledCall{
-			Number: unix.SYS_SOCKET, Sock: s.sock(r.Makes), First: int32(t[0]), Second: int32(t[1] | unix.SOCK_CLOEXEC), Third: int32(t[2]),
+			Number: unix.SYS_SOCKET, Sock: s.sock(r.Makes),
+			First: int32(t[0]), Second: int32(t[1] | unix.SOCK_CLOEXEC), Third: int32(t[2]),
 		}, nil
 	}
 	c := compiledCall{Sock: s.sock(string(arg[lab.Sock](r, 0)))}
@@ -208,7 +209,8 @@ func (s *compiledBatch) call(c *compiledCall) uint16 {
 	case unix.SYS_BIND:
 		_, _, errno = unix.RawSyscall(number, fd, uintptr(unsafe.Pointer(unsafe.SliceData(c.Bytes))), uintptr(c.Length))
 	case unix.SYS_SETSOCKOPT:
-		_, _, errno = unix.RawSyscall6(number, fd, uintptr(c.First), uintptr(c.Second), uintptr(unsafe.Pointer(unsafe.SliceData(c.Bytes))), uintptr(c.Length), 0)
+		_, _, errno = unix.RawSyscall6(number, fd, uintptr(c.First), uintptr(c.Second),
+			uintptr(unsafe.Pointer(unsafe.SliceData(c.Bytes))), uintptr(c.Length), 0)
 	default:
 		_, _, errno = unix.RawSyscall(number, fd, uintptr(c.First), 0)
 		if number == unix.SYS_CLOSE {

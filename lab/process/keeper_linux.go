@@ -236,7 +236,8 @@ func (p *Process) words() string {
 // wait returns when the process has ended and its descriptors are closed. An
 // end-of-file on the pair comes earlier: exit_files closes one after the other.
 func (p *Process) wait(ctx context.Context) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, child.Grace, fmt.Errorf("process %s has not ended after %v", p.Name, child.Grace))
+	stuck := fmt.Errorf("process %s has not ended after %v", p.Name, child.Grace)
+	ctx, cancel := context.WithTimeoutCause(ctx, child.Grace, stuck)
 	defer cancel()
 	for !p.dead {
 		if err := ctx.Err(); err != nil {

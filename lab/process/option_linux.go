@@ -76,7 +76,8 @@ var options = map[string][2]int{
 
 // set is setsockopt(2).
 func set(fd, level, number int, value unsafe.Pointer, size uintptr) unix.Errno {
-	_, _, errno := unix.Syscall6(unix.SYS_SETSOCKOPT, uintptr(fd), uintptr(level), uintptr(number), uintptr(value), size, 0)
+	_, _, errno := unix.Syscall6(unix.SYS_SETSOCKOPT, uintptr(fd), uintptr(level), uintptr(number), uintptr(value),
+		size, 0)
 	return errno
 }
 

@@ -71,7 +71,8 @@ func (a *agent) owned(_ int, r *request) reply {
 		}
 		o := Owned{Name: name, Inode: uint32(st.Ino), UID: st.Uid, Protocol: protocolOf(fd)}
 		o.Local, _ = valueOf[netip.AddrPort](a.addr.nameOf(fd, unix.SYS_GETSOCKNAME))
-		asked := o.Local.IsValid() && slices.Contains(which.Ports, o.Local.Port()) || which.Unix && strings.HasPrefix(o.Protocol, "unix")
+		asked := o.Local.IsValid() && slices.Contains(which.Ports, o.Local.Port()) ||
+			which.Unix && strings.HasPrefix(o.Protocol, "unix")
 		if name != which.Name && !asked || len(socks) == manyOwned {
 			continue
 		}

@@ -116,7 +116,8 @@ func (a *agent) close(fd int, r *request) reply {
 	a.socks[string(arg[lab.Sock](r, 0))] = handle{fd: -1}
 	var l unix.Linger
 	size := uint32(unsafe.Sizeof(l))
-	if errno := get(fd, unix.SOL_SOCKET, unix.SO_LINGER, unsafe.Pointer(&l), &size); errno != 0 || l.Onoff == 0 || l.Linger == 0 {
+	errno := get(fd, unix.SOL_SOCKET, unix.SO_LINGER, unsafe.Pointer(&l), &size)
+	if errno != 0 || l.Onoff == 0 || l.Linger == 0 {
 		_, _, errno := unix.Syscall(unix.SYS_CLOSE, uintptr(fd), 0, 0)
 		return ended(errno)
 	}

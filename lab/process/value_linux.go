@@ -62,7 +62,8 @@ func setIndex(fd, level, number int, nic string) reply {
 
 // inNetworkOrder tells the two options that take an index so, ip(7).
 func inNetworkOrder(level, number int) bool {
-	return level == unix.IPPROTO_IP && number == unix.IP_UNICAST_IF || level == unix.IPPROTO_IPV6 && number == unix.IPV6_UNICAST_IF
+	return level == unix.IPPROTO_IP && number == unix.IP_UNICAST_IF ||
+		level == unix.IPPROTO_IPV6 && number == unix.IPV6_UNICAST_IF
 }
 
 // htonl turns a number of the machine's into one of the network's, or back.

@@ -126,7 +126,8 @@ func (s Spec) launch(r *Running, theirs *os.File) (err error) {
 		},
 	}
 	return s.In(func() error {
-		r.init, err = child.Start(descriptorPath(exeFD), append([]string{arg0Init, s.Hostname, viewCopy, ""}, s.Argv...), attr)
+		argv := append([]string{arg0Init, s.Hostname, viewCopy, ""}, s.Argv...)
+		r.init, err = child.Start(descriptorPath(exeFD), argv, attr)
 		return err
 	})
 }

@@ -81,7 +81,8 @@ func (p Shell) launch(path string, control *os.File, how *syscall.SysProcAttr) (
 	defer in.Close()
 	how.Cloneflags = unix.CLONE_NEWPID | unix.CLONE_NEWNS | unix.CLONE_NEWUTS
 	const none = ^uintptr(0)
-	attr := &syscall.ProcAttr{Env: p.Env, Files: []uintptr{0, 1, 2, control.Fd(), none, in.Fd(), none, none, none}, Sys: how}
+	files := []uintptr{0, 1, 2, control.Fd(), none, in.Fd(), none, none, none}
+	attr := &syscall.ProcAttr{Env: p.Env, Files: files, Sys: how}
 	if p.Files != nil {
 		tmp, run, err := p.Files.mounts(p.In)
 		if err != nil {

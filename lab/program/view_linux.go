@@ -101,7 +101,8 @@ func (v *view) enter(root string, s setup) error {
 		return fmt.Errorf("pivot_root: %w", err)
 	}
 	v.base = descriptorPath(base)
-	for _, step := range []func(setup) error{v.proc, v.sys, v.dev, v.input, v.scratch, v.nameFiles, v.workDir, v.placeSeeds} {
+	steps := []func(setup) error{v.proc, v.sys, v.dev, v.input, v.scratch, v.nameFiles, v.workDir, v.placeSeeds}
+	for _, step := range steps {
 		if err := step(s); err != nil {
 			return err
 		}
