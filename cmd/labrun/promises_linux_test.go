@@ -293,7 +293,8 @@ func startSleeper(t *testing.T, third string) (*exec.Cmd, *bytes.Buffer, int) {
 		files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 		for _, f := range files {
 			b, _ := os.ReadFile(f) // it may have gone
-			if string(b) != "labrun-process\x00alpha/"+name+"\x00" {
+			// After a name there is room for longer ones.
+			if strings.TrimRight(string(b), "\x00") != "labrun-process\x00alpha/"+name {
 				continue
 			}
 			var pid int

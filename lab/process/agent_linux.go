@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"strings"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -26,6 +27,8 @@ type agent struct {
 	addr    sockaddr       // room for the address of a call
 	buf     []byte         // room for what a call receives
 	batch   *compiledBatch // the batch that was loaded
+	lingers bool           // a call close may still be on another thread
+	imprint string         // of the process in its first host; "" for one that is not a pool's
 }
 
 // handle is a descriptor that has a name. All of an agent's are close-on-exec,
@@ -48,7 +51,7 @@ func Main() {
 func agentMain() {
 	// Calls are made on one thread: what seteuid changes is the thread's.
 	runtime.LockOSThread()
-	a, err := inherit(os.Args[1], os.Args[2:])
+	a, err := inherit(strings.Clone(strings.TrimRight(os.Args[1], " ")), os.Args[2:]) // see retitle
 	if err == nil {
 		err = a.serve()
 	}
@@ -63,14 +66,14 @@ func (a *agent) serve() error {
 	for {
 		r, err := receive(buf)
 		if errors.Is(err, errGone) || errors.Is(err, unix.ECONNRESET) {
-			a.leave() // the latter of a keeper that was killed with an answer unread, unix(7)
+			a.end() // the latter of a keeper that was killed with an answer unread, unix(7)
 		}
 		if err != nil {
 			return err
 		}
 		err = respond(a.do(&r))
 		if errors.Is(err, unix.EPIPE) || errors.Is(err, unix.ECONNRESET) {
-			a.leave() // the keeper was killed during the call
+			a.end() // the keeper was killed during the call
 		}
 		if err != nil {
 			return fmt.Errorf("answer %s: %w", r.Call, err)
@@ -113,10 +116,10 @@ func receive(buf []byte) (request, error) {
 	return r, nil
 }
 
-// leave ends the process, whose keeper has gone. That may have been killed, and then
+// end ends the process, whose keeper has gone. That may have been killed, and then
 // nobody but its processes can end the connections of a host that keeps them for
 // longer than a stock one. They all try; those without privilege cannot.
-func (a *agent) leave() {
+func (a *agent) end() {
 	child.Leave(0, func() {
 		host := orphan.Host{Proc: max(a.proc, 0)}
 		if host.Last() {
@@ -131,10 +134,12 @@ func (a *agent) leave() {
 func (a *agent) watch() {
 	a.watched.Do(func() {
 		go func() {
+			runtime.LockOSThread() // it ends in the host
 			for {
 				fds := []unix.PollFd{{Fd: child.ControlFD}} // asked for nothing, poll tells of a hang-up
 				if n, err := unix.Poll(fds, -1); err != nil && !errors.Is(err, unix.EINTR) || n > 0 {
-					a.leave()
+					a.follow()
+					a.end()
 				}
 			}
 		}()

@@ -46,6 +46,8 @@ var calls = map[string]func(a *agent, fd int, r *request) reply{
 	"kill":  kill,
 	"owned": (*agent).owned,
 	"knows": knows,
+	"enter": (*agent).enter,
+	"leave": (*agent).leave,
 	"reset": (*agent).reset,
 	"load":  (*agent).load,
 	"cells": (*agent).cells,

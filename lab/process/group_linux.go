@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -31,7 +33,19 @@ type Spec struct {
 	// unix(7): its root. Its working directory is /tmp. With nil calls with paths cannot
 	// be made.
 	Enter func() error
+	// Pool is where the process may come from, and where it may go when its group is
+	// closed; nil is nowhere.
+	Pool *Pool
 }
+
+// isOther reports whether the process runs as another user than this one.
+func (s Spec) isOther() bool {
+	return s.User != nil && (int(*s.User) != os.Geteuid() || int(*s.User) != os.Getegid())
+}
+
+// isKept reports whether a pool may keep the process. Another user may not move to another
+// host, setns(2).
+func (s Spec) isKept() bool { return s.Pool != nil && s.Enter == nil && !s.isOther() }
 
 // Start starts a process. It returns before the process is ready for its first
 // call, so that several get ready at the same time.
@@ -43,7 +57,11 @@ func (g *Group) Start(s Spec) (*Process, error) {
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return nil, fmt.Errorf("prctl PR_SET_CHILD_SUBREAPER: %w", err)
 	}
-	p, err := start(s)
+	begin := start
+	if s.isKept() {
+		begin = s.Pool.start
+	}
+	p, err := begin(s)
 	if p != nil {
 		g.all = append(g.all, p)
 	}
@@ -75,18 +93,34 @@ func (g *Group) Fork(ctx context.Context, parent *Process, name string, socks []
 	return child, lab.Answer{Outcome: lab.OK}, child.open()
 }
 
-// Close ends all processes and waits until they are gone.
+// Close gives the processes to their pools, ends the others and waits until they are gone.
 func (g *Group) Close() error {
+	var left []*Process
 	for _, p := range g.all {
+		if p.leave() {
+			left = append(left, p)
+		}
+	}
+	kept := map[*Process]bool{}
+	for _, p := range left {
+		kept[p] = p.isAsNew() && p.pool.give(p)
+	}
+	all := slices.DeleteFunc(g.all, func(p *Process) bool { return kept[p] })
+	g.all = nil
+	return end(all)
+}
+
+// end ends processes and waits until they are gone.
+func end(all []*Process) error {
+	for _, p := range all {
 		p.conn.Close()
 	}
 	// In the order of their birth: once a parent has been waited for, children
 	// that it did not wait for are ours.
 	var errs []error
-	for _, p := range g.all {
+	for _, p := range all {
 		errs = append(errs, p.reap())
 	}
-	g.all = nil
 	return errors.Join(errs...)
 }
 

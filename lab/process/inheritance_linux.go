@@ -69,13 +69,17 @@ func inherit(name string, arguments []string) (*agent, error) {
 	return a, nil
 }
 
-// settle makes a process look and die as the experiment's own program would.
-func settle(name string) {
-	// ss -p and ps show the experiment's name for the process. Best effort: it is
-	// the main thread's name that they show, and main is who called.
+// comm makes ss -p and ps show the experiment's name for the process. Best effort: it is
+// the main thread's name that they show, and main is who called.
+func comm(name string) {
 	if b, err := unix.ByteSliceFromString(name); err == nil {
 		_ = unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(&b[0])), 0, 0, 0)
 	}
+}
+
+// settle makes a process look and die as the experiment's own program would.
+func settle(name string) {
+	comm(name)
 	// Who may connect to a path depends on it, and a report does not on the caller's.
 	unix.Umask(0022)
 	// The Go runtime catches these two for signal.Notify and ignores them when

@@ -31,6 +31,9 @@ type Process struct {
 	dead  bool
 	sent  bool     // a step has sent it a signal
 	last  *os.File // what it and its children wrote to standard error
+	pool  *Pool    // that may keep it; nil when none does
+	owes  int      // how many requests it has not answered, as far as is known
+	moves bool     // the first of them is to enter its host
 
 	traces [][]string // of the batch that it has: what cells were answered
 }
@@ -56,8 +59,8 @@ func start(s Spec) (*Process, error) {
 		Env: child.Environment,
 		Sys: &syscall.SysProcAttr{Setpgid: true}, // the terminal's ^C is for labrun alone
 	}
-	if user := s.User; user != nil && (int(*user) != os.Geteuid() || int(*user) != os.Getegid()) {
-		attr.Sys.Credential = &syscall.Credential{Uid: *user, Gid: *user}
+	if s.isOther() {
+		attr.Sys.Credential = &syscall.Credential{Uid: *s.User, Gid: *s.User}
 		attr.Sys.AmbientCaps = caps
 	}
 	p := &Process{Name: s.Name, conn: conn, pidfd: -1, last: last}
@@ -68,7 +71,7 @@ func start(s Spec) (*Process, error) {
 		}
 		defer null.Close()
 		attr.Files = []uintptr{null.Fd(), null.Fd(), last.Fd(), theirs.Fd()}
-		argv := []string{Arg0, s.Name}
+		argv := []string{Arg0, s.title()}
 		exe := child.Self
 		if s.Enter != nil {
 			proc, err := os.Open("/proc")
@@ -128,23 +131,37 @@ func (p *Process) ask(ctx context.Context, r request, file *os.File) (reply, err
 	if ctx.Err() != nil {
 		return reply{}, context.Cause(ctx)
 	}
-	b, err := json.Marshal(r)
-	if err != nil {
-		return reply{}, fmt.Errorf("process %s: %w", p.Name, err)
-	}
-	var rights []byte
-	if file != nil {
-		rights = unix.UnixRights(int(file.Fd()))
-	}
 	if err := p.conn.SetDeadline(time.Now().Add(r.Limit + child.Grace)); err != nil {
 		return reply{}, p.lost(ctx, err)
 	}
 	stop := context.AfterFunc(ctx, func() { _ = p.conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
-	if _, _, err := p.conn.WriteMsgUnix(b, rights, nil); err != nil {
+	if err := p.tell(r, file); err != nil {
 		return reply{}, p.lost(ctx, err)
 	}
+	for p.owes > 1 {
+		if _, err := p.hear(ctx); err != nil {
+			return reply{}, err
+		}
+	}
 	return p.hear(ctx)
+}
+
+// tell sends a request.
+func (p *Process) tell(r request, file *os.File) error {
+	b, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	var rights []byte
+	if file != nil {
+		rights = unix.UnixRights(int(file.Fd()))
+	}
+	if _, _, err := p.conn.WriteMsgUnix(b, rights, nil); err != nil {
+		return err
+	}
+	p.owes++
+	return nil
 }
 
 // hear waits for the reply to a request. One that says that the call could not be
@@ -159,6 +176,8 @@ func (p *Process) hear(ctx context.Context) (reply, error) {
 	if n == 0 {
 		return reply{}, p.lost(ctx, io.EOF)
 	}
+	p.owes--
+	p.moves = false
 	var a reply
 	if err := json.Unmarshal(b[:n], &a); err != nil {
 		return reply{}, fmt.Errorf("process %s: %w", p.Name, err)

@@ -129,6 +129,7 @@ func (a *agent) close(fd int, r *request) reply {
 		return answer(err)
 	case <-time.After(r.Limit):
 	}
+	a.lingers = true
 	select {
 	case err := <-result: // in time, if we were not let run
 		return answer(err)

@@ -28,6 +28,16 @@ func (p *Process) Reset(ctx context.Context) (Table, error) {
 }
 
 func (a *agent) reset(int, *request) reply {
+	a.closeAll()
+	t, err := a.sockstat()
+	if err != nil {
+		return reply{Broken: "read sockstat: " + err.Error()}
+	}
+	return okWith(t)
+}
+
+// closeAll closes every socket, connections with a reset, and removes the paths.
+func (a *agent) closeAll() {
 	reset := unix.Linger{Onoff: 1}
 	for _, h := range a.socks {
 		if h.fd < 0 {
@@ -42,23 +52,13 @@ func (a *agent) reset(int, *request) reply {
 		_ = unix.Unlink(path) // the experiment may have done so
 	}
 	a.paths = a.paths[:0]
-	t, err := a.sockstat()
-	if err != nil {
-		return reply{Broken: "read sockstat: " + err.Error()}
-	}
-	return okWith(t)
 }
 
 // sockstat reads the counters of the process's network namespace: a file of a
 // few lines, far cheaper than a dump by sock_diag. Its descriptor stays open.
 func (a *agent) sockstat() (Table, error) {
 	if a.table < 0 {
-		const sockstat = "thread-self/net/sockstat"
-		dir, path := unix.AT_FDCWD, "/proc/"+sockstat
-		if a.proc >= 0 {
-			dir, path = a.proc, sockstat
-		}
-		fd, err := unix.Openat(dir, path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		fd, err := a.openProc("thread-self/net/sockstat")
 		if err != nil {
 			return Table{}, err
 		}
@@ -74,4 +74,13 @@ func (a *agent) sockstat() (Table, error) {
 		return Table{}, errors.New("it is not as expected")
 	}
 	return t, nil
+}
+
+// openProc opens a file of the machine's /proc.
+func (a *agent) openProc(path string) (int, error) {
+	dir := a.proc
+	if dir < 0 {
+		dir, path = unix.AT_FDCWD, "/proc/"+path
+	}
+	return unix.Openat(dir, path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 }

@@ -22,6 +22,6 @@ func (a *asker) red(ctx context.Context, i int, answer kernel.Answer, c *cell) {
 
 func (a *asker) cell(combo lab.Combo) *cell {
 	c := newCell(a.Question, combo, a.On)
-	c.evidence, c.waits = a.Evidence, a.Waits
+	c.evidence, c.waits, c.pool = a.Evidence, a.Waits, &a.kept
 	return c
 }

@@ -1,9 +1,9 @@
 // Package local asks this machine's kernel, in namespaces that it makes.
 //
-// A cell sees nothing of another cell: its hosts and its processes are made for
-// it and are gone after it. Only bridges are kept, for the next cell with the same
-// networks, and only once the kernel says that they have no ports any more
-// (fabric.Pool). The lab of a cell holds just the hosts that its experiment names.
+// A cell sees nothing of another cell: its hosts are made for it and are gone after it.
+// Bridges are kept, for the next cell with the same networks, once the kernel says that
+// they have no ports any more (fabric.Pool), and processes, for the next cell in other
+// hosts, if the kernel says that nothing is left in them (process.Pool). The lab of a cell holds just the hosts that its experiment names.
 //
 // The cells of a request may share a lab where two things are so (share.go): their calls
 // use sockets of the plain kinds and touch nothing else, and after each cell every host
@@ -20,6 +20,7 @@ package local
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -27,6 +28,7 @@ import (
 	"labrun/lab/capture"
 	"labrun/lab/fabric"
 	"labrun/lab/kernel"
+	"labrun/lab/plan"
 	"labrun/lab/process"
 	"labrun/lab/program"
 	"labrun/lab/question"
@@ -42,6 +44,7 @@ func Main() {
 // Kernel is this machine's.
 type Kernel struct {
 	pool   fabric.Pool
+	kept   process.Pool
 	folder *capture.Folder // nil is nowhere
 	taps   *fabric.Taps    // with a folder
 }
@@ -49,7 +52,7 @@ type Kernel struct {
 // New returns this machine's kernel. With a folder the packets of every cell are written
 // to it, and no two cells share a lab then. The caller has to close the kernel.
 func New(folder *capture.Folder) (*Kernel, error) {
-	k := &Kernel{folder: folder}
+	k := &Kernel{folder: folder, kept: process.Pool{In: nowhere}}
 	if folder != nil {
 		var err error
 		if k.taps, err = fabric.NewTaps(); err != nil {
@@ -61,10 +64,22 @@ func New(folder *capture.Folder) (*Kernel, error) {
 
 // Close gives back what was kept for further cells.
 func (k *Kernel) Close() {
+	k.kept.Close()
 	k.pool.Close()
 	if k.taps != nil {
 		k.taps.Close()
 	}
+}
+
+// nowhere runs f in a new network namespace, which has no links and ends with f unless that
+// keeps it.
+func nowhere(f func() error) error {
+	const name = "nowhere"
+	l, err := fabric.Up(context.Background(), plan.Plan{Ops: []plan.Op{plan.AddNamespace{NS: name, Host: name}}})
+	if err != nil {
+		return err
+	}
+	return errors.Join(l.Host(name).Do(f), l.Close())
 }
 
 // Answer asks cells of a question.
@@ -131,11 +146,7 @@ func (a *asker) ask(ctx context.Context, combo lab.Combo, kept *room, sharing bo
 // wasLate reports whether a host may have lost a TIME_WAIT to segments that came late.
 // Only a connection that ended in the cell leaves one.
 func (c *cell) wasLate() bool {
-	ends := slices.ContainsFunc(c.steps, func(s *question.Step) bool {
-		return slices.Contains([]string{"close", "shutdown", "exit", "kill", "exec"}, s.Call.Name)
-	})
-	connects := slices.ContainsFunc(c.steps, func(s *question.Step) bool { return s.Call.Name == "connect" })
-	if !ends || !connects {
+	if !c.endsConnections() {
 		return false
 	}
 	var all fabric.Busy
@@ -145,4 +156,13 @@ func (c *cell) wasLate() bool {
 		}
 	}
 	return all.Again && all.Resets
+}
+
+// endsConnections reports whether a connection may end in the cell.
+func (c *cell) endsConnections() bool {
+	ends := slices.ContainsFunc(c.steps, func(s *question.Step) bool {
+		return slices.Contains([]string{"close", "shutdown", "exit", "kill", "exec"}, s.Call.Name)
+	})
+	connects := slices.ContainsFunc(c.steps, func(s *question.Step) bool { return s.Call.Name == "connect" })
+	return ends && connects
 }

@@ -69,6 +69,14 @@ func (c *cell) up(ctx context.Context, build builder) error {
 // shared room has already left out.
 func (c *cell) startProcesses() error {
 	forked := map[lab.Process]bool{}
+	pool := c.pool
+	// Programs may have privilege in the hosts. Where a connection ends, processes that are
+	// quick to answer have both sides end it at the same time: once in a hundred cells of a
+	// busy machine the kernel then answered the second FIN with a reset, with no TIME_WAIT
+	// and nothing sent again that would tell (see wasLate).
+	if c.endsConnections() || slices.ContainsFunc(c.steps, func(s *question.Step) bool { return s.Run != nil }) {
+		pool = nil
+	}
 	named := slices.ContainsFunc(c.steps, (*question.Step).NamesPath)
 	for _, s := range c.steps {
 		who := s.Process
@@ -78,7 +86,7 @@ func (c *cell) startProcesses() error {
 		if forked[who] || c.processes[who] != nil || !s.ByProcess() {
 			continue
 		}
-		spec := process.Spec{Name: who.String(), In: c.lab.Host(who.Host).Do}
+		spec := process.Spec{Name: who.String(), In: c.lab.Host(who.Host).Do, Pool: pool}
 		if u := c.q.UserOf(who); u != nil {
 			spec.User, spec.Capabilities = u.User, u.Keeps
 		}
