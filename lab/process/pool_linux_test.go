@@ -180,6 +180,9 @@ func (p *Process) must(t *testing.T, r request) {
 func TestNothingIsLeft(t *testing.T) {
 	for what := range plants {
 		t.Run(what, func(t *testing.T) {
+			if ok, err := sys.UserExists(1000); !ok && (strings.Contains(what, "user") || strings.Contains(what, "group")) {
+				t.Skip("no user 1000 here ", err)
+			}
 			o := newPool(t)
 			first := o.cell(t, "alpha/first", nil)
 			second := o.cell(t, "alpha/second", func(_ *Group, p *Process) {
