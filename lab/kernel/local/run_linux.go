@@ -73,7 +73,7 @@ func (c *cell) startProcesses() error {
 	// Programs may have privilege in the hosts. Where a connection ends, processes that are
 	// quick to answer have both sides end it at the same time: once in a hundred cells of a
 	// busy machine the kernel then answered the second FIN with a reset, with no TIME_WAIT
-	// and nothing sent again that would tell (see wasLate).
+	// and nothing sent again that would tell (see isDoubtful).
 	if c.endsConnections() || slices.ContainsFunc(c.steps, func(s *question.Step) bool { return s.Run != nil }) {
 		pool = nil
 	}
