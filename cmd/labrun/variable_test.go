@@ -54,8 +54,8 @@ func TestVariables(t *testing.T) {
 func TestOffers(t *testing.T) {
 	root := command{stdout: io.Discard, stderr: io.Discard}.root()
 	for _, cmd := range append(root.Commands(), root) {
-		if slices.Contains([]string{"connect", "server", "man"}, cmd.Name()) {
-			continue // take addresses, a folder
+		if slices.Contains([]string{"connect", "server", "man"}, cmd.Name()) || cmd.IsAdditionalHelpTopicCommand() {
+			continue // take addresses, a folder; a topic takes nothing
 		}
 		if cmd.ValidArgsFunction == nil && cmd.ValidArgs == nil {
 			t.Errorf("nothing is offered for the arguments of %s", cmd.CommandPath())
