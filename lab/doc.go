@@ -4,7 +4,8 @@
 //
 // # The chain
 //
-//	YAML --topology.Load--> Topology --question.Of--> Question --kernel.Kernel--> Answer --run.Run--> Matrix --report--> text, JSON, HTML ...
+//	YAML --topology.Load--> Topology --question.Of--> Question --kernel.Kernel--> Answer
+//	     --run.Run--> Matrix --report--> text, JSON, HTML ...
 //
 // Every arrow hands on a plain value that prints itself. "labrun check" stops
 // after the first, "labrun plan --questions" after the second. A Question is the cells

@@ -21,7 +21,8 @@ func message(kind, flags int, data ...nl.NetlinkRequestData) *nl.NetlinkRequest 
 }
 
 func addBridge(o plan.AddBridge) *nl.NetlinkRequest {
-	return message(unix.RTM_NEWLINK, create|unix.NLM_F_ACK, nl.NewIfInfomsg(unix.AF_UNSPEC), ifname(o.Name), address(o.MAC), linkInfo("bridge"))
+	return message(unix.RTM_NEWLINK, create|unix.NLM_F_ACK, nl.NewIfInfomsg(unix.AF_UNSPEC),
+		ifname(o.Name), address(o.MAC), linkInfo("bridge"))
 }
 
 // addVeth makes both ends of the pair where they belong, the NIC in the

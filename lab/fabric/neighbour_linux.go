@@ -10,7 +10,8 @@ import (
 
 // nudValid are the states of a neighbour whose MAC address is known, NUD_VALID of
 // net/neighbour.h.
-const nudValid = unix.NUD_PERMANENT | unix.NUD_NOARP | unix.NUD_REACHABLE | unix.NUD_PROBE | unix.NUD_STALE | unix.NUD_DELAY
+const nudValid = unix.NUD_PERMANENT | unix.NUD_NOARP | unix.NUD_REACHABLE |
+	unix.NUD_PROBE | unix.NUD_STALE | unix.NUD_DELAY
 
 // HasNeighbour reports whether the host knows the MAC address of another one, as "ip
 // neighbour" shows it.

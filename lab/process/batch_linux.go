@@ -15,7 +15,7 @@ import (
 )
 
 // Batch is what a process does by itself in many cells, one after the other: the
-// slots of an experiment whose calls are all its own and answer no value. To ask
+// slots of a question whose calls are all its own and answer no value (Question.Batch). To ask
 // for every call in a message of its own would take ten times as long.
 type Batch struct {
 	Radix lab.Radix
@@ -33,27 +33,6 @@ type BatchSlot struct {
 type BatchStep struct {
 	Args Args
 	Want lab.Answer
-}
-
-// InBatch reports whether a process can make the call in a batch, and tell
-// whether it got that answer.
-func InBatch(c lab.Call, want lab.Answer) bool {
-	if want.Outcome == lab.Blocked || want.Value != nil {
-		return false
-	}
-	switch c.Name {
-	case "socket":
-		return len(c.Args) == 1
-	case "bind":
-		a, ok := c.Args[1].(lab.Addr)
-		return ok && a.IP.Zone() == "" // a zone is a number that the host alone knows
-	case "setsockopt":
-		o, _ := lab.OptionOf(c.Args[1].String())
-		return o.Value == lab.ValueInt || o.Value == lab.ValueDevice
-	case "listen", "close":
-		return true
-	}
-	return false
 }
 
 // Codes of answers, beside the errnos.
