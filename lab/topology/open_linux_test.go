@@ -23,7 +23,18 @@ func TestRead(t *testing.T) {
 		}
 		return file
 	}
-	inherited := func(f *os.File) string { return fmt.Sprintf("/dev/fd/%d", f.Fd()) }
+	// A descriptor that no os.File of the test owns, as one that labrun inherits: the garbage
+	// collector closes those of files that are not used any more.
+	inherited := func(f *os.File) string {
+		fd, err := syscall.Dup(int(f.Fd()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprintf("/dev/fd/%d", fd)
+	}
 	write := func(file string, flags int) {
 		f, err := os.OpenFile(file, os.O_WRONLY|flags, 0)
 		if err == nil {
