@@ -11,82 +11,84 @@ type Axis struct {
 type Combo uint32
 
 // Slot is an item of an experiment's steps. What its steps are may depend on
-// some of the axes.
+// some of the axes: a grid of half a million combinations has a few dozen different
+// steps, and a slot holds each once.
 type Slot struct {
-	Axes     []int    // the axes that it depends on, as indices in ascending order
-	Variants [][]Step // the different things that it may be, each once
-	Which    Which    // of them it is
-	Shown    bool     // in some combinations it has steps that are Shown
+	Axes      []int    // that it depends on, as indices in ascending order
+	Variants  [][]Step // the different things that it may be, each once
+	VariantOf VariantOf
+	Shown     bool // in some combinations it has steps that are Shown
 }
 
-// Which says for each combination of a slot's axes, the last one fastest, which
-// of the slot's variants it has; negative where no Combo needs one. A nil Which
-// stands for 0, 1, 2 and so on.
-type Which []int32
+// VariantOf has for each combination of a slot's axes, the last one fastest, the index
+// of the slot's variant; negative where no Combo needs one. A nil VariantOf stands for
+// 0, 1, 2 and so on.
+type VariantOf []int32
 
-// Of returns the index of a combination's variant.
-func (w Which) Of(combination int) int {
-	if w == nil {
+// At returns the index of a combination's variant.
+func (v VariantOf) At(combination int) int {
+	if v == nil {
 		return combination
 	}
-	return int(w[combination])
+	return int(v[combination])
 }
 
 // At returns the steps for values of all the axes.
-func (s *Slot) At(radix Radix, values []int) []Step {
-	if i := s.Which.Of(radix.Index(s.Axes, values)); i >= 0 {
+func (s *Slot) At(shape Shape, values []int) []Step {
+	if i := s.VariantOf.At(shape.Index(s.Axes, values)); i >= 0 {
 		return s.Variants[i]
 	}
 	return nil
 }
 
-// Radix is how many values each of the axes has.
-type Radix []int
+// Shape is how many values each of the axes has. It turns a Combo into the indices of its
+// values and back, as the digits of a number whose bases are the shape.
+type Shape []int
 
-// RadixOf returns the radix of the axes.
-func RadixOf(axes []Axis) Radix {
-	r := make(Radix, len(axes))
+// ShapeOf returns the shape of the axes.
+func ShapeOf(axes []Axis) Shape {
+	s := make(Shape, len(axes))
 	for i, a := range axes {
-		r[i] = len(a.Values)
+		s[i] = len(a.Values)
 	}
-	return r
+	return s
 }
 
-// Split returns the index of the value that each axis has in the combination.
-func (r Radix) Split(c Combo) []int { return r.SplitInto(make([]int, len(r)), c) }
+// Values returns the index of the value that each axis has in the combination.
+func (s Shape) Values(c Combo) []int { return s.ValuesInto(make([]int, len(s)), c) }
 
-// SplitInto is Split into a slice that is there already.
-func (r Radix) SplitInto(values []int, c Combo) []int {
-	for i := len(r) - 1; i >= 0; i-- {
-		values[i] = int(c) % r[i]
-		c /= Combo(r[i])
+// ValuesInto is Values into a slice of the caller, for loops over all the cells of a run.
+func (s Shape) ValuesInto(values []int, c Combo) []int {
+	for i := len(s) - 1; i >= 0; i-- {
+		values[i] = int(c) % s[i]
+		c /= Combo(s[i])
 	}
 	return values
 }
 
-// Join returns the combination of values of all the axes: it undoes Split.
-func (r Radix) Join(values []int) Combo {
+// Join returns the combination of values of all the axes: it undoes Values.
+func (s Shape) Join(values []int) Combo {
 	var c Combo
 	for i, v := range values {
-		c = c*Combo(r[i]) + Combo(v)
+		c = c*Combo(s[i]) + Combo(v)
 	}
 	return c
 }
 
 // Size returns how many combinations some of the axes have.
-func (r Radix) Size(axes []int) int {
+func (s Shape) Size(axes []int) int {
 	n := 1
 	for _, a := range axes {
-		n *= r[a]
+		n *= s[a]
 	}
 	return n
 }
 
 // Index returns which combination of some of the axes the values are.
-func (r Radix) Index(axes, values []int) int {
+func (s Shape) Index(axes, values []int) int {
 	n := 0
 	for _, a := range axes {
-		n = n*r[a] + values[a]
+		n = n*s[a] + values[a]
 	}
 	return n
 }
@@ -125,12 +127,12 @@ func (e *Experiment) CellName(c Combo) string { return CellName(e.Name, e.Axes, 
 
 // StepsOf returns the steps of a combination.
 func (e *Experiment) StepsOf(c Combo) []*Step {
-	radix := RadixOf(e.Axes)
-	values := radix.Split(c)
+	shape := ShapeOf(e.Axes)
+	values := shape.Values(c)
 	var steps []*Step
 	for i := range e.Slots {
 		slot := &e.Slots[i]
-		variant := slot.At(radix, values)
+		variant := slot.At(shape, values)
 		for j := range variant {
 			steps = append(steps, &variant[j])
 		}

@@ -207,9 +207,9 @@ func TestCallName(t *testing.T) {
 }
 
 func TestRadix(t *testing.T) {
-	r := lab.Radix{2, 3, 4}
+	r := lab.Shape{2, 3, 4}
 	for c := range lab.Combo(24) {
-		values := r.Split(c)
+		values := r.Values(c)
 		if back := r.Join(values); back != c || r.Index([]int{0, 1, 2}, values) != int(c) {
 			t.Errorf("combination %d has the values %v, which are combination %d", c, values, back)
 		}

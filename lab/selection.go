@@ -61,7 +61,7 @@ func (s Selection) Matches(e *Experiment, c Combo) bool {
 	if !s.MatchesName(e) {
 		return false
 	}
-	for i, v := range RadixOf(e.Axes).Split(c) {
+	for i, v := range ShapeOf(e.Axes).Values(c) {
 		if want, ok := s.values[e.Axes[i].Name]; ok {
 			if ok, _ := path.Match(want, e.Axes[i].Values[v]); !ok {
 				return false

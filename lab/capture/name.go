@@ -17,7 +17,7 @@ const longest = 255
 func Name(experiment string, axes []lab.Axis, combo lab.Combo, host string) string {
 	var b strings.Builder
 	b.WriteString(escape(experiment))
-	for i, v := range lab.RadixOf(axes).Split(combo) {
+	for i, v := range lab.ShapeOf(axes).Values(combo) {
 		b.WriteString("," + escape(axes[i].Name) + "=" + escape(axes[i].Values[v]))
 	}
 	return shorten(b.String(), "@"+escape(host))

@@ -87,8 +87,8 @@ func places[T comparable](names, among []T) []int32 {
 type row struct {
 	at     int32     // -1: none
 	same   bool      // it asks the same in the same combinations
-	from   lab.Radix // of the row; nil when combinations are numbered alike
-	to     lab.Radix
+	from   lab.Shape // of the row; nil when combinations are numbered alike
+	to     lab.Shape
 	values [][]int32 // where each value of each axis stands in the later row
 	split  []int
 }
@@ -117,7 +117,7 @@ func rowOf(a, b *result.Row, at int32) row {
 	case slices.EqualFunc(a.Axes, b.Axes, sameAxes):
 		return row{at: at, same: slices.EqualFunc(a.Slots, b.Slots, sameSlot)}
 	}
-	r := row{at: at, from: lab.RadixOf(a.Axes), to: lab.RadixOf(b.Axes), split: make([]int, len(a.Axes))}
+	r := row{at: at, from: lab.ShapeOf(a.Axes), to: lab.ShapeOf(b.Axes), split: make([]int, len(a.Axes))}
 	for i := range a.Axes {
 		r.values = append(r.values, places(a.Axes[i].Values, b.Axes[i].Values))
 	}
@@ -129,7 +129,7 @@ func rowOf(a, b *result.Row, at int32) row {
 func (r *row) key(c *result.Cell, columns []int32) (result.Cell, bool) {
 	key := result.Cell{Row: r.at, Column: columns[c.Column], Combo: c.Combo}
 	if r.from != nil {
-		for i, v := range r.from.SplitInto(r.split, c.Combo) {
+		for i, v := range r.from.ValuesInto(r.split, c.Combo) {
 			if r.values[i][v] < 0 {
 				return key, false
 			}
@@ -142,10 +142,11 @@ func (r *row) key(c *result.Cell, columns []int32) (result.Cell, bool) {
 
 func sameSlot(a, b result.RowSlot) bool {
 	sameSteps := func(x, y []result.RowStep) bool { return slices.EqualFunc(x, y, sameStep) }
-	return slices.Equal(a.Axes, b.Axes) && slices.Equal(a.Which, b.Which) && (a.Which == nil) == (b.Which == nil) &&
+	return slices.Equal(a.Axes, b.Axes) &&
+		slices.Equal(a.VariantOf, b.VariantOf) && (a.VariantOf == nil) == (b.VariantOf == nil) &&
 		slices.EqualFunc(a.Variants, b.Variants, sameSteps) &&
 		slices.EqualFunc(a.Others, b.Others, func(x, y result.Other) bool {
-			return x.Kernel == y.Kernel && slices.Equal(x.Which, y.Which) &&
+			return x.Kernel == y.Kernel && slices.Equal(x.Indices, y.Indices) &&
 				slices.EqualFunc(x.Variants, y.Variants, sameSteps)
 		})
 }

@@ -18,15 +18,15 @@ import (
 // slots of a question whose calls are all its own and answer no value (Question.Batch). To ask
 // for every call in a message of its own would take ten times as long.
 type Batch struct {
-	Radix lab.Radix
+	Shape lab.Shape
 	Slots []BatchSlot
 }
 
 // BatchSlot is a lab.Slot with everything resolved.
 type BatchSlot struct {
-	Axes     []int
-	Which    lab.Which
-	Variants [][]BatchStep // those that a combination needs which is asked for
+	Axes      []int
+	VariantOf lab.VariantOf
+	Variants  [][]BatchStep // those that a combination needs which is asked for
 }
 
 // BatchStep is a call and the answer that it must get.
@@ -44,9 +44,10 @@ const (
 // Load hands a batch to the process, which replaces the one that it had. It goes in
 // a file of its own, since it may be larger than a message.
 func (p *Process) Load(ctx context.Context, b Batch) error {
-	s := compiledBatch{Radix: b.Radix}
+	s := compiledBatch{Shape: b.Shape}
 	for _, from := range b.Slots {
-		slot := compiledSlot{Axes: from.Axes, Which: from.Which, Variants: make([][]compiledCall, len(from.Variants))}
+		slot := compiledSlot{Axes: from.Axes, VariantOf: from.VariantOf,
+			Variants: make([][]compiledCall, len(from.Variants))}
 		for v, steps := range from.Variants {
 			for _, step := range steps {
 				r, err := newRequest(step.Args)

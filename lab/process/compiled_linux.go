@@ -18,7 +18,7 @@ import (
 // compiledBatch is a batch with every call ready to be made. The exported fields go from the
 // keeper to the process.
 type compiledBatch struct {
-	Radix lab.Radix
+	Shape lab.Shape
 	Slots []compiledSlot
 	Names []string // of the sockets
 
@@ -31,9 +31,9 @@ type compiledBatch struct {
 }
 
 type compiledSlot struct {
-	Axes     []int
-	Which    lab.Which
-	Variants [][]compiledCall
+	Axes      []int
+	VariantOf lab.VariantOf
+	Variants  [][]compiledCall
 }
 
 // compiledCall is a call with its arguments as the kernel takes them.
@@ -66,7 +66,7 @@ func (a *agent) load(_ int, r *request) reply {
 	if err := gob.NewDecoder(bufio.NewReader(f)).Decode(s); err != nil {
 		return reply{Broken: "decode a batch: " + err.Error()}
 	}
-	s.values = make([]int, len(s.Radix))
+	s.values = make([]int, len(s.Shape))
 	s.fds = make([]int, len(s.Names))
 	for i := range s.fds {
 		s.fds[i] = -1
@@ -168,12 +168,12 @@ func (a *agent) cells(_ int, r *request) reply {
 // cell carries out one cell up to its first red step, and returns the number of
 // what it was answered.
 func (s *compiledBatch) cell(combo lab.Combo) (id uint32, red bool) {
-	s.Radix.SplitInto(s.values, combo)
+	s.Shape.ValuesInto(s.values, combo)
 	s.trace = s.trace[:0]
 cell:
 	for i := range s.Slots {
 		slot := &s.Slots[i]
-		steps := slot.Variants[slot.Which.Of(s.Radix.Index(slot.Axes, s.values))]
+		steps := slot.Variants[slot.VariantOf.At(s.Shape.Index(slot.Axes, s.values))]
 		for j := range steps {
 			code := s.call(&steps[j])
 			s.trace = append(s.trace, code)

@@ -169,8 +169,8 @@ func (p *printer) question(q *Question) {
 		if len(s.Axes) > 0 {
 			p.member("axes", s.Axes)
 		}
-		if s.Which != nil { // of the variants each combination of the axes has; else one after the other
-			p.member("which", s.Which)
+		if s.VariantOf != nil { // of the variants each combination of the axes has; else one after the other
+			p.member("which", s.VariantOf)
 		}
 		list(p, "variants", slices.Values(s.Variants), func(steps []Step) {
 			p.open("[")

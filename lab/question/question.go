@@ -52,9 +52,9 @@ type Process struct {
 
 // Slot is a lab.Slot with every name resolved.
 type Slot struct {
-	Axes     []int
-	Which    lab.Which
-	Variants [][]Step
+	Axes      []int
+	VariantOf lab.VariantOf `json:"which"`
+	Variants  [][]Step
 }
 
 // Step is a lab.Step with every name resolved.
@@ -92,7 +92,7 @@ func Of(t *lab.Topology, e *lab.Experiment, host string) (*Question, error) {
 	}
 	for i := range e.Slots {
 		from := &e.Slots[i]
-		slot := Slot{Axes: from.Axes, Which: from.Which, Variants: make([][]Step, len(from.Variants))}
+		slot := Slot{Axes: from.Axes, VariantOf: from.VariantOf, Variants: make([][]Step, len(from.Variants))}
 		for v, steps := range from.Variants {
 			slot.Variants[v] = make([]Step, len(steps))
 			for n := range steps {
@@ -202,12 +202,12 @@ func (q *Question) Steps() func(func(*Step) bool) {
 
 // StepsOf returns the steps of a combination.
 func (q *Question) StepsOf(c lab.Combo) []*Step {
-	radix := lab.RadixOf(q.Axes)
-	values := radix.Split(c)
+	shape := lab.ShapeOf(q.Axes)
+	values := shape.Values(c)
 	var steps []*Step
 	for i := range q.Slots {
 		slot := &q.Slots[i]
-		v := slot.Which.Of(radix.Index(slot.Axes, values))
+		v := slot.VariantOf.At(shape.Index(slot.Axes, values))
 		if v < 0 {
 			continue
 		}

@@ -65,10 +65,10 @@ func alikes(m *result.Matrix) [][]*alike {
 // steps it is of.
 func redStep(r result.RowOn, c *result.Cell) (slot int, s result.RowStep) {
 	left := len(c.Answers())
-	radix := lab.RadixOf(r.Axes)
-	values := radix.Split(c.Combo)
+	shape := lab.ShapeOf(r.Axes)
+	values := shape.Values(c.Combo)
 	for slot := range r.Slots {
-		steps := r.Slots[slot].At(r.Kernel, radix, values)
+		steps := r.Slots[slot].At(r.Kernel, shape, values)
 		if 0 < left && left <= len(steps) {
 			return slot, c.Timed(steps[left-1], len(c.Answers())-1)
 		}

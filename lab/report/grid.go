@@ -153,15 +153,15 @@ type grid struct {
 	Text
 	m      *result.Matrix
 	row    *result.Row
-	radix  lab.Radix
+	shape  lab.Shape
 	values []int  // of the cell at hand
 	tells  []bool // slots; when none does its last step is shown
 }
 
 func newGrid(t Text, m *result.Matrix, row int32) *grid {
 	g := &grid{Text: t, m: m, row: &m.Rows[row]}
-	g.radix = lab.RadixOf(g.row.Axes)
-	g.values = make([]int, len(g.radix))
+	g.shape = lab.ShapeOf(g.row.Axes)
+	g.values = make([]int, len(g.shape))
 	for i := range g.row.Slots {
 		g.tells = append(g.tells, tells(&g.row.Slots[i]))
 	}
@@ -222,10 +222,10 @@ func (g *grid) answer(c *result.Cell, d *drawing) string {
 	last := len(answers) - 1
 	n, redLine, redGot, redWant, redShown := 0, 0, "", "", false
 	shows := slices.Contains(g.tells, true)
-	g.radix.SplitInto(g.values, c.Combo)
+	g.shape.ValuesInto(g.values, c.Combo)
 	for i := range g.row.Slots {
 		slot := &g.row.Slots[i]
-		steps := slot.At(g.m.Columns[c.Column].Kernel, g.radix, g.values)
+		steps := slot.At(g.m.Columns[c.Column].Kernel, g.shape, g.values)
 		if g.tells[i] && !slices.ContainsFunc(steps, isTold) {
 			got, want = append(got, unmade), append(want, unmade)
 		}
@@ -273,7 +273,7 @@ func (g *grid) outcome(b *bufio.Writer, o *outcome) {
 	g.summary(b, o.cells)
 	if wrong := g.wrong(o.cells); len(wrong) > 0 {
 		fmt.Fprint(b, "These rows are wrong, or the first of those that are:")
-		g.drawn(b, g.across(wrong, len(g.radix)-1)) // they are rows so, and only so
+		g.drawn(b, g.across(wrong, len(g.shape)-1)) // they are rows so, and only so
 	}
 }
 
@@ -355,8 +355,8 @@ func (g *grid) part() string {
 // wrong returns the cells of the first rows that have one which failed, or could
 // not be asked.
 func (g *grid) wrong(cells []result.Cell) []result.Cell {
-	columns := lab.Combo(g.radix[len(g.radix)-1]) // the last axis turns fastest
-	if len(g.radix) == 1 {
+	columns := lab.Combo(g.shape[len(g.shape)-1]) // the last axis turns fastest
+	if len(g.shape) == 1 {
 		columns = 1
 	}
 	var wrong []result.Cell
@@ -389,7 +389,7 @@ type drawing struct {
 func (g *grid) draw(cells []result.Cell) drawing {
 	var best drawing
 	narrowest := math.MaxInt
-	for across := len(g.radix) - 1; across >= 0 && narrowest > mostWidth; across-- {
+	for across := len(g.shape) - 1; across >= 0 && narrowest > mostWidth; across-- {
 		d := g.across(cells, across)
 		if width := d.width(); width < narrowest {
 			best, narrowest = d, width
@@ -402,7 +402,7 @@ func (g *grid) draw(cells []result.Cell) drawing {
 func (g *grid) across(cells []result.Cell, across int) drawing {
 	var d drawing
 	var down []int
-	for i := range g.radix {
+	for i := range g.shape {
 		if i != across {
 			down = append(down, i)
 		}
@@ -413,8 +413,8 @@ func (g *grid) across(cells []result.Cell, across int) drawing {
 	columns := map[int]bool{}
 	for i := range cells {
 		c := &cells[i]
-		values := g.radix.Split(c.Combo)
-		p := place{g.radix.Index(down, values), values[across]}
+		values := g.shape.Values(c.Combo)
+		p := place{g.shape.Index(down, values), values[across]}
 		words[p], rows[p.row], columns[p.column] = g.word(c, &d), values, true
 	}
 	used := slices.Sorted(maps.Keys(columns))

@@ -183,7 +183,7 @@ func (d *pageData) row(m *result.Matrix, r *result.Row) {
 	d.raw(`,"axes":`)
 	d.value(append([]lab.Axis{}, r.Axes...))
 	d.raw(`,"slots":[`)
-	radix := lab.RadixOf(r.Axes)
+	shape := lab.ShapeOf(r.Axes)
 	for i := range r.Slots {
 		s := &r.Slots[i]
 		variants := make([]int, len(s.Variants))
@@ -194,9 +194,9 @@ func (d *pageData) row(m *result.Matrix, r *result.Row) {
 		d.raw(`{"axes":[`)
 		d.numbers(s.Axes...)
 		d.raw(`],"shown":` + strconv.FormatBool(tells(s)) + `,"variants":[`)
-		for c := range radix.Size(s.Axes) {
+		for c := range shape.Size(s.Axes) {
 			d.comma(c)
-			if v := s.Which.Of(c); v >= 0 {
+			if v := s.VariantOf.At(c); v >= 0 {
 				d.numbers(variants[v])
 			} else {
 				d.numbers(-1)

@@ -230,16 +230,16 @@ func TestDataBlockHoldsTheCells(t *testing.T) {
 			t.Errorf("%s: report (-), data (+):\n%s", m.Name, diff)
 		}
 		for j, row := range d.Topologies[i].Rows {
-			radix := lab.RadixOf(row.Axes)
+			shape := lab.ShapeOf(row.Axes)
 			combos := 1
-			for _, n := range radix {
+			for _, n := range shape {
 				combos *= n
 			}
 			for c := range combos {
-				values := radix.Split(lab.Combo(c))
+				values := shape.Values(lab.Combo(c))
 				var got []string
 				for _, s := range row.Slots {
-					if v := s.Variants[radix.Index(s.Axes, values)]; v >= 0 {
+					if v := s.Variants[shape.Index(s.Axes, values)]; v >= 0 {
 						for _, x := range d.Variants[v] {
 							n := d.Steps[8*x : 8*x+8]
 							got = append(got, fmt.Sprint(n[0], d.Words[n[1]], d.Words[n[2]], d.Words[n[3]], n[4] == 1,

@@ -32,7 +32,7 @@ type index struct {
 // combinations, most of them never run, so names are taken apart rather than looked up.
 type rowIndex struct {
 	row    int32
-	radix  lab.Radix
+	shape  lab.Shape
 	fewest int              // steps that a combination has at least
 	values []int            // of the cell at hand
 	before [][]byte         // what stands before each value in a name: "[first=", ",second="
@@ -60,7 +60,7 @@ func (in *index) addRow() error {
 	if in.rows[r.Name] != nil {
 		return fmt.Errorf("duplicate experiment %q", r.Name)
 	}
-	x := &rowIndex{row: int32(len(in.m.Rows) - 1), radix: lab.RadixOf(r.Axes), values: make([]int, len(r.Axes))}
+	x := &rowIndex{row: int32(len(in.m.Rows) - 1), shape: lab.ShapeOf(r.Axes), values: make([]int, len(r.Axes))}
 	combos := 1
 	for i, a := range r.Axes {
 		values := map[string]int{}
@@ -90,37 +90,37 @@ func (x *rowIndex) check(slots []result.RowSlot) error {
 	for i, s := range slots {
 		last := -1
 		for _, a := range s.Axes {
-			if a <= last || a >= len(x.radix) {
-				return fmt.Errorf("step %d: its axes are %v, of %d in ascending order", i, s.Axes, len(x.radix))
+			if a <= last || a >= len(x.shape) {
+				return fmt.Errorf("step %d: its axes are %v, of %d in ascending order", i, s.Axes, len(x.shape))
 			}
 			last = a
 		}
-		variants := x.radix.Size(s.Axes)
-		if s.Which == nil && len(s.Variants) != variants {
+		variants := x.shape.Size(s.Axes)
+		if s.VariantOf == nil && len(s.Variants) != variants {
 			return fmt.Errorf("step %d: it has %d variants, its axes have %d", i, len(s.Variants), variants)
 		}
-		if s.Which != nil && len(s.Which) != variants {
-			return fmt.Errorf("step %d: \"which\" has %d items, its axes have %d combinations", i, len(s.Which),
+		if s.VariantOf != nil && len(s.VariantOf) != variants {
+			return fmt.Errorf("step %d: \"which\" has %d items, its axes have %d combinations", i, len(s.VariantOf),
 				variants)
 		}
 		for _, o := range s.Others {
-			fits := len(o.Which) == len(o.Variants)
-			for j := 0; fits && j < len(o.Which); j++ {
-				v := o.Which[j]
-				fits = v >= 0 && v < len(s.Variants) && (j == 0 || v > o.Which[j-1]) &&
+			fits := len(o.Indices) == len(o.Variants)
+			for j := 0; fits && j < len(o.Indices); j++ {
+				v := o.Indices[j]
+				fits = v >= 0 && v < len(s.Variants) && (j == 0 || v > o.Indices[j-1]) &&
 					len(o.Variants[j]) == len(s.Variants[v])
 			}
 			if !fits {
 				return fmt.Errorf("step %d: what it is on %s does not fit", i, o.Kernel)
 			}
 		}
-		for _, w := range s.Which {
+		for _, w := range s.VariantOf {
 			if int(w) >= len(s.Variants) {
 				return fmt.Errorf("step %d: there is no variant %d", i, w)
 			}
 		}
 		fewest := 0
-		if !slices.ContainsFunc(s.Which, func(w int32) bool { return w < 0 }) && len(s.Variants) > 0 {
+		if !slices.ContainsFunc(s.VariantOf, func(w int32) bool { return w < 0 }) && len(s.Variants) > 0 {
 			fewest = len(slices.MinFunc(s.Variants,
 				func(a, b []result.RowStep) int { return cmp.Compare(len(a), len(b)) }))
 		}
@@ -157,7 +157,7 @@ func (in *index) find(name []byte) (*rowIndex, lab.Combo, error) {
 	if len(x.before) == 0 && len(rest) > 0 || len(x.before) > 0 && string(rest) != "]" {
 		return nil, 0, fmt.Errorf("the experiment's cells are called %s", in.m.Rows[x.row].CellName(0))
 	}
-	return x, x.radix.Join(x.values), nil
+	return x, x.shape.Join(x.values), nil
 }
 
 // mostRoom bounds the room that is made for cells before the first is read.
@@ -170,7 +170,7 @@ func (in *index) room(counted int) {
 	cells := 0
 	for _, x := range in.rows {
 		combos := 1
-		for _, n := range x.radix {
+		for _, n := range x.shape {
 			combos *= n
 		}
 		cells += combos * len(in.m.Columns)
@@ -199,7 +199,7 @@ func (in *index) add(c result.Cell) error {
 	if answers > x.fewest { // than which no combination has fewer steps
 		steps := 0
 		for i := range in.m.Rows[x.row].Slots {
-			steps += len(in.m.Rows[x.row].Slots[i].At("", x.radix, x.values))
+			steps += len(in.m.Rows[x.row].Slots[i].At("", x.shape, x.values))
 		}
 		if answers > steps {
 			return fmt.Errorf("it has %d answers, and its experiment %d steps", answers, steps)

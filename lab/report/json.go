@@ -249,9 +249,9 @@ func (j *jsonWriter) slot(s *result.RowSlot) {
 	if s.Shown {
 		j.field("shown", true)
 	}
-	if s.Which != nil {
+	if s.VariantOf != nil {
 		j.key("which")
-		j.value(s.Which)
+		j.value(s.VariantOf)
 	}
 	j.variants(s.Variants)
 	if len(s.Others) > 0 {
@@ -259,7 +259,7 @@ func (j *jsonWriter) slot(s *result.RowSlot) {
 			j.open('{')
 			j.field("kernel", s.Others[i].Kernel)
 			j.key("which")
-			j.value(s.Others[i].Which)
+			j.value(s.Others[i].Indices)
 			j.variants(s.Others[i].Variants)
 			j.close('}')
 		})

@@ -118,7 +118,7 @@ func TestJSONStrings(t *testing.T) {
 func TestKernels(t *testing.T) {
 	other := shown(5, "bind(a, x:80)", "EACCES")
 	s := slot(shown(5, "bind(a, x:80)", "ok"))
-	s.Others = []result.Other{{Kernel: "6.1", Which: []int{0}, Variants: [][]result.RowStep{{other}}}}
+	s.Others = []result.Other{{Kernel: "6.1", Indices: []int{0}, Variants: [][]result.RowStep{{other}}}}
 	m := result.Matrix{
 		File: "lab.yaml", Name: "lab", Columns: []result.Column{{Host: "alpha"}, {Host: "alpha", Kernel: "6.1"}},
 		Rows: []result.Row{{Name: "one", Line: 4, Slots: []result.RowSlot{s}}},
@@ -168,7 +168,7 @@ func TestEveryFieldIsWritten(t *testing.T) {
 		{result.Matrix{}, "File Name Doc Source Included Layout Columns Rows Cells Claims"},
 		{lab.Layout{}, "File Name Networks Hosts"}, // a report says File and Name of its matrix,
 		{result.Row{}, "Name Doc Claim File Line Axes Slots"},
-		{result.RowSlot{}, "Axes Shown Which Variants Others"},
+		{result.RowSlot{}, "Axes Shown VariantOf Variants Others"},
 		{result.Cell{}, "Row Column Combo Verdict Got Note"},
 		{result.Note{}, "Reason Flaky Evidence Outputs Captures"},
 	} {

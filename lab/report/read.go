@@ -177,13 +177,13 @@ func (d *jsonReader) slot(s *result.RowSlot, known map[string][]result.RowStep) 
 	return d.fields(fields{
 		"axes":     d.into(&s.Axes),
 		"shown":    d.into(&s.Shown),
-		"which":    d.into(&s.Which),
+		"which":    d.into(&s.VariantOf),
 		"variants": d.variants(&s.Variants, known),
 		"others": func() error {
 			return d.array(func() error {
 				var o result.Other
 				err := d.fields(fields{
-					"kernel": d.into(&o.Kernel), "which": d.into(&o.Which), "variants": d.variants(&o.Variants, known),
+					"kernel": d.into(&o.Kernel), "which": d.into(&o.Indices), "variants": d.variants(&o.Variants, known),
 				}, "kernel", "which", "variants")
 				s.Others = append(s.Others, o)
 				return err

@@ -23,8 +23,8 @@ func DigestOf(matrices []Matrix) string {
 			c := &m.Cells[j]
 			if c.Row != row {
 				row = c.Row
-				d.radix = lab.RadixOf(m.Rows[row].Axes)
-				d.values = make([]int, len(d.radix))
+				d.shape = lab.ShapeOf(m.Rows[row].Axes)
+				d.values = make([]int, len(d.shape))
 			}
 			d.b = d.b[:0]
 			d.cell(m, c)
@@ -39,7 +39,7 @@ func DigestOf(matrices []Matrix) string {
 type digest struct {
 	b      []byte // the outcome
 	name   []byte
-	radix  lab.Radix // of the row
+	shape  lab.Shape // of the row
 	values []int     // of the cell
 }
 
@@ -61,10 +61,10 @@ func (d *digest) cell(m *Matrix, c *Cell) {
 	got := c.Answers()
 	n := len(got)
 	d.number(n)
-	d.radix.SplitInto(d.values, c.Combo)
+	d.shape.ValuesInto(d.values, c.Combo)
 	for i := range r.Slots {
 		slot := &r.Slots[i]
-		for _, s := range slot.At(m.Columns[c.Column].Kernel, d.radix, d.values) {
+		for _, s := range slot.At(m.Columns[c.Column].Kernel, d.shape, d.values) {
 			if len(got) == 0 {
 				return
 			}

@@ -99,7 +99,7 @@ func topology(r *rand.Rand, file string, size int) result.Matrix {
 				slot := result.RowSlot{Variants: [][]result.RowStep{{step}}}
 				if k := kernels[len(kernels)-1]; k != "" && r.Intn(2) == 0 {
 					step.Want = "EINVAL"
-					slot.Others = []result.Other{{Kernel: k, Which: []int{0}, Variants: [][]result.RowStep{{step}}}}
+					slot.Others = []result.Other{{Kernel: k, Indices: []int{0}, Variants: [][]result.RowStep{{step}}}}
 				}
 				row.Slots = append(row.Slots, slot)
 			}

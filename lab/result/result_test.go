@@ -312,7 +312,7 @@ func TestRowsOfKernels(t *testing.T) {
 	if n := len(row.Slots[0].Others); n != 0 {
 		t.Errorf("the first step is kept for %d kernels more, and is the same on all", n)
 	}
-	if o := row.Slots[1].Others; len(o) != 1 || o[0].Kernel != "6.18" || !slices.Equal(o[0].Which, []int{0, 2}) {
+	if o := row.Slots[1].Others; len(o) != 1 || o[0].Kernel != "6.18" || !slices.Equal(o[0].Indices, []int{0, 2}) {
 		t.Errorf("the second step has %+v", o)
 	}
 	m := result.Matrix{Rows: []result.Row{row}, Columns: []result.Column{{Host: "alpha"}, {"alpha", "6.1.9"}, {"alpha", "6.18"}}}

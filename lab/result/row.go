@@ -21,18 +21,18 @@ type Row struct {
 
 // RowSlot is a Slot as a report shows it.
 type RowSlot struct {
-	Axes     []int       `json:"axes,omitempty"`
-	Shown    bool        `json:"shown,omitempty"`
-	Which    lab.Which   `json:"which,omitempty"`
-	Variants [][]RowStep `json:"variants"`
-	Others   []Other     `json:"others,omitempty"`
+	Axes      []int         `json:"axes,omitempty"`
+	Shown     bool          `json:"shown,omitempty"`
+	VariantOf lab.VariantOf `json:"which,omitempty"`
+	Variants  [][]RowStep   `json:"variants"`
+	Others    []Other       `json:"others,omitempty"`
 }
 
 // Other is what a slot is on a kernel that has to answer otherwise than the one that the
 // row was made for: those of its variants that differ.
 type Other struct {
 	Kernel   string      `json:"kernel"`
-	Which    []int       `json:"which"` // indices of variants, ascending
+	Indices  []int       `json:"which"` // indices of variants, ascending
 	Variants [][]RowStep `json:"variants"`
 }
 
@@ -66,7 +66,8 @@ func (s *RowStep) Words(answer string) string {
 func NewRow(e *lab.Experiment, k lab.Kernel) Row {
 	r := Row{Name: e.Name, Doc: e.Doc, Claim: e.Claim, File: e.Pos.File, Line: e.Pos.Line, Axes: e.Axes}
 	for _, s := range e.Slots {
-		slot := RowSlot{Axes: s.Axes, Shown: s.Shown, Which: s.Which, Variants: make([][]RowStep, len(s.Variants))}
+		slot := RowSlot{Axes: s.Axes, Shown: s.Shown, VariantOf: s.VariantOf,
+			Variants: make([][]RowStep, len(s.Variants))}
 		for i, steps := range s.Variants {
 			for j := range steps {
 				slot.Variants[i] = append(slot.Variants[i], newRowStep(&steps[j], k))
@@ -94,23 +95,23 @@ func (r *Row) Add(kernel string, e *lab.Experiment, k lab.Kernel) {
 		other := Other{Kernel: kernel}
 		for v, steps := range s.Variants {
 			if !slices.Equal(steps, r.Slots[i].Variants[v]) {
-				other.Which, other.Variants = append(other.Which, v), append(other.Variants, steps)
+				other.Indices, other.Variants = append(other.Indices, v), append(other.Variants, steps)
 			}
 		}
-		if other.Which != nil {
+		if other.Indices != nil {
 			r.Slots[i].Others = append(r.Slots[i].Others, other)
 		}
 	}
 }
 
 // At returns the steps on a kernel for values of all the axes.
-func (s *RowSlot) At(kernel string, radix lab.Radix, values []int) []RowStep {
-	i := s.Which.Of(radix.Index(s.Axes, values))
+func (s *RowSlot) At(kernel string, shape lab.Shape, values []int) []RowStep {
+	i := s.VariantOf.At(shape.Index(s.Axes, values))
 	if i < 0 {
 		return nil
 	}
 	for _, o := range s.Others {
-		if at, ok := slices.BinarySearch(o.Which, i); ok && o.Kernel == kernel {
+		if at, ok := slices.BinarySearch(o.Indices, i); ok && o.Kernel == kernel {
 			return o.Variants[at]
 		}
 	}
@@ -129,10 +130,10 @@ func (r *Row) On(kernel string) RowOn { return RowOn{r, kernel} }
 // Steps returns the steps of a combination, in order.
 func (r RowOn) Steps(c lab.Combo) iter.Seq[RowStep] {
 	return func(yield func(RowStep) bool) {
-		radix := lab.RadixOf(r.Axes)
-		values := radix.Split(c)
+		shape := lab.ShapeOf(r.Axes)
+		values := shape.Values(c)
 		for i := range r.Slots {
-			for _, s := range r.Slots[i].At(r.Kernel, radix, values) {
+			for _, s := range r.Slots[i].At(r.Kernel, shape, values) {
 				if !yield(s) {
 					return
 				}

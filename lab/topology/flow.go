@@ -91,14 +91,14 @@ func (x *experiment) flows() [][]placedStep {
 		}
 	}
 	seen := map[string]bool{}
-	radix := lab.RadixOf(x.Axes)
+	shape := lab.ShapeOf(x.Axes)
 	key := make([]byte, len(x.slots))
 	var all [][]placedStep
 	values := make([]int, len(x.Axes))
 	for _, c := range x.Combos {
-		radix.SplitInto(values, c)
+		shape.ValuesInto(values, c)
 		for i, slot := range x.slots {
-			key[i] = of[i][slot.Which.Of(radix.Index(slot.Axes, values))]
+			key[i] = of[i][slot.VariantOf.At(shape.Index(slot.Axes, values))]
 		}
 		if seen[string(key)] {
 			continue
@@ -110,11 +110,11 @@ func (x *experiment) flows() [][]placedStep {
 }
 
 func (x *experiment) stepsOf(c lab.Combo) []placedStep {
-	radix := lab.RadixOf(x.Axes)
-	values := radix.Split(c)
+	shape := lab.ShapeOf(x.Axes)
+	values := shape.Values(c)
 	var steps []placedStep
 	for i := range x.slots {
-		steps = append(steps, x.slots[i].at(radix, values)...)
+		steps = append(steps, x.slots[i].at(shape, values)...)
 	}
 	return steps
 }

@@ -26,11 +26,11 @@ func (d *experimentReader) slot(x *experiment, item *yaml.Node, around yaml.Styl
 		return
 	}
 	mistaken := false
-	radix := lab.RadixOf(x.Axes)
+	shape := lab.ShapeOf(x.Axes)
 	const unknown = -1 // or not needed
-	s.Which = make(lab.Which, radix.Size(s.Axes))
-	for i := range s.Which {
-		s.Which[i] = unknown
+	s.VariantOf = make(lab.VariantOf, shape.Size(s.Axes))
+	for i := range s.VariantOf {
+		s.VariantOf[i] = unknown
 	}
 	known := map[string]int32{}
 	values := make([]int, len(x.Axes))
@@ -38,15 +38,15 @@ func (d *experimentReader) slot(x *experiment, item *yaml.Node, around yaml.Styl
 		if d.Full() || mistaken {
 			break
 		}
-		radix.SplitInto(values, c)
-		i := radix.Index(s.Axes, values)
-		if s.Which[i] != unknown {
+		shape.ValuesInto(values, c)
+		i := shape.Index(s.Axes, values)
+		if s.VariantOf[i] != unknown {
 			continue
 		}
 		before := d.Made
 		r := &slotReader{experimentReader: d, x: x, scene: scene{values: values, with: x.with(s.Axes, values)}}
 		r.item(maker{Process: lab.Process{Name: "main"}}, item, around)
-		s.Which[i] = s.variant(known, r.steps)
+		s.VariantOf[i] = s.variant(known, r.steps)
 		s.Shown = s.Shown || slices.ContainsFunc(r.steps, func(p placedStep) bool { return p.step.Shown })
 		if len(s.variants) > maxVariants {
 			d.Complain(yamlpos.PosOf(item),
@@ -60,7 +60,7 @@ func (d *experimentReader) slot(x *experiment, item *yaml.Node, around yaml.Styl
 	}
 	x.broken = x.broken || mistaken
 	if len(s.Axes) == 0 {
-		s.Which = nil
+		s.VariantOf = nil
 	}
 	x.slots = append(x.slots, s)
 	x.Slots = append(x.Slots, s.Slot)
@@ -101,8 +101,8 @@ func (s *slot) variant(known map[string]int32, steps []placedStep) int32 {
 }
 
 // at returns the steps for values of all the axes.
-func (s *slot) at(radix lab.Radix, values []int) []placedStep {
-	return s.variants[s.Which.Of(radix.Index(s.Axes, values))]
+func (s *slot) at(shape lab.Shape, values []int) []placedStep {
+	return s.variants[s.VariantOf.At(shape.Index(s.Axes, values))]
 }
 
 func (d *experimentReader) decodeSteps(x *experiment, n *yaml.Node) {

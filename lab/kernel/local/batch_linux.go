@@ -147,14 +147,15 @@ func (c *cell) redCell(ctx context.Context, combo lab.Combo, r process.Result, e
 
 // batch resolves the steps of those combinations for the process.
 func (c *cell) batch(combos []lab.Combo) (process.Batch, error) {
-	b := process.Batch{Radix: lab.RadixOf(c.q.Axes)}
+	b := process.Batch{Shape: lab.ShapeOf(c.q.Axes)}
 	for _, slot := range c.q.Slots {
-		b.Slots = append(b.Slots, process.BatchSlot{Axes: slot.Axes, Which: slot.Which, Variants: make([][]process.BatchStep, len(slot.Variants))})
+		b.Slots = append(b.Slots, process.BatchSlot{Axes: slot.Axes, VariantOf: slot.VariantOf,
+			Variants: make([][]process.BatchStep, len(slot.Variants))})
 	}
 	for _, combo := range combos {
-		values := b.Radix.Split(combo)
+		values := b.Shape.Values(combo)
 		for i, slot := range c.q.Slots {
-			v := slot.Which.Of(b.Radix.Index(slot.Axes, values))
+			v := slot.VariantOf.At(b.Shape.Index(slot.Axes, values))
 			if b.Slots[i].Variants[v] != nil {
 				continue
 			}
