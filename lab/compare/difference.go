@@ -87,9 +87,9 @@ func Reports(a, b result.Report) Difference {
 func leavesOpen(matrices []result.Matrix) bool {
 	for _, m := range matrices {
 		for _, r := range m.Rows {
-			for _, s := range r.Slots {
-				for _, steps := range s.Variants {
-					if slices.ContainsFunc(steps, func(s result.RowStep) bool { return s.Open }) {
+			for i := range r.Slots {
+				for s := range r.Slots[i].All() {
+					if s.Open {
 						return true
 					}
 				}

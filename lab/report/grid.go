@@ -171,8 +171,12 @@ func newGrid(t Text, m *result.Matrix, row int32) *grid {
 // tells reports whether a grid shows answers of the slot: those that the file is about,
 // and those that it asks for.
 func tells(s *result.RowSlot) bool {
-	return s.Shown || slices.ContainsFunc(s.Variants,
-		func(steps []result.RowStep) bool { return slices.ContainsFunc(steps, isTold) })
+	for step := range s.All() {
+		if isTold(step) {
+			return true
+		}
+	}
+	return s.Shown
 }
 
 func isTold(s result.RowStep) bool { return s.Shown || s.Asked }
@@ -295,11 +299,13 @@ const mostSummed = 20
 // summary counts the answers of more cells than a grid has room for, the most frequent
 // ones first.
 func (g *grid) summary(b *bufio.Writer, cells []result.Cell) {
-	if !slices.ContainsFunc(g.row.Slots, func(s result.RowSlot) bool {
-		return slices.ContainsFunc(s.Variants, func(v []result.RowStep) bool {
-			return slices.ContainsFunc(v, func(s result.RowStep) bool { return s.Asked })
-		})
-	}) {
+	asks := false
+	for i := range g.row.Slots {
+		for s := range g.row.Slots[i].All() {
+			asks = asks || s.Asked
+		}
+	}
+	if !asks {
 		return
 	}
 	times := map[string]int{}
@@ -490,11 +496,9 @@ func (g *grid) calls() []string {
 			continue
 		}
 		names := map[string]bool{}
-		for _, steps := range slot.Variants {
-			for _, s := range steps {
-				if isTold(s) {
-					names[lab.CallName(s.Call)] = true
-				}
+		for s := range slot.All() {
+			if isTold(s) {
+				names[lab.CallName(s.Call)] = true
 			}
 		}
 		calls = append(calls, strings.Join(slices.Sorted(maps.Keys(names)), " or "))

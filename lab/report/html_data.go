@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/binary"
 	"encoding/json"
+	"slices"
 	"strconv"
 
 	"labrun/lab"
@@ -131,6 +132,14 @@ func (d *pageData) matrix(m *result.Matrix) {
 	d.value(m.Name)
 	d.raw(`,"hosts":`)
 	d.value(append([]string{}, m.Heads()...))
+	if slices.ContainsFunc(m.Columns, func(c result.Column) bool { return c.Kernel != "" }) {
+		d.raw(`,"alone":[`)
+		for i, c := range m.Columns {
+			d.comma(i)
+			d.value(c.Host)
+		}
+		d.raw("]")
+	}
 	d.raw(`,"rows":[`)
 	for i := range m.Rows {
 		d.comma(i)
@@ -160,7 +169,8 @@ func (d *pageData) matrix(m *result.Matrix) {
 	d.raw("]}")
 }
 
-// row writes a row; of each slot which variant it is, for every combination of its axes.
+// row writes a row; of each slot which variant it is, for every combination of its axes,
+// and again for the hosts of every kernel that has to answer otherwise.
 func (d *pageData) row(m *result.Matrix, r *result.Row) {
 	d.raw(`{"name":`)
 	d.value(r.Name)
@@ -186,25 +196,48 @@ func (d *pageData) row(m *result.Matrix, r *result.Row) {
 	shape := lab.ShapeOf(r.Axes)
 	for i := range r.Slots {
 		s := &r.Slots[i]
-		variants := make([]int, len(s.Variants))
-		for v := range s.Variants {
-			variants[v] = d.variant(s.Variants[v])
-		}
 		d.comma(i)
 		d.raw(`{"axes":[`)
 		d.numbers(s.Axes...)
-		d.raw(`],"shown":` + strconv.FormatBool(tells(s)) + `,"variants":[`)
-		for c := range shape.Size(s.Axes) {
-			d.comma(c)
-			if v := s.VariantOf.At(c); v >= 0 {
-				d.numbers(variants[v])
-			} else {
-				d.numbers(-1)
+		d.raw(`],"shown":` + strconv.FormatBool(tells(s)))
+		d.choices(s, "", shape)
+		for n, o := range s.Others {
+			var hosts []int
+			for c := range m.Columns {
+				if m.Columns[c].Kernel == o.Kernel {
+					hosts = append(hosts, c)
+				}
 			}
+			d.raw([]string{`,"others":[`, ","}[min(n, 1)] + `{"hosts":[`)
+			d.numbers(hosts...)
+			d.raw("]")
+			d.choices(s, o.Kernel, shape)
+			d.raw("}")
 		}
-		d.raw("]}")
+		if len(s.Others) > 0 {
+			d.raw("]")
+		}
+		d.raw("}")
 	}
 	d.raw("]}")
+}
+
+// choices writes which variant a slot is on a kernel, -1 where no combination needs one.
+func (d *pageData) choices(s *result.RowSlot, kernel string, shape lab.Shape) {
+	var numbers []int
+	for _, steps := range s.On(kernel) {
+		numbers = append(numbers, d.variant(steps))
+	}
+	d.raw(`,"variants":[`)
+	for c := range shape.Size(s.Axes) {
+		d.comma(c)
+		if v := s.VariantOf.At(c); v >= 0 {
+			d.numbers(numbers[v])
+		} else {
+			d.numbers(-1)
+		}
+	}
+	d.raw("]")
 }
 
 func (d *pageData) variant(steps []result.RowStep) int {

@@ -158,6 +158,7 @@ func TestPageGridsInBrowser(t *testing.T) {
 func TestPageSaysTheSameInBrowser(t *testing.T) {
 	c := mustChromium(t)
 	r := sample()
+	r.Matrices = append(r.Matrices, onKernels().Matrices...)
 	for i := range r.Matrices {
 		for j := range r.Matrices[i].Cells { // calls that were given up sooner than their steps say
 			cell := &r.Matrices[i].Cells[j]
@@ -188,6 +189,12 @@ func TestPageSaysTheSameInBrowser(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("Go (-), page (+):\n%s", diff)
 	}
+	last := len(r.Matrices) - 1
+	c.eval(fmt.Sprintf("openCell(topologies[%d], 1)", last), nil)
+	if text := c.text("dialog.innerText"); !strings.Contains(text, "labrun shell --after one lab.yaml alpha\n") {
+		t.Errorf("no command for the host alone in %s", text)
+	}
+	c.expect(fmt.Sprintf("(filter.text = 'EACCES', applyFilter(), topologies[%d].shown.join())", last), "0,1")
 	var quoted []string
 	words := []string{"plain", "", "two words", "it's", "$HOME", "a[x=y,z]", "ü", "*", "-v"}
 	c.eval(quoteYAML(words)+".map(quote)", &quoted)

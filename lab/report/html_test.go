@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -170,13 +171,18 @@ func TestPageScriptsMakeNoMarkup(t *testing.T) {
 
 // TestDataBlockHoldsTheCells reads the data back as the scripts do.
 func TestDataBlockHoldsTheCells(t *testing.T) {
-	r := visible(sample()) // as the page has it
+	r := sample()
+	r.Matrices = append(r.Matrices, onKernels().Matrices...)
+	r = visible(r) // as the page has it
 	_, text := pageParts(t, mustHTML(t, r))
 	var d struct {
 		Topologies []struct {
 			Rows []struct {
 				Axes  []lab.Axis
-				Slots []struct{ Axes, Variants []int }
+				Slots []struct {
+					Axes, Variants []int
+					Others         []struct{ Hosts, Variants []int }
+				}
 			}
 			Blocks [][]json.RawMessage
 			Noted  []int
@@ -235,11 +241,18 @@ func TestDataBlockHoldsTheCells(t *testing.T) {
 			for _, n := range shape {
 				combos *= n
 			}
-			for c := range combos {
+			for n := range combos * len(m.Columns) {
+				c, column := n%combos, n/combos
 				values := shape.Values(lab.Combo(c))
 				var got []string
 				for _, s := range row.Slots {
-					if v := s.Variants[shape.Index(s.Axes, values)]; v >= 0 {
+					variants := s.Variants
+					for _, o := range s.Others {
+						if slices.Contains(o.Hosts, column) {
+							variants = o.Variants
+						}
+					}
+					if v := variants[shape.Index(s.Axes, values)]; v >= 0 {
 						for _, x := range d.Variants[v] {
 							n := d.Steps[8*x : 8*x+8]
 							got = append(got, fmt.Sprint(n[0], d.Words[n[1]], d.Words[n[2]], d.Words[n[3]], n[4] == 1,
@@ -248,7 +261,7 @@ func TestDataBlockHoldsTheCells(t *testing.T) {
 					}
 				}
 				var want []string
-				for s := range m.Rows[j].On("").Steps(lab.Combo(c)) {
+				for s := range m.Rows[j].On(m.Columns[column].Kernel).Steps(lab.Combo(c)) {
 					want = append(want, fmt.Sprint(s.Line, s.Process, s.Call, s.Words(s.Want), s.Shown || s.Asked,
 						s.Words("blocked"), s.Rule, lab.CallName(s.Call)))
 				}

@@ -113,9 +113,8 @@ func TestJSONStrings(t *testing.T) {
 	}
 }
 
-// TestKernels writes and reads a report about two kernels that have to answer otherwise,
-// and sees each column's own in the text.
-func TestKernels(t *testing.T) {
+// onKernels is a report about two kernels that have to answer otherwise.
+func onKernels() result.Report {
 	other := shown(5, "bind(a, x:80)", "EACCES")
 	s := slot(shown(5, "bind(a, x:80)", "ok"))
 	s.Others = []result.Other{{Kernel: "6.1", Indices: []int{0}, Variants: [][]result.RowStep{{other}}}}
@@ -126,7 +125,13 @@ func TestKernels(t *testing.T) {
 	for c := range m.Columns {
 		m.Cells = append(m.Cells, result.Cell{Column: int32(c), Verdict: result.Fail, Got: &[]string{"EPERM"}})
 	}
-	r := result.NewReport(result.Environment{}, []result.Matrix{m})
+	return result.NewReport(result.Environment{}, []result.Matrix{m})
+}
+
+// TestKernels writes and reads a report about two kernels, and sees each column's own in
+// the text.
+func TestKernels(t *testing.T) {
+	r := onKernels()
 	text := write(t, JSON, r)
 	back, err := ReadJSON("report.json", strings.NewReader(text))
 	if err != nil {

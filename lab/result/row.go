@@ -118,6 +118,37 @@ func (s *RowSlot) At(kernel string, shape lab.Shape, values []int) []RowStep {
 	return s.Variants[i]
 }
 
+// On returns the slot's variants as a kernel has them.
+func (s *RowSlot) On(kernel string) [][]RowStep {
+	for _, o := range s.Others {
+		if o.Kernel == kernel {
+			variants := slices.Clone(s.Variants)
+			for i, v := range o.Indices {
+				variants[v] = o.Variants[i]
+			}
+			return variants
+		}
+	}
+	return s.Variants
+}
+
+// All goes through every step that the slot may be, on any kernel.
+func (s *RowSlot) All() iter.Seq[RowStep] {
+	return func(yield func(RowStep) bool) {
+		variants := s.Variants
+		for _, o := range s.Others {
+			variants = slices.Concat(variants, o.Variants)
+		}
+		for _, steps := range variants {
+			for _, step := range steps {
+				if !yield(step) {
+					return
+				}
+			}
+		}
+	}
+}
+
 // RowOn is a row as a kernel has it.
 type RowOn struct {
 	*Row

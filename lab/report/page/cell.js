@@ -101,8 +101,8 @@ function evidence(t, cell) {
     (steps.length > 0 || !note.reason) && stepTable(t, r, steps),
     causes(steps), outputs(note.outputs), captures(note.captures),
     el('div', {class: 'commands'},
-      copyable(command('labrun', '--only', t.nameOf(cell), '--host', t.host(cell), '-v', t.file)),
-      t.verdict[cell] === FAIL && copyable(command('labrun', 'shell', '--after', t.nameOf(cell), t.file, t.host(cell)))),
+      copyable(command('labrun', '--only', t.nameOf(cell), '--host', t.hostAlone(cell), '-v', t.file)),
+      t.verdict[cell] === FAIL && copyable(command('labrun', 'shell', '--after', t.nameOf(cell), t.file, t.hostAlone(cell)))),
     r.claim && el('p', {class: 'note'}, r.against ? 'A pass speaks against the claim ' : 'A pass speaks for the claim ', el('b', {}, r.claim), '.'),
   ].flat(9).filter(Boolean);
 }

@@ -26,13 +26,22 @@ const wantOf = (s, i, note) => timed(word(data.steps[STEP * s + 3]), s, i, note)
 
 class Topology {
   constructor(raw, index) {
-    Object.assign(this, {index, id: 't' + index, file: raw.file, name: raw.name, hosts: raw.hosts, rows: raw.rows});
+    Object.assign(this, {index, id: 't' + index, file: raw.file, name: raw.name, hosts: raw.hosts, rows: raw.rows, alone: raw.alone || raw.hosts});
     for (const r of this.rows) {
       r.radix = r.axes.map((a) => a.values.length);
       r.weight = r.radix.map((_, i) => r.radix.slice(i + 1).reduce((a, b) => a * b, 1));
       r.shows = r.slots.some((s) => s.shown);
       r.blocks = [];
-      for (const s of r.slots) s.variants = Int32Array.from(s.variants);
+      for (const s of r.slots) {
+        const variants = Int32Array.from(s.variants);
+        s.on = this.hosts.map(() => variants); // as the kernel of each host has them
+        for (const other of s.others || []) {
+          const theirs = Int32Array.from(other.variants);
+          for (const h of other.hosts) s.on[h] = theirs;
+        }
+        delete s.variants;
+        delete s.others;
+      }
     }
     this.blocks = raw.blocks;
     this.count = raw.blocks.reduce((n, b) => n + b[3].length, 0);
@@ -59,7 +68,9 @@ class Topology {
   }
 
   row(cell) { return this.rows[this.blocks[this.block[cell]].row]; }
-  host(cell) { return this.hosts[this.blocks[this.block[cell]].host]; }
+  column(cell) { return this.blocks[this.block[cell]].host; }
+  host(cell) { return this.hosts[this.column(cell)]; }
+  hostAlone(cell) { return this.alone[this.column(cell)]; } // without its kernel, as commands take it
   got(cell) { return data.answers[this.answer[cell]]; }
   note(cell) { const n = this.notes.get(cell); return n === undefined ? {} : data.notes[n]; }
 
@@ -85,7 +96,7 @@ class Topology {
     const r = this.row(cell), got = this.got(cell), steps = [], seen = {};
     for (const e of this.note(cell).evidence || []) seen[e.step] = e;
     for (const slot of r.slots) {
-      for (const s of stepsAt(r, slot, this.combo[cell])) {
+      for (const s of stepsAt(r, slot, this.column(cell), this.combo[cell])) {
         const [line, process, call] = data.steps.slice(STEP * s, STEP * s + 3);
         const i = steps.length, made = i < got.length;
         steps.push({line, process: word(process), call: word(call), name: word(data.steps[STEP * s + 7]), want: wantOf(s, i, this.note(cell)), shown: data.steps[STEP * s + 4] === 1,
@@ -103,7 +114,7 @@ class Topology {
     const r = this.row(cell), got = this.got(cell), parts = [], wants = [];
     let n = 0, red = null, redShown = false;
     for (const slot of r.slots) {
-      const steps = stepsAt(r, slot, this.combo[cell]);
+      const steps = stepsAt(r, slot, this.column(cell), this.combo[cell]);
       if (slot.shown && !steps.some((s) => data.steps[STEP * s + 4])) { parts.push('-'); wants.push('-'); }
       for (const s of steps) {
         const answer = n < got.length ? answerOf(s, got, n, this.note(cell)) : '-', want = wantOf(s, n, this.note(cell)), shown = data.steps[STEP * s + 4];
@@ -141,8 +152,8 @@ function slotIndex(r, slot, combo) {
 }
 
 const NONE = [];
-function stepsAt(r, slot, combo) {
-  const v = slot.variants[slotIndex(r, slot, combo)];
+function stepsAt(r, slot, host, combo) {
+  const v = slot.on[host][slotIndex(r, slot, combo)];
   return v < 0 ? NONE : data.variants[v];
 }
 

@@ -18,7 +18,7 @@ const marks = (items, term, text) => Uint8Array.from(items, (x) => (text(x).toLo
 // termTables looks a word up in all that a cell may refer to.
 function termTables(term) {
   const words = marks(data.words, term, (w) => w);
-  const t = {term, rows: new Map(), answers: Uint8Array.from(data.answers, (a) => (a.some((w) => words[w]) ? 1 : 0))};
+  const t = {term, answers: Uint8Array.from(data.answers, (a) => (a.some((w) => words[w]) ? 1 : 0))};
   const steps = new Uint8Array(data.steps.length / STEP);
   for (let s = 0; s < steps.length; s++) {
     const at = STEP * s;
@@ -29,15 +29,15 @@ function termTables(term) {
   return t;
 }
 
-// lookFor says what of a row depends on an axis and has the term: null when all of
-// the row has it.
-function lookFor(r, t) {
+// lookFor says what of a row in a host depends on an axis and has the term: null when all
+// of it has.
+function lookFor(r, host, t) {
   const has = (s) => s.toLowerCase().includes(t.term);
   if (has(r.name) || has(r.doc) || has((r.against ? 'not ' : '') + r.claim)) return null;
   const axes = r.axes.map((a, i) => ({weight: r.weight[i], radix: r.radix[i], marks: marks(a.values, t.term, (v) => a.name + '=' + v)}));
   const slots = r.slots.map((s) => {
-    const found = new Uint8Array(s.variants.length);
-    for (let i = 0; i < found.length; i++) found[i] = s.variants[i] < 0 ? 0 : t.variants[s.variants[i]];
+    const variants = s.on[host], found = new Uint8Array(variants.length);
+    for (let i = 0; i < found.length; i++) found[i] = variants[i] < 0 ? 0 : t.variants[variants[i]];
     return {axes: s.axes, marks: found};
   }).filter((s) => s.marks.includes(1));
   if (slots.some((s) => !s.marks.includes(0))) return null;
@@ -47,8 +47,7 @@ function lookFor(r, t) {
 // keepTerm unmarks the cells of a block that the term is not in.
 function keepTerm(topology, b, t) {
   const r = topology.rows[b.row], {shown, combo, answer, notes} = topology;
-  if (!t.rows.has(r)) t.rows.set(r, lookFor(r, t));
-  const look = t.rows.get(r);
+  const look = lookFor(r, b.host, t);
   if (!look || topology.hosts[b.host].toLowerCase().includes(t.term) || topology.name.toLowerCase().includes(t.term)) return;
   const {axes, slots} = look;
   cells: for (let c = b.from; c < b.to; c++) {

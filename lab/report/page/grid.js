@@ -126,7 +126,7 @@ class Grid {
 
   legend() {
     const {r} = this, list = [...this.key.answers.values()];
-    const calls = r.slots.filter((s) => s.shown).map((s) => [...new Set([...s.variants].filter((v) => v >= 0)
+    const calls = r.slots.filter((s) => s.shown).map((s) => [...new Set([...new Set(s.on)].flatMap((variants) => [...variants]).filter((v) => v >= 0)
       .flatMap((v) => data.variants[v].filter((x) => data.steps[STEP * x + 4]).map((x) => word(data.steps[STEP * x + 7]))))].sort().join(' or '));
     const box = el('ul', {class: 'legend', 'aria-label': 'Legend'},
       list.slice(0, 14).map((a) => el('li', {}, el('span', {class: 'tile ' + a.colour, 'aria-hidden': 'true'}, a.code), ' ' + a.text, el('span', {class: 'note'}, ' ' + number(a.count)))),

@@ -75,7 +75,7 @@ function redKind(t, c) {
   const r = t.row(c), last = t.got(c).length - 1;
   let n = 0;
   for (const [i, slot] of r.slots.entries()) {
-    for (const s of stepsAt(r, slot, t.combo[c])) {
+    for (const s of stepsAt(r, slot, t.column(c), t.combo[c])) {
       if (n++ === last) {
         return JSON.stringify([t.blocks[t.block[c]].row, i, data.steps[STEP * s + 1], data.steps[STEP * s + 3], answerOf(s, t.got(c), last, t.note(c)), t.note(c).reason || '']);
       }
