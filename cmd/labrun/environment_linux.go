@@ -25,15 +25,16 @@ var sysctls = []string{
 
 // environment describes this machine and this run.
 func environment(ctx context.Context) (result.Environment, error) {
-	env := result.Environment{Labrun: version(), User: "root", Started: time.Now().UTC()}
+	env := result.Environment{Labrun: version(), Started: time.Now().UTC()}
+	k := result.KernelInfo{User: "root"}
 	inside, err := sys.InUserNamespace()
 	if err != nil {
 		return env, err
 	}
 	if inside {
-		env.User = "user namespace"
+		k.User = "user namespace"
 	}
-	if env.Kernel, _, env.Machine, err = sys.Uname(); err != nil {
+	if k.Release, _, k.Machine, err = sys.Uname(); err != nil {
 		return env, err
 	}
 	probe := lab.Layout{Name: "probe", Hosts: []lab.Host{{Name: "probe"}}}
@@ -42,6 +43,7 @@ func environment(ctx context.Context) (result.Environment, error) {
 		return env, err
 	}
 	defer l.Close()
-	env.Sysctls, err = l.Host("probe").Sysctls(sysctls)
+	k.Sysctls, err = l.Host("probe").Sysctls(sysctls)
+	env.Kernels = []result.KernelInfo{k}
 	return env, err
 }

@@ -35,7 +35,8 @@ func TestEveryFormat(t *testing.T) {
 			t.Fatalf("%v:\n%s", err, out)
 		}
 		r := result.NewReport(result.Environment{
-			Labrun: "v1.2.3", Kernel: "6.18.0", Machine: "x86_64", User: "root", Jobs: 2,
+			Labrun: "v1.2.3", Jobs: 2,
+			Kernels: []result.KernelInfo{{Release: "6.18.0", Machine: "x86_64", User: "root"}},
 			Started: time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC), Elapsed: 0.5,
 		}, readReport(t, filepath.Join(dir, "report.json")).Matrices)
 		for _, f := range report.Formats {

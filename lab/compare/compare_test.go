@@ -246,11 +246,11 @@ func TestReports(t *testing.T) {
 }
 
 func TestEnvironment(t *testing.T) {
-	a := result.Environment{Labrun: "v1", Kernel: "6.1.0", Machine: "x86_64", User: "root", Jobs: 1, Elapsed: 1,
-		Sysctls: map[string]string{"same": "1", "gone": "1", "other": "1"}}
-	b := result.Environment{Labrun: "v2", Kernel: "6.18.44", Machine: "aarch64", User: "user namespace", Jobs: 2,
-		Elapsed: 2,
-		Started: time.Unix(1, 0), Sysctls: map[string]string{"same": "1", "other": "2", "came": "1"}}
+	a := result.Environment{Labrun: "v1", Jobs: 1, Elapsed: 1, Kernels: []result.KernelInfo{{Release: "6.1.0",
+		Machine: "x86_64", User: "root", Sysctls: map[string]string{"same": "1", "gone": "1", "other": "1"}}}}
+	b := result.Environment{Labrun: "v2", Jobs: 2, Elapsed: 2, Started: time.Unix(1, 0),
+		Kernels: []result.KernelInfo{{Release: "6.18.44", Machine: "aarch64", User: "user namespace",
+			Sysctls: map[string]string{"same": "1", "other": "2", "came": "1"}}}}
 	d := Reports(result.NewReport(a, base()), result.NewReport(b, base()))
 	want := []Setting{
 		{"labrun", "v1", "v2"}, {"kernel", "6.1.0", "6.18.44"}, {"machine", "x86_64", "aarch64"},
@@ -259,6 +259,15 @@ func TestEnvironment(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, d.Environment); diff != "" {
 		t.Errorf("want (-), got (+):\n%s", diff)
+	}
+	b.Kernels[0].Name = "6.18" // of a report about several
+	point := b.Kernels[0]
+	point.Release = "6.18.45"
+	later := result.Environment{Labrun: "v2", Kernels: []result.KernelInfo{{Name: "7.3", Release: "7.3.4"}, point}}
+	several := Reports(result.NewReport(b, base()), result.NewReport(later, base()))
+	want = []Setting{{"kernel (6.18)", "6.18.44", "6.18.45"}, {"kernel (7.3)", "", "7.3.4"}}
+	if diff := cmp.Diff(want, several.Environment); diff != "" {
+		t.Errorf("several kernels: want (-), got (+):\n%s", diff)
 	}
 	if d.Outcome() {
 		t.Error("the environment counts as an outcome")

@@ -139,14 +139,21 @@ func (d *Difference) claims(a, b *result.Matrix) {
 // settings compares what a run finds. When it ran, how long it took and how many
 // jobs it had never matters to a comparison.
 func settings(a, b result.Environment) []Setting {
-	all := []Setting{
-		{"labrun", a.Labrun, b.Labrun}, {"kernel", a.Kernel, b.Kernel}, {"machine", a.Machine, b.Machine},
-		{"user", a.User, b.User},
-	}
-	names := slices.AppendSeq(slices.Collect(maps.Keys(a.Sysctls)), maps.Keys(b.Sysctls))
-	slices.Sort(names)
-	for _, name := range slices.Compact(names) {
-		all = append(all, Setting{name, a.Sysctls[name], b.Sysctls[name]})
+	all := []Setting{{"labrun", a.Labrun, b.Labrun}}
+	known := map[string]bool{}
+	for _, k := range slices.Concat(a.Kernels, b.Kernels) {
+		if known[k.Name] {
+			continue
+		}
+		known[k.Name] = true
+		x, y := a.Kernel(k.Name), b.Kernel(k.Name)
+		all = append(all, Setting{k.Setting("kernel"), x.Release, y.Release},
+			Setting{k.Setting("machine"), x.Machine, y.Machine}, Setting{k.Setting("user"), x.User, y.User})
+		names := slices.AppendSeq(slices.Collect(maps.Keys(x.Sysctls)), maps.Keys(y.Sysctls))
+		slices.Sort(names)
+		for _, name := range slices.Compact(names) {
+			all = append(all, Setting{k.Setting(name), x.Sysctls[name], y.Sysctls[name]})
+		}
 	}
 	return slices.DeleteFunc(all, func(s Setting) bool { return s.Before == s.After })
 }

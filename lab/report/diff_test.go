@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -35,8 +36,11 @@ func difference() *compare.Difference {
 	open.Cells[2].Got = &[]string{`"1"`}           // nor is this one
 	open.Cells[7].Got = &[]string{"EHOSTUNREACH"}  // and this is one
 	e := &before.Environment
-	e.Kernel, e.Labrun, e.Jobs = "6.1.0", "v1.0.0", 77
-	e.Sysctls = map[string]string{"net.ipv4.tcp_timestamps": "0", "net.ipv4.tcp_tw_reuse": "2"}
+	e.Labrun, e.Jobs = "v1.0.0", 77
+	e.Kernels = slices.Clone(e.Kernels)
+	k := &e.Kernels[0]
+	k.Release = "6.1.0"
+	k.Sysctls = map[string]string{"net.ipv4.tcp_timestamps": "0", "net.ipv4.tcp_tw_reuse": "2"}
 	before = result.NewReport(*e, before.Matrices)
 	d := compare.Reports(before, after)
 	return &d
@@ -94,7 +98,7 @@ func differences() map[string]*compare.Difference {
 		m.Claims = []result.ClaimResult{{Name: m.Name, Verdict: result.Holds}}
 	}
 	worse.Matrices[3].Name += "other"
-	worse.Environment.Kernel += "other"
+	worse.Environment.Kernels = []result.KernelInfo{{Release: "other"}}
 	hostile := compare.Reports(bad, result.NewReport(worse.Environment, worse.Matrices))
 	nothing := compare.Reports(result.NewReport(result.Environment{}, nil), result.NewReport(result.Environment{}, nil))
 	same := compare.Reports(sample(), sample())

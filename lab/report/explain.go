@@ -63,16 +63,18 @@ func lineOf(m *result.Matrix, c *result.Cell) int {
 	return m.Rows[c.Row].Line
 }
 
-// environmentOf describes the run, key by key.
-func environmentOf(r result.Report) [][2]string {
+// environmentOf describes the run, key by key, and then the parameters of its kernels.
+func environmentOf(r result.Report) (run, sysctls [][2]string) {
 	e := r.Environment
-	all := [][2]string{
-		{"labrun", e.Labrun}, {"kernel", e.Kernel}, {"machine", e.Machine}, {"user", e.User},
-		{"started", e.Started.UTC().Format("2006-01-02T15:04:05Z")},
-		{"elapsed", fmt.Sprintf("%.3f s", e.Elapsed)}, {"jobs", fmt.Sprint(e.Jobs)}, {"digest", r.Digest},
+	run = append(run, [2]string{"labrun", e.Labrun})
+	for _, k := range e.Kernels {
+		run = append(run, [2]string{k.Setting("kernel"), k.Release}, [2]string{k.Setting("machine"), k.Machine},
+			[2]string{k.Setting("user"), k.User})
+		for _, name := range slices.Sorted(maps.Keys(k.Sysctls)) {
+			sysctls = append(sysctls, [2]string{k.Setting(name), k.Sysctls[name]})
+		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(e.Sysctls)) {
-		all = append(all, [2]string{name, e.Sysctls[name]})
-	}
-	return all
+	return append(run, [2]string{"started", e.Started.UTC().Format("2006-01-02T15:04:05Z")},
+		[2]string{"elapsed", fmt.Sprintf("%.3f s", e.Elapsed)}, [2]string{"jobs", fmt.Sprint(e.Jobs)},
+		[2]string{"digest", r.Digest}), sysctls
 }

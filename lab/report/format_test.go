@@ -42,7 +42,8 @@ func hostile() result.Report {
 		n.Cells = []result.Cell{{Verdict: v, Got: &[]string{bad}, Note: note}}
 		matrices = append(matrices, n)
 	}
-	env := result.Environment{Labrun: bad, Kernel: bad, Machine: bad, User: bad, Sysctls: map[string]string{"a": bad}}
+	env := result.Environment{Labrun: bad, Kernels: []result.KernelInfo{{Release: bad, Machine: bad,
+		User: bad, Sysctls: map[string]string{"a": bad}}}}
 	return result.NewReport(env, matrices)
 }
 

@@ -127,8 +127,9 @@ func strangers() result.Report {
 			}
 		}
 	}
-	r.Environment.Labrun, r.Environment.Kernel, r.Environment.User = evil, evil, evil
-	r.Environment.Sysctls = map[string]string{evil: evil}
+	r.Environment.Labrun = evil
+	r.Environment.Kernels = []result.KernelInfo{{Release: evil, Machine: evil, User: evil,
+		Sysctls: map[string]string{evil: evil}}}
 	return r
 }
 

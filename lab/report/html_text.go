@@ -69,14 +69,13 @@ func (p *pageText) top(r result.Report) {
 	p.say("<div class=\"headline\"><h1>%s</h1><button type=\"button\" id=\"theme\" class=\"quiet\" "+
 		"hidden>Dark</button></div>\n", name)
 	p.say("<p class=\"verdict-line\">%s</p>\n%s\n", countList(r.Counts, true), shareBar(r.Counts))
-	all := environmentOf(r)
-	own := len(all) - len(r.Environment.Sysctls)
+	run, sysctls := environmentOf(r)
 	p.say("<dl class=\"environment\">\n")
-	for _, kv := range all[:own] {
+	for _, kv := range run {
 		p.say("<div class=\"env-%s\"><dt>%s</dt><dd>%s</dd></div>\n", kv[0], kv[0], kv[1])
 	}
 	p.say("</dl>\n")
-	if sysctls := all[own:]; len(sysctls) > 0 {
+	if len(sysctls) > 0 {
 		p.say("<details class=\"sysctls\"><summary>%s of a fresh network namespace</summary>\n<table "+
 			"class=\"plain\" aria-label=\"Parameters\"><tbody>\n", plural(len(sysctls), "parameter"))
 		for _, kv := range sysctls {

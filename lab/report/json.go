@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -153,19 +154,26 @@ func escapeUnseen(text []byte) []byte {
 	return b
 }
 
-// environment writes a line for the times of each topology.
+// environment writes a line for the times of each topology. An only kernel has no object of
+// its own: most reports are about one, and had no other form for a long time.
 func (j *jsonWriter) environment(e *result.Environment) {
 	j.key("environment")
 	j.open('{')
 	j.field("labrun", e.Labrun)
-	j.field("kernel", e.Kernel)
-	j.field("machine", e.Machine)
-	j.field("user", e.User)
+	only := e.Kernel("")
+	named := slices.ContainsFunc(e.Kernels, func(k result.KernelInfo) bool { return k.Name != "" })
+	if named {
+		j.lines("kernels", len(e.Kernels), func(i int) { j.value(&e.Kernels[i]) })
+	} else {
+		j.field("kernel", only.Release)
+		j.field("machine", only.Machine)
+		j.field("user", only.User)
+	}
 	j.field("started", e.Started)
 	j.field("elapsed_seconds", e.Elapsed)
 	j.field("jobs", e.Jobs)
-	if len(e.Sysctls) > 0 {
-		j.field("sysctls", e.Sysctls)
+	if !named && len(only.Sysctls) > 0 {
+		j.field("sysctls", only.Sysctls)
 	}
 	if len(e.Seconds) > 0 {
 		// [] and not null

@@ -119,13 +119,18 @@ func onKernels() result.Report {
 	s := slot(shown(5, "bind(a, x:80)", "ok"))
 	s.Others = []result.Other{{Kernel: "6.1", Indices: []int{0}, Variants: [][]result.RowStep{{other}}}}
 	m := result.Matrix{
-		File: "lab.yaml", Name: "lab", Columns: []result.Column{{Host: "alpha"}, {Host: "alpha", Kernel: "6.1"}},
-		Rows: []result.Row{{Name: "one", Line: 4, Slots: []result.RowSlot{s}}},
+		File: "lab.yaml", Name: "lab",
+		Columns: []result.Column{{Host: "alpha", Kernel: "6.18"}, {Host: "alpha", Kernel: "6.1"}},
+		Rows:    []result.Row{{Name: "one", Line: 4, Slots: []result.RowSlot{s}}},
 	}
 	for c := range m.Columns {
 		m.Cells = append(m.Cells, result.Cell{Column: int32(c), Verdict: result.Fail, Got: &[]string{"EPERM"}})
 	}
-	return result.NewReport(result.Environment{}, []result.Matrix{m})
+	env := result.Environment{Labrun: "v1", Kernels: []result.KernelInfo{
+		{Name: "6.18", Release: "6.18.44", Machine: "x86_64", User: "root", Sysctls: map[string]string{"a": "1"}},
+		{Name: "6.1", Release: "6.1.0-49-amd64", Machine: "x86_64", User: "root", Sysctls: map[string]string{"a": "0"}},
+	}}
+	return result.NewReport(env, []result.Matrix{m})
 }
 
 // TestKernels writes and reads a report about two kernels, and sees each column's own in
@@ -137,20 +142,28 @@ func TestKernels(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(r.Matrices[0].Rows, back.Matrices[0].Rows); diff != "" ||
-		!reflect.DeepEqual(r.Matrices[0].Columns, back.Matrices[0].Columns) {
-		t.Errorf("written (-), read (+):\n%s%v", diff, back.Matrices[0].Columns)
+	if diff := cmp.Diff(r, back); diff != "" {
+		t.Errorf("written (-), read (+):\n%s", diff)
 	}
 	if err := validate(schema(t), text); err != nil {
 		t.Error(err)
 	}
 	out := write(t, Text{}.Write, back)
 	for _, want := range []string{
-		"FAIL one on alpha\n  lab.yaml:5: main: bind(a, x:80)\n    wanted  ok\n",
+		"FAIL one on alpha, linux 6.18\n  lab.yaml:5: main: bind(a, x:80)\n    wanted  ok\n",
 		"FAIL one on alpha, linux 6.1\n  lab.yaml:5: main: bind(a, x:80)\n    wanted  EACCES\n",
+		"linux 6.18.44 x86_64, linux 6.1.0-49-amd64 x86_64, labrun v1, root, sha256:",
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+	for _, f := range Formats[2:4] { // those that list the environment as names and values
+		out := write(t, f.Write, back)
+		for _, want := range []string{"kernel (6.1)", "a (6.18)"} {
+			if !strings.Contains(out, want) {
+				t.Errorf("%s: no %q in\n%s", f.Name, want, out)
+			}
 		}
 	}
 	for _, wrong := range [][2]string{{`"which": [0]`, `"which": [1]`}, {`"which": [0]`, `"which": [0, 0]`},
@@ -170,6 +183,8 @@ func TestEveryFieldIsWritten(t *testing.T) {
 		fields string
 	}{
 		{result.Report{}, "Environment Digest Counts Matrices"},
+		{result.Environment{}, "Labrun Kernels Started Elapsed Jobs Seconds"},
+		{result.KernelInfo{}, "Name Release Machine User Sysctls"},
 		{result.Matrix{}, "File Name Doc Source Included Layout Columns Rows Cells Claims"},
 		{lab.Layout{}, "File Name Networks Hosts"}, // a report says File and Name of its matrix,
 		{result.Row{}, "Name Doc Claim File Line Axes Slots"},

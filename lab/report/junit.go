@@ -102,7 +102,8 @@ func (x *junit) suite(r *result.Report, m *result.Matrix, on result.Column, chun
 	x.attribute("hostname", on.Host)
 	x.attribute("file", m.File)
 	x.raw(">\n    <properties>\n")
-	for _, kv := range environmentOf(*r) {
+	run, sysctls := environmentOf(*r)
+	for _, kv := range append(run, sysctls...) {
 		x.raw("      <property")
 		x.attribute("name", kv[0])
 		x.attribute("value", kv[1])

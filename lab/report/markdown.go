@@ -215,10 +215,10 @@ func markdownClaims(m *result.Matrix) string {
 
 func markdownEnvironment(r result.Report) string {
 	var b strings.Builder
-	e := r.Environment
 	fmt.Fprintf(&b, "<details><summary>%s</summary>\n\n| environment | |\n|---|---|\n",
-		codeHTML(fmt.Sprintf("linux %s %s, labrun %s, %s", e.Kernel, e.Machine, e.Labrun, e.User)))
-	for _, kv := range environmentOf(r) {
+		codeHTML(r.Environment.String()))
+	run, sysctls := environmentOf(r)
+	for _, kv := range append(run, sysctls...) {
 		fmt.Fprintf(&b, "| %s | %s |\n", cellCode(kv[0]), cellCode(kv[1]))
 	}
 	return b.String() + "\n</details>\n"

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"strconv"
 
 	"labrun/lab"
@@ -65,15 +66,17 @@ func (d *jsonReader) version() error {
 }
 
 func (d *jsonReader) environment(e *result.Environment) error {
-	return d.fields(fields{
+	var only result.KernelInfo
+	err := d.fields(fields{
 		"labrun":          d.into(&e.Labrun),
-		"kernel":          d.into(&e.Kernel),
-		"machine":         d.into(&e.Machine),
-		"user":            d.into(&e.User),
+		"kernel":          d.into(&only.Release),
+		"machine":         d.into(&only.Machine),
+		"user":            d.into(&only.User),
+		"sysctls":         d.into(&only.Sysctls),
+		"kernels":         d.into(&e.Kernels),
 		"started":         d.into(&e.Started),
 		"elapsed_seconds": d.into(&e.Elapsed),
 		"jobs":            d.into(&e.Jobs),
-		"sysctls":         d.into(&e.Sysctls),
 		"cell_seconds": func() error {
 			return d.array(func() error {
 				seconds := []float32{}
@@ -87,6 +90,10 @@ func (d *jsonReader) environment(e *result.Environment) error {
 			})
 		},
 	})
+	if !reflect.ValueOf(only).IsZero() {
+		e.Kernels = append(e.Kernels, only)
+	}
+	return err
 }
 
 // seconds reads how long a cell took, of which there are as many as cells.

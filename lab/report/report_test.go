@@ -94,9 +94,9 @@ func sample() result.Report {
 		},
 	}
 	env := result.Environment{
-		Labrun: "v1.2.3", Kernel: "6.18.44", Machine: "x86_64", User: "root", Jobs: 2,
+		Labrun: "v1.2.3", Jobs: 2, Kernels: []result.KernelInfo{{Release: "6.18.44", Machine: "x86_64",
+			User: "root", Sysctls: map[string]string{"net.ipv4.tcp_timestamps": "1"}}},
 		Started: time.Date(2026, 11, 22, 13, 0, 0, 0, time.UTC), Elapsed: 0.25,
-		Sysctls: map[string]string{"net.ipv4.tcp_timestamps": "1"},
 		Seconds: [][]float32{{0.002, 0.0125, 0.25, 1, 0.003, 0, 0, 2.5, 0.000018}, {}},
 	}
 	return result.NewReport(env,

@@ -88,6 +88,7 @@ func TestSchemaHasEveryField(t *testing.T) {
 	}{
 		{result.Report{}, func() *jsonschema.Schema { return s }},
 		{result.Environment{}, at(s, "environment")},
+		{result.KernelInfo{}, at(s, "environment", "kernels")},
 		{result.Counts{}, at(s, "counts")},
 		{result.Matrix{}, at(s, "topologies")},
 		{lab.Layout{}, at(s, "topologies", "topology")},
@@ -120,6 +121,8 @@ func TestSchemaHasEveryField(t *testing.T) {
 		switch c.value.(type) {
 		case result.Report:
 			want = append(want, "version") // of the form, and not of the run
+		case result.Environment:
+			want = append(want, "kernel", "machine", "user", "sysctls") // of an only kernel
 		case result.Row:
 			want = append(want, "when") // with claim, one value
 		}

@@ -20,9 +20,7 @@ func TAP(w io.Writer, r result.Report) error {
 	r = visible(r)
 	t := &tap{bufio.NewWriterSize(w, 1<<16)}
 	t.printf("TAP version 13\n")
-	e := r.Environment
-	t.printf("# linux %s %s, labrun %s, %s, %s\n", oneLine(e.Kernel), oneLine(e.Machine), oneLine(e.Labrun),
-		oneLine(e.User), oneLine(r.Digest))
+	t.printf("# %s\n", oneLine(r.Environment.String()+", "+r.Digest))
 	t.printf("1..%d\n", len(r.Matrices))
 	for i := range r.Matrices {
 		t.matrix(i+1, &r.Matrices[i])

@@ -31,9 +31,7 @@ func (t Text) Write(w io.Writer, r result.Report) error {
 		t.details(b, m)
 		t.claims(b, m)
 	}
-	e := r.Environment
-	fmt.Fprintln(b, t.paint(faint, fmt.Sprintf("linux %s %s, labrun %s, %s, %s", e.Kernel, e.Machine, e.Labrun, e.User,
-		r.Digest)))
+	fmt.Fprintln(b, t.paint(faint, r.Environment.String()+", "+r.Digest))
 	fmt.Fprintln(b, t.paint(coloursOf[worst(r.Counts)], r.Counts.String()))
 	return b.Flush()
 }

@@ -87,19 +87,23 @@ func names(parts []Part) string {
 func mergeEnvironments(parts []Part) (Environment, error) {
 	first := &parts[0].Report.Environment
 	env := *first
-	env.Seconds = nil
+	env.Seconds, env.Kernels = nil, nil
+	said := map[string]string{} // by kernel: the part that says first what it is
 	for i := range parts {
 		e := &parts[i].Report.Environment
-		for _, c := range []struct{ name, a, b string }{
-			{"labrun", first.Labrun, e.Labrun}, {"kernel", first.Kernel, e.Kernel},
-			{"machine", first.Machine, e.Machine}, {"user", first.User, e.User},
-		} {
-			if c.a != c.b {
-				return env, fmt.Errorf("%s has %s %q, and %s %q", parts[0].Name, c.name, c.a, parts[i].Name, c.b)
-			}
+		if e.Labrun != first.Labrun {
+			return env, fmt.Errorf("%s has labrun %q, and %s %q", parts[0].Name, first.Labrun, parts[i].Name, e.Labrun)
 		}
-		if !maps.Equal(first.Sysctls, e.Sysctls) {
-			return env, fmt.Errorf("%s and %s have other kernel parameters", parts[0].Name, parts[i].Name)
+		for _, k := range e.Kernels {
+			of, ok := said[k.Name]
+			if !ok {
+				said[k.Name] = parts[i].Name
+				env.Kernels = append(env.Kernels, k)
+				continue
+			}
+			if err := sameKernel(env.Kernel(k.Name), k, of, parts[i].Name); err != nil {
+				return env, err
+			}
 		}
 		if e.Started.Before(env.Started) {
 			env.Started = e.Started
@@ -110,6 +114,21 @@ func mergeEnvironments(parts []Part) (Environment, error) {
 		}
 	}
 	return env, nil
+}
+
+// sameKernel says in what two parts differ about a kernel.
+func sameKernel(a, b KernelInfo, of, other string) error {
+	for _, c := range []struct{ name, a, b string }{
+		{"kernel", a.Release, b.Release}, {"machine", a.Machine, b.Machine}, {"user", a.User, b.User},
+	} {
+		if c.a != c.b {
+			return fmt.Errorf("%s has %s %q, and %s %q", of, a.Setting(c.name), c.a, other, c.b)
+		}
+	}
+	if !maps.Equal(a.Sysctls, b.Sysctls) {
+		return fmt.Errorf("%s and %s have other %s", of, other, a.Setting("kernel parameters"))
+	}
+	return nil
 }
 
 // mergeMatrices returns the matrix of which there are pieces, and how long its cells took,

@@ -24,8 +24,14 @@ type whole struct{ result.Report }
 // Generate makes a report for testing/quick.
 func (whole) Generate(r *rand.Rand, size int) reflect.Value {
 	env := result.Environment{
-		Labrun: "v1", Kernel: "6.18", Machine: "x86_64", User: "root", Started: time.Date(2026, 11, 29, 12, 0, r.Intn(60), 0, time.UTC),
-		Elapsed: float64(r.Intn(1000)) / 8, Jobs: 1 + r.Intn(8), Sysctls: map[string]string{"net.ipv4.ip_forward": "0"},
+		Labrun: "v1", Started: time.Date(2026, 11, 29, 12, 0, r.Intn(60), 0, time.UTC),
+		Elapsed: float64(r.Intn(1000)) / 8, Jobs: 1 + r.Intn(8), Kernels: []result.KernelInfo{{Release: "6.18",
+			Machine: "x86_64", User: "root", Sysctls: map[string]string{"net.ipv4.ip_forward": "0"}}},
+	}
+	if r.Intn(2) > 0 {
+		for i, name := range []string{"6.1", "6.18"} {
+			env.Kernels = append(env.Kernels[:i], result.KernelInfo{Name: name, Release: name + ".0", User: "root"})
+		}
 	}
 	var matrices []result.Matrix
 	for i := range r.Intn(4) {
@@ -329,16 +335,48 @@ func TestMergeReal(t *testing.T) {
 	}
 }
 
+// TestMergeKernels merges reports of several kernels each, one of which is in both.
+func TestMergeKernels(t *testing.T) {
+	var parts []result.Part
+	for _, names := range [][]string{{"6.1", "6.18"}, {"6.18", "7.3"}} {
+		m := grid()
+		m.Columns = []result.Column{{Host: "alpha", Kernel: names[0]}, {Host: "alpha", Kernel: names[1]}}
+		env := result.Environment{Labrun: "v1"}
+		for _, name := range names {
+			env.Kernels = append(env.Kernels, result.KernelInfo{Name: name, Release: name + ".0", User: "root"})
+		}
+		parts = append(parts, result.Part{Name: names[0], Report: result.NewReport(env, []result.Matrix{m})})
+	}
+	merged, err := result.Merge(parts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := merged.Environment.String(), "linux 6.1.0 , linux 6.18.0 , linux 7.3.0 , labrun v1, root"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if merged.Matrices[0].ColumnOf(&merged.Matrices[0].Cells[0]) != "alpha, linux 6.1" {
+		t.Errorf("columns are %v", merged.Matrices[0].Columns)
+	}
+	parts[1].Report.Environment.Kernels[0].Machine = "s390x"
+	_, err = result.Merge(parts...)
+	if want := `6.1 has machine (6.18) "", and 6.18 "s390x"`; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+// kernel is the only one of a report.
+func kernel(r *result.Report) *result.KernelInfo { return &r.Environment.Kernels[0] }
+
 // TestMergeRefuses merges what is not of one run. The message names both parts.
 func TestMergeRefuses(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(r *result.Report, m *result.Matrix)
 		want   string
 	}{
-		"another kernel":    {func(r *result.Report, _ *result.Matrix) { r.Environment.Kernel = "6.1" }, `a.json has kernel "6.18", and b.json "6.1"`},
+		"another kernel":    {func(r *result.Report, _ *result.Matrix) { kernel(r).Release = "6.1" }, `a.json has kernel "6.18", and b.json "6.1"`},
 		"another labrun":    {func(r *result.Report, _ *result.Matrix) { r.Environment.Labrun = "v2" }, `a.json has labrun "v1", and b.json "v2"`},
-		"another user":      {func(r *result.Report, _ *result.Matrix) { r.Environment.User = "user namespace" }, `a.json has user "root", and b.json "user namespace"`},
-		"other parameters":  {func(r *result.Report, _ *result.Matrix) { r.Environment.Sysctls = nil }, "a.json and b.json have other kernel parameters"},
+		"another user":      {func(r *result.Report, _ *result.Matrix) { kernel(r).User = "user namespace" }, `a.json has user "root", and b.json "user namespace"`},
+		"other parameters":  {func(r *result.Report, _ *result.Matrix) { kernel(r).Sysctls = nil }, "a.json and b.json have other kernel parameters"},
 		"another text":      {func(_ *result.Report, m *result.Matrix) { m.Source += "\n" }, "a.json and b.json have other texts of lab.yaml"},
 		"another topology":  {func(_ *result.Report, m *result.Matrix) { m.Name = "other" }, "a.json and b.json have other texts of lab.yaml"},
 		"another include":   {func(_ *result.Report, m *result.Matrix) { m.Included = []lab.Included{{File: "x"}} }, "a.json and b.json have other texts of lab.yaml"},
@@ -352,7 +390,8 @@ func TestMergeRefuses(t *testing.T) {
 		parts := make([]result.Part, 2)
 		for i := range parts {
 			parts[i].Name = []string{"a.json", "b.json"}[i]
-			parts[i].Report = result.NewReport(result.Environment{Labrun: "v1", Kernel: "6.18", User: "root", Sysctls: map[string]string{"a": "1"}}, []result.Matrix{grid()})
+			parts[i].Report = result.NewReport(result.Environment{Labrun: "v1", Kernels: []result.KernelInfo{
+				{Release: "6.18", User: "root", Sysctls: map[string]string{"a": "1"}}}}, []result.Matrix{grid()})
 		}
 		if whole, err := result.Merge(parts...); err != nil || asJSON(t, whole) != asJSON(t, parts[0].Report) {
 			t.Fatalf("a report with itself: %v", err)

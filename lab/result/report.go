@@ -3,23 +3,64 @@ package result
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
 // Environment is all that may differ between two runs of one file without a
 // difference in what was found.
 type Environment struct {
-	Labrun  string            `json:"labrun"`  // version of this program
-	Kernel  string            `json:"kernel"`  // release, uname(2)
-	Machine string            `json:"machine"` // architecture, uname(2)
-	User    string            `json:"user"`    // "root" or "user namespace"
-	Started time.Time         `json:"started"`
-	Elapsed float64           `json:"elapsed_seconds"`
-	Jobs    int               `json:"jobs"`
-	Sysctls map[string]string `json:"sysctls,omitempty"` // of a fresh network namespace
+	Labrun  string       `json:"labrun"`  // version of this program
+	Kernels []KernelInfo `json:"kernels"` // that the columns name; a single one has no name
+	Started time.Time    `json:"started"`
+	Elapsed float64      `json:"elapsed_seconds"`
+	Jobs    int          `json:"jobs"`
 	// Seconds is how long each cell took, by matrix, in the order of its Cells; they
 	// are half a million in four bytes each. A matrix may have none.
 	Seconds [][]float32 `json:"cell_seconds,omitempty"`
+}
+
+// String says in a line what was asked, and by which program.
+func (e *Environment) String() string {
+	var words, users []string
+	for _, k := range e.Kernels {
+		words = append(words, fmt.Sprintf("linux %s %s", k.Release, k.Machine))
+		if !slices.Contains(users, k.User) {
+			users = append(users, k.User)
+		}
+	}
+	words = append(words, "labrun "+e.Labrun)
+	return strings.Join(append(words, users...), ", ")
+}
+
+// Kernel returns the kernel that columns call so; it is zero when there is none.
+func (e *Environment) Kernel(name string) KernelInfo {
+	for _, k := range e.Kernels {
+		if k.Name == name {
+			return k
+		}
+	}
+	return KernelInfo{}
+}
+
+// KernelInfo describes a kernel that was asked. The answers depend on more than its
+// release: on the parameters that it gives a new network namespace, and on what the
+// caller may do there.
+type KernelInfo struct {
+	Name    string            `json:"name"`              // as a Column has it
+	Release string            `json:"kernel"`            // uname(2)
+	Machine string            `json:"machine"`           // architecture, uname(2)
+	User    string            `json:"user"`              // "root" or "user namespace"
+	Sysctls map[string]string `json:"sysctls,omitempty"` // of a fresh network namespace
+}
+
+// Setting names something of the kernel, as a line about the environment does: of the
+// only kernel "machine", of one of several "machine (6.1)".
+func (k *KernelInfo) Setting(name string) string {
+	if k.Name == "" {
+		return name
+	}
+	return name + " (" + k.Name + ")"
 }
 
 // Counts is how many cells came to each verdict.

@@ -41,7 +41,7 @@ experiments:
 		if err != nil {
 			t.Fatal(err)
 		}
-		return result.NewReport(result.Environment{Kernel: "6.18"}, m)
+		return result.NewReport(result.Environment{Kernels: []result.KernelInfo{{Release: "6.18"}}}, m)
 	}
 	whole := written(t, ask(Options{}))
 	if !strings.Contains(whole, `"flaky"`) || !strings.Contains(whole, "not tested") {
