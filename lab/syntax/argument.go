@@ -3,6 +3,7 @@ package syntax
 import (
 	"fmt"
 	"math"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,44 +13,35 @@ import (
 	"labrun/lab/wording"
 )
 
-// raw returns the text that tokens were cut from.
-func (p *stepParser) raw(tokens []token) string {
-	if len(tokens) == 0 {
-		return ""
-	}
-	return p.Text[tokens[0].start:tokens[len(tokens)-1].end]
+// reader reads the arguments and answers of one call, whose name its mistakes begin with. It
+// knows what was read before: the kind of a value follows from the option that stands before
+// it, and who() answers sockets that it was asked about.
+type reader struct {
+	lab.Signature
+	option lab.Option // that setsockopt or getsockopt names
+	args   []lab.Arg
 }
 
-// foundIn says what stands where something else should.
-func (p *stepParser) foundIn(tokens []token) string {
-	if len(tokens) == 0 {
-		return "nothing"
-	}
-	return wording.Quote(p.raw(tokens))
+func (r *reader) expected(what any, s span) []Mistake {
+	return s.wrong("%s: %s is expected here, found %s", r.Name, what, s.found())
 }
 
-func (p *stepParser) word(k lab.Kind, tokens []token, at int) (string, bool) {
-	if len(tokens) != 1 || !tokens[0].word() {
-		p.wrong(at, "%s: %s is expected here, found %s", p.sig.Name, k, p.foundIn(tokens))
-		return "", false
+func (r *reader) word(k lab.Kind, s span, rule NameRule) (string, []Mistake) {
+	word, ok := s.word()
+	if !ok {
+		return "", r.expected(k, s)
 	}
-	return tokens[0].text, true
+	return word, s.check(rule, word)
 }
 
-func (p *stepParser) name(r NameRule, word string, at int) bool {
-	problem := r.Check(word)
-	if problem != "" {
-		p.wrong(at, "%s", problem)
-	}
-	return problem == ""
-}
+const optionNoun = "socket option"
 
-func (p *stepParser) oneOf(noun string, words []string, tokens []token, at int) lab.Arg {
-	found := p.raw(tokens)
-	for _, w := range words {
-		if w == found {
-			return lab.Word(w)
-		}
+// oneOf reads one of a few words. One that is not among them is often right elsewhere, in
+// another case or without its prefix, or misspelt: a complaint says what was meant.
+func oneOf(noun string, words []string, s span) (lab.Arg, []Mistake) {
+	found := s.text()
+	if slices.Contains(words, found) {
+		return lab.Word(found), nil
 	}
 	ending := wording.Hint(found, "allowed", words)
 	if meant := meantWord(noun, found, words); meant != "" {
@@ -57,11 +49,8 @@ func (p *stepParser) oneOf(noun string, words []string, tokens []token, at int) 
 	} else if noun == optionNoun && wording.Nearest(found, words) == "" {
 		ending = otherOptions(found, words)
 	}
-	p.wrong(at, "unknown %s %s%s", noun, wording.Quote(found), ending)
-	return nil
+	return nil, s.wrong("unknown %s %s%s", noun, wording.Quote(found), ending)
 }
-
-const optionNoun = "socket option"
 
 // otherOptions lists options, those first that begin as the one that was found: SO_, TCP_.
 func otherOptions(found string, names []string) string {
@@ -80,58 +69,96 @@ func otherOptions(found string, names []string) string {
 		len(list)-shown)
 }
 
-func (p *stepParser) number(tokens []token, at int, low, high int64) lab.Arg {
-	n, problem := Decimal(p.raw(tokens), low, high)
+// flags reads words joined by '|'. They are printed as they were written, in no other order.
+func flags(noun string, words []string, s span) (lab.Arg, []Mistake) {
+	if len(s.tokens) != 1 || s.tokens[0].str {
+		return oneOf(noun, words, s)
+	}
+	for w := range strings.SplitSeq(s.text(), "|") {
+		if !slices.Contains(words, w) {
+			return nil, s.wrong("unknown %s %s%s", noun, wording.Quote(w), wording.Hint(w, "allowed", words))
+		}
+	}
+	return lab.Word(s.text()), nil
+}
+
+func (r *reader) number(s span, low, high int64) (lab.Arg, []Mistake) {
+	n, problem := Decimal(s.text(), low, high)
 	if problem != "" {
-		p.wrong(at, "%s: %s", p.sig.Name, problem)
-		return nil
+		return nil, s.wrong("%s: %s", r.Name, problem)
 	}
-	return lab.Int(n)
+	return lab.Int(n), nil
 }
 
-func (p *stepParser) string(what string, tokens []token, at int) lab.Arg {
-	if len(tokens) != 1 || !tokens[0].str {
-		p.wrong(at, "%s: %s is expected here, in double quotes%s", p.sig.Name, what, p.quotedFrom(tokens))
-		return nil
+// text reads a string. It has quotes always, so that a word is never taken for one: send(a, b)
+// would send the letter b where a socket was meant.
+func (r *reader) text(what string, s span) (lab.Text, []Mistake) {
+	if len(s.tokens) == 1 && s.tokens[0].str {
+		return lab.Text(s.tokens[0].text), nil
 	}
-	return lab.Text(tokens[0].text)
+	ending := "; found " + s.found()
+	if raw := s.text(); raw != "" && len(raw) < 60 && !slices.ContainsFunc(s.tokens, token.isNoWord) {
+		ending = `: "` + raw + `"`
+	}
+	return "", s.wrong("%s: %s is expected here, in double quotes%s", r.Name, what, ending)
 }
 
-// quotedFrom ends a complaint about a string that has no quotes.
-func (p *stepParser) quotedFrom(tokens []token) string {
-	if raw := p.raw(tokens); raw != "" && len(raw) < 60 &&
-		!slices.ContainsFunc(tokens, func(t token) bool { return !t.word() }) {
-		return `: "` + raw + `"`
+// path reads the name of a unix socket, a path of the lab's or an abstract one, "@name".
+func (r *reader) path(s span) (lab.Arg, []Mistake) {
+	text, mistakes := r.text(string(lab.KindPath), s)
+	if problem := lab.PathProblem(string(text)); problem != "" && mistakes == nil {
+		mistakes = s.wrong("path %s %s", wording.Quote(string(text)), problem)
 	}
-	return "; found " + p.foundIn(tokens)
+	return text, mistakes
 }
 
 // device reads the name of a NIC, bare or in quotes; "" stands for none. The text that
-// SO_BINDTODEVICE gets in quotes may be any: the kernel looks for the device.
-func (p *stepParser) device(tokens []token, at int) lab.Arg {
-	var name string
-	if len(tokens) == 1 && tokens[0].word() {
-		name = tokens[0].text
-	} else if text, ok := p.string(string(lab.ValueDevice), tokens, at).(lab.Text); ok {
-		if name = string(text); p.option.Value == lab.ValueDevice && len(name) <= maxText {
-			return text
+// SO_BINDTODEVICE gets in quotes may be any: the kernel looks for the device, and what it
+// answers to a name that no NIC can have is a fair question (sock_setbindtodevice).
+func (r *reader) device(s span) (name string, mistakes []Mistake) {
+	name, ok := s.word()
+	if !ok {
+		text, mistakes := r.text(string(lab.ValueDevice), s)
+		if name = string(text); mistakes != nil || r.option.Value == lab.ValueDevice && len(name) <= maxText {
+			return name, mistakes
 		}
-	} else {
-		return nil
 	}
-	if name != "" && name != "lo" && !p.name(NicName, name, at) {
-		return nil
+	if name == "" || name == "lo" {
+		return name, nil
 	}
-	return lab.Text(name)
+	return name, s.check(NicName, name)
 }
 
-func (p *stepParser) duration(tokens []token, at int) lab.Arg {
-	d, problem := Duration(p.raw(tokens))
-	if problem != "" {
-		p.wrong(at, "%s: %s", p.sig.Name, problem)
-		return nil
+// nic reads the name of a link, bare or in quotes. Only link_master's second one may be "",
+// which takes the link out of its bridge.
+func (r *reader) nic(s span) (lab.Arg, []Mistake) {
+	name, mistakes := r.device(s)
+	if mistakes == nil && name == "" && (r.Name != "link_master" || len(r.args) == 0) {
+		mistakes = s.wrong("%s: the name of a link is empty", r.Name)
 	}
-	return lab.Duration(d)
+	return lab.Name(name), mistakes
+}
+
+// sysctl reads the name of a kernel parameter of a network namespace. As in
+// sysctl(8), a '/' stands for a dot in a NIC's name.
+func sysctl(s span) (lab.Arg, []Mistake) {
+	name := s.text()
+	problem := SysctlProblem(name)
+	if problem == "" && len(s.tokens) != 1 {
+		problem = notParameter(name)
+	}
+	if problem != "" {
+		return nil, s.wrong("%s", problem)
+	}
+	return lab.Name(name), nil
+}
+
+func (r *reader) duration(s span) (lab.Arg, []Mistake) {
+	d, problem := Duration(s.text())
+	if problem != "" {
+		return nil, s.wrong("%s: %s", r.Name, problem)
+	}
+	return lab.Duration(d), nil
 }
 
 // Duration reads a time that a step may take, or says what is wrong.
@@ -151,42 +178,111 @@ func Duration(text string) (time.Duration, string) {
 	return d, ""
 }
 
-// linger reads {l_onoff=1, l_linger=0} or {1, 0}.
-func (p *stepParser) linger(tokens []token, at int) lab.Arg {
+func prefix(s span) (lab.Arg, []Mistake) {
+	p, err := netip.ParsePrefix(s.text())
+	if err != nil || p.Addr().Is4In6() {
+		return nil, s.wrong("%s is not an address with a length such as 192.0.2.77/24", s.found())
+	}
+	return lab.Prefix(p), nil
+}
+
+// linger reads {l_onoff=1, l_linger=0}, as strace prints it, or {1, 0}. Either may be
+// negative: what the kernel makes of that is a fair question.
+func (r *reader) linger(s span) (lab.Arg, []Mistake) {
+	on, seconds, ok := s.fields()
+	if !ok {
+		return nil, r.expected(lab.ValueLinger+" or {1, 0}", s)
+	}
 	var values [2]int32
-	bad := func() lab.Arg {
-		p.wrong(at, "%s: %s or {1, 0} is expected here, found %s", p.sig.Name, lab.ValueLinger, p.foundIn(tokens))
-		return nil
-	}
-	if len(tokens) < 2 || !tokens[0].is("{") || closing(tokens, 0) != len(tokens)-1 {
-		return bad()
-	}
-	fields := split(tokens[1 : len(tokens)-1])
-	if len(fields) != 2 {
-		return bad()
-	}
-	for i, f := range fields {
+	for i, f := range []span{on, seconds} {
 		name := [...]string{"l_onoff", "l_linger"}[i]
-		if len(f) == 3 && f[0].is(name) && f[1].is("=") {
-			f = f[2:]
+		if len(f.tokens) == 3 && f.tokens[0].is(name) && f.tokens[1].is("=") {
+			f = f.from(2)
 		}
-		if len(f) != 1 || !f[0].word() {
-			return bad()
+		word, ok := f.word()
+		if !ok {
+			return nil, r.expected(lab.ValueLinger+" or {1, 0}", s)
 		}
-		n, problem := Decimal(f[0].text, math.MinInt32, math.MaxInt32)
+		n, problem := Decimal(word, math.MinInt32, math.MaxInt32)
 		if problem != "" {
-			p.wrong(f[0].start, "%s: %s: %s", p.sig.Name, name, problem)
-			return nil
+			return nil, f.wrong("%s: %s: %s", r.Name, name, problem)
 		}
 		values[i] = int32(n)
 	}
-	return lab.Linger{On: values[0], Seconds: values[1]}
+	return lab.Linger{On: values[0], Seconds: values[1]}, nil
 }
 
-func optionNames() []string {
-	var names []string
-	for _, o := range lab.Options {
-		names = append(names, o.Name)
+// portRange reads the value of IP_LOCAL_PORT_RANGE. A wrong order is the
+// kernel's to refuse.
+func (r *reader) portRange(s span) (lab.Arg, []Mistake) {
+	low, high, ok := strings.Cut(s.text(), "-")
+	l, problem := Decimal(low, 0, math.MaxUint16)
+	h, problem2 := Decimal(high, 0, math.MaxUint16)
+	if !ok || problem != "" || problem2 != "" {
+		return nil, r.expected(lab.ValueRange, s)
 	}
-	return wording.Sorted(names...)
+	return lab.Range{Low: uint16(l), High: uint16(h)}, nil
+}
+
+// membership reads {233.252.0.1, eth0}, the NIC may be "".
+func (r *reader) membership(s span) (lab.Arg, []Mistake) {
+	group, nic, ok := s.fields()
+	if !ok || len(nic.tokens) == 0 {
+		return nil, r.expected(lab.ValueMembership, s)
+	}
+	name, mistakes := r.device(nic)
+	ip, err := netip.ParseAddr(strings.Trim(group.text(), "[]"))
+	if err != nil || mistakes != nil {
+		mistakes = append(mistakes, r.expected(lab.ValueMembership, s)...)
+	}
+	return lab.Membership{Group: ip, NIC: name}, mistakes
+}
+
+// pending reads the value of SO_ERROR. setsockopt refuses it, whatever number it is
+// (sk_setsockopt: ENOPROTOOPT); getsockopt answers 0 or the name of an errno.
+func (r *reader) pending(s span) (lab.Arg, []Mistake) {
+	switch {
+	case r.Answers == "":
+		return r.number(s, math.MinInt32, math.MaxInt32)
+	case s.text() != "0":
+		return nil, r.expected(lab.ValueErrno, s)
+	}
+	return lab.Int(0), nil
+}
+
+// selector reads how a program picks a socket of a reuseport group: cpu, index(1), mod(2).
+func (r *reader) selector(s span) (lab.Arg, []Mistake) {
+	op := s.token(0)
+	if len(s.tokens) == 1 && op.is("cpu") {
+		return lab.Selector{Op: op.text}, nil
+	}
+	if (op.is("index") || op.is("mod")) && len(s.tokens) == 4 && s.tokens[1].is("(") && s.tokens[3].is(")") {
+		low := int64(0)
+		if op.is("mod") {
+			low = 1
+		}
+		n, problem := Decimal(s.tokens[2].text, low, math.MaxInt32)
+		if problem != "" {
+			return nil, wrong(s.tokens[2].start, "%s: %s", op.text, problem)
+		}
+		return lab.Selector{Op: op.text, N: uint32(n)}, nil
+	}
+	return nil, r.expected(lab.ValueSelector, s)
+}
+
+// SysctlProblem says why a name is none of a kernel parameter of a network namespace. Others
+// are the machine's, and no step may change those.
+func SysctlProblem(name string) string {
+	dots := func(part string) bool { return strings.Trim(part, "/") == "" }
+	switch {
+	case !strings.HasPrefix(name, "net."):
+		return "parameter " + wording.Quote(name) + " is not one of a network namespace, whose names begin with \"net.\""
+	case !SysctlSyntax().MatchString(name) || slices.ContainsFunc(strings.Split(name, "."), dots):
+		return notParameter(name)
+	}
+	return ""
+}
+
+func notParameter(name string) string {
+	return wording.Quote(name) + " is not the name of a kernel parameter such as net.ipv4.tcp_tw_reuse"
 }

@@ -8,59 +8,52 @@ import (
 	"labrun/lab/wording"
 )
 
-// arg reads an argument, which should be of that kind. After a complaint it may
-// return nil.
-func (p *stepParser) arg(k lab.Kind, tokens []token, at int) lab.Arg {
+// arg reads an argument, which should be of that kind. The kinds that only arguments have are
+// here; value has those that a call may answer too.
+func (r *reader) arg(k lab.Kind, s span) (lab.Arg, []Mistake) {
 	switch k {
 	case lab.KindSock:
-		if word, ok := p.word(k, tokens, at); ok && p.name(socketName, word, at) {
-			return lab.Sock(word)
-		}
+		word, mistakes := r.word(k, s, socketName)
+		return lab.Sock(word), mistakes
 	case lab.KindProcess:
-		word, ok := p.word(k, tokens, at)
-		if ok && strings.Contains(word, "/") {
-			p.wrong(at, "%s names a process of the caller's own host, without a host before it; found %s", p.sig.Name,
+		if word, ok := s.word(); ok && strings.Contains(word, "/") {
+			return nil, s.wrong("%s names a process of the caller's own host, without a host before it; found %s", r.Name,
 				wording.Quote(word))
-		} else if ok && p.name(ProcessName, word, at) {
-			return lab.ProcessName(word)
 		}
+		word, mistakes := r.word(k, s, ProcessName)
+		return lab.ProcessName(word), mistakes
 	case lab.KindOption:
-		a := p.oneOf(optionNoun, optionNames(), tokens, at)
-		if w, ok := a.(lab.Word); ok {
-			p.option, _ = lab.OptionOf(string(w))
-		}
-		return a
+		a, mistakes := oneOf(optionNoun, optionNames(), s)
+		r.option, _ = lab.OptionOf(s.text())
+		return a, mistakes
 	case lab.KindSockFlags:
-		return p.flags("socket flag", lab.SocketFlags, tokens, at)
+		return flags("socket flag", lab.SocketFlags, s)
 	case lab.KindFlags:
-		return p.flags("message flag", lab.MessageFlags, tokens, at)
+		return flags("message flag", lab.MessageFlags, s)
 	case lab.KindAddr:
-		value := p.value(k, tokens, at)
+		value, mistakes := r.value(k, s)
 		if a, ok := value.(lab.Addr); ok && a.Port.To != 0 {
-			p.wrong(at, "%s takes one port, a range such as %s is for answers", p.sig.Name, a.Port)
-			return nil
+			return nil, s.wrong("%s takes one port, a range such as %s is for answers", r.Name, a.Port)
 		}
-		return value
+		return value, mistakes
 	case lab.KindDuration:
-		return p.duration(tokens, at)
+		return r.duration(s)
 	case lab.KindPath:
-		return p.path(tokens, at)
+		return r.path(s)
 	case lab.KindNIC:
-		return p.nic(tokens, at)
+		return r.nic(s)
 	case lab.KindSysctl:
-		return p.sysctl(tokens, at)
+		return sysctl(s)
 	case lab.KindPrefix:
-		return p.prefix(tokens, at)
-	default:
-		if words, ok := wordsOf[k]; ok {
-			return p.oneOf(strings.TrimPrefix(strings.TrimPrefix(string(k), "a "), "an "), words, tokens, at)
-		}
-		if low, high, ok := p.bounds(k); ok {
-			return p.number(tokens, at, low, high)
-		}
-		return p.value(k, tokens, at)
+		return prefix(s)
 	}
-	return nil
+	if words, ok := wordsOf[k]; ok {
+		return oneOf(strings.TrimPrefix(strings.TrimPrefix(string(k), "a "), "an "), words, s)
+	}
+	if low, high, ok := r.bounds(k); ok {
+		return r.number(s, low, high)
+	}
+	return r.value(k, s)
 }
 
 // wordsOf are the words of the kinds that take one of a few.
@@ -70,12 +63,14 @@ var wordsOf = map[lab.Kind][]string{
 	lab.KindAddrFlag: lab.AddressFlags,
 }
 
-// bounds returns what a number may be.
-func (p *stepParser) bounds(k lab.Kind) (low, high int64, ok bool) {
+// bounds returns what a number may be. They are wide, since what a kernel answers to a wrong
+// number is a question like any other; but exit(2) cuts a status to a byte, and what recv
+// takes is memory of labrun's.
+func (r *reader) bounds(k lab.Kind) (low, high int64, ok bool) {
 	switch {
-	case k == lab.KindInt && p.sig.Name == "exit":
+	case k == lab.KindInt && r.Name == "exit":
 		return 0, 255, true
-	case k == lab.KindInt && (p.sig.Name == "recv" || p.sig.Name == "recvfrom"):
+	case k == lab.KindInt && (r.Name == "recv" || r.Name == "recvfrom"):
 		return 1, 65536, true
 	case k == lab.KindInt:
 		return math.MinInt32, math.MaxInt32, true
@@ -84,48 +79,53 @@ func (p *stepParser) bounds(k lab.Kind) (low, high int64, ok bool) {
 	case k == lab.KindLength:
 		return 0, 4096, true // more than any sockaddr; the kernel takes at most 128 bytes, MAX_SOCK_ADDR
 	case k == lab.KindDescriptor:
-		return math.MinInt32, -1, true
+		return math.MinInt32, -1, true // one that is open could be labrun's own
 	}
 	return 0, 0, false
 }
 
 // value reads what may be an argument or an answer.
-func (p *stepParser) value(k lab.Kind, tokens []token, at int) lab.Arg {
+func (r *reader) value(k lab.Kind, s span) (lab.Arg, []Mistake) {
 	switch k {
 	case lab.KindAddr:
-		if len(tokens) == 1 && tokens[0].str {
-			return p.path(tokens, at)
+		if len(s.tokens) == 1 && s.tokens[0].str {
+			return r.path(s)
 		}
-		a, m := parseAddr(p.raw(tokens))
+		a, m := parseAddr(s.text())
 		if m != nil {
-			p.wrong(at+m.At, "%s", m.Msg)
-			return nil
+			return nil, wrong(s.at+m.At, "%s", m.Msg)
 		}
-		return a
+		return a, nil
 	case lab.KindText:
-		text := p.string(string(k), tokens, at)
-		if t, ok := text.(lab.Text); ok && len(t) > maxText {
-			p.wrong(at, "the text has %d bytes, the limit is %d", len(t), maxText)
+		text, mistakes := r.text(string(k), s)
+		if len(text) > maxText {
+			mistakes = s.wrong("the text has %d bytes, the limit is %d", len(text), maxText)
 		}
-		return text
+		return text, mistakes
 	case lab.KindValue:
-		switch p.option.Value {
-		case lab.ValueErrno:
-			return p.pending(tokens, at)
-		case lab.ValueInt:
-			return p.number(tokens, at, math.MinInt32, math.MaxInt32)
-		case lab.ValueLinger:
-			return p.linger(tokens, at)
-		case lab.ValueDevice, lab.ValueIndex:
-			return p.device(tokens, at)
-		case lab.ValueRange:
-			return p.portRange(tokens, at)
-		case lab.ValueMembership:
-			return p.membership(tokens, at)
-		case lab.ValueSelector:
-			return p.selector(tokens, at)
-		}
-		return nil // of an unknown option
+		return r.optionValue(s)
 	}
-	return p.number(tokens, at, math.MinInt32, math.MaxInt32)
+	return r.number(s, math.MinInt32, math.MaxInt32)
+}
+
+// optionValue reads the value of the option that was named before it.
+func (r *reader) optionValue(s span) (lab.Arg, []Mistake) {
+	switch r.option.Value {
+	case lab.ValueErrno:
+		return r.pending(s)
+	case lab.ValueInt:
+		return r.number(s, math.MinInt32, math.MaxInt32)
+	case lab.ValueLinger:
+		return r.linger(s)
+	case lab.ValueDevice, lab.ValueIndex:
+		name, mistakes := r.device(s)
+		return lab.Text(name), mistakes
+	case lab.ValueRange:
+		return r.portRange(s)
+	case lab.ValueMembership:
+		return r.membership(s)
+	case lab.ValueSelector:
+		return r.selector(s)
+	}
+	return nil, nil // of an unknown option, which is a mistake already
 }

@@ -27,6 +27,8 @@ func (t token) word() bool {
 	return !t.str && wordRune(r)
 }
 
+func (t token) isNoWord() bool { return !t.word() }
+
 // wordRune reports whether r belongs to a word. Words are taken large, so that
 // a complaint shows the whole of what somebody wrote: peer/web, 1.5s, $p, -1, A|B.
 func wordRune(r rune) bool {
@@ -34,7 +36,7 @@ func wordRune(r rune) bool {
 }
 
 // lex cuts a step into tokens.
-func lex(text string) ([]token, *Mistake) {
+func lex(text string) ([]token, []Mistake) {
 	var tokens []token
 	for i := 0; i < len(text); {
 		r, size := utf8.DecodeRuneInString(text[i:])
@@ -48,8 +50,7 @@ func lex(text string) ([]token, *Mistake) {
 		case r == '"':
 			value, length, m := lexString(text[i:])
 			if m != nil {
-				m.At += i
-				return nil, m
+				return nil, wrong(i+m.At, "%s", m.Msg)
 			}
 			t.text, t.str, t.end = value, true, i+length
 		case strings.ContainsRune("<>=", r):
@@ -57,7 +58,7 @@ func lex(text string) ([]token, *Mistake) {
 				t.end++
 			}
 		case !strings.ContainsRune("(){}[],:?%", r) || size == 1 && r == utf8.RuneError:
-			return nil, &Mistake{i, strange(text, i, size)}
+			return nil, wrong(i, "%s", strange(text, i, size))
 		}
 		if !t.str {
 			t.text = text[i:t.end]
@@ -98,10 +99,4 @@ func lexString(text string) (string, int, *Mistake) {
 		rest = tail
 	}
 	return string(value), len(text) - len(rest) + 1, nil
-}
-
-// Mistake is something wrong at an offset of a step.
-type Mistake struct {
-	At  int
-	Msg string
 }

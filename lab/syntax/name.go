@@ -9,6 +9,9 @@ import (
 	"labrun/lab/wording"
 )
 
+// SysctlSyntax is how the name of a kernel parameter is written.
+var SysctlSyntax = once.Regexp(`^net(\.[A-Za-z0-9_/-]+)+$`)
+
 // NameRule says how one kind of name is written.
 type NameRule struct {
 	Noun     string

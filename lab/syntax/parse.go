@@ -77,19 +77,14 @@ func ParseAnswer(call lab.Call, text string) (lab.Answer, error) {
 //	no option SO_REUSEPORT
 //
 // and returns a rule without an answer.
-func ParseCondition(text string) (lab.WantRule, []Mistake) {
-	p := &stepParser{Step: &Step{Text: text}}
-	tokens, m := lex(text)
-	var rule lab.WantRule
+func ParseCondition(text string) (rule lab.WantRule, mistakes []Mistake) {
+	tokens, mistakes := lex(text)
 	switch {
-	case m != nil:
-		p.Mistakes = []Mistake{*m}
+	case mistakes != nil:
 	case len(tokens) == 0:
-		p.wrong(0, "a condition is missing: linux < 6.2, or option NAME")
-	case tokens[0].is("linux"):
-		rule.On = p.versions(tokens)
+		mistakes = wrong(0, "a condition is missing: linux < 6.2, or option NAME")
 	default:
-		rule.Has = p.feature(tokens)
+		mistakes = condition(&rule, span{step: text, tokens: tokens, at: tokens[0].start, end: len(text)})
 	}
-	return rule, p.Mistakes
+	return rule, mistakes
 }

@@ -10,8 +10,8 @@ import (
 
 // DescribeCall is the call's line, what it takes and what it answers.
 func DescribeCall(s lab.Signature) string {
-	p := &stepParser{Step: &Step{}, sig: s}
-	return s.Doc + ".\n\n" + p.takes() + "; " + strings.Replace(p.answers(), s.Name, "it", 1) + "."
+	r := &reader{Signature: s}
+	return s.Doc + ".\n\n" + r.takes() + "; " + strings.Replace(r.answers(), s.Name, "it", 1) + "."
 }
 
 // CallPattern is the whole of a call, with that option where it takes one.

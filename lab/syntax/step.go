@@ -8,26 +8,40 @@ import (
 	"labrun/lab/wording"
 )
 
-// Parse reads a step with all its mistakes and where each of its parts stands.
-func Parse(text string) *Step {
-	step := &Step{Text: text}
-	if len(text) > maxStep {
-		step.Text = ""
-		step.wrong(0, "the step has %d bytes, the limit is %d", len(text), maxStep)
-		return step
-	}
-	tokens, m := lex(text)
-	if m != nil {
-		step.Mistakes = append(step.Mistakes, *m)
-		return step
-	}
-	p := &stepParser{Step: step, tokens: tokens}
-	p.parse()
-	return step
+// Step is a step as it was read: what it says, and where. Offsets are bytes of Text. What a
+// step with mistakes does say is in it all the same, so that a check of several steps knows,
+// say, that a socket was to be made: ArgsAt has a place for each of Call.Args, and an argument
+// that could not be read is nil.
+type Step struct {
+	Text     string
+	Call     lab.Call
+	Want     lab.Want
+	ArgsAt   []int // where each argument begins
+	WantsAt  []int // where each answer begins
+	Mistakes []Mistake
+	CallAt   int
+	Known    bool // the call is one that there is
+	Makes    bool // and one that makes a socket
+	Open     bool // a parenthesis is not closed
+	Foreign  bool // it is in another notation, and read as what it would be here
 }
 
-// ParseForeign is parseStep for what a file says: a step in another notation than ours is one
-// mistake, and else what it would be here.
+// Parse reads a step with all its mistakes and where each of its parts stands.
+func Parse(text string) *Step {
+	if len(text) > maxStep {
+		return &Step{Mistakes: wrong(0, "the step has %d bytes, the limit is %d", len(text), maxStep)}
+	}
+	s := &Step{Text: text}
+	tokens, mistakes := lex(text)
+	if s.add(mistakes); mistakes == nil {
+		s.parse(span{step: text, tokens: tokens, end: len(text)})
+	}
+	return s
+}
+
+// ParseForeign is Parse for what a file says: people paste what strace(1), C or Python write, and
+// a dozen complaints about its marks would not tell how the call is written here. Such a step is
+// one mistake, and else what it would be here.
 func ParseForeign(text string) *Step {
 	step := Parse(text)
 	if len(step.Mistakes) == 0 {
@@ -40,112 +54,150 @@ func ParseForeign(text string) *Step {
 	}
 	meant.Text, meant.Foreign, meant.CallAt = text, true, 0
 	meant.ArgsAt, meant.WantsAt = make([]int, len(meant.ArgsAt)), make([]int, len(meant.WantsAt))
-	meant.wrong(0, "this is not how a call is written here; write %s", written)
+	meant.add(wrong(0, "this is not how a call is written here; write %s", written))
 	return meant
 }
 
-func (p *stepParser) parse() {
-	if p.peek(0).word() && p.peek(1).is("=") && p.peek(2).word() && p.peek(3).is("(") {
-		name := p.peek(0)
-		if problem := socketName.Check(name.text); problem != "" {
-			p.wrong(name.start, "%s", problem)
-		}
-		p.Call.Makes = name.text
-		p.tokens = p.tokens[2:]
+// add keeps mistakes up to the limit: a hostile step of 300 kB could have a hundred thousand.
+func (s *Step) add(mistakes []Mistake) {
+	s.Mistakes = append(s.Mistakes, mistakes[:min(len(mistakes), maxMistakes-len(s.Mistakes))]...)
+}
+
+func (s *Step) wrong(at int, format string, args ...any) { s.add(wrong(at, format, args...)) }
+
+// parse reads all tokens of the step.
+func (s *Step) parse(all span) {
+	if all.token(0).word() && all.token(1).is("=") && all.token(2).word() && all.token(3).is("(") {
+		name := all.part(0, 1)
+		s.add(name.check(socketName, name.text()))
+		s.Call.Makes = name.text()
+		all = all.from(2)
 	}
-	name := p.peek(0)
-	p.CallAt = name.start
-	if !name.word() || !p.peek(1).is("(") {
-		p.wrong(name.start, "%s is not a call such as bind(a, x:80)%s", wording.Quote(p.Text), notCall(p.Text))
+	name := all.token(0)
+	s.CallAt = name.start
+	if !name.word() || !all.token(1).is("(") {
+		s.wrong(name.start, "%s is not a call such as bind(a, x:80)%s", wording.Quote(s.Text), notCall(s.Text))
 		return
 	}
-	p.Call.Name = name.text
-	p.sig, p.Known = lab.SignatureOf(name.text)
-	p.Makes = p.sig.Makes
-	if !p.Known {
-		p.wrong(name.start, "unknown call %s%s", wording.Quote(name.text), callHint(name.text))
+	r := &reader{}
+	s.Call.Name = name.text
+	r.Signature, s.Known = lab.SignatureOf(name.text)
+	s.Makes = r.Makes
+	if !s.Known {
+		s.wrong(name.start, "unknown call %s%s", wording.Quote(name.text), callHint(name.text))
 	}
-	end := closing(p.tokens, 1)
-	if end < 0 {
-		p.Open = true
-		p.wrong(p.peek(1).start, "this parenthesis is not closed")
-		return
-	}
-	args := p.tokens[2:end]
-	p.tokens = p.tokens[end+1:]
-	if p.Known {
-		p.parseArgs(name, args)
-		p.parseAnswer()
+	end := all.closing(1)
+	switch {
+	case end < 0:
+		s.Open = true
+		s.wrong(all.token(1).start, "this parenthesis is not closed")
+	case s.Known:
+		s.parseArgs(r, all.part(2, end))
+		s.parseAnswer(r, all.from(end+1))
 	}
 }
 
-func (p *stepParser) parseArgs(name token, tokens []token) {
-	if p.sig.Makes && p.Call.Makes == "" {
-		p.wrong(name.start, "%s returns a socket, which needs a name: a = %s(...)", p.sig.Name, p.sig.Name)
+func (s *Step) parseArgs(r *reader, all span) {
+	if r.Makes && s.Call.Makes == "" {
+		s.wrong(s.CallAt, "%s returns a socket, which needs a name: a = %[1]s(...)", r.Name)
 	}
-	if !p.sig.Makes && p.Call.Makes != "" {
-		how := "write the expected answer after the call: " + p.sig.Name + "(...) = ok"
-		if p.sig.Name == "fork" {
-			how = "the child's name is its argument: fork(" + wording.Clip(p.Call.Makes) + ")"
+	if !r.Makes && s.Call.Makes != "" {
+		how := "write the expected answer after the call: " + r.Name + "(...) = ok"
+		if r.Name == "fork" {
+			how = "the child's name is its argument: fork(" + wording.Clip(s.Call.Makes) + ")"
 		}
-		p.wrong(name.start, "%s does not return a socket; %s", p.sig.Name, how)
+		s.wrong(s.CallAt, "%s does not return a socket; %s", r.Name, how)
 	}
-	groups := split(tokens)
-	if len(groups) < len(p.sig.Args)-p.sig.Optional || len(groups) > len(p.sig.Args) && !p.sig.Repeats {
-		p.wrong(name.start, "%s; found %d", p.takes(), len(groups))
+	list := all.split()
+	if len(list) < len(r.Args)-r.Optional || len(list) > len(r.Args) && !r.Repeats {
+		s.wrong(s.CallAt, "%s; found %d", r.takes(), len(list))
 		return
 	}
-	for i, g := range groups {
-		at := p.endOf(tokens, groups, i)
-		if len(g) > 0 {
-			at = g[0].start
+	for i, one := range list {
+		value, mistakes := r.arg(r.Args[min(i, len(r.Args)-1)], one)
+		if mistakes != nil {
+			value = nil
 		}
-		p.ArgsAt = append(p.ArgsAt, at)
-		p.Call.Args = append(p.Call.Args, p.arg(p.sig.Args[min(i, len(p.sig.Args)-1)], g, at))
+		r.args = append(r.args, value)
+		s.ArgsAt = append(s.ArgsAt, one.at)
+		s.add(mistakes)
 	}
+	s.Call.Args = r.args
 }
 
-// endOf returns the offset of the empty i-th argument.
-func (p *stepParser) endOf(tokens []token, groups [][]token, i int) int {
-	if i > 0 && len(groups[i-1]) > 0 {
-		before := groups[i-1]
-		return before[len(before)-1].end
+// parseAnswer reads what follows the call: = ANSWER [ANSWER on linux < 6.2]. In a Want the
+// answer for all kernels comes last, so that the first rule which holds is the one that counts.
+func (s *Step) parseAnswer(r *reader, all span) {
+	plain := lab.WantRule{Answer: lab.Answer{Outcome: lab.OK}}
+	if len(all.tokens) == 0 {
+		s.Want = lab.Want{plain}
+		return
 	}
-	return tokens[0].start
+	if first := all.token(0); !first.is("=") {
+		s.wrong(first.start, "after the call comes nothing or \" = ANSWER\", found %s%s", wording.Quote(first.text),
+			afterCall(all))
+		return
+	}
+	all = all.from(1)
+	end := r.conditionAt(all)
+	one := all.part(0, end)
+	var mistakes []Mistake
+	plain.Answer, mistakes = r.answer(one)
+	s.add(mistakes)
+	for rest := all.from(end); len(rest.tokens) > 0; {
+		end := rest.closing(0)
+		if !rest.token(0).is("[") || end < 0 {
+			s.wrong(rest.at, "[ANSWER on linux < 6.2] is expected here, found %s", wording.Quote(rest.text()))
+			return
+		}
+		rule, at, mistakes := r.rule(rest.part(0, end+1))
+		s.add(mistakes)
+		s.Want, s.WantsAt = append(s.Want, rule), append(s.WantsAt, at)
+		rest = rest.from(end + 1)
+	}
+	s.Want, s.WantsAt = append(s.Want, plain), append(s.WantsAt, one.at)
 }
 
 // takes says what the call takes: "bind takes 2 or 3 arguments: a socket, ...".
-func (p *stepParser) takes() string {
-	if len(p.sig.Args) == 0 {
-		return p.sig.Name + " takes no arguments"
+func (r *reader) takes() string {
+	if len(r.Args) == 0 {
+		return r.Name + " takes no arguments"
 	}
 	var kinds []string
-	for i, k := range p.sig.Args {
+	for i, k := range r.Args {
 		s := string(k)
-		if i >= len(p.sig.Args)-p.sig.Optional {
+		if i >= len(r.Args)-r.Optional {
 			s += " (optional)"
 		}
-		if p.sig.Repeats && i == len(p.sig.Args)-1 {
+		if r.Repeats && i == len(r.Args)-1 {
 			s += " ..."
 		}
 		kinds = append(kinds, s)
 	}
 	number := wording.Count(len(kinds), "argument")
 	switch {
-	case p.sig.Repeats:
-		number = fmt.Sprintf("at least %s", wording.Count(len(kinds)-p.sig.Optional, "argument"))
-	case p.sig.Optional == 1:
+	case r.Repeats:
+		number = fmt.Sprintf("at least %s", wording.Count(len(kinds)-r.Optional, "argument"))
+	case r.Optional == 1:
 		number = fmt.Sprintf("%d or %s", len(kinds)-1, number)
-	case p.sig.Optional > 1:
-		number = fmt.Sprintf("%d to %s", len(kinds)-p.sig.Optional, number)
+	case r.Optional > 1:
+		number = fmt.Sprintf("%d to %s", len(kinds)-r.Optional, number)
 	}
-	return fmt.Sprintf("%s takes %s: %s", p.sig.Name, number, strings.Join(kinds, ", "))
+	return fmt.Sprintf("%s takes %s: %s", r.Name, number, strings.Join(kinds, ", "))
 }
 
+// CallNames returns the names of all calls, sorted.
 func CallNames() []string {
+	return namesOf(lab.Signatures, func(s lab.Signature) string { return s.Name })
+}
+
+// optionNames returns the names of all socket options, sorted.
+func optionNames() []string { return namesOf(lab.Options, func(o lab.Option) string { return o.Name }) }
+
+func namesOf[T any](rows []T, name func(T) string) []string {
 	var names []string
-	for _, s := range lab.Signatures {
-		names = append(names, s.Name)
+	for _, row := range rows {
+		names = append(names, name(row))
 	}
 	return wording.Sorted(names...)
 }

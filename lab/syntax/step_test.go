@@ -47,6 +47,25 @@ func TestStepErrors(t *testing.T) {
 	}
 }
 
+// TestMissing looks at where a complaint about something missing points: at the mark beside it.
+func TestMissing(t *testing.T) {
+	for _, tt := range []struct {
+		text string
+		at   []int
+	}{
+		{"bind(a, )", []int{6}}, {"bind(, x:80)", []int{5}}, {"bind(a, ,)", []int{6, 8}}, {"close(a) =", []int{10}},
+		{"close(a) = ok [EBADF on linux]", []int{29}}, {"close(a) = ok [ on linux < 6.2]", []int{14}},
+	} {
+		var at []int
+		for _, m := range Parse(tt.text).Mistakes {
+			at = append(at, m.At)
+		}
+		if !slices.Equal(at, tt.at) {
+			t.Errorf("%s: mistakes at %v, want %v", tt.text, at, tt.at)
+		}
+	}
+}
+
 // printStep writes a step as a file does.
 func printStep(c lab.Call, w lab.Want) string { return c.String() + " = " + w.String() }
 
