@@ -1,7 +1,6 @@
 package compare
 
 import (
-	"cmp"
 	"slices"
 
 	"labrun/lab"
@@ -49,18 +48,14 @@ func (d *Difference) cells(i, j int) {
 // find returns the index of the cell with the key's row, host and combination, -1
 // when there is none; guess is where it most likely stands.
 func find(cells []result.Cell, key result.Cell, guess int) int {
-	if guess < len(cells) && order(cells[guess], key) == 0 {
+	if guess < len(cells) && key.Compare(&cells[guess]) == 0 {
 		return guess
 	}
-	if at, ok := slices.BinarySearchFunc(cells, key, order); ok {
-		return at
+	at, ok := slices.BinarySearchFunc(cells, &key, func(c result.Cell, key *result.Cell) int { return c.Compare(key) })
+	if !ok {
+		return -1
 	}
-	return -1
-}
-
-// order is that of the cells of a matrix.
-func order(a, b result.Cell) int {
-	return cmp.Or(cmp.Compare(a.Row, b.Row), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Combo, b.Combo))
+	return at
 }
 
 // columnsOf says for each column of a which one of b it is, -1 when it is none.

@@ -110,15 +110,11 @@ func placeName(r *result.Report, p compare.Place) string {
 	return inTopology(r, m.Name) + oneLine(m.NameOf(c)) + " on " + oneLine(m.ColumnOf(c))
 }
 
-// sameRow cuts off the places that are of the same row as the first.
-func sameRow[P any](r *result.Report, all []P, place func(P) compare.Place) (head, rest []P) {
-	m, first := place(all[0]).In(r)
-	for i := range all {
-		if n, c := place(all[i]).In(r); n != m || c.Row != first.Row {
-			return all[:i], all[i:]
-		}
-	}
-	return all, nil
+// sameRow reports whether two cells are of one row.
+func sameRow(r *result.Report, a, b compare.Place) bool {
+	_, c := a.In(r)
+	_, d := b.In(r)
+	return a.Matrix == b.Matrix && c.Row == d.Row
 }
 
 // changed writes the cells that changed.
@@ -145,14 +141,12 @@ func (t Text) open(b *bufio.Writer, d *compare.Difference) {
 func (t Text) pairs(b *bufio.Writer, d *compare.Difference, word string, all []compare.Pair,
 	tell func(*bufio.Writer, *compare.Difference, compare.Pair)) {
 	told := 0
-	for rest := all; len(rest) > 0; {
+	for at, of := range runs(all, func(p, q *compare.Pair) bool { return sameRow(&d.Before, p.Before, q.Before) }) {
 		if told >= mostRows {
 			fmt.Fprintf(b, "%s %s: labrun diff --format json has them all\n\n", word,
-				t.paint(bold, fmt.Sprintf("and %d cells more", len(rest))))
+				t.paint(bold, fmt.Sprintf("and %d cells more", len(all)-at)))
 			return
 		}
-		var of []compare.Pair
-		of, rest = sameRow(&d.Before, rest, func(p compare.Pair) compare.Place { return p.Before })
 		left := 0
 		if len(of) > tooMany {
 			of, left = of[:firstFew], len(of)-firstFew
@@ -249,14 +243,13 @@ func stepWords(pair compare.StepPair, s *result.StepResult) string {
 
 // oneSided lists cells that one of the reports has alone, a line for each experiment.
 func (t Text) oneSided(b *bufio.Writer, word string, r *result.Report, places []compare.Place) {
-	for n, rest := 0, places; len(rest) > 0; n++ {
-		if n == mostRows {
+	n := 0
+	for at, of := range runs(places, func(p, q *compare.Place) bool { return sameRow(r, *p, *q) }) {
+		if n++; n > mostRows {
 			fmt.Fprintf(b, "%s %s: labrun diff --format json has them all\n", word,
-				t.paint(bold, fmt.Sprintf("and %d cells more", len(rest))))
+				t.paint(bold, fmt.Sprintf("and %d cells more", len(places)-at)))
 			break
 		}
-		var of []compare.Place
-		of, rest = sameRow(r, rest, func(p compare.Place) compare.Place { return p })
 		names, counts := alone(r, of)
 		fmt.Fprintf(b, "%s %s: %s\n", word, t.paint(bold, names), t.tally(counts, len(of) == 1))
 	}
@@ -266,12 +259,12 @@ func (t Text) oneSided(b *bufio.Writer, word string, r *result.Report, places []
 }
 
 // alone names the first of some cells, and counts all of them.
-func alone(r *result.Report, of []compare.Place) (string, tally) {
+func alone(r *result.Report, of []compare.Place) (string, result.Counts) {
 	var first []string
-	var counts tally
+	var counts result.Counts
 	for _, p := range of {
 		_, c := p.In(r)
-		counts[c.Verdict]++
+		counts.Count(c.Verdict)
 		if len(first) < maxListed {
 			first = append(first, placeName(r, p))
 		}

@@ -27,10 +27,8 @@ func DiffMarkdown(w io.Writer, d *compare.Difference) error {
 		places []compare.Place
 	}{{"appeared", &d.After, d.Appeared}, {"vanished", &d.Before, d.Vanished}} {
 		var groups [][]compare.Place
-		for rest := of.places; len(rest) > 0; {
-			var head []compare.Place
-			head, rest = sameRow(of.r, rest, func(p compare.Place) compare.Place { return p })
-			groups = append(groups, head)
+		for _, g := range runs(of.places, func(p, q *compare.Place) bool { return sameRow(of.r, *p, *q) }) {
+			groups = append(groups, g)
 		}
 		if len(groups) > 0 {
 			markdownItems(k, groups, func(g []compare.Place) string {

@@ -25,8 +25,8 @@ const (
 // grids draws the answers of every experiment with axes, and of others what the file
 // only asks for.
 func (t Text) grids(b *bufio.Writer, m *result.Matrix) {
-	eachRow(m, func(row int32, cells []result.Cell) {
-		g := newGrid(t, m, row)
+	for _, cells := range runs(m.Cells, inRow) {
+		g := newGrid(t, m, cells[0].Row)
 		blocks, left := g.blocks(cells)
 		for _, block := range blocks {
 			fmt.Fprintf(b, "%s\n\n", block)
@@ -34,16 +34,6 @@ func (t Text) grids(b *bufio.Writer, m *result.Matrix) {
 		if left > 0 {
 			fmt.Fprintf(b, "%s and %d more outcomes: -o FILE.json has them all\n\n", t.paint(bold, g.row.Name), left)
 		}
-	})
-}
-
-// eachRow calls do for every row that has cells.
-func eachRow(m *result.Matrix, do func(row int32, cells []result.Cell)) {
-	for rest := m.Cells; len(rest) > 0; {
-		row := rest[0].Row
-		var cells []result.Cell
-		cells, rest = split(rest, func(c *result.Cell) bool { return c.Row == row })
-		do(row, cells)
 	}
 }
 
@@ -137,16 +127,6 @@ func (g *grid) column(b *bufio.Writer, outcomes []*outcome) {
 	g.drawn(b, d)
 }
 
-// split returns the longest prefix of cells that are so, and the rest.
-func split(cells []result.Cell, are func(*result.Cell) bool) (head, rest []result.Cell) {
-	for i := range cells {
-		if !are(&cells[i]) {
-			return cells[:i], cells[i:]
-		}
-	}
-	return cells, nil
-}
-
 // grid draws the answers of one experiment. People compare answers across an axis, not
 // cells: one table of four by four shows the rule that sixteen lines hide.
 type grid struct {
@@ -191,16 +171,13 @@ type outcome struct {
 // outcomes sorts the hosts by what they answered.
 func (g *grid) outcomes(cells []result.Cell) []*outcome {
 	var all []*outcome
-	for len(cells) > 0 {
-		column := cells[0].Column
-		var of []result.Cell
-		of, cells = split(cells, func(c *result.Cell) bool { return c.Column == column })
+	for _, of := range runs(cells, inBlock) {
 		i := slices.IndexFunc(all, func(o *outcome) bool { return slices.EqualFunc(o.cells, of, g.same) })
 		if i < 0 {
 			i = len(all)
 			all = append(all, &outcome{cells: of})
 		}
-		all[i].hosts = append(all[i].hosts, g.m.Columns[column].String())
+		all[i].hosts = append(all[i].hosts, g.m.ColumnOf(&of[0]))
 	}
 	return all
 }
@@ -366,16 +343,15 @@ func (g *grid) wrong(cells []result.Cell) []result.Cell {
 		columns = 1
 	}
 	var wrong []result.Cell
-	for n := 0; len(cells) > 0 && n < mostWrong; {
-		row := cells[0].Combo / columns
-		var of []result.Cell
-		of, cells = split(cells, func(c *result.Cell) bool { return c.Combo/columns == row })
-		if slices.ContainsFunc(of, func(c result.Cell) bool {
-			return c.Verdict == result.Fail ||
-				c.Verdict == result.Error
-		}) {
-			wrong = append(wrong, of...)
-			n++
+	n := 0
+	for _, of := range runs(cells, func(a, b *result.Cell) bool { return a.Combo/columns == b.Combo/columns }) {
+		counts := result.CountsOf(of)
+		if counts.Failed+counts.Errors == 0 {
+			continue
+		}
+		wrong = append(wrong, of...)
+		if n++; n == mostWrong {
+			break
 		}
 	}
 	return wrong

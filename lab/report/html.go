@@ -76,30 +76,18 @@ func hashOf(text string) string {
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }
 
-func countsOf(m *result.Matrix) result.Counts {
-	var n tally
-	for i := range m.Cells {
-		n[m.Cells[i].Verdict]++
-	}
-	return result.Counts{Passed: int(n[result.Pass]), Failed: int(n[result.Fail]), Skipped: int(n[result.Skip]),
-		Errors: int(n[result.Error])}
-}
-
-// byVerdict are the counts in the order of the verdicts.
-func byVerdict(c result.Counts) [4]int { return [4]int{c.Passed, c.Failed, c.Skipped, c.Errors} }
-
 // countList writes the counts, each in its colour; zeros, too, where they are told.
 func countList(c result.Counts, zeros bool) markup {
 	var b strings.Builder
 	b.WriteString(`<span class="counts">`)
-	for v, n := range byVerdict(c) {
-		word, class := []string{"passed", "failed", "skipped", "errors"}[v], result.Verdict(v).String()
+	for i, v := range result.Verdicts {
+		word, class, n := []string{"passed", "failed", "skipped", "errors"}[i], v.String(), c.Of(v)
 		switch {
-		case n == 0 && (!zeros || v == int(result.Error)):
+		case n == 0 && (!zeros || v == result.Error):
 			continue
 		case n == 0:
 			class += " none"
-		case n == 1 && v == int(result.Error):
+		case n == 1 && v == result.Error:
 			word = "error"
 		}
 		fmt.Fprintf(&b, `<span class="count %s"><b>%s</b> %s</span>`, class, thousands(n), word)
@@ -112,12 +100,12 @@ const leastShare = 0.4
 
 // shareBar draws how many of the cells came to each verdict.
 func shareBar(c result.Counts) markup {
-	var wide [4]float64
+	wide := make([]float64, len(result.Verdicts))
 	sum := 0.0
-	for v, n := range byVerdict(c) {
-		if n > 0 {
-			wide[v] = max(100*float64(n)/float64(c.Passed+c.Failed+c.Skipped+c.Errors), leastShare)
-			sum += wide[v]
+	for i, v := range result.Verdicts {
+		if n := c.Of(v); n > 0 {
+			wide[i] = max(100*float64(n)/float64(c.Sum()), leastShare)
+			sum += wide[i]
 		}
 	}
 	var b strings.Builder

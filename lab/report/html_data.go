@@ -147,12 +147,8 @@ func (d *pageData) matrix(m *result.Matrix) {
 	}
 	d.raw(`],"blocks":[`)
 	noted := []int{} // cells and their notes, in turn
-	for rest, n := m.Cells, 0; len(rest) > 0; n++ {
-		row, column := rest[0].Row, rest[0].Column
-		var cells []result.Cell
-		first := len(m.Cells) - len(rest)
-		cells, rest = split(rest, func(c *result.Cell) bool { return c.Row == row && c.Column == column })
-		d.comma(n)
+	for first, cells := range runs(m.Cells, inBlock) {
+		d.comma(first)
 		d.block(cells)
 		for i := range cells {
 			if note := cells[i].Note; note != nil {
@@ -258,15 +254,9 @@ func (d *pageData) block(cells []result.Cell) {
 	d.raw("[")
 	d.numbers(int(cells[0].Row), int(cells[0].Column))
 	d.raw(",[")
-	start := 0
-	for i := range cells {
-		if i+1 == len(cells) || cells[i+1].Combo != cells[i].Combo+1 {
-			if start > 0 {
-				d.raw(",")
-			}
-			d.numbers(int(cells[start].Combo), i+1-start)
-			start = i + 1
-		}
+	for start, run := range runs(cells, func(a, b *result.Cell) bool { return a.Combo+1 == b.Combo }) {
+		d.comma(start)
+		d.numbers(int(run[0].Combo), len(run))
 	}
 	d.raw(`],"`)
 	for i := range cells {

@@ -89,7 +89,7 @@ func (p *pageText) top(r result.Report) {
 			m := &r.Matrices[i]
 			doc, _, _ := strings.Cut(strings.TrimSpace(m.Doc), "\n")
 			p.say("<li><a href=\"#t%d\">%s</a> <span class=\"doc\">%s</span> %s</li>\n", i, m.Name, doc,
-				countList(countsOf(m), false))
+				countList(result.CountsOf(m.Cells), false))
 		}
 		p.say("</ul></nav>\n")
 	}
@@ -109,7 +109,7 @@ func (p *pageText) topology(m *result.Matrix, alone bool) {
 	if alone { // the page's head has it
 		p.say("<h2 id=\"%s-name\" class=\"hidden\">%s</h2> ", p.id, m.Name)
 	} else {
-		p.say("<h2 id=\"%s-name\">%s</h2> %s ", p.id, m.Name, countList(countsOf(m), false))
+		p.say("<h2 id=\"%s-name\">%s</h2> %s ", p.id, m.Name, countList(result.CountsOf(m.Cells), false))
 	}
 	p.say("<span class=\"file\">%s</span></div>\n<div class=\"about\">\n", m.File)
 	if m.Doc != "" {
@@ -254,8 +254,9 @@ func (p *pageText) plain(m *result.Matrix) {
 	for _, l := range all[:min(len(all), mostRows)] {
 		p.say("<tr><th scope=\"row\">%s</th>", l.name)
 		if many {
-			for _, n := range l.total() {
-				p.say("<td>%d</td>", int(n))
+			n := l.total()
+			for _, v := range result.Verdicts {
+				p.say("<td>%d</td>", n.Of(v))
 			}
 		} else {
 			for _, n := range l.hosts {

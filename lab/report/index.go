@@ -190,8 +190,7 @@ func (in *index) add(c result.Cell) error {
 	}
 	c.Row, c.Column, c.Combo = x.row, column, combo
 	if n := len(in.m.Cells); n > 0 {
-		b := &in.m.Cells[n-1]
-		if cmp.Or(cmp.Compare(b.Row, c.Row), cmp.Compare(b.Column, c.Column), cmp.Compare(b.Combo, c.Combo)) >= 0 {
+		if in.m.Cells[n-1].Compare(&c) >= 0 {
 			return errors.New("it is a duplicate, or not in the order of rows, hosts and combinations")
 		}
 	}

@@ -36,7 +36,7 @@ func JUnit(w io.Writer, r result.Report) error {
 }
 
 // chunk is cells that lie together, from an index of the matrix on. JUnit has a suite for
-// each host, and a matrix goes row by row: chunks give the one from the other uncopied.
+// each column, and a matrix goes row by row: chunks give the one from the other uncopied.
 type chunk struct {
 	at    int
 	cells []result.Cell
@@ -45,10 +45,8 @@ type chunk struct {
 // byColumn returns the cells of each column.
 func byColumn(m *result.Matrix) [][]chunk {
 	columns := make([][]chunk, len(m.Columns))
-	for rest := m.Cells; len(rest) > 0; {
-		row, column, at := rest[0].Row, rest[0].Column, len(m.Cells)-len(rest)
-		var cells []result.Cell
-		cells, rest = split(rest, func(c *result.Cell) bool { return c.Row == row && c.Column == column })
+	for at, cells := range runs(m.Cells, inBlock) {
+		column := cells[0].Column
 		columns[column] = append(columns[column], chunk{at, cells})
 	}
 	return columns
@@ -81,22 +79,21 @@ func (x *junit) time(seconds float64) {
 
 func (x *junit) counts(c result.Counts) {
 	fmt.Fprintf(x, ` tests="%d" failures="%d" errors="%d" skipped="%d"`,
-		c.Passed+c.Failed+c.Skipped+c.Errors, c.Failed, c.Errors, c.Skipped)
+		c.Sum(), c.Failed, c.Errors, c.Skipped)
 }
 
 func (x *junit) suite(r *result.Report, m *result.Matrix, on result.Column, chunks []chunk) {
-	var n tally
+	var n result.Counts
 	sum := 0.0
 	for _, c := range chunks {
+		n.Add(result.CountsOf(c.cells))
 		for i := range c.cells {
-			n[c.cells[i].Verdict]++
 			sum += x.took(c.at + i)
 		}
 	}
 	x.raw("  <testsuite")
 	x.attribute("name", m.Name+" on "+on.String())
-	x.counts(result.Counts{Passed: int(n[result.Pass]), Failed: int(n[result.Fail]), Skipped: int(n[result.Skip]),
-		Errors: int(n[result.Error])})
+	x.counts(n)
 	x.time(sum)
 	x.attribute("timestamp", r.Environment.Started.UTC().Format("2006-01-02T15:04:05")) // Ant's has no zone
 	x.attribute("hostname", on.Host)

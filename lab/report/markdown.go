@@ -98,14 +98,14 @@ func (k *markdown) details(m *result.Matrix) {
 // grids folds the grids of answers. What a terminal shows is a block of code: a
 // table of Markdown has one line of heads and no cells that are left blank.
 func (k *markdown) grids(m *result.Matrix) {
-	eachRow(m, func(row int32, cells []result.Cell) {
-		blocks, left := newGrid(Text{}, m, row).blocks(cells)
+	for _, cells := range runs(m.Cells, inRow) {
+		blocks, left := newGrid(Text{}, m, cells[0].Row).blocks(cells)
 		k.left += left
 		for _, block := range blocks {
 			head, grid, _ := strings.Cut(block, "\n")
 			k.fold(codeHTML(head), grid)
 		}
-	})
+	}
 }
 
 func markdownMatrix(m *result.Matrix) string {
@@ -131,7 +131,7 @@ func markdownMatrix(m *result.Matrix) string {
 	all := lines(m)
 	shown := 0
 	for i := range all {
-		if len(all) > mostRows && (all[i].passed() || shown == mostRows) {
+		if n := all[i].total(); len(all) > mostRows && (n.Passed == n.Sum() || shown == mostRows) {
 			continue
 		}
 		shown++
@@ -145,31 +145,19 @@ func markdownMatrix(m *result.Matrix) string {
 	return b.String()
 }
 
-// total counts the cells of the line in all hosts.
-func (l *line) total() tally {
-	var sum tally
-	for _, n := range l.hosts {
-		for v := range n {
-			sum[v] += n[v]
-		}
-	}
-	return sum
-}
-
-func (l *line) passed() bool { return int(l.total()[result.Pass]) == l.cells }
-
 // markdown returns the cells of the line: hosts or, of many, verdicts.
 func (l *line) markdown(many bool) []string {
 	var words []string
 	if many {
 		n := l.total()
-		for _, v := range []result.Verdict{result.Pass, result.Fail, result.Skip, result.Error} {
-			words = append(words, strong(strconv.Itoa(int(n[v])), n[v] > 0 && (v == result.Fail || v == result.Error)))
+		for _, v := range result.Verdicts {
+			wrong := n.Of(v) > 0 && (v == result.Fail || v == result.Error)
+			words = append(words, strong(strconv.Itoa(n.Of(v)), wrong))
 		}
 		return words
 	}
 	for _, n := range l.hosts {
-		words = append(words, strong(Text{}.tally(n, l.one), n[result.Fail]+n[result.Error] > 0))
+		words = append(words, strong(Text{}.tally(n, l.one), n.Failed+n.Errors > 0))
 	}
 	return words
 }

@@ -48,18 +48,20 @@ func worst(c result.Counts) result.Verdict {
 // manyHosts is the number of columns up to which a matrix has one for each host.
 const manyHosts = 16
 
-// tally counts cells by verdict.
-type tally [4]int32
-
-func (n tally) sum() int32 { return n[result.Pass] + n[result.Fail] + n[result.Skip] + n[result.Error] }
-
 // line is a line of a table: the cells of an experiment. It counts them, for a table is
 // to fit on a screen whatever number of combinations there are.
 type line struct {
 	name  string
-	one   bool    // it has one cell in each host
-	hosts []tally // in the order of the matrix's
-	cells int     // in all hosts
+	one   bool            // it has one cell in each host
+	hosts []result.Counts // in the order of the matrix's columns
+}
+
+// total counts the cells of the line in all hosts.
+func (l *line) total() (sum result.Counts) {
+	for _, n := range l.hosts {
+		sum.Add(n)
+	}
+	return sum
 }
 
 // lines sorts the cells into the lines of the table.
@@ -67,12 +69,11 @@ func lines(m *result.Matrix) []line {
 	lines := make([]line, len(m.Rows))
 	for i := range m.Rows {
 		r := &m.Rows[i]
-		lines[i] = line{name: r.Name, one: len(r.Axes) == 0, hosts: make([]tally, len(m.Columns))}
+		lines[i] = line{name: r.Name, one: len(r.Axes) == 0, hosts: make([]result.Counts, len(m.Columns))}
 	}
 	for i := range m.Cells {
 		c := &m.Cells[i]
-		lines[c.Row].hosts[c.Column][c.Verdict]++
-		lines[c.Row].cells++
+		lines[c.Row].hosts[c.Column].Count(c.Verdict)
 	}
 	return lines
 }
@@ -101,20 +102,20 @@ func (t Text) hostColumns(s *sheet, m *result.Matrix) {
 }
 
 // tally says what the cells of a line came to in one host.
-func (t Text) tally(n tally, one bool) string {
-	sum := n.sum()
+func (t Text) tally(n result.Counts, one bool) string {
+	sum := n.Sum()
 	if sum == 0 {
 		return "-"
 	}
 	var words []string
 	for _, v := range []result.Verdict{result.Error, result.Fail, result.Skip, result.Pass} {
-		switch {
-		case n[v] == sum && one:
+		switch of := n.Of(v); {
+		case of == sum && one:
 			return t.verdict(v)
-		case n[v] == sum && (v == result.Pass || v == result.Skip):
+		case of == sum && (v == result.Pass || v == result.Skip):
 			return t.paint(coloursOf[v], fmt.Sprintf("%s %d", wordsOf[v], sum))
-		case n[v] > 0 && v != result.Pass:
-			words = append(words, t.paint(coloursOf[v], fmt.Sprintf("%s %d", wordsOf[v], n[v])))
+		case of > 0 && v != result.Pass:
+			words = append(words, t.paint(coloursOf[v], fmt.Sprintf("%s %d", wordsOf[v], of)))
 		}
 	}
 	return fmt.Sprintf("%s of %d", strings.Join(words, ", "), sum)
@@ -123,14 +124,10 @@ func (t Text) tally(n tally, one bool) string {
 func (t Text) countColumns(s *sheet, m *result.Matrix) {
 	s.header = []string{"experiment", "pass", "fail", "skip", "error"}
 	for _, l := range lines(m) {
-		row := []string{l.name}
-		for _, v := range []result.Verdict{result.Pass, result.Fail, result.Skip, result.Error} {
-			var n int
-			for _, host := range l.hosts {
-				n += int(host[v])
-			}
+		row, total := []string{l.name}, l.total()
+		for _, v := range result.Verdicts {
 			word := "-"
-			if n > 0 {
+			if n := total.Of(v); n > 0 {
 				word = t.paint(coloursOf[v], strconv.Itoa(n))
 			}
 			row = append(row, word)

@@ -21,6 +21,9 @@ const (
 	Error
 )
 
+// Verdicts are all of them, as Counts and reports have them in order.
+var Verdicts = []Verdict{Pass, Fail, Skip, Error}
+
 var verdicts = []string{"pass", "fail", "skip", "error"}
 
 func (v Verdict) String() string { return verdicts[v] }
@@ -53,6 +56,12 @@ type Cell struct {
 	// holds. Nil means no steps.
 	Got  *[]string
 	Note *Note // nil when there is no more to say
+}
+
+// Compare orders the cells of a matrix: row by row, in a row by columns, and then by
+// combinations. A report has them so, and what merges and compares reports counts on it.
+func (c *Cell) Compare(d *Cell) int {
+	return cmp.Or(cmp.Compare(c.Row, d.Row), cmp.Compare(c.Column, d.Column), cmp.Compare(c.Combo, d.Combo))
 }
 
 // Answers returns what Got holds.

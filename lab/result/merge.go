@@ -233,7 +233,7 @@ func (m *Matrix) collect(pieces []piece) ([]float32, error) {
 	for {
 		next, cell := -1, Cell{}
 		for i := range cursors {
-			if c, ok := cursors[i].cell(); ok && (next < 0 || order(&c, &cell) < 0) {
+			if c, ok := cursors[i].cell(); ok && (next < 0 || c.Compare(&cell) < 0) {
 				next, cell = i, c
 			}
 		}
@@ -242,7 +242,7 @@ func (m *Matrix) collect(pieces []piece) ([]float32, error) {
 		}
 		c := &cursors[next]
 		c.at++
-		if n := len(m.Cells); n > 0 && order(&cell, &m.Cells[n-1]) == 0 {
+		if n := len(m.Cells); n > 0 && cell.Compare(&m.Cells[n-1]) == 0 {
 			if !sameCell(&cell, &m.Cells[n-1]) {
 				return nil, fmt.Errorf("%s and %s differ in %s on %s of %s",
 					pieces[from].of, c.of, m.NameOf(&cell), m.ColumnOf(&cell), m.File)
@@ -254,16 +254,6 @@ func (m *Matrix) collect(pieces []piece) ([]float32, error) {
 			seconds = append(seconds, c.seconds[c.at-1])
 		}
 	}
-}
-
-func order(a, b *Cell) int {
-	switch {
-	case a.Row != b.Row:
-		return cmp.Compare(a.Row, b.Row)
-	case a.Column != b.Column:
-		return cmp.Compare(a.Column, b.Column)
-	}
-	return cmp.Compare(a.Combo, b.Combo)
 }
 
 func sameCell(a, b *Cell) bool {

@@ -74,6 +74,32 @@ type Counts struct {
 // Sum returns how many cells there are.
 func (c Counts) Sum() int { return c.Passed + c.Failed + c.Skipped + c.Errors }
 
+// Of returns how many cells came to one of the verdicts.
+func (c *Counts) Of(v Verdict) int { return *c.of(v) }
+
+func (c *Counts) of(v Verdict) *int {
+	return [...]*int{&c.Passed, &c.Failed, &c.Skipped, &c.Errors}[v]
+}
+
+// Count counts a cell.
+func (c *Counts) Count(v Verdict) { *c.of(v)++ }
+
+// Add counts the cells of other counts.
+func (c *Counts) Add(other Counts) {
+	for _, v := range Verdicts {
+		*c.of(v) += other.Of(v)
+	}
+}
+
+// CountsOf counts cells.
+func CountsOf(cells []Cell) Counts {
+	var c Counts
+	for i := range cells {
+		c.Count(cells[i].Verdict)
+	}
+	return c
+}
+
 func (c Counts) String() string {
 	s := fmt.Sprintf("%d passed, %d failed, %d skipped", c.Passed, c.Failed, c.Skipped)
 	switch c.Errors {
@@ -108,19 +134,8 @@ func (r Report) Recount() Report {
 // NewReport counts and digests the matrices of a run.
 func NewReport(env Environment, matrices []Matrix) Report {
 	r := Report{Environment: env, Digest: DigestOf(matrices), Matrices: matrices}
-	for _, m := range matrices {
-		for _, c := range m.Cells {
-			switch c.Verdict {
-			case Pass:
-				r.Counts.Passed++
-			case Fail:
-				r.Counts.Failed++
-			case Skip:
-				r.Counts.Skipped++
-			case Error:
-				r.Counts.Errors++
-			}
-		}
+	for i := range matrices {
+		r.Counts.Add(CountsOf(matrices[i].Cells))
 	}
 	return r
 }
