@@ -132,7 +132,9 @@ var errnoSyntax = once.Regexp(`^E[A-Z0-9]+$`)
 // (sockfd_lookup_light); every other errno behind SO_ERROR is the pending error.
 var ofNoSocket = []string{"EBADF", "ENOTSOCK"}
 
-// answer reads ok, an errno, blocked, ? or a value.
+// answer reads ok, an errno, blocked, ? or a value. A bare word that is an errno is one whatever
+// the call answers, but for two calls: behind sockets() it may be the name of a state, and behind
+// getsockopt(a, SO_ERROR) it is the value, an error that waited at the socket.
 func (r *reader) answer(s span) (lab.Answer, []Mistake) {
 	ok := lab.Answer{Outcome: lab.OK}
 	if len(s.tokens) == 0 {
@@ -174,7 +176,9 @@ func (r *reader) answer(s span) (lab.Answer, []Mistake) {
 	switch {
 	case mistakes == nil:
 		ok.Value = value
-	case strings.HasPrefix(meantAnswer(raw), "E"): // an errno in other words
+	// An errno in other words, "connection refused": that it is also not an address or not a
+	// number says less.
+	case strings.HasPrefix(meantAnswer(raw), "E"):
 		mistakes = s.wrong("%s, found %s%s", r.answers(), wording.Quote(raw), answerHint(raw))
 	}
 	return ok, mistakes
@@ -225,7 +229,7 @@ func afterCall(rest span) string {
 	return ""
 }
 
-// answers says what the call may answer.
+// answers says what the call may answer, as complaints and descriptions have it.
 func (r *reader) answers() string {
 	words := "ok, an errno, blocked or ?"
 	if k := r.Answers; k == lab.KindValue && r.option.Value != "" {

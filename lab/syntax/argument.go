@@ -22,10 +22,13 @@ type reader struct {
 	args   []lab.Arg
 }
 
+// expected says which kind of value belongs here. Kinds and their names are the vocabulary's, so
+// a complaint, the JSON Schema and "labrun help steps" call them alike.
 func (r *reader) expected(what any, s span) []Mistake {
 	return s.wrong("%s: %s is expected here, found %s", r.Name, what, s.found())
 }
 
+// word reads a name that has a rule of its own.
 func (r *reader) word(k lab.Kind, s span, rule NameRule) (string, []Mistake) {
 	word, ok := s.word()
 	if !ok {
@@ -82,6 +85,7 @@ func flags(noun string, words []string, s span) (lab.Arg, []Mistake) {
 	return lab.Word(s.text()), nil
 }
 
+// number reads a number of an argument or an answer.
 func (r *reader) number(s span, low, high int64) (lab.Arg, []Mistake) {
 	n, problem := Decimal(s.text(), low, high)
 	if problem != "" {
@@ -97,7 +101,8 @@ func (r *reader) text(what string, s span) (lab.Text, []Mistake) {
 		return lab.Text(s.tokens[0].text), nil
 	}
 	ending := "; found " + s.found()
-	if raw := s.text(); raw != "" && len(raw) < 60 && !slices.ContainsFunc(s.tokens, token.isNoWord) {
+	isMark := func(t token) bool { return !t.word() }
+	if raw := s.text(); raw != "" && len(raw) < 60 && !slices.ContainsFunc(s.tokens, isMark) {
 		ending = `: "` + raw + `"`
 	}
 	return "", s.wrong("%s: %s is expected here, in double quotes%s", r.Name, what, ending)
@@ -178,6 +183,8 @@ func Duration(text string) (time.Duration, string) {
 	return d, ""
 }
 
+// prefix reads what addr_add() and addr_del() take, which always has its length: ip-address(8)
+// takes an address without one as a /32, which is seldom meant.
 func prefix(s span) (lab.Arg, []Mistake) {
 	p, err := netip.ParsePrefix(s.text())
 	if err != nil || p.Addr().Is4In6() {
@@ -224,7 +231,8 @@ func (r *reader) portRange(s span) (lab.Arg, []Mistake) {
 	return lab.Range{Low: uint16(l), High: uint16(h)}, nil
 }
 
-// membership reads {233.252.0.1, eth0}, the NIC may be "".
+// membership reads {233.252.0.1, eth0}, the NIC may be "": the kernel finds one by its routes then
+// (ip_mc_find_dev). A group that is not multicast is the kernel's to refuse.
 func (r *reader) membership(s span) (lab.Arg, []Mistake) {
 	group, nic, ok := s.fields()
 	if !ok || len(nic.tokens) == 0 {
@@ -271,7 +279,8 @@ func (r *reader) selector(s span) (lab.Arg, []Mistake) {
 }
 
 // SysctlProblem says why a name is none of a kernel parameter of a network namespace. Others
-// are the machine's, and no step may change those.
+// are the machine's, and no step may change those. Dots become slashes below /proc/sys, so a
+// part of dots or of nothing would lead elsewhere.
 func SysctlProblem(name string) string {
 	dots := func(part string) bool { return strings.Trim(part, "/") == "" }
 	switch {

@@ -10,7 +10,11 @@ import (
 )
 
 // parseAddr reads an address with its port as a step writes it: x:80,
-// peer.x:$p, mapped(any):80, [2001:db8::1]:80.
+// peer.x:$p, mapped(any):80, [2001:db8::1]:80. Names rather than numbers, so that one experiment
+// asks the same in every host: x is the address that the host's own file entry calls so.
+// mapped() is an IPv4 address in IPv6, ::ffff:192.0.2.1 (RFC 4291), which Linux takes on sockets
+// without IPV6_V6ONLY; family() is an address whose sa_family says something else, as programs
+// with a bug pass it.
 func parseAddr(text string) (lab.Addr, *Mistake) {
 	var a lab.Addr
 	if text == lab.Unspec.String() {
@@ -50,7 +54,8 @@ func parseAddr(text string) (lab.Addr, *Mistake) {
 	return a, nil
 }
 
-// familyAddr reads what follows "family(": AF_UNIX, any):80.
+// familyAddr reads what follows "family(": AF_UNIX, any):80. The port stands behind the
+// parenthesis, as it does with mapped(), so the address inside is put together with it.
 func familyAddr(text string, at int) (lab.Addr, *Mistake) {
 	family, rest, ok := strings.Cut(text, ",")
 	end := strings.LastIndexByte(rest, ')')
@@ -74,7 +79,8 @@ func familyAddr(text string, at int) (lab.Addr, *Mistake) {
 	return a, nil
 }
 
-// parsePorts reads the port of an answer, which may be any of a range.
+// parsePorts reads the port of an answer, which may be any of a range: after
+// IP_LOCAL_PORT_RANGE the kernel chooses one of it, and no report can say which.
 func parsePorts(text string) (lab.Port, string) {
 	low, high, ok := strings.Cut(text, "-")
 	if !ok || low == "" {
@@ -95,7 +101,9 @@ func parsePorts(text string) (lab.Port, string) {
 	return p, ""
 }
 
-// addrBase cuts the port off: what is left begins with the colon.
+// addrBase cuts the port off: what is left begins with the colon. An IPv6 address has colons
+// itself, so it stands in brackets as in a URL (RFC 3986), and without them is a mistake even
+// where it could be read: 2001:db8::1:80 is an address too.
 func addrBase(text string) (base, rest string, m *Mistake) {
 	end := strings.IndexByte(text, ':')
 	switch {
@@ -124,7 +132,9 @@ func addrBase(text string) (base, rest string, m *Mistake) {
 	return text[:end], text[end:], nil
 }
 
-// bracketed writes an IPv6 address with its port, if that is to be seen.
+// bracketed writes an IPv6 address with its port, for a proposal. Of an address that has all its
+// eight groups the last one may be a port only when a ninth is there; with "::" in it, the last
+// one is taken for the port, which is what most people mean who forget the brackets.
 func bracketed(text string) string {
 	if ip, err := netip.ParseAddr(text); err == nil {
 		if at := strings.LastIndexByte(text, ':'); len(text)-at > 1 && strings.Count(text, ":") < 7 {
@@ -141,17 +151,20 @@ func bracketed(text string) string {
 	return "[2001:db8::1]:80"
 }
 
-// addrHost reads what stands before the port.
+// addrHost reads what stands before the port: a number, a name, or HOST.NAME. Whether there is
+// such a host with such a name is not known here, topology checks that.
 func addrHost(a *lab.Addr, text string, mapped bool) *Mistake {
+	const digits = "0123456789"
+	wrong := func(ending string) *Mistake { return &Mistake{0, wording.Quote(text) + ending} }
 	if v6, ok := strings.CutPrefix(text, "["); ok {
 		ip, err := netip.ParseAddr(strings.TrimSuffix(v6, "]"))
 		if err != nil || !ip.Is6() {
-			return &Mistake{0, wording.Quote(text) + " is not an IPv6 address such as [2001:db8::1]"}
-		}
-		if zone := ip.Zone(); zone != "" && zone != "lo" && NicName.Check(zone) != "" {
-			return &Mistake{0, NicName.Check(zone)}
+			return wrong(" is not an IPv6 address such as [2001:db8::1]")
 		}
 		a.IP = ip
+		if zone := ip.Zone(); zone != "" && zone != "lo" {
+			return nameMistake(0, NicName, zone)
+		}
 		return nil
 	}
 	if ip, err := netip.ParseAddr(text); err == nil {
@@ -161,43 +174,45 @@ func addrHost(a *lab.Addr, text string, mapped bool) *Mistake {
 		a.IP = ip
 		return nil
 	}
-	if text == "" {
-		return &Mistake{0, "an address is missing here"}
-	}
 	host, name, dotted := strings.Cut(text, ".")
 	if !dotted {
 		host, name = "", text
 	}
-	if text == "0" {
-		return &Mistake{0, wording.Quote(text) + " is not an address; every address of the host is any"}
-	}
-	if strings.Trim(text, "0123456789.") == "" {
-		return &Mistake{0, wording.Quote(text) + " is not an IPv4 address"}
-	}
-	if ip, length, ok := strings.Cut(text, "/"); ok && strings.Trim(ip, "0123456789.") == "" &&
-		strings.Trim(length, "0123456789") == "" {
-		return &Mistake{0, wording.Quote(text) + " has a length; an address has none here: " + wording.Clip(ip)}
-	}
-	if text == "peer" || text == "subject" {
-		return &Mistake{0, wording.Quote(text) + " is a host; write which address of it: " + text + ".x"}
-	}
-	if dotted && lab.WellKnown(name) {
-		return &Mistake{0, wording.Quote(text) + ": " + name + " is the same on every host, write it without one"}
-	}
-	if dotted && host != "peer" && host != "subject" {
-		if problem := HostName.Check(host); problem != "" {
-			return &Mistake{0, problem}
-		}
-	}
-	if !lab.WellKnown(name) {
-		if problem := AliasName.Check(name); problem != "" {
-			return &Mistake{len(text) - len(name), problem}
-		}
+	ip, length, slash := strings.Cut(text, "/")
+	switch {
+	case text == "":
+		return &Mistake{0, "an address is missing here"}
+	case text == "0":
+		return wrong(" is not an address; every address of the host is any")
+	case strings.Trim(text, digits+".") == "":
+		return wrong(" is not an IPv4 address")
+	case slash && strings.Trim(ip, digits+".") == "" && strings.Trim(length, digits) == "":
+		return wrong(" has a length; an address has none here: " + wording.Clip(ip))
+	case text == "peer" || text == "subject":
+		return wrong(" is a host; write which address of it: " + text + ".x")
+	case dotted && lab.WellKnown(name):
+		return wrong(": " + name + " is the same on every host, write it without one")
 	}
 	a.Host, a.Name = host, name
+	if dotted && host != "peer" && host != "subject" {
+		if m := nameMistake(0, HostName, host); m != nil {
+			return m
+		}
+	}
+	if lab.WellKnown(name) {
+		return nil
+	}
+	return nameMistake(len(text)-len(name), AliasName, name)
+}
+
+func nameMistake(at int, r NameRule, name string) *Mistake {
+	if problem := r.Check(name); problem != "" {
+		return &Mistake{at, problem}
+	}
 	return nil
 }
 
+// parsePort reads one port, or $p, the port that an answer before it has kept.
 func parsePort(text string) (lab.Port, string) {
 	if name, ok := strings.CutPrefix(text, "$"); ok {
 		return lab.Port{Var: name}, portName.Check(name)

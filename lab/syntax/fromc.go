@@ -1,20 +1,25 @@
 package syntax
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"strings"
 
 	"labrun/lab"
 	"labrun/lab/once"
+	"labrun/lab/wording"
 )
 
 // fromC returns a step as it is written here that was pasted from strace(1), C or Python,
 //
-//	bind(3, {sa_family=AF_INET, sin_port=htons(80), sin_addr=inet_addr("0.0.0.0")}, 16) = -1 EADDRINUSE (Address already in use)
+//	bind(3, {sa_family=AF_INET, sin_port=htons(80), sin_addr=inet_addr("0.0.0.0")}, 16) = -1 EADDRINUSE (...)
 //	bind(3, any:80) = EADDRINUSE
 //
-// "" when it does not look like that or cannot be said here.
+// "" when it does not look like that or cannot be said here. It takes a step apart by its
+// brackets and quotes alone, since nothing else is common to the three, and what it returns is
+// a proposal: the caller reads it as a step and shows it only when it is one. What a pasted text
+// does not say, such as what is in the variable behind &addr, becomes the most usual value.
 func fromC(text string) string {
 	text = cProcess().ReplaceAllString(text, "")
 	name, call, args, result, ok := cutCall(text)
@@ -58,10 +63,7 @@ func fromC(text string) string {
 			func(a string) bool { return !strings.HasPrefix(a, "SOCK_") })
 		args = append(args[:1], flags...)
 	case "getsockname", "getpeername":
-		if value == "" {
-			value = cAddress(arg(1))
-		}
-		args = args[:1]
+		value, args = cmp.Or(answer, cAddress(arg(1))), args[:1]
 	case "setsockopt", "getsockopt":
 		if cLevel().MatchString(arg(1)) {
 			args = slices.Delete(args, 1, 2)
@@ -74,10 +76,7 @@ func fromC(text string) string {
 			args = []string{args[0], arg(1), option}
 			break
 		}
-		if value == "" {
-			value = option
-		}
-		args = []string{args[0], arg(1)}
+		value, args = cmp.Or(answer, option), []string{args[0], arg(1)}
 	case "send", "write", "sendto":
 		to := cAddress(arg(4))
 		call = "send"
@@ -89,10 +88,7 @@ func fromC(text string) string {
 		if call = "recv"; from != "" {
 			call = "recvfrom"
 		}
-		if value == "" {
-			value = arg(1)
-		}
-		args = args[:1]
+		value, args = cmp.Or(answer, arg(1)), args[:1]
 	case "listen", "shutdown", "close":
 	default:
 		return ""
@@ -102,10 +98,7 @@ func fromC(text string) string {
 		if answer == "" && cResult().MatchString(result) {
 			name = result
 		}
-		if name == "" {
-			name = "a"
-		}
-		step = name + " = " + step
+		step = cmp.Or(name, "a") + " = " + step
 	}
 	if value != "" {
 		step += " = " + value
@@ -117,14 +110,18 @@ func fromC(text string) string {
 }
 
 var (
+	// cArgument finds what only C or Python write in the place of an argument.
 	cArgument = once.Regexp(`sa_family=|^[AP]F_[A-Z]|^SOCK_|\| *SOCK_|^SOL_|^IPPROTO_|^NULL$|^\(.*\)|^&|^sizeof`)
-	cLevel    = once.Regexp(`^(SOL|IPPROTO)_[A-Z0-9]+$|^(socket\.)?SOL_`)
-	cResult   = once.Regexp(`^-?[0-9]+\b`)
+	// cLevel is the level of setsockopt(2), which an option's name says already.
+	cLevel = once.Regexp(`^(SOL|IPPROTO)_[A-Z0-9]+$|^(socket\.)?SOL_`)
+	// cResult is a number that strace prints behind a call: a descriptor, bytes, -1.
+	cResult = once.Regexp(`^-?[0-9]+\b`)
 	// errnoAfter finds the errno in "-1 EADDRINUSE (Address already in use)".
 	errnoAfter = once.Regexp(`^-1 (E[A-Z0-9]+)\b`)
 )
 
-// cutCall cuts "name = call(arguments) = result;" into its parts.
+// cutCall cuts "name = call(arguments) = result;" into its parts. It is no use to lex the text:
+// C has marks that no step has, and those are what shows that it is C.
 func cutCall(text string) (name, call string, args []string, result string, ok bool) {
 	open := strings.IndexByte(text, '(')
 	if open < 0 {
@@ -169,6 +166,8 @@ func cutCall(text string) (name, call string, args []string, result string, ok b
 }
 
 // socketType returns the type that socket(2) is asked for by these arguments, and its flags.
+// The words may come in any order and with Python's prefix; what is not said is TCP over IPv4,
+// as in socket.socket().
 func socketType(args []string) (kind, flags string) {
 	all := strings.ReplaceAll(strings.Join(args, "|"), "socket.", "")
 	var list []string
@@ -235,7 +234,7 @@ func cAddress(text string) string {
 	default:
 		return text
 	}
-	if words := WellKnown[host]; words != "" {
+	if words := WellKnown(host); words != "" {
 		return words + ":" + port
 	}
 	if ip, err := netip.ParseAddr(host); err == nil && ip.Is6() {
@@ -244,13 +243,15 @@ func cAddress(text string) string {
 	return host + ":" + port
 }
 
-// anyOf returns the group that matched.
+// anyOf returns the group that matched, of a pattern in which one does at most.
 func anyOf(groups []string) string { return strings.Join(groups[min(1, len(groups)):], "") }
 
-// WellKnown are addresses as they are called elsewhere, and here.
-var WellKnown = map[string]string{
-	"": "any", "*": "any", "0": "any", "0.0.0.0": "any", "INADDR_ANY": "any", "all": "any", "::": "any6",
-	"in6addr_any": "any6",
-	"127.0.0.1":   "lo", "localhost": "lo", "loopback": "lo", "INADDR_LOOPBACK": "lo", "::1": "lo6",
-	"localhost6": "lo6", "in6addr_loopback": "lo6",
+// WellKnown returns what an address is called here that has a name elsewhere, "" for others.
+func WellKnown(elsewhere string) string { return wording.Synonym(wellKnown, elsewhere) }
+
+var wellKnown = map[string][]string{
+	"any":  {"", "*", "0", "0.0.0.0", "INADDR_ANY", "all"},
+	"any6": {"::", "in6addr_any"},
+	"lo":   {"127.0.0.1", "localhost", "loopback", "INADDR_LOOPBACK"},
+	"lo6":  {"::1", "localhost6", "in6addr_loopback"},
 }

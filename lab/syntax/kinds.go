@@ -84,7 +84,8 @@ func (r *reader) bounds(k lab.Kind) (low, high int64, ok bool) {
 	return 0, 0, false
 }
 
-// value reads what may be an argument or an answer.
+// value reads what may be an argument or an answer. An address is read from its text: to the
+// lexer 80 of x:80 is a word of its own, and [::1]:80 is a dozen tokens.
 func (r *reader) value(k lab.Kind, s span) (lab.Arg, []Mistake) {
 	switch k {
 	case lab.KindAddr:

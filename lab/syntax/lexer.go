@@ -10,7 +10,9 @@ import (
 	"labrun/lab/wording"
 )
 
-// token is a piece of a step: a word, a string, or a mark such as "(" or "<=".
+// token is a piece of a step: a word, a string, or a mark such as "(" or "<=". Blanks are between
+// tokens and nowhere else, so "any:80" and "any : 80" are the same tokens; what must not have blanks,
+// such as an address, is read from the text of its span.
 type token struct {
 	text  string // as written; of a string, its value
 	str   bool   // a quoted string
@@ -27,15 +29,14 @@ func (t token) word() bool {
 	return !t.str && wordRune(r)
 }
 
-func (t token) isNoWord() bool { return !t.word() }
-
 // wordRune reports whether r belongs to a word. Words are taken large, so that
 // a complaint shows the whole of what somebody wrote: peer/web, 1.5s, $p, -1, A|B.
 func wordRune(r rune) bool {
 	return unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("_-.$/+|", r)
 }
 
-// lex cuts a step into tokens.
+// lex cuts a step into tokens, or returns its first mistake: behind a character that no step has,
+// or a quote that does not end, all that follows would be noise.
 func lex(text string) ([]token, []Mistake) {
 	var tokens []token
 	for i := 0; i < len(text); {
@@ -77,7 +78,8 @@ func wordLength(text string) int {
 }
 
 // lexString reads a string with Go's escapes, which are C's and some more. It
-// returns the value and the length of what was written.
+// returns the value and the length of what was written. Values are bytes: "\xff" is one, and
+// need not be UTF-8, since what sockets carry is not.
 func lexString(text string) (string, int, *Mistake) {
 	var value []byte
 	rest := text[1:]

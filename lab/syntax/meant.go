@@ -11,30 +11,24 @@ import (
 )
 
 // What people write who come from C, Python, netstat or another tool, and what that is here.
+// Every row is a mistake that was made. They end complaints and are never read as what was meant:
+// "timeout", say, may be the answer ETIMEDOUT as well as a step that is blocked.
 
-// callsElsewhere are calls by names that they do not have here.
-var callsElsewhere = map[string]string{
-	"read":         "recv",
-	"write":        "send",
-	"accept4":      "accept",
-	"closesocket":  "close",
-	"poll":         "who",
-	"select":       "who",
-	"epoll_wait":   "who",
-	"usleep":       "sleep",
-	"nanosleep":    "sleep",
-	"clone":        "fork",
-	"vfork":        "fork",
-	"execve":       "exec",
-	"_exit":        "exit",
-	"exit_group":   "exit",
-	"waitpid":      "wait",
-	"wait4":        "wait",
-	"setuid":       "seteuid",
-	"netstat":      "sockets",
-	"ss":           "sockets",
-	"memfd_create": "file",
-	"open":         "file",
+// callsElsewhere are the names that calls have elsewhere.
+var callsElsewhere = map[string][]string{
+	"recv":    {"read"},
+	"send":    {"write"},
+	"accept":  {"accept4"},
+	"close":   {"closesocket"},
+	"who":     {"poll", "select", "epoll_wait"},
+	"sleep":   {"usleep", "nanosleep"},
+	"fork":    {"clone", "vfork"},
+	"exec":    {"execve"},
+	"exit":    {"_exit", "exit_group"},
+	"wait":    {"waitpid", "wait4"},
+	"seteuid": {"setuid"},
+	"sockets": {"netstat", "ss"},
+	"file":    {"memfd_create", "open"},
 }
 
 // callHint ends a complaint about a call that there is not.
@@ -42,13 +36,14 @@ func callHint(found string) string {
 	if found == "run" {
 		return `; a program is a step of its own kind: {run: "ls -l"}`
 	}
-	if meant := callsElsewhere[strings.ToLower(found)]; meant != "" {
+	if meant := wording.Synonym(callsElsewhere, strings.ToLower(found)); meant != "" {
 		return fmt.Sprintf(", did you mean %q?", meant)
 	}
 	return wording.Hint(found, "calls", CallNames())
 }
 
-// notCall ends a complaint about a text that is not a call at all.
+// notCall ends a complaint about a text that is not a call at all: a call with a word before it,
+// one without parentheses, or a command, which is a step of another form.
 func notCall(text string) string {
 	fields := strings.Fields(text)
 	if len(fields) == 0 {
@@ -67,57 +62,37 @@ func notCall(text string) string {
 	return ""
 }
 
-// outcomes are what answers are called elsewhere.
-var outcomes = map[string]string{
-	"0":        "ok",
-	"success":  "ok",
-	"true":     "ok",
-	"yes":      "ok",
-	"pass":     "ok",
-	"passed":   "ok",
-	"succeeds": "ok",
-	"works":    "ok",
-	"none":     "ok",
-	"null":     "ok",
-	"timeout":  "blocked",
-	"hangs":    "blocked",
-	"blocks":   "blocked",
-	"block":    "blocked",
-	"waits":    "blocked",
-	"wait":     "blocked",
-	"*":        "?",
-	"any":      "?",
-	"anything": "?",
-	"unknown":  "?",
-	// strerror(3)
-	"address already in use":                  "EADDRINUSE",
-	"in use":                                  "EADDRINUSE",
-	"cannot assign requested address":         "EADDRNOTAVAIL",
-	"connection refused":                      "ECONNREFUSED",
-	"refused":                                 "ECONNREFUSED",
-	"connection reset by peer":                "ECONNRESET",
-	"connection reset":                        "ECONNRESET",
-	"connection timed out":                    "ETIMEDOUT",
-	"timed out":                               "ETIMEDOUT",
-	"permission denied":                       "EACCES",
-	"operation not permitted":                 "EPERM",
-	"invalid argument":                        "EINVAL",
-	"no route to host":                        "EHOSTUNREACH",
-	"network is unreachable":                  "ENETUNREACH",
-	"broken pipe":                             "EPIPE",
-	"transport endpoint is already connected": "EISCONN",
-	"transport endpoint is not connected":     "ENOTCONN",
-	"bad file descriptor":                     "EBADF",
-	"operation already in progress":           "EALREADY",
-	"operation now in progress":               "EINPROGRESS",
-	"resource temporarily unavailable":        "EAGAIN",
+// outcomes are what answers are called elsewhere; errnos by the words of strerror(3), which
+// programs print, and what is left of them in a report.
+var outcomes = map[string][]string{
+	"ok":            {"0", "ok", "success", "true", "yes", "pass", "passed", "succeeds", "works", "none", "null"},
+	"blocked":       {"timeout", "hangs", "blocks", "block", "waits", "wait"},
+	"?":             {"*", "any", "anything", "unknown"},
+	"EADDRINUSE":    {"address already in use", "in use"},
+	"EADDRNOTAVAIL": {"cannot assign requested address"},
+	"ECONNREFUSED":  {"connection refused", "refused"},
+	"ECONNRESET":    {"connection reset by peer", "connection reset"},
+	"ETIMEDOUT":     {"connection timed out", "timed out"},
+	"EACCES":        {"permission denied"},
+	"EPERM":         {"operation not permitted"},
+	"EINVAL":        {"invalid argument"},
+	"EHOSTUNREACH":  {"no route to host"},
+	"ENETUNREACH":   {"network is unreachable"},
+	"EPIPE":         {"broken pipe"},
+	"EISCONN":       {"transport endpoint is already connected"},
+	"ENOTCONN":      {"transport endpoint is not connected"},
+	"EBADF":         {"bad file descriptor"},
+	"EALREADY":      {"operation already in progress"},
+	"EINPROGRESS":   {"operation now in progress"},
+	"EAGAIN":        {"resource temporarily unavailable"},
 }
 
 // errnoWithin finds the errno in "-1 EADDRINUSE (Address already in use)", "-EADDRINUSE" and "eaddrinuse".
 var errnoWithin = once.Regexp(`(?i)^(?:1\s+)?(E[A-Z0-9]+)(?:\s*\(.*)?$`)
 
 // meantAnswer returns the answer that a text which is none was meant to be, "" when that is
-// not to be seen.
+// not to be seen. Only an errno that lab knows counts, so that no other word with an E in front
+// is proposed.
 func meantAnswer(text string) string {
 	text = strings.Trim(text, "\"'` ;>-=")
 	if m := errnoWithin().FindStringSubmatch(text); m != nil {
@@ -125,14 +100,11 @@ func meantAnswer(text string) string {
 			return name
 		}
 	}
-	text = strings.ToLower(text)
-	if text == "ok" {
-		return "ok"
-	}
-	return outcomes[text]
+	return wording.Synonym(outcomes, strings.ToLower(text))
 }
 
-// answerHint ends a complaint about an answer.
+// answerHint ends a complaint about an answer: with the one that was meant, or with how an answer
+// is written that depends on the kernel, which people put behind the answer without brackets.
 func answerHint(text string) string {
 	if meant := meantAnswer(text); meant != "" {
 		return ", write " + meant
@@ -149,7 +121,8 @@ func answerHint(text string) string {
 	return ""
 }
 
-// meantWord returns the word that was meant, by another name: "tcp", reuseaddr, WR, 9.
+// meantWord returns the word that was meant, by another name: "tcp", reuseaddr, WR, 9. Numbers are
+// those of signal(7) and of shutdown(2), which programs use in the place of their names.
 func meantWord(noun, found string, words []string) string {
 	found = strings.Trim(found, `"`)
 	if noun == "signal" {
@@ -171,7 +144,9 @@ func meantWord(noun, found string, words []string) string {
 	return ""
 }
 
-// strange says what to do about a character of a step that no step has, or only in quotes.
+// strange says what to do about a character of a step that no step has, or only in quotes. Most
+// come from editors and chat programs, which turn quotes and minus signs into others that look
+// alike; those that are not seen at all would leave an author helpless.
 func strange(text string, i, size int) string {
 	before, after := strings.TrimRight(text[:i], " "), text[i+size:]
 	switch c := text[i : i+size]; {
@@ -202,26 +177,4 @@ func strange(text string, i, size int) string {
 	default:
 		return "unexpected character " + wording.Quote(c)
 	}
-}
-
-// ExampleOf shows how a call is written.
-func ExampleOf(sig lab.Signature) string {
-	words := map[lab.Kind]string{
-		lab.KindSock: "a", lab.KindProcess: "child", lab.KindAddr: "x:80", lab.KindInt: "5", lab.KindText: `"text"`,
-		lab.KindPath:     `"name"`,
-		lab.KindDuration: "100ms", lab.KindType: "tcp", lab.KindHow: "SHUT_WR", lab.KindFcntl: "F_SETFD",
-		lab.KindFDFlags: "FD_CLOEXEC",
-		lab.KindUser:    "1000", lab.KindOption: "SO_REUSEADDR", lab.KindValue: "1",
-		lab.KindSysctl: "net.ipv4.tcp_tw_reuse",
-		lab.KindNIC:    "eth0", lab.KindLink: "dummy", lab.KindPrefix: "192.0.2.77/24", lab.KindDescriptor: "-1",
-	}
-	var args []string
-	for _, k := range sig.Args[:len(sig.Args)-sig.Optional] {
-		args = append(args, words[k])
-	}
-	call := sig.Name + "(" + strings.Join(args, ", ") + ")"
-	if sig.Makes {
-		return "a = " + call
-	}
-	return call
 }

@@ -12,7 +12,9 @@ import (
 // SysctlSyntax is how the name of a kernel parameter is written.
 var SysctlSyntax = once.Regexp(`^net(\.[A-Za-z0-9_/-]+)+$`)
 
-// NameRule says how one kind of name is written.
+// NameRule says how one kind of name is written. The same rules check a file and stand in its
+// JSON Schema, so an editor refuses what Load does. Names stand in cells, in commands and in
+// names of files of captures, where a blank or a quote would need quoting.
 type NameRule struct {
 	Noun     string
 	Syntax   func() *regexp.Regexp
@@ -24,17 +26,21 @@ type NameRule struct {
 var (
 	TopologyName = NameRule{"a topology's name", once.Regexp(`^[A-Za-z0-9][A-Za-z0-9._-]*$`),
 		"letters, digits, '.', '_', '-', a letter or digit first", 63, nil}
+	// An experiment's name may be longer, as people write a sentence into it.
 	ExperimentName = NameRule{"an experiment's name", TopologyName.Syntax, TopologyName.Words, 100, nil}
 	NetworkName    = NameRule{"a network's name", once.Regexp(`^[A-Za-z0-9][A-Za-z0-9_-]*$`),
 		"letters, digits, '_', '-', a letter or digit first", 15, []string{"lo", "all", "default"}}
+	// In a step peer and subject stand for hosts, whichever those are in a column.
 	HostName = NameRule{"a host's name", NetworkName.Syntax, NetworkName.Words, 63, []string{"peer", "subject"}}
 	// dev_valid_name, linux/net/core/dev.c; '%' would be a pattern there. all and
 	// default are folders beside the links' in /proc/sys/net/ipv4/conf.
 	NicName = NameRule{"a nic's name", once.Regexp(`^[^\pZ\pC/:%]+$`),
 		"no space, '/', ':', '%'", 15, []string{"lo", "all", "default", ".", ".."}}
+	// Names for addresses stand where any, lo and their like do.
 	AliasName = NameRule{"a name for an address", once.Regexp(`^[A-Za-z_][A-Za-z0-9_-]*$`),
 		"letters, digits, '_', '-', a letter or '_' first", 63,
 		[]string{"any", "any6", "lo", "lo6", "peer", "subject", "mapped"}}
+	// A claim may be put as a sentence; "claim: not NAME" turns it round.
 	ClaimName = NameRule{"a claim's name", once.Regexp(`^[^\pC\s]([^\pC]*[^\pC\s])?$`), "text on one line", 100,
 		[]string{"not"}}
 	ProcessName = NameRule{"a process's name", once.Regexp(`^[A-Za-z0-9_][A-Za-z0-9_-]*$`),

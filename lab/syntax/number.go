@@ -8,7 +8,8 @@ import (
 	"labrun/lab/wording"
 )
 
-// Decimal reads a number between low and high, or says what is wrong.
+// Decimal reads a number between low and high, or says what is wrong. Only decimal ones count:
+// 010 is 8 to C and to YAML 1.1, and 10 to most who read it.
 func Decimal(text string, low, high int64) (int64, string) {
 	digits := strings.TrimPrefix(text, "-")
 	if digits == "" || strings.Trim(digits, "0123456789") != "" || len(digits) > 1 && digits[0] == '0' {
@@ -40,7 +41,7 @@ func inDecimal(text string) string {
 	return ""
 }
 
-// number shows a number as it is, unless it is long.
+// number shows a number as it is, without quotes, unless it is long.
 func number(text string) string {
 	if len(text) > 32 {
 		return wording.Quote(text)

@@ -1,65 +1,40 @@
 package syntax
 
 import (
+	"errors"
 	"fmt"
-	"strings"
 	"unicode/utf8"
 
 	"labrun/lab"
 )
 
-// StepError is what is wrong with the text of a step.
-type StepError struct {
-	Col int // in characters, from 1
-	Msg string
-}
-
-func (e StepError) Error() string { return fmt.Sprintf("%d: %s", e.Col, e.Msg) }
-
-// StepErrors is everything that is wrong with a step. It is never empty.
-type StepErrors []StepError
-
-func (es StepErrors) Error() string {
-	var lines []string
-	for _, e := range es {
-		lines = append(lines, e.Error())
-	}
-	return strings.Join(lines, "\n")
-}
-
 // ParseStep reads a step as a file writes it,
 //
 //	[name =] call(arguments) [= ANSWER [ANSWER on linux < 6.2]]
 //
-// and is the reverse of Call.String and Want.String with " = " between them.
-// When the text is wrong, the error is StepErrors.
+// and is the reverse of Call.String and Want.String with " = " between them. An error has a line
+// for each mistake, with its column in characters from 1.
 func ParseStep(text string) (lab.Call, lab.Want, error) {
-	p := Parse(text)
-	if err := p.err(); err != nil {
-		return lab.Call{}, nil, err
+	s := Parse(text)
+	if len(s.Mistakes) > 0 {
+		var all []error
+		for _, m := range s.Mistakes {
+			all = append(all, fmt.Errorf("%d: %s", 1+utf8.RuneCountInString(s.Text[:m.At]), m.Msg))
+		}
+		return lab.Call{}, nil, errors.Join(all...)
 	}
-	return p.Call, p.Want, nil
+	return s.Call, s.Want, nil
 }
 
-// err returns the mistakes as an error, nil when there are none.
-func (p *Step) err() error {
-	if len(p.Mistakes) == 0 {
-		return nil
-	}
-	var errs StepErrors
-	for _, m := range p.Mistakes {
-		errs = append(errs, StepError{1 + utf8.RuneCountInString(p.Text[:m.At]), m.Msg})
-	}
-	return errs
-}
-
-// ParseCall reads a call without an answer. It is the reverse of Call.String.
+// ParseCall reads a call without an answer, the reverse of Call.String. A question that was sent
+// as JSON has its calls as they are printed (lab/question), so none may read as another one.
 func ParseCall(text string) (lab.Call, error) {
 	call, _, err := ParseStep(text + " = ?")
 	return call, err
 }
 
-// ParseAnswer reads what a call may answer, the reverse of Answer.String.
+// ParseAnswer reads what a call may answer, the reverse of Answer.String. It needs the call: 5 is
+// a number of bytes behind send and a port's mistake behind getsockname.
 func ParseAnswer(call lab.Call, text string) (lab.Answer, error) {
 	_, want, err := ParseStep(call.String() + " = " + text)
 	switch {

@@ -8,13 +8,17 @@ import (
 	"labrun/lab"
 )
 
-// DescribeCall is the call's line, what it takes and what it answers.
+// DescribeCall returns what an editor shows beside a call: its line, what it takes and what it answers.
 func DescribeCall(s lab.Signature) string {
 	r := &reader{Signature: s}
 	return s.Doc + ".\n\n" + r.takes() + "; " + strings.Replace(r.answers(), s.Name, "it", 1) + "."
 }
 
-// CallPattern is the whole of a call, with that option where it takes one.
+// CallPattern is the whole of a call, with that option where it takes one. The JSON Schema has
+// one for each call and option, so that an editor underlines a step while it is written and
+// completes it. A pattern lets pass what it cannot tell, whether a socket is open or an address
+// exists: what it refuses must be wrong, what it takes need not be right. Where an axis or a rule
+// fills in a part, ${...}, that part may be anything.
 func CallPattern(s lab.Signature, option string) string {
 	made := ""
 	if s.Makes {
@@ -31,6 +35,8 @@ func CallPattern(s lab.Signature, option string) string {
 	return `^\s*` + made + s.Name + `\s*\(\s*` + call + "$"
 }
 
+// argsPattern is all arguments of a call. Each that may be left out is an optional group which
+// holds those behind it too: none can be left out before another.
 func argsPattern(s lab.Signature, option string) string {
 	var b strings.Builder
 	for i, k := range s.Args {
@@ -53,10 +59,11 @@ func argsPattern(s lab.Signature, option string) string {
 	return b.String()
 }
 
+// stringPattern is a string in double quotes, with any escapes.
 const stringPattern = `"(?:[^"\\]|\\[\s\S])*"`
 
 // kindPattern is what an argument looks like. Of some kinds anything will do,
-// Load looks closer.
+// Load looks closer. It is a case for each kind that arg reads.
 func kindPattern(k lab.Kind) string {
 	if words, ok := wordsOf[k]; ok {
 		return oneOfPattern(words)
@@ -94,12 +101,13 @@ func oneOfPattern(words []string) string {
 	return "(?:" + strings.Join(quoted, "|") + ")"
 }
 
+// flagsPattern is some of the words, joined by '|' in any order.
 func flagsPattern(words []string) string {
 	one := oneOfPattern(words)
 	return one + `(?:\|` + one + ")*"
 }
 
-// examplesOf are arguments to complete a call with.
+// examplesOf are arguments to complete a call with, of the kinds that are not one of a few words.
 var examplesOf = map[lab.Kind]string{
 	lab.KindSock: "a", lab.KindProcess: "child", lab.KindAddr: "x:80", lab.KindInt: "5", lab.KindLength: "16",
 	lab.KindText: `"1"`, lab.KindPath: `"name"`, lab.KindDuration: "100ms", lab.KindSockFlags: lab.SocketFlags[0],
@@ -107,13 +115,15 @@ var examplesOf = map[lab.Kind]string{
 	lab.KindPrefix: "192.0.2.77/24", lab.KindDescriptor: "-1", lab.KindOption: "SO_REUSEADDR", lab.KindValue: "1",
 }
 
-// ValueExamples are values of socket options.
+// ValueExamples are values of socket options, one for each kind of value.
 var ValueExamples = map[lab.ValueKind]string{
 	lab.ValueInt: "1", lab.ValueErrno: "1", lab.ValueLinger: "{l_onoff=1, l_linger=0}", lab.ValueDevice: "eth0",
 	lab.ValueIndex: "eth0",
 	lab.ValueRange: "40000-40010", lab.ValueMembership: "{233.252.0.1, eth0}", lab.ValueSelector: "index(1)",
 }
 
+// KindExamples returns an argument of each kind. Each call made of them is one that Load takes,
+// so what an editor puts into a file is never a mistake by itself.
 func KindExamples(kinds []lab.Kind) []string {
 	args := make([]string, len(kinds))
 	for i, k := range kinds {
@@ -125,7 +135,12 @@ func KindExamples(kinds []lab.Kind) []string {
 	return args
 }
 
-// CallExamples are calls to complete: one for every word of the first argument
+// ExampleOf shows how a call is written.
+func ExampleOf(s lab.Signature) string {
+	return MadeBy(s, KindExamples(s.Args[:len(s.Args)-s.Optional]))
+}
+
+// CallExamples returns calls to complete: one for every word of the first argument
 // that is one of a few, and one with every argument that may be left out.
 func CallExamples(s lab.Signature) []string {
 	all := KindExamples(s.Args)
@@ -147,7 +162,7 @@ func CallExamples(s lab.Signature) []string {
 	return examples
 }
 
-// MadeBy writes a call.
+// MadeBy writes a call with these arguments; a socket that it makes is called a.
 func MadeBy(s lab.Signature, args []string) string {
 	call := s.Name + "(" + strings.Join(args, ", ") + ")"
 	if s.Makes {
@@ -166,7 +181,7 @@ func Portable(re *regexp.Regexp) string {
 	return strings.NewReplacer(`\pC`, `\x00-\x1f\x7f-\x9f`, `\pZ`, `\s`).Replace(re.String())
 }
 
-// Inner is the pattern of a name without its anchors.
+// Inner is the pattern of a name without its anchors, to stand inside of another one.
 func Inner(r NameRule) string {
 	return "(?:" + strings.TrimSuffix(strings.TrimPrefix(Portable(r.Syntax()), "^"), "$") + ")"
 }

@@ -65,7 +65,8 @@ func (s *Step) add(mistakes []Mistake) {
 
 func (s *Step) wrong(at int, format string, args ...any) { s.add(wrong(at, format, args...)) }
 
-// parse reads all tokens of the step.
+// parse reads all tokens of the step. What comes behind an unknown call is not read, since what
+// a call takes is what says how to; behind a parenthesis that is open there is nothing to read.
 func (s *Step) parse(all span) {
 	if all.token(0).word() && all.token(1).is("=") && all.token(2).word() && all.token(3).is("(") {
 		name := all.part(0, 1)
@@ -158,7 +159,8 @@ func (s *Step) parseAnswer(r *reader, all span) {
 	s.Want, s.WantsAt = append(s.Want, plain), append(s.WantsAt, one.at)
 }
 
-// takes says what the call takes: "bind takes 2 or 3 arguments: a socket, ...".
+// takes says what the call takes: "bind takes 2 or 3 arguments: a socket, ...". A wrong number
+// of arguments is one mistake, and none of them is read: which one is missing is not to be seen.
 func (r *reader) takes() string {
 	if len(r.Args) == 0 {
 		return r.Name + " takes no arguments"

@@ -107,7 +107,7 @@ func (d *checker) hostHint(found, name string) string {
 // aliasHint ends a complaint about an address that a host does not have.
 func (d *checker) aliasHint(h *host, name string) string {
 	meant := ""
-	if words := syntax.WellKnown[name]; words != "" {
+	if words := syntax.WellKnown(name); words != "" {
 		meant = words
 	} else if other := d.hosts[name]; other != nil && len(other.Aliases()) > 0 {
 		meant = name + "." + other.Aliases()[0]

@@ -77,6 +77,17 @@ func Nearest(found string, names []string) string {
 	return best
 }
 
+// Synonym returns the key of the row that has the word, "" for none. Rows are what names and
+// words of ours are called elsewhere; no word is in two of them.
+func Synonym(rows map[string][]string, word string) string {
+	for ours, others := range rows {
+		if slices.Contains(others, word) {
+			return ours
+		}
+	}
+	return ""
+}
+
 // Sorted returns the names sorted.
 func Sorted(names ...string) []string { return slices.Sorted(slices.Values(names)) }
 
