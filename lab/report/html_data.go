@@ -2,10 +2,9 @@ package report
 
 import (
 	"bufio"
-	"encoding/binary"
 	"encoding/json"
 	"slices"
-	"strconv"
+	"strings"
 
 	"labrun/lab"
 	"labrun/lab/result"
@@ -26,16 +25,13 @@ import (
 //
 // Nothing of it can end the element that it stands in: the encoder writes "<" as \u003c.
 type pageData struct {
-	b        *bufio.Writer
-	err      error // the first one of the encoder
 	words    numbered[string]
 	steps    numbered[result.RowStep]
-	variants numbered[string] // of the steps' indices, as JSON writes them
-	answers  numbered[string] // of the words' indices
+	variants numbered[string] // as JSON, as the next ones
+	answers  numbered[string]
 	notes    numbered[string]
-	known    map[string]int // answers, by the words themselves
-	scratch  []byte
-	number   []byte
+	known    map[*[]string]int // answers, by where cells have them
+	err      error             // the first one of the encoder
 }
 
 // numbered numbers things, each once, in the order in which they come. A page of half a
@@ -59,235 +55,181 @@ func (t *numbered[T]) of(v T) int {
 	return i
 }
 
-// dataBlock writes the data of a page.
+// A pageTopology is what the scripts have of a matrix. Lists are never nil, for the
+// scripts take none to be null.
+type pageTopology struct {
+	File   string    `json:"file"`
+	Name   string    `json:"name"`
+	Hosts  []string  `json:"hosts"`
+	Alone  []string  `json:"alone,omitempty"` // without their kernels, as commands take them
+	Rows   []pageRow `json:"rows"`
+	Blocks [][]any   `json:"blocks"`
+	Noted  []int     `json:"noted"` // cells and their notes, in turn
+}
+
+type pageRow struct {
+	Name    string     `json:"name"`
+	Doc     string     `json:"doc"`
+	Claim   string     `json:"claim"`
+	Against bool       `json:"against,omitempty"`
+	Source  string     `json:"source,omitempty"` // the part of an id that stands for its file
+	File    string     `json:"file,omitempty"`
+	Line    int        `json:"line"`
+	Axes    []lab.Axis `json:"axes"`
+	Slots   []pageSlot `json:"slots"`
+}
+
+// A pageSlot has its variant for every combination of its axes, -1 where no combination
+// of the row needs one, and again for the hosts of every kernel that has to answer
+// otherwise.
+type pageSlot struct {
+	Axes     []int       `json:"axes"`
+	Shown    bool        `json:"shown"`
+	Variants []int       `json:"variants"`
+	Others   []pageOther `json:"others,omitempty"`
+}
+
+type pageOther struct {
+	Hosts    []int `json:"hosts"`
+	Variants []int `json:"variants"`
+}
+
+// dataBlock writes the data of a page, one topology after the other: what is in the
+// tables is known only when all have been written.
 func dataBlock(b *bufio.Writer, r result.Report) error {
-	d := &pageData{b: b, known: map[string]int{}}
-	d.raw(`{"topologies":[`)
+	d := &pageData{known: map[*[]string]int{}}
+	raw := func(pieces ...string) {
+		for _, s := range pieces {
+			_, _ = b.WriteString(s) // Flush tells
+		}
+	}
+	raw(`{"topologies":[`)
 	for i := range r.Matrices {
-		d.comma(i)
-		d.matrix(&r.Matrices[i])
+		if i > 0 {
+			raw(",")
+		}
+		raw(d.encode(d.topology(&r.Matrices[i])))
 	}
-	d.raw(`],"variants":[`)
-	for i, v := range d.variants.all {
-		d.comma(i)
-		d.raw(v)
-	}
-	d.raw(`],"answers":[`)
-	for i, a := range d.answers.all {
-		d.comma(i)
-		d.raw("[" + a + "]")
-	}
-	d.raw(`],"notes":[`)
-	for i, n := range d.notes.all {
-		d.comma(i)
-		d.raw(n)
-	}
-	d.raw(`],"steps":[`)
-	for i, s := range d.steps.all {
-		d.comma(i)
+	steps := []int{}
+	for _, s := range d.steps.all {
 		shown := 0
-		if s.Shown || s.Asked {
+		if isTold(s) {
 			shown = 1
 		}
-		d.numbers(s.Line, d.words.of(s.Process), d.words.of(s.Call), d.words.of(s.Words(s.Want)), shown,
-			d.words.of(s.Words(string(lab.Blocked))), s.Rule,
-			d.words.of(lab.CallName(s.Call)))
+		steps = append(steps, s.Line, d.words.of(s.Process), d.words.of(s.Call), d.words.of(s.Words(s.Want)), shown,
+			d.words.of(s.Words(string(lab.Blocked))), s.Rule, d.words.of(lab.CallName(s.Call)))
 	}
-	d.raw(`],"words":`)
-	d.value(append([]string{}, d.words.all...)) // [] and not null
-	d.raw("}")
+	raw(`],"variants":[`, strings.Join(d.variants.all, ","), `],"answers":[`, strings.Join(d.answers.all, ","),
+		`],"notes":[`, strings.Join(d.notes.all, ","), `],"steps":`, d.encode(steps),
+		`,"words":`, d.encode(append([]string{}, d.words.all...)), "}")
 	return d.err
 }
 
-func (d *pageData) raw(s string) { _, _ = d.b.WriteString(s) } // Flush tells
-
-func (d *pageData) comma(i int) {
-	if i > 0 {
-		_ = d.b.WriteByte(',')
-	}
-}
-
-func (d *pageData) value(v any) { _, _ = d.b.Write(d.encode(v)) }
-
-func (d *pageData) encode(v any) []byte {
+func (d *pageData) encode(v any) string {
 	text, err := json.Marshal(v) // of what is visible already
 	if err != nil && d.err == nil {
 		d.err = err
 	}
-	return text
+	return string(text)
 }
 
-func (d *pageData) numbers(numbers ...int) {
-	for i, n := range numbers {
-		d.comma(i)
-		d.number = strconv.AppendInt(d.number[:0], int64(n), 10)
-		_, _ = d.b.Write(d.number)
-	}
-}
-
-func (d *pageData) matrix(m *result.Matrix) {
-	d.raw(`{"file":`)
-	d.value(m.File)
-	d.raw(`,"name":`)
-	d.value(m.Name)
-	d.raw(`,"hosts":`)
-	d.value(append([]string{}, m.Heads()...))
+func (d *pageData) topology(m *result.Matrix) pageTopology {
+	t := pageTopology{File: m.File, Name: m.Name, Hosts: append([]string{}, m.Heads()...), Rows: []pageRow{},
+		Blocks: [][]any{}, Noted: []int{}}
 	if slices.ContainsFunc(m.Columns, func(c result.Column) bool { return c.Kernel != "" }) {
-		d.raw(`,"alone":[`)
-		for i, c := range m.Columns {
-			d.comma(i)
-			d.value(c.Host)
+		for _, c := range m.Columns {
+			t.Alone = append(t.Alone, c.Host)
 		}
-		d.raw("]")
 	}
-	d.raw(`,"rows":[`)
 	for i := range m.Rows {
-		d.comma(i)
-		d.row(m, &m.Rows[i])
+		t.Rows = append(t.Rows, d.row(m, &m.Rows[i]))
 	}
-	d.raw(`],"blocks":[`)
-	noted := []int{} // cells and their notes, in turn
 	for first, cells := range runs(m.Cells, inBlock) {
-		d.comma(first)
-		d.block(cells)
+		t.Blocks = append(t.Blocks, d.block(cells))
 		for i := range cells {
 			if note := cells[i].Note; note != nil {
 				if len(note.Flaky) > 0 { // the page has words for it, as for other reasons
 					said := *note
 					said.Reason, said.Flaky, note = cells[i].Reason(), nil, &said
 				}
-				noted = append(noted, first+i, d.notes.of(string(d.encode(note))))
+				t.Noted = append(t.Noted, first+i, d.notes.of(d.encode(note)))
 			}
 		}
 	}
-	d.raw(`],"noted":[`)
-	d.numbers(noted...)
-	d.raw("]}")
+	return t
 }
 
-// row writes a row; of each slot which variant it is, for every combination of its axes,
-// and again for the hosts of every kernel that has to answer otherwise.
-func (d *pageData) row(m *result.Matrix, r *result.Row) {
-	d.raw(`{"name":`)
-	d.value(r.Name)
-	d.raw(`,"doc":`)
-	d.value(r.Doc)
-	d.raw(`,"claim":`)
-	d.value(r.Claim.Name)
-	if r.Claim.Against {
-		d.raw(`,"against":true`)
+func (d *pageData) row(m *result.Matrix, r *result.Row) pageRow {
+	row := pageRow{Name: r.Name, Doc: r.Doc, Claim: r.Claim.Name, Against: r.Claim.Against, File: r.File,
+		Line: r.Line, Axes: append([]lab.Axis{}, r.Axes...), Slots: []pageSlot{}}
+	if i := includedAt(m, r); i >= 0 {
+		row.Source = includedID(i)
 	}
-	if source := includedAt(m, r); source >= 0 {
-		d.raw(`,"source":"` + includedID(source) + `"`)
-	}
-	if r.File != "" {
-		d.raw(`,"file":`)
-		d.value(r.File)
-	}
-	d.raw(`,"line":`)
-	d.numbers(r.Line)
-	d.raw(`,"axes":`)
-	d.value(append([]lab.Axis{}, r.Axes...))
-	d.raw(`,"slots":[`)
-	shape := lab.ShapeOf(r.Axes)
+	combinations := lab.ShapeOf(r.Axes)
 	for i := range r.Slots {
 		s := &r.Slots[i]
-		d.comma(i)
-		d.raw(`{"axes":[`)
-		d.numbers(s.Axes...)
-		d.raw(`],"shown":` + strconv.FormatBool(tells(s)))
-		d.choices(s, "", shape)
-		for n, o := range s.Others {
-			var hosts []int
+		n := combinations.Size(s.Axes)
+		slot := pageSlot{Axes: append([]int{}, s.Axes...), Shown: tells(s), Variants: d.choices(s, "", n)}
+		for _, o := range s.Others {
+			other := pageOther{Hosts: []int{}, Variants: d.choices(s, o.Kernel, n)}
 			for c := range m.Columns {
 				if m.Columns[c].Kernel == o.Kernel {
-					hosts = append(hosts, c)
+					other.Hosts = append(other.Hosts, c)
 				}
 			}
-			d.raw([]string{`,"others":[`, ","}[min(n, 1)] + `{"hosts":[`)
-			d.numbers(hosts...)
-			d.raw("]")
-			d.choices(s, o.Kernel, shape)
-			d.raw("}")
+			slot.Others = append(slot.Others, other)
 		}
-		if len(s.Others) > 0 {
-			d.raw("]")
-		}
-		d.raw("}")
+		row.Slots = append(row.Slots, slot)
 	}
-	d.raw("]}")
+	return row
 }
 
-// choices writes which variant a slot is on a kernel, -1 where no combination needs one.
-func (d *pageData) choices(s *result.RowSlot, kernel string, shape lab.Shape) {
+// choices returns which variant a slot is on a kernel, for each combination of its axes.
+func (d *pageData) choices(s *result.RowSlot, kernel string, combinations int) []int {
 	var numbers []int
 	for _, steps := range s.On(kernel) {
-		numbers = append(numbers, d.variant(steps))
+		all := []int{}
+		for _, step := range steps {
+			all = append(all, d.steps.of(step))
+		}
+		numbers = append(numbers, d.variants.of(d.encode(all)))
 	}
-	d.raw(`,"variants":[`)
-	for c := range shape.Size(s.Axes) {
-		d.comma(c)
+	choices := make([]int, combinations)
+	for c := range choices {
+		choices[c] = -1
 		if v := s.VariantOf.At(c); v >= 0 {
-			d.numbers(numbers[v])
-		} else {
-			d.numbers(-1)
+			choices[c] = numbers[v]
 		}
 	}
-	d.raw("]")
+	return choices
 }
 
-func (d *pageData) variant(steps []result.RowStep) int {
-	d.scratch = append(d.scratch[:0], '[')
-	for i, s := range steps {
-		if i > 0 {
-			d.scratch = append(d.scratch, ',')
-		}
-		d.scratch = strconv.AppendInt(d.scratch, int64(d.steps.of(s)), 10)
-	}
-	d.scratch = append(d.scratch, ']')
-	return d.variants.of(string(d.scratch))
-}
-
-// block writes the cells of one row and one host: row and host, runs of combinations
+// block returns the cells of one row and one host: row and host, runs of combinations
 // that follow each other, a digit for each verdict, a number for each cell's answers.
-func (d *pageData) block(cells []result.Cell) {
-	d.raw("[")
-	d.numbers(int(cells[0].Row), int(cells[0].Column))
-	d.raw(",[")
-	for start, run := range runs(cells, func(a, b *result.Cell) bool { return a.Combo+1 == b.Combo }) {
-		d.comma(start)
-		d.numbers(int(run[0].Combo), len(run))
+func (d *pageData) block(cells []result.Cell) []any {
+	var combos []int
+	for _, run := range runs(cells, func(a, b *result.Cell) bool { return a.Combo+1 == b.Combo }) {
+		combos = append(combos, int(run[0].Combo), len(run))
 	}
-	d.raw(`],"`)
+	verdicts, answers := make([]byte, len(cells)), make([]int, len(cells))
 	for i := range cells {
-		_ = d.b.WriteByte('0' + byte(cells[i].Verdict))
+		verdicts[i] = '0' + byte(cells[i].Verdict)
+		answers[i] = d.answer(cells[i].Got)
 	}
-	d.raw(`",[`)
-	for i := range cells {
-		d.comma(i)
-		d.scratch = d.scratch[:0]
-		for _, got := range cells[i].Answers() {
-			d.scratch = binary.AppendUvarint(d.scratch, uint64(len(got)))
-			d.scratch = append(d.scratch, got...)
-		}
-		a, ok := d.known[string(d.scratch)]
-		if !ok {
-			key := string(d.scratch)
-			a = d.answer(cells[i].Answers())
-			d.known[key] = a
-		}
-		d.numbers(a)
-	}
-	d.raw("]]")
+	return []any{cells[0].Row, cells[0].Column, combos, string(verdicts), answers}
 }
 
-func (d *pageData) answer(got []string) int {
-	d.scratch = d.scratch[:0]
-	for i, s := range got {
-		if i > 0 {
-			d.scratch = append(d.scratch, ',')
+func (d *pageData) answer(got *[]string) int {
+	n, ok := d.known[got]
+	if !ok {
+		words := []int{}
+		if got != nil {
+			for _, s := range *got {
+				words = append(words, d.words.of(s))
+			}
 		}
-		d.scratch = strconv.AppendInt(d.scratch, int64(d.words.of(s)), 10)
+		n = d.answers.of(d.encode(words))
+		d.known[got] = n
 	}
-	return d.answers.of(string(d.scratch))
+	return n
 }
