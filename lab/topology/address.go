@@ -18,11 +18,10 @@ func (d *layoutReader) decodeAddresses(h *host, n *nic, node *yaml.Node) {
 	items := yamlpos.List(node)
 	switch {
 	case len(items) == 0:
-		d.Complain(yamlpos.PosOf(node), "%s: address is empty; leave the key out for the next free one", n.scope)
+		d.Wrong(node, "%s: address is empty; leave the key out for the next free one", n.scope)
 		return
 	case len(items) > maxAddresses:
-		d.Complain(yamlpos.PosOf(items[maxAddresses]), "%s has %d addresses, the limit is %d", n.scope, len(items),
-			maxAddresses)
+		d.Wrong(items[maxAddresses], "%s has %d addresses, the limit is %d", n.scope, len(items), maxAddresses)
 		return
 	}
 	for _, item := range items {
@@ -36,7 +35,7 @@ func (d *layoutReader) decodeAddresses(h *host, n *nic, node *yaml.Node) {
 			}
 			k, ok := keys["address"]
 			if !ok {
-				d.Complain(yamlpos.PosOf(item), "%s: key \"address\" is missing in an item of the list", n.scope)
+				d.Wrong(item, "%s: key \"address\" is missing in an item of the list", n.scope)
 				continue
 			}
 			scalar = k.Value

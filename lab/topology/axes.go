@@ -41,13 +41,13 @@ func (d *experimentReader) decodeAxes(x *experiment, n *yaml.Node) {
 		case yaml.MappingNode:
 			d.decodeNamedValues(&a, s, e.Value)
 		default:
-			d.Complain(yamlpos.PosOf(e.Value),
-				"%s must be a list of values, or a mapping from names to texts or steps; found %s", s, yamlpos.Found(e.Value))
+			d.Wrong(e.Value, "%s must be a list of values, or a mapping from names to texts or steps; found %s", s,
+				yamlpos.Found(e.Value))
 		}
 		if len(a.values) == 0 {
 			x.axesUnsure = true
 			if e.Value.Kind != yaml.ScalarNode && len(e.Value.Content) == 0 {
-				d.Complain(yamlpos.PosOf(e.Value), "%s has no values", s)
+				d.Wrong(e.Value, "%s has no values", s)
 			}
 			continue
 		}
@@ -61,7 +61,7 @@ func (d *experimentReader) decodeAxes(x *experiment, n *yaml.Node) {
 	product := 1
 	for _, a := range x.axes {
 		if product *= len(a.values); product > maxCombos {
-			d.Complain(yamlpos.PosOf(n), "%s: the axes have more than %d combinations, the limit", x.scope, maxCombos)
+			d.Wrong(n, "%s: the axes have more than %d combinations, the limit", x.scope, maxCombos)
 			x.axesUnsure = true
 			return
 		}
@@ -77,11 +77,11 @@ func (d *experimentReader) decodeValues(a *axis, s yamlpos.Scope, n *yaml.Node) 
 			continue
 		}
 		if problem := valueName.Check(text); problem != "" {
-			d.Complain(yamlpos.PosOf(item), "%s: %s; name it: {NAME: %s}", s, problem, wording.Quote(text))
+			d.Wrong(item, "%s: %s; name it: {NAME: %s}", s, problem, wording.Quote(text))
 			continue
 		}
 		if line, ok := lines[text]; ok {
-			d.Complain(yamlpos.PosOf(item), "%s has the value %s twice, first on line %d", s, wording.Quote(text), line)
+			d.Wrong(item, "%s has the value %s twice, first on line %d", s, wording.Quote(text), line)
 			continue
 		}
 		lines[text] = item.Line
@@ -109,8 +109,7 @@ func (d *experimentReader) decodeNamedValues(a *axis, s yamlpos.Scope, n *yaml.N
 				continue
 			}
 		case e.Value.Kind != yaml.ScalarNode:
-			d.Complain(yamlpos.PosOf(e.Value), "%s, value %s must be a text or a list of steps, found %s", s,
-				wording.Quote(e.Key),
+			d.Wrong(e.Value, "%s, value %s must be a text or a list of steps, found %s", s, wording.Quote(e.Key),
 				yamlpos.Found(e.Value))
 			continue
 		}
@@ -190,8 +189,7 @@ func (d *experimentReader) demand(x *experiment, s yamlpos.Scope, e yamlpos.Entr
 	i := x.axisAt(e.Key)
 	if i < 0 {
 		if !x.axesUnsure {
-			d.Complain(e.Pos, "unknown key %s in %s%s", wording.Quote(e.Key), s, wording.Hint(e.Key, "axes",
-				x.axisNames()))
+			d.Complain(e.Pos, "unknown key %s in %s%s", wording.Quote(e.Key), s, wording.Hint(e.Key, "axes", x.axisNames()))
 		}
 		return demand{}, false
 	}
@@ -208,7 +206,7 @@ func (d *experimentReader) demand(x *experiment, s yamlpos.Scope, e yamlpos.Entr
 	c := demand{axis: i, values: make([]bool, len(a.values))}
 	ok := len(items) > 0
 	if !ok {
-		d.Complain(yamlpos.PosOf(e.Value), "%s, %s: the list of values is empty", s, e.Key)
+		d.Wrong(e.Value, "%s, %s: the list of values is empty", s, e.Key)
 	}
 	for _, item := range items {
 		text, isText := d.Text(item, s.String()+", "+e.Key)
@@ -221,7 +219,7 @@ func (d *experimentReader) demand(x *experiment, s yamlpos.Scope, e yamlpos.Entr
 			v = slices.Index(a.valueNames(), text)
 		}
 		if v < 0 {
-			d.Complain(yamlpos.PosOf(item), "%s: axis %q has no value %s%s", s, a.name, wording.Quote(text),
+			d.Wrong(item, "%s: axis %q has no value %s%s", s, a.name, wording.Quote(text),
 				wording.Hint(text, "values", a.valueNames()))
 			ok = false
 			continue
@@ -247,7 +245,7 @@ func (d *experimentReader) decodePrune(x *experiment, e yamlpos.Entry) []pruneRu
 	var rules []pruneRule
 	items := yamlpos.List(e.Value)
 	if len(items) == 0 {
-		d.Complain(yamlpos.PosOf(e.Value), "%s is empty", s)
+		d.Wrong(e.Value, "%s is empty", s)
 	}
 	for _, item := range items {
 		entries, ok := d.Entries(item, s, "from axes to values")

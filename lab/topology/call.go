@@ -39,7 +39,7 @@ func (r *slotReader) duration(e yamlpos.Entry) time.Duration {
 	}
 	d, problem := syntax.Duration(text)
 	if problem != "" {
-		r.Complain(yamlpos.PosOf(e.Value), "%s: %s %s", r.scope(), e.Key, problem)
+		r.Wrong(e.Value, "%s: %s %s", r.scope(), e.Key, problem)
 	}
 	return d
 }
@@ -52,8 +52,7 @@ func (r *slotReader) call(by maker, raw *yaml.Node, around yaml.Style) {
 		return
 	}
 	if n.Kind != yaml.ScalarNode || yamlpos.IsEmpty(n) {
-		r.Complain(yamlpos.PosOf(n), "%s: a step is a call such as bind(a, x:80), found %s", r.scope(),
-			yamlpos.Found(n))
+		r.Wrong(n, "%s: a step is a call such as bind(a, x:80), found %s", r.scope(), yamlpos.Found(n))
 		r.lost(n)
 		return
 	}
@@ -100,8 +99,7 @@ func (r *slotReader) call(by maker, raw *yaml.Node, around yaml.Style) {
 		r.Complain(pos, "%s: %s", r.scope(), msg)
 	}
 	if by.waits && len(step.Mistakes) == 0 && takesAny(step) {
-		r.Complain(yamlpos.PosOf(n), "%s: until waits for the answer behind a step, and this one takes any; write %s",
-			r.scope(),
+		r.Wrong(n, "%s: until waits for the answer behind a step, and this one takes any; write %s", r.scope(),
 			wording.Quote(step.Call.String()+" = "+cmp.Or(readers[step.Call.Name], string(lab.OK))))
 	}
 	r.steps = append(r.steps, placed)

@@ -5,7 +5,6 @@ import (
 
 	"labrun/lab"
 	"labrun/lab/wording"
-	"labrun/lab/yamlpos"
 )
 
 func check(c complaints, l *layout, all experiments) {
@@ -116,7 +115,7 @@ func (d *checker) checkClaimSays(x *experiment) {
 		}
 		last := steps[len(steps)-1]
 		if len(last.Want) > 0 && last.Want[0].Answer.Outcome == lab.Unasked {
-			d.Complain(yamlpos.PosOf(last.node),
+			d.Wrong(last.node,
 				"%s: the last step of an experiment with a claim must expect an answer, or a pass would say nothing", x.scope)
 			return
 		}

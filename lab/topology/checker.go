@@ -40,8 +40,8 @@ func (d *checker) spend(x *experiment, n int) bool {
 	before := d.checks
 	d.checks += n
 	if before <= maxChecks && d.checks > maxChecks {
-		d.Complain(x.Pos,
-			"%s: steps times hosts are too many to check by now, the limit is %d; give experiments fewer hosts", x.scope, maxChecks)
+		d.Complain(x.Pos, "%s: steps times hosts are too many to check by now, the limit is %d; give experiments fewer hosts",
+			x.scope, maxChecks)
 	}
 	return d.checks > maxChecks
 }

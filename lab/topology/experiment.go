@@ -99,8 +99,7 @@ func (d *experimentReader) process(pos lab.Pos, s yamlpos.Scope, text string) (l
 		return lab.Process{}, false
 	}
 	if !slash && d.hosts[name] != nil {
-		d.Warn(pos, "%s: %s is a process of the subject here; one of host %s is written %s/NAME", s,
-			wording.Quote(name),
+		d.Warn(pos, "%s: %s is a process of the subject here; one of host %s is written %s/NAME", s, wording.Quote(name),
 			wording.Quote(name), name)
 	}
 	if slices.Contains(stepKeys, name) {

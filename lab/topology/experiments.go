@@ -25,8 +25,7 @@ func readExperiments(c complaints, f files, l *layout) experiments {
 // declare records e's name, or complains that another file declares it.
 func (d *experimentReader) declare(noun string, known map[string]lab.Pos, e yamlpos.Entry) bool {
 	if at, ok := known[e.Key]; ok {
-		d.Complain(e.Pos, "%s %s exists already, in %s:%d", noun, wording.Quote(e.Key), cmp.Or(at.File, d.File),
-			at.Line)
+		d.Complain(e.Pos, "%s %s exists already, in %s:%d", noun, wording.Quote(e.Key), cmp.Or(at.File, d.File), at.Line)
 		return false
 	}
 	known[e.Key] = d.Source.At(e.Pos)
@@ -59,8 +58,7 @@ func (d *experimentReader) decodeExperiments(e yamlpos.Entry) {
 	}
 	list = d.Outdented(list, "experiment", experimentKeys...)
 	if n := len(d.rows) + len(list); n > maxExperiments {
-		d.Complain(list[maxExperiments-len(d.rows)].Pos, "the file has %d experiments, the limit is %d", n,
-			maxExperiments)
+		d.Complain(list[maxExperiments-len(d.rows)].Pos, "the file has %d experiments, the limit is %d", n, maxExperiments)
 		return
 	}
 	for _, e := range list {
@@ -183,8 +181,8 @@ func (d *experimentReader) decodeClaimRef(x *experiment, e yamlpos.Entry) {
 		for c := range d.claimed {
 			names = append(names, c)
 		}
-		d.Complain(yamlpos.PosOf(e.Value), "%s: no claim %s%s", x.scope, wording.Quote(name), wording.Hint(name,
-			"claims", wording.Sorted(names...)))
+		d.Wrong(e.Value, "%s: no claim %s%s", x.scope, wording.Quote(name),
+			wording.Hint(name, "claims", wording.Sorted(names...)))
 	}
 }
 
@@ -192,7 +190,7 @@ func (d *experimentReader) decodeClaimRef(x *experiment, e yamlpos.Entry) {
 func (d *experimentReader) decodeColumns(x *experiment, n *yaml.Node) {
 	items := yamlpos.List(n)
 	if len(items) == 0 {
-		d.Complain(yamlpos.PosOf(n), "%s: hosts is empty; leave the key out for every host", x.scope)
+		d.Wrong(n, "%s: hosts is empty; leave the key out for every host", x.scope)
 	}
 	lines := map[string]int{}
 	for _, item := range items {
@@ -202,7 +200,7 @@ func (d *experimentReader) decodeColumns(x *experiment, n *yaml.Node) {
 			continue
 		}
 		if line, ok := lines[name]; ok {
-			d.Complain(yamlpos.PosOf(item), "%s: host %q is named twice, first on line %d", x.scope, name, line)
+			d.Wrong(item, "%s: host %q is named twice, first on line %d", x.scope, name, line)
 			continue
 		}
 		lines[name] = item.Line
@@ -234,7 +232,7 @@ func (d *experimentReader) decodeUsers(x *experiment, n *yaml.Node) {
 		}
 		user, problem := syntax.Decimal(text, 0, syntax.MaxUser)
 		if problem != "" {
-			d.Complain(yamlpos.PosOf(k.Value), "%s, user: %s", s, problem)
+			d.Wrong(k.Value, "%s, user: %s", s, problem)
 			continue
 		}
 		u := lab.ProcessUser{Process: p, User: uint32(user), Pos: d.Source.At(e.Pos)}
@@ -251,8 +249,7 @@ func (d *experimentReader) capabilities(s yamlpos.Scope, n *yaml.Node) []string 
 	for _, item := range yamlpos.List(n) {
 		name, ok := d.Text(item, s.String()+", capabilities")
 		if ok && !slices.Contains(lab.Capabilities, name) {
-			d.Complain(yamlpos.PosOf(item), "%s: unknown capability %s%s", s, wording.Quote(name),
-				wording.Hint(name, "allowed", lab.Capabilities))
+			d.Wrong(item, "%s: unknown capability %s%s", s, wording.Quote(name), wording.Hint(name, "allowed", lab.Capabilities))
 			continue
 		}
 		names = append(names, name)

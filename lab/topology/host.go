@@ -24,7 +24,7 @@ func (d *layoutReader) decodeHosts(e yamlpos.Entry) {
 	case len(list) > maxHosts:
 		d.Complain(list[maxHosts].Pos, "the file has %d hosts, the limit is %d", len(list), maxHosts)
 	case len(list) == 0:
-		d.Complain(yamlpos.PosOf(e.Value), "hosts is empty, a topology needs at least one host")
+		d.Wrong(e.Value, "hosts is empty, a topology needs at least one host")
 	}
 	if !ok || len(list) == 0 || len(list) > maxHosts {
 		d.hostsLost = true
@@ -91,8 +91,7 @@ func (d *layoutReader) nicsBelow(n *yaml.Node, s yamlpos.Scope) *yaml.Node {
 		}) {
 		return n
 	}
-	d.Complain(yamlpos.PosOf(n.Content[0]), "%s: its NICs stand below nics: {nics: {%s: ...}}", s,
-		wording.Clip(n.Content[0].Value))
+	d.Wrong(n.Content[0], "%s: its NICs stand below nics: {nics: {%s: ...}}", s, wording.Clip(n.Content[0].Value))
 	nics := *n
 	return &yaml.Node{Kind: yaml.MappingNode, Line: n.Line, Column: n.Column, Content: []*yaml.Node{
 		{Kind: yaml.ScalarNode, Value: "nics", Line: n.Line, Column: n.Column}, &nics}}
@@ -103,7 +102,7 @@ func (d *layoutReader) decodeNIC(h *host, s yamlpos.Scope, e yamlpos.Entry) *nic
 	d.checkName(e.Pos, syntax.NicName, e.Key)
 	before := d.Made
 	if e.Value.Kind == yaml.ScalarNode && d.networks[e.Value.Value] != nil {
-		d.Complain(yamlpos.PosOf(e.Value), "%s is a mapping; write {network: %s}", s, e.Value.Value)
+		d.Wrong(e.Value, "%s is a mapping; write {network: %s}", s, e.Value.Value)
 		d.peersUnsure = true
 		return n
 	}
@@ -143,8 +142,7 @@ func (d *layoutReader) decodeNIC(h *host, s yamlpos.Scope, e yamlpos.Entry) *nic
 func (d *layoutReader) networkOf(n *yaml.Node, s yamlpos.Scope) *network {
 	name, ok := d.Text(n, s.String()+", network")
 	if ok && d.networks[name] == nil && !d.networksLost {
-		d.Complain(yamlpos.PosOf(n), "%s: no network %s%s", s, wording.Quote(name), wording.Hint(name, "networks",
-			d.networkNames()))
+		d.Wrong(n, "%s: no network %s%s", s, wording.Quote(name), wording.Hint(name, "networks", d.networkNames()))
 	}
 	return d.networks[name]
 }
@@ -180,8 +178,8 @@ func (d *layoutReader) allocate(h *host, n *nic, p netip.Prefix, a *allocator) {
 	ip, ok := a.next(func(ip netip.Addr) bool { _, taken := d.used[usedAddr{ip, ""}]; return taken })
 	if !ok {
 		a.full = true
-		d.Complain(n.Pos, "%s: network %q has no free address, %s has %s, all in use",
-			n.scope, n.Network, p, wording.Count(capacity(p), "host address"))
+		d.Complain(n.Pos, "%s: network %q has no free address, %s has %s, all in use", n.scope, n.Network, p,
+			wording.Count(capacity(p), "host address"))
 		return
 	}
 	d.used[usedAddr{ip, ""}] = place{h.Name, n.Pos.Line}

@@ -161,14 +161,14 @@ func (d *fileReader) tree() (*yaml.Node, bool) {
 // checkOwn complains about keys that a topology needs.
 func (d *fileReader) checkOwn(p *part, root *yaml.Node) {
 	if p.isShared() {
-		d.Complain(yamlpos.PosOf(root),
+		d.Wrong(root,
 			"the file has no name, networks and hosts: it is a part for topologies to share; one in its folder takes it with include: %s, one above with its path from there",
 			filepath.Base(p.File))
 		return
 	}
 	for _, key := range topologyKeys {
 		if _, ok := p.keys[key]; !ok {
-			d.Complain(yamlpos.PosOf(root), "key %q is missing in the file", key)
+			d.Wrong(root, "key %q is missing in the file", key)
 		}
 	}
 }
@@ -177,7 +177,7 @@ func (d *fileReader) checkOwn(p *part, root *yaml.Node) {
 func (d *fileReader) include(p *part, e yamlpos.Entry) {
 	items := yamlpos.List(e.Value)
 	if len(items) == 0 {
-		d.Complain(yamlpos.PosOf(e.Value), "include is empty; leave the key out")
+		d.Wrong(e.Value, "include is empty; leave the key out")
 	}
 	lines := map[string]int{}
 	for _, item := range items {
@@ -190,7 +190,7 @@ func (d *fileReader) include(p *part, e yamlpos.Entry) {
 			name, ok = d.includePath(p, yamlpos.PosOf(item), name)
 		}
 		if line := lines[name]; ok && line > 0 {
-			d.Complain(yamlpos.PosOf(item), "include: %s is named twice, first on line %d", wording.Quote(name), line)
+			d.Wrong(item, "include: %s is named twice, first on line %d", wording.Quote(name), line)
 			continue
 		}
 		if ok {
@@ -211,8 +211,8 @@ func (d *fileReader) includePath(p *part, pos lab.Pos, name string) (string, boo
 	case problem != "":
 		d.Complain(pos, "include: %s", problem)
 	case path.IsAbs(name), slices.Contains(strings.Split(name, "/"), ".."):
-		d.Complain(pos,
-			`include: %s is not in the folder of this file or below; a path has no ".." and no "/" in front`, wording.Quote(name))
+		d.Complain(pos, `include: %s is not in the folder of this file or below; a path has no ".." and no "/" in front`,
+			wording.Quote(name))
 	case path.Clean(name) == ".":
 		d.Complain(pos, "include: %s is a folder", wording.Quote(name))
 	default:
@@ -248,8 +248,7 @@ func (d *fileReader) includeFile(p *part, pos lab.Pos, name string) {
 		return
 	case d.bytes+len(text) > maxFile:
 		d.Complain(pos, "include: with %s the files are larger than %d bytes (%d MiB) together, the limit",
-			wording.Quote(name),
-			maxFile, maxFile>>20)
+			wording.Quote(name), maxFile, maxFile>>20)
 		return
 	}
 	q.Source = yamlpos.NewSource(file, text, language)

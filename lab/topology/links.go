@@ -46,8 +46,7 @@ func (d *checker) checkLinks(x *experiment, columns []*host) {
 				problem = d.problemIn(on, r.host,
 					func(h *host) bool { return h.unsure || h.hasLink(l.name) },
 					func(h *host, role string) string {
-						return fmt.Sprintf("host %q%s has no NIC %s%s", h.Name, role, wording.Quote(l.name),
-							h.linkHint(l.name))
+						return fmt.Sprintf("host %q%s has no NIC %s%s", h.Name, role, wording.Quote(l.name), h.linkHint(l.name))
 					})
 				known[r] = problem
 			}

@@ -23,7 +23,7 @@ func (d *layoutReader) decodeNetworks(e yamlpos.Entry) {
 	case len(list) > maxNetworks:
 		d.Complain(list[maxNetworks].Pos, "the file has %d networks, the limit is %d", len(list), maxNetworks)
 	case len(list) == 0:
-		d.Complain(yamlpos.PosOf(e.Value), "networks is empty, a topology needs at least one network")
+		d.Wrong(e.Value, "networks is empty, a topology needs at least one network")
 	}
 	if !ok || len(list) == 0 || len(list) > maxNetworks {
 		d.networksLost = true
@@ -76,11 +76,10 @@ func (d *layoutReader) decodeSubnets(n *network, s yamlpos.Scope, k yamlpos.Entr
 	items := yamlpos.List(k.Value)
 	switch {
 	case len(items) == 0:
-		d.Complain(yamlpos.PosOf(k.Value), "%s: %s is empty; leave the key out for no subnet", s, k.Key)
+		d.Wrong(k.Value, "%s: %s is empty; leave the key out for no subnet", s, k.Key)
 		return
 	case len(items) > maxSubnets:
-		d.Complain(yamlpos.PosOf(items[maxSubnets]), "%s, %s has %d subnets, the limit is %d", s, k.Key, len(items),
-			maxSubnets)
+		d.Wrong(items[maxSubnets], "%s, %s has %d subnets, the limit is %d", s, k.Key, len(items), maxSubnets)
 		return
 	}
 	for i, item := range items {
@@ -88,9 +87,9 @@ func (d *layoutReader) decodeSubnets(n *network, s yamlpos.Scope, k yamlpos.Entr
 		switch {
 		case !ok:
 		case p.Addr().Is4() && k.Key == "subnet6":
-			d.Complain(yamlpos.PosOf(item), "%s, subnet6: %s is IPv4, write it as subnet", s, p)
+			d.Wrong(item, "%s, subnet6: %s is IPv4, write it as subnet", s, p)
 		case !p.Addr().Is4() && k.Key == "subnet":
-			d.Complain(yamlpos.PosOf(item), "%s, subnet: %s is IPv6, write it as subnet6", s, p)
+			d.Wrong(item, "%s, subnet: %s is IPv6, write it as subnet6", s, p)
 		case i > 0:
 			n.More = append(n.More, p)
 		case p.Addr().Is4():
@@ -114,8 +113,7 @@ func (d *layoutReader) checkCables() {
 		}
 		for i := 2; i < len(n.nics); i++ {
 			extra, a, b := n.nics[i], n.nics[0].Pos.Line, n.nics[1].Pos.Line
-			d.Complain(extra.Pos,
-				"%s: network %s is a cable (link: true), it takes two NICs and has them (lines %d and %d)",
+			d.Complain(extra.Pos, "%s: network %s is a cable (link: true), it takes two NICs and has them (lines %d and %d)",
 				extra.scope, wording.Quote(n.Name), a, b)
 		}
 	}
@@ -130,14 +128,13 @@ func (d *layoutReader) subnet(n *yaml.Node, where string) (netip.Prefix, bool) {
 	p, err := netip.ParsePrefix(text)
 	switch {
 	case err != nil:
-		d.Complain(yamlpos.PosOf(n), "%s: %s is not a subnet such as 192.0.2.0/24 or 2001:db8::/64", where,
-			wording.Quote(text))
+		d.Wrong(n, "%s: %s is not a subnet such as 192.0.2.0/24 or 2001:db8::/64", where, wording.Quote(text))
 	case p.Addr().Is4In6():
-		d.Complain(yamlpos.PosOf(n), "%s: %s is an IPv4 address in IPv6, write it as IPv4", where, text)
+		d.Wrong(n, "%s: %s is an IPv4 address in IPv6, write it as IPv4", where, text)
 	case special(p) != "":
-		d.Complain(yamlpos.PosOf(n), "%s: %s is %s, no host can have addresses in it", where, text, special(p))
+		d.Wrong(n, "%s: %s is %s, no host can have addresses in it", where, text, special(p))
 	case p != p.Masked():
-		d.Complain(yamlpos.PosOf(n), "%s: %s is the address of a host, did you mean %s?", where, text, p.Masked())
+		d.Wrong(n, "%s: %s is the address of a host, did you mean %s?", where, text, p.Masked())
 	default:
 		return p, true
 	}
@@ -191,8 +188,8 @@ func (d *layoutReader) checkOverlaps(all []*network) {
 			if first.Pos.Compare(second.Pos) > 0 {
 				first, second = second, first
 			}
-			d.Complain(second.Pos, "network %q: %s overlaps %s of network %q (line %d)",
-				second.Name, second.Prefix, first.Prefix, first.Name, first.Pos.Line)
+			d.Complain(second.Pos, "network %q: %s overlaps %s of network %q (line %d)", second.Name, second.Prefix,
+				first.Prefix, first.Name, first.Pos.Line)
 			second.bad = true
 		}
 		around = append(around, s)

@@ -102,7 +102,7 @@ func (p *dependencies) name(n *yaml.Node, name string, alone bool) {
 
 func (p *dependencies) unknown(n *yaml.Node, problem string) {
 	if !p.x.axesUnsure && (!p.x.rulesUnsure || !strings.HasPrefix(problem, "no answer")) {
-		p.d.Complain(yamlpos.PosOf(n), "%s: %s", p.x.scope, problem)
+		p.d.Wrong(n, "%s: %s", p.x.scope, problem)
 	}
 	p.x.broken, p.lost = true, true
 }

@@ -56,7 +56,7 @@ func (r *slotReader) program(raw *yaml.Node) {
 			r.Complain(k.Pos, "%s: \"until\" needs \"background: true\"", s)
 		}
 		if _, err := time.ParseDuration(yamlpos.Deref(k.Value).Value); err == nil {
-			r.Complain(yamlpos.PosOf(k.Value),
+			r.Wrong(k.Value,
 				"%s: \"until\" of a program is a call that waits for it, such as \"sockets(any:80) = LISTEN\"; limit is for a time", s)
 			return
 		}
@@ -87,7 +87,7 @@ func (r *slotReader) finish(s yamlpos.Scope, p *placedStep, keys map[string]yaml
 			}
 			status, problem := syntax.Decimal(text, 0, 255)
 			if problem != "" {
-				r.Complain(yamlpos.PosOf(k.Value), "%s: exit: %s", s, problem)
+				r.Wrong(k.Value, "%s: exit: %s", s, problem)
 			}
 			end.Status = int(status)
 		case "stdout":
@@ -110,8 +110,7 @@ func (r *slotReader) finish(s yamlpos.Scope, p *placedStep, keys map[string]yaml
 func (r *slotReader) pattern(s yamlpos.Scope, e yamlpos.Entry) *lab.Pattern {
 	n := yamlpos.Deref(e.Value)
 	if n.Kind != yaml.ScalarNode {
-		r.Complain(yamlpos.PosOf(n), "%s: %s must be a text or /a regular expression/, found %s", s, e.Key,
-			yamlpos.Found(n))
+		r.Wrong(n, "%s: %s must be a text or /a regular expression/, found %s", s, e.Key, yamlpos.Found(n))
 		return &lab.Pattern{}
 	}
 	source, ok := strings.CutPrefix(n.Value, "/")
@@ -121,7 +120,7 @@ func (r *slotReader) pattern(s yamlpos.Scope, e yamlpos.Entry) *lab.Pattern {
 	source = source[:len(source)-1]
 	re, err := regexp.Compile(source)
 	if err != nil {
-		r.Complain(yamlpos.PosOf(n), "%s: %s: %s", s, e.Key, strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+		r.Wrong(n, "%s: %s: %s", s, e.Key, strings.TrimPrefix(err.Error(), "error parsing regexp: "))
 	}
 	return &lab.Pattern{Text: source, Regexp: re}
 }
@@ -149,7 +148,7 @@ func (r *slotReader) words(s yamlpos.Scope, n *yaml.Node) []string {
 	} else if text, ok := r.Text(n, s.String()+", run"); ok {
 		var err error
 		if words, err = lab.Words(text); err != nil {
-			r.Complain(yamlpos.PosOf(n), "%s, run: %v", s, err)
+			r.Wrong(n, "%s, run: %v", s, err)
 			return nil
 		}
 		if i := strings.IndexFunc(text, yamlpos.LooksBlank); i >= 0 {
@@ -161,19 +160,18 @@ func (r *slotReader) words(s yamlpos.Scope, n *yaml.Node) []string {
 		for _, w := range strings.Fields(text) {
 			if slices.Contains(words, w) && (slices.Contains(shellWords, w) || forShell().MatchString(w)) {
 				r.Warn(yamlpos.PosOf(n),
-					"%s: no shell reads this command, so the program gets %s as an argument; for a shell write sh -c '...'%s",
-					s, wording.Quote(w), map[bool]string{true: ", for a program that stays background: true"}[w == "&"])
+					"%s: no shell reads this command, so the program gets %s as an argument; for a shell write sh -c '...'%s", s,
+					wording.Quote(w), map[bool]string{true: ", for a program that stays background: true"}[w == "&"])
 				break
 			}
 		}
 		if len(words) > 0 && (words[0] == "cd" || assignment().MatchString(words[0])) {
-			r.Warn(yamlpos.PosOf(n), "%s: %s is for a shell to do, and no shell reads this command; write sh -c '...'",
-				s,
+			r.Warn(yamlpos.PosOf(n), "%s: %s is for a shell to do, and no shell reads this command; write sh -c '...'", s,
 				wording.Quote(words[0]))
 		}
 	}
 	if len(words) == 0 || words[0] == "" {
-		r.Complain(yamlpos.PosOf(n), "%s: run names no program", s)
+		r.Wrong(n, "%s: run names no program", s)
 	}
 	return words
 }
@@ -181,7 +179,7 @@ func (r *slotReader) words(s yamlpos.Scope, n *yaml.Node) []string {
 func (r *slotReader) boolean(s yamlpos.Scope, e yamlpos.Entry) bool {
 	text, ok := r.Text(e.Value, s.String()+", "+e.Key)
 	if ok && text != "true" && text != "false" {
-		r.Complain(yamlpos.PosOf(e.Value), "%s: %s is true or false, found %s", s, e.Key, wording.Quote(text))
+		r.Wrong(e.Value, "%s: %s is true or false, found %s", s, e.Key, wording.Quote(text))
 	}
 	return text == "true"
 }

@@ -88,19 +88,16 @@ func (r *slotReader) ruled(text string, want lab.Want) lab.Want {
 func (r *slotReader) value(n, node *yaml.Node, at int, name string) (pieces, bool) {
 	if name == "i" {
 		if r.turn == "" {
-			r.Complain(yamlpos.PosOf(n), "%s: ${i} has a value only inside repeat", r.scope())
+			r.Wrong(n, "%s: ${i} has a value only inside repeat", r.scope())
 		}
 		return pieces{{text: r.turn, node: node, at: at, whole: true}}, r.turn != ""
 	}
 	if want, ok := wantName(name); ok {
 		answer, ok := r.x.wants[want].answer(r.values)
 		if !ok {
-			r.Complain(yamlpos.PosOf(n), "%s: no rule of %s covers this combination; end it with {else: ANSWER}",
-				r.scope(),
-				name)
+			r.Wrong(n, "%s: no rule of %s covers this combination; end it with {else: ANSWER}", r.scope(), name)
 		} else if len(answer) > 1 && answer[0].text == leftOut {
-			r.Complain(yamlpos.PosOf(n),
-				"%s: %s leaves the step out, but a rule before that gives it an answer on some kernels", r.scope(), name)
+			r.Wrong(n, "%s: %s leaves the step out, but a rule before that gives it an answer on some kernels", r.scope(), name)
 			ok = false
 		}
 		return answer, ok

@@ -49,9 +49,7 @@ func (d *experimentReader) slot(x *experiment, item *yaml.Node, around yaml.Styl
 		s.VariantOf[i] = s.variant(known, r.steps)
 		s.Shown = s.Shown || slices.ContainsFunc(r.steps, func(p placedStep) bool { return p.step.Shown })
 		if len(s.variants) > maxVariants {
-			d.Complain(yamlpos.PosOf(item),
-				"%s: the combinations make more than %d different steps of this one, the limit",
-				x.scope, maxVariants)
+			d.Wrong(item, "%s: the combinations make more than %d different steps of this one, the limit", x.scope, maxVariants)
 			mistaken = true
 		}
 		if d.Made > before+r.inRules {
@@ -108,14 +106,14 @@ func (s *slot) at(shape lab.Shape, values []int) []placedStep {
 func (d *experimentReader) decodeSteps(x *experiment, n *yaml.Node) {
 	switch {
 	case n.Kind != yaml.SequenceNode:
-		d.Complain(yamlpos.PosOf(n), "%s: steps must be a list, each step on a line that begins with \"- \"; found %s",
-			x.scope, yamlpos.Found(n))
+		d.Wrong(n, "%s: steps must be a list, each step on a line that begins with \"- \"; found %s", x.scope,
+			yamlpos.Found(n))
 		return
 	case len(n.Content) == 0:
-		d.Complain(yamlpos.PosOf(n), "%s: steps is empty, an experiment needs at least one", x.scope)
+		d.Wrong(n, "%s: steps is empty, an experiment needs at least one", x.scope)
 		return
 	case countSteps(n) > maxSteps:
-		d.Complain(yamlpos.PosOf(n), "%s has %d steps, the limit is %d", x.scope, countSteps(n), maxSteps)
+		d.Wrong(n, "%s has %d steps, the limit is %d", x.scope, countSteps(n), maxSteps)
 		return
 	}
 	for _, item := range whole(n) {

@@ -64,13 +64,13 @@ func (r *slotReader) group(by maker, n *yaml.Node) {
 		}
 	}
 	if len(calls) == 0 {
-		r.Complain(yamlpos.PosOf(n), "%s: a step is a call, or a process and its calls", r.scope())
+		r.Wrong(n, "%s: a step is a call, or a process and its calls", r.scope())
 		return
 	}
 	if e := calls[0]; slices.Contains(syntax.CallNames(), e.Key) && !holdsCalls(e.Value) {
 		sig, _ := lab.SignatureOf(e.Key)
-		r.Complain(e.Pos, "%s: %s is a call, and its arguments are in parentheses: %s", r.scope(),
-			wording.Quote(e.Key), syntax.ExampleOf(sig))
+		r.Complain(e.Pos, "%s: %s is a call, and its arguments are in parentheses: %s", r.scope(), wording.Quote(e.Key),
+			syntax.ExampleOf(sig))
 		r.lost(e.Value)
 		return
 	}
@@ -96,8 +96,7 @@ func (r *slotReader) group(by maker, n *yaml.Node) {
 			r.Complain(e.Pos, "%s: a second process in one step, begin it with \"- \"", r.scope())
 		default:
 			if near := nearKey(e.Key); near != "" {
-				r.Warn(e.Pos, "%s: %s is a process here; did you mean the key %q?", r.scope(), wording.Quote(e.Key),
-					near)
+				r.Warn(e.Pos, "%s: %s is a process here; did you mean the key %q?", r.scope(), wording.Quote(e.Key), near)
 			}
 			by.Process = p
 			r.calls(by, e.Value, n.Style)
@@ -167,7 +166,7 @@ func (r *slotReader) calls(by maker, n *yaml.Node, around yaml.Style) {
 		return
 	}
 	if len(n.Content) == 0 {
-		r.Complain(yamlpos.PosOf(n), "%s: process %q has no steps here", r.scope(), by.Process)
+		r.Wrong(n, "%s: process %q has no steps here", r.scope(), by.Process)
 	}
 	for _, item := range whole(n) {
 		if r.Full() {
@@ -183,7 +182,7 @@ func (r *slotReader) item(by maker, n *yaml.Node, around yaml.Style) {
 	n = yamlpos.Deref(n)
 	if r.items++; r.items > maxSteps {
 		if r.items == maxSteps+1 {
-			r.Complain(yamlpos.PosOf(n), "%s: this makes more than %d steps, the limit", r.scope(), maxSteps)
+			r.Wrong(n, "%s: this makes more than %d steps, the limit", r.scope(), maxSteps)
 		}
 		return
 	}
@@ -237,10 +236,10 @@ func (r *slotReader) repeat(by maker, n *yaml.Node) {
 	turns, problem := syntax.Decimal(text, 1, maxTurns)
 	switch {
 	case problem != "":
-		r.Complain(yamlpos.PosOf(count), "%s: repeat: %s", r.scope(), problem)
+		r.Wrong(count, "%s: repeat: %s", r.scope(), problem)
 		return
 	case r.turn != "":
-		r.Complain(yamlpos.PosOf(n), "%s: repeat inside of repeat", r.scope())
+		r.Wrong(n, "%s: repeat inside of repeat", r.scope())
 		return
 	}
 	rest := *n

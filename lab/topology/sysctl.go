@@ -77,7 +77,7 @@ func (d *layoutReader) decodeSysctls(n *yaml.Node, s yamlpos.Scope) (all []lab.S
 		switch {
 		case !ok:
 		case strings.Contains(value, "\n"):
-			d.Complain(yamlpos.PosOf(e.Value), "%s, %s: the value has several lines", s, e.Key)
+			d.Wrong(e.Value, "%s, %s: the value has several lines", s, e.Key)
 		default:
 			all = append(all, lab.Sysctl{Name: e.Key, Value: value, Pos: e.Pos})
 		}

@@ -22,8 +22,8 @@ func (d *checker) checkAxesPlaced(x *experiment) {
 	for _, a := range x.axes {
 		if !a.placed {
 			d.Complain(a.pos,
-				"%s: axis %q is in no step, so its values change nothing; write ${%s} in a step, or leave the axis out",
-				x.scope, a.name, a.name)
+				"%s: axis %q is in no step, so its values change nothing; write ${%s} in a step, or leave the axis out", x.scope,
+				a.name, a.name)
 		}
 	}
 }

@@ -26,21 +26,20 @@ func (d *experimentReader) decodeWants(x *experiment, e yamlpos.Entry) {
 			x.wants[e.Key] = d.decodeRules(x, x.scope.In("want", e.Key), e.Value)
 		}
 	default:
-		d.Complain(yamlpos.PosOf(e.Value),
-			"%s: want must be a list of rules, or a mapping from names to such lists; found %s",
-			x.scope, yamlpos.Found(e.Value))
+		d.Wrong(e.Value, "%s: want must be a list of rules, or a mapping from names to such lists; found %s", x.scope,
+			yamlpos.Found(e.Value))
 	}
 }
 
 func (d *experimentReader) decodeRules(x *experiment, s yamlpos.Scope, n *yaml.Node) *wantSet {
 	set := &wantSet{pos: yamlpos.PosOf(n)}
 	if n.Kind == yaml.SequenceNode && len(n.Content) == 0 {
-		d.Complain(yamlpos.PosOf(n), "%s is empty; end it with {else: ANSWER}", s)
+		d.Wrong(n, "%s is empty; end it with {else: ANSWER}", s)
 		return set
 	}
 	if n.Kind != yaml.SequenceNode {
-		d.Complain(yamlpos.PosOf(n),
-			"%s must be a list of rules such as {%s: VALUE, answer: EADDRINUSE} and last {else: ok}; found %s", s, x.someAxis(), yamlpos.Found(n))
+		d.Wrong(n, "%s must be a list of rules such as {%s: VALUE, answer: EADDRINUSE} and last {else: ok}; found %s", s,
+			x.someAxis(), yamlpos.Found(n))
 		return set
 	}
 	items := yamlpos.List(n)
@@ -52,7 +51,7 @@ func (d *experimentReader) decodeRules(x *experiment, s yamlpos.Scope, n *yaml.N
 		r, isElse := d.decodeRule(x, s, item, entries)
 		r.start = yamlpos.PosOf(item)
 		if isElse && i < len(items)-1 {
-			d.Complain(yamlpos.PosOf(item), "%s: \"else\" is the last rule, the ones after it are never looked at", s)
+			d.Wrong(item, "%s: \"else\" is the last rule, the ones after it are never looked at", s)
 		}
 		set.rules = append(set.rules, r)
 	}
@@ -86,11 +85,11 @@ func (d *experimentReader) decodeRule(x *experiment, s yamlpos.Scope, item *yaml
 	}
 	switch {
 	case !has && d.Made == before:
-		d.Complain(yamlpos.PosOf(item), "%s: key \"answer\" is missing in this rule", s)
+		d.Wrong(item, "%s: key \"answer\" is missing in this rule", s)
 	case isElse && (len(entries) > 1):
-		d.Complain(yamlpos.PosOf(item), "%s: \"else\" stands alone in its rule", s)
+		d.Wrong(item, "%s: \"else\" stands alone in its rule", s)
 	case r.answer == leftOut && r.on != "":
-		d.Complain(yamlpos.PosOf(item), "%s: a step cannot be left out on some kernels only", s)
+		d.Wrong(item, "%s: a step cannot be left out on some kernels only", s)
 	}
 	return r, isElse
 }
@@ -105,7 +104,7 @@ func (d *experimentReader) condition(s yamlpos.Scope, e yamlpos.Entry) string {
 		text = "linux " + text
 	}
 	if _, mistakes := syntax.ParseCondition(text); len(mistakes) > 0 {
-		d.Complain(yamlpos.PosOf(e.Value), "%s, %s: %s", s, e.Key, mistakes[0].Msg)
+		d.Wrong(e.Value, "%s, %s: %s", s, e.Key, mistakes[0].Msg)
 	}
 	return " on " + text
 }

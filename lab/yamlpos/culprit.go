@@ -266,8 +266,7 @@ func (s *Source) checkSpaces(c *Complaints) bool {
 		start := slices.IndexFunc(line, func(r rune) bool { return r != ' ' && r != '\t' && !LooksBlank(r) })
 		for i, r := range line {
 			if LooksBlank(r) && (i < start || i > 0 && line[i-1] == ':' || i+1 < len(line) && line[i+1] == ':') {
-				c.Complain(lab.Pos{Line: n, Col: i + 1},
-					"%U looks like a blank and is a letter to YAML; write a blank", r)
+				c.Complain(lab.Pos{Line: n, Col: i + 1}, "%U looks like a blank and is a letter to YAML; write a blank", r)
 				found++
 				break
 			}

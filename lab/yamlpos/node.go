@@ -73,7 +73,7 @@ func Found(n *yaml.Node) string {
 func (c *Complaints) Entries(n *yaml.Node, s Scope, what string) ([]Entry, bool) {
 	n = Deref(n)
 	if n.Kind != yaml.MappingNode {
-		c.Complain(PosOf(n), "%s must be a mapping %s; found %s", s, what, Found(n))
+		c.Wrong(n, "%s must be a mapping %s; found %s", s, what, Found(n))
 		return nil, false
 	}
 	n = c.unglued(n)
@@ -82,11 +82,11 @@ func (c *Complaints) Entries(n *yaml.Node, s Scope, what string) ([]Entry, bool)
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		k := Deref(n.Content[i])
 		if k.Kind != yaml.ScalarNode {
-			c.Complain(PosOf(k), "%s: a key must be a name, found %s", s, Found(k))
+			c.Wrong(k, "%s: a key must be a name, found %s", s, Found(k))
 			continue
 		}
 		if line, ok := lines[k.Value]; ok {
-			c.Complain(PosOf(k), "duplicate key %s in %s, first on line %d", wording.Quote(k.Value), s.Inner, line)
+			c.Wrong(k, "duplicate key %s in %s, first on line %d", wording.Quote(k.Value), s.Inner, line)
 			continue
 		}
 		lines[k.Value] = k.Line
@@ -113,8 +113,7 @@ func (c *Complaints) unglued(n *yaml.Node) *yaml.Node {
 		if found == nil {
 			continue
 		}
-		c.Complain(PosOf(k), "a blank is missing behind this colon: %s: %s", wording.Clip(found[1]),
-			wording.Clip(found[2]))
+		c.Wrong(k, "a blank is missing behind this colon: %s: %s", wording.Clip(found[1]), wording.Clip(found[2]))
 		key, value := *k, *v
 		key.Value, value.Value = found[1], found[2]
 		value.Line, value.Column = k.Line, k.Column+len(found[1])+1
@@ -222,12 +221,12 @@ func (c *Complaints) Fields(n *yaml.Node, s Scope, allowed ...string) (map[strin
 func (c *Complaints) Text(n *yaml.Node, what string) (string, bool) {
 	n = Deref(n)
 	if n.Kind != yaml.ScalarNode || IsEmpty(n) {
-		c.Complain(PosOf(n), "%s must be text, found %s", what, Found(n))
+		c.Wrong(n, "%s must be text, found %s", what, Found(n))
 		return "", false
 	}
 	if i := strings.IndexFunc(n.Value, commands); i >= 0 {
 		r, _ := utf8.DecodeRuneInString(n.Value[i:])
-		c.Complain(PosOf(n), "%s has the character %U, which would tell a terminal what to do", what, r)
+		c.Wrong(n, "%s has the character %U, which would tell a terminal what to do", what, r)
 		return "", false
 	}
 	return n.Value, true
@@ -237,7 +236,7 @@ func (c *Complaints) Text(n *yaml.Node, what string) (string, bool) {
 func (c *Complaints) Truth(n *yaml.Node, what string) bool {
 	text, ok := c.Text(n, what)
 	if ok && text != "true" && text != "false" {
-		c.Complain(PosOf(n), "%s: %s is not true or false", what, wording.Quote(text))
+		c.Wrong(n, "%s: %s is not true or false", what, wording.Quote(text))
 	}
 	return text == "true"
 }

@@ -31,7 +31,7 @@ func (s *Source) ParseYAML(c *Complaints, needs string) *yaml.Node {
 	}
 	switch err := loader.Load(&next); {
 	case err == nil:
-		c.Complain(PosOf(&next), "a second document begins; a %s is one document", s.dialect.Noun)
+		c.Wrong(&next, "a second document begins; a %s is one document", s.dialect.Noun)
 		return nil
 	case err != io.EOF:
 		s.syntaxError(c, err)
@@ -158,7 +158,7 @@ func (s *Source) CheckTree(c *Complaints, root *yaml.Node, before int) (values i
 		if n.Kind == yaml.AliasNode {
 			if sizes[n.Alias] == open {
 				if ok {
-					c.Complain(PosOf(n), "alias %s contains itself", wording.Quote("*"+n.Value))
+					c.Wrong(n, "alias %s contains itself", wording.Quote("*"+n.Value))
 				}
 				ok = false
 				return 1
@@ -166,19 +166,19 @@ func (s *Source) CheckTree(c *Complaints, root *yaml.Node, before int) (values i
 			return size(n.Alias)
 		}
 		if r, at := oddBlank(n); at >= 0 {
-			c.Complain(lab.Pos{Line: n.Line, Col: n.Column + at},
-				"%U looks like a blank and is a letter to YAML; write a blank", r)
+			c.Complain(lab.Pos{Line: n.Line, Col: n.Column + at}, "%U looks like a blank and is a letter to YAML; write a blank",
+				r)
 		}
 		if n.Anchor != "" {
 			if first := anchors[n.Anchor]; first == nil {
 				anchors[n.Anchor] = n
 			} else if first != n {
-				c.Warn(PosOf(n),
-					"anchor %s is set a second time, first on line %d; an alias means the last one before it", wording.Quote("&"+n.Anchor), first.Line)
+				c.Warn(PosOf(n), "anchor %s is set a second time, first on line %d; an alias means the last one before it",
+					wording.Quote("&"+n.Anchor), first.Line)
 			}
 		}
 		if n.Style&yaml.TaggedStyle != 0 {
-			c.Complain(PosOf(n), "tag %s; a %s file has no tags", wording.Quote(n.Tag), s.dialect.Noun)
+			c.Wrong(n, "tag %s; a %s file has no tags", wording.Quote(n.Tag), s.dialect.Noun)
 		}
 		if len(n.Content) == 0 {
 			return 1
@@ -195,7 +195,7 @@ func (s *Source) CheckTree(c *Complaints, root *yaml.Node, before int) (values i
 		return total
 	}
 	if values = before + size(root); values > maxValues {
-		c.Complain(PosOf(root), "aliases make the file larger than %d values, the limit", maxValues)
+		c.Wrong(root, "aliases make the file larger than %d values, the limit", maxValues)
 		ok = false
 	}
 	return values, ok

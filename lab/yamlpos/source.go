@@ -132,8 +132,7 @@ func (s *Source) CheckSize(c *Complaints, before int) (marks int) {
 	switch {
 	case marks <= maxMarks:
 	case before > 0:
-		c.Complain(lab.Pos{}, "the files up to this one have %d lines, commas and brackets, the limit is %d", marks,
-			maxMarks)
+		c.Complain(lab.Pos{}, "the files up to this one have %d lines, commas and brackets, the limit is %d", marks, maxMarks)
 	default:
 		c.Complain(lab.Pos{}, "the file has %d lines, commas and brackets, the limit is %d", marks, maxMarks)
 	}
