@@ -13,7 +13,9 @@ import (
 	"labrun/lab/yamlpos"
 )
 
-// decodeAddresses reads the value of address: one, or a list of them.
+// decodeAddresses reads the value of address: one, or a list of them, in the order in which they are
+// added to the NIC. The first of a subnet is its primary one, which the kernel chooses as a source
+// (inet_select_addr).
 func (d *layoutReader) decodeAddresses(h *host, n *nic, node *yaml.Node) {
 	items := yamlpos.List(node)
 	switch {
@@ -43,37 +45,31 @@ func (d *layoutReader) decodeAddresses(h *host, n *nic, node *yaml.Node) {
 				name, pos = d.aliasOf(k.Value, n.scope)
 			}
 		}
-		d.decodeAddress(h, n, scalar)
+		addr := d.decodeAddress(h, n, scalar, name)
 		if name != "" {
-			last := len(n.Addresses) - 1
-			addr := netip.Addr{} // stays unknown when the address is wrong
-			if last >= 0 && n.Addresses[last].Pos == yamlpos.PosOf(scalar) {
-				addr = n.Addresses[last].Prefix.Addr()
-				n.Addresses[last].Alias, n.own[last] = name, true
-			}
 			d.setAlias(h, n.scope, name, "", alias{addr, pos})
 		}
 	}
 }
 
-// decodeAddress reads one address and adds it to the NIC if it is right.
-func (d *layoutReader) decodeAddress(h *host, n *nic, node *yaml.Node) {
+// decodeAddress reads one address, adds it to the NIC and returns it; the zero one when it is wrong.
+func (d *layoutReader) decodeAddress(h *host, n *nic, node *yaml.Node, name string) netip.Addr {
 	text, ok := d.Text(node, n.scope.String()+", address")
 	if !ok {
-		return
+		return netip.Addr{}
 	}
 	pos := yamlpos.PosOf(node)
 	ip, length, ok := splitPrefix(text)
 	if !ok {
 		d.Complain(pos, "%s: %s is not an address such as 192.0.2.10/24 or 192.0.2.10", n.scope, wording.Quote(text))
-		return
+		return netip.Addr{}
 	}
 	p, problem := n.network.place(ip, length)
 	if problem != "" {
 		if !n.network.bad {
 			d.Complain(pos, "%s: address %s %s", n.scope, text, problem)
 		}
-		return
+		return netip.Addr{}
 	}
 	key := usedAddr{ip: ip}
 	if ip.IsLinkLocalUnicast() {
@@ -81,11 +77,11 @@ func (d *layoutReader) decodeAddress(h *host, n *nic, node *yaml.Node) {
 	}
 	if other, ok := d.used[key]; ok {
 		d.Complain(pos, "%s: address %s is already on host %q (line %d)", n.scope, text, other.host, other.line)
-		return
+		return netip.Addr{}
 	}
 	d.used[key] = place{h.Name, pos.Line}
-	n.Addresses = append(n.Addresses, lab.Address{Prefix: p, Pos: pos})
-	n.own = append(n.own, false)
+	n.Addresses = append(n.Addresses, lab.Address{Prefix: p, Pos: pos, Alias: name})
+	return ip
 }
 
 // splitPrefix reads an address with or without a length; without it is -1.
@@ -98,7 +94,9 @@ func splitPrefix(text string) (netip.Addr, int, bool) {
 	return ip, -1, err == nil && ip.Zone() == "" && !ip.Is4In6()
 }
 
-// place gives the address its length, or says why it cannot be on the network.
+// place gives the address its length, or says why it cannot be on the network. A length may be
+// left out, and must not be another than the subnet's: the host would have a route to a part of
+// its network only. Link-local addresses are on every network, always with /64 (RFC 4291, 2.5.6).
 func (n *network) place(ip netip.Addr, length int) (netip.Prefix, string) {
 	if ip.Is6() && ip.IsLinkLocalUnicast() {
 		if length != 64 {
@@ -132,7 +130,8 @@ func (n *network) place(ip netip.Addr, length int) (netip.Prefix, string) {
 	return netip.PrefixFrom(ip, subnet.Bits()), ""
 }
 
-// placeAnywhere is place for a network that has no subnet.
+// placeAnywhere is place for a network that has no subnet, for experiments about hosts that do not
+// agree about it. All that is known of the address is its length.
 func placeAnywhere(ip netip.Addr, length int, network string) (netip.Prefix, string) {
 	if length < 0 {
 		return netip.Prefix{}, "needs its length (/24), as network " + network + " has no subnet"
@@ -168,7 +167,7 @@ func (d *layoutReader) nameAddresses(h *host, n *nic) {
 		ip := a.Prefix.Addr()
 		has4 = has4 || ip.Is4()
 		switch {
-		case n.own[i]:
+		case a.Alias != "":
 		case ip.Is4() && first4 < 0:
 			first4 = i
 		case ip.Is6() && (first6 < 0 || n.Addresses[first6].Prefix.Addr().IsLinkLocalUnicast() &&
@@ -211,6 +210,7 @@ func (d *layoutReader) setAlias(h *host, s yamlpos.Scope, name, of string, a ali
 	return true
 }
 
+// aliasOf returns the name that as: gives, "" after a complaint.
 func (d *layoutReader) aliasOf(n *yaml.Node, s yamlpos.Scope) (string, lab.Pos) {
 	name, ok := d.Text(n, s.String()+", as")
 	if !ok || !d.checkName(yamlpos.PosOf(n), syntax.AliasName, name) {

@@ -4,8 +4,9 @@ import (
 	"net/netip"
 )
 
-// allocator hands out the addresses of a subnet that are free, in order. Since
-// it never looks back, many hosts cost no more than each by itself.
+// allocator hands out the addresses of a subnet that are free, in order, so that a file means the
+// same addresses on every machine, and reports of it can be compared. Since it never looks back,
+// many hosts cost no more than each by itself.
 type allocator struct {
 	prefix netip.Prefix
 	last   netip.Addr // the address that was looked at last
@@ -29,7 +30,9 @@ func (a *allocator) next(taken func(netip.Addr) bool) (netip.Addr, bool) {
 	}
 }
 
-// reserved says why an address of a subnet is not for a host, or returns "".
+// reserved says why an address of a subnet is not for a host, or returns "". The kernel would take
+// it: bind(2) and connect(2) treat broadcast addresses unlike a host's (inet_addr_type), and the
+// anycast one is every router's (RFC 4291, 2.6.1).
 // Point-to-point subnets use all their addresses, RFC 3021 and RFC 6164.
 func reserved(p netip.Prefix, ip netip.Addr) string {
 	if p.Bits() >= ip.BitLen()-1 {

@@ -24,7 +24,7 @@ func (d *checker) checkExperiment(x *experiment) {
 	d.checkAxesPlaced(x)
 	d.warnIdleRules(x)
 	d.checkClaimSays(x)
-	if d.hostsLost || len(x.slots) == 0 {
+	if d.hosts == nil || len(x.slots) == 0 {
 		return
 	}
 	columns := d.order

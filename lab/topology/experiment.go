@@ -62,13 +62,10 @@ type experimentReader struct {
 
 // checkHost complains when there is no host of that name.
 func (d *experimentReader) checkHost(pos lab.Pos, s yamlpos.Scope, name string) bool {
-	if d.hosts[name] != nil {
-		return true
-	}
-	if !d.hostsLost {
+	if d.hosts != nil && d.hosts[name] == nil {
 		d.Complain(pos, "%s: no host %s%s", s, wording.Quote(name), wording.Hint(name, "hosts", d.hostNames()))
 	}
-	return false
+	return d.hosts[name] != nil
 }
 
 // process reads the name of a process: web, peer/web, alpha/web.

@@ -3,6 +3,7 @@ package topology
 import (
 	"net/netip"
 	"slices"
+	"strings"
 
 	"go.yaml.in/yaml/v4"
 
@@ -12,27 +13,36 @@ import (
 	"labrun/lab/yamlpos"
 )
 
-func (d *layoutReader) decodeHosts(e yamlpos.Entry) {
+// section returns the entries of networks or hosts; none when they cannot be used, or the key is
+// missing, which the first pass has complained about.
+func (d *layoutReader) section(e yamlpos.Entry, what string, limit int) []yamlpos.Entry {
 	if e.Value == nil {
-		d.hostsLost = true
-		return
+		return nil
 	}
-	list, ok := d.Entries(e.Value, yamlpos.Scope{Inner: "hosts"}, "from names to hosts")
-	list = d.Outdented(list, "host", "nics", "sysctls")
+	list, ok := d.Entries(e.Value, yamlpos.Scope{Inner: e.Key}, what)
 	switch {
 	case !ok:
-	case len(list) > maxHosts:
-		d.Complain(list[maxHosts].Pos, "the file has %d hosts, the limit is %d", len(list), maxHosts)
+	case len(list) > limit:
+		d.Complain(list[limit].Pos, "the file has %d %s, the limit is %d", len(list), e.Key, limit)
 	case len(list) == 0:
-		d.Wrong(e.Value, "hosts is empty, a topology needs at least one host")
+		d.Wrong(e.Value, "%s is empty, a topology needs at least one %s", e.Key, strings.TrimSuffix(e.Key, "s"))
+	default:
+		return list
 	}
-	if !ok || len(list) == 0 || len(list) > maxHosts {
-		d.hostsLost = true
+	return nil
+}
+
+// decodeHosts reads the section hosts: in a first turn what each says, in a second one what follows
+// from all of them.
+func (d *layoutReader) decodeHosts(e yamlpos.Entry) {
+	list := d.Outdented(d.section(e, "from names to hosts", maxHosts), "host", "nics", "sysctls")
+	if len(list) == 0 {
 		return
 	}
+	d.hosts = map[string]*host{}
 	for _, e := range list {
 		if d.Full() {
-			d.hostsLost = true
+			d.hosts = nil
 			return
 		}
 		h := &host{Host: lab.Host{Name: e.Key, Pos: e.Pos}, aliases: map[string]alias{}}
@@ -50,13 +60,16 @@ func (d *layoutReader) decodeHosts(e yamlpos.Entry) {
 	d.findPeers()
 }
 
-// guard notes whether f complains about the host.
+// guard notes whether f complains about the host. What such a host lacks, an alias say, may be
+// missing because of that, and is nothing to complain about in a step.
 func (d *layoutReader) guard(h *host, f func()) {
 	before := d.Made
 	f()
 	h.unsure = h.unsure || d.Made > before
 }
 
+// decodeHost reads what a host says of itself. Where its NICs cannot be read, no host's peer is
+// certain: the one that shares a network with it may be any.
 func (d *layoutReader) decodeHost(h *host, e yamlpos.Entry) {
 	s := yamlpos.Scope{Inner: "host " + wording.Quote(e.Key)}
 	d.checkName(e.Pos, syntax.HostName, e.Key)
@@ -83,7 +96,8 @@ func (d *layoutReader) decodeHost(h *host, e yamlpos.Entry) {
 }
 
 // nicsBelow returns what a host has, with NICs that stand at its own level put below nics,
-// and complains about those.
+// and complains about those: {alpha: {eth0: {network: red}}} is one mistake, and read as it was
+// meant makes no others.
 func (d *layoutReader) nicsBelow(n *yaml.Node, s yamlpos.Scope) *yaml.Node {
 	if n.Kind != yaml.MappingNode || yamlpos.HoldsKey(n, []string{"nics", "sysctls"}) ||
 		!slices.ContainsFunc(n.Content, func(c *yaml.Node) bool {
@@ -97,6 +111,8 @@ func (d *layoutReader) nicsBelow(n *yaml.Node, s yamlpos.Scope) *yaml.Node {
 		{Kind: yaml.ScalarNode, Value: "nics", Line: n.Line, Column: n.Column}, &nics}}
 }
 
+// decodeNIC reads one NIC. It is put on its network even when something else of it is wrong, so
+// that peers, cables and limits count it.
 func (d *layoutReader) decodeNIC(h *host, s yamlpos.Scope, e yamlpos.Entry) *nic {
 	n := &nic{NIC: lab.NIC{Name: e.Key, Pos: e.Pos}, scope: s}
 	d.checkName(e.Pos, syntax.NicName, e.Key)
@@ -141,12 +157,13 @@ func (d *layoutReader) decodeNIC(h *host, s yamlpos.Scope, e yamlpos.Entry) *nic
 // networkOf returns the network that a NIC is on, or nil.
 func (d *layoutReader) networkOf(n *yaml.Node, s yamlpos.Scope) *network {
 	name, ok := d.Text(n, s.String()+", network")
-	if ok && d.networks[name] == nil && !d.networksLost {
+	if ok && d.networks != nil && d.networks[name] == nil {
 		d.Wrong(n, "%s: no network %s%s", s, wording.Quote(name), wording.Hint(name, "networks", d.networkNames()))
 	}
 	return d.networks[name]
 }
 
+// networkNames returns the names that a complaint may propose, as hostNames does.
 func (d *layoutReader) networkNames() []string {
 	var names []string
 	for _, n := range d.Networks {
@@ -171,6 +188,8 @@ func (d *layoutReader) finishHost(h *host) {
 	d.decodeHostSysctls(h)
 }
 
+// allocate gives a NIC the next free address of a subnet, the first of its family on its network.
+// A subnet that is full is said so once.
 func (d *layoutReader) allocate(h *host, n *nic, p netip.Prefix, a *allocator) {
 	if !p.IsValid() || a.full {
 		return
@@ -184,10 +203,11 @@ func (d *layoutReader) allocate(h *host, n *nic, p netip.Prefix, a *allocator) {
 	}
 	d.used[usedAddr{ip, ""}] = place{h.Name, n.Pos.Line}
 	n.Addresses = append(n.Addresses, lab.Address{Prefix: netip.PrefixFrom(ip, p.Bits()), Pos: n.Pos})
-	n.own = append(n.own, false)
 }
 
-// findPeers finds for every host the first other one on a network of its own.
+// findPeers finds for every host the first other one on a network of its own, as lab.Layout.Peer
+// does for one of them. Of each network two hosts are enough to look at, so that 4096 hosts with 64
+// NICs each, which a hostile file may have, take no longer than it takes to read them.
 func (d *layoutReader) findPeers() {
 	first := map[*network][]*host{} // the first two hosts of each
 	index := map[*host]int{}
@@ -210,10 +230,9 @@ func (d *layoutReader) findPeers() {
 	}
 }
 
+// readLayout reads the sections of a topology's own file; included ones have no hosts.
 func readLayout(c complaints, own *part) *layout {
-	d := &layoutReader{complaints: c, used: map[usedAddr]place{}, layout: &layout{
-		Layout: lab.Layout{File: own.File}, networks: map[string]*network{}, hosts: map[string]*host{},
-	}}
+	d := &layoutReader{complaints: c, used: map[usedAddr]place{}, layout: &layout{Layout: lab.Layout{File: own.File}}}
 	c.Source = own.Source
 	d.decodeNetworks(own.keys["networks"])
 	d.decodeDefaults(own.keys["defaults"])

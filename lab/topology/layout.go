@@ -12,19 +12,22 @@ import (
 )
 
 // layout is hosts and networks, what the second pass hands on. Its indexes also hold what
-// had mistakes, so that one mistake makes one complaint.
+// had mistakes, so that one mistake makes one complaint: a step that names a host whose NIC is
+// wrong has nothing wrong itself. A nil index is a section that could not be read at all, and
+// then any name may be right.
 type layout struct {
 	lab.Layout
 	networks map[string]*network
 	hosts    map[string]*host
 	order    []*host // the hosts in the order of the file
 
-	networksLost bool // the section is unusable, so any name may be right
-	hostsLost    bool
-	peersUnsure  bool // which host is on which network is not quite known
+	peersUnsure bool // which host is on which network is not quite known
 }
 
-// layoutReader is the second pass: the sections networks, defaults and hosts to a layout.
+// layoutReader is the second pass: the sections networks, defaults and hosts to a layout. It goes
+// over the hosts twice. An address that the file leaves out is the next one which no host has, so
+// all that it gives have to be known first; from then on automatic ones follow from the order of
+// the file alone, and a host that is added at its end changes no other's.
 type layoutReader struct {
 	complaints
 	*layout
@@ -32,17 +35,8 @@ type layoutReader struct {
 	used     map[usedAddr]place // every address that is taken
 }
 
-func (l *layout) hostNames() []string {
-	var names []string
-	for _, h := range l.order {
-		if syntax.HostName.Check(h.Name) == "" {
-			names = append(names, h.Name)
-		}
-	}
-	return names
-}
-
-// host is a host of the file while it is read.
+// host is a host of the file while it is read. The peer is what "peer" stands for in a step where
+// this host is the subject: the first other host of the file that shares a network with it.
 type host struct {
 	lab.Host
 	aliases map[string]alias
@@ -61,16 +55,15 @@ type alias struct {
 // noAddress stands where an address is not wanted.
 const noAddress = "none"
 
-// nic is a NIC while it is read.
+// nic is a NIC while it is read. Its alias is given to addresses when all of them are known.
 type nic struct {
 	lab.NIC
 	scope     yamlpos.Scope
 	network   *network // nil when there is none of that name
 	alias     string
 	aliasPos  lab.Pos
-	automatic bool
-	none      bool   // the file says that it has no address
-	own       []bool // of Addresses: its alias is its own, not the NIC's
+	automatic bool // it takes the next free addresses
+	none      bool // the file says that it has no address
 }
 
 // bare reports whether the file gives the NIC no address.
@@ -78,19 +71,32 @@ func (n *nic) bare() bool {
 	return n.none || n.automatic && !n.network.bad && len(n.network.Subnets()) == 0
 }
 
-// place says where an address is, for the complaint about the next one.
+// place says where an address is, for the complaint about the next host that has it. The kernel
+// would take it twice, and one of the hosts would answer for the other one by chance (arp(7)).
 type place struct {
 	host string
 	line int
 }
 
-// network is a network of the file while it is read.
+// network is a network of the file while it is read, with the NICs on it: 1023 of them at most as
+// a bridge, two as a cable.
 type network struct {
 	lab.Network
 	bad   bool // a complaint was made, so more about it would be noise
 	nics  []*nic
 	next4 allocator
 	next6 allocator
+}
+
+// hostNames returns the names that a complaint may propose: none that is itself a mistake.
+func (l *layout) hostNames() []string {
+	var names []string
+	for _, h := range l.order {
+		if syntax.HostName.Check(h.Name) == "" {
+			names = append(names, h.Name)
+		}
+	}
+	return names
 }
 
 // linkHint ends a complaint about a link that the host does not have: an alias was meant to be
@@ -106,6 +112,7 @@ func (h *host) linkHint(link string) string {
 	return wording.Hint(link, "nics", h.links())
 }
 
+// links returns the names of the links that the host begins with. Steps may make more.
 func (h *host) links() []string {
 	names := []string{"lo"}
 	for _, n := range h.nics {
@@ -125,7 +132,8 @@ func (h *host) hasLink(name string) bool {
 	return name == "lo" || slices.ContainsFunc(h.nics, func(n *nic) bool { return n.Name == name })
 }
 
-// usedAddr is an address that is taken. Link-local ones are one per network.
+// usedAddr is an address that is taken. Link-local ones are one per network, since the same one on
+// two networks is two addresses (RFC 4007); the others leave the network empty.
 type usedAddr struct {
 	ip      netip.Addr
 	network string

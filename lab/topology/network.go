@@ -1,6 +1,7 @@
 package topology
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 
@@ -12,23 +13,14 @@ import (
 	"labrun/lab/yamlpos"
 )
 
+// decodeNetworks reads the section networks. It comes before the hosts', whatever their order in the
+// file, since an address is checked against the subnets of its network.
 func (d *layoutReader) decodeNetworks(e yamlpos.Entry) {
-	if e.Value == nil {
-		d.networksLost = true
+	list := d.section(e, "from names to subnets", maxNetworks)
+	if list == nil {
 		return
 	}
-	list, ok := d.Entries(e.Value, yamlpos.Scope{Inner: "networks"}, "from names to subnets")
-	switch {
-	case !ok:
-	case len(list) > maxNetworks:
-		d.Complain(list[maxNetworks].Pos, "the file has %d networks, the limit is %d", len(list), maxNetworks)
-	case len(list) == 0:
-		d.Wrong(e.Value, "networks is empty, a topology needs at least one network")
-	}
-	if !ok || len(list) == 0 || len(list) > maxNetworks {
-		d.networksLost = true
-		return
-	}
+	d.networks = map[string]*network{}
 	var all []*network
 	for _, e := range list {
 		n := d.decodeNetwork(e)
@@ -42,6 +34,8 @@ func (d *layoutReader) decodeNetworks(e yamlpos.Entry) {
 	}
 }
 
+// decodeNetwork reads one network: a subnet alone, or a mapping. One with a mistake is bad, and
+// addresses in it are not complained about: they may be right once it is.
 func (d *layoutReader) decodeNetwork(e yamlpos.Entry) *network {
 	n := &network{Network: lab.Network{Name: e.Key, Pos: e.Pos}}
 	before := d.Made
@@ -71,7 +65,8 @@ func (d *layoutReader) decodeNetwork(e yamlpos.Entry) *network {
 	return n
 }
 
-// decodeSubnets reads the value of subnet or subnet6: one, or a list of them.
+// decodeSubnets reads the value of subnet or subnet6: one, or a list of them. Automatic addresses
+// come from the first; more of them are what a secondary address needs that has another subnet.
 func (d *layoutReader) decodeSubnets(n *network, s yamlpos.Scope, k yamlpos.Entry) {
 	items := yamlpos.List(k.Value)
 	switch {
@@ -100,7 +95,9 @@ func (d *layoutReader) decodeSubnets(n *network, s yamlpos.Scope, k yamlpos.Entr
 	}
 }
 
-// checkCables complains about cables with another number of NICs than two.
+// checkCables complains about cables with another number of NICs than two. A cable is a veth pair
+// without a bridge between, for experiments about carrier: a port of a bridge keeps its carrier
+// when the NIC at the other end of the network goes down.
 func (d *layoutReader) checkCables() {
 	for i := range d.Networks {
 		n := d.networks[d.Networks[i].Name]
@@ -119,7 +116,8 @@ func (d *layoutReader) checkCables() {
 	}
 }
 
-// subnet reads a network address with its length.
+// subnet reads a network address with its length. That of a host is a mistake, though ip(8) takes
+// it: 192.0.2.1/24 is a file in which an address and its network were mixed up.
 func (d *layoutReader) subnet(n *yaml.Node, where string) (netip.Prefix, bool) {
 	text, ok := d.Text(n, where)
 	if !ok {
@@ -141,7 +139,9 @@ func (d *layoutReader) subnet(n *yaml.Node, where string) (netip.Prefix, bool) {
 	return p, false
 }
 
-// special names the range that a subnet touches and that is not for hosts.
+// special names the range that a subnet touches and that is not for hosts: fib_validate_source and
+// inet_addr_type treat such addresses unlike all others (RFC 6890), so that an experiment with one
+// would say nothing about hosts.
 func special(p netip.Prefix) string {
 	for _, r := range []struct{ prefix, words string }{
 		{"0.0.0.0/8", "unspecified"}, {"127.0.0.0/8", "loopback"}, {"169.254.0.0/16", "link-local"},
@@ -158,9 +158,9 @@ func special(p netip.Prefix) string {
 	return ""
 }
 
-// checkOverlaps complains about subnets that contain one another. Prefixes are
-// either apart or nested, so in sorted order a stack holds those
-// that may contain the next one.
+// checkOverlaps complains about subnets that contain one another: a host on both networks would
+// have two routes to one address. Prefixes are either apart or nested, so in sorted order a
+// stack holds those that may contain the next one.
 func (d *layoutReader) checkOverlaps(all []*network) {
 	type subnet struct {
 		netip.Prefix
@@ -173,10 +173,7 @@ func (d *layoutReader) checkOverlaps(all []*network) {
 		}
 	}
 	slices.SortStableFunc(subnets, func(a, b subnet) int {
-		if c := a.Addr().Compare(b.Addr()); c != 0 {
-			return c
-		}
-		return a.Bits() - b.Bits()
+		return cmp.Or(a.Addr().Compare(b.Addr()), a.Bits()-b.Bits())
 	})
 	var around []subnet // each contains the next
 	for _, s := range subnets {

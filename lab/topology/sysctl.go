@@ -12,7 +12,8 @@ import (
 	"labrun/lab/yamlpos"
 )
 
-// decodeDefaults reads what all hosts have.
+// decodeDefaults reads what all hosts have. It is kept until each host is finished: whether a
+// parameter of a link is for a host depends on its NICs.
 func (d *layoutReader) decodeDefaults(e yamlpos.Entry) {
 	if e.Value == nil {
 		return
@@ -24,7 +25,8 @@ func (d *layoutReader) decodeDefaults(e yamlpos.Entry) {
 	}
 }
 
-// checkDefaults complains about parameters of a link that no host has.
+// checkDefaults complains about parameters of a link that no host has. A host that has no such link
+// just does not get them.
 func (d *layoutReader) checkDefaults() {
 	if d.peersUnsure {
 		return
@@ -60,7 +62,8 @@ func (d *layoutReader) decodeHostSysctls(h *host) {
 }
 
 // decodeSysctls reads parameters and their values. As in sysctl(8), a '/' stands for a
-// dot in a NIC's name; it leads nowhere else.
+// dot in a NIC's name; it leads nowhere else. A value is one line, as what is written to a file
+// below /proc/sys is one value; which ones a parameter takes, the kernel knows.
 func (d *layoutReader) decodeSysctls(n *yaml.Node, s yamlpos.Scope) (all []lab.Sysctl) {
 	list, _ := d.Entries(n, yamlpos.Scope{Inner: s.Inner + ": sysctls"}, "from names of kernel parameters to values")
 	if len(list) > maxSysctls {
