@@ -37,14 +37,17 @@ type Pair struct {
 
 // Claim is a claim with another verdict.
 type Claim struct {
-	Topology, Name string
-	Before, After  string
+	Topology string `json:"topology"`
+	Name     string `json:"claim"`
+	Before   string `json:"before"`
+	After    string `json:"after"`
 }
 
 // Setting is something in the environment that is not the same; "" is missing.
 type Setting struct {
-	Name          string
-	Before, After string
+	Name   string `json:"name"`
+	Before string `json:"before"`
+	After  string `json:"after"`
 }
 
 // Outcome reports whether the outcomes differ. The environment is not one, nor are

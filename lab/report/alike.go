@@ -1,8 +1,8 @@
 package report
 
 import (
-	"bufio"
 	"fmt"
+	"io"
 	"slices"
 
 	"labrun/lab"
@@ -139,7 +139,7 @@ func (a *alike) oneHosts() bool {
 }
 
 // list lists the cells, when their name does not.
-func (a *alike) list(b *bufio.Writer, m *result.Matrix) {
+func (a *alike) list(b io.Writer, m *result.Matrix) {
 	if len(a.combos) < 2 {
 		return
 	}
@@ -158,7 +158,7 @@ func (a *alike) list(b *bufio.Writer, m *result.Matrix) {
 }
 
 // alike explains red cells: one of them, and which they are.
-func (t Text) alike(b *bufio.Writer, m *result.Matrix, a *alike) {
+func (t Text) alike(b io.Writer, m *result.Matrix, a *alike) {
 	t.last(b, m, a.first)
 	if !a.same {
 		where := "on " + m.ColumnOf(a.first)

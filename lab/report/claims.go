@@ -1,8 +1,8 @@
 package report
 
 import (
-	"bufio"
 	"fmt"
+	"io"
 	"strings"
 
 	"labrun/lab/result"
@@ -22,7 +22,7 @@ func claimsOf(m *result.Matrix) []result.ClaimResult {
 }
 
 // claims says claim by claim what was measured.
-func (t Text) claims(b *bufio.Writer, m *result.Matrix) {
+func (t Text) claims(b io.Writer, m *result.Matrix) {
 	all := claimsOf(m)
 	if len(all) == 0 {
 		return
@@ -45,7 +45,7 @@ func (t Text) claims(b *bufio.Writer, m *result.Matrix) {
 	fmt.Fprintln(b)
 }
 
-func (t Text) evidence(b *bufio.Writer, word string, evidence []result.ClaimEvidence) {
+func (t Text) evidence(b io.Writer, word string, evidence []result.ClaimEvidence) {
 	for _, e := range evidence {
 		fmt.Fprintf(b, "    %s %s", t.paint(faint, word), e.Experiment)
 		if e.When != "" {

@@ -20,7 +20,7 @@ const (
 
 // details explains every cell that did not pass. Skips and errors that many
 // cells share are told once.
-func (t Text) details(b *bufio.Writer, m *result.Matrix) {
+func (t Text) details(b io.Writer, m *result.Matrix) {
 	t.fails(b, m)
 	t.reasons(b, m, result.Skip)
 	t.reasons(b, m, result.Error)
@@ -28,7 +28,7 @@ func (t Text) details(b *bufio.Writer, m *result.Matrix) {
 
 // fails explains the failed cells, those that are alike once; of an experiment with
 // too many kinds only the first few. The user may ask for every cell.
-func (t Text) fails(b *bufio.Writer, m *result.Matrix) {
+func (t Text) fails(b io.Writer, m *result.Matrix) {
 	if t.Verbose {
 		for i := range m.Cells {
 			if c := &m.Cells[i]; c.Verdict == result.Fail {
@@ -92,7 +92,7 @@ func sharedReasons(m *result.Matrix, v result.Verdict) []*shared {
 }
 
 // reasons tells why cells came to a verdict, skip or error.
-func (t Text) reasons(b *bufio.Writer, m *result.Matrix, v result.Verdict) {
+func (t Text) reasons(b io.Writer, m *result.Matrix, v result.Verdict) {
 	all := sharedReasons(m, v)
 	left := 0
 	if len(all) > tooMany && !t.Verbose {
@@ -125,7 +125,7 @@ func indent(s string) string { return "  " + strings.ReplaceAll(s, "\n", "\n  ")
 
 // red explains a failed cell: the line, the call, what was wanted, what the
 // kernel answered, which sockets had the port, and the command that opens a shell there.
-func (t Text) red(b *bufio.Writer, m *result.Matrix, c *result.Cell) {
+func (t Text) red(b io.Writer, m *result.Matrix, c *result.Cell) {
 	t.head(b, m, c)
 	t.last(b, m, c)
 	look(b, m, c)
@@ -133,7 +133,7 @@ func (t Text) red(b *bufio.Writer, m *result.Matrix, c *result.Cell) {
 }
 
 // look is the command to stand in that host and look.
-func look(b *bufio.Writer, m *result.Matrix, c *result.Cell) {
+func look(b io.Writer, m *result.Matrix, c *result.Cell) {
 	label(b, "look", lab.Command("labrun", "shell", "--after", m.NameOf(c), fileWord(m), m.HostOf(c)))
 }
 
@@ -148,16 +148,24 @@ func (t Text) Last(w io.Writer, m *result.Matrix, c *result.Cell) error {
 }
 
 // label writes a line of an explanation.
-func label(b *bufio.Writer, word, s string) { fmt.Fprintf(b, "    %-7s %s\n", word, s) }
+func label(b io.Writer, word, s string) { fmt.Fprintf(b, "    %-7s %s\n", word, s) }
+
+// labels writes lines of one kind, the first of them behind its word.
+func labels(b io.Writer, word string, lines []string) {
+	for _, s := range lines {
+		label(b, word, s)
+		word = ""
+	}
+}
 
 // last explains a cell's last step.
-func (t Text) last(b *bufio.Writer, m *result.Matrix, c *result.Cell) {
+func (t Text) last(b io.Writer, m *result.Matrix, c *result.Cell) {
 	note := cmp.Or(c.Note, &result.Note{})
 	if s, ok := lastStep(m, c); ok {
 		seen := seenOf(c)
 		to := ""
 		if seen.To != "" {
-			to = " [" + lab.Visible(seen.To) + "]"
+			to = " [" + seen.To + "]"
 		}
 		fmt.Fprintf(b, "  %s:%d: %s: %s%s\n", m.FileOf(c), s.Line, s.Process, s.Call, to)
 		label(b, "wanted", t.paint(green, s.Words(s.Want))+ruleWords(s))
@@ -174,14 +182,7 @@ func (t Text) last(b *bufio.Writer, m *result.Matrix, c *result.Cell) {
 		label(b, "flaky", oneLine(note.Flaky.String()))
 	}
 	t.outputs(b, note.Outputs)
-	captures(b, note.Captures)
-}
-
-// captures names the files with the packets of a cell.
-func captures(b *bufio.Writer, files []string) {
-	for i, f := range files {
-		label(b, []string{"capture", ""}[min(i, 1)], f)
-	}
+	labels(b, "capture", note.Captures)
 }
 
 // ruleWords names the line of the rule that wants the answer of a step, when one does.
@@ -201,8 +202,9 @@ type cause struct{ word, text string }
 func causes(s result.StepResult, seen result.Snapshot) []cause {
 	var all []cause
 	add := func(word string, texts []string) {
-		for i, text := range texts {
-			all = append(all, cause{[]string{word, ""}[min(i, 1)], text})
+		for _, text := range texts {
+			all = append(all, cause{word, text})
+			word = ""
 		}
 	}
 	word := socketsWord(s, seen)
@@ -210,11 +212,7 @@ func causes(s result.StepResult, seen result.Snapshot) []cause {
 		add(word, []string{"nobody that the kernel tells of"})
 	}
 	add("listens", socketLines(seen.Listens))
-	var rules []string
-	for _, rule := range seen.Why {
-		rules = append(rules, lab.Visible(rule))
-	}
-	add("why", rules)
+	add("why", seen.Why)
 	return all
 }
 
@@ -239,15 +237,15 @@ func socketLines(sockets []result.SocketInfo) []string {
 }
 
 // outputs shows the programs of a cell, and the end of what they printed.
-func (t Text) outputs(b *bufio.Writer, outputs []result.Output) {
+func (t Text) outputs(b io.Writer, outputs []result.Output) {
 	for _, o := range outputs {
 		status := "still running"
 		if o.Status != nil {
 			status = "exit " + strconv.Itoa(*o.Status)
 		}
 		label(b, "program", t.paint(bold, o.Process)+", "+status)
-		printed(b, "stdout", o.Stdout)
-		printed(b, "stderr", o.Stderr)
+		labels(b, "stdout", endOf(o.Stdout))
+		labels(b, "stderr", endOf(o.Stderr))
 	}
 }
 
@@ -257,13 +255,6 @@ const (
 	lastLines = 20
 	mostBytes = 300
 )
-
-func printed(b *bufio.Writer, word, s string) {
-	for _, line := range endOf(s) {
-		label(b, word, line)
-		word = ""
-	}
-}
 
 // endOf returns the last lines of an output, and says what it leaves out.
 func endOf(output string) []string {

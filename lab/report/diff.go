@@ -33,7 +33,7 @@ var DiffFormats = []DiffFormat{
 func (t Text) Diff(w io.Writer, d *compare.Difference) error {
 	d = visibleDifference(d)
 	b := bufio.NewWriterSize(w, 1<<16)
-	t.changed(b, d)
+	t.pairs(b, d, "changed", d.Changed, t.pair)
 	t.oneSided(b, "appeared", &d.After, d.Appeared)
 	t.oneSided(b, "vanished", &d.Before, d.Vanished)
 	t.open(b, d)
@@ -117,19 +117,14 @@ func sameRow(r *result.Report, a, b compare.Place) bool {
 	return a.Matrix == b.Matrix && c.Row == d.Row
 }
 
-// changed writes the cells that changed.
-func (t Text) changed(b *bufio.Writer, d *compare.Difference) {
-	t.pairs(b, d, "changed", d.Changed, t.pair)
-}
-
-// open tells, as changed does, of the answers that the file leaves open.
-func (t Text) open(b *bufio.Writer, d *compare.Difference) {
+// open writes the cells in which an answer differs that the file leaves open.
+func (t Text) open(b io.Writer, d *compare.Difference) {
 	if len(d.Open) == 0 {
 		return
 	}
 	fmt.Fprintln(b, "answers that the file leaves open, which are no difference")
 	fmt.Fprintln(b)
-	t.pairs(b, d, "open", d.Open, func(b *bufio.Writer, d *compare.Difference, p compare.Pair) {
+	t.pairs(b, d, "open", d.Open, func(b io.Writer, d *compare.Difference, p compare.Pair) {
 		fmt.Fprintf(b, "open %s\n", t.paint(bold, placeName(&d.After, p.After)))
 		t.stepPairs(b, d, p, d.OpenSteps(p))
 		fmt.Fprintln(b)
@@ -138,8 +133,8 @@ func (t Text) open(b *bufio.Writer, d *compare.Difference) {
 
 // pairs writes cells of both reports; of an experiment with too many of them only
 // the first few.
-func (t Text) pairs(b *bufio.Writer, d *compare.Difference, word string, all []compare.Pair,
-	tell func(*bufio.Writer, *compare.Difference, compare.Pair)) {
+func (t Text) pairs(b io.Writer, d *compare.Difference, word string, all []compare.Pair,
+	tell func(io.Writer, *compare.Difference, compare.Pair)) {
 	told := 0
 	for at, of := range runs(all, func(p, q *compare.Pair) bool { return sameRow(&d.Before, p.Before, q.Before) }) {
 		if told >= mostRows {
@@ -164,7 +159,7 @@ func (t Text) pairs(b *bufio.Writer, d *compare.Difference, word string, all []c
 }
 
 // pair writes a cell that changed.
-func (t Text) pair(b *bufio.Writer, d *compare.Difference, p compare.Pair) {
+func (t Text) pair(b io.Writer, d *compare.Difference, p compare.Pair) {
 	_, before := p.Before.In(&d.Before)
 	_, after := p.After.In(&d.After)
 	what := t.verdict(before.Verdict) + " -> " + t.verdict(after.Verdict)
@@ -191,7 +186,7 @@ func (t Text) pair(b *bufio.Writer, d *compare.Difference, p compare.Pair) {
 }
 
 // stepPairs says what steps of a cell were answered in both reports.
-func (t Text) stepPairs(b *bufio.Writer, d *compare.Difference, p compare.Pair, steps []compare.StepPair) {
+func (t Text) stepPairs(b io.Writer, d *compare.Difference, p compare.Pair, steps []compare.StepPair) {
 	m, after := p.After.In(&d.After)
 	for _, s := range steps {
 		at, file := s.After, m.FileOf(after)
@@ -242,7 +237,7 @@ func stepWords(pair compare.StepPair, s *result.StepResult) string {
 }
 
 // oneSided lists cells that one of the reports has alone, a line for each experiment.
-func (t Text) oneSided(b *bufio.Writer, word string, r *result.Report, places []compare.Place) {
+func (t Text) oneSided(b io.Writer, word string, r *result.Report, places []compare.Place) {
 	n := 0
 	for at, of := range runs(places, func(p, q *compare.Place) bool { return sameRow(r, *p, *q) }) {
 		if n++; n > mostRows {

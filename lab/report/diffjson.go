@@ -55,19 +55,6 @@ type diffRun struct {
 	Counts result.Counts `json:"counts"`
 }
 
-type diffClaim struct {
-	Topology string `json:"topology"`
-	Claim    string `json:"claim"`
-	Before   string `json:"before"`
-	After    string `json:"after"`
-}
-
-type diffSetting struct {
-	Name   string `json:"name"`
-	Before string `json:"before"`
-	After  string `json:"after"`
-}
-
 // DiffJSON writes a difference as one object, with a line for each cell, claim
 // and setting. It holds no more than such a line.
 func DiffJSON(w io.Writer, d *compare.Difference) error {
@@ -80,9 +67,8 @@ func DiffJSON(w io.Writer, d *compare.Difference) error {
 	jsonList(j, "appeared", d.Appeared, func(p compare.Place) any { return cellAlone(&d.After, p) })
 	jsonList(j, "vanished", d.Vanished, func(p compare.Place) any { return cellAlone(&d.Before, p) })
 	jsonList(j, "open", d.Open, func(p compare.Pair) any { return openCell(d, p) })
-	jsonList(j, "claims", d.Claims,
-		func(c compare.Claim) any { return diffClaim{c.Topology, c.Name, c.Before, c.After} })
-	jsonList(j, "environment", d.Environment, func(s compare.Setting) any { return diffSetting(s) })
+	jsonList(j, "claims", d.Claims, func(c compare.Claim) any { return c })
+	jsonList(j, "environment", d.Environment, func(s compare.Setting) any { return s })
 	return j.end()
 }
 

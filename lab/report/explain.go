@@ -1,7 +1,6 @@
 package report
 
 import (
-	"bufio"
 	"fmt"
 	"maps"
 	"slices"
@@ -10,23 +9,26 @@ import (
 	"labrun/lab/result"
 )
 
+// Explain returns what a text report says of a cell that did not pass, without a
+// line end: of a failed one the red step, what was wanted and what the kernel
+// answered, what explains that, and the command to look for oneself.
+func Explain(m *result.Matrix, c *result.Cell) string { return explain(visibleCell(m, c)) }
+
 // explain returns what a text report says of a cell that did not pass, below the
 // line that names it.
 func explain(m *result.Matrix, c *result.Cell) string {
-	var s strings.Builder
-	b := bufio.NewWriter(&s)
+	var b strings.Builder
 	if c.Verdict == result.Fail {
-		Text{}.last(b, m, c)
-		look(b, m, c)
+		Text{}.last(&b, m, c)
+		look(&b, m, c)
 	} else {
-		fmt.Fprintln(b, indent(c.Reason()))
+		fmt.Fprintln(&b, indent(c.Reason()))
 		if c.Note != nil {
-			Text{}.outputs(b, c.Note.Outputs)
-			captures(b, c.Note.Captures)
+			Text{}.outputs(&b, c.Note.Outputs)
+			labels(&b, "capture", c.Note.Captures)
 		}
 	}
-	_ = b.Flush() // a Builder takes every write
-	return strings.TrimSuffix(s.String(), "\n")
+	return strings.TrimSuffix(b.String(), "\n")
 }
 
 // headline says in a line why a cell did not pass.

@@ -33,7 +33,7 @@ type annotation struct {
 	cells    int
 }
 
-func annotate(b *bufio.Writer, m *result.Matrix) {
+func annotate(b io.Writer, m *result.Matrix) {
 	type place struct {
 		row    int32
 		line   int
@@ -78,7 +78,7 @@ func why(m *result.Matrix, c *result.Cell) []string {
 	seen := seenOf(c)
 	var lines []string
 	if seen.To != "" {
-		lines = append(lines, fmt.Sprintf("  %-7s %s", "address", lab.Visible(seen.To)))
+		lines = append(lines, fmt.Sprintf("  %-7s %s", "address", seen.To))
 	}
 	for _, c := range causes(s, seen) {
 		lines = append(lines, fmt.Sprintf("  %-7s %s", c.word, c.text))

@@ -1,9 +1,9 @@
 package report
 
 import (
-	"bufio"
 	"cmp"
 	"fmt"
+	"io"
 	"maps"
 	"math"
 	"slices"
@@ -24,7 +24,7 @@ const (
 
 // grids draws the answers of every experiment with axes, and of others what the file
 // only asks for.
-func (t Text) grids(b *bufio.Writer, m *result.Matrix) {
+func (t Text) grids(b io.Writer, m *result.Matrix) {
 	for _, cells := range runs(m.Cells, inRow) {
 		g := newGrid(t, m, cells[0].Row)
 		blocks, left := g.blocks(cells)
@@ -47,36 +47,25 @@ func (g *grid) blocks(cells []result.Cell) (blocks []string, left int) {
 	if n := len(outcomes); n > mostOutcomes {
 		outcomes, left = outcomes[:mostOutcomes], n-mostOutcomes
 	}
-	var text strings.Builder
-	b := bufio.NewWriter(&text)
-	add := func() {
-		_ = b.Flush() // a Builder takes every write
-		if text.Len() > 0 {
-			blocks = append(blocks, strings.TrimRight(text.String(), "\n"))
-		}
-		text.Reset()
-	}
+	draw := g.outcome
 	switch {
 	case len(g.row.Axes) == 1 && len(outcomes[0].cells) <= mostCells:
-		g.column(b, outcomes)
-		add()
-		return blocks, left
+		all := outcomes // in one table
+		draw, outcomes = func(b io.Writer, _ *outcome) { g.column(b, all) }, all[:1]
 	case len(g.row.Axes) == 0:
-		for _, o := range outcomes {
-			g.asked(b, o)
-			add()
-		}
-		return blocks, left
+		draw = g.asked
 	}
 	for _, o := range outcomes {
-		g.outcome(b, o)
-		add()
+		var text strings.Builder
+		if draw(&text, o); text.Len() > 0 {
+			blocks = append(blocks, strings.TrimRight(text.String(), "\n"))
+		}
 	}
 	return blocks, left
 }
 
 // asked lists what hosts answered where the file leaves it open.
-func (g *grid) asked(b *bufio.Writer, o *outcome) {
+func (g *grid) asked(b io.Writer, o *outcome) {
 	left := 0
 	for _, s := range g.m.StepsOf(&o.cells[0]) {
 		switch {
@@ -97,7 +86,7 @@ func (g *grid) asked(b *bufio.Writer, o *outcome) {
 
 // column draws the answers of an experiment with one axis: its values down, the hosts
 // that answered alike across.
-func (g *grid) column(b *bufio.Writer, outcomes []*outcome) {
+func (g *grid) column(b io.Writer, outcomes []*outcome) {
 	var d drawing
 	d.heads, d.header = 1, []string{g.row.Axes[0].Name}
 	words := make([]map[lab.Combo]string, len(outcomes))
@@ -242,7 +231,7 @@ func (g *grid) answer(c *result.Cell, d *drawing) string {
 }
 
 // outcome draws one grid, or says why there is none.
-func (g *grid) outcome(b *bufio.Writer, o *outcome) {
+func (g *grid) outcome(b io.Writer, o *outcome) {
 	g.headline(b, o)
 	if len(o.cells) <= mostCells {
 		g.drawn(b, g.draw(o.cells))
@@ -259,7 +248,7 @@ func (g *grid) outcome(b *bufio.Writer, o *outcome) {
 }
 
 // headline names the experiment, and the hosts that answered alike.
-func (g *grid) headline(b *bufio.Writer, o *outcome) {
+func (g *grid) headline(b io.Writer, o *outcome) {
 	fmt.Fprintf(b, "%s on %s", g.paint(bold, g.row.Name), g.hosts(o))
 }
 
@@ -275,7 +264,7 @@ const mostSummed = 20
 
 // summary counts the answers of more cells than a grid has room for, the most frequent
 // ones first.
-func (g *grid) summary(b *bufio.Writer, cells []result.Cell) {
+func (g *grid) summary(b io.Writer, cells []result.Cell) {
 	asks := false
 	for i := range g.row.Slots {
 		for s := range g.row.Slots[i].All() {
@@ -304,7 +293,7 @@ func (g *grid) summary(b *bufio.Writer, cells []result.Cell) {
 }
 
 // drawn writes a grid below its headline.
-func (g *grid) drawn(b *bufio.Writer, d drawing) {
+func (g *grid) drawn(b io.Writer, d drawing) {
 	fmt.Fprintf(b, "\n%s\n", d.draw(g.Width))
 	if d.left > 0 {
 		fmt.Fprintf(b, "and %d more rows: -o FILE.json has them all, and some are shown by\n  %s\n", d.left, g.part())

@@ -308,26 +308,9 @@ func (j *jsonWriter) cell(m *result.Matrix, c *result.Cell) {
 		b = appendString(b, j, got)
 	}
 	b = append(b, ']')
-	if n := c.Note; n != nil {
-		if n.Reason != "" {
-			b = append(b, `,"reason":`...)
-			b = appendString(b, j, n.Reason)
-		}
-		if len(n.Flaky) > 0 {
-			b = append(b, `,"flaky":`...)
-			b = append(b, j.encode(n.Flaky)...)
-		}
-		if len(n.Evidence) > 0 {
-			b = append(b, `,"evidence":`...)
-			b = append(b, j.encode(n.Evidence)...)
-		}
-		if len(n.Outputs) > 0 {
-			b = append(b, `,"outputs":`...)
-			b = append(b, j.encode(n.Outputs)...)
-		}
-		if len(n.Captures) > 0 {
-			b = append(b, `,"captures":`...)
-			b = append(b, j.encode(n.Captures)...)
+	if c.Note != nil { // what it has stands beside what the cell has, without braces of its own
+		if note := j.encode(c.Note); len(note) > len("{}") {
+			b = append(append(b, ','), note[1:len(note)-1]...)
 		}
 	}
 	j.line = append(b, '}')

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"bufio"
 	"fmt"
 	"io"
 	"strconv"
@@ -72,9 +71,7 @@ func (k *markdown) details(m *result.Matrix) {
 				continue
 			}
 			var text strings.Builder
-			b := bufio.NewWriter(&text)
-			Text{}.alike(b, m, a)
-			_ = b.Flush() // a Builder takes every write
+			Text{}.alike(&text, m, a)
 			name, on := a.name(m)
 			k.fold(fmt.Sprintf("FAIL %s: %s", codeHTML(name+on), codeHTML(headline(m, a.first))), text.String())
 		}
@@ -82,10 +79,8 @@ func (k *markdown) details(m *result.Matrix) {
 	for _, v := range []result.Verdict{result.Error, result.Skip} {
 		for _, s := range sharedReasons(m, v) {
 			var text strings.Builder
-			b := bufio.NewWriter(&text)
-			fmt.Fprintln(b, s.reason)
-			Text{}.outputs(b, s.outputs)
-			_ = b.Flush() // a Builder takes every write
+			fmt.Fprintln(&text, s.reason)
+			Text{}.outputs(&text, s.outputs)
 			k.fold(wordsOf[v]+" "+codeHTML(listFirst(s.first, s.cells)), text.String())
 		}
 	}

@@ -36,7 +36,7 @@ func (t Text) Write(w io.Writer, r result.Report) error {
 	return b.Flush()
 }
 
-func (t Text) matrix(b *bufio.Writer, m *result.Matrix) {
+func (t Text) matrix(b io.Writer, m *result.Matrix) {
 	fmt.Fprintln(b, t.paint(bold, m.Name)+dash(m.Doc))
 	if len(m.Rows) == 0 {
 		fmt.Fprint(b, "no experiment to run\n\n")
@@ -58,12 +58,12 @@ func dash(doc string) string {
 }
 
 // head names a cell and says what it came to.
-func (t Text) head(b *bufio.Writer, m *result.Matrix, c *result.Cell) {
+func (t Text) head(b io.Writer, m *result.Matrix, c *result.Cell) {
 	fmt.Fprintf(b, "%s %s on %s\n", t.verdict(c.Verdict), t.paint(bold, m.NameOf(c)), m.ColumnOf(c))
 }
 
 // steps lists what every cell asked and what it got, -v.
-func (t Text) steps(b *bufio.Writer, m *result.Matrix) {
+func (t Text) steps(b io.Writer, m *result.Matrix) {
 	for i := range m.Cells {
 		c := &m.Cells[i]
 		t.head(b, m, c)
