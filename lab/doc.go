@@ -79,7 +79,8 @@
 // A new system call is a row in Signatures and one in process, or in kernel/local where
 // labrun makes it; a new socket option is a row in Options and one in process; either has an
 // example in a lesson or a script (cmd/labrun's TestVocabulary); a new kind of value is a case
-// in syntax (kinds.go, and pattern.go for the schema); a new operation on links is an Op in plan
+// in syntax (kinds.go, and pattern.go for the schema) and a row of process's kinds, or of its
+// optionKinds where only options have it; a new operation on links is an Op in plan
 // and a case in fabric; a new report format is a file in report and a line in its Formats.
 //
 // # What makes a report the same on every run

@@ -27,41 +27,33 @@ var families = map[string]uint16{
 	"AF_UNSPEC": unix.AF_UNSPEC, "AF_UNIX": unix.AF_UNIX, "AF_INET": unix.AF_INET, "AF_INET6": unix.AF_INET6,
 }
 
-// address is what a lab.Addr stands for.
-type address struct {
-	IP     netip.AddrPort // none for lab.Unspec
-	Family string         // what sa_family says instead of the truth
-}
-
-// set makes s the address at that place among the arguments: a sockaddr_in for an IPv4
+// newSockaddr returns the address at that place among the arguments: a sockaddr_in for an IPv4
 // address, a sockaddr_in6 for every other, mapped ones included, a sockaddr_un for a text,
 // and 16 bytes of AF_UNSPEC for none at all, with the family and the length that the request
 // says: the kernel is asked what the file says.
-func (s *sockaddr) set(r *request, i int) error {
-	clear(s.bytes[:])
+func newSockaddr(r *request, i int) (*sockaddr, error) {
+	s := new(sockaddr)
 	to := arg[address](r, i)
 	ip, port := to.IP.Addr(), to.IP.Port()
-	path, isPath := r.Args[i].of.(lab.Text)
+	path, isUnix := r.Args[i].of.(lab.Text)
 	switch {
-	case isPath:
+	case isUnix:
 		s.setPath(string(path))
 	case !ip.IsValid():
 		s.length = unix.SizeofSockaddrInet4 // family 0, zeros
 	case ip.Is4():
-		s.family(unix.AF_INET)
+		s.setFamily(unix.AF_INET)
 		binary.BigEndian.PutUint16(s.bytes[2:], port)
-		four := ip.As4()
-		copy(s.bytes[4:], four[:])
+		copy(s.bytes[4:], ip.AsSlice())
 		s.length = unix.SizeofSockaddrInet4
 	default:
-		s.family(unix.AF_INET6)
+		s.setFamily(unix.AF_INET6)
 		binary.BigEndian.PutUint16(s.bytes[2:], port)
-		six := ip.As16()
-		copy(s.bytes[8:], six[:])
+		copy(s.bytes[8:], ip.AsSlice())
 		if zone := ip.Zone(); zone != "" {
 			index, err := scopeID(zone)
 			if err != nil {
-				return fmt.Errorf("address %s: %w", to.IP, err)
+				return nil, fmt.Errorf("address %s: %w", to.IP, err)
 			}
 			binary.NativeEndian.PutUint32(s.bytes[24:], index)
 		}
@@ -70,40 +62,40 @@ func (s *sockaddr) set(r *request, i int) error {
 	if to.Family != "" {
 		f, ok := families[to.Family]
 		if !ok {
-			return errors.New("no family " + to.Family)
+			return nil, errors.New("no family " + to.Family)
 		}
-		s.family(f)
+		s.setFamily(f)
 	}
 	if i+1 < len(r.Args) {
 		if length, ok := r.Args[i+1].of.(lab.Int); ok {
 			s.length = int32(length)
 		}
 	}
-	return nil
+	return s, nil
 }
 
 // scopeID returns the number that a zone stands for: the index of the NIC of that name,
 // or else the number that it is, getaddrinfo(3). Whether there is a device of that
 // number is the kernel's to say.
 func scopeID(zone string) (uint32, error) {
-	index, errno := nicIndex(zone)
-	if errno == 0 {
+	index, err := nicIndex(zone)
+	if err == nil {
 		return index, nil
 	}
-	number, err := strconv.ParseUint(zone, 10, 32)
-	if err != nil {
-		return 0, errno
+	number, notNumber := strconv.ParseUint(zone, 10, 32)
+	if notNumber != nil {
+		return 0, err
 	}
 	return uint32(number), nil
 }
 
-func (s *sockaddr) family(f uint16) { binary.NativeEndian.PutUint16(s.bytes[:], f) }
+func (s *sockaddr) setFamily(f uint16) { binary.NativeEndian.PutUint16(s.bytes[:], f) }
 
 // setPath writes an address of unix(7): a path with its NUL, an abstract name,
 // or the family alone, for which bind chooses an abstract name. One that is too
 // long is cut, and its length says that it was too long.
 func (s *sockaddr) setPath(path string) {
-	s.family(unix.AF_UNIX)
+	s.setFamily(unix.AF_UNIX)
 	copy(s.bytes[2:len(s.bytes)-1], path)
 	s.length = 2 + int32(len(path))
 	switch {
@@ -119,10 +111,12 @@ func (s *sockaddr) pointer() unsafe.Pointer { return unsafe.Pointer(&s.bytes) }
 func (s *sockaddr) size() uintptr           { return uintptr(s.length) }
 
 // nameOf answers getsockname or getpeername, by their system call's number.
-func (s *sockaddr) nameOf(fd int, call uintptr) reply {
+func nameOf(fd int, call uintptr) reply {
+	var s sockaddr
 	size := uint32(len(s.bytes))
-	if _, _, errno := unix.Syscall(call, uintptr(fd), uintptr(s.pointer()), uintptr(unsafe.Pointer(&size))); errno != 0 {
-		return failed(errno)
+	_, _, errno := unix.Syscall(call, uintptr(fd), uintptr(s.pointer()), uintptr(unsafe.Pointer(&size)))
+	if errno != 0 {
+		return ended(errno)
 	}
 	family := uint16(unix.AF_UNSPEC)
 	if size >= 2 {
@@ -138,8 +132,8 @@ func (s *sockaddr) nameOf(fd int, call uintptr) reply {
 	case unix.AF_INET6:
 		ip = netip.AddrFrom16([16]byte(s.bytes[8:24]))
 		if scope := binary.NativeEndian.Uint32(s.bytes[24:]); scope != 0 {
-			name, errno := nicName(scope)
-			if errno != 0 { // the device is gone
+			name, err := nicName(scope)
+			if err != nil { // the device is gone
 				name = strconv.FormatUint(uint64(scope), 10)
 			}
 			ip = ip.WithZone(name)

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/gob"
 	"fmt"
+	"io"
 	"os"
 	"sync"
 
@@ -34,12 +35,6 @@ type BatchStep struct {
 	Args Args
 	Want lab.Answer
 }
-
-// Codes of answers, beside the errnos.
-const (
-	codeOK  = 0
-	codeAny = 0xffff // in what is wanted: "?"
-)
 
 // Load hands a batch to the process, which replaces the one that it had. It goes in
 // a file of its own, since it may be larger than a message.
@@ -115,17 +110,6 @@ func wordOf(code uint16) string {
 	return name
 }
 
-// Why a process did not carry out all the cells that it was asked for.
-type Why string
-
-// The reasons.
-const (
-	Done Why = ""     // it did
-	Red  Why = "red"  // the last one is red, its sockets are still there
-	Left Why = "left" // the last one left something in the host: another one would not be undisturbed
-	Full Why = "full" // there is no more room in the answer; go on with the next one
-)
-
 // Result is a cell of a batch.
 type Result struct {
 	Got []string // what its steps answered; shared, do not change
@@ -162,17 +146,90 @@ func (p *Process) Cells(ctx context.Context, combos []lab.Combo, fresh Table, st
 	return results, cells.Why, nil
 }
 
-// cellsArgs are the cells that "cells" is to carry out.
-type cellsArgs struct {
-	Combos []lab.Combo
-	Fresh  Table // what the host has before each
-	Stop   bool  // at the first red one
+// load takes the batch that the keeper has written to a file.
+func load(a *agent, r *request) reply {
+	fd := r.passed
+	if fd < 0 {
+		return reply{Broken: "no batch came along"}
+	}
+	f := os.NewFile(uintptr(fd), "batch")
+	defer f.Close()
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return reply{Broken: err.Error()}
+	}
+	s := &compiledBatch{ids: map[string]uint32{}}
+	if err := gob.NewDecoder(bufio.NewReader(f)).Decode(s); err != nil {
+		return reply{Broken: "decode a batch: " + err.Error()}
+	}
+	s.values = make([]int, len(s.Shape))
+	s.fds = make([]int, len(s.Names))
+	for i := range s.fds {
+		s.fds[i] = -1
+	}
+	a.batch = s
+	return reply{Outcome: lab.OK}
 }
 
-// cellsReply is the answer to "cells": for each the number of its trace, with the
-// lowest bit set when it is red, and the traces that were not told of before.
-type cellsReply struct {
-	IDs    []byte     `json:"ids"`
-	Traces [][]uint16 `json:"traces,omitempty"`
-	Why    Why        `json:"why,omitempty"`
+// roomForTraces bounds the traces in one answer, which is one message.
+const roomForTraces = 400
+
+// cells carries out cells of the batch.
+func cells(a *agent, r *request) reply {
+	of := arg[cellsArgs](r, 0)
+	s := a.batch
+	if s == nil {
+		return reply{Broken: "no batch is loaded"}
+	}
+	answer := cellsReply{IDs: make([]byte, 0, 4*len(of.Combos))}
+	for _, combo := range of.Combos {
+		id, red := s.cell(combo)
+		if red {
+			answer.IDs = binary.LittleEndian.AppendUint32(answer.IDs, id<<1|1)
+		} else {
+			answer.IDs = binary.LittleEndian.AppendUint32(answer.IDs, id<<1)
+		}
+		if red && of.Stop {
+			answer.Why = Red
+			s.handOver(a)
+			break
+		}
+		s.closeAll()
+		if empty, err := a.isFresh(of.Fresh); err != nil {
+			return reply{Broken: err.Error()}
+		} else if !empty {
+			answer.Why = Left
+			break
+		}
+		if len(s.traces)-s.told >= roomForTraces {
+			answer.Why = Full
+			break
+		}
+	}
+	answer.Traces = s.traces[s.told:]
+	s.told = len(s.traces)
+	return okWith(answer)
+}
+
+// handOver gives the sockets of a red cell their names, for whoever wants to know
+// why it is red; reset closes them.
+func (s *compiledBatch) handOver(a *agent) {
+	for i, fd := range s.fds {
+		if fd >= 0 {
+			a.socks[s.Names[i]] = handle{fd: fd}
+			s.fds[i] = -1
+		}
+	}
+}
+
+// isFresh reports whether the host has what it had before the cell. It looks a
+// few times: another processor may still be putting a socket away.
+func (a *agent) isFresh(fresh Table) (bool, error) {
+	for range 50 {
+		if t, err := a.sockstat(); err != nil || t == fresh {
+			return err == nil, err
+		} else if t.TimeWait > fresh.TimeWait {
+			break // for a minute
+		}
+	}
+	return false, nil
 }

@@ -1,12 +1,7 @@
 package process
 
 import (
-	"bufio"
-	"encoding/binary"
-	"encoding/gob"
 	"fmt"
-	"io"
-	"os"
 	"slices"
 	"unsafe"
 
@@ -48,32 +43,11 @@ type compiledCall struct {
 	Want   uint16
 }
 
-// roomForTraces bounds the traces in one answer, which is one message.
-const roomForTraces = 400
-
-// load takes the batch that the keeper has written to a file.
-func (a *agent) load(_ int, r *request) reply {
-	fd := r.passed
-	if fd < 0 {
-		return reply{Broken: "no batch came along"}
-	}
-	f := os.NewFile(uintptr(fd), "batch")
-	defer f.Close()
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		return reply{Broken: err.Error()}
-	}
-	s := &compiledBatch{ids: map[string]uint32{}}
-	if err := gob.NewDecoder(bufio.NewReader(f)).Decode(s); err != nil {
-		return reply{Broken: "decode a batch: " + err.Error()}
-	}
-	s.values = make([]int, len(s.Shape))
-	s.fds = make([]int, len(s.Names))
-	for i := range s.fds {
-		s.fds[i] = -1
-	}
-	a.batch = s
-	return reply{Outcome: lab.OK}
-}
+// Codes of answers, beside the errnos.
+const (
+	codeOK  = 0
+	codeAny = 0xffff // in what is wanted: "?"
+)
 
 func (s *compiledBatch) sock(name string) uint16 {
 	i := slices.Index(s.Names, name)
@@ -100,8 +74,8 @@ func (s *compiledBatch) ready(r *request) (compiledCall, error) {
 	c := compiledCall{Sock: s.sock(string(arg[lab.Sock](r, 0)))}
 	switch r.Call {
 	case "bind":
-		var addr sockaddr
-		if err := addr.set(r, 1); err != nil {
+		addr, err := newSockaddr(r, 1)
+		if err != nil {
 			return c, err
 		}
 		c.Number, c.Length = unix.SYS_BIND, addr.length
@@ -111,58 +85,19 @@ func (s *compiledBatch) ready(r *request) (compiledCall, error) {
 	case "close":
 		c.Number = unix.SYS_CLOSE
 	case "setsockopt":
-		name := string(arg[lab.Word](r, 1))
-		o, ok := options[name]
-		if !ok {
-			return c, fmt.Errorf("no option %s", name)
+		o, kind, err := optionOf(r)
+		if err != nil {
+			return c, err
 		}
-		c.Number, c.First, c.Second = unix.SYS_SETSOCKOPT, int32(o[0]), int32(o[1])
-		c.Bytes = binary.NativeEndian.AppendUint32(nil, uint32(arg[lab.Int](r, 2)))
-		if known, _ := lab.OptionOf(name); known.Value == lab.ValueDevice {
-			c.Bytes = append([]byte(arg[lab.Text](r, 2)), 0)
+		c.Number, c.First, c.Second = unix.SYS_SETSOCKOPT, int32(o.level), int32(o.number)
+		if c.Bytes, err = kind.bytes(o, r); err != nil {
+			return c, err
 		}
 		c.Length = int32(len(c.Bytes))
 	default:
 		return c, fmt.Errorf("no call %q in a batch", r.Call)
 	}
 	return c, nil
-}
-
-// cells carries out cells of the batch.
-func (a *agent) cells(_ int, r *request) reply {
-	of := arg[cellsArgs](r, 0)
-	s := a.batch
-	if s == nil {
-		return reply{Broken: "no batch is loaded"}
-	}
-	answer := cellsReply{IDs: make([]byte, 0, 4*len(of.Combos))}
-	for _, combo := range of.Combos {
-		id, red := s.cell(combo)
-		if red {
-			answer.IDs = binary.LittleEndian.AppendUint32(answer.IDs, id<<1|1)
-		} else {
-			answer.IDs = binary.LittleEndian.AppendUint32(answer.IDs, id<<1)
-		}
-		if red && of.Stop {
-			answer.Why = Red
-			s.handOver(a)
-			break
-		}
-		s.closeAll()
-		if empty, err := a.isFresh(of.Fresh); err != nil {
-			return reply{Broken: err.Error()}
-		} else if !empty {
-			answer.Why = Left
-			break
-		}
-		if len(s.traces)-s.told >= roomForTraces {
-			answer.Why = Full
-			break
-		}
-	}
-	answer.Traces = s.traces[s.told:]
-	s.told = len(s.traces)
-	return okWith(answer)
 }
 
 // cell carries out one cell up to its first red step, and returns the number of
@@ -228,28 +163,4 @@ func (s *compiledBatch) closeAll() {
 			s.fds[i] = -1
 		}
 	}
-}
-
-// handOver gives the sockets of a red cell their names, for whoever wants to know
-// why it is red; reset closes them.
-func (s *compiledBatch) handOver(a *agent) {
-	for i, fd := range s.fds {
-		if fd >= 0 {
-			a.socks[s.Names[i]] = handle{fd: fd}
-			s.fds[i] = -1
-		}
-	}
-}
-
-// isFresh reports whether the host has what it had before the cell. It looks a
-// few times: another processor may still be putting a socket away.
-func (a *agent) isFresh(fresh Table) (bool, error) {
-	for range 50 {
-		if t, err := a.sockstat(); err != nil || t == fresh {
-			return err == nil, err
-		} else if t.TimeWait > fresh.TimeWait {
-			break // for a minute
-		}
-	}
-	return false, nil
 }

@@ -3,7 +3,6 @@ package process
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"math"
 	"os"
 	"slices"
@@ -18,17 +17,13 @@ import (
 	"labrun/lab/child"
 )
 
-// What a process gets from the one before it stands in its arguments: names and
-// numbers of descriptors, "a=4", "^a=4" for one that the experiment has made
-// close-on-exec, "a=-1" for a closed one. The nameless one is agent.proc.
-const (
-	markCloexec = "^"
-	markExeced  = "!" // this program was started by the call exec, whose answer is due
-)
+// markExeced is an argument beside those of handle.argument: this program was started by the
+// call exec, whose answer is due.
+const markExeced = "!"
 
 // inherit makes an agent of the arguments that follow its name.
 func inherit(name string, arguments []string) (*agent, error) {
-	a := &agent{name: name, socks: map[string]handle{}, proc: -1, table: -1}
+	a := &agent{name: name, socks: handles{}, proc: -1, table: -1}
 	top, execed := child.ControlFD, false
 	for _, argument := range arguments {
 		if argument == markExeced {
@@ -101,41 +96,17 @@ func (a *agent) whereSelfIs(f func(self string) error) error {
 	return errors.Join(f(child.SelfInProc), unix.Chdir("/tmp"))
 }
 
-// names returns the names of the process's sockets, sorted.
-func (a *agent) names() []string { return slices.Sorted(maps.Keys(a.socks)) }
-
-// open reports whether the descriptor is.
-func (h handle) open() bool {
-	_, err := unix.FcntlInt(uintptr(h.fd), unix.F_GETFD, 0)
-	return !errors.Is(err, unix.EBADF)
-}
-
-// argument is how a descriptor is passed on, as number fd.
-func (h handle) argument(name string, fd int) string {
-	mark := ""
-	if h.cloexec {
-		mark = markCloexec
-	}
-	return mark + name + "=" + strconv.Itoa(fd)
-}
-
-// forkArgs are a child's name, and the sockets that it gets; none means all.
-type forkArgs struct {
-	Name  string
-	Socks []string
-}
-
 // fork starts a child with the process's sockets, or those that the request
 // names, and with the descriptor that came along as its end of the pair. Of the others it knows the
 // names: a child that closed them. The child is this program started again,
 // which a socket cannot tell from fork(2): descriptors of the child refer to
 // the same open sockets. Nobody reaps it until its parent has ended.
-func (a *agent) fork(_ int, r *request) reply {
+func fork(a *agent, r *request) reply {
 	control, of := r.passed, arg[forkArgs](r, 0)
 	defer unix.Close(control)
 	for _, name := range of.Socks {
 		if _, ok := a.socks[name]; !ok {
-			return unknown(lab.Sock(name))
+			return reply{Broken: fmt.Sprintf("socket %s was never made", name)}
 		}
 	}
 	argv := []string{Arg0, of.Name}
@@ -144,12 +115,12 @@ func (a *agent) fork(_ int, r *request) reply {
 		argv = append(argv, handle{}.argument("", len(files)))
 		files = append(files, uintptr(a.proc))
 	}
-	for _, name := range a.names() {
+	for _, name := range a.socks.names() {
 		h := a.socks[name]
 		switch {
 		case len(of.Socks) > 0 && !slices.Contains(of.Socks, name):
 			argv = append(argv, h.argument(name, -1))
-		case !h.open():
+		case !h.isOpen():
 			argv = append(argv, h.argument(name, h.fd))
 		default:
 			argv = append(argv, h.argument(name, len(files)))
@@ -169,21 +140,21 @@ func (a *agent) fork(_ int, r *request) reply {
 	return okWith(lab.Int(pid))
 }
 
-// exec becomes this program from its start, with the sockets that are not
+// execSelf becomes this program from its start, with the sockets that are not
 // close-on-exec. When it succeeds the answer comes from there.
-func (a *agent) exec(int, *request) reply {
+func execSelf(a *agent, _ *request) reply {
 	argv := []string{Arg0, a.name, markExeced}
 	passed := []int{child.ControlFD}
 	if a.proc >= 0 {
 		argv = append(argv, handle{}.argument("", a.proc))
 		passed = append(passed, a.proc)
 	}
-	for _, name := range a.names() {
+	for _, name := range a.socks.names() {
 		h := a.socks[name]
 		switch {
 		case h.cloexec:
 			argv = append(argv, name+"=-1")
-		case !h.open():
+		case !h.isOpen():
 			argv = append(argv, h.argument(name, h.fd))
 		default:
 			argv = append(argv, h.argument(name, h.fd))
@@ -200,5 +171,5 @@ func (a *agent) exec(int, *request) reply {
 			return reply{Broken: fmt.Sprintf("exec: fcntl of descriptor %d: %v", fd, err)}
 		}
 	}
-	return answer(a.whereSelfIs(func(self string) error { return unix.Exec(self, argv, child.Environment) }))
+	return ended(a.whereSelfIs(func(self string) error { return unix.Exec(self, argv, child.Environment) }))
 }

@@ -29,7 +29,7 @@ func TestLate(t *testing.T) {
 		a := &agent{}
 		a.watched.Do(func() {}) // there is no keeper
 		calls := 0
-		got := a.bounded(pair[0], unix.SO_RCVTIMEO, 0, 0, func() unix.Errno { // the limit has passed before every answer
+		got := bounded(a, pair[0], unix.SO_RCVTIMEO, 0, 0, func() unix.Errno { // the limit has passed before every answer
 			calls++
 			return e.answers[calls-1]
 		})

@@ -3,7 +3,6 @@ package process
 import (
 	"errors"
 	"time"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -28,7 +27,7 @@ const tick = 10 * time.Millisecond
 // the limit had passed: connect then says that it is in progress though it is not
 // any more (inet_wait_for_connect tells by the time that is left). So the call is
 // made once more, for a moment.
-func (a *agent) bounded(fd, option int, limit time.Duration, flags int, call func() unix.Errno) reply {
+func bounded(a *agent, fd, option int, limit time.Duration, flags int, call func() unix.Errno) reply {
 	if flags&unix.MSG_DONTWAIT != 0 || nonblocking(fd) {
 		return ended(retry(call))
 	}
@@ -79,13 +78,12 @@ func nonblocking(fd int) bool {
 // multipath reports whether the socket is MPTCP's. Such a listener waits by the
 // time-out of its first subflow (mptcp_stream_accept), which nobody can set.
 func multipath(fd int) bool {
-	var protocol, size = int32(0), uint32(4)
-	errno := get(fd, unix.SOL_SOCKET, unix.SO_PROTOCOL, unsafe.Pointer(&protocol), &size)
-	return errno == 0 && protocol == unix.IPPROTO_MPTCP
+	protocol, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_PROTOCOL)
+	return err == nil && protocol == unix.IPPROTO_MPTCP
 }
 
 // readable waits until there is something to accept, or an error to hear of.
-func (a *agent) readable(fd int, limit time.Duration) bool {
+func readable(a *agent, fd int, limit time.Duration) bool {
 	a.watch()
 	fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
 	for began := time.Now(); ; {
@@ -97,7 +95,7 @@ func (a *agent) readable(fd int, limit time.Duration) bool {
 	}
 }
 
-func (a *agent) sleep(_ int, r *request) reply {
+func sleep(a *agent, r *request) reply {
 	a.watch()
 	time.Sleep(time.Duration(arg[lab.Duration](r, 0)))
 	return reply{Outcome: lab.OK}
@@ -105,31 +103,26 @@ func (a *agent) sleep(_ int, r *request) reply {
 
 // who waits until one of the sockets has something to receive or to accept and
 // answers with all that have, in the order of the arguments.
-func (a *agent) who(_ int, r *request) reply {
-	fds := make([]unix.PollFd, len(r.Args))
-	for i := range fds {
-		name := arg[lab.Sock](r, i)
-		h, ok := a.socks[string(name)]
-		if !ok {
-			return unknown(name)
+func who(a *agent, r *request) reply {
+	fds := make([]unix.PollFd, len(r.fds))
+	for i, fd := range r.fds {
+		if fd < 0 { // which poll would pass over
+			return ended(unix.EBADF)
 		}
-		if h.fd < 0 { // which poll would pass over
-			return failed(unix.EBADF)
-		}
-		fds[i] = unix.PollFd{Fd: int32(h.fd), Events: unix.POLLIN}
+		fds[i] = unix.PollFd{Fd: int32(fd), Events: unix.POLLIN}
 	}
 	began := time.Now()
 	for left, last := time.Duration(0), false; ; {
 		timeout := unix.NsecToTimespec(int64(left))
 		_, err := unix.Ppoll(fds, &timeout, nil)
 		if err != nil && !errors.Is(err, unix.EINTR) {
-			return answer(err)
+			return ended(err)
 		}
 		var ready lab.Socks
 		for i := range fds {
 			switch events := fds[i].Revents; {
 			case events&unix.POLLNVAL != 0:
-				return failed(unix.EBADF)
+				return ended(unix.EBADF)
 			case events&unix.POLLIN != 0:
 				ready = append(ready, arg[lab.Sock](r, i))
 			case events != 0:

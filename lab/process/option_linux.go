@@ -1,16 +1,17 @@
 package process
 
 import (
-	"context"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
-
-	"labrun/lab"
 )
 
-// options are the level and number of every lab.Options.
-var options = map[string][2]int{
+// option is how the kernel knows a socket option.
+type option struct{ level, number int }
+
+// options are the numbers of every lab.Options. A new option is a row here; how the kernel
+// takes its value follows from its kind, see optionKinds.
+var options = map[string]option{
 	"SO_REUSEADDR":             {unix.SOL_SOCKET, unix.SO_REUSEADDR},
 	"SO_REUSEPORT":             {unix.SOL_SOCKET, unix.SO_REUSEPORT},
 	"SO_LINGER":                {unix.SOL_SOCKET, unix.SO_LINGER},
@@ -74,64 +75,9 @@ var options = map[string][2]int{
 	"TCP_SAVE_SYN":             {unix.IPPROTO_TCP, unix.TCP_SAVE_SYN},
 }
 
-// set is setsockopt(2).
-func set(fd, level, number int, value unsafe.Pointer, size uintptr) unix.Errno {
-	_, _, errno := unix.Syscall6(unix.SYS_SETSOCKOPT, uintptr(fd), uintptr(level), uintptr(number), uintptr(value),
+// setOption is setsockopt(2).
+func setOption(fd int, o option, value unsafe.Pointer, size uintptr) error {
+	_, _, errno := unix.Syscall6(unix.SYS_SETSOCKOPT, uintptr(fd), uintptr(o.level), uintptr(o.number), uintptr(value),
 		size, 0)
 	return errno
-}
-
-// get is getsockopt(2).
-func get(fd, level, number int, value unsafe.Pointer, size *uint32) unix.Errno {
-	_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, uintptr(fd), uintptr(level), uintptr(number), uintptr(value),
-		uintptr(unsafe.Pointer(size)), 0)
-	return errno
-}
-
-// HasOption reports whether the kernel knows an option of lab.Options, for any
-// kind of TCP or UDP socket.
-func (p *Process) HasOption(ctx context.Context, name string) (bool, error) {
-	r, err := p.ask(ctx, request{Call: "knows", Args: []value{{lab.Word(name)}}}, nil)
-	if err != nil {
-		return false, err
-	}
-	n, _ := valueOf[lab.Int](r)
-	return n != 0, nil
-}
-
-func knows(_ *agent, _ int, r *request) reply {
-	name := string(arg[lab.Word](r, 0))
-	o, ok := options[name]
-	if !ok {
-		return reply{Broken: "no option " + name}
-	}
-	var n lab.Int
-	for _, kind := range []string{"tcp", "udp", "tcp6", "udp6"} {
-		t := socketTypes[kind]
-		fd, err := unix.Socket(t[0], t[1]|unix.SOCK_CLOEXEC, t[2])
-		if err != nil {
-			continue // no IPv6
-		}
-		if takes(fd, o[0], o[1]) {
-			n = 1
-		}
-		unix.Close(fd)
-	}
-	return okWith(n)
-}
-
-// takes reports whether the kernel has any other answer for a socket's option
-// than that there is none: ENOPROTOOPT, or EOPNOTSUPP for a level that is
-// another family's (do_ip_getsockopt).
-func takes(fd, level, number int) bool {
-	unknown := func(errno unix.Errno) bool { return errno == unix.ENOPROTOOPT || errno == unix.EOPNOTSUPP }
-	var value uint32
-	size := uint32(unsafe.Sizeof(value))
-	if !unknown(get(fd, level, number, unsafe.Pointer(&value), &size)) {
-		return true
-	}
-	// Some can only be set. A zero does no harm to a socket of one's own; less than
-	// an int would be EINVAL before anybody looked which option it is (sk_setsockopt).
-	value = 0
-	return !unknown(set(fd, level, number, unsafe.Pointer(&value), unsafe.Sizeof(value)))
 }

@@ -44,23 +44,14 @@ func (p *Process) owned(ctx context.Context, which ownedArgs) ([]Owned, error) {
 	return socks, err
 }
 
-// ownedArgs choose sockets: the one of a name, those at some ports, or those of unix(7).
-type ownedArgs struct {
-	Name  string
-	Ports []uint16
-	Unix  bool
-}
-
-type ownedSockets []Owned
-
 // manyOwned is how many sockets a process tells of: a reply is one message.
 const manyOwned = 256
 
 // owned lists the process's sockets that are asked for, as it sees them itself.
-func (a *agent) owned(_ int, r *request) reply {
+func owned(a *agent, r *request) reply {
 	which := arg[ownedArgs](r, 0)
 	var socks ownedSockets
-	for _, name := range a.names() {
+	for _, name := range a.socks.names() {
 		fd := a.socks[name].fd
 		var st unix.Stat_t
 		switch err := unix.Fstat(fd, &st); {
@@ -70,13 +61,13 @@ func (a *agent) owned(_ int, r *request) reply {
 			return reply{Broken: "stat socket " + name + ": " + err.Error()}
 		}
 		o := Owned{Name: name, Inode: uint32(st.Ino), UID: st.Uid, Protocol: protocolOf(fd)}
-		o.Local, _ = valueOf[netip.AddrPort](a.addr.nameOf(fd, unix.SYS_GETSOCKNAME))
+		o.Local, _ = valueOf[netip.AddrPort](nameOf(fd, unix.SYS_GETSOCKNAME))
 		asked := o.Local.IsValid() && slices.Contains(which.Ports, o.Local.Port()) ||
 			which.Unix && strings.HasPrefix(o.Protocol, "unix")
 		if name != which.Name && !asked || len(socks) == manyOwned {
 			continue
 		}
-		o.Remote, _ = valueOf[netip.AddrPort](a.addr.nameOf(fd, unix.SYS_GETPEERNAME))
+		o.Remote, _ = valueOf[netip.AddrPort](nameOf(fd, unix.SYS_GETPEERNAME))
 		o.V6Only = isSet(fd, "IPV6_V6ONLY")
 		o.Device, _ = unix.GetsockoptString(fd, unix.SOL_SOCKET, unix.SO_BINDTODEVICE) // none of what is no socket
 		if v, err := unix.GetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_LOCAL_PORT_RANGE); err == nil {
@@ -95,7 +86,7 @@ func (a *agent) owned(_ int, r *request) reply {
 // isSet reports whether an option is on.
 func isSet(fd int, name string) bool {
 	o := options[name]
-	v, err := unix.GetsockoptInt(fd, o[0], o[1])
+	v, err := unix.GetsockoptInt(fd, o.level, o.number)
 	return err == nil && v != 0
 }
 

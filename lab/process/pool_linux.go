@@ -2,7 +2,6 @@ package process
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -167,8 +166,8 @@ func (p *Process) isAsNew() bool {
 }
 
 // enter moves the calling thread to the host whose network namespace came along.
-func (a *agent) enter(_ int, r *request) reply {
-	if err := a.move(r.passed); err != nil {
+func enter(a *agent, r *request) reply {
+	if err := move(r.passed); err != nil {
 		return reply{Broken: "enter its host: " + err.Error()}
 	}
 	a.name = string(arg[lab.Word](r, 0))
@@ -203,34 +202,17 @@ func retitle(name string) {
 
 // leave moves the calling thread out of its host, without its sockets, and answers whether
 // the process is then what it was when it came to its first one.
-func (a *agent) leave(_ int, r *request) reply {
+func leave(a *agent, r *request) reply {
 	a.closeAll()
 	if a.table >= 0 {
 		unix.Close(a.table)
 	}
-	a.table, a.batch, a.buf = -1, nil, nil
+	a.table, a.batch = -1, nil
 	asNew := lab.Int(0)
-	if err := a.move(r.passed); err == nil && a.imprint != "" && !a.lingers {
+	if err := move(r.passed); err == nil && a.imprint != "" && !a.lingers {
 		if now, err := imprint(); err == nil && now == a.imprint {
 			asNew = 1
 		}
 	}
 	return okWith(asNew)
-}
-
-// move moves the calling thread to a network namespace, and closes its descriptor.
-func (a *agent) move(ns int) error {
-	if ns < 0 {
-		return errors.New("no namespace came along")
-	}
-	defer unix.Close(ns)
-	return unix.Setns(ns, unix.CLONE_NEWNET)
-}
-
-// follow moves this thread, which is not the one that makes the calls, to the host where
-// that is. It works where it is needed: a process without privilege was born there.
-func (a *agent) follow() {
-	if fd, err := a.openProc("self/ns/net"); err == nil {
-		_ = a.move(fd)
-	}
 }

@@ -66,7 +66,7 @@ var plants = map[string]func(a *agent) error{
 
 func init() {
 	for what, plant := range plants {
-		calls[what] = func(a *agent, _ int, _ *request) reply { return answer(plant(a)) }
+		calls[what] = func(a *agent, _ *request) reply { return ended(plant(a)) }
 	}
 }
 

@@ -3,7 +3,6 @@ package process
 import (
 	"fmt"
 	"net/netip"
-	"slices"
 	"time"
 
 	"labrun/lab"
@@ -30,9 +29,6 @@ func newRequest(a Args) (request, error) {
 	r := request{Call: a.Call.Name, Makes: a.Call.Makes, Limit: a.Limit, Args: make([]value, len(args))}
 	for i, arg := range args {
 		kind := sig.Args[min(i, len(sig.Args)-1)]
-		if !fits(arg, kind) {
-			return request{}, fmt.Errorf("%s: %s of type %T is not %s", a.Call, arg, arg, kind)
-		}
 		r.Args[i].of = arg
 		switch arg := arg.(type) {
 		case lab.Addr:
@@ -48,32 +44,9 @@ func newRequest(a Args) (request, error) {
 				return request{}, fmt.Errorf("%s: path %q %s", a.Call, string(arg), problem)
 			}
 		}
+		if !r.Args[i].fits(kind) {
+			return request{}, fmt.Errorf("%s: %s of type %T is not %s", a.Call, arg, arg, kind)
+		}
 	}
 	return r, nil
-}
-
-// fits reports whether an argument of that type may be of that kind.
-func fits(arg lab.Arg, kind lab.Kind) bool {
-	var kinds []lab.Kind
-	switch arg.(type) {
-	case lab.Sock:
-		kinds = []lab.Kind{lab.KindSock}
-	case lab.Addr:
-		kinds = []lab.Kind{lab.KindAddr}
-	case lab.Text:
-		kinds = []lab.Kind{lab.KindText, lab.KindValue, lab.KindAddr, lab.KindPath}
-	case lab.Word:
-		kinds = []lab.Kind{
-			lab.KindType, lab.KindSockFlags, lab.KindFlags, lab.KindHow, lab.KindFcntl, lab.KindFDFlags, lab.KindOption,
-		}
-	case lab.Int:
-		kinds = []lab.Kind{
-			lab.KindInt, lab.KindLength, lab.KindDescriptor, lab.KindUser, lab.KindFDFlags, lab.KindValue,
-		}
-	case lab.Duration:
-		kinds = []lab.Kind{lab.KindDuration}
-	case lab.Linger, lab.Range, lab.Membership, lab.Selector:
-		kinds = []lab.Kind{lab.KindValue}
-	}
-	return slices.Contains(kinds, kind)
 }

@@ -1,6 +1,7 @@
 package process
 
 import (
+	"errors"
 	"runtime"
 	"unsafe"
 
@@ -13,26 +14,27 @@ import (
 // with the payload (run_bpf_filter), and what it returns is an index into the
 // group in the order in which the sockets joined; past its end the kernel
 // chooses by hash.
-func setSelector(fd, level, number int, s lab.Selector) reply {
-	if number == unix.SO_ATTACH_REUSEPORT_CBPF {
+func setSelector(o option, r *request) error {
+	fd, s := r.fds[0], arg[lab.Selector](r, 2)
+	if o == options["SO_ATTACH_REUSEPORT_CBPF"] {
 		filter := classic(s)
 		if filter == nil {
-			return reply{Broken: "no program " + s.Op}
+			return errors.New("no program " + s.Op)
 		}
 		p := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
-		return ended(set(fd, level, number, unsafe.Pointer(&p), unsafe.Sizeof(p)))
+		return setOption(fd, o, unsafe.Pointer(&p), unsafe.Sizeof(p))
 	}
 	code := extended(s)
 	if code == nil {
-		return reply{Broken: "no program " + s.Op}
+		return errors.New("no program " + s.Op)
 	}
-	program, errno := loadProgram(code)
-	if errno != 0 {
-		return failed(errno) // without CAP_BPF bpf(2) itself says EPERM
+	program, err := loadProgram(code)
+	if err != nil {
+		return err // without CAP_BPF bpf(2) itself says EPERM
 	}
 	defer unix.Close(program) // the group holds it
 	v := int32(program)
-	return ended(set(fd, level, number, unsafe.Pointer(&v), unsafe.Sizeof(v)))
+	return setOption(fd, o, unsafe.Pointer(&v), unsafe.Sizeof(v))
 }
 
 // classic returns the program in the classic language: K, or A after it was
@@ -97,7 +99,7 @@ func extended(s lab.Selector) []instruction {
 }
 
 // loadProgram gives the kernel a socket filter, bpf(2).
-func loadProgram(code []instruction) (int, unix.Errno) {
+func loadProgram(code []instruction) (int, error) {
 	license := &[...]byte{'G', 'P', 'L', 0}
 	// The kernel gets their addresses as numbers, which Go does not follow.
 	var pin runtime.Pinner
@@ -117,5 +119,5 @@ func loadProgram(code []instruction) (int, unix.Errno) {
 	if errno != 0 {
 		return -1, errno
 	}
-	return int(fd), 0
+	return int(fd), nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -27,7 +26,7 @@ func (p *Process) Reset(ctx context.Context) (Table, error) {
 	return t, nil
 }
 
-func (a *agent) reset(int, *request) reply {
+func reset(a *agent, _ *request) reply {
 	a.closeAll()
 	t, err := a.sockstat()
 	if err != nil {
@@ -44,7 +43,7 @@ func (a *agent) closeAll() {
 			continue
 		}
 		// Of a listener or of a socket without connections it changes nothing.
-		_ = set(h.fd, unix.SOL_SOCKET, unix.SO_LINGER, unsafe.Pointer(&reset), unsafe.Sizeof(reset))
+		_ = unix.SetsockoptLinger(h.fd, unix.SOL_SOCKET, unix.SO_LINGER, &reset)
 		_ = unix.Close(h.fd)
 	}
 	clear(a.socks)
@@ -74,13 +73,4 @@ func (a *agent) sockstat() (Table, error) {
 		return Table{}, errors.New("it is not as expected")
 	}
 	return t, nil
-}
-
-// openProc opens a file of the machine's /proc.
-func (a *agent) openProc(path string) (int, error) {
-	dir := a.proc
-	if dir < 0 {
-		dir, path = unix.AT_FDCWD, "/proc/"+path
-	}
-	return unix.Openat(dir, path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 }

@@ -73,7 +73,7 @@ func TestTakes(t *testing.T) {
 	}
 	defer unix.Close(fd)
 	for _, level := range []int{unix.SOL_SOCKET, unix.IPPROTO_IP, unix.IPPROTO_IPV6, unix.IPPROTO_TCP} {
-		if takes(fd, level, 9999) {
+		if takes(fd, option{level, 9999}) {
 			t.Errorf("option 9999 of level %d is known", level)
 		}
 	}
@@ -84,6 +84,15 @@ func TestCallsHaveRows(t *testing.T) {
 	for _, s := range lab.Signatures {
 		if _, ok := calls[s.Name]; s.By == lab.ByProcess && !ok {
 			t.Errorf("no row for %s", s.Name)
+		}
+	}
+}
+
+// TestOptionsHaveKinds holds the kinds of options' values to those that a process knows.
+func TestOptionsHaveKinds(t *testing.T) {
+	for _, o := range lab.Options {
+		if kind := optionKinds[o.Value]; (kind.bytes == nil) == (kind.set == nil) {
+			t.Errorf("%s: nothing, or two things, set %s", o.Name, o.Value)
 		}
 	}
 }
@@ -142,7 +151,7 @@ func BenchmarkDo(b *testing.B) {
 		bare += time.Since(began)
 		began = time.Now()
 		for i := range requests {
-			if r := a.do(&requests[i]); r.Outcome != lab.OK {
+			if r := do(a, &requests[i]); r.Outcome != lab.OK {
 				b.Fatal(requests[i], r)
 			}
 		}
@@ -157,7 +166,7 @@ func BenchmarkDo(b *testing.B) {
 func BenchmarkSockstat(b *testing.B) {
 	a := &agent{socks: map[string]handle{}, proc: -1, table: -1}
 	for b.Loop() {
-		if r := a.reset(0, nil); r.Outcome != lab.OK {
+		if r := reset(a, nil); r.Outcome != lab.OK {
 			b.Fatal(r)
 		}
 	}

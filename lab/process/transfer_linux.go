@@ -11,19 +11,19 @@ import (
 	"labrun/lab/sys"
 )
 
-func (a *agent) send(fd int, r *request) reply {
-	return a.sendTo(fd, r, arg[lab.Word](r, 2), nil, 0)
-}
+func send(a *agent, r *request) reply { return sendTo(a, r, arg[lab.Word](r, 2), nil, 0) }
 
-func (a *agent) sendto(fd int, r *request) reply {
-	if err := a.address(r, 2); err != nil {
+func sendto(a *agent, r *request) reply {
+	to, err := addressOf(a, r, 2)
+	if err != nil {
 		return reply{Broken: err.Error()}
 	}
-	return a.sendTo(fd, r, arg[lab.Word](r, 3), a.addr.pointer(), a.addr.size())
+	return sendTo(a, r, arg[lab.Word](r, 3), to.pointer(), to.size())
 }
 
 // sendTo is sendto(2), which send(2) is without an address.
-func (a *agent) sendTo(fd int, r *request, words lab.Word, to unsafe.Pointer, size uintptr) reply {
+func sendTo(a *agent, r *request, words lab.Word, to unsafe.Pointer, size uintptr) reply {
+	fd := r.fds[0]
 	flags, err := flagsOf(messageFlags, words)
 	if err != nil {
 		return reply{Broken: err.Error()}
@@ -31,7 +31,7 @@ func (a *agent) sendTo(fd int, r *request, words lab.Word, to unsafe.Pointer, si
 	text := []byte(arg[lab.Text](r, 1))
 	var sent int
 	whole := flags&unix.MSG_DONTWAIT == 0 && !nonblocking(fd)
-	answer := a.bounded(fd, unix.SO_SNDTIMEO, r.Limit, flags, func() unix.Errno {
+	done := bounded(a, fd, unix.SO_SNDTIMEO, r.Limit, flags, func() unix.Errno {
 		rest := text[sent:]
 		n, _, errno := unix.Syscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(rest))),
 			uintptr(len(rest)), uintptr(flags|unix.MSG_NOSIGNAL), uintptr(to), size)
@@ -44,13 +44,14 @@ func (a *agent) sendTo(fd int, r *request, words lab.Word, to unsafe.Pointer, si
 		}
 		return 0
 	})
-	if answer.Outcome == lab.OK {
-		answer.Value.of = lab.Int(sent)
+	if done.Outcome == lab.OK {
+		done.Value.of = lab.Int(sent)
 	}
-	return answer
+	return done
 }
 
-func (a *agent) recv(fd int, r *request) reply {
+func recv(a *agent, r *request) reply {
+	fd := r.fds[0]
 	flags, err := flagsOf(messageFlags, arg[lab.Word](r, 2))
 	if err != nil {
 		return reply{Broken: err.Error()}
@@ -62,16 +63,10 @@ func (a *agent) recv(fd int, r *request) reply {
 	if size < 0 || size > maxText {
 		return reply{Broken: "a call receives from 0 to 65536 bytes"}
 	}
-	if a.buf == nil {
-		a.buf = make([]byte, maxText)
-	}
-	b := a.buf[:size]
-	if flags&unix.MSG_TRUNC != 0 {
-		clear(b) // tcp(7): the bytes are thrown away and not received
-	}
+	b := make([]byte, size) // with MSG_TRUNC it stays empty: the bytes are thrown away, tcp(7)
 	var n int
 	began := time.Now()
-	answer := a.bounded(fd, unix.SO_RCVTIMEO, r.Limit, flags, func() unix.Errno {
+	done := bounded(a, fd, unix.SO_RCVTIMEO, r.Limit, flags, func() unix.Errno {
 		got, _, errno := unix.Syscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))),
 			uintptr(len(b)), uintptr(flags), 0, 0)
 		if errno == 0 {
@@ -79,15 +74,15 @@ func (a *agent) recv(fd int, r *request) reply {
 		}
 		return errno
 	})
-	if answer.Outcome != lab.OK {
-		return answer
+	if done.Outcome != lab.OK {
+		return done
 	}
 	if n > 0 && n < wanted(fd, len(b), flags) && time.Since(began) >= r.Limit {
 		return reply{Outcome: lab.Blocked} // the limit passed in the middle
 	}
 	// With MSG_TRUNC n is the datagram's length, which may be more than was received.
-	answer.Value.of = lab.Text(b[:min(n, len(b))])
-	return answer
+	done.Value.of = lab.Text(b[:min(n, len(b))])
+	return done
 }
 
 // wanted returns how many bytes recv waits for on a socket that blocks.
@@ -103,33 +98,28 @@ func wanted(fd, size, flags int) int {
 }
 
 // sendmsg sends a descriptor, with the one byte that a stream needs to carry it.
-func (a *agent) sendmsg(fd int, r *request) reply {
-	other := arg[lab.Sock](r, 1)
-	h, ok := a.socks[string(other)]
-	if !ok {
-		return unknown(other)
-	}
-	return a.bounded(fd, unix.SO_SNDTIMEO, r.Limit, 0, func() unix.Errno {
-		return sys.ErrnoOf(unix.Sendmsg(fd, []byte{0}, unix.UnixRights(h.fd), nil, unix.MSG_NOSIGNAL))
+func sendmsg(a *agent, r *request) reply {
+	return bounded(a, r.fds[0], unix.SO_SNDTIMEO, r.Limit, 0, func() unix.Errno {
+		return sys.ErrnoOf(unix.Sendmsg(r.fds[0], []byte{0}, unix.UnixRights(r.fds[1]), nil, unix.MSG_NOSIGNAL))
 	})
 }
 
 // recvmsg receives a descriptor.
-func (a *agent) recvmsg(fd int, r *request) reply {
+func recvmsg(a *agent, r *request) reply {
 	var b [1]byte
 	oob := make([]byte, unix.CmsgSpace(4))
 	var oobn int
-	answer := a.bounded(fd, unix.SO_RCVTIMEO, r.Limit, 0, func() (errno unix.Errno) {
+	done := bounded(a, r.fds[0], unix.SO_RCVTIMEO, r.Limit, 0, func() unix.Errno {
 		var err error
-		_, oobn, _, _, err = unix.Recvmsg(fd, b[:], oob, unix.MSG_CMSG_CLOEXEC)
+		_, oobn, _, _, err = unix.Recvmsg(r.fds[0], b[:], oob, unix.MSG_CMSG_CLOEXEC)
 		return sys.ErrnoOf(err)
 	})
-	if answer.Outcome != lab.OK {
-		return answer
+	if done.Outcome != lab.OK {
+		return done
 	}
 	got, err := child.Descriptor(oob[:oobn])
 	if err != nil {
 		return reply{Broken: "recvmsg: " + err.Error()}
 	}
-	return a.keep(r.Makes, handle{fd: got})
+	return a.socks.keep(r.Makes, handle{fd: got})
 }

@@ -27,17 +27,21 @@ func capabilities(names []string) ([]uintptr, error) {
 // makes afterwards is that user's (its fsuid, sock_alloc). The C library's
 // and Go's change every thread, and Go's aborts the program where only some of
 // them could.
-func seteuid(_ *agent, _ int, r *request) reply {
+func seteuid(_ *agent, r *request) reply {
 	const keep = ^uintptr(0)
 	_, _, errno := unix.Syscall(unix.SYS_SETRESUID, keep, uintptr(arg[lab.Int](r, 0)), keep)
 	return ended(errno)
 }
 
-func kill(_ *agent, _ int, r *request) reply {
+func fchown(_ *agent, r *request) reply {
+	return ended(unix.Fchown(r.fds[0], int(arg[lab.Int](r, 1)), -1))
+}
+
+func kill(_ *agent, r *request) reply {
 	pid, signal := int(arg[lab.Int](r, 0)), string(arg[lab.Word](r, 1))
 	s, ok := sys.Signals[signal]
 	if !ok {
 		return reply{Broken: "no signal " + signal}
 	}
-	return answer(unix.Kill(pid, s))
+	return ended(unix.Kill(pid, s))
 }

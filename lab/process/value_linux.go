@@ -3,156 +3,149 @@ package process
 import (
 	"bytes"
 	"encoding/binary"
-	"math/bits"
+	"errors"
+	"fmt"
 	"net/netip"
-	"unsafe"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
 	"labrun/lab"
 )
 
-func setsockopt(_ *agent, fd int, r *request) reply {
+// optionKind is how the kernel takes and gives the values of options of one kind. An errno
+// for an error is the call's answer, as of a NIC that does not exist; a C program would have
+// had it from if_nametoindex(3).
+type optionKind struct {
+	bytes func(o option, r *request) ([]byte, error)    // what setsockopt(2) gets
+	set   func(o option, r *request) error              // in place of bytes, where these are not all
+	room  int                                           // for what getsockopt(2) gives, an int when 0
+	value func(o option, given []byte) (lab.Arg, error) // an int when nil; given is room bytes, zeros past its end
+}
+
+// optionKinds are the kinds of lab.Options. A new one is a row here.
+var optionKinds = map[lab.ValueKind]optionKind{
+	lab.ValueInt:        {bytes: intBytes},
+	lab.ValueErrno:      {bytes: intBytes, value: errnoValue},
+	lab.ValueLinger:     {bytes: lingerBytes, room: unix.SizeofLinger, value: lingerValue},
+	lab.ValueDevice:     {bytes: deviceBytes, room: unix.IFNAMSIZ, value: deviceValue},
+	lab.ValueIndex:      {bytes: indexBytes, value: indexValue},
+	lab.ValueRange:      {bytes: rangeBytes, value: rangeValue},
+	lab.ValueMembership: {bytes: membershipBytes},
+	lab.ValueSelector:   {set: setSelector},
+}
+
+// optionOf returns the option that is the second argument.
+func optionOf(r *request) (option, optionKind, error) {
 	name := string(arg[lab.Word](r, 1))
 	o, ok := lab.OptionOf(name)
 	if !ok {
-		return reply{Broken: "no option " + name}
+		return option{}, optionKind{}, errors.New("no option " + name)
 	}
-	level, number := options[name][0], options[name][1]
-	switch o.Value {
-	case lab.ValueInt, lab.ValueErrno:
-		v := int32(arg[lab.Int](r, 2))
-		return ended(set(fd, level, number, unsafe.Pointer(&v), unsafe.Sizeof(v)))
-	case lab.ValueLinger:
-		linger := arg[lab.Linger](r, 2)
-		l := unix.Linger{Onoff: linger.On, Linger: linger.Seconds}
-		return ended(set(fd, level, number, unsafe.Pointer(&l), unsafe.Sizeof(l)))
-	case lab.ValueDevice:
-		nic := []byte(arg[lab.Text](r, 2))
-		return ended(set(fd, level, number, unsafe.Pointer(unsafe.SliceData(nic)), uintptr(len(nic))))
-	case lab.ValueIndex:
-		return setIndex(fd, level, number, string(arg[lab.Text](r, 2)))
-	case lab.ValueRange:
-		ports := arg[lab.Range](r, 2)
-		v := uint32(ports.High)<<16 | uint32(ports.Low)
-		return ended(set(fd, level, number, unsafe.Pointer(&v), unsafe.Sizeof(v)))
-	case lab.ValueMembership:
-		return setMembership(fd, level, number, arg[lab.Membership](r, 2))
-	case lab.ValueSelector:
-		return setSelector(fd, level, number, arg[lab.Selector](r, 2))
-	}
-	return reply{Broken: "no way to set " + string(o.Value)}
+	return options[name], optionKinds[o.Value], nil
 }
 
-// setIndex sets an option whose value is a NIC by its index.
-func setIndex(fd, level, number int, nic string) reply {
-	index, errno := nicIndex(nic)
-	if errno != 0 {
-		return failed(errno)
+// uints returns numbers as they lie in a struct of C.
+func uints(numbers ...uint32) []byte {
+	var b []byte
+	for _, n := range numbers {
+		b = binary.NativeEndian.AppendUint32(b, n)
 	}
+	return b
+}
+
+func intBytes(_ option, r *request) ([]byte, error) { return uints(uint32(arg[lab.Int](r, 2))), nil }
+
+func errnoValue(_ option, given []byte) (lab.Arg, error) {
+	errno := unix.Errno(binary.NativeEndian.Uint32(given))
+	if errno == 0 {
+		return lab.Int(0), nil
+	}
+	r := ended(errno)
+	if r.Broken != "" {
+		return nil, errors.New(r.Broken)
+	}
+	return lab.Word(r.Errno), nil
+}
+
+// lingerBytes are a struct linger.
+func lingerBytes(_ option, r *request) ([]byte, error) {
+	l := arg[lab.Linger](r, 2)
+	return uints(uint32(l.On), uint32(l.Seconds)), nil
+}
+
+func lingerValue(_ option, given []byte) (lab.Arg, error) {
+	on, seconds := binary.NativeEndian.Uint32(given), binary.NativeEndian.Uint32(given[4:])
+	return lab.Linger{On: int32(on), Seconds: int32(seconds)}, nil
+}
+
+func deviceBytes(_ option, r *request) ([]byte, error) { return []byte(arg[lab.Text](r, 2)), nil }
+
+func deviceValue(_ option, given []byte) (lab.Arg, error) {
+	name, _, _ := bytes.Cut(given, []byte{0})
+	return lab.Text(name), nil
+}
+
+func rangeBytes(_ option, r *request) ([]byte, error) {
+	ports := arg[lab.Range](r, 2)
+	return uints(uint32(ports.High)<<16 | uint32(ports.Low)), nil
+}
+
+func rangeValue(_ option, given []byte) (lab.Arg, error) {
+	v := binary.NativeEndian.Uint32(given)
+	return lab.Range{Low: uint16(v), High: uint16(v >> 16)}, nil
+}
+
+// The options whose value is the index of a NIC, and not as the others have it.
+var (
+	multicastIf = options["IP_MULTICAST_IF"]                                     // a struct ip_mreqn
+	inNetOrder  = []option{options["IP_UNICAST_IF"], options["IPV6_UNICAST_IF"]} // ip(7)
+)
+
+func indexBytes(o option, r *request) ([]byte, error) {
+	index, err := nicIndex(string(arg[lab.Text](r, 2)))
 	switch {
-	case level == unix.IPPROTO_IP && number == unix.IP_MULTICAST_IF:
-		m := unix.IPMreqn{Ifindex: int32(index)}
-		return ended(set(fd, level, number, unsafe.Pointer(&m), unsafe.Sizeof(m)))
-	case inNetworkOrder(level, number):
+	case err != nil:
+		return nil, err
+	case o == multicastIf:
+		return uints(0, 0, index), nil
+	case slices.Contains(inNetOrder, o):
 		index = htonl(index)
 	}
-	return ended(set(fd, level, number, unsafe.Pointer(&index), unsafe.Sizeof(index)))
+	return uints(index), nil
 }
 
-// inNetworkOrder tells the two options that take an index so, ip(7).
-func inNetworkOrder(level, number int) bool {
-	return level == unix.IPPROTO_IP && number == unix.IP_UNICAST_IF ||
-		level == unix.IPPROTO_IPV6 && number == unix.IPV6_UNICAST_IF
-}
-
-// htonl turns a number of the machine's into one of the network's, or back.
-func htonl(n uint32) uint32 {
-	if binary.NativeEndian.Uint16([]byte{0, 1}) == 1 {
-		return n
+// indexValue is the NIC's name. IP_MULTICAST_IF alone gives the address that it was set by,
+// which indexBytes leaves 0.0.0.0 (do_ip_getsockopt).
+func indexValue(o option, given []byte) (lab.Arg, error) {
+	if o == multicastIf {
+		return lab.Text(netip.AddrFrom4([4]byte(given)).String()), nil
 	}
-	return bits.ReverseBytes32(n)
+	index := binary.NativeEndian.Uint32(given)
+	if slices.Contains(inNetOrder, o) {
+		index = htonl(index)
+	}
+	name, err := nicName(index)
+	if err != nil {
+		return nil, fmt.Errorf("the name of a NIC: %w", err)
+	}
+	return lab.Text(name), nil
 }
 
-func setMembership(fd, level, number int, m lab.Membership) reply {
-	index, errno := nicIndex(m.NIC)
+// membershipBytes are a struct ipv6_mreq, or a struct ip_mreqn without a local address.
+func membershipBytes(o option, r *request) ([]byte, error) {
+	m := arg[lab.Membership](r, 2)
+	index, err := nicIndex(m.NIC)
 	switch {
-	case errno != 0:
-		return failed(errno)
+	case err != nil:
+		return nil, err
 	case !m.Group.IsValid():
-		return reply{Broken: "a membership without a group"}
-	case level == unix.IPPROTO_IPV6:
-		v := unix.IPv6Mreq{Multiaddr: m.Group.As16(), Interface: index}
-		return ended(set(fd, level, number, unsafe.Pointer(&v), unsafe.Sizeof(v)))
+		return nil, errors.New("a membership without a group")
+	case o.level == unix.IPPROTO_IPV6:
+		group := m.Group.As16()
+		return slices.Concat(group[:], uints(index)), nil
 	case !m.Group.Is4():
-		return reply{Broken: m.Group.String() + " is not a group of IPv4"}
+		return nil, errors.New(m.Group.String() + " is not a group of IPv4")
 	}
-	v := unix.IPMreqn{Multiaddr: m.Group.As4(), Ifindex: int32(index)}
-	return ended(set(fd, level, number, unsafe.Pointer(&v), unsafe.Sizeof(v)))
-}
-
-// getsockopt reads an option. Of those that can only be set the kernel says so.
-func getsockopt(_ *agent, fd int, r *request) reply {
-	name := string(arg[lab.Word](r, 1))
-	o, ok := lab.OptionOf(name)
-	if !ok {
-		return reply{Broken: "no option " + name}
-	}
-	level, number := options[name][0], options[name][1]
-	switch o.Value {
-	case lab.ValueLinger:
-		var l unix.Linger
-		size := uint32(unsafe.Sizeof(l))
-		if errno := get(fd, level, number, unsafe.Pointer(&l), &size); errno != 0 {
-			return failed(errno)
-		}
-		return okWith(lab.Linger{On: l.Onoff, Seconds: l.Linger})
-	case lab.ValueDevice:
-		var b [unix.IFNAMSIZ]byte
-		size := uint32(len(b))
-		if errno := get(fd, level, number, unsafe.Pointer(&b), &size); errno != 0 {
-			return failed(errno)
-		}
-		name, _, _ := bytes.Cut(b[:size], []byte{0})
-		return okWith(lab.Text(name))
-	}
-	var v uint32
-	size := uint32(unsafe.Sizeof(v))
-	if errno := get(fd, level, number, unsafe.Pointer(&v), &size); errno != 0 {
-		return failed(errno)
-	}
-	switch o.Value {
-	case lab.ValueIndex:
-		return indexOf(level, number, v)
-	case lab.ValueRange:
-		return okWith(lab.Range{Low: uint16(v), High: uint16(v >> 16)})
-	case lab.ValueErrno:
-		if v != 0 {
-			r := failed(unix.Errno(v))
-			if r.Broken != "" {
-				return r
-			}
-			return okWith(lab.Word(r.Errno))
-		}
-	}
-	return okWith(lab.Int(int32(v)))
-}
-
-// indexOf is the answer of an option whose value is a NIC: its name. IP_MULTICAST_IF
-// alone answers with the address that it was set by, which setIndex leaves 0.0.0.0
-// (do_ip_getsockopt).
-func indexOf(level, number int, v uint32) reply {
-	if level == unix.IPPROTO_IP && number == unix.IP_MULTICAST_IF {
-		var ip [4]byte
-		binary.NativeEndian.PutUint32(ip[:], v)
-		return okWith(lab.Text(netip.AddrFrom4(ip).String()))
-	}
-	if inNetworkOrder(level, number) {
-		v = htonl(v)
-	}
-	name, errno := nicName(v)
-	if errno != 0 {
-		return reply{Broken: "the name of a NIC: " + errno.Error()}
-	}
-	return okWith(lab.Text(name))
+	return slices.Concat(m.Group.AsSlice(), uints(0, index)), nil
 }

@@ -9,7 +9,10 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"labrun/lab"
+	"labrun/lab/sys"
 )
 
 // request is one call with everything resolved, as it goes to a process. What the keeper
@@ -20,7 +23,10 @@ type request struct {
 	Args  []value       `json:"args,omitempty"`
 	Limit time.Duration `json:"limit,omitempty"`
 
-	passed int // the descriptor that came along, -1 when none did
+	// What the process adds. A call works with descriptors from here on, so that it does not
+	// matter to it what happens to the names while it waits.
+	passed int   // the descriptor that came along, -1 when none did
+	fds    []int // the descriptors of the arguments that are sockets, in their order
 }
 
 // arg returns an argument of a request, the zero one when it was left out.
@@ -39,6 +45,22 @@ type reply struct {
 	Value   value       `json:"value,omitzero"`
 }
 
+// ended is the reply to a system call that answers no value. Errno 0 is success as nil is:
+// unix.Syscall returns it. An error without an errno is why the call was not made.
+func ended(err error) reply {
+	if err == unix.Errno(0) {
+		err = nil
+	}
+	a, ok := sys.AnswerOf(err)
+	switch errno := sys.ErrnoOf(err); {
+	case ok:
+		return reply{Outcome: a.Outcome, Errno: a.Errno}
+	case errno != 0:
+		return reply{Broken: fmt.Sprintf("the kernel answered with errno %d, which has no name", errno)}
+	}
+	return reply{Broken: err.Error()}
+}
+
 // okWith is the reply of a call that has answered with a value.
 func okWith(v any) reply { return reply{Outcome: lab.OK, Value: value{v}} }
 
@@ -51,15 +73,51 @@ func valueOf[T any](r reply) (T, bool) {
 // value is an argument or what was answered, with its type: {"Int":5}.
 type value struct{ of any }
 
+// kinds are the types of all values, each with the kinds of arguments that it may be; those
+// without any are the keeper's own. A new kind of value is a row here.
+var kinds = []struct {
+	of   any
+	fits []lab.Kind
+}{
+	{lab.Sock(""), []lab.Kind{lab.KindSock}},
+	{lab.Socks{}, nil}, // answered by who
+	{lab.Int(0), []lab.Kind{
+		lab.KindInt, lab.KindLength, lab.KindDescriptor, lab.KindUser, lab.KindFDFlags, lab.KindValue,
+	}},
+	{lab.Text(""), []lab.Kind{lab.KindText, lab.KindValue, lab.KindAddr, lab.KindPath}},
+	{lab.Word(""), []lab.Kind{
+		lab.KindType, lab.KindSockFlags, lab.KindFlags, lab.KindHow, lab.KindFcntl, lab.KindFDFlags, lab.KindOption,
+	}},
+	{lab.Duration(0), []lab.Kind{lab.KindDuration}},
+	{lab.Linger{}, []lab.Kind{lab.KindValue}},
+	{lab.Range{}, []lab.Kind{lab.KindValue}},
+	{lab.Membership{}, []lab.Kind{lab.KindValue}},
+	{lab.Selector{}, []lab.Kind{lab.KindValue}},
+	{address{}, []lab.Kind{lab.KindAddr}},
+	{netip.AddrPort{}, nil},
+	{forkArgs{}, nil},
+	{ownedArgs{}, nil},
+	{ownedSockets{}, nil},
+	{Table{}, nil},
+	{cellsArgs{}, nil},
+	{cellsReply{}, nil},
+}
+
+// fits reports whether a value may be an argument of that kind.
+func (v value) fits(kind lab.Kind) bool {
+	for _, k := range kinds {
+		if reflect.TypeOf(k.of) == reflect.TypeOf(v.of) {
+			return slices.Contains(k.fits, kind)
+		}
+	}
+	return false
+}
+
 // types are those of all values, by the names that they have on the wire.
 var types = func() map[string]reflect.Type {
 	all := map[string]reflect.Type{}
-	for _, v := range []any{
-		lab.Sock(""), lab.Socks{}, lab.Int(0), lab.Text(""), lab.Word(""), lab.Duration(0),
-		lab.Linger{}, lab.Range{}, lab.Membership{}, lab.Selector{}, address{}, netip.AddrPort{},
-		forkArgs{}, ownedArgs{}, ownedSockets{}, Table{}, cellsArgs{}, cellsReply{},
-	} {
-		all[reflect.TypeOf(v).Name()] = reflect.TypeOf(v)
+	for _, k := range kinds {
+		all[reflect.TypeOf(k.of).Name()] = reflect.TypeOf(k.of)
 	}
 	return all
 }()
@@ -94,6 +152,27 @@ func (v *value) UnmarshalJSON(b []byte) error {
 	return err
 }
 
+// address is what a lab.Addr stands for.
+type address struct {
+	IP     netip.AddrPort // none for lab.Unspec
+	Family string         // what sa_family says instead of the truth
+}
+
+// forkArgs are a child's name, and the sockets that it gets; none means all.
+type forkArgs struct {
+	Name  string
+	Socks []string
+}
+
+// ownedArgs choose sockets: the one of a name, those at some ports, or those of unix(7).
+type ownedArgs struct {
+	Name  string
+	Ports []uint16
+	Unix  bool
+}
+
+type ownedSockets []Owned
+
 // Owned is a socket as the process that has it sees it.
 type Owned struct {
 	Name     string         `json:"name"`
@@ -116,6 +195,32 @@ type Table struct {
 	Sockets  int `json:"sockets"`  // of every family; sockets in TIME_WAIT do not count
 	TimeWait int `json:"timewait"` // TCP connections in TIME_WAIT
 }
+
+// cellsArgs are the cells that "cells" is to carry out.
+type cellsArgs struct {
+	Combos []lab.Combo
+	Fresh  Table // what the host has before each
+	Stop   bool  // at the first red one
+}
+
+// cellsReply is the answer to "cells": for each the number of its trace, with the
+// lowest bit set when it is red, and the traces that were not told of before.
+type cellsReply struct {
+	IDs    []byte     `json:"ids"`
+	Traces [][]uint16 `json:"traces,omitempty"`
+	Why    Why        `json:"why,omitempty"`
+}
+
+// Why a process did not carry out all the cells that it was asked for.
+type Why string
+
+// The reasons.
+const (
+	Done Why = ""     // it did
+	Red  Why = "red"  // the last one is red, its sockets are still there
+	Left Why = "left" // the last one left something in the host: another one would not be undisturbed
+	Full Why = "full" // there is no more room in the answer; go on with the next one
+)
 
 // The largest message either way: a text of 64 KiB in base64, and its frame.
 const maxMessage = 128 << 10

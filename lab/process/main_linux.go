@@ -1,0 +1,83 @@
+package process
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"labrun/lab/child"
+)
+
+// Main is the whole life of a process of a lab, when this program was started
+// as one; otherwise it returns at once. Call it first thing in main, and in
+// the TestMain of a package whose tests start processes.
+func Main() {
+	if len(os.Args) >= 2 && os.Args[0] == Arg0 {
+		agentMain()
+	}
+}
+
+func agentMain() {
+	// Calls are made on one thread: what seteuid changes is the thread's.
+	runtime.LockOSThread()
+	a, err := inherit(strings.Clone(strings.TrimRight(os.Args[1], " ")), os.Args[2:]) // see retitle
+	if err == nil {
+		err = serve(a)
+	}
+	fmt.Fprintln(os.Stderr, "labrun: process:", err)
+	child.Exit(1)
+}
+
+// serve answers requests one after the other until its keeper's end of the pair
+// is closed.
+func serve(a *agent) error {
+	buf := make([]byte, maxMessage)
+	for {
+		r, err := receive(buf)
+		if errors.Is(err, errGone) || errors.Is(err, unix.ECONNRESET) {
+			a.quit() // the latter of a keeper that was killed with an answer unread, unix(7)
+		}
+		if err != nil {
+			return err
+		}
+		err = respond(do(a, &r))
+		if errors.Is(err, unix.EPIPE) || errors.Is(err, unix.ECONNRESET) {
+			a.quit() // the keeper was killed during the call
+		}
+		if err != nil {
+			return fmt.Errorf("answer %s: %w", r.Call, err)
+		}
+	}
+}
+
+// errGone says that the keeper's end of the pair is closed.
+var errGone = errors.New("the keeper has gone")
+
+func receive(buf []byte) (request, error) {
+	oob := make([]byte, unix.CmsgSpace(4))
+	n, oobn, _, _, err := unix.Recvmsg(child.ControlFD, buf, oob, unix.MSG_CMSG_CLOEXEC)
+	for errors.Is(err, unix.EINTR) {
+		n, oobn, _, _, err = unix.Recvmsg(child.ControlFD, buf, oob, unix.MSG_CMSG_CLOEXEC)
+	}
+	if err != nil {
+		return request{}, fmt.Errorf("receive: %w", err)
+	}
+	if n == 0 {
+		return request{}, errGone
+	}
+	r := request{passed: -1}
+	if err := json.Unmarshal(buf[:n], &r); err != nil {
+		return r, fmt.Errorf("decode a request: %w", err)
+	}
+	if oobn > 0 {
+		if r.passed, err = child.Descriptor(oob[:oobn]); err != nil {
+			return r, fmt.Errorf("receive a descriptor: %w", err)
+		}
+	}
+	return r, nil
+}

@@ -1,0 +1,94 @@
+package process
+
+import (
+	"context"
+	"encoding/binary"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"labrun/lab"
+)
+
+func setsockopt(_ *agent, r *request) reply {
+	o, kind, err := optionOf(r)
+	if err != nil {
+		return reply{Broken: err.Error()}
+	}
+	if kind.set != nil {
+		return ended(kind.set(o, r))
+	}
+	b, err := kind.bytes(o, r)
+	if err != nil {
+		return ended(err)
+	}
+	return ended(setOption(r.fds[0], o, unsafe.Pointer(unsafe.SliceData(b)), uintptr(len(b))))
+}
+
+// getsockopt reads an option. Of those that can only be set the kernel says so.
+func getsockopt(_ *agent, r *request) reply {
+	o, kind, err := optionOf(r)
+	if err != nil {
+		return reply{Broken: err.Error()}
+	}
+	given := make([]byte, max(kind.room, 4))
+	size := uint32(len(given))
+	_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, uintptr(r.fds[0]), uintptr(o.level), uintptr(o.number),
+		uintptr(unsafe.Pointer(unsafe.SliceData(given))), uintptr(unsafe.Pointer(&size)), 0)
+	if errno != 0 {
+		return ended(errno)
+	}
+	if kind.value == nil {
+		return okWith(lab.Int(int32(binary.NativeEndian.Uint32(given))))
+	}
+	v, err := kind.value(o, given)
+	if err != nil {
+		return reply{Broken: err.Error()}
+	}
+	return okWith(v)
+}
+
+// HasOption reports whether the kernel knows an option of lab.Options, for any
+// kind of TCP or UDP socket.
+func (p *Process) HasOption(ctx context.Context, name string) (bool, error) {
+	r, err := p.ask(ctx, request{Call: "knows", Args: []value{{lab.Word(name)}}}, nil)
+	if err != nil {
+		return false, err
+	}
+	n, _ := valueOf[lab.Int](r)
+	return n != 0, nil
+}
+
+func knows(_ *agent, r *request) reply {
+	name := string(arg[lab.Word](r, 0))
+	o, ok := options[name]
+	if !ok {
+		return reply{Broken: "no option " + name}
+	}
+	var n lab.Int
+	for _, kind := range []string{"tcp", "udp", "tcp6", "udp6"} {
+		t := socketTypes[kind]
+		fd, err := unix.Socket(t[0], t[1]|unix.SOCK_CLOEXEC, t[2])
+		if err != nil {
+			continue // no IPv6
+		}
+		if takes(fd, o) {
+			n = 1
+		}
+		unix.Close(fd)
+	}
+	return okWith(n)
+}
+
+// takes reports whether the kernel has any other answer for a socket's option
+// than that there is none: ENOPROTOOPT, or EOPNOTSUPP for a level that is
+// another family's (do_ip_getsockopt).
+func takes(fd int, o option) bool {
+	isUnknown := func(err error) bool { return err == unix.ENOPROTOOPT || err == unix.EOPNOTSUPP }
+	if _, err := unix.GetsockoptInt(fd, o.level, o.number); !isUnknown(err) {
+		return true
+	}
+	// Some can only be set. A zero does no harm to a socket of one's own; less than
+	// an int would be EINVAL before anybody looked which option it is (sk_setsockopt).
+	return !isUnknown(unix.SetsockoptInt(fd, o.level, o.number, 0))
+}
