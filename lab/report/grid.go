@@ -89,29 +89,16 @@ func (g *grid) asked(b io.Writer, o *outcome) {
 func (g *grid) column(b io.Writer, outcomes []*outcome) {
 	var d drawing
 	d.heads, d.header = 1, []string{g.row.Axes[0].Name}
-	words := make([]map[lab.Combo]string, len(outcomes))
-	combos := map[lab.Combo]bool{}
+	words := map[place]string{}
+	var columns []int
 	for i, o := range outcomes {
-		d.header = append(d.header, g.hosts(o))
-		words[i] = map[lab.Combo]string{}
+		d.header, columns = append(d.header, g.hosts(o)), append(columns, i)
 		for j := range o.cells {
 			c := &o.cells[j]
-			words[i][c.Combo], combos[c.Combo] = g.word(c, &d), true
+			words[place{int(c.Combo), i}] = g.word(c, &d)
 		}
 	}
-	for _, c := range slices.Sorted(maps.Keys(combos)) {
-		if len(d.rows) == mostRows {
-			d.left = len(combos) - mostRows
-			break
-		}
-		line := []string{g.row.Axes[0].Values[c]}
-		for i := range words {
-			word, ok := words[i][c]
-			d.pruned = d.pruned || !ok
-			line = append(line, cmp.Or(word, "."))
-		}
-		d.rows = append(d.rows, line)
-	}
+	d.fill(words, columns, func(row int) []string { return []string{g.row.Axes[0].Values[row]} })
 	fmt.Fprint(b, g.paint(bold, g.row.Name))
 	g.drawn(b, d)
 }
@@ -354,6 +341,32 @@ type drawing struct {
 	unmade bool // some steps were not made
 }
 
+// place is where a cell stands in a drawing.
+type place struct{ row, column int }
+
+// fill gives the drawing its rows, each behind what heads it: as many as a page can bear.
+func (d *drawing) fill(words map[place]string, columns []int, head func(row int) []string) {
+	rows := map[int]bool{}
+	for p := range words {
+		rows[p.row] = true
+	}
+	for _, row := range slices.Sorted(maps.Keys(rows)) {
+		if len(d.rows) == mostRows {
+			d.left = len(rows) - mostRows
+			return
+		}
+		line := head(row)
+		for _, column := range columns {
+			word, ok := words[place{row, column}]
+			if !ok {
+				word, d.pruned = ".", true
+			}
+			line = append(line, word)
+		}
+		d.rows = append(d.rows, line)
+	}
+}
+
 // draw draws the cells with the last axis across. Where that gets too wide,
 // another axis goes across: the last one that fits, or that is narrowest. The width
 // of a terminal turns nothing round: the same grid is cut into pieces there.
@@ -373,14 +386,13 @@ func (g *grid) draw(cells []result.Cell) drawing {
 func (g *grid) across(cells []result.Cell, across int) drawing {
 	var d drawing
 	var down []int
-	for i := range g.shape {
+	for i, a := range g.row.Axes {
 		if i != across {
-			down = append(down, i)
+			down, d.header = append(down, i), append(d.header, a.Name)
 		}
 	}
-	type place struct{ row, column int }
 	words := map[place]string{}
-	rows := map[int][]int{} // the values of the axes that go down
+	rows := map[int][]int{} // the values of all the axes
 	columns := map[int]bool{}
 	for i := range cells {
 		c := &cells[i]
@@ -389,37 +401,17 @@ func (g *grid) across(cells []result.Cell, across int) drawing {
 		words[p], rows[p.row], columns[p.column] = g.word(c, &d), values, true
 	}
 	used := slices.Sorted(maps.Keys(columns))
-	d.sheet = g.sheet(down, across, used)
+	d.heads, d.over = len(down), g.row.Axes[across].Name
+	for _, v := range used {
+		d.header = append(d.header, g.row.Axes[across].Values[v])
+	}
 	var above []int
-	for _, row := range slices.Sorted(maps.Keys(rows)) {
-		if len(d.rows) == mostRows {
-			d.left = len(rows) - mostRows
-			break
-		}
-		line := g.rowHead(down, rows[row], above)
+	d.fill(words, used, func(row int) []string {
+		head := g.rowHead(down, rows[row], above)
 		above = rows[row]
-		for _, column := range used {
-			s, ok := words[place{row, column}]
-			if !ok {
-				s, d.pruned = ".", true
-			}
-			line = append(line, s)
-		}
-		d.rows = append(d.rows, line)
-	}
+		return head
+	})
 	return d
-}
-
-// sheet has the name of the axis that goes across over its values.
-func (g *grid) sheet(down []int, across int, columns []int) sheet {
-	s := sheet{heads: len(down), over: g.row.Axes[across].Name}
-	for _, a := range down {
-		s.header = append(s.header, g.row.Axes[a].Name)
-	}
-	for _, v := range columns {
-		s.header = append(s.header, g.row.Axes[across].Values[v])
-	}
-	return s
 }
 
 // rowHead names the values of a row. What is as in the row above is left blank,

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html"
 	"slices"
+	"strconv"
 	"strings"
 
 	"labrun/lab"
@@ -242,26 +243,16 @@ func (p *pageText) plain(m *result.Matrix) {
 		p.say("<p>No experiment to run.</p></noscript>\n")
 		return
 	}
-	heads, many := m.Heads(), len(m.Columns) > manyHosts
-	if many {
-		heads = []string{"pass", "fail", "skip", "error"}
-	}
 	p.say("<div class=\"scroll\"><table class=\"matrix\">\n<thead><tr><th scope=\"col\">experiment</th>")
-	for _, h := range heads {
+	for _, h := range headsOf(m) {
 		p.say("<th scope=\"col\">%s</th>", h)
 	}
 	p.say("</tr></thead>\n<tbody>\n")
 	for _, l := range all[:min(len(all), mostRows)] {
 		p.say("<tr><th scope=\"row\">%s</th>", l.name)
-		if many {
-			n := l.total()
-			for _, v := range result.Verdicts {
-				p.say("<td>%d</td>", n.Of(v))
-			}
-		} else {
-			for _, n := range l.hosts {
-				p.say("<td>%s</td>", Text{}.tally(n, l.one))
-			}
+		for _, word := range l.words(func(n result.Counts) string { return Text{}.tally(n, l.one) },
+			func(_ result.Verdict, n int) string { return strconv.Itoa(n) }) {
+			p.say("<td>%s</td>", word)
 		}
 		p.say("</tr>\n")
 	}

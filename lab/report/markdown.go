@@ -114,23 +114,23 @@ func markdownMatrix(m *result.Matrix) string {
 		return b.String() + "No experiment to run.\n\n"
 	}
 	head := []string{"experiment"}
-	many := len(m.Columns) > manyHosts
-	if many {
-		head = append(head, "pass", "fail", "skip", "error")
-	} else {
-		for _, h := range m.Heads() {
-			head = append(head, escapeMarkdown(h))
-		}
+	for _, h := range headsOf(m) {
+		head = append(head, escapeMarkdown(h))
 	}
 	fmt.Fprintf(&b, "| %s |\n|%s\n", strings.Join(head, " | "), strings.Repeat("---|", len(head)))
 	all := lines(m)
 	shown := 0
-	for i := range all {
-		if n := all[i].total(); len(all) > mostRows && (n.Passed == n.Sum() || shown == mostRows) {
+	for _, l := range all {
+		if n := l.total(); len(all) > mostRows && (n.Passed == n.Sum() || shown == mostRows) {
 			continue
 		}
 		shown++
-		fmt.Fprintf(&b, "| %s | %s |\n", cellCode(all[i].name), strings.Join(all[i].markdown(many), " | "))
+		words := l.words(
+			func(n result.Counts) string { return strong(Text{}.tally(n, l.one), n.Failed+n.Errors > 0) },
+			func(v result.Verdict, n int) string {
+				return strong(strconv.Itoa(n), n > 0 && (v == result.Fail || v == result.Error))
+			})
+		fmt.Fprintf(&b, "| %s | %s |\n", cellCode(l.name), strings.Join(words, " | "))
 	}
 	if left := len(all) - shown; left > 0 {
 		fmt.Fprintf(&b, "\nAnd %d more lines, of which those that did not pass were shown first: `-o FILE.json` "+
@@ -138,23 +138,6 @@ func markdownMatrix(m *result.Matrix) string {
 	}
 	b.WriteString("\n")
 	return b.String()
-}
-
-// markdown returns the cells of the line: hosts or, of many, verdicts.
-func (l *line) markdown(many bool) []string {
-	var words []string
-	if many {
-		n := l.total()
-		for _, v := range result.Verdicts {
-			wrong := n.Of(v) > 0 && (v == result.Fail || v == result.Error)
-			words = append(words, strong(strconv.Itoa(n.Of(v)), wrong))
-		}
-		return words
-	}
-	for _, n := range l.hosts {
-		words = append(words, strong(Text{}.tally(n, l.one), n.Failed+n.Errors > 0))
-	}
-	return words
 }
 
 func strong(s string, yes bool) string {

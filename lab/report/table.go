@@ -78,27 +78,46 @@ func lines(m *result.Matrix) []line {
 	return lines
 }
 
-// table draws the matrix: experiments by hosts, or, when there are too many
-// hosts for columns, experiments by verdicts.
-func (t Text) table(m *result.Matrix) string {
-	s := sheet{heads: 1}
+// headsOf names what a line has words for: hosts or, when those are too many for
+// columns, verdicts.
+func headsOf(m *result.Matrix) []string {
 	if len(m.Columns) > manyHosts {
-		t.countColumns(&s, m)
-	} else {
-		t.hostColumns(&s, m)
+		return []string{"pass", "fail", "skip", "error"}
 	}
-	return s.draw(t.Width)
+	return m.Heads()
 }
 
-func (t Text) hostColumns(s *sheet, m *result.Matrix) {
-	s.header = append([]string{"experiment"}, m.Heads()...)
-	for _, l := range lines(m) {
-		row := []string{l.name}
-		for _, n := range l.hosts {
-			row = append(row, t.tally(n, l.one))
+// words says what the line came to, under the heads of headsOf: in a host, or in all of them
+// to a verdict.
+func (l *line) words(in func(result.Counts) string, to func(result.Verdict, int) string) []string {
+	var words []string
+	if len(l.hosts) > manyHosts {
+		total := l.total()
+		for _, v := range result.Verdicts {
+			words = append(words, to(v, total.Of(v)))
 		}
-		s.rows = append(s.rows, row)
+		return words
 	}
+	for _, n := range l.hosts {
+		words = append(words, in(n))
+	}
+	return words
+}
+
+// table draws the matrix.
+func (t Text) table(m *result.Matrix) string {
+	s := sheet{heads: 1, header: append([]string{"experiment"}, headsOf(m)...)}
+	for _, l := range lines(m) {
+		words := l.words(func(n result.Counts) string { return t.tally(n, l.one) },
+			func(v result.Verdict, n int) string {
+				if n == 0 {
+					return "-"
+				}
+				return t.paint(coloursOf[v], strconv.Itoa(n))
+			})
+		s.rows = append(s.rows, append([]string{l.name}, words...))
+	}
+	return s.draw(t.Width)
 }
 
 // tally says what the cells of a line came to in one host.
@@ -119,19 +138,4 @@ func (t Text) tally(n result.Counts, one bool) string {
 		}
 	}
 	return fmt.Sprintf("%s of %d", strings.Join(words, ", "), sum)
-}
-
-func (t Text) countColumns(s *sheet, m *result.Matrix) {
-	s.header = []string{"experiment", "pass", "fail", "skip", "error"}
-	for _, l := range lines(m) {
-		row, total := []string{l.name}, l.total()
-		for _, v := range result.Verdicts {
-			word := "-"
-			if n := total.Of(v); n > 0 {
-				word = t.paint(coloursOf[v], strconv.Itoa(n))
-			}
-			row = append(row, word)
-		}
-		s.rows = append(s.rows, row)
-	}
 }
