@@ -40,7 +40,7 @@ func visibleCell(m *result.Matrix, c *result.Cell) (*result.Matrix, *result.Cell
 }
 
 func visibleOf[T any](v T) T {
-	w := writer{answers: map[*[]string]*[]string{}, texts: map[reflect.Type]bool{}}
+	w := writer{answers: map[*[]string]*[]string{}}
 	if changed, ok := w.value(reflect.ValueOf(v), false); ok {
 		return changed.Interface().(T)
 	}
@@ -52,13 +52,9 @@ func visibleOf[T any](v T) T {
 // that half a million cells share are looked at once and stay shared.
 type writer struct {
 	answers map[*[]string]*[]string // that cells share
-	texts   map[reflect.Type]bool   // whether there may be a string in it
 }
 
 func (w *writer) value(v reflect.Value, lines bool) (reflect.Value, bool) {
-	if !w.hasText(v.Type()) {
-		return v, false
-	}
 	switch v.Kind() {
 	case reflect.String:
 		s := v.String()
@@ -89,19 +85,10 @@ func (w *writer) value(v reflect.Value, lines bool) (reflect.Value, bool) {
 				return v, false
 			}
 		}
-		changed, some := v, false
-		for i := range v.Len() {
-			item, ok := w.value(v.Index(i), lines)
-			if !ok {
-				continue
-			}
-			if !some {
-				changed, some = reflect.MakeSlice(v.Type(), v.Len(), v.Len()), true
-				reflect.Copy(changed, v)
-			}
-			changed.Index(i).Set(item)
+		if v.Type().Elem().Kind() < reflect.Array { // numbers, and these too
+			return v, false
 		}
-		return changed, some
+		return w.parts(v, v.Len(), reflect.Value.Index, func(int) bool { return lines })
 	case reflect.Map:
 		changed, some := reflect.MakeMapWithSize(v.Type(), v.Len()), false
 		for _, key := range v.MapKeys() {
@@ -112,25 +99,36 @@ func (w *writer) value(v reflect.Value, lines bool) (reflect.Value, bool) {
 		}
 		return changed, some
 	case reflect.Struct:
-		changed, some := v, false
-		for i := range v.NumField() {
-			f := v.Type().Field(i)
-			if !f.IsExported() {
-				continue
-			}
-			field, ok := w.value(v.Field(i), ofLines[f.Name])
-			if !ok {
-				continue
-			}
-			if !some {
-				changed, some = reflect.New(v.Type()).Elem(), true
-				changed.Set(v)
-			}
-			changed.Field(i).Set(field)
-		}
-		return changed, some
+		return w.parts(v, v.NumField(), reflect.Value.Field,
+			func(i int) bool { return ofLines[v.Type().Field(i).Name] })
 	}
 	return v, false
+}
+
+// parts is value for the items of a slice or the fields of a struct. It copies the whole
+// when the first of them changes.
+func (w *writer) parts(v reflect.Value, n int, part func(reflect.Value, int) reflect.Value,
+	lines func(int) bool) (reflect.Value, bool) {
+	changed, some := v, false
+	for i := range n {
+		p := part(v, i)
+		if !p.CanInterface() { // a field that is not exported
+			continue
+		}
+		became, ok := w.value(p, lines(i))
+		if !ok {
+			continue
+		}
+		if !some {
+			changed, some = reflect.New(v.Type()).Elem(), true
+			changed.Set(v)
+			if v.Kind() == reflect.Slice {
+				changed.Set(reflect.AppendSlice(reflect.Zero(v.Type()), v))
+			}
+		}
+		part(changed, i).Set(became)
+	}
+	return changed, some
 }
 
 func areStrange(steps []result.RowStep) bool {
@@ -178,29 +176,6 @@ func (w *writer) shared(got *[]string) *[]string {
 		w.answers[got] = becomes
 	}
 	return becomes
-}
-
-// hasText reports whether values of the type may hold a string.
-func (w *writer) hasText(t reflect.Type) bool {
-	has, ok := w.texts[t]
-	if ok {
-		return has
-	}
-	w.texts[t] = false // a type that holds itself has none of its own
-	switch t.Kind() {
-	case reflect.String:
-		has = true
-	case reflect.Pointer, reflect.Slice:
-		has = w.hasText(t.Elem())
-	case reflect.Map:
-		has = w.hasText(t.Key()) || w.hasText(t.Elem())
-	case reflect.Struct:
-		for f := range t.Fields() {
-			has = has || f.IsExported() && w.hasText(f.Type)
-		}
-	}
-	w.texts[t] = has
-	return has
 }
 
 // isPlain reports whether a text has nothing but ASCII's printable characters.
