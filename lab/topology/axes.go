@@ -14,7 +14,7 @@ import (
 	"labrun/lab/yamlpos"
 )
 
-// axisWords mean something else where an axis could stand.
+// axisWords mean something else where an axis could stand: in ${...}, and as keys of rules.
 var axisWords = []string{"want", "answer", "linux", "has", "else", "not", "i"}
 
 var (
@@ -26,6 +26,8 @@ var (
 		Words:  "text without any of , = [ ] * ? \\", Longest: 63, Reserved: nil}
 )
 
+// decodeAxes reads the axes of an experiment. The order in which they are written is that of the
+// combinations, in which the last one turns fastest, and of the rows of a report.
 func (d *experimentReader) decodeAxes(x *experiment, n *yaml.Node) {
 	list, _ := d.Entries(n, x.scope.In("key", "axes"), "from names to lists of values")
 	for _, e := range list {
@@ -33,7 +35,7 @@ func (d *experimentReader) decodeAxes(x *experiment, n *yaml.Node) {
 			x.axesUnsure = true
 			continue
 		}
-		a := axis{name: e.Key, pos: e.Pos}
+		a := axis{Axis: lab.Axis{Name: e.Key}, pos: e.Pos}
 		s := x.scope.In("axis", e.Key)
 		switch e.Value.Kind {
 		case yaml.SequenceNode:
@@ -51,12 +53,7 @@ func (d *experimentReader) decodeAxes(x *experiment, n *yaml.Node) {
 			}
 			continue
 		}
-		x.axes = append(x.axes, a)
-		words := lab.Axis{Name: a.name}
-		for _, v := range a.values {
-			words.Values = append(words.Values, v.name)
-		}
-		x.Axes = append(x.Axes, words)
+		x.axes, x.Axes = append(x.axes, a), append(x.Axes, a.Axis)
 	}
 	product := 1
 	for _, a := range x.axes {
@@ -85,10 +82,16 @@ func (d *experimentReader) decodeValues(a *axis, s yamlpos.Scope, n *yaml.Node) 
 			continue
 		}
 		lines[text] = item.Line
-		a.values = append(a.values, value{name: text, text: text, node: yamlpos.Deref(item)})
+		a.add(text, value{text: text, node: yamlpos.Deref(item)})
 	}
 }
 
+func (a *axis) add(name string, v value) {
+	a.Values, a.values = append(a.Values, name), append(a.values, v)
+}
+
+// decodeNamedValues reads values that have names beside what they stand for. Two that stand for the
+// same make cells that ask the same, as a copied line that was not changed does.
 func (d *experimentReader) decodeNamedValues(a *axis, s yamlpos.Scope, n *yaml.Node) {
 	list, _ := d.Entries(n, s, "")
 	same := map[string]string{} // the first value with these steps or this text
@@ -96,7 +99,7 @@ func (d *experimentReader) decodeNamedValues(a *axis, s yamlpos.Scope, n *yaml.N
 		if !d.checkName(e.Pos, valueName, e.Key) {
 			continue
 		}
-		v := value{name: e.Key, node: e.Value}
+		v := value{node: e.Value}
 		switch {
 		case e.Value.Kind == yaml.SequenceNode:
 			v.steps = whole(e.Value)
@@ -119,11 +122,12 @@ func (d *experimentReader) decodeNamedValues(a *axis, s yamlpos.Scope, n *yaml.N
 				wording.Quote(first))
 		}
 		same[key] = e.Key
-		a.values = append(a.values, v)
+		a.add(e.Key, v)
 	}
 }
 
-// written returns a text that is the same for values that are written alike.
+// written returns a text that is the same for values that are written alike, whatever their quotes
+// and their places.
 func written(n *yaml.Node) string {
 	n = yamlpos.Deref(n)
 	if n.Kind == yaml.ScalarNode {
@@ -138,21 +142,13 @@ func written(n *yaml.Node) string {
 
 // axisAt returns the index of an axis, -1 when there is none of that name.
 func (x *experiment) axisAt(name string) int {
-	return slices.IndexFunc(x.axes, func(a axis) bool { return a.name == name })
+	return slices.IndexFunc(x.axes, func(a axis) bool { return a.Name == name })
 }
 
 func (x *experiment) axisNames() []string {
 	var names []string
-	for _, a := range x.axes {
-		names = append(names, a.name)
-	}
-	return names
-}
-
-func (a *axis) valueNames() []string {
-	var names []string
-	for _, v := range a.values {
-		names = append(names, v.name)
+	for _, a := range x.Axes {
+		names = append(names, a.Name)
 	}
 	return names
 }
@@ -184,7 +180,8 @@ func (m matcher) matches(values []int) bool {
 }
 
 // demand reads what a rule says of an axis: a value, a list of values, or either
-// with "not".
+// with "not". A value may itself begin with "not ": only one that the axis does not have is read
+// as the word.
 func (d *experimentReader) demand(x *experiment, s yamlpos.Scope, e yamlpos.Entry) (demand, bool) {
 	i := x.axisAt(e.Key)
 	if i < 0 {
@@ -213,14 +210,14 @@ func (d *experimentReader) demand(x *experiment, s yamlpos.Scope, e yamlpos.Entr
 		if !isText {
 			return c, false
 		}
-		v := slices.Index(a.valueNames(), text)
+		v := slices.Index(a.Values, text)
 		if rest, negated := strings.CutPrefix(text, "not "); negated && v < 0 && len(items) == 1 && !not {
 			text, not = strings.TrimSpace(rest), true
-			v = slices.Index(a.valueNames(), text)
+			v = slices.Index(a.Values, text)
 		}
 		if v < 0 {
-			d.Wrong(item, "%s: axis %q has no value %s%s", s, a.name, wording.Quote(text),
-				wording.Hint(text, "values", a.valueNames()))
+			d.Wrong(item, "%s: axis %q has no value %s%s", s, a.Name, wording.Quote(text),
+				wording.Hint(text, "values", a.Values))
 			ok = false
 			continue
 		}
@@ -239,8 +236,11 @@ type pruneRule struct {
 	used bool // it is the first that matches some combination
 }
 
-// decodePrune reads skip: or only:, a list of mappings from axes to values.
+// decodePrune reads skip: or only:, a list of mappings from axes to values; none without that key.
 func (d *experimentReader) decodePrune(x *experiment, e yamlpos.Entry) []pruneRule {
+	if e.Value == nil {
+		return nil
+	}
 	s := x.scope.In("key", e.Key)
 	var rules []pruneRule
 	items := yamlpos.List(e.Value)
@@ -263,7 +263,9 @@ func (d *experimentReader) decodePrune(x *experiment, e yamlpos.Entry) []pruneRu
 	return rules
 }
 
-// combine lists the combinations that run.
+// combine lists the combinations that run: all that no rule of skip matches, and with only one of
+// its rules does. With a mistake in an axis or a rule there are none, since which ones were meant
+// is not to be seen; then no step is read that depends on them.
 func (d *experimentReader) combine(x *experiment, skip, only []pruneRule, pos lab.Pos) {
 	if x.axesUnsure || x.rulesUnsure {
 		return
@@ -275,7 +277,14 @@ func (d *experimentReader) combine(x *experiment, skip, only []pruneRule, pos la
 		}
 		return i >= 0
 	}
-	for c, values := range combos(x.Axes) {
+	shape := lab.ShapeOf(x.Axes)
+	all := lab.Combo(1)
+	for _, n := range shape {
+		all *= lab.Combo(n)
+	}
+	values := make([]int, len(shape))
+	for c := range all {
+		shape.ValuesInto(values, c)
 		if !any(skip, values) && (only == nil || any(only, values)) {
 			x.Combos = append(x.Combos, c)
 		}
@@ -292,28 +301,6 @@ func (d *experimentReader) combine(x *experiment, skip, only []pruneRule, pos la
 		if !r.used {
 			d.Warn(r.pos, "%s: this rule keeps nothing: the rules before it do, or skip leaves it out",
 				x.scope.In("key", "only"))
-		}
-	}
-}
-
-// combos calls for every combination of the axes; values is good until the next one.
-func combos(axes []lab.Axis) func(yield func(lab.Combo, []int) bool) {
-	return func(yield func(lab.Combo, []int) bool) {
-		values := make([]int, len(axes))
-		for c := lab.Combo(0); ; c++ {
-			if !yield(c, values) {
-				return
-			}
-			i := len(axes) - 1
-			for ; i >= 0; i-- {
-				if values[i]++; values[i] < len(axes[i].Values) {
-					break
-				}
-				values[i] = 0
-			}
-			if i < 0 {
-				return
-			}
 		}
 	}
 }

@@ -28,7 +28,7 @@ func (d *checker) checkExperiment(x *experiment) {
 		return
 	}
 	columns := d.order
-	if len(x.Hosts) > 0 || x.unsure {
+	if x.Hosts != nil {
 		columns = nil
 		for _, name := range x.Hosts {
 			columns = append(columns, d.hosts[name])

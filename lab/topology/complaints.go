@@ -1,12 +1,15 @@
 package topology
 
 import (
+	"go.yaml.in/yaml/v4"
+
 	"labrun/lab"
 	"labrun/lab/syntax"
 	"labrun/lab/yamlpos"
 )
 
-// complaints is what every pass adds to: all that is wrong with a topology's files.
+// complaints is what every pass adds to: all that is wrong with a topology's files. Each pass has a
+// reader with them in it, and goes on after a mistake, so that one look at a file shows all.
 type complaints struct{ *yamlpos.Complaints }
 
 func (c complaints) checkName(pos lab.Pos, r syntax.NameRule, name string) bool {
@@ -15,6 +18,19 @@ func (c complaints) checkName(pos lab.Pos, r syntax.NameRule, name string) bool 
 		c.Complain(pos, "%s", problem)
 	}
 	return problem == ""
+}
+
+// number reads a number between low and high, false after a complaint.
+func (c complaints) number(n *yaml.Node, what string, low, high int64) (int64, bool) {
+	text, ok := c.Text(n, what)
+	if !ok {
+		return 0, false
+	}
+	value, problem := syntax.Decimal(text, low, high)
+	if problem != "" {
+		c.Wrong(n, "%s: %s", what, problem)
+	}
+	return value, problem == ""
 }
 
 func (c complaints) doc(e yamlpos.Entry) string {

@@ -1,6 +1,7 @@
 package topology
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -12,7 +13,10 @@ import (
 	"labrun/lab/yamlpos"
 )
 
-// experiment is an experiment of the file while it is read.
+// experiment is an experiment or a probe of the file while it is read. Its axes, rules and slots
+// are those of the lab.Experiment with their places, and with what is written there before it is
+// filled in. Three marks say which of them had mistakes: an unknown axis or rule in a step is no
+// mistake of the step then, and steps that lack others are not followed.
 type experiment struct {
 	lab.Experiment
 	source *yamlpos.Source
@@ -20,15 +24,22 @@ type experiment struct {
 	axes   []axis
 	wants  map[string]*wantSet // by name, "" is ${want}
 	slots  []slot
-	unsure bool // the columns are not known
+	used   map[string]bool // the named answers that steps have
 
-	axesUnsure  bool            // an axis had a mistake
-	rulesUnsure bool            // so did a rule
-	broken      bool            // so did a slot: it may lack steps
-	used        map[string]bool // the named answers that steps have
+	axesUnsure  bool // an axis had a mistake
+	rulesUnsure bool // so did a rule
+	broken      bool // so did a slot: it may lack steps
 }
 
-// placedStep is a step as it was parsed, and where it stands.
+// complete reports whether all of the experiment could be read. Else what seems to be missing, or
+// without any use, may be where the mistake is.
+func (x *experiment) complete() bool {
+	return !x.axesUnsure && !x.rulesUnsure && !x.broken && len(x.slots) > 0
+}
+
+// placedStep is a step as it was parsed, and where it stands. The same Step, with the same offsets,
+// stands in all combinations and repetitions that fill in the same text, and in each has another
+// node: complaints about it are by the node.
 type placedStep struct {
 	*syntax.Step
 	node    *yaml.Node
@@ -48,7 +59,9 @@ type experiments struct {
 }
 
 // experimentReader is the third pass: the sections claims, probes and experiments to slots of
-// steps, each with all that it may be.
+// steps, each with all that it may be. Half a million combinations have a few hundred different
+// steps, so a step is read once for each combination of the axes that it depends on, and its text
+// is parsed once wherever it stands.
 type experimentReader struct {
 	complaints
 	*layout
@@ -68,7 +81,8 @@ func (d *experimentReader) checkHost(pos lab.Pos, s yamlpos.Scope, name string) 
 	return d.hosts[name] != nil
 }
 
-// process reads the name of a process: web, peer/web, alpha/web.
+// process reads the name of a process: web, peer/web, alpha/web. A name of its own host needs no
+// declaration: processes are there from their first call on.
 func (d *experimentReader) process(pos lab.Pos, s yamlpos.Scope, text string) (lab.Process, bool) {
 	host, name, slash := strings.Cut(text, "/")
 	if !slash {
@@ -77,39 +91,35 @@ func (d *experimentReader) process(pos lab.Pos, s yamlpos.Scope, text string) (l
 	if slash && host == "subject" {
 		host, slash = "", false
 	}
-	if strings.ContainsAny(text, "( ") {
-		how := "quote a step that has \": \" in it"
+	before, after, dotted := strings.Cut(text, ".")
+	problem := ""
+	switch {
+	case strings.Contains(text, "("):
+		problem = wording.Quote(text) + ` is not a process; quote a step that has ": " in it`
 		if line := d.Source.Line(pos.Line); pos.Col <= len(line) {
 			if step := strings.TrimSpace(string(line[pos.Col-1:])); len(syntax.Parse(step).Mistakes) == 0 {
-				how = "quote a step that has \": \" in it: " + wording.YAML(step)
+				problem += ": " + wording.YAML(step)
 			}
 		}
-		if !strings.Contains(text, "(") {
-			how = "a process is one word, of another host HOST/NAME"
-		}
-		d.Complain(pos, "%s: %s is not a process; %s", s, wording.Quote(text), how)
-		return lab.Process{}, false
+	case strings.Contains(text, " "):
+		problem = wording.Quote(text) + " is not a process; a process is one word, of another host HOST/NAME"
+	case dotted && (d.hosts[before] != nil || before == "peer"):
+		problem = fmt.Sprintf("%s is not a process; a process of another host is written with a slash: %s/%s",
+			wording.Quote(text), before, wording.Clip(after))
+	case slices.Contains(stepKeys, name):
+		problem = fmt.Sprintf("%q cannot name a process, it is a reserved word", name)
+	case name == "peer" && !slash:
+		problem = "a process of the peer is written peer/NAME"
+	case slash && name == "":
+		problem = wording.Quote(text) + " lacks the name of a process: " + wording.Clip(text) + "web"
 	}
-	if h, name, dotted := strings.Cut(text, "."); dotted && (d.hosts[h] != nil || h == "peer") {
-		d.Complain(pos, "%s: %s is not a process; a process of another host is written with a slash: %s", s,
-			wording.Quote(text), h+"/"+wording.Clip(name))
+	if problem != "" {
+		d.Complain(pos, "%s: %s", s, problem)
 		return lab.Process{}, false
 	}
 	if !slash && d.hosts[name] != nil {
 		d.Warn(pos, "%s: %s is a process of the subject here; one of host %s is written %s/NAME", s, wording.Quote(name),
 			wording.Quote(name), name)
-	}
-	if slices.Contains(stepKeys, name) {
-		d.Complain(pos, "%s: %q cannot name a process, it is a reserved word", s, name)
-		return lab.Process{}, false
-	}
-	if name == "peer" && !slash {
-		d.Complain(pos, "%s: a process of the peer is written peer/NAME", s)
-		return lab.Process{}, false
-	}
-	if slash && name == "" {
-		d.Complain(pos, "%s: %s lacks the name of a process: %s", s, wording.Quote(text), wording.Clip(text)+"web")
-		return lab.Process{}, false
 	}
 	ok := d.checkName(pos, syntax.ProcessName, name)
 	if slash && host != "peer" {
@@ -147,20 +157,20 @@ func whole(n *yaml.Node) []*yaml.Node {
 
 // axis is an axis of an experiment while it is read.
 type axis struct {
-	name   string
+	lab.Axis
 	pos    lab.Pos
-	values []value
-	placed bool // a step is another one, or left out, for another value
+	values []value // what those of the Axis stand for
+	placed bool    // a step is another one, or left out, for another value
 }
 
 // value is what ${axis} stands for: a text, or steps.
 type value struct {
-	name  string
 	text  string
 	steps []*yaml.Node // nil for a text
 	node  *yaml.Node   // of a text
 }
 
+// demand is what a rule asks of one axis.
 type demand struct {
 	axis   int
 	values []bool // by index: this value will do
@@ -172,7 +182,8 @@ type wantSet struct {
 	rules []wantRule
 }
 
-// wantRule gives the answer of the combinations that it matches.
+// wantRule gives the answer of the combinations that it matches. The answer stays a text until it
+// is filled into a step: what it means depends on the call before it.
 type wantRule struct {
 	matcher
 	answer string
@@ -182,7 +193,7 @@ type wantRule struct {
 	used   bool    // a step has an answer from it
 }
 
-// slot is a slot of the steps while it is read.
+// slot is a slot of the steps while it is read: the variants that lab.Slot has, with their places.
 type slot struct {
 	lab.Slot
 	variants [][]placedStep
@@ -192,11 +203,11 @@ type slot struct {
 func (x *experiment) with(axes, values []int) string {
 	var words []string
 	for _, a := range axes {
-		words = append(words, x.axes[a].name+"="+x.axes[a].values[values[a]].name)
+		words = append(words, x.Axes[a].Name+"="+x.Axes[a].Values[values[a]])
 	}
 	return strings.Join(words, ", ")
 }
 
 // matcher is what a rule demands of a combination: for some axes, which values
-// will do.
+// will do. An empty one matches all.
 type matcher []demand

@@ -13,6 +13,8 @@ import (
 	"labrun/lab/yamlpos"
 )
 
+// readExperiments reads those sections of all files: claims first and probes next, since experiments
+// name them whichever file they are in.
 func readExperiments(c complaints, f files, l *layout) experiments {
 	d := &experimentReader{complaints: c, layout: l, claimsLost: f.lost, experiments: experiments{probesLost: f.lost},
 		probed: map[string]lab.Pos{}, rows: map[string]lab.Pos{}, parsed: map[string]*syntax.Step{}}
@@ -32,6 +34,8 @@ func (d *experimentReader) declare(noun string, known map[string]lab.Pos, e yaml
 	return true
 }
 
+// decodeClaims reads a file's sentences. What an experiment says for or against one counts by its
+// name, so no two files may have the same.
 func (d *experimentReader) decodeClaims(e yamlpos.Entry) {
 	list, _ := d.Entries(e.Value, yamlpos.Scope{Inner: "claims"}, "from names to sentences")
 	if n := len(d.claimed) + len(list); n > maxClaims {
@@ -51,6 +55,7 @@ func (d *experimentReader) decodeClaims(e yamlpos.Entry) {
 	}
 }
 
+// decodeExperiments reads a file's experiments, in the order in which they become rows.
 func (d *experimentReader) decodeExperiments(e yamlpos.Entry) {
 	list, ok := d.Entries(e.Value, yamlpos.Scope{Inner: "experiments"}, "from names to experiments")
 	if !ok {
@@ -68,15 +73,22 @@ func (d *experimentReader) decodeExperiments(e yamlpos.Entry) {
 		if !d.declare("experiment", d.rows, e) {
 			continue
 		}
-		x := &experiment{source: d.Source, scope: yamlpos.Scope{Inner: "experiment " + wording.Quote(e.Key)}}
-		x.Name, x.Pos = e.Key, d.Source.At(e.Pos)
-		d.checkName(e.Pos, syntax.ExperimentName, e.Key)
+		x := d.newExperiment("experiment", e)
 		d.decodeExperiment(x, e)
 		d.experiments.experiments = append(d.experiments.experiments, x)
 	}
 }
 
-// decodeProbes reads the questions that conditions "on probe NAME" refer to.
+func (d *experimentReader) newExperiment(noun string, e yamlpos.Entry) *experiment {
+	d.checkName(e.Pos, syntax.ExperimentName, e.Key)
+	x := &experiment{source: d.Source, scope: yamlpos.Scope{Inner: noun + " " + wording.Quote(e.Key)}}
+	x.Name, x.Pos = e.Key, d.Source.At(e.Pos)
+	return x
+}
+
+// decodeProbes reads the questions that conditions "on probe NAME" refer to. A probe is an
+// experiment with one answer for the whole machine: it is asked in the first host alone, before
+// all others, and has no axes, since a condition could not say which of its cells is meant.
 func (d *experimentReader) decodeProbes(e yamlpos.Entry) {
 	list, ok := d.Entries(e.Value, yamlpos.Scope{Inner: "probes"}, "from names to {doc, processes, steps}")
 	if !ok {
@@ -87,9 +99,7 @@ func (d *experimentReader) decodeProbes(e yamlpos.Entry) {
 		if !d.declare("probe", d.probed, e) {
 			continue
 		}
-		x := &experiment{source: d.Source, scope: yamlpos.Scope{Inner: "probe " + wording.Quote(e.Key)}}
-		x.Name, x.Pos = e.Key, d.Source.At(e.Pos)
-		d.checkName(e.Pos, syntax.ExperimentName, e.Key)
+		x := d.newExperiment("probe", e)
 		if len(d.order) > 0 {
 			x.Hosts = []string{d.order[0].Name}
 		}
@@ -121,7 +131,9 @@ func (d *experimentReader) decodeExperiment(x *experiment, e yamlpos.Entry) {
 	d.decodeBody(x, e, keys)
 }
 
-// decodeBody reads what experiments and probes have alike: what they do.
+// decodeBody reads what experiments and probes have alike: what they do. Its parts depend on each
+// other in this order, whatever that in the file is: rules are about axes, which combinations run
+// is a matter of rules, and steps are filled in for those that do.
 func (d *experimentReader) decodeBody(x *experiment, e yamlpos.Entry, keys map[string]yamlpos.Entry) {
 	before := d.Made
 	if k, ok := keys["doc"]; ok {
@@ -134,12 +146,7 @@ func (d *experimentReader) decodeBody(x *experiment, e yamlpos.Entry, keys map[s
 		d.decodeAxes(x, k.Value)
 	}
 	rules := d.Made
-	var skip, only []pruneRule
-	for key, rules := range map[string]*[]pruneRule{"skip": &skip, "only": &only} {
-		if k, ok := keys[key]; ok {
-			*rules = d.decodePrune(x, k)
-		}
-	}
+	skip, only := d.decodePrune(x, keys["skip"]), d.decodePrune(x, keys["only"])
 	x.rulesUnsure = d.Made > rules
 	d.combine(x, skip, only, e.Pos)
 	rules = d.Made
@@ -186,8 +193,10 @@ func (d *experimentReader) decodeClaimRef(x *experiment, e yamlpos.Entry) {
 	}
 }
 
-// decodeColumns reads the hosts that an experiment runs on.
+// decodeColumns reads the hosts that an experiment runs on. They are not nil from then on, even when
+// none of them is known: nil are all hosts of the file.
 func (d *experimentReader) decodeColumns(x *experiment, n *yaml.Node) {
+	x.Hosts = []string{}
 	items := yamlpos.List(n)
 	if len(items) == 0 {
 		d.Wrong(n, "%s: hosts is empty; leave the key out for every host", x.scope)
@@ -196,7 +205,6 @@ func (d *experimentReader) decodeColumns(x *experiment, n *yaml.Node) {
 	for _, item := range items {
 		name, ok := d.Text(item, x.scope.String()+", hosts")
 		if !ok || !d.checkHost(yamlpos.PosOf(item), x.scope, name) {
-			x.unsure = true
 			continue
 		}
 		if line, ok := lines[name]; ok {
@@ -208,31 +216,24 @@ func (d *experimentReader) decodeColumns(x *experiment, n *yaml.Node) {
 	}
 }
 
+// decodeUsers reads processes, the users that they run as. A process that is not listed runs as
+// root of its host, who may do all that a test needs, bind port 80 say.
 func (d *experimentReader) decodeUsers(x *experiment, n *yaml.Node) {
 	list, _ := d.Entries(n, x.scope.In("key", "processes"), "from processes to {user: NUMBER}")
 	for _, e := range list {
+		before := d.Made
 		p, ok := d.process(e.Pos, x.scope, e.Key)
 		s := x.scope.In("process", e.Key)
-		before := d.Made
-		keys, fieldsOK := d.Fields(e.Value, s, "user", "capabilities")
-		if !ok || !fieldsOK {
-			continue
-		}
-		k, ok := keys["user"]
-		if !ok && d.Made > before {
-			continue
-		}
-		if !ok {
+		keys, _ := d.Fields(e.Value, s, "user", "capabilities")
+		k, given := keys["user"]
+		if !given && d.Made == before {
 			d.Complain(e.Pos, "key \"user\" is missing in %s", s)
+		}
+		if !ok || !given {
 			continue
 		}
-		text, ok := d.Text(k.Value, s.String()+", user")
+		user, ok := d.number(k.Value, s.String()+", user", 0, syntax.MaxUser)
 		if !ok {
-			continue
-		}
-		user, problem := syntax.Decimal(text, 0, syntax.MaxUser)
-		if problem != "" {
-			d.Wrong(k.Value, "%s, user: %s", s, problem)
 			continue
 		}
 		u := lab.ProcessUser{Process: p, User: uint32(user), Pos: d.Source.At(e.Pos)}

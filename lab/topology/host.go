@@ -99,7 +99,7 @@ func (d *layoutReader) decodeHost(h *host, e yamlpos.Entry) {
 // and complains about those: {alpha: {eth0: {network: red}}} is one mistake, and read as it was
 // meant makes no others.
 func (d *layoutReader) nicsBelow(n *yaml.Node, s yamlpos.Scope) *yaml.Node {
-	if n.Kind != yaml.MappingNode || yamlpos.HoldsKey(n, []string{"nics", "sysctls"}) ||
+	if n.Kind != yaml.MappingNode || yamlpos.HasKey(n, "nics", "sysctls") ||
 		!slices.ContainsFunc(n.Content, func(c *yaml.Node) bool {
 			return yamlpos.HasKey(yamlpos.Deref(c), "network")
 		}) {

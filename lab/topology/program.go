@@ -19,7 +19,10 @@ import (
 // programLimit is how long a program in the foreground may take.
 const programLimit = 10 * time.Second
 
-// program reads a real program: {run: WORDS, as: web, background: true, ...}.
+// program reads a real program: {run: WORDS, as: web, background: true, ...}. It becomes a step
+// whose call is called run, which no signature has, so that it is printed and shown as calls are.
+// With until another step follows it, of a process of its own, which asks until the program is
+// ready: no sleep would be long enough on every machine.
 func (r *slotReader) program(raw *yaml.Node) {
 	n, ok := r.fill(raw)
 	if !ok {
@@ -43,7 +46,7 @@ func (r *slotReader) program(raw *yaml.Node) {
 		p.step.Limit = cmp.Or(r.duration(k), programLimit)
 	}
 	if k, ok := keys["background"]; ok {
-		p.step.Run.Background = r.boolean(s, k)
+		p.step.Run.Background = r.Truth(k.Value, s.String()+", background")
 	}
 	r.finish(s, &p, keys)
 	p.step.Process = p.process
@@ -65,7 +68,8 @@ func (r *slotReader) program(raw *yaml.Node) {
 	}
 }
 
-// finish reads how the program must end and what it must print.
+// finish reads how the program must end and what it must print. One in the background goes on while
+// the next steps ask, so what it prints is not complete until wait() has seen its end.
 func (r *slotReader) finish(s yamlpos.Scope, p *placedStep, keys map[string]yamlpos.Entry) {
 	run := p.step.Run
 	var end lab.Finish
@@ -81,14 +85,7 @@ func (r *slotReader) finish(s yamlpos.Scope, p *placedStep, keys map[string]yaml
 		}
 		switch key {
 		case "exit":
-			text, ok := r.Text(k.Value, s.String()+", exit")
-			if !ok {
-				continue
-			}
-			status, problem := syntax.Decimal(text, 0, 255)
-			if problem != "" {
-				r.Wrong(k.Value, "%s: exit: %s", s, problem)
-			}
+			status, _ := r.number(k.Value, s.String()+", exit", 0, 255)
 			end.Status = int(status)
 		case "stdout":
 			run.Stdout = r.pattern(s, k)
@@ -106,7 +103,8 @@ func (r *slotReader) finish(s yamlpos.Scope, p *placedStep, keys map[string]yaml
 	p.WantsAt = []int{0}
 }
 
-// pattern reads a text, or a regular expression between slashes.
+// pattern reads a text, or a regular expression between slashes. A text with slashes around it, such
+// as a path, has to be written as an expression.
 func (r *slotReader) pattern(s yamlpos.Scope, e yamlpos.Entry) *lab.Pattern {
 	n := yamlpos.Deref(e.Value)
 	if n.Kind != yaml.ScalarNode {
@@ -136,7 +134,9 @@ var (
 )
 
 // words reads the words of a command: a list, or a text that is taken apart as
-// sh(1) would, without any expansion.
+// sh(1) would, without any expansion. No shell is started, which would be one more process with
+// sockets and signals of its own, and whose behaviour is the machine's. What only a shell would do
+// is a warning: "|" may be what a program is to get.
 func (r *slotReader) words(s yamlpos.Scope, n *yaml.Node) []string {
 	var words []string
 	if n.Kind == yaml.SequenceNode {
@@ -174,12 +174,4 @@ func (r *slotReader) words(s yamlpos.Scope, n *yaml.Node) []string {
 		r.Wrong(n, "%s: run names no program", s)
 	}
 	return words
-}
-
-func (r *slotReader) boolean(s yamlpos.Scope, e yamlpos.Entry) bool {
-	text, ok := r.Text(e.Value, s.String()+", "+e.Key)
-	if ok && text != "true" && text != "false" {
-		r.Wrong(e.Value, "%s: %s is true or false, found %s", s, e.Key, wording.Quote(text))
-	}
-	return text == "true"
 }

@@ -13,7 +13,8 @@ import (
 	"labrun/lab/yamlpos"
 )
 
-// countSteps counts the steps of a list, those inside of mappings too.
+// countSteps counts the steps of a list, those inside of mappings too. It is a first look, before
+// any work is done for them; repeat and axes are counted while they are read.
 func countSteps(n *yaml.Node) int {
 	total := 0
 	for _, item := range n.Content {
@@ -29,7 +30,8 @@ func countSteps(n *yaml.Node) int {
 }
 
 // group reads a mapping: the process that makes calls and those calls, with limit
-// and until beside it, or a program.
+// and until beside it, or a program. The process is the one key that may be any name, so a key
+// that is misspelt looks like one; what stands behind it tells them apart, see holdsCalls.
 func (r *slotReader) group(by maker, n *yaml.Node) {
 	if yamlpos.HasKey(n, "run") {
 		r.program(n)
@@ -84,7 +86,7 @@ func (r *slotReader) group(by maker, n *yaml.Node) {
 		})
 	}
 	for i, e := range calls {
-		key, ok := r.fillText(yamlpos.Entry{Key: e.Key, Pos: e.Pos, Value: e.Value})
+		key, ok := r.fillText(e)
 		if !ok {
 			return
 		}
@@ -137,14 +139,16 @@ func misspelt(e yamlpos.Entry) string {
 	return wording.Nearest(e.Key, []string{"limit", "repeat", "run", "until"})
 }
 
-// holdsCalls reports whether a value looks like steps.
+// holdsCalls reports whether a value looks like steps: a mapping, or a text with a parenthesis or
+// with a placeholder, which may stand for anything.
 func holdsCalls(n *yaml.Node) bool {
 	n = yamlpos.Deref(n)
 	return n.Kind == yaml.MappingNode || strings.ContainsAny(n.Value, "($") || slices.ContainsFunc(n.Content,
 		holdsCalls)
 }
 
-// nearKey returns the key that the name of a process is one letter away from.
+// nearKey returns the key that the name of a process is one letter away from. That is a warning and
+// no more: limits may well be the name of a process.
 func nearKey(process string) string {
 	for _, key := range []string{"limit", "until", "repeat", "background", "stdout", "stderr", "process", "steps"} {
 		if len(process) > 3 && lab.Edits(process, key) == 1 {
@@ -160,6 +164,7 @@ func (r *slotReader) fillText(e yamlpos.Entry) (string, bool) {
 	return n.Value, ok
 }
 
+// calls reads the calls of one process, one or a list of them.
 func (r *slotReader) calls(by maker, n *yaml.Node, around yaml.Style) {
 	if n.Kind != yaml.SequenceNode {
 		r.item(by, n, around)
@@ -201,7 +206,7 @@ func (r *slotReader) item(by maker, n *yaml.Node, around yaml.Style) {
 	r.call(by, n, around)
 }
 
-// fragment returns the steps that a step stands for which is only ${axis}.
+// fragment returns the steps that a step stands for which is only ${axis}; nil when it is a text.
 func (r *slotReader) fragment(text string) []*yaml.Node {
 	m := onlyPlaceholder().FindStringSubmatch(text)
 	if m == nil {
@@ -213,14 +218,11 @@ func (r *slotReader) fragment(text string) []*yaml.Node {
 	return nil
 }
 
-// repeat reads a mapping as often as its "repeat" says.
+// repeat reads a mapping as often as its "repeat" says. It is unrolled here, each turn with its own
+// ${i}: what runs is a plain list of steps, and no kernel needs to know of loops. A repeat inside of
+// another one would make ten thousand times ten thousand steps of two lines.
 func (r *slotReader) repeat(by maker, n *yaml.Node) {
-	at := -1
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		if yamlpos.Deref(n.Content[i]).Value == "repeat" {
-			at = i
-		}
-	}
+	at := yamlpos.KeyAt(n, "repeat")
 	if at < 0 {
 		r.group(by, n)
 		return
@@ -229,16 +231,11 @@ func (r *slotReader) repeat(by maker, n *yaml.Node) {
 	if !ok {
 		return
 	}
-	text, ok := r.Text(count, r.scope().String()+", repeat")
+	turns, ok := r.number(count, r.scope().String()+", repeat", 1, maxTurns)
 	if !ok {
 		return
 	}
-	turns, problem := syntax.Decimal(text, 1, maxTurns)
-	switch {
-	case problem != "":
-		r.Wrong(count, "%s: repeat: %s", r.scope(), problem)
-		return
-	case r.turn != "":
+	if r.turn != "" {
 		r.Wrong(n, "%s: repeat inside of repeat", r.scope())
 		return
 	}

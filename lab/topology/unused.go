@@ -16,14 +16,14 @@ import (
 // checkAxesPlaced complains about axes that change no step: their cells would all ask
 // the same. An axis that rules alone have changes what is wanted, not what is asked.
 func (d *checker) checkAxesPlaced(x *experiment) {
-	if x.broken || x.axesUnsure || x.rulesUnsure || len(x.slots) == 0 || len(x.Combos) == 0 {
+	if !x.complete() || len(x.Combos) == 0 {
 		return
 	}
 	for _, a := range x.axes {
 		if !a.placed {
 			d.Complain(a.pos,
 				"%s: axis %q is in no step, so its values change nothing; write ${%s} in a step, or leave the axis out", x.scope,
-				a.name, a.name)
+				a.Name, a.Name)
 		}
 	}
 }
@@ -31,7 +31,7 @@ func (d *checker) checkAxesPlaced(x *experiment) {
 // warnIdleRules warns of rules of want that no step has an answer from. The last one,
 // else, may be there for values that come later.
 func (d *checker) warnIdleRules(x *experiment) {
-	if x.broken || x.axesUnsure || x.rulesUnsure || len(x.slots) == 0 {
+	if !x.complete() {
 		return
 	}
 	for name, set := range x.wants {

@@ -62,7 +62,7 @@ func (x *experiment) someAxis() string {
 	if len(x.axes) == 0 {
 		return "AXIS"
 	}
-	return x.axes[0].name
+	return x.axes[0].Name
 }
 
 func (d *experimentReader) decodeRule(x *experiment, s yamlpos.Scope, item *yaml.Node,

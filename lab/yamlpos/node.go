@@ -136,7 +136,7 @@ func (c *Complaints) Outdented(list []Entry, noun string, keys ...string) []Entr
 		owner := kept[last]
 		begun := owner.Value.Kind == yaml.MappingNode && owner.Value.Line == 0 // by an earlier turn
 		if !begun && (!IsEmpty(owner.Value) || owner.Pos.Col != e.Pos.Col || e.Value.Kind == yaml.MappingNode &&
-			HoldsKey(e.Value, keys)) {
+			HasKey(e.Value, keys...)) {
 			kept = append(kept, e)
 			continue
 		}
@@ -149,11 +149,6 @@ func (c *Complaints) Outdented(list []Entry, noun string, keys ...string) []Entr
 			&yaml.Node{Kind: yaml.ScalarNode, Value: e.Key, Line: e.Pos.Line, Column: e.Pos.Col}, e.Value)
 	}
 	return kept
-}
-
-// HoldsKey reports whether a mapping has one of the keys.
-func HoldsKey(n *yaml.Node, keys []string) bool {
-	return slices.ContainsFunc(keys, func(key string) bool { return HasKey(n, key) })
 }
 
 // CutOff reports whether a comma cut off the rest of a text, which looks like keys then:
@@ -232,7 +227,8 @@ func (c *Complaints) Text(n *yaml.Node, what string) (string, bool) {
 	return n.Value, true
 }
 
-// Truth reads a boolean, which is one of two words: names such as yes and on are none.
+// Truth reads a boolean, which is one of two words: yes and on, which YAML 1.1 takes for true, are
+// texts to YAML 1.2 and names to a topology.
 func (c *Complaints) Truth(n *yaml.Node, what string) bool {
 	text, ok := c.Text(n, what)
 	if ok && text != "true" && text != "false" {
@@ -262,11 +258,17 @@ func List(n *yaml.Node) []*yaml.Node {
 	return items
 }
 
-func HasKey(n *yaml.Node, key string) bool {
+// KeyAt returns the index of a key among the contents of a mapping, -1 when it has no such key.
+func KeyAt(n *yaml.Node, key string) int {
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		if Deref(n.Content[i]).Value == key {
-			return true
+			return i
 		}
 	}
-	return false
+	return -1
+}
+
+// HasKey reports whether a mapping has one of the keys.
+func HasKey(n *yaml.Node, keys ...string) bool {
+	return slices.ContainsFunc(keys, func(key string) bool { return KeyAt(n, key) >= 0 })
 }
