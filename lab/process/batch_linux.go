@@ -1,18 +1,20 @@
 package process
 
 import (
-	"bufio"
 	"context"
 	"encoding/binary"
 	"encoding/gob"
 	"fmt"
 	"io"
+	"math"
 	"os"
+	"slices"
 	"sync"
 
 	"golang.org/x/sys/unix"
 
 	"labrun/lab"
+	"labrun/lab/child"
 )
 
 // Batch is what a process does by itself in many cells, one after the other: the
@@ -39,19 +41,30 @@ type BatchStep struct {
 // Load hands a batch to the process, which replaces the one that it had. It goes in
 // a file of its own, since it may be larger than a message.
 func (p *Process) Load(ctx context.Context, b Batch) error {
+	f, err := b.compile()
+	if err != nil {
+		return fmt.Errorf("process %s: %w", p.Name, err)
+	}
+	defer f.Close()
+	p.traces = nil
+	_, err = p.ask(ctx, request{Call: "load"}, f)
+	return err
+}
+
+// compile returns a file with the batch for the process.
+func (b Batch) compile() (*os.File, error) {
 	s := compiledBatch{Shape: b.Shape}
 	for _, from := range b.Slots {
-		slot := compiledSlot{Axes: from.Axes, VariantOf: from.VariantOf,
-			Variants: make([][]compiledCall, len(from.Variants))}
+		slot := compiledSlot{from.Axes, from.VariantOf, make([][]compiledCall, len(from.Variants))}
 		for v, steps := range from.Variants {
 			for _, step := range steps {
 				r, err := newRequest(step.Args)
 				if err != nil {
-					return fmt.Errorf("process %s: %w", p.Name, err)
+					return nil, err
 				}
 				c, err := s.ready(&r)
 				if err != nil {
-					return fmt.Errorf("process %s: %w", p.Name, err)
+					return nil, err
 				}
 				c.Want = codeOf(step.Want)
 				slot.Variants[v] = append(slot.Variants[v], c)
@@ -59,22 +72,15 @@ func (p *Process) Load(ctx context.Context, b Batch) error {
 		}
 		s.Slots = append(s.Slots, slot)
 	}
-	fd, err := unix.MemfdCreate("labrun-batch", unix.MFD_CLOEXEC)
+	f, err := child.Memory("labrun-batch")
 	if err != nil {
-		return fmt.Errorf("memfd_create: %w", err)
+		return nil, err
 	}
-	f := os.NewFile(uintptr(fd), "batch")
-	defer f.Close()
-	w := bufio.NewWriter(f)
-	if err := gob.NewEncoder(w).Encode(&s); err != nil {
-		return fmt.Errorf("process %s: %w", p.Name, err)
+	if err := gob.NewEncoder(f).Encode(&s); err != nil {
+		f.Close()
+		return nil, err
 	}
-	if err := w.Flush(); err != nil {
-		return fmt.Errorf("process %s: %w", p.Name, err)
-	}
-	p.traces = nil
-	_, err = p.ask(ctx, request{Call: "load"}, f)
-	return err
+	return f, nil
 }
 
 func codeOf(want lab.Answer) uint16 {
@@ -100,14 +106,13 @@ var errnoCodes = sync.OnceValue(func() map[string]uint16 {
 
 // wordOf writes a code as a report does.
 func wordOf(code uint16) string {
-	if code == codeOK {
+	switch name, ok := lab.CanonicalErrno(unix.ErrnoName(unix.Errno(code))); {
+	case code == codeOK:
 		return string(lab.OK)
+	case ok:
+		return name
 	}
-	name, _ := lab.CanonicalErrno(unix.ErrnoName(unix.Errno(code)))
-	if name == "" {
-		return fmt.Sprintf("errno %d", code)
-	}
-	return name
+	return fmt.Sprintf("errno %d", code)
 }
 
 // Result is a cell of a batch.
@@ -148,24 +153,17 @@ func (p *Process) Cells(ctx context.Context, combos []lab.Combo, fresh Table, st
 
 // load takes the batch that the keeper has written to a file.
 func load(a *agent, r *request) reply {
-	fd := r.passed
-	if fd < 0 {
+	if r.passed < 0 {
 		return reply{Broken: "no batch came along"}
 	}
-	f := os.NewFile(uintptr(fd), "batch")
+	f := os.NewFile(uintptr(r.passed), "batch")
 	defer f.Close()
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		return reply{Broken: err.Error()}
-	}
 	s := &compiledBatch{ids: map[string]uint32{}}
-	if err := gob.NewDecoder(bufio.NewReader(f)).Decode(s); err != nil {
+	if err := gob.NewDecoder(io.NewSectionReader(f, 0, math.MaxInt64)).Decode(s); err != nil {
 		return reply{Broken: "decode a batch: " + err.Error()}
 	}
 	s.values = make([]int, len(s.Shape))
-	s.fds = make([]int, len(s.Names))
-	for i := range s.fds {
-		s.fds[i] = -1
-	}
+	s.fds = slices.Repeat([]int{-1}, len(s.Names))
 	a.batch = s
 	return reply{Outcome: lab.OK}
 }
@@ -183,11 +181,11 @@ func cells(a *agent, r *request) reply {
 	answer := cellsReply{IDs: make([]byte, 0, 4*len(of.Combos))}
 	for _, combo := range of.Combos {
 		id, red := s.cell(combo)
+		id <<= 1
 		if red {
-			answer.IDs = binary.LittleEndian.AppendUint32(answer.IDs, id<<1|1)
-		} else {
-			answer.IDs = binary.LittleEndian.AppendUint32(answer.IDs, id<<1)
+			id |= 1
 		}
+		answer.IDs = binary.LittleEndian.AppendUint32(answer.IDs, id)
 		if red && of.Stop {
 			answer.Why = Red
 			s.handOver(a)

@@ -64,7 +64,7 @@ func do(a *agent, r *request) reply {
 		if sock, ok := v.of.(lab.Sock); ok {
 			h, ok := a.socks[string(sock)]
 			if !ok {
-				return reply{Broken: fmt.Sprintf("socket %s was never made", sock)}
+				return unknown(string(sock))
 			}
 			r.fds = append(r.fds, h.fd)
 		}

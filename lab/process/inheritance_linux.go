@@ -96,40 +96,50 @@ func (a *agent) whereSelfIs(f func(self string) error) error {
 	return errors.Join(f(child.SelfInProc), unix.Chdir("/tmp"))
 }
 
+// passOn returns the arguments that tell a program of this one's descriptors. It has those
+// that place gives a number in the program; to a socket that is not to be there, as to one
+// that is closed, it has the name alone.
+func (a *agent) passOn(keeps func(name string, h handle) bool, place func(fd int) int) []string {
+	var arguments []string
+	if a.proc >= 0 {
+		arguments = append(arguments, handle{}.argument("", place(a.proc)))
+	}
+	for _, name := range a.socks.names() {
+		h := a.socks[name]
+		fd := -1
+		if keeps(name, h) {
+			if fd = h.fd; h.isOpen() {
+				fd = place(h.fd)
+			}
+		}
+		arguments = append(arguments, h.argument(name, fd))
+	}
+	return arguments
+}
+
 // fork starts a child with the process's sockets, or those that the request
 // names, and with the descriptor that came along as its end of the pair. Of the others it knows the
 // names: a child that closed them. The child is this program started again,
 // which a socket cannot tell from fork(2): descriptors of the child refer to
-// the same open sockets. Nobody reaps it until its parent has ended.
+// the same open sockets. Nothing reaps it until its parent has ended.
 func fork(a *agent, r *request) reply {
 	control, of := r.passed, arg[forkArgs](r, 0)
 	defer unix.Close(control)
 	for _, name := range of.Socks {
 		if _, ok := a.socks[name]; !ok {
-			return reply{Broken: fmt.Sprintf("socket %s was never made", name)}
+			return unknown(name)
 		}
 	}
-	argv := []string{Arg0, of.Name}
 	files := []uintptr{0, 1, 2, uintptr(control)}
-	if a.proc >= 0 {
-		argv = append(argv, handle{}.argument("", len(files)))
-		files = append(files, uintptr(a.proc))
-	}
-	for _, name := range a.socks.names() {
-		h := a.socks[name]
-		switch {
-		case len(of.Socks) > 0 && !slices.Contains(of.Socks, name):
-			argv = append(argv, h.argument(name, -1))
-		case !h.isOpen():
-			argv = append(argv, h.argument(name, h.fd))
-		default:
-			argv = append(argv, h.argument(name, len(files)))
-			files = append(files, uintptr(h.fd))
-		}
-	}
+	arguments := a.passOn(
+		func(name string, _ handle) bool { return len(of.Socks) == 0 || slices.Contains(of.Socks, name) },
+		func(fd int) int {
+			files = append(files, uintptr(fd))
+			return len(files) - 1
+		})
 	var pid int
 	err := a.whereSelfIs(func(self string) (err error) {
-		pid, err = child.Start(self, argv, &syscall.ProcAttr{
+		pid, err = child.Start(self, append([]string{Arg0, of.Name}, arguments...), &syscall.ProcAttr{
 			Env: child.Environment, Files: files, Sys: &syscall.SysProcAttr{Setpgid: true},
 		})
 		return err
@@ -143,24 +153,13 @@ func fork(a *agent, r *request) reply {
 // execSelf becomes this program from its start, with the sockets that are not
 // close-on-exec. When it succeeds the answer comes from there.
 func execSelf(a *agent, _ *request) reply {
-	argv := []string{Arg0, a.name, markExeced}
 	passed := []int{child.ControlFD}
-	if a.proc >= 0 {
-		argv = append(argv, handle{}.argument("", a.proc))
-		passed = append(passed, a.proc)
-	}
-	for _, name := range a.socks.names() {
-		h := a.socks[name]
-		switch {
-		case h.cloexec:
-			argv = append(argv, name+"=-1")
-		case !h.isOpen():
-			argv = append(argv, h.argument(name, h.fd))
-		default:
-			argv = append(argv, h.argument(name, h.fd))
-			passed = append(passed, h.fd)
-		}
-	}
+	arguments := a.passOn(
+		func(_ string, h handle) bool { return !h.cloexec },
+		func(fd int) int {
+			passed = append(passed, fd)
+			return fd
+		})
 	defer func() {
 		for _, fd := range passed {
 			unix.CloseOnExec(fd)
@@ -171,5 +170,6 @@ func execSelf(a *agent, _ *request) reply {
 			return reply{Broken: fmt.Sprintf("exec: fcntl of descriptor %d: %v", fd, err)}
 		}
 	}
+	argv := append([]string{Arg0, a.name, markExeced}, arguments...)
 	return ended(a.whereSelfIs(func(self string) error { return unix.Exec(self, argv, child.Environment) }))
 }

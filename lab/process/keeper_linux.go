@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"labrun/lab/child"
+	"labrun/lab/sys"
 )
 
 // buffers are for replies.
@@ -45,7 +46,7 @@ func start(s Spec) (*Process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start process %s: %w", s.Name, err)
 	}
-	last, err := lastWords()
+	last, err := child.Memory("labrun-stderr") // what it says at its end
 	if err != nil {
 		return nil, err
 	}
@@ -113,16 +114,6 @@ func (p *Process) open() (err error) {
 		return fmt.Errorf("pidfd of process %s: %w", p.Name, err)
 	}
 	return nil
-}
-
-// lastWords returns a file in memory for a process's standard error. Unlike a
-// pipe it never blocks a writer whom nobody reads.
-func lastWords() (*os.File, error) {
-	fd, err := unix.MemfdCreate("labrun-stderr", unix.MFD_CLOEXEC)
-	if err != nil {
-		return nil, fmt.Errorf("memfd_create: %w", err)
-	}
-	return os.NewFile(uintptr(fd), "stderr"), nil
 }
 
 // ask sends a request, with a descriptor when there is one, and waits for the
@@ -228,18 +219,12 @@ func (p *Process) Died(ctx context.Context) error {
 // of linux/sched.h among its flags, proc_pid_stat(5). It is set before the first of its
 // sockets is closed, which may be long before its end of the pair is.
 func isEnding(pid int) bool {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	fields, err := sys.ProcessStat(pid)
 	if err != nil {
 		return errors.Is(err, os.ErrNotExist)
 	}
-	// After the name, which may hold anything: state, ppid, pgrp, session, tty_nr, tpgid, flags.
-	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
-	const flags, exiting = 6, 0x4
-	if len(fields) <= flags {
-		return false
-	}
-	n, err := strconv.ParseUint(fields[flags], 10, 32)
-	return err == nil && n&exiting != 0
+	flags, err := strconv.ParseUint(fields[6], 10, 32)
+	return err == nil && flags&0x4 != 0
 }
 
 // words returns the beginning of what the process wrote to standard error.

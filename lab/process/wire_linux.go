@@ -61,6 +61,9 @@ func ended(err error) reply {
 	return reply{Broken: err.Error()}
 }
 
+// unknown is the reply to a request about a name that no call has given a socket.
+func unknown(sock string) reply { return reply{Broken: fmt.Sprintf("socket %s was never made", sock)} }
+
 // okWith is the reply of a call that has answered with a value.
 func okWith(v any) reply { return reply{Outcome: lab.OK, Value: value{v}} }
 

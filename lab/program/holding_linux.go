@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"labrun/lab/sys"
 )
 
 // Holding returns the sockets that the program and what it has started have, by
@@ -59,16 +61,11 @@ func descendants(root int) []int {
 		if err != nil {
 			continue
 		}
-		stat, err := os.ReadFile(filepath.Join("/proc", e.Name(), "stat"))
+		stat, err := sys.ProcessStat(pid)
 		if err != nil {
 			continue
 		}
-		// After the name, which may hold anything: state and parent.
-		fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
-		if len(fields) < 2 {
-			continue
-		}
-		if parent, err := strconv.Atoi(fields[1]); err == nil {
+		if parent, err := strconv.Atoi(stat[1]); err == nil {
 			children[parent] = append(children[parent], pid)
 		}
 	}

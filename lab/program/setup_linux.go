@@ -7,8 +7,6 @@ import (
 	"math"
 	"os"
 
-	"golang.org/x/sys/unix"
-
 	"labrun/lab/child"
 )
 
@@ -35,11 +33,10 @@ type setup struct {
 
 // memfd returns a file in memory that says so.
 func (s setup) memfd() (*os.File, error) {
-	fd, err := unix.MemfdCreate("labrun-setup", unix.MFD_CLOEXEC)
+	f, err := child.Memory("labrun-setup")
 	if err != nil {
-		return nil, fmt.Errorf("memfd_create: %w", err)
+		return nil, err
 	}
-	f := os.NewFile(uintptr(fd), "setup")
 	if err := json.NewEncoder(f).Encode(s); err != nil {
 		f.Close()
 		return nil, err
