@@ -106,13 +106,10 @@ func seenAlike(c, d *result.Cell) bool {
 	sameSockets := func(x, y []result.SocketInfo) bool {
 		return slices.EqualFunc(x, y, func(x, y result.SocketInfo) bool { return x.String() == y.String() })
 	}
-	if (c.Note == nil) != (d.Note == nil) {
-		return false
+	if c.Note == nil || d.Note == nil {
+		return c.Note == d.Note
 	}
-	if c.Note == nil {
-		return true
-	}
-	x, y := c.Note.Of(len(c.Answers())-1), d.Note.Of(len(d.Answers())-1)
+	x, y := c.Seen(), d.Seen()
 	return len(c.Note.Outputs)+len(d.Note.Outputs)+len(c.Note.Captures)+len(d.Note.Captures) == 0 &&
 		x.To == y.To && sameSockets(x.Sockets, y.Sockets) && sameSockets(x.Listens, y.Listens) &&
 		slices.Equal(x.Why, y.Why)
@@ -126,7 +123,7 @@ func (a *alike) name(m *result.Matrix) (name, on string) {
 	}
 	if a.oneHosts() {
 		hosts := a.combos[0].hosts
-		on = " on " + listFirst(hosts[:min(len(hosts), maxListed)], len(hosts))
+		on = " on " + listFirst(hosts, len(hosts))
 	}
 	if len(a.combos) > 1 {
 		on += fmt.Sprintf(", %d cells", a.cells)
@@ -143,18 +140,19 @@ func (a *alike) list(b io.Writer, m *result.Matrix) {
 	if len(a.combos) < 2 {
 		return
 	}
-	row, word, listed, hosts := &m.Rows[a.first.Row], "cells", 0, !a.oneHosts()
+	var cells []string
+	listed, oneHosts := 0, a.oneHosts()
 	for _, x := range a.combos {
-		s := lab.CellName("", row.Axes, x.combo)
-		if hosts {
-			s += " on " + listFirst(x.hosts[:min(len(x.hosts), maxListed)], len(x.hosts))
+		s := lab.CellName("", m.Rows[a.first.Row].Axes, x.combo)
+		if !oneHosts {
+			s += " on " + listFirst(x.hosts, len(x.hosts))
 		}
-		label(b, word, s)
-		word, listed = "", listed+len(x.hosts)
+		cells, listed = append(cells, s), listed+len(x.hosts)
 	}
 	if left := a.cells - listed; left > 0 {
-		label(b, "", fmt.Sprintf("and %d more", left))
+		cells = append(cells, fmt.Sprintf("and %d more", left))
 	}
+	labels(b, "cells", cells)
 }
 
 // alike explains red cells: one of them, and which they are.
@@ -167,17 +165,18 @@ func (t Text) alike(b io.Writer, m *result.Matrix, a *alike) {
 		}
 		label(b, "", "as seen "+where+"; -v shows the others")
 	}
+	var others []string
 	for i, other := range a.calls[1:] {
-		word := []string{"or", ""}[min(i, 1)]
 		switch {
 		case i+1 == maxListed:
-			label(b, word, "another call")
+			others = append(others, "another call")
 		case other.line != a.calls[0].line:
-			label(b, word, fmt.Sprintf("line %d: %s", other.line, other.call))
+			others = append(others, fmt.Sprintf("line %d: %s", other.line, other.call))
 		default:
-			label(b, word, other.call)
+			others = append(others, other.call)
 		}
 	}
+	labels(b, "or", others)
 	a.list(b, m)
 	look(b, m, a.first)
 }

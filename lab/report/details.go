@@ -162,7 +162,7 @@ func labels(b io.Writer, word string, lines []string) {
 func (t Text) last(b io.Writer, m *result.Matrix, c *result.Cell) {
 	note := cmp.Or(c.Note, &result.Note{})
 	if s, ok := lastStep(m, c); ok {
-		seen := seenOf(c)
+		seen := c.Seen()
 		to := ""
 		if seen.To != "" {
 			to = " [" + seen.To + "]"

@@ -40,14 +40,6 @@ func headline(m *result.Matrix, c *result.Cell) string {
 	return line
 }
 
-// seenOf returns what explains the last answer of a cell.
-func seenOf(c *result.Cell) result.Snapshot {
-	if c.Note == nil {
-		return result.Snapshot{}
-	}
-	return c.Note.Of(len(c.Answers()) - 1)
-}
-
 // lastStep returns the last step of a cell that ran: of a failed cell the red one.
 func lastStep(m *result.Matrix, c *result.Cell) (result.StepResult, bool) {
 	steps := m.StepsOf(c)

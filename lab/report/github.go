@@ -75,7 +75,7 @@ func why(m *result.Matrix, c *result.Cell) []string {
 	if !ok || c.Verdict != result.Fail {
 		return nil
 	}
-	seen := seenOf(c)
+	seen := c.Seen()
 	var lines []string
 	if seen.To != "" {
 		lines = append(lines, fmt.Sprintf("  %-7s %s", "address", seen.To))

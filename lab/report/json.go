@@ -142,13 +142,12 @@ func escapeUnseen(text []byte) []byte {
 	}
 	var b []byte
 	for _, r := range string(text) {
-		switch {
-		case !isUnseen(r):
+		if !isUnseen(r) {
 			b = utf8.AppendRune(b, r)
-		default:
-			for _, unit := range utf16.AppendRune(nil, r) {
-				b = fmt.Appendf(b, `\u%04x`, unit)
-			}
+			continue
+		}
+		for _, unit := range utf16.AppendRune(nil, r) {
+			b = fmt.Appendf(b, `\u%04x`, unit)
 		}
 	}
 	return b

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -72,10 +73,7 @@ func (s *sheet) piece(from, to int) string {
 	w := newTable()
 	cut := func(row []string) table.Row {
 		var cells table.Row
-		for _, word := range row[:s.heads] {
-			cells = append(cells, word)
-		}
-		for _, word := range row[from:to] {
+		for _, word := range slices.Concat(row[:s.heads], row[from:to]) {
 			cells = append(cells, word)
 		}
 		return cells

@@ -81,10 +81,10 @@ func (t *tap) cell(number int, m *result.Matrix, c *result.Cell) {
 	if s, ran := lastStep(m, c); ran && c.Verdict == result.Fail {
 		t.value("process", s.Process)
 		t.value("call", s.Call)
-		t.said("address", seenOf(c).To)
+		t.said("address", c.Seen().To)
 		t.value("wanted", s.Words(s.Want))
 		t.value("got", s.Words(s.Got))
-		t.causes(s, seenOf(c))
+		t.causes(s, c.Seen())
 	}
 	if c.Note != nil {
 		t.note(c)

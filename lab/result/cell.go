@@ -77,9 +77,7 @@ func (c *Cell) Reds(step int) bool { return c.Verdict == Fail && step == len(c.A
 
 // Timed returns the i-th step of the cell with the limit that its call had there.
 func (c *Cell) Timed(s RowStep, i int) RowStep {
-	if c.Note != nil {
-		s.Limit = cmp.Or(c.Note.Of(i).Limit, s.Limit)
-	}
+	s.Limit = cmp.Or(c.Note.Of(i).Limit, s.Limit)
 	return s
 }
 
@@ -145,22 +143,16 @@ func (c Cell) Reason() string {
 	return c.Note.Reason
 }
 
-// Holders returns the sockets that explain the red step of a failed cell.
-func (c Cell) Holders() []SocketInfo {
-	if c.Note == nil || c.Verdict != Fail {
-		return nil
-	}
-	return c.Note.At(len(c.Answers()) - 1)
-}
+// Seen returns what explains the last answer of the cell: of a failed one the red step's.
+func (c *Cell) Seen() Snapshot { return c.Note.Of(len(c.Answers()) - 1) }
 
-// At returns the sockets that explain the answer of a step.
-func (n *Note) At(step int) []SocketInfo { return n.Of(step).Sockets }
-
-// Of returns what explains the answer of a step.
+// Of returns what explains the answer of a step: nothing where no note says it.
 func (n *Note) Of(step int) Snapshot {
-	for _, s := range n.Evidence {
-		if s.Step == step {
-			return s
+	if n != nil {
+		for _, s := range n.Evidence {
+			if s.Step == step {
+				return s
+			}
 		}
 	}
 	return Snapshot{}

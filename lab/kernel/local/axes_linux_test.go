@@ -132,10 +132,10 @@ func checkRed(t *testing.T, m result.Matrix) {
 			continue
 		}
 		// Where the bind succeeds, two sockets that overlap explain that too.
-		if got := c.Answers(); got[len(got)-1] == "EADDRINUSE" && len(c.Holders()) != 1 {
-			t.Errorf("%s: held by %v", name, c.Holders())
+		if got := c.Answers(); got[len(got)-1] == "EADDRINUSE" && len(c.Seen().Sockets) != 1 {
+			t.Errorf("%s: held by %v", name, c.Seen().Sockets)
 		}
-		for _, h := range c.Holders() {
+		for _, h := range c.Seen().Sockets {
 			if h.State != "BOUND" || h.Owners[0] != "main (a)" {
 				t.Errorf("%s: held by %s", name, h)
 			}

@@ -144,7 +144,7 @@ func TestOldKernelHolders(t *testing.T) {
 		t.Fatalf("%+v", c)
 	}
 	want := []result.SocketInfo{{Host: "alpha", Protocol: "tcp", State: "BOUND", Local: "x:80", Owners: []string{"main (a)"}}}
-	if diff := cmp.Diff(want, c.Holders()); diff != "" {
+	if diff := cmp.Diff(want, c.Seen().Sockets); diff != "" {
 		t.Error(diff)
 	}
 }
