@@ -151,8 +151,7 @@ func (r *reader) answer(s span) (lab.Answer, []Mistake) {
 		case t.is("?"):
 			return lab.Answer{Outcome: lab.Unasked}, nil
 		case isState:
-		case known && r.Answers == lab.KindValue && r.option.Value == lab.ValueErrno &&
-			!slices.Contains(ofNoSocket, errno):
+		case known && r.Answers == lab.KindValue && r.option.Value == lab.ValueErrno && !slices.Contains(ofNoSocket, errno):
 			return lab.Answer{Outcome: lab.OK, Value: lab.Word(errno)}, nil
 		case known:
 			return lab.Answer{Outcome: lab.Failed, Errno: errno}, nil

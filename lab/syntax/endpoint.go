@@ -114,8 +114,7 @@ func addrBase(text string) (base, rest string, m *Mistake) {
 	case strings.HasPrefix(text, "mapped("):
 		end = strings.IndexByte(text, ')') + 1
 	case strings.Contains(text, "://"):
-		return "", "", &Mistake{0,
-			wording.Quote(text) + " is a URL; an address is a name or number and a port, as x:80"}
+		return "", "", &Mistake{0, wording.Quote(text) + " is a URL; an address is a name or number and a port, as x:80"}
 	case end >= 0 && strings.Count(text, ":") > 1:
 		return "", "", &Mistake{0,
 			"address " + wording.Quote(text) + " has several colons; write IPv6 as " + bracketed(text)}

@@ -170,8 +170,7 @@ func (d *layoutReader) nameAddresses(h *host, n *nic) {
 		case a.Alias != "":
 		case ip.Is4() && first4 < 0:
 			first4 = i
-		case ip.Is6() && (first6 < 0 || n.Addresses[first6].Prefix.Addr().IsLinkLocalUnicast() &&
-			!ip.IsLinkLocalUnicast()):
+		case ip.Is6() && (first6 < 0 || n.Addresses[first6].Prefix.Addr().IsLinkLocalUnicast() && !ip.IsLinkLocalUnicast()):
 			first6 = i
 		}
 	}

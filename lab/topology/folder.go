@@ -77,7 +77,9 @@ func descriptorOf(file string) (uintptr, bool) {
 // writerPatience is for how long a named pipe waits for a process that writes.
 var writerPatience = 10 * time.Second
 
-// pipe is a named pipe. Until a process opens it to write it is at its end.
+// pipe is a named pipe, opened without waiting for its other end. Until a process opens it to write
+// it is at its end, as it is when that process has closed it, so only what was read before tells
+// the two apart.
 type pipe struct {
 	*os.File
 	until time.Time
@@ -99,13 +101,10 @@ func (p *pipe) Read(b []byte) (int, error) {
 	}
 }
 
-// readRegular is readFile for what nobody has named: it looks at regular files alone.
+// readRegular is readFile for a file that was not asked for by its name, but found in a folder: it
+// reads regular files alone.
 func readRegular(file string) ([]byte, error) {
-	info, err := os.Stat(file)
-	if err == nil {
-		err = regular(info)
-	}
-	if err != nil {
+	if err := regular(os.Stat(file)); err != nil {
 		return nil, err
 	}
 	return readFile(file)
@@ -138,13 +137,9 @@ func (f folder) read(file string) ([]byte, error) {
 		return nil, err
 	}
 	defer root.Close()
-	// Whoever opens a pipe waits for its other end, unless he says that he will not
-	// (open(2)), and opening a device may do something: look at it first.
-	info, err := root.Stat(name)
-	if err == nil {
-		err = regular(info)
-	}
-	if err != nil {
+	// Opening a pipe waits for its other end unless O_NONBLOCK is set (open(2)), and opening a
+	// device may do something: look at it first.
+	if err := regular(root.Stat(name)); err != nil {
 		return nil, inside(err)
 	}
 	in, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
@@ -152,17 +147,17 @@ func (f folder) read(file string) ([]byte, error) {
 		return nil, inside(err)
 	}
 	defer in.Close()
-	if info, err = in.Stat(); err == nil {
-		err = regular(info)
-	}
-	if err != nil {
+	if err := regular(in.Stat()); err != nil { // it may be another file now
 		return nil, err
 	}
 	return io.ReadAll(io.LimitReader(in, maxFile+1))
 }
 
-func regular(info fs.FileInfo) error {
+// regular takes what Stat returns, and returns why that is not a file to read.
+func regular(info fs.FileInfo, err error) error {
 	switch {
+	case err != nil:
+		return err
 	case info.IsDir():
 		return errors.New("it is a folder")
 	case !info.Mode().IsRegular():

@@ -23,7 +23,8 @@ import (
 // the file's from there.
 type readFunc func(file string) ([]byte, error)
 
-// kept returns the readFunc of texts that a report holds.
+// kept returns the readFunc of texts that a report holds, so that "labrun rerun" of a report needs
+// no files, and cannot read others than those that its answers are about.
 func kept(included []lab.Included) readFunc {
 	return func(file string) ([]byte, error) {
 		for _, i := range included {
@@ -39,7 +40,8 @@ func kept(included []lab.Included) readFunc {
 }
 
 // part is one of the files that make a topology. Its own file is the last of
-// them: what it includes comes first, as if it stood above.
+// them: what it includes comes first, as if it stood above. Included files have experiments, probes
+// and claims and no hosts, so that one file of experiments runs in any topology that has the names.
 type part struct {
 	*yamlpos.Source
 	name string // the path from the topology's folder, with slashes
@@ -64,7 +66,8 @@ type files struct {
 	lost     bool     // one could not be read, so any claim and probe may be in it
 }
 
-// fileReader is the first pass: texts to the sections of all files.
+// fileReader is the first pass: texts to the sections of all files. It counts bytes, marks and values
+// over all of them, before it parses one: a hundred files at the limit are as bad as one beyond.
 type fileReader struct {
 	complaints
 	files
@@ -74,8 +77,6 @@ type fileReader struct {
 	bytes  int              // of all
 	marks  int
 	values int
-
-	tooMany bool // it was said
 }
 
 // readFiles reads a topology's own file and all that it includes; false when the own one
@@ -158,11 +159,13 @@ func (d *fileReader) tree() (*yaml.Node, bool) {
 	return yamlpos.Deref(root), ok
 }
 
-// checkOwn complains about keys that a topology needs.
+// checkOwn complains about keys that a topology needs. A file with none of them is no topology with
+// three mistakes, but one to include.
 func (d *fileReader) checkOwn(p *part, root *yaml.Node) {
 	if p.isShared() {
 		d.Wrong(root,
-			"the file has no name, networks and hosts: it is a part for topologies to share; one in its folder takes it with include: %s, one above with its path from there",
+			"the file has no name, networks and hosts: it is a part for topologies to share; one in its folder takes it "+
+				"with include: %s, one above with its path from there",
 			filepath.Base(p.File))
 		return
 	}
@@ -173,7 +176,8 @@ func (d *fileReader) checkOwn(p *part, root *yaml.Node) {
 	}
 }
 
-// include reads the files that a part names.
+// include reads the files that a part names. After any mistake the topology lacks something that may
+// be in the rest, and names which nothing declares are not complained about (files.lost).
 func (d *fileReader) include(p *part, e yamlpos.Entry) {
 	items := yamlpos.List(e.Value)
 	if len(items) == 0 {
@@ -222,7 +226,8 @@ func (d *fileReader) includePath(p *part, pos lab.Pos, name string) (string, boo
 }
 
 // includeFile reads a file that a part includes, unless it was read already: the
-// same file by two ways is there once.
+// same file by two ways is there once. What cannot be read is kept by its name too, so that it is
+// complained about once.
 func (d *fileReader) includeFile(p *part, pos lab.Pos, name string) {
 	if q := d.named[name]; q != nil {
 		if q.open {
@@ -230,15 +235,14 @@ func (d *fileReader) includeFile(p *part, pos lab.Pos, name string) {
 		}
 		return
 	}
-	if len(d.named) > maxIncluded {
-		if !d.tooMany {
-			d.Complain(pos, "include: more than %d files, the limit", maxIncluded)
-		}
-		d.tooMany = true
-		return
-	}
 	q := &part{name: name, from: p, at: pos}
 	d.named[name] = q
+	if others := len(d.named) - 1; others > maxIncluded {
+		if others == maxIncluded+1 {
+			d.Complain(pos, "include: more than %d files, the limit", maxIncluded)
+		}
+		return
+	}
 	file := filepath.Join(string(d.folder), filepath.FromSlash(name))
 	d.asked = append(d.asked, file)
 	text, err := d.read(file)

@@ -20,45 +20,27 @@ var topologyKeys = []string{"name", "networks", "hosts"}
 var sharedKeys = []string{"doc", "include", "claims", "probes", "experiments"}
 
 // keySynonyms are what keys are called elsewhere.
-var keySynonyms = map[string]string{
-	"timeout":     "limit",
-	"ip":          "address",
-	"ips":         "address",
-	"addresses":   "address",
-	"addr":        "address",
-	"net":         "network",
-	"alias":       "as",
-	"cidr":        "subnet",
-	"prefix":      "subnet",
-	"cable":       "link",
-	"interfaces":  "nics",
-	"interface":   "nics",
-	"ports":       "nics",
-	"sysctl":      "sysctls",
-	"output":      "stdout",
-	"out":         "stdout",
-	"status":      "exit",
-	"code":        "exit",
-	"returncode":  "exit",
-	"bg":          "background",
-	"daemon":      "background",
-	"nodes":       "hosts",
-	"machines":    "hosts",
-	"topology":    "name",
-	"title":       "name",
-	"description": "doc",
-	"tests":       "experiments",
-	"cases":       "experiments",
-	"scenarios":   "experiments",
-	"includes":    "include",
-	"import":      "include",
-	"expect":      "want",
-	"params":      "axes",
-	"parameters":  "axes",
-	"matrix":      "axes",
-	"calls":       "steps",
-	"commands":    "steps",
-	"uid":         "user",
+var keySynonyms = map[string][]string{
+	"limit":       {"timeout"},
+	"address":     {"ip", "ips", "addresses", "addr"},
+	"network":     {"net"},
+	"as":          {"alias"},
+	"subnet":      {"cidr", "prefix"},
+	"link":        {"cable"},
+	"nics":        {"interfaces", "interface", "ports"},
+	"sysctls":     {"sysctl"},
+	"stdout":      {"output", "out"},
+	"exit":        {"status", "code", "returncode"},
+	"background":  {"bg", "daemon"},
+	"hosts":       {"nodes", "machines"},
+	"name":        {"topology", "title"},
+	"doc":         {"description"},
+	"experiments": {"tests", "cases", "scenarios"},
+	"include":     {"includes", "import"},
+	"want":        {"expect"},
+	"axes":        {"params", "parameters", "matrix"},
+	"steps":       {"calls", "commands"},
+	"user":        {"uid"},
 }
 
 // keysElsewhere are keys for what is said otherwise here, beside another key than theirs.
@@ -74,7 +56,7 @@ var keysElsewhere = map[string]struct{ of, words string }{
 // meantKey returns the one of the allowed keys that was meant, "" when that is not to be seen, and
 // what to say of a key that is for something that is said otherwise here.
 func meantKey(found string, allowed []string) (near, ending string) {
-	if meant := keySynonyms[strings.ToLower(found)]; slices.Contains(allowed, meant) {
+	if meant := wording.Synonym(keySynonyms, strings.ToLower(found)); slices.Contains(allowed, meant) {
 		return meant, ""
 	}
 	near = wording.Nearest(found, allowed)

@@ -66,8 +66,7 @@ func (p *dependencies) name(n *yaml.Node, name string, alone bool) {
 			for w := range x.wants {
 				names = append(names, strings.TrimSuffix("want."+w, "."))
 			}
-			p.unknown(n, fmt.Sprintf("no answer ${%s}%s", name, wording.Hint(name, "answers",
-				wording.Sorted(names...))))
+			p.unknown(n, fmt.Sprintf("no answer ${%s}%s", name, wording.Hint(name, "answers", wording.Sorted(names...))))
 			return
 		}
 		x.used[want] = true

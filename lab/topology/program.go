@@ -60,7 +60,8 @@ func (r *slotReader) program(raw *yaml.Node) {
 		}
 		if _, err := time.ParseDuration(yamlpos.Deref(k.Value).Value); err == nil {
 			r.Wrong(k.Value,
-				"%s: \"until\" of a program is a call that waits for it, such as \"sockets(any:80) = LISTEN\"; limit is for a time", s)
+				"%s: \"until\" of a program is a call that waits for it, such as \"sockets(any:80) = LISTEN\"; limit is for a " +
+					"time", s)
 			return
 		}
 		by := maker{Process: lab.Process{Host: p.process.Host, Name: "until"}, limit: p.step.Limit, waits: true}

@@ -35,8 +35,7 @@ func titled(keys schemas) schemas {
 
 // named is a mapping from names that the file chooses.
 func named(doc string, rule syntax.NameRule, value object) object {
-	return object{"type": "object", "description": doc, "propertyNames": nameSchema(rule),
-		"additionalProperties": value}
+	return object{"type": "object", "description": doc, "propertyNames": nameSchema(rule), "additionalProperties": value}
 }
 
 // nameSchema is what a name must look like. Lengths are bytes here and characters

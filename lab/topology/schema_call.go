@@ -17,7 +17,8 @@ func callSchema() object {
 	forms = append(forms, object{"pattern": `^[^(]*` + syntax.FillPattern,
 		"description": "A step that begins with the value of an axis."})
 	return object{"type": "string", "anyOf": forms,
-		"description": "A call as strace writes it, with the answer that it must get: [NAME =] CALL(ARGUMENTS) [= ANSWER [ANSWER on linux < 6.2]]."}
+		"description": "A call as strace writes it, with the answer that it must get: [NAME =] CALL(ARGUMENTS) [= " +
+			"ANSWER [ANSWER on linux < 6.2]]."}
 }
 
 // noCall is what an editor says instead of a pattern that does not match.

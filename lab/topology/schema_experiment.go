@@ -14,13 +14,15 @@ func experimentsSchema() object {
 	experiment := closed("An experiment: a row of the matrix, or with axes a family of rows.", schemas{
 		"doc":       ref("doc"),
 		"claim":     claim,
-		"when":      text("The circumstances that the claim is tested in, as a clause: the first connection is in TIME_WAIT."),
+		"when":      text("The circumstances that the claim is tested in, as a clause: the first connection is in " +
+			"TIME_WAIT."),
 		"hosts":     oneOrMore("The hosts that it runs in; left out: every one.", host),
 		"processes": ref("processes"),
 		"axes":      axesSchema(),
 		"skip":      pruneSchema("Combinations to leave out: [{AXIS: VALUE, ...}, ...]."),
 		"only":      pruneSchema("Combinations that are not to be left out, all others are: [{AXIS: VALUE, ...}, ...]."),
-		"want": either("The answers, by rules over the axes: the first rule that matches gives ${want}. Several: {bind: [...]} gives ${want.bind}.",
+		"want": either("The answers, by rules over the axes: the first rule that matches gives ${want}. Several: {bind: " +
+			"[...]} gives ${want.bind}.",
 			ref("rules"), named("Several named answers.", axisName, ref("rules"))),
 		"steps": ref("steps"),
 	}, "steps")
@@ -67,7 +69,8 @@ func axesSchema() object {
 			object{"type": []string{"string", "number", "boolean", "null"}},
 			ref("call"), object{"type": "array", "items": ref("step")}))
 	byName["minProperties"] = 1
-	o := named("The experiment runs once for every combination of their values; ${AXIS} stands for the value anywhere in a step.", axisName,
+	o := named("The experiment runs once for every combination of their values; ${AXIS} stands for the value " +
+		"anywhere in a step.", axisName,
 		either("A list of texts, or a mapping from names to texts or steps.",
 			object{"type": "array", "items": value, "minItems": 1}, byName))
 	o["defaultSnippets"] = []object{
@@ -104,8 +107,7 @@ func rulesSchema() object {
 		}),
 		"propertyNames":        object{"pattern": syntax.Portable(axisName.Syntax())},
 		"additionalProperties": ref("match"),
-		"oneOf": []object{{"required": []string{"answer"}},
-			{"required": []string{"else"}, "maxProperties": 1}},
+		"oneOf":                []object{{"required": []string{"answer"}}, {"required": []string{"else"}, "maxProperties": 1}},
 	}
 	return object{"type": "array", "items": rule, "minItems": 1,
 		"description": "Rules; the first one that matches counts.",
@@ -130,7 +132,8 @@ func hasSchema() object {
 			words = append(words, no+"socket "+s)
 		}
 	}
-	return either("The rule is for kernels with a feature only: option NAME, socket TYPE, sysctl NAME, probe NAME, or \"no ...\".",
+	return either("The rule is for kernels with a feature only: option NAME, socket TYPE, sysctl NAME, probe NAME, " +
+		"or \"no ...\".",
 		object{"enum": words},
 		object{"type": "string", "pattern": `^\s*(?:no\s+)?(?:sysctl\s+net\.|probe\s+)\S+\s*$`,
 			"examples": []string{"sysctl net.ipv4.tcp_tw_reuse_delay", "probe NAME"}})

@@ -18,8 +18,7 @@ const (
 func fileSchema() object {
 	o := closed("A topology of labrun: hosts with NICs on networks, and experiments about bind, listen and connect.",
 		schemas{
-			"name": nameValue(syntax.TopologyName,
-				"The topology's name, as reports show it: "+syntax.TopologyName.Words+"."),
+			"name":        nameValue(syntax.TopologyName, "The topology's name, as reports show it: "+syntax.TopologyName.Words+"."),
 			"doc":         ref("doc"),
 			"include":     includeSchema(),
 			"claims":      claimsSchema(),
@@ -96,7 +95,8 @@ func networksSchema() object {
 			"description": "The network is a cable between exactly two NICs: " +
 				"one has carrier while the other is up. Otherwise it is a bridge."},
 	})
-	o := named("Networks by name: a SUBNET, or {subnet: IPV4, subnet6: IPV6, link: true}. A network is a bridge of the lab's own, or a cable.",
+	o := named("Networks by name: a SUBNET, or {subnet: IPV4, subnet6: IPV6, link: true}. A network is a bridge of " +
+		"the lab's own, or a cable.",
 		syntax.NetworkName, either("The network's subnet, or a mapping.", four, six, mapping))
 	o["minProperties"], o["maxProperties"] = 1, maxNetworks
 	o["defaultSnippets"] = []object{{"label": "two networks", "body": object{
@@ -118,7 +118,8 @@ func hostsSchema() object {
 	nic := closed("A NIC: one end of a veth pair, the other end is a port of the network, or of a cable the other NIC.",
 		schemas{
 			"network": nameValue(syntax.NetworkName, "The name of the network that the NIC is on."),
-			"address": either("The NIC's address, or a list of them, or none. Left out: the next free one, the same on every run.",
+			"address": either("The NIC's address, or a list of them, or none. Left out: the next free one, the same on " +
+				"every run.",
 				none, address, several),
 			"as": alias,
 		}, "network")
@@ -136,7 +137,8 @@ func hostsSchema() object {
 
 func sysctlsSchema() object {
 	return object{
-		"type": "object", "description": "Kernel parameters of the network namespace and their values, sysctl(8). A host's own value stands in the place of that of all.",
+		"type": "object", "description": "Kernel parameters of the network namespace and their values, sysctl(8). A " +
+			"host's own value stands in the place of that of all.",
 		"propertyNames":        object{"pattern": syntax.Portable(syntax.SysctlSyntax())},
 		"additionalProperties": text("The value.", "1"), "maxProperties": maxSysctls,
 	}

@@ -143,8 +143,7 @@ func misspelt(e yamlpos.Entry) string {
 // with a placeholder, which may stand for anything.
 func holdsCalls(n *yaml.Node) bool {
 	n = yamlpos.Deref(n)
-	return n.Kind == yaml.MappingNode || strings.ContainsAny(n.Value, "($") || slices.ContainsFunc(n.Content,
-		holdsCalls)
+	return n.Kind == yaml.MappingNode || strings.ContainsAny(n.Value, "($") || slices.ContainsFunc(n.Content, holdsCalls)
 }
 
 // nearKey returns the key that the name of a process is one letter away from. That is a warning and

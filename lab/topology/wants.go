@@ -138,8 +138,7 @@ func (w *wantSet) leavesOut(axis int) bool {
 // step out are not what the experiment is about.
 func (w *wantSet) asks() bool {
 	return slices.ContainsFunc(w.rules, func(r wantRule) bool {
-		return r.answer != string(lab.OK) &&
-			r.answer != leftOut
+		return r.answer != string(lab.OK) && r.answer != leftOut
 	})
 }
 

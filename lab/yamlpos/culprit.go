@@ -59,7 +59,8 @@ func (s *Source) culprit(e *yaml.LoadError, pos lab.Pos) (lab.Pos, string) {
 
 // DeeperItem is for an item of a list that begins in another column than the one before.
 func (s *Source) DeeperItem(before int) string {
-	return fmt.Sprintf("this line is further in than the \"- \" of line %d, and so a part of that %s; begin both in the same column",
+	return fmt.Sprintf("this line is further in than the \"- \" of line %d, and so a part of that %s; begin both in " +
+		"the same column",
 		before, s.dialect.Item)
 }
 
@@ -89,8 +90,7 @@ func (s *Source) strayColon(pos lab.Pos) (lab.Pos, string) {
 			return InLine(pos.Line, line, begin), "keys on one line stand in braces: {" +
 				wording.Clip(uncommented(line[begin:])) + "}"
 		}
-		return InLine(pos.Line, line,
-			at), `a text with ": " in it has to be quoted: ` + wording.YAML(wording.Clip(value))
+		return InLine(pos.Line, line, at), `a text with ": " in it has to be quoted: ` + wording.YAML(wording.Clip(value))
 	}
 	number, before := s.lineBefore(pos.Line)
 	if m := gluedLine().FindStringSubmatchIndex(before); m != nil {
@@ -119,7 +119,8 @@ func (s *Source) strayColon(pos lab.Pos) (lab.Pos, string) {
 	}
 	if indent := Indentation(line); indent > Indentation(before) && keyLine().MatchString(before) {
 		return InLine(pos.Line, line,
-			indent), fmt.Sprintf("this line is further in than line %d, whose key has its value; begin it in the same column", number)
+			indent), fmt.Sprintf("this line is further in than line %d, whose key has its value; begin it in the same " +
+				"column", number)
 	}
 	return pos, ""
 }
@@ -179,8 +180,7 @@ func (s *Source) between(pos lab.Pos) (lab.Pos, string) {
 	line := string(s.Line(pos.Line))
 	number, before := s.lineBefore(pos.Line)
 	if indent := Indentation(line); pos.Col == indent+1 && indent < Indentation(before) {
-		return pos, fmt.Sprintf("no block begins in this column; check the indentation of this line and of line %d",
-			number)
+		return pos, fmt.Sprintf("no block begins in this column; check the indentation of this line and of line %d", number)
 	}
 	return pos, ""
 }
