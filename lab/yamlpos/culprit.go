@@ -36,7 +36,9 @@ var (
 )
 
 // culprit returns where the mistake behind an error of the parser is and what it is, ""
-// when that is not to be seen.
+// when that is not to be seen. Each helper below knows some mistakes that lead to one error, and
+// returns the place it was given with "" when it finds none of them: no guess is better than one
+// that sends an author to a line which is right.
 func (s *Source) culprit(e *yaml.LoadError, pos lab.Pos) (lab.Pos, string) {
 	switch {
 	case strings.Contains(e.Message, "mapping values are not allowed"):
@@ -59,12 +61,12 @@ func (s *Source) culprit(e *yaml.LoadError, pos lab.Pos) (lab.Pos, string) {
 
 // DeeperItem is for an item of a list that begins in another column than the one before.
 func (s *Source) DeeperItem(before int) string {
-	return fmt.Sprintf("this line is further in than the \"- \" of line %d, and so a part of that %s; begin both in " +
+	return fmt.Sprintf("this line is further in than the \"- \" of line %d, and so a part of that %s; begin both in "+
 		"the same column",
 		before, s.dialect.Item)
 }
 
-// keysBeside explains a key below a step that is a text.
+// keysBeside explains a key below an item that is a text: YAML goes on with the text, up to the colon.
 func (s *Source) keysBeside(pos lab.Pos) (lab.Pos, string) {
 	number, before := s.lineBefore(pos.Line)
 	m := ItemLine().FindStringSubmatchIndex(before)
@@ -79,7 +81,8 @@ func (s *Source) keysBeside(pos lab.Pos) (lab.Pos, string) {
 	return InLine(number, before, m[4]), s.dialect.Beside(uncommented(before[m[4]:]))
 }
 
-// strayColon explains a colon that cannot be a key's.
+// strayColon explains a colon that cannot be a key's: the value before it has a colon itself, a line
+// above lacks one, so that this line seemed to go on with it, or the indentation is another.
 func (s *Source) strayColon(pos lab.Pos) (lab.Pos, string) {
 	line := string(s.Line(pos.Line))
 	if at := submatch(keyLine().FindStringSubmatchIndex(line), 3); at > 0 && column(line, at) < pos.Col &&
@@ -119,13 +122,14 @@ func (s *Source) strayColon(pos lab.Pos) (lab.Pos, string) {
 	}
 	if indent := Indentation(line); indent > Indentation(before) && keyLine().MatchString(before) {
 		return InLine(pos.Line, line,
-			indent), fmt.Sprintf("this line is further in than line %d, whose key has its value; begin it in the same " +
+				indent), fmt.Sprintf("this line is further in than line %d, whose key has its value; begin it in the same "+
 				"column", number)
 	}
 	return pos, ""
 }
 
-// lacksColon explains a line that cannot be a key and its value.
+// lacksColon explains a line that cannot be a key and its value. A few words are taken for a key and
+// its value, more of them for a sentence that belongs to something above.
 func (s *Source) lacksColon(pos lab.Pos) (lab.Pos, string) {
 	line := s.Line(pos.Line)
 	if pos.Col < 1 || pos.Col > len(line) {
@@ -146,7 +150,8 @@ func (s *Source) lacksColon(pos lab.Pos) (lab.Pos, string) {
 	return pos, fmt.Sprintf("%s has no colon: %s: %s", wording.Quote(text), key, wording.Clip(value))
 }
 
-// goesOn explains what follows a value that has ended.
+// goesOn explains what follows a value that has ended: with its closing quote or bracket, a value is
+// over for YAML.
 func (s *Source) goesOn(pos lab.Pos) (lab.Pos, string) {
 	line := string(s.Line(pos.Line))
 	if at, words := s.withoutColon(line); words != "" {
@@ -242,7 +247,7 @@ func uncommented(text string) string {
 
 func Indentation(line string) int { return len(line) - len(strings.TrimLeft(line, " ")) }
 
-// submatch returns the offset of a group, -1 when nothing matched.
+// submatch returns the offset of a group in what FindSubmatchIndex returned, -1 when nothing matched.
 func submatch(m []int, group int) int {
 	if m == nil {
 		return -1
@@ -252,6 +257,7 @@ func submatch(m []int, group int) int {
 
 func column(line string, offset int) int { return 1 + utf8.RuneCountInString(line[:offset]) }
 
+// InLine returns the place of an offset, in bytes, of a line.
 func InLine(number int, line string, offset int) lab.Pos {
 	return lab.Pos{Line: number, Col: column(line, offset)}
 }

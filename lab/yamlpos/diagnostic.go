@@ -52,7 +52,9 @@ func (ds Diagnostics) print(one func(Diagnostic) string) string {
 	return strings.Join(lines, "\n")
 }
 
-// Complaints collects diagnostics.
+// Complaints collects diagnostics. The same complaint about the same place counts once: an alias
+// is read as often as it stands, and a step as often as there are combinations. Made goes up all
+// the same, so "before == c.Made" tells a reader whether what it called has found any mistake.
 type Complaints struct {
 	Source   *Source // the file that they are about
 	List     Diagnostics
@@ -73,7 +75,8 @@ func (c *Complaints) Wrong(n *yaml.Node, format string, args ...any) {
 	c.Complain(PosOf(n), format, args...)
 }
 
-// Warn adds a complaint about something that has no effect.
+// Warn adds a complaint about something that has no effect, or most likely not the one that was
+// meant. A file with warnings runs.
 func (c *Complaints) Warn(pos lab.Pos, format string, args ...any) {
 	d := c.diagnostic(pos, format, args...)
 	d.Warning = true
@@ -101,8 +104,8 @@ func (c *Complaints) isNew(d Diagnostic) bool {
 	return true
 }
 
-// Full reports whether there are so many complaints that looking for more is no
-// use to anybody.
+// Full reports whether there are so many complaints that no reader of them needs more. Loops over
+// parts of a file ask it, so that a hostile file with a million mistakes ends soon.
 func (c *Complaints) Full() bool { return len(c.List) >= MaxComplaints }
 
 // Err returns the complaints, sorted, or nil when there are none.
@@ -114,6 +117,7 @@ func (c *Complaints) Err() error {
 	return c.List
 }
 
+// Sort sorts by file and place. Passes find mistakes in the order of their work.
 func (ds Diagnostics) Sort() {
 	slices.SortStableFunc(ds, func(a, b Diagnostic) int {
 		return cmp.Or(cmp.Compare(a.Source.Order, b.Source.Order), a.Pos.Compare(b.Pos))

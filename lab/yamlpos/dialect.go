@@ -3,7 +3,8 @@ package yamlpos
 import "regexp"
 
 // Dialect is what a kind of file has beside YAML, so that a complaint about YAML says what
-// was meant there.
+// was meant there. It is all that this package knows of topologies, and a value that topology hands
+// in: a second kind of file would be a second Dialect.
 type Dialect struct {
 	Noun string // of a file: topology
 	Item string // of an item of its lists: step

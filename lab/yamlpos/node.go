@@ -14,14 +14,15 @@ import (
 	"labrun/lab/wording"
 )
 
-// Entry is a key of a mapping and its value.
+// Entry is a key of a mapping and its value, which is not an alias.
 type Entry struct {
 	Key   string
 	Pos   lab.Pos // of the key
 	Value *yaml.Node
 }
 
-// Scope is the part of the file that a complaint is about: host "beta", nic "eth0".
+// Scope is the part of the file that a complaint is about: host "beta", nic "eth0". Complaints say
+// it in words too, since not all that read them can see the file.
 type Scope struct{ Outer, Inner string }
 
 func (s Scope) String() string {
@@ -37,9 +38,10 @@ func (s Scope) In(noun, name string) Scope {
 	return Scope{s.String(), inner}
 }
 
-// With returns the scope within a combination.
+// With returns the scope within a combination of axes, or whatever else makes one text several.
 func (s Scope) With(combination string) Scope { return Scope{s.String(), "with " + combination} }
 
+// PosOf returns the place where a node begins. Its line is 0 when it was made, not read.
 func PosOf(n *yaml.Node) lab.Pos { return lab.Pos{Line: n.Line, Col: n.Column} }
 
 // Deref follows aliases; that they end was checked before.
@@ -50,12 +52,13 @@ func Deref(n *yaml.Node) *yaml.Node {
 	return n
 }
 
-// IsEmpty reports whether nothing at all was written.
+// IsEmpty reports whether nothing at all was written. "" is something, and so is null, which YAML
+// takes for nothing and a topology for a name.
 func IsEmpty(n *yaml.Node) bool {
 	return n.Kind == yaml.ScalarNode && n.Value == "" && n.Style == 0
 }
 
-// Found says what a node is.
+// Found says what a node is, for a complaint that something else was expected.
 func Found(n *yaml.Node) string {
 	switch {
 	case n.Kind == yaml.MappingNode:
@@ -69,7 +72,8 @@ func Found(n *yaml.Node) string {
 }
 
 // Entries returns the entries of a mapping, each key once; what says what the
-// mapping should be: "from names to hosts".
+// mapping should be: "from names to hosts". A second entry of the same key is a mistake, and its
+// value is not looked at: the parser's own check would end at the first one.
 func (c *Complaints) Entries(n *yaml.Node, s Scope, what string) ([]Entry, bool) {
 	n = Deref(n)
 	if n.Kind != yaml.MappingNode {
@@ -98,7 +102,9 @@ func (c *Complaints) Entries(n *yaml.Node, s Scope, what string) ([]Entry, bool)
 // gluedKey is a key that lacks the blank behind its colon: {red:192.0.2.0/24}.
 var gluedKey = once.Regexp(`^([A-Za-z_][A-Za-z0-9._/-]*):([^\s:)]+)$`)
 
-// unglued returns the mapping with a blank put behind each colon that needs one, and complains.
+// unglued returns the mapping with a blank put behind each colon that needs one, and complains. In
+// {red:192.0.2.0/24} YAML sees one key without a value, and every rule about networks would be
+// broken by it.
 func (c *Complaints) unglued(n *yaml.Node) *yaml.Node {
 	if n.Style&yaml.FlowStyle == 0 {
 		return n
@@ -151,7 +157,8 @@ func (c *Complaints) Outdented(list []Entry, noun string, keys ...string) []Entr
 	return kept
 }
 
-// CutOff reports whether a comma cut off the rest of a text, which looks like keys then:
+// CutOff reports whether a comma cut off the rest of a text, as it does in YAML's flow style. The
+// rest looks like keys without values, and none of those is worth a complaint of its own:
 // {main: bind(a, x:80)}, {stdout: /a, b/}, {run: sh -c 'a, b'}.
 func CutOff(n *yaml.Node) bool {
 	if n.Kind != yaml.ScalarNode || n.Style != 0 {
@@ -212,7 +219,8 @@ func (c *Complaints) Fields(n *yaml.Node, s Scope, allowed ...string) (map[strin
 	return m, true
 }
 
-// Text returns a scalar as written.
+// Text returns a scalar as written, false after a complaint. An empty text in quotes is one, nothing
+// at all is not.
 func (c *Complaints) Text(n *yaml.Node, what string) (string, bool) {
 	n = Deref(n)
 	if n.Kind != yaml.ScalarNode || IsEmpty(n) {
@@ -245,7 +253,7 @@ func commands(r rune) bool {
 		r == '\u2029')
 }
 
-// List returns the items of a list, or the one scalar that stands for a list of one.
+// List returns the items of a list, or the one value that stands for a list of one.
 func List(n *yaml.Node) []*yaml.Node {
 	n = Deref(n)
 	if n.Kind != yaml.SequenceNode {

@@ -41,7 +41,8 @@ func (s *Source) ParseYAML(c *Complaints, needs string) *yaml.Node {
 }
 
 // syntaxWords are our words for the parser's. The first row whose problem, and
-// context if it has one, occur in the parser's message counts.
+// context if it has one, occur in the parser's message counts. Its messages are those of libyaml,
+// which name what the parser expected of its own grammar.
 var syntaxWords = []struct{ problem, context, words string }{
 	{"tab character", "", "a tab cannot indent, use spaces"},
 	{"exceeded max depth", "", "values are nested too deep"},
@@ -65,7 +66,10 @@ var syntaxWords = []struct{ problem, context, words string }{
 	{"directive", "", "a % at the start of a line is a YAML directive; quote the text"},
 }
 
-// syntaxError words the parser's error as a complaint.
+// syntaxError words the parser's error as a complaint: the first of these that fits. Characters that
+// look like blanks come first, as they make errors of every kind; then a quote or bracket above that
+// is still open, since all below it is read as a part of it; then what the lines around the place
+// tell; and last the parser's message, in our words where there are some.
 func (s *Source) syntaxError(c *Complaints, err error) {
 	var e *yaml.LoadError
 	if !errors.As(err, &e) {
@@ -133,7 +137,8 @@ func (s *Source) syntaxError(c *Complaints, err error) {
 	c.Complain(pos, "%s", words)
 }
 
-// badStart says why a value cannot begin with the character at that place.
+// badStart says why a value cannot begin with the character at that place: @ and ` are kept by YAML
+// for later, % begins a directive.
 func (s *Source) badStart(pos lab.Pos) string {
 	line := s.Line(pos.Line)
 	if pos.Col < 1 || pos.Col > len(line) {
@@ -147,7 +152,8 @@ func (s *Source) badStart(pos lab.Pos) string {
 
 // CheckTree complains about tags, and about aliases that contain themselves or
 // make the file too large, with the values that were read before it. It returns how
-// many there are now, and false when the tree must not be walked.
+// many there are now, and false when the tree must not be walked. Ten aliases of ten aliases, nine
+// levels deep, are a thousand million values from a page of text; sizes counts each node once.
 func (s *Source) CheckTree(c *Complaints, root *yaml.Node, before int) (values int, ok bool) {
 	const open = -1
 	sizes := map[*yaml.Node]int{}

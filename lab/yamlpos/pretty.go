@@ -27,20 +27,18 @@ func (ds Diagnostics) Pretty(colour bool) string {
 	}
 	return ds.print(func(d Diagnostic) string {
 		where := d.File + ":" + d.Pos.String()
+		severity := red
+		if d.Warning {
+			severity = yellow
+		}
 		line, caret := frame(d.Source.Line(d.Pos.Line), d.Pos.Col)
-		return paint(bold, where+":") + " " + paint(severity(d.Warning), d.label()+d.Msg) + "\n" + line + "\n" +
+		return paint(bold, where+":") + " " + paint(severity, d.label()+d.Msg) + "\n" + line + "\n" +
 			paint(green, caret)
 	}) + "\n"
 }
 
-func severity(warning bool) string {
-	if warning {
-		return yellow
-	}
-	return red
-}
-
-// frame returns what to show of a line, and a caret that stands under a column.
+// frame returns what to show of a line, and a caret that stands under a column. Tabs stay tabs in
+// the line of the caret, so that it stands right whatever a terminal makes of them.
 func frame(runes []rune, col int) (shown, caret string) {
 	col = min(max(col, 1), len(runes)+1)
 	from, to := 0, len(runes)

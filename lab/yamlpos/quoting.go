@@ -38,7 +38,9 @@ func (u Unquoted) Complaint() string {
 // longestText is how long a text without quotes may be, in bytes.
 const longestText = 300_000
 
-// flowReader reads lists and mappings of YAML's flow style.
+// flowReader reads lists and mappings of YAML's flow style as a person does: brackets inside of a
+// text belong to it, so a comma within them does not end it. Where that differs from YAML's
+// reading, the text has to be quoted.
 type flowReader struct {
 	*Source
 	at      int
@@ -212,7 +214,8 @@ func (r *flowReader) plain() bool {
 	return false
 }
 
-// regexLength returns how long the /regular expression/ is that begins here, 0 for none.
+// regexLength returns how long the /regular expression/ is that begins here, 0 for none. It ends at
+// a slash behind which the list goes on, as there are slashes and commas in expressions.
 func (r *flowReader) regexLength(text []byte) int {
 	if len(text) == 0 || text[0] != '/' {
 		return 0
@@ -232,7 +235,7 @@ func (r *flowReader) regexLength(text []byte) int {
 	return 0
 }
 
-// note keeps a text when it is one that YAML reads otherwise.
+// note keeps a text when it is one that YAML reads otherwise. The others need no quotes.
 func (r *flowReader) note(begin, end int) {
 	text := strings.TrimRightFunc(string(r.Text[begin:end]), unicode.IsSpace)
 	if strings.ContainsAny(text, ",[]{}") || strings.Contains(text, ": ") || strings.Contains(text, " #") ||
@@ -245,7 +248,8 @@ func (r *flowReader) note(begin, end int) {
 }
 
 // Folded returns how much of a text without quotes is on its first line, and the number of
-// the line on which it goes on; 0 when it does not.
+// the line on which it goes on; 0 when it does not. YAML puts lines that are further in together
+// with a blank, so a step whose "- " is missing becomes a part of the one above.
 func (s *Source) Folded(n *yaml.Node) (first, next int) {
 	line := s.Line(n.Line)
 	if n.Style != 0 || n.Column < 1 || n.Column > len(line) {
