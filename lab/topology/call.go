@@ -93,7 +93,7 @@ func (r *slotReader) call(by maker, raw *yaml.Node, around yaml.Style) {
 			if yamlpos.ItemLine().MatchString(line) {
 				pos, msg = there, r.Source.DeeperItem(n.Line)
 			} else if at >= first && n.Value == raw.Value {
-				pos, msg = there, fmt.Sprintf("this line goes on with the step of line %d; begin it with \"- \" in the same " +
+				pos, msg = there, fmt.Sprintf("this line goes on with the step of line %d; begin it with \"- \" in the same "+
 					"column", n.Line)
 			}
 		}

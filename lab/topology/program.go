@@ -60,7 +60,7 @@ func (r *slotReader) program(raw *yaml.Node) {
 		}
 		if _, err := time.ParseDuration(yamlpos.Deref(k.Value).Value); err == nil {
 			r.Wrong(k.Value,
-				"%s: \"until\" of a program is a call that waits for it, such as \"sockets(any:80) = LISTEN\"; limit is for a " +
+				"%s: \"until\" of a program is a call that waits for it, such as \"sockets(any:80) = LISTEN\"; limit is for a "+
 					"time", s)
 			return
 		}

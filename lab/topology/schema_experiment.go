@@ -12,16 +12,16 @@ func experimentsSchema() object {
 	host := text("The name of a host.")
 	claim := text("claim: NAME, a pass speaks for the claim; claim: not NAME, a pass speaks against it.")
 	experiment := closed("An experiment: a row of the matrix, or with axes a family of rows.", schemas{
-		"doc":       ref("doc"),
-		"claim":     claim,
-		"when":      text("The circumstances that the claim is tested in, as a clause: the first connection is in " +
+		"doc":   ref("doc"),
+		"claim": claim,
+		"when": text("The circumstances that the claim is tested in, as a clause: the first connection is in " +
 			"TIME_WAIT."),
 		"hosts":     oneOrMore("The hosts that it runs in; left out: every one.", host),
 		"processes": ref("processes"),
 		"axes":      axesSchema(),
 		"skip":      pruneSchema("Combinations to leave out: [{AXIS: VALUE, ...}, ...]."),
 		"only":      pruneSchema("Combinations that are not to be left out, all others are: [{AXIS: VALUE, ...}, ...]."),
-		"want": either("The answers, by rules over the axes: the first rule that matches gives ${want}. Several: {bind: " +
+		"want": either("The answers, by rules over the axes: the first rule that matches gives ${want}. Several: {bind: "+
 			"[...]} gives ${want.bind}.",
 			ref("rules"), named("Several named answers.", axisName, ref("rules"))),
 		"steps": ref("steps"),
@@ -69,7 +69,7 @@ func axesSchema() object {
 			object{"type": []string{"string", "number", "boolean", "null"}},
 			ref("call"), object{"type": "array", "items": ref("step")}))
 	byName["minProperties"] = 1
-	o := named("The experiment runs once for every combination of their values; ${AXIS} stands for the value " +
+	o := named("The experiment runs once for every combination of their values; ${AXIS} stands for the value "+
 		"anywhere in a step.", axisName,
 		either("A list of texts, or a mapping from names to texts or steps.",
 			object{"type": "array", "items": value, "minItems": 1}, byName))
@@ -107,7 +107,8 @@ func rulesSchema() object {
 		}),
 		"propertyNames":        object{"pattern": syntax.Portable(axisName.Syntax())},
 		"additionalProperties": ref("match"),
-		"oneOf":                []object{{"required": []string{"answer"}}, {"required": []string{"else"}, "maxProperties": 1}},
+		"oneOf":                []object{{"required": []string{"answer"}},
+			{"required": []string{"else"}, "maxProperties": 1}},
 	}
 	return object{"type": "array", "items": rule, "minItems": 1,
 		"description": "Rules; the first one that matches counts.",
@@ -132,7 +133,7 @@ func hasSchema() object {
 			words = append(words, no+"socket "+s)
 		}
 	}
-	return either("The rule is for kernels with a feature only: option NAME, socket TYPE, sysctl NAME, probe NAME, " +
+	return either("The rule is for kernels with a feature only: option NAME, socket TYPE, sysctl NAME, probe NAME, "+
 		"or \"no ...\".",
 		object{"enum": words},
 		object{"type": "string", "pattern": `^\s*(?:no\s+)?(?:sysctl\s+net\.|probe\s+)\S+\s*$`,

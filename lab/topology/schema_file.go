@@ -18,7 +18,8 @@ const (
 func fileSchema() object {
 	o := closed("A topology of labrun: hosts with NICs on networks, and experiments about bind, listen and connect.",
 		schemas{
-			"name":        nameValue(syntax.TopologyName, "The topology's name, as reports show it: "+syntax.TopologyName.Words+"."),
+			"name":        nameValue(syntax.TopologyName,
+				"The topology's name, as reports show it: "+syntax.TopologyName.Words+"."),
 			"doc":         ref("doc"),
 			"include":     includeSchema(),
 			"claims":      claimsSchema(),
@@ -95,7 +96,7 @@ func networksSchema() object {
 			"description": "The network is a cable between exactly two NICs: " +
 				"one has carrier while the other is up. Otherwise it is a bridge."},
 	})
-	o := named("Networks by name: a SUBNET, or {subnet: IPV4, subnet6: IPV6, link: true}. A network is a bridge of " +
+	o := named("Networks by name: a SUBNET, or {subnet: IPV4, subnet6: IPV6, link: true}. A network is a bridge of "+
 		"the lab's own, or a cable.",
 		syntax.NetworkName, either("The network's subnet, or a mapping.", four, six, mapping))
 	o["minProperties"], o["maxProperties"] = 1, maxNetworks
@@ -118,7 +119,7 @@ func hostsSchema() object {
 	nic := closed("A NIC: one end of a veth pair, the other end is a port of the network, or of a cable the other NIC.",
 		schemas{
 			"network": nameValue(syntax.NetworkName, "The name of the network that the NIC is on."),
-			"address": either("The NIC's address, or a list of them, or none. Left out: the next free one, the same on " +
+			"address": either("The NIC's address, or a list of them, or none. Left out: the next free one, the same on "+
 				"every run.",
 				none, address, several),
 			"as": alias,

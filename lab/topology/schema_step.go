@@ -20,9 +20,9 @@ func stepSchema() object {
 	return object{
 		"description": "A step: a call of the process main, {PROCESS: CALL} or {PROCESS: [CALL, ...]}, or a program " +
 			"{run: ...}.",
-		"if":          object{"type": "object", "required": []string{"run"}},
-		"then":        ref("program"),
-		"else":        object{"anyOf": []object{ref("call"), ref("calls")}},
+		"if":   object{"type": "object", "required": []string{"run"}},
+		"then": ref("program"),
+		"else": object{"anyOf": []object{ref("call"), ref("calls")}},
 	}
 }
 

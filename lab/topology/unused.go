@@ -51,7 +51,7 @@ func (d *checker) warnIdleRules(x *experiment) {
 				continue
 			}
 			d.Warn(r.start,
-				"%s: no step has its answer from this rule; rules before it match first, or no combination that runs has " +
+				"%s: no step has its answer from this rule; rules before it match first, or no combination that runs has "+
 					"these values", s)
 		}
 	}
@@ -62,7 +62,7 @@ func (d *checker) warnIdleRules(x *experiment) {
 func (d *checker) warnOfSelf(x *experiment, s placedStep, at int, a lab.Addr, other bool) {
 	if other && a.Host == "peer" && s.process.Host == "peer" && !lab.WellKnown(a.Name) {
 		d.Warn(d.within(s, at),
-			"%s: peer.%[2]s is process %[3]q's own address, since peer is the peer of the subject; write subject.%[2]s, or " +
+			"%s: peer.%[2]s is process %[3]q's own address, since peer is the peer of the subject; write subject.%[2]s, or "+
 				"%[2]s",
 			x.scope, a.Name, s.process)
 	}
