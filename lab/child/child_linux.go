@@ -38,6 +38,12 @@ func init() {
 	}
 }
 
+// IsOther reports whether a user, nil for the caller's, or the group of that number is another
+// one than this program's: to become it takes privilege, setuid(2).
+func IsOther(user *uint32) bool {
+	return user != nil && (int(*user) != os.Geteuid() || int(*user) != os.Getegid())
+}
+
 // Start is syscall.ForkExec, again when a signal came between.
 func Start(path string, argv []string, attr *syscall.ProcAttr) (int, error) {
 	for {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"os"
 	"slices"
 
 	"golang.org/x/sys/unix"
@@ -38,14 +37,9 @@ type Spec struct {
 	Pool *Pool
 }
 
-// isOther reports whether the process runs as another user than this one.
-func (s Spec) isOther() bool {
-	return s.User != nil && (int(*s.User) != os.Geteuid() || int(*s.User) != os.Getegid())
-}
-
 // isKept reports whether a pool may keep the process. Another user may not move to another
 // host, setns(2).
-func (s Spec) isKept() bool { return s.Pool != nil && s.Enter == nil && !s.isOther() }
+func (s Spec) isKept() bool { return s.Pool != nil && s.Enter == nil && !child.IsOther(s.User) }
 
 // Start starts a process. It returns before the process is ready for its first
 // call, so that several get ready at the same time.

@@ -60,7 +60,7 @@ func start(s Spec) (*Process, error) {
 		Env: child.Environment,
 		Sys: &syscall.SysProcAttr{Setpgid: true}, // the terminal's ^C is for labrun alone
 	}
-	if s.isOther() {
+	if child.IsOther(s.User) {
 		attr.Sys.Credential = &syscall.Credential{Uid: *s.User, Gid: *s.User}
 		attr.Sys.AmbientCaps = caps
 	}

@@ -55,8 +55,8 @@ func (f *Files) Close() error { return f.ns.Close() }
 
 // makeFiles makes them the root of this thread's mount namespace.
 func makeFiles(libs libraries) error {
-	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-		return fmt.Errorf("mount --make-rprivate /: %w", err)
+	if err := detachMounts(); err != nil {
+		return err
 	}
 	if err := mountTmpfs(baseDir, 0o755, tmpfsSize); err != nil {
 		return err
@@ -73,16 +73,10 @@ func makeFiles(libs libraries) error {
 	if err := libs.bindBelow(baseDir); err != nil {
 		return err
 	}
-	if err := unix.Chdir(baseDir); err != nil {
-		return &os.PathError{Op: "chdir", Path: baseDir, Err: err}
+	if err := pivot(baseDir); err != nil {
+		return err
 	}
-	if err := unix.PivotRoot(".", "."); err != nil {
-		return fmt.Errorf("pivot_root: %w", err)
-	}
-	if err := unix.Unmount(".", unix.MNT_DETACH); err != nil {
-		return fmt.Errorf("umount the old root: %w", err)
-	}
-	return nil
+	return dropOldRoot()
 }
 
 // Enter moves the thread to where the files are.

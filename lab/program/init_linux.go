@@ -109,16 +109,16 @@ func leave() {
 // machine's /tmp in the place of the lab's: that is an error.
 func show(hostname, view string, s setup) error {
 	_ = unix.Sethostname([]byte(hostname))
-	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+	if err := detachMounts(); err != nil {
 		if s.HasFiles {
-			return fmt.Errorf("mount --make-rprivate /: %w", err)
+			return err
 		}
 		return nil
 	}
 	if view == viewOwn {
-		_ = unix.Mount("proc", "/proc", "proc", confined, "")
+		_ = mount("proc", "/proc", confined, "")
 	}
-	_ = unix.Mount("sysfs", "/sys", "sysfs", confined, "")
+	_ = mount("sysfs", "/sys", confined, "")
 	_ = showSeeds() // without them there is still the rest
 	if s.Hosts != "" {
 		_ = showHosts(s.Hosts)

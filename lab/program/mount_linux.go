@@ -31,17 +31,56 @@ func short(err error) bool {
 	return false
 }
 
-func mountTmpfs(target string, mode os.FileMode, size int) error {
-	options := fmt.Sprintf("mode=%o,size=%d,nr_inodes=%d", mode, size, max(tmpfsFiles, size>>12))
-	if err := unix.Mount("tmpfs", target, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, options); err != nil {
-		return &os.PathError{Op: "mount tmpfs", Path: target, Err: err}
+// mount mounts a new file system of a type.
+func mount(fstype, target string, flags uintptr, options string) error {
+	if err := unix.Mount(fstype, target, fstype, flags, options); err != nil {
+		return &os.PathError{Op: "mount " + fstype, Path: target, Err: err}
 	}
 	return nil
 }
 
+func mountTmpfs(target string, mode os.FileMode, size int) error {
+	options := fmt.Sprintf("mode=%o,size=%d,nr_inodes=%d", mode, size, max(tmpfsFiles, size>>12))
+	return mount("tmpfs", target, unix.MS_NOSUID|unix.MS_NODEV, options)
+}
+
+// detachMounts keeps what is mounted in this namespace from now on from being seen on the
+// machine, and the other way, mount_namespaces(7).
+func detachMounts() error {
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		return fmt.Errorf("mount --make-rprivate /: %w", err)
+	}
+	return nil
+}
+
+// pivot makes a directory the root. The old one is mounted over it until dropOldRoot, at ".":
+// pivot_root(2) allows that, where no other place is at hand.
+func pivot(root string) error {
+	if err := os.Chdir(root); err != nil {
+		return err
+	}
+	if err := unix.PivotRoot(".", "."); err != nil {
+		return fmt.Errorf("pivot_root: %w", err)
+	}
+	return nil
+}
+
+// dropOldRoot lets the old root go, which must be the working directory.
+func dropOldRoot() error {
+	if err := unix.Unmount(".", unix.MNT_DETACH); err != nil {
+		return fmt.Errorf("umount the old root: %w", err)
+	}
+	return nil
+}
+
+// openDir returns a directory as it is now, whatever is mounted over its path later.
+func openDir(path string) (*os.File, error) {
+	return os.OpenFile(path, unix.O_PATH|unix.O_DIRECTORY, 0)
+}
+
 // descriptorPath is a path to what a descriptor refers to, whatever is mounted
 // over it meanwhile.
-func descriptorPath(fd int) string { return fmt.Sprintf("/proc/self/fd/%d", fd) }
+func descriptorPath(fd uintptr) string { return fmt.Sprintf("/proc/self/fd/%d", fd) }
 
 func bindMount(from, target string) error {
 	if err := unix.Mount(from, target, "", unix.MS_BIND, ""); err != nil {

@@ -17,14 +17,14 @@ import (
 // layers is what programs write, on a file system in memory that ends with its
 // mount namespace, and how it is laid over the machine's files.
 type layers struct {
-	base    string  // where that file system is mounted
-	made    int     // how many layers there are
-	laid    int     // how many of them could be mounted
-	refusal error   // why the last of the others could not
-	entries int     // of skeletons, so far
-	lost    error   // why something is not shown that could have been
-	mounts  []mount // the machine's, before anything was laid over them
-	extra   string  // options that overlays need here
+	base    string       // where that file system is mounted
+	made    int          // how many layers there are
+	laid    int          // how many of them could be mounted
+	refusal error        // why the last of the others could not
+	entries int          // of skeletons, so far
+	lost    error        // why something is not shown that could have been
+	mounts  []mountPoint // the machine's, before anything was laid over them
+	extra   string       // options that overlays need here
 }
 
 // baseDir is a directory that every machine has, and whose files no program of a
@@ -81,7 +81,11 @@ const (
 // system without sockets and pipes can be bound as a whole: read-only keeps nobody
 // from connecting to the machine's, or from writing to its pipes.
 func (l *layers) tree(path, target string, level int) error {
-	err := l.overlay(path, target, nil)
+	lower, err := openDir(path)
+	if err == nil {
+		err = l.overlay(lower, target, nil)
+		lower.Close()
+	}
 	switch {
 	case short(err):
 		return err
@@ -130,19 +134,10 @@ func (l *layers) entry(path, target string, level int) {
 	}
 }
 
-// overlay lays a fresh layer over the directory path and shows both at target.
+// overlay lays a fresh layer over a directory and shows both at target.
 // The layer's own files are put there by prepare. A socket or a pipe with a name
-// is another one through an overlay than on the machine: nobody is behind it.
-func (l *layers) overlay(path, target string, prepare func(upper string) error) error {
-	lower, err := unix.Open(path, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return &os.PathError{Op: "open", Path: path, Err: err}
-	}
-	defer unix.Close(lower)
-	return l.overlayAt(lower, target, prepare)
-}
-
-func (l *layers) overlayAt(lower int, target string, prepare func(upper string) error) error {
+// is another one through an overlay than on the machine: nothing is behind it.
+func (l *layers) overlay(lower *os.File, target string, prepare func(upper string) error) error {
 	l.made++
 	upper, work := fmt.Sprintf("%s/upper%d", l.base, l.made), fmt.Sprintf("%s/work%d", l.base, l.made)
 	for _, dir := range []string{upper, work} {
@@ -151,7 +146,7 @@ func (l *layers) overlayAt(lower int, target string, prepare func(upper string) 
 		}
 	}
 	var st unix.Stat_t
-	if err := unix.Fstat(lower, &st); err != nil {
+	if err := unix.Fstat(int(lower.Fd()), &st); err != nil {
 		return fmt.Errorf("stat: %w", err)
 	}
 	// A directory is whose its upper layer says. Users whom a user namespace does
@@ -166,10 +161,10 @@ func (l *layers) overlayAt(lower int, target string, prepare func(upper string) 
 		}
 	}
 	// By its descriptor, the lower layer needs no escapes for ":" and ",".
-	options := fmt.Sprintf("lowerdir=%s,upperdir=%s,workdir=%s%s", descriptorPath(lower), upper, work, l.extra)
-	if err := unix.Mount("overlay", target, "overlay", unix.MS_NOSUID|unix.MS_NODEV, options); err != nil {
-		l.refusal = &os.PathError{Op: "mount overlay", Path: target, Err: err}
-		return l.refusal
+	options := fmt.Sprintf("lowerdir=%s,upperdir=%s,workdir=%s%s", descriptorPath(lower.Fd()), upper, work, l.extra)
+	if err := mount("overlay", target, unix.MS_NOSUID|unix.MS_NODEV, options); err != nil {
+		l.refusal = err
+		return err
 	}
 	l.laid++
 	return nil
@@ -230,12 +225,12 @@ func private(path string) bool {
 	return false
 }
 
-// mount is a line of /proc/self/mountinfo, proc_pid_mountinfo(5).
-type mount struct{ path, fstype string }
+// mountPoint is a line of /proc/self/mountinfo, proc_pid_mountinfo(5).
+type mountPoint struct{ path, fstype string }
 
 // pseudo reports whether the mount is a window on the kernel, not a store of
 // files, or one that appears when somebody looks.
-func (m mount) pseudo() bool {
+func (m mountPoint) pseudo() bool {
 	return slices.Contains([]string{
 		"autofs", "binfmt_misc", "bpf", "cgroup", "cgroup2", "configfs", "debugfs", "devpts", "devtmpfs", "efivarfs",
 		"fusectl", "hugetlbfs", "mqueue", "nsfs", "proc", "pstore", "rpc_pipefs", "securityfs", "sysfs", "tracefs",
@@ -243,17 +238,18 @@ func (m mount) pseudo() bool {
 }
 
 func (l *layers) pseudo(path string) bool {
-	return slices.ContainsFunc(l.mounts, func(m mount) bool { return m.path == path && m.pseudo() })
+	return slices.ContainsFunc(l.mounts, func(m mountPoint) bool { return m.path == path && m.pseudo() })
 }
 
 // below returns the mounts below path that lie below no other one of them.
-func (l *layers) below(path string) []mount {
-	var found []mount
+func (l *layers) below(path string) []mountPoint {
+	var found []mountPoint
 	for _, m := range l.mounts {
 		within := func(dir string) bool {
 			return m.path != dir && strings.HasPrefix(m.path, strings.TrimSuffix(dir, "/")+"/")
 		}
-		if within(path) && !slices.ContainsFunc(found, func(f mount) bool { return f.path == m.path || within(f.path) }) {
+		shown := func(f mountPoint) bool { return f.path == m.path || within(f.path) }
+		if within(path) && !slices.ContainsFunc(found, shown) {
 			found = append(found, m)
 		}
 	}
@@ -262,13 +258,13 @@ func (l *layers) below(path string) []mount {
 
 // readMounts returns the mounts of this namespace, sorted by their paths: a
 // directory stands before what is below it.
-func readMounts() ([]mount, error) {
+func readMounts() ([]mountPoint, error) {
 	f, err := os.Open("/proc/self/mountinfo")
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	var mounts []mount
+	var mounts []mountPoint
 	lines := bufio.NewScanner(f)
 	lines.Buffer(nil, 1<<20) // overlays have long options
 	for lines.Scan() {
@@ -277,9 +273,9 @@ func readMounts() ([]mount, error) {
 		if len(words) < 5 || len(rest) < 1 {
 			return nil, fmt.Errorf("%s: no mount is described by %q", f.Name(), lines.Text())
 		}
-		mounts = append(mounts, mount{unescape(words[4]), rest[0]})
+		mounts = append(mounts, mountPoint{unescape(words[4]), rest[0]})
 	}
-	slices.SortStableFunc(mounts, func(a, b mount) int { return strings.Compare(a.path, b.path) })
+	slices.SortStableFunc(mounts, func(a, b mountPoint) int { return strings.Compare(a.path, b.path) })
 	return mounts, lines.Err()
 }
 

@@ -128,17 +128,14 @@ func TestProgramSignal(t *testing.T) {
 	if status, ended, err := r.Wait(t.Context(), 0); ended || err != nil {
 		t.Errorf("status %d, ended %t, error %v while it sleeps", status, ended, err)
 	}
-	if err := unix.Kill(r.PID(), 0); err != nil {
-		t.Errorf("PID %d: %v", r.PID(), err)
-	}
-	if err := r.Signal(unix.SIGTERM); err != nil {
-		t.Fatal(err)
+	if a, err := r.Kill("SIGTERM"); err != nil || a.Outcome != lab.OK {
+		t.Fatal(a, err)
 	}
 	if got := finish(t, r); got != 143 {
 		t.Errorf("exit %d, want 143", got)
 	}
-	if err := r.Signal(unix.SIGTERM); err != unix.ESRCH {
-		t.Errorf("a signal after its end: %v, want ESRCH", err)
+	if a, err := r.Kill("SIGTERM"); err != nil || a.Errno != "ESRCH" {
+		t.Errorf("a signal after its end: %s, %v, want ESRCH", a, err)
 	}
 }
 

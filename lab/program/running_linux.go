@@ -8,8 +8,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
@@ -84,11 +82,6 @@ func (s Spec) Start() (*Running, error) {
 
 // launch starts the init of the program's namespaces.
 func (s Spec) launch(r *Running, theirs *os.File) (err error) {
-	in, err := s.initSetup()
-	if err != nil {
-		return err
-	}
-	defer in.Close()
 	var stdout, stderr *os.File
 	if r.stdout, stdout, err = newOutput(s.User); err != nil {
 		return err
@@ -107,45 +100,30 @@ func (s Spec) launch(r *Running, theirs *os.File) (err error) {
 	if err != nil {
 		return err
 	}
-	files := []uintptr{null.Fd(), stdout.Fd(), stderr.Fd(), theirs.Fd(), exe.Fd(), in.Fd()}
-	if s.Files != nil {
-		tmp, run, err := s.Files.mounts(s.In)
-		if err != nil {
-			return err
-		}
-		defer tmp.Close()
-		defer run.Close()
-		files = append(files, tmp.Fd(), run.Fd())
-	}
-	attr := &syscall.ProcAttr{
-		Env:   child.Environment,
-		Files: files,
-		Sys: &syscall.SysProcAttr{
-			Cloneflags: unix.CLONE_NEWPID | unix.CLONE_NEWNS | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC,
-			Setsid:     true,
-		},
-	}
-	return s.In(func() error {
-		argv := append([]string{arg0Init, s.Hostname, viewCopy, ""}, s.Argv...)
-		r.init, err = child.Start(descriptorPath(exeFD), argv, attr)
-		return err
-	})
+	r.init, err = initStart{
+		setup: s.setup(), in: s.In, files: s.Files, env: child.Environment,
+		exe:  descriptorPath(exeFD),
+		argv: append([]string{arg0Init, s.Hostname, viewCopy, ""}, s.Argv...),
+		fds:  [...]uintptr{null.Fd(), stdout.Fd(), stderr.Fd(), theirs.Fd(), exe.Fd()},
+		how:  &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWIPC, Setsid: true},
+	}.start()
+	return err
 }
 
-// initSetup returns a file that says what the init is to do.
-func (s Spec) initSetup() (*os.File, error) {
+// setup returns what the init is to do.
+func (s Spec) setup() setup {
 	home := "/root"
 	if s.User != nil && *s.User != 0 {
 		home = "/"
 	}
 	in := setup{
-		Hosts: s.Hosts, Dir: s.Dir, HasFiles: s.Files != nil, Self: selfFile(), Shared: s.Shared,
+		Hosts: s.Hosts, Dir: s.Dir, Self: selfFile(), Shared: s.Shared,
 		Env: append([]string{"PATH=" + Path, "HOME=" + home, "LANG=C.UTF-8"}, s.Env...),
 	}
-	if s.User != nil && (int(*s.User) != os.Geteuid() || int(*s.User) != os.Getegid()) {
+	if child.IsOther(s.User) {
 		in.User = s.User
 	}
-	return in.memfd()
+	return in
 }
 
 // begin waits until the program runs.
@@ -153,22 +131,16 @@ func (r *Running) begin() error {
 	if err := r.conn.SetReadDeadline(time.Now().Add(child.Grace)); err != nil {
 		return err
 	}
-	b, oob := make([]byte, 64<<10), make([]byte, unix.CmsgSpace(4))
-	n, oobn, _, _, err := r.conn.ReadMsgUnix(b, oob)
-	if err != nil {
-		return err
-	}
-	if n == 0 {
+	first, oob, err := hear(r.conn)
+	switch {
+	case errors.Is(err, io.EOF):
 		return fmt.Errorf("its init ended: %s", r.stderr)
-	}
-	var first initMessage
-	if err := json.Unmarshal(b[:n], &first); err != nil {
+	case err != nil:
 		return err
-	}
-	if first.Failed != "" {
+	case first.Failed != "":
 		return errors.New(first.Failed)
 	}
-	if r.pidfd, err = child.Descriptor(oob[:oobn]); err != nil {
+	if r.pidfd, err = child.Descriptor(oob); err != nil {
 		return fmt.Errorf("receive a pidfd: %w", err)
 	}
 	unix.CloseOnExec(r.pidfd) // the net package has asked for that already
@@ -176,37 +148,26 @@ func (r *Running) begin() error {
 }
 
 // follow waits for the program's end.
-func (r *Running) follow(conn io.Reader) {
+func (r *Running) follow(conn *net.UnixConn) {
 	defer close(r.ended)
-	b := make([]byte, 4096)
-	n, err := conn.Read(b)
-	if err != nil || n == 0 {
+	last, _, err := hear(conn)
+	if err != nil {
 		r.err = r.gone()
-		return
-	}
-	var last initMessage
-	if err := json.Unmarshal(b[:n], &last); err != nil {
-		r.err = fmt.Errorf("program %s: %w", r.name, err)
 	}
 	r.status = last.Status
 }
 
-// PID returns the program's process id, 0 when it has been reaped.
-func (r *Running) PID() int {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/self/fdinfo/%d", r.pidfd))
+// hear waits for the next message of an init, io.EOF when it has ended.
+func hear(conn *net.UnixConn) (m initMessage, oob []byte, err error) {
+	b, oob := make([]byte, 64<<10), make([]byte, unix.CmsgSpace(4))
+	n, oobn, _, _, err := conn.ReadMsgUnix(b, oob)
+	if err == nil && n == 0 {
+		err = io.EOF
+	}
 	if err != nil {
-		return 0
+		return m, nil, err
 	}
-	for line := range strings.Lines(string(b)) {
-		if id, ok := strings.CutPrefix(line, "Pid:"); ok {
-			pid, err := strconv.Atoi(strings.TrimSpace(id))
-			if err != nil || pid < 0 {
-				return 0
-			}
-			return pid
-		}
-	}
-	return 0
+	return m, oob[:oobn], json.Unmarshal(b[:n], &m)
 }
 
 // Wait waits for the program's end, as long as the limit says, and returns its
@@ -253,12 +214,6 @@ func (r *Running) gone() error {
 	return fmt.Errorf("program %s: the init of its namespace is gone", r.name)
 }
 
-// Signal sends a signal to the program itself. The error is the kernel's: ESRCH
-// when it has ended.
-func (r *Running) Signal(sig unix.Signal) error {
-	return unix.PidfdSendSignal(r.pidfd, sig, nil, 0)
-}
-
 // Output returns what the program and its children have written until now, of
 // more than 1 MiB the beginning, with a note.
 func (r *Running) Output() (stdout, stderr string) {
@@ -289,13 +244,14 @@ func (r *Running) Close() error {
 	return nil
 }
 
-// Kill is Signal by the name of the signal, with the kernel's answer.
+// Kill sends a signal, one of lab.Signals, to the program itself, and returns the kernel's
+// answer: ESRCH when the program has ended.
 func (r *Running) Kill(signal string) (lab.Answer, error) {
-	s, ok := sys.Signals[signal]
+	number, ok := sys.Signals[signal]
 	if !ok {
 		return lab.Answer{}, fmt.Errorf("no signal %s", signal)
 	}
-	err := r.Signal(s)
+	err := unix.PidfdSendSignal(r.pidfd, number, nil, 0)
 	answer, ok := sys.AnswerOf(err)
 	if !ok {
 		return answer, err

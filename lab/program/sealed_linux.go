@@ -42,7 +42,7 @@ var sealed = once.Good(func() (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("seal a copy of labrun: %w", err)
 	}
-	r, err := os.Open(descriptorPath(fd))
+	r, err := os.Open(descriptorPath(f.Fd()))
 	if err != nil {
 		return nil, fmt.Errorf("open a copy of labrun: %w", err)
 	}
@@ -88,16 +88,16 @@ func selfFile() ownFile {
 	return ownFile{Path: path, Dev: uint64(st.Dev), Ino: st.Ino}
 }
 
-// open returns a descriptor of the file, -1 when it is not there.
-func (f ownFile) open() int {
-	fd, err := unix.Open(f.Path, unix.O_PATH|unix.O_CLOEXEC, 0)
+// open returns the file, nil when it is not there.
+func (f ownFile) open() *os.File {
+	exe, err := os.OpenFile(f.Path, unix.O_PATH, 0)
 	if err != nil {
-		return -1
+		return nil
 	}
 	var st unix.Stat_t
-	if unix.Fstat(fd, &st) != nil || uint64(st.Dev) != f.Dev || st.Ino != f.Ino {
-		unix.Close(fd)
-		return -1
+	if unix.Fstat(int(exe.Fd()), &st) != nil || uint64(st.Dev) != f.Dev || st.Ino != f.Ino {
+		exe.Close()
+		return nil
 	}
-	return fd
+	return exe
 }

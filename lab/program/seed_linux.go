@@ -1,7 +1,6 @@
 package program
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 
@@ -17,35 +16,31 @@ const seedDir = "/usr/local/bin"
 // seeds is what is needed to put the seed's programs in their directory once
 // other things are mounted over the paths.
 type seeds struct {
-	exe, dir int // descriptors of this program's file and of seedDir, -1 for none
+	exe, dir *os.File // this program's and seedDir, nil for none
 }
 
 func findSeeds(exe ownFile) seeds {
-	s := seeds{exe: exe.open(), dir: -1}
-	var err error
-	if s.dir, err = unix.Open(seedDir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err != nil {
-		s.dir = -1
+	dir, err := openDir(seedDir)
+	if err != nil {
+		dir = nil
 	}
-	return s
+	return seeds{exe.open(), dir}
 }
 
 func (s seeds) close() {
-	for _, fd := range []int{s.exe, s.dir} {
-		if fd >= 0 {
-			unix.Close(fd)
-		}
-	}
+	s.exe.Close() // of nil an error
+	s.dir.Close()
 }
 
 // place makes seedDir have the programs beside what the machine has there. How
 // is cover's to know: it has prepare put their files in a directory that it lays
 // over the machine's.
-func (s seeds) place(cover func(lower int, prepare func(dir string) error) error) error {
-	if err := cover(s.dir, s.write); err != nil || s.exe < 0 {
+func (s seeds) place(cover func(lower *os.File, prepare func(dir string) error) error) error {
+	if err := cover(s.dir, s.write); err != nil || s.exe == nil {
 		return err
 	}
 	for _, name := range SeedPrograms {
-		if err := bindReadOnly(descriptorPath(s.exe), filepath.Join(seedDir, name)); err != nil {
+		if err := bindReadOnly(descriptorPath(s.exe.Fd()), filepath.Join(seedDir, name)); err != nil {
 			return err
 		}
 	}
@@ -61,7 +56,7 @@ func (s seeds) write(dir string) error {
 		if err != nil {
 			return err
 		}
-		if s.exe < 0 {
+		if s.exe == nil {
 			err = copySelf(f)
 		}
 		if closed := f.Close(); err == nil {
@@ -79,7 +74,7 @@ func (s seeds) write(dir string) error {
 func showSeeds() (err error) {
 	s := findSeeds(selfFile())
 	defer s.close()
-	if s.dir < 0 {
+	if s.dir == nil {
 		return &os.PathError{Op: "open", Path: seedDir, Err: unix.ENOENT}
 	}
 	mounted := 0
@@ -88,7 +83,7 @@ func showSeeds() (err error) {
 			_ = unix.Unmount(seedDir, unix.MNT_DETACH)
 		}
 	}()
-	return s.place(func(lower int, prepare func(dir string) error) error {
+	return s.place(func(lower *os.File, prepare func(dir string) error) error {
 		if err := mountTmpfs(seedDir, 0o755, layersSize); err != nil {
 			return err
 		}
@@ -96,14 +91,14 @@ func showSeeds() (err error) {
 		if err := prepare(seedDir); err != nil {
 			return err
 		}
-		upper, err := unix.Open(seedDir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		upper, err := openDir(seedDir)
 		if err != nil {
-			return fmt.Errorf("open %s: %w", seedDir, err)
+			return err
 		}
-		defer unix.Close(upper)
-		options := "lowerdir=" + descriptorPath(upper) + ":" + descriptorPath(lower)
-		if err := unix.Mount("overlay", seedDir, "overlay", unix.MS_RDONLY, options); err != nil {
-			return &os.PathError{Op: "mount overlay", Path: seedDir, Err: err}
+		defer upper.Close()
+		options := "lowerdir=" + descriptorPath(upper.Fd()) + ":" + descriptorPath(lower.Fd())
+		if err := mount("overlay", seedDir, unix.MS_RDONLY, options); err != nil {
+			return err
 		}
 		mounted++
 		return nil

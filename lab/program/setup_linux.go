@@ -6,6 +6,9 @@ import (
 	"io"
 	"math"
 	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
 
 	"labrun/lab/child"
 )
@@ -52,4 +55,47 @@ func readSetup() (s setup, err error) {
 		return s, fmt.Errorf("read the setup: %w", err)
 	}
 	return s, nil
+}
+
+// initStart is how the init of a program's namespaces is started, in a host.
+type initStart struct {
+	setup
+	in    func(f func() error) error
+	files *Files   // the lab's, which become the program's; may be nil
+	given *os.File // becomes folderFD; may be nil
+	env   []string
+	exe   string
+	argv  []string
+	fds   [setupFD]uintptr // the standard ones, the pair's end, and exeFD
+	how   *syscall.SysProcAttr
+}
+
+const noFD = ^uintptr(0) // closed, to syscall.ForkExec
+
+func (s initStart) start() (pid int, err error) {
+	s.HasFiles, s.HasFolder = s.files != nil, s.given != nil
+	in, err := s.memfd()
+	if err != nil {
+		return 0, err
+	}
+	defer in.Close()
+	fds := append(s.fds[:], in.Fd(), noFD, noFD, noFD)
+	if s.files != nil {
+		tmp, run, err := s.files.mounts(s.in)
+		if err != nil {
+			return 0, err
+		}
+		defer tmp.Close()
+		defer run.Close()
+		fds[tmpFD], fds[runFD] = tmp.Fd(), run.Fd()
+	}
+	if s.given != nil {
+		fds[folderFD] = s.given.Fd()
+	}
+	s.how.Cloneflags |= unix.CLONE_NEWPID | unix.CLONE_NEWNS | unix.CLONE_NEWUTS
+	err = s.in(func() error {
+		pid, err = child.Start(s.exe, s.argv, &syscall.ProcAttr{Env: s.env, Files: fds, Sys: s.how})
+		return err
+	})
+	return pid, err
 }

@@ -74,36 +74,17 @@ func (p Shell) Run(started func(pid int)) (int, error) {
 // launch starts the init of the program's namespaces, which is to start the
 // program of that path, or none.
 func (p Shell) launch(path string, control *os.File, how *syscall.SysProcAttr) (pid int, err error) {
-	in, err := setup{Hosts: p.Hosts, HasFiles: p.Files != nil, HasFolder: p.Folder != nil}.memfd()
-	if err != nil {
-		return 0, err
-	}
-	defer in.Close()
-	how.Cloneflags = unix.CLONE_NEWPID | unix.CLONE_NEWNS | unix.CLONE_NEWUTS
-	const none = ^uintptr(0)
-	files := []uintptr{0, 1, 2, control.Fd(), none, in.Fd(), none, none, none}
-	attr := &syscall.ProcAttr{Env: p.Env, Files: files, Sys: how}
-	if p.Files != nil {
-		tmp, run, err := p.Files.mounts(p.In)
-		if err != nil {
-			return 0, err
-		}
-		defer tmp.Close()
-		defer run.Close()
-		attr.Files[tmpFD], attr.Files[runFD] = tmp.Fd(), run.Fd()
-	}
-	if p.Folder != nil {
-		attr.Files[folderFD] = p.Folder.Fd()
-	}
 	view := viewOwn
 	if p.AllProcesses {
 		view = viewAll
 	}
-	err = p.In(func() error {
-		pid, err = child.Start(child.Self, append([]string{arg0Init, p.Hostname, view, path}, p.Argv...), attr)
-		return err
-	})
-	return pid, err
+	return initStart{
+		setup: setup{Hosts: p.Hosts}, in: p.In, files: p.Files, given: p.Folder, env: p.Env,
+		exe:  child.Self,
+		argv: append([]string{arg0Init, p.Hostname, view, path}, p.Argv...),
+		fds:  [...]uintptr{0, 1, 2, control.Fd(), noFD},
+		how:  how,
+	}.start()
 }
 
 func waitFor(pid int) (unix.WaitStatus, error) {

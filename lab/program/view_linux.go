@@ -36,9 +36,8 @@ type view struct {
 
 // makeView returns in the view, in the working directory.
 func makeView(s setup) error {
-	// Nothing that is mounted here is to be seen on the machine, nor the other way.
-	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-		return fmt.Errorf("mount --make-rprivate /: %w", err)
+	if err := detachMounts(); err != nil {
+		return err
 	}
 	v := view{devices: map[string]int{}, programs: findSeeds(s.Self)}
 	defer v.programs.close()
@@ -52,17 +51,14 @@ func makeView(s setup) error {
 			return &os.PathError{Op: "open", Path: "/dev/" + name, Err: err}
 		}
 	}
-	dir := s.Dir
-	if dir != "" {
-		var err error
-		if dir, err = filepath.EvalSymlinks(dir); err != nil {
+	if s.Dir != "" {
+		dir, err := filepath.EvalSymlinks(s.Dir)
+		if err != nil {
 			return err
 		}
-		fd, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-		if err != nil {
-			return &os.PathError{Op: "open", Path: dir, Err: err}
+		if v.dir, err = openDir(dir); err != nil {
+			return err
 		}
-		v.dir = os.NewFile(uintptr(fd), dir)
 		defer v.dir.Close()
 	}
 	var err error
@@ -84,41 +80,38 @@ func makeView(s setup) error {
 // it is too revealing the kernel refuses /proc and /sys (mount_too_revealing),
 // and binds work from mounts of the same namespace only.
 func (v *view) enter(root string, s setup) error {
-	old, err := unix.Open("/", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	old, err := openDir("/")
 	if err != nil {
-		return fmt.Errorf("open /: %w", err)
+		return err
 	}
-	defer unix.Close(old)
-	base, err := unix.Open(v.base, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	defer old.Close()
+	base, err := openDir(v.base)
 	if err != nil {
-		return fmt.Errorf("open %s: %w", v.base, err)
+		return err
 	}
-	defer unix.Close(base)
-	if err := unix.Chdir(root); err != nil {
-		return fmt.Errorf("chdir to the new root: %w", err)
+	defer base.Close()
+	if err := pivot(root); err != nil {
+		return err
 	}
-	if err := unix.PivotRoot(".", "."); err != nil {
-		return fmt.Errorf("pivot_root: %w", err)
-	}
-	v.base = descriptorPath(base)
+	v.base = descriptorPath(base.Fd())
 	steps := []func(setup) error{v.proc, v.sys, v.dev, v.input, v.scratch, v.nameFiles, v.workDir, v.placeSeeds}
 	for _, step := range steps {
 		if err := step(s); err != nil {
 			return err
 		}
 	}
-	here, err := unix.Open(".", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	here, err := openDir(".")
 	if err != nil {
-		return fmt.Errorf("open the working directory: %w", err)
+		return err
 	}
-	defer unix.Close(here)
-	if err := unix.Fchdir(old); err != nil {
-		return fmt.Errorf("chdir to the old root: %w", err)
+	defer here.Close()
+	if err := old.Chdir(); err != nil {
+		return err
 	}
-	if err := unix.Unmount(".", unix.MNT_DETACH); err != nil {
-		return fmt.Errorf("umount the old root: %w", err)
+	if err := dropOldRoot(); err != nil {
+		return err
 	}
-	return unix.Fchdir(here)
+	return here.Chdir()
 }
 
 // proc shows the processes of the program's own namespace. Of the rest, what
@@ -127,8 +120,8 @@ func (v *view) enter(root string, s setup) error {
 // the mode and the owner of a file like /proc/meminfo are the same for all who
 // have mounted proc (proc_notify_change).
 func (v *view) proc(s setup) error {
-	if err := unix.Mount("proc", "/proc", "proc", confined, ""); err != nil {
-		return fmt.Errorf("mount /proc: %w (a container that hides parts of its own does not allow it)", err)
+	if err := mount("proc", "/proc", confined, ""); err != nil {
+		return fmt.Errorf("%w (a container that hides parts of its own does not allow it)", err)
 	}
 	if err := limitNamespaces(); err != nil {
 		return err
@@ -171,19 +164,16 @@ func (v *view) proc(s setup) error {
 // sys shows the links of the host's namespace. Where the kernel refuses that,
 // there is nothing.
 func (v *view) sys(setup) error {
-	err := unix.Mount("sysfs", "/sys", "sysfs", confined|unix.MS_RDONLY, "")
+	err := mount("sysfs", "/sys", confined|unix.MS_RDONLY, "")
 	if err == nil || short(err) {
 		return err
 	}
-	if err := unix.Mount("tmpfs", "/sys", "tmpfs", confined|unix.MS_RDONLY, ""); err != nil {
-		return fmt.Errorf("mount /sys: %w", err)
-	}
-	return nil
+	return mount("tmpfs", "/sys", confined|unix.MS_RDONLY, "")
 }
 
 func (v *view) dev(setup) error {
-	if err := unix.Mount("tmpfs", "/dev", "tmpfs", confined, "mode=755,size=1m,nr_inodes=1k"); err != nil {
-		return fmt.Errorf("mount /dev: %w", err)
+	if err := mount("tmpfs", "/dev", confined, "mode=755,size=1m,nr_inodes=1k"); err != nil {
+		return err
 	}
 	for _, name := range devices {
 		if err := os.WriteFile("/dev/"+name, nil, 0o666); err != nil {
@@ -198,9 +188,9 @@ func (v *view) dev(setup) error {
 			return err
 		}
 	}
-	err := unix.Mount("devpts", "/dev/pts", "devpts", unix.MS_NOSUID|unix.MS_NOEXEC, "newinstance,ptmxmode=0666,mode=620")
-	if err != nil {
-		return fmt.Errorf("mount /dev/pts: %w", err)
+	const options = "newinstance,ptmxmode=0666,mode=620"
+	if err := mount("devpts", "/dev/pts", unix.MS_NOSUID|unix.MS_NOEXEC, options); err != nil {
+		return err
 	}
 	if err := mountTmpfs("/dev/shm", 0o1777, tmpfsSize); err != nil {
 		return err
@@ -225,7 +215,7 @@ func (v *view) device(name, path string) error {
 	if !ok {
 		return nil
 	}
-	if err := bindMount(descriptorPath(fd), path); err != nil {
+	if err := bindMount(descriptorPath(uintptr(fd)), path); err != nil {
 		return err
 	}
 	return remount(path, unix.MS_RDONLY|unix.MS_NOSUID|unix.MS_NOEXEC)
@@ -282,21 +272,18 @@ func (v *view) nameFiles(s setup) error {
 // hosts share has nothing of the machine's.
 func (v *view) workDir(setup) error {
 	if v.dir == nil {
-		return unix.Chdir("/")
+		return os.Chdir("/")
 	}
 	path := shownAt(v.dir.Name())
 	if path != v.dir.Name() {
 		if err := os.MkdirAll(path, 0o755); err != nil {
 			return err
 		}
-		if err := v.overlayAt(int(v.dir.Fd()), path, nil); err != nil {
+		if err := v.overlay(v.dir, path, nil); err != nil {
 			return err
 		}
 	}
-	if err := unix.Chdir(path); err != nil {
-		return &os.PathError{Op: "chdir", Path: path, Err: err}
-	}
-	return nil
+	return os.Chdir(path)
 }
 
 // shownAt returns where a program has a working directory of the machine's, or what
@@ -311,9 +298,9 @@ func shownAt(path string) string {
 // placeSeeds puts labrun's own programs where programs are. Without them the others
 // still run.
 func (v *view) placeSeeds(setup) error {
-	err := v.programs.place(func(lower int, prepare func(dir string) error) error {
-		if lower >= 0 {
-			return v.overlayAt(lower, seedDir, prepare)
+	err := v.programs.place(func(lower *os.File, prepare func(dir string) error) error {
+		if lower != nil {
+			return v.overlay(lower, seedDir, prepare)
 		}
 		if err := os.MkdirAll(seedDir, 0o755); err != nil {
 			return err
