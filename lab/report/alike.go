@@ -34,7 +34,8 @@ type combination struct {
 	hosts []string
 }
 
-// alikes returns the failed cells of each row, those together that are alike.
+// alikes returns the failed cells of each row, those together that are alike. It is one pass
+// over the cells: a map finds their kind, and of each kind only so much is kept as is shown.
 func alikes(m *result.Matrix) [][]*alike {
 	type key struct {
 		row                        int32
@@ -62,7 +63,8 @@ func alikes(m *result.Matrix) [][]*alike {
 }
 
 // redStep returns the red step of a failed cell, and which item of the experiment's
-// steps it is of.
+// steps it is of. The item says more than the line: what an axis makes of an item may stand
+// on several lines of the file, or on those of a file that it includes.
 func redStep(r result.RowOn, c *result.Cell) (slot int, s result.RowStep) {
 	left := len(c.Answers())
 	shape := lab.ShapeOf(r.Axes)
@@ -84,6 +86,7 @@ func lastAnswer(c *result.Cell) string {
 	return ""
 }
 
+// add counts a cell, and keeps its call and its combination while few are kept.
 func (a *alike) add(m *result.Matrix, c *result.Cell, of call, rule int) {
 	a.cells++
 	a.same = a.same && (c == a.first || rule == a.rule && seenAlike(a.first, c))
@@ -101,7 +104,9 @@ func (a *alike) add(m *result.Matrix, c *result.Cell, of call, rule int) {
 	a.combos[i].hosts = append(a.combos[i].hosts, m.ColumnOf(c))
 }
 
-// seenAlike reports whether the same was seen in two red cells.
+// seenAlike reports whether the same was seen in two red cells, so that what explains the
+// first explains both. Sockets are compared as they are shown. What programs printed and
+// captured packets are never alike: they belong to one cell, and a reader is told so.
 func seenAlike(c, d *result.Cell) bool {
 	sameSockets := func(x, y []result.SocketInfo) bool {
 		return slices.EqualFunc(x, y, func(x, y result.SocketInfo) bool { return x.String() == y.String() })
@@ -131,6 +136,7 @@ func (a *alike) name(m *result.Matrix) (name, on string) {
 	return name, on
 }
 
+// oneHosts reports whether the hosts are the same in all combinations.
 func (a *alike) oneHosts() bool {
 	return !slices.ContainsFunc(a.combos, func(x combination) bool { return !slices.Equal(x.hosts, a.combos[0].hosts) })
 }

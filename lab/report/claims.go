@@ -10,7 +10,9 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 )
 
-// claimsOf returns the claims that reports show: those that the run was about.
+// claimsOf returns the claims that reports show: those that the run was about. The matrix
+// has all claims of the file, so that reports of parts add up to the whole; after
+// "labrun --only" most of them would say "not run" to a reader who asked for one thing.
 func claimsOf(m *result.Matrix) []result.ClaimResult {
 	var all []result.ClaimResult
 	for _, c := range m.Claims {
@@ -21,7 +23,10 @@ func claimsOf(m *result.Matrix) []result.ClaimResult {
 	return all
 }
 
-// claims says claim by claim what was measured.
+// claims says claim by claim what was measured. The experiments are listed where a reader
+// goes on asking: which one refutes the claim, under which circumstances it holds, what was
+// not answered. A claim that holds has its text and its verdict, and one that is not tested
+// has no experiments.
 func (t Text) claims(b io.Writer, m *result.Matrix) {
 	all := claimsOf(m)
 	if len(all) == 0 {

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -65,7 +66,9 @@ type shared struct {
 	outputs []result.Output
 }
 
-// sharedReasons returns why cells came to a verdict, skip or error.
+// sharedReasons returns why cells came to a verdict, skip or error, each reason with its
+// cells. A cell whose programs printed something has a reason of its own: what they printed
+// explains it, and belongs to no other.
 func sharedReasons(m *result.Matrix, v result.Verdict) []*shared {
 	var all []*shared
 	known := map[string]*shared{}
@@ -78,7 +81,7 @@ func sharedReasons(m *result.Matrix, v result.Verdict) []*shared {
 		if own := c.Note != nil && len(c.Note.Outputs) > 0; own || s == nil {
 			s = &shared{reason: c.Reason()}
 			all = append(all, s)
-			if own { // what its programs printed is no other cell's
+			if own {
 				s.outputs = c.Note.Outputs
 			} else {
 				known[s.reason] = s
@@ -121,6 +124,7 @@ func listFirst(first []string, of int) string {
 	return fmt.Sprintf("%s and %d more", strings.Join(first[:maxListed], ", "), of-maxListed)
 }
 
+// indent moves all lines of a text by two columns, below the line that they explain.
 func indent(s string) string { return "  " + strings.ReplaceAll(s, "\n", "\n  ") }
 
 // red explains a failed cell: the line, the call, what was wanted, what the
@@ -132,7 +136,8 @@ func (t Text) red(b io.Writer, m *result.Matrix, c *result.Cell) {
 	fmt.Fprintln(b)
 }
 
-// look is the command to stand in that host and look.
+// look is the command to stand in that host and look. It takes the steps before the red one
+// in the same lab, so that ss(8) or a debugger sees what the kernel saw when it answered.
 func look(b io.Writer, m *result.Matrix, c *result.Cell) {
 	label(b, "look", lab.Command("labrun", "shell", "--after", m.NameOf(c), fileWord(m), m.HostOf(c)))
 }
@@ -175,7 +180,7 @@ func (t Text) last(b io.Writer, m *result.Matrix, c *result.Cell) {
 		}
 		label(b, "got", t.paint(colour, s.Words(s.Got)))
 		for _, c := range causes(s, seen) {
-			label(b, c.word, c.text)
+			labels(b, c.word, c.texts)
 		}
 	}
 	if len(note.Flaky) > 0 {
@@ -193,27 +198,22 @@ func ruleWords(s result.StepResult) string {
 	return fmt.Sprintf(" (line %d)", s.Rule)
 }
 
-// cause is a line of what explains an answer, behind a word when it is the first of its kind.
+// cause is one kind of what explains an answer: a word for it, and a line for each.
 // Every format that explains a red cell goes by causes, so that none of them says less.
-type cause struct{ word, text string }
+type cause struct {
+	word  string
+	texts []string
+}
 
 // causes says what explains the answer of a step: sockets, none of them when the
 // port was not looked at, those that listen elsewhere, and rules.
 func causes(s result.StepResult, seen result.Snapshot) []cause {
-	var all []cause
-	add := func(word string, texts []string) {
-		for _, text := range texts {
-			all = append(all, cause{word, text})
-			word = ""
-		}
+	sockets := cause{socketsWord(s, seen), socketLines(seen.Sockets)}
+	if sockets.word == heldBy && seen.Sockets != nil && len(seen.Sockets) == 0 {
+		sockets.texts = []string{"no socket that the kernel shows"}
 	}
-	word := socketsWord(s, seen)
-	if add(word, socketLines(seen.Sockets)); word == heldBy && seen.Sockets != nil && len(seen.Sockets) == 0 {
-		add(word, []string{"nobody that the kernel tells of"})
-	}
-	add("listens", socketLines(seen.Listens))
-	add("why", seen.Why)
-	return all
+	all := []cause{sockets, {"listens", socketLines(seen.Listens)}, {"why", seen.Why}}
+	return slices.DeleteFunc(all, func(c cause) bool { return len(c.texts) == 0 })
 }
 
 const heldBy = "held by"

@@ -68,7 +68,8 @@ func (t Text) Diff(w io.Writer, d *compare.Difference) error {
 	return b.Flush()
 }
 
-// diffCounts says in a line how much differs.
+// diffCounts says in a line how much differs. Zeros are said too: whether none vanished is
+// what a person who has renamed an experiment wants to know.
 func diffCounts(d *compare.Difference) string {
 	s := fmt.Sprintf("%d changed, %d appeared, %d vanished, %d the same", len(d.Changed), len(d.Appeared),
 		len(d.Vanished), d.Same)
@@ -105,6 +106,7 @@ func inTopology(r *result.Report, name string) string {
 	return oneLine(name) + ": "
 }
 
+// placeName names a cell as commands take it.
 func placeName(r *result.Report, p compare.Place) string {
 	m, c := p.In(r)
 	return inTopology(r, m.Name) + oneLine(m.NameOf(c)) + " on " + oneLine(m.ColumnOf(c))
@@ -132,7 +134,8 @@ func (t Text) open(b io.Writer, d *compare.Difference) {
 }
 
 // pairs writes cells of both reports; of an experiment with too many of them only
-// the first few.
+// the first few. A new kernel changes whole experiments at once, and the others must still
+// be found below them.
 func (t Text) pairs(b io.Writer, d *compare.Difference, word string, all []compare.Pair,
 	tell func(io.Writer, *compare.Difference, compare.Pair)) {
 	told := 0
@@ -158,7 +161,9 @@ func (t Text) pairs(b io.Writer, d *compare.Difference, word string, all []compa
 	}
 }
 
-// pair writes a cell that changed.
+// pair writes a cell that changed: what it was and what it is, the reasons of a skip or an
+// error, and the steps in which it changed. Where a reason says why steps were not made,
+// they are not listed.
 func (t Text) pair(b io.Writer, d *compare.Difference, p compare.Pair) {
 	_, before := p.Before.In(&d.Before)
 	_, after := p.After.In(&d.After)
@@ -185,7 +190,8 @@ func (t Text) pair(b io.Writer, d *compare.Difference, p compare.Pair) {
 	fmt.Fprintln(b)
 }
 
-// stepPairs says what steps of a cell were answered in both reports.
+// stepPairs says what steps of a cell were answered in both reports. The line is that of the
+// later one, in which a person would change the file.
 func (t Text) stepPairs(b io.Writer, d *compare.Difference, p compare.Pair, steps []compare.StepPair) {
 	m, after := p.After.In(&d.After)
 	for _, s := range steps {
@@ -253,7 +259,8 @@ func (t Text) oneSided(b io.Writer, word string, r *result.Report, places []comp
 	}
 }
 
-// alone names the first of some cells, and counts all of them.
+// alone names the first of some cells that one report has, and counts all of them: a renamed
+// experiment makes all its cells vanish and appear, and their verdicts say if that is all.
 func alone(r *result.Report, of []compare.Place) (string, result.Counts) {
 	var first []string
 	var counts result.Counts

@@ -10,7 +10,9 @@ import (
 )
 
 // DiffMarkdown writes a difference for a pull request. It fits into a comment: what
-// there is no room for is counted.
+// has no room is counted. Cells come first, for the reader has to judge them. The
+// environment comes last, but its room is set aside before: a kernel that is another one
+// explains everything above it, and must not be what a long list of cells displaces.
 func DiffMarkdown(w io.Writer, d *compare.Difference) error {
 	d = visibleDifference(d)
 	k := &markdown{room: mostMarkdown}
@@ -53,7 +55,8 @@ func DiffMarkdown(w io.Writer, d *compare.Difference) error {
 	return err
 }
 
-// markdownItems writes as many pieces as there is room for, at most mostRows, and a blank line.
+// markdownItems writes as many pieces as there is room for, at most mostRows, and a blank
+// line. Pieces are made one by one, as half a million cells may have changed.
 func markdownItems[T any](k *markdown, all []T, piece func(T) string) {
 	for i, item := range all {
 		s := ""
@@ -70,7 +73,9 @@ func markdownItems[T any](k *markdown, all []T, piece func(T) string) {
 	k.say("\n")
 }
 
-// markdownPair is a line of the table for each step in which a cell changed.
+// markdownPair is a line of the table for each step in which a cell changed. A cell that was
+// a skip or an error in one of the reports has one line with the reasons: they say why steps
+// were not made, and a list of those would hide it.
 func markdownPair(d *compare.Difference, p compare.Pair) string {
 	var b strings.Builder
 	_, before := p.Before.In(&d.Before)

@@ -31,7 +31,7 @@ func explain(m *result.Matrix, c *result.Cell) string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-// headline says in a line why a cell did not pass.
+// headline says in a line why a cell did not pass: what lists and titles have room for.
 func headline(m *result.Matrix, c *result.Cell) string {
 	if s, ok := lastStep(m, c); ok && c.Verdict == result.Fail {
 		return fmt.Sprintf("%s: %s = %s, want %s%s", s.Process, s.Call, s.Words(s.Got), s.Words(s.Want), ruleWords(s))

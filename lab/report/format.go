@@ -34,7 +34,8 @@ func FormatNamed(name string) (Format, bool) {
 	return find(func(f Format) bool { return f.Name == name })
 }
 
-// FormatOf returns the format that the suffix of a file's name tells.
+// FormatOf returns the format that the suffix of a file's name tells. Case does not matter:
+// REPORT.JSON comes from systems on which it does not.
 func FormatOf(file string) (Format, bool) {
 	return find(func(f Format) bool {
 		return slices.ContainsFunc(f.Suffixes,

@@ -33,6 +33,8 @@ type annotation struct {
 	cells    int
 }
 
+// annotate writes the annotations of a matrix, in the order in which their first cells stand.
+// The first cell is explained, and others say how they failed.
 func annotate(b io.Writer, m *result.Matrix) {
 	type place struct {
 		row    int32
@@ -69,7 +71,8 @@ func annotate(b io.Writer, m *result.Matrix) {
 	}
 }
 
-// why explains a failed cell in a few lines.
+// why explains a failed cell in a few lines: an annotation has little room, and the log of the
+// workflow has the text report.
 func why(m *result.Matrix, c *result.Cell) []string {
 	s, ok := lastStep(m, c)
 	if !ok || c.Verdict != result.Fail {
@@ -81,7 +84,10 @@ func why(m *result.Matrix, c *result.Cell) []string {
 		lines = append(lines, fmt.Sprintf("  %-7s %s", "address", seen.To))
 	}
 	for _, c := range causes(s, seen) {
-		lines = append(lines, fmt.Sprintf("  %-7s %s", c.word, c.text))
+		for _, text := range c.texts {
+			lines = append(lines, fmt.Sprintf("  %-7s %s", c.word, text))
+			c.word = ""
+		}
 	}
 	if left := len(lines) - firstFew; left > 0 {
 		lines = append(lines[:firstFew], fmt.Sprintf("  and %d more lines", left))

@@ -13,7 +13,8 @@ import (
 	"labrun/lab/result"
 )
 
-// What a page can bear.
+// What a page can bear. A grid of 2000 cells is 45 by 45, which people still read; beyond
+// that the wrong rows are what they look for, and a machine reads the JSON.
 const (
 	mostCells    = 2000 // of a grid; of a larger one the wrong rows are shown
 	mostRows     = 200
@@ -144,7 +145,9 @@ type outcome struct {
 	cells []result.Cell // of the first of them
 }
 
-// outcomes sorts the hosts by what they answered.
+// outcomes sorts the hosts by what they answered. Hosts are compared with the first of each
+// outcome only, cell by cell and mostly by their answers alone: words are made for the few
+// that differ there, as a file may leave the difference open.
 func (g *grid) outcomes(cells []result.Cell) []*outcome {
 	var all []*outcome
 	for _, of := range runs(cells, inBlock) {
@@ -169,7 +172,11 @@ func (g *grid) same(a, b result.Cell) bool {
 // unmade stands in a grid for a step that was not made.
 const unmade = "-"
 
-// answer returns what stands in a cell of the grid: the answers that are shown.
+// answer returns what stands in a cell of the grid: the answers that are shown, joined by
+// "/". A slot that has nothing to show in this combination has "-", so that the answers of
+// one call stand at the same place in all cells. A red step that a grid does not show is
+// told in their place, with its line: a cell that is red for what happened before its
+// question was asked must not look like an answer to it.
 func (g *grid) answer(c *result.Cell, d *drawing) string {
 	if c.Verdict == result.Skip || c.Verdict == result.Error {
 		return wordsOf[c.Verdict]
@@ -305,14 +312,15 @@ func (g *grid) word(c *result.Cell, d *drawing) string {
 	return s
 }
 
-// part is a command that runs some of the cells.
+// part is a command that runs some of the cells, as an example: those with the first value of
+// the first axis.
 func (g *grid) part() string {
 	a := g.row.Axes[0]
 	return lab.Command("labrun", "--only", fmt.Sprintf("%s[%s=%s]", g.row.Name, a.Name, a.Values[0]), fileWord(g.m))
 }
 
 // wrong returns the cells of the first rows that have one which failed, or could
-// not be asked.
+// not be asked. Whole rows are shown, as what passed beside it tells which rule is broken.
 func (g *grid) wrong(cells []result.Cell) []result.Cell {
 	columns := lab.Combo(g.shape[len(g.shape)-1]) // the last axis turns fastest
 	if len(g.shape) == 1 {
@@ -445,7 +453,7 @@ func (g *grid) legend(d drawing) string {
 	return strings.Join(words, "; ")
 }
 
-// calls names the calls whose answers are shown.
+// calls names the calls whose answers are shown, one name for each "/" between them.
 func (g *grid) calls() []string {
 	var calls []string
 	for i, slot := range g.row.Slots {

@@ -30,6 +30,7 @@ var (
 	})
 )
 
+// joinFiles joins files of the page in an order in which none needs a later one.
 func joinFiles(names ...string) string {
 	var b strings.Builder
 	for _, name := range names {
@@ -98,7 +99,8 @@ func countList(c result.Counts, zeros bool) markup {
 // leastShare is how much of a bar one cell of a million has, in per cent.
 const leastShare = 0.4
 
-// shareBar draws how many of the cells came to each verdict.
+// shareBar draws how many of the cells came to each verdict. One red cell among a million
+// is seen: each verdict has at least leastShare, and the others give it up.
 func shareBar(c result.Counts) markup {
 	wide := make([]float64, len(result.Verdicts))
 	sum := 0.0

@@ -125,6 +125,8 @@ func dataBlock(b *bufio.Writer, r result.Report) error {
 	return d.err
 }
 
+// encode returns a value as JSON. No value of a page can fail to be one; if one ever does, the
+// page is not written.
 func (d *pageData) encode(v any) string {
 	text, err := json.Marshal(v) // of what is visible already
 	if err != nil && d.err == nil {
@@ -219,6 +221,8 @@ func (d *pageData) block(cells []result.Cell) []any {
 	return []any{cells[0].Row, cells[0].Column, combos, string(verdicts), answers}
 }
 
+// answer numbers the answers of a cell. Cells share them by the thousand, so where they lie
+// is looked up before what they say.
 func (d *pageData) answer(got *[]string) int {
 	n, ok := d.known[got]
 	if !ok {

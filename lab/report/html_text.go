@@ -37,11 +37,14 @@ func (p *pageText) say(format string, args ...any) {
 	fmt.Fprintf(p, format, args...)
 }
 
+// pageIcon is drawn in the page itself, which may refer to nothing outside. Its colour says
+// in a row of tabs whether something failed.
 const pageIcon = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Crect " +
 	"width='16' height='16' rx='3' fill='%23" +
 	"COLOUR'/%3E%3Cpath d='M4 4h3v3H4zM9 4h3v3H9zM4 9h3v3H4zM9 9h3v3H9z' fill='%23fff'/%3E%3C/svg%3E"
 
-// head writes all before the body.
+// head writes all before the body. The policy comes first: it forbids whatever the page does
+// not need, so that a name which slipped through as markup could load and run nothing.
 func (p *pageText) head(r result.Report, title string) {
 	colour := "1a7f4b"
 	if v := worst(r.Counts); v == result.Fail || v == result.Error {
@@ -60,7 +63,8 @@ func (p *pageText) head(r result.Report, title string) {
 	p.say("<style>%s</style>\n</head>\n", markup(pageStyle()))
 }
 
-// top writes what was run and where, and the list of topologies.
+// top writes what was run and where, and the list of topologies. Parameters are folded away:
+// there are dozens, and they matter when two reports differ.
 func (p *pageText) top(r result.Report) {
 	name := fmt.Sprintf("%d topologies", len(r.Matrices))
 	if len(r.Matrices) == 1 {
@@ -97,6 +101,7 @@ func (p *pageText) top(r result.Report) {
 	p.say("</header>\n<div id=\"bar\" class=\"filter\" role=\"search\" aria-label=\"Filter the cells\" hidden></div>\n")
 }
 
+// plural writes a number with its noun, as the page writes numbers.
 func plural(n int, word string) string {
 	if n == 1 {
 		return "1 " + word
@@ -130,7 +135,8 @@ func (p *pageText) topology(m *result.Matrix, alone bool) {
 	p.say("</section>\n")
 }
 
-// source writes the text of a file, each line with an id.
+// source writes the text of a file, each line with an id: steps lead to the lines that they
+// stand on, and so may a link from outside. Numbers are no part of what a person copies.
 func (p *pageText) source(id, what, file, text string) {
 	p.say("<details class=\"source\" id=\"%s-source\"><summary>%s, %s</summary>\n<pre tabindex=\"0\" "+
 		"aria-label=\"%s\">", id, what, file, file)
@@ -156,7 +162,8 @@ const (
 	mostBars  = 12 // networks
 )
 
-// layout writes the topology as a drawing, and as a table.
+// layout writes the topology as a drawing, and as a table. The table is for readers of
+// screens, for searches on the page, and for what the drawing has no room for.
 func (p *pageText) layout(name string, l *lab.Layout) {
 	if len(l.Hosts) == 0 && len(l.Networks) == 0 {
 		return
@@ -217,6 +224,8 @@ func (p *pageText) claims(claims []result.ClaimResult) {
 	p.say("</ul>\n")
 }
 
+// evidence lists experiments. They are buttons: a script opens the experiment's cells, and
+// without scripts they are text.
 func (p *pageText) evidence(class, side string, evidence []result.ClaimEvidence) {
 	for _, e := range evidence {
 		p.say("<li><span class=\"side %s\">%s</span><span><button type=\"button\" class=\"link\" "+
@@ -235,7 +244,8 @@ var claimClasses = map[result.ClaimVerdict]string{
 	result.NotTested: "open", result.NotSettled: "open",
 }
 
-// plain writes the matrix for a browser without scripts, and what did not pass.
+// plain writes the matrix for a browser without scripts, and what did not pass, as a text
+// report has it. Mail programs and viewers of build artifacts often forbid scripts.
 func (p *pageText) plain(m *result.Matrix) {
 	all := lines(m)
 	p.say("<noscript><h3>Matrix</h3>\n")

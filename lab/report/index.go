@@ -54,7 +54,8 @@ func (in *index) addColumns(columns []column) error {
 	return nil
 }
 
-// addRow adds the row that the matrix got last.
+// addRow adds the row that the matrix got last. Nothing bounds what a file says, so the
+// number of combinations is known to fit before anything is made for them.
 func (in *index) addRow() error {
 	r := &in.m.Rows[len(in.m.Rows)-1]
 	if in.rows[r.Name] != nil {
@@ -85,7 +86,9 @@ func (in *index) addRow() error {
 	return x.check(r.Slots)
 }
 
-// check reports slots that do not fit the axes.
+// check reports slots that do not fit the axes: variants that are too few or too many, and
+// indices outside of them. Printing looks up steps by them without a doubt, half a million
+// times. It also finds how few steps a combination may have, for add.
 func (x *rowIndex) check(slots []result.RowSlot) error {
 	for i, s := range slots {
 		last := -1
@@ -178,7 +181,10 @@ func (in *index) room(counted int) {
 	in.m.Cells = slices.Grow(in.m.Cells, max(min(cells, counted, mostRoom), 0))
 }
 
-// add puts the cell at hand into the matrix.
+// add puts the cell at hand into the matrix. Cells must stand in the order of Cell.Compare,
+// which finds duplicates without a table of half a million names, and in which diff and
+// merge look for cells. Whether a cell has more answers than steps is counted only where the
+// shortest combination of its row leaves that open: counting is slow.
 func (in *index) add(c result.Cell) error {
 	x, combo, err := in.find(in.name)
 	if err != nil {

@@ -41,7 +41,8 @@ type jsonWriter struct {
 	name    []byte
 }
 
-// newJSONWriter begins an object, which end ends.
+// newJSONWriter begins an object, which end ends. A single encoder serves all values: one
+// for each would allocate for every line of a report that has a line for each cell.
 func newJSONWriter(w io.Writer) *jsonWriter {
 	j := &jsonWriter{b: bufio.NewWriterSize(w, 1<<16)}
 	j.enc = json.NewEncoder(&j.scratch)
@@ -50,6 +51,8 @@ func newJSONWriter(w io.Writer) *jsonWriter {
 	return j
 }
 
+// end ends the object that newJSONWriter began, and returns the first error. Every other
+// method may be called after an error, so that what writes a report can be read as a list.
 func (j *jsonWriter) end() error {
 	j.close('}')
 	j.raw("\n")
@@ -61,6 +64,7 @@ func (j *jsonWriter) end() error {
 
 func (j *jsonWriter) raw(s string) { _, _ = j.b.WriteString(s) } // Flush tells
 
+// open begins an object or an array whose items have a line each, and close ends it.
 func (j *jsonWriter) open(bracket byte) {
 	_ = j.b.WriteByte(bracket)
 	j.indent = append(j.indent, "  "...)
@@ -96,6 +100,8 @@ func (j *jsonWriter) key(name string) {
 	j.raw(": ")
 }
 
+// field writes a member, its value over as many lines as it needs: one that is an object
+// or an array is indented as the report is.
 func (j *jsonWriter) field(name string, v any) {
 	j.key(name)
 	j.enc.SetIndent(string(j.indent), "  ")
@@ -134,7 +140,9 @@ func (j *jsonWriter) encode(v any) []byte {
 }
 
 // escapeUnseen escapes what the encoder leaves and a terminal obeys: DEL, the controls
-// of C1, what turns a line round. All of it stands in strings.
+// of C1, what turns a line round. All of it stands in strings. Programs choose the names of
+// their processes and what they print, and a report is read with cat(1) too; read back, the
+// text is what it was.
 func escapeUnseen(text []byte) []byte {
 	isUnseen := func(r rune) bool { return r != utf8.RuneError && r > '~' && !unicode.IsPrint(r) }
 	if bytes.IndexFunc(text, isUnseen) < 0 {
@@ -181,6 +189,8 @@ func (j *jsonWriter) environment(e *result.Environment) {
 	j.close('}')
 }
 
+// matrix writes a matrix. What cells refer to stands before them, so that a reader has it
+// by then, and with it all that a run needs to be made again: "labrun rerun" takes a report.
 func (j *jsonWriter) matrix(m *result.Matrix) {
 	j.open('{')
 	j.field("file", m.File)
@@ -232,6 +242,7 @@ func (j *jsonWriter) layout(l *lab.Layout) {
 	j.close('}')
 }
 
+// row writes a row. A claim that a pass speaks against is "not NAME", as in a topology.
 func (j *jsonWriter) row(r *result.Row) {
 	j.open('{')
 	j.field("name", r.Name)
@@ -274,6 +285,8 @@ func (j *jsonWriter) slot(s *result.RowSlot) {
 	j.close('}')
 }
 
+// variants writes a line for each variant: of two reports of a file that was changed, diff(1)
+// shows the variants that changed.
 func (j *jsonWriter) variants(variants [][]result.RowStep) {
 	j.lines("variants", len(variants), func(i int) {
 		if len(variants[i]) == 0 {

@@ -13,6 +13,9 @@ import (
 // JUnit writes the report as the XML that JUnit's runner for Ant began and that
 // Jenkins, GitLab and others read: a testsuite for each topology and host, a
 // testcase for each cell. Its time is 0 when a report does not say how long it took.
+// No standard says what the XML is: a test holds it to a schema of what these readers agree
+// about (testdata/junit.xsd). Names are the same in every run, or the readers, which keep the
+// history of a test by its name, would lose it.
 func JUnit(w io.Writer, r result.Report) error {
 	r = visible(r)
 	x := &junit{bufio.NewWriterSize(w, 1<<16), nil}
@@ -61,6 +64,7 @@ type junit struct {
 
 func (x *junit) raw(s string) { _, _ = x.WriteString(s) }
 
+// attribute writes an attribute: the value is a stranger's text, the name is not.
 func (x *junit) attribute(name, value string) {
 	fmt.Fprintf(x, ` %s="%s"`, name, escapeXML(value, true))
 }
@@ -73,6 +77,8 @@ func (x *junit) took(cell int) float64 {
 	return float64(x.seconds[cell])
 }
 
+// time writes a time in seconds, in microseconds at most: batches give each of their cells a
+// share, whose further digits mean nothing.
 func (x *junit) time(seconds float64) {
 	x.attribute("time", strconv.FormatFloat(math.Round(seconds*1e6)/1e6, 'f', -1, 64))
 }
@@ -82,6 +88,8 @@ func (x *junit) counts(c result.Counts) {
 		c.Sum(), c.Failed, c.Errors, c.Skipped)
 }
 
+// suite writes the cells of a column. Its properties are those of the whole run: readers
+// show them beside a suite, and have no place for those of all suites.
 func (x *junit) suite(r *result.Report, m *result.Matrix, on result.Column, chunks []chunk) {
 	var n result.Counts
 	sum := 0.0
@@ -118,6 +126,8 @@ func (x *junit) suite(r *result.Report, m *result.Matrix, on result.Column, chun
 // junitWords are the elements that say why a testcase did not pass.
 var junitWords = map[result.Verdict]string{result.Fail: "failure", result.Skip: "skipped", result.Error: "error"}
 
+// testcase writes a cell, and why it did not pass: a line for lists in the message, all of
+// it in the element's text.
 func (x *junit) testcase(m *result.Matrix, c *result.Cell, seconds float64) {
 	x.raw("    <testcase")
 	x.attribute("classname", m.Name+"."+m.ColumnOf(c)) // readers cut it at the last dot

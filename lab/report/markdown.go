@@ -15,7 +15,9 @@ const mostMarkdown = 60_000
 
 // Markdown writes the report for a pull request: matrices as tables, grids and
 // what did not pass folded, claims, the environment. It fits into a comment,
-// unless the matrices alone do not.
+// unless the matrices alone do not. What is always shown is made first, as strings, to know
+// what room it leaves: of explanations and grids some may be missing, and the table that
+// says how many failed may not.
 func Markdown(w io.Writer, r result.Report) error {
 	r = visible(r)
 	k := &markdown{room: mostMarkdown}
@@ -90,7 +92,8 @@ func (k *markdown) details(m *result.Matrix) {
 	}
 }
 
-// grids folds the grids of answers. What a terminal shows is a block of code: a
+// grids folds the grids of answers. They come last: a failure is why a person opens the
+// comment, and a grid is what they then compare with. What a terminal shows is a block of code: a
 // table of Markdown has one line of heads and no cells that are left blank.
 func (k *markdown) grids(m *result.Matrix) {
 	for _, cells := range runs(m.Cells, inRow) {
@@ -103,6 +106,8 @@ func (k *markdown) grids(m *result.Matrix) {
 	}
 }
 
+// markdownMatrix is the table of a topology. Of one with very many experiments the lines
+// that passed are left out: people look for the others.
 func markdownMatrix(m *result.Matrix) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "### %s", escapeMarkdown(m.Name))
@@ -147,6 +152,7 @@ func strong(s string, yes bool) string {
 	return s
 }
 
+// markdownClaims lists the claims with the same evidence as a text report.
 func markdownClaims(m *result.Matrix) string {
 	all := claimsOf(m)
 	if len(all) == 0 {
@@ -179,6 +185,8 @@ func markdownClaims(m *result.Matrix) string {
 	return b.String() + "\n"
 }
 
+// markdownEnvironment folds the environment: its summary has what decides most questions,
+// the kernel's release and whether root asked.
 func markdownEnvironment(r result.Report) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "<details><summary>%s</summary>\n\n| environment | |\n|---|---|\n",

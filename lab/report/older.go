@@ -40,7 +40,8 @@ func olderWhens(m *result.Matrix) {
 
 var olderTally = regexp.MustCompile(`^(.+?) (once|twice|(\d+) times)(?:, |$)`)
 
-// olderFlaky reads the reason of a flaky cell in a report of version 1.
+// olderFlaky reads the reason of a flaky cell in a report of version 1. What does not read
+// as one stays a reason, lest a word of it is lost.
 func olderFlaky(n *result.Note) {
 	rest, ok := strings.CutPrefix(n.Reason, "flaky: ")
 	if !ok {

@@ -35,6 +35,8 @@ func ReadJSON(file string, r io.Reader) (result.Report, error) {
 	return result.Report{}, d.at(file, err)
 }
 
+// report reads the whole. Counts stand before the cells, and tell how much room to make for
+// them; so they are read on, matrix by matrix, as what is left of them.
 func (d *jsonReader) report(r *result.Report) error {
 	cells := 0 // of the matrices so far
 	return d.fields(fields{
@@ -65,6 +67,8 @@ func (d *jsonReader) version() error {
 	return err
 }
 
+// environment reads what a run found. None of its members is needed to print the cells, so
+// all are optional here, while the schema demands most.
 func (d *jsonReader) environment(e *result.Environment) error {
 	var only result.KernelInfo
 	err := d.fields(fields{
@@ -96,7 +100,8 @@ func (d *jsonReader) environment(e *result.Environment) error {
 	return err
 }
 
-// seconds reads how long a cell took, of which there are as many as cells.
+// seconds reads how long a cell took. There are as many of these as cells, so it does without
+// a decoder of encoding/json, which would allocate for each.
 func (d *jsonReader) seconds() (float32, error) {
 	if err := d.expect('0'); err != nil {
 		return 0, err
@@ -109,7 +114,9 @@ func (d *jsonReader) seconds() (float32, error) {
 	return float32(s), err
 }
 
-// matrix reads a matrix; the report's counts leave it so many cells at most.
+// matrix reads a matrix; the report's counts leave it so many cells at most. Hosts and rows
+// have to stand before the cells, as JSON writes them: cells are put into the matrix as they
+// are read, and by name each would take several times the memory.
 func (d *jsonReader) matrix(m *result.Matrix, cells int) error {
 	in := &index{m: m, answers: map[string]*[]string{}, evidence: map[string][]result.Snapshot{}}
 	defer olderWhens(m)
@@ -150,6 +157,8 @@ func (d *jsonReader) matrix(m *result.Matrix, cells int) error {
 	}, "file", "name", "hosts", "rows", "cells")
 }
 
+// row reads a row. JSON has a claim and its circumstances as two members of the row, in
+// either order, and a Row has one ClaimRef.
 func (d *jsonReader) row(r *result.Row, known map[string][]result.RowStep) error {
 	return d.fields(fields{
 		"name": d.into(&r.Name),
@@ -199,6 +208,7 @@ func (d *jsonReader) slot(s *result.RowSlot, known map[string][]result.RowStep) 
 	}, "variants")
 }
 
+// variants reads lists of steps; known has those that were read before, by their text.
 func (d *jsonReader) variants(all *[][]result.RowStep, known map[string][]result.RowStep) func() error {
 	return func() error {
 		return d.array(func() error {
@@ -286,6 +296,7 @@ func (d *jsonReader) cell(in *index) error {
 	return nil
 }
 
+// readAnswers returns nil for no answers, as cells have it.
 func readAnswers(text []byte) (*[]string, error) {
 	var got []string
 	if err := decode(text, &got); err != nil || len(got) == 0 {

@@ -83,7 +83,8 @@ var kinds = map[jsontext.Kind]string{
 	'{': "an object", '[': "an array", '"': "a string", '0': "a number", 't': "true", 'f': "false", 'n': "null",
 }
 
-// expect reports a next value that is of another kind than it has to be.
+// expect reports a next value that is of another kind than it has to be. The value is read
+// before it is refused: if it is broken itself, that is the mistake to report.
 func (d *jsonReader) expect(kind jsontext.Kind) error {
 	found := d.dec.PeekKind()
 	if found == kind || kinds[found] == "" { // what is no value at all, reading it reports
@@ -95,7 +96,8 @@ func (d *jsonReader) expect(kind jsontext.Kind) error {
 	return fmt.Errorf("found %s, want %s", kinds[found], kinds[kind])
 }
 
-// delim reads the bracket that begins or ends an object or an array.
+// delim reads the bracket that begins or ends an object or an array. Reading a value instead
+// would take the whole object at once, with all its half a million cells.
 func (d *jsonReader) delim() error {
 	if _, err := d.dec.ReadToken(); err != nil {
 		return newSyntaxError(err)
@@ -159,7 +161,7 @@ func (d *jsonReader) between(bracket jsontext.Kind, read func() error) error {
 	return err
 }
 
-// text reads a string and appends it to b.
+// text reads a string and appends it to b, which a caller uses again for the next cell.
 func (d *jsonReader) text(b []byte) ([]byte, error) {
 	if err := d.expect('"'); err != nil {
 		return nil, err
@@ -177,7 +179,9 @@ func (d *jsonReader) text(b []byte) ([]byte, error) {
 // fields are the keys that an object may have, and what reads their values.
 type fields map[string]func() error
 
-// fields reads an object of some fields. The keys that it must have are needed.
+// fields reads an object of some fields. The keys that it must have are needed. A key that
+// is unknown is an error, with those that are allowed: a report that a later labrun wrote, or
+// a hand changed, must not lose what it says without a word.
 func (d *jsonReader) fields(allowed fields, needed ...string) error {
 	seen := map[string]bool{}
 	err := d.object(func(text []byte) error {
@@ -220,6 +224,8 @@ func (d *jsonReader) into(v any) func() error {
 	}
 }
 
+// decode is json.Unmarshal that takes no unknown key, and whose errors name what JSON has to
+// stand there, where encoding/json names a type of this program.
 func decode(text []byte, v any) error {
 	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.DisallowUnknownFields()

@@ -20,7 +20,8 @@ type sheet struct {
 // gap stands between two columns.
 const gap = "  "
 
-// widths returns how wide the columns are.
+// widths returns how wide the columns are, in columns of a terminal: characters of East Asia
+// take two, and attributes none.
 func (s *sheet) widths() []int {
 	widths := make([]int, len(s.header))
 	for i, h := range s.header {
@@ -68,7 +69,8 @@ func (s *sheet) draw(most int) string {
 	return strings.Join(pieces, "\n\n")
 }
 
-// piece draws the heads of the rows and some of the columns.
+// piece draws the heads of the rows and some of the columns. What the columns have in
+// common stands over the first of each piece, or a reader of the second would miss it.
 func (s *sheet) piece(from, to int) string {
 	w := newTable()
 	cut := func(row []string) table.Row {

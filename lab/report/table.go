@@ -23,6 +23,7 @@ var coloursOf = map[result.Verdict]string{result.Pass: green, result.Fail: red, 
 var wordsOf = map[result.Verdict]string{result.Pass: "pass", result.Fail: "FAIL", result.Skip: "skip",
 	result.Error: "ERROR"}
 
+// paint gives a text an attribute, on a terminal.
 func (t Text) paint(attribute, s string) string {
 	if !t.Colour || s == "" {
 		return s
@@ -45,7 +46,8 @@ func worst(c result.Counts) result.Verdict {
 	return result.Pass
 }
 
-// manyHosts is the number of columns up to which a matrix has one for each host.
+// manyHosts is the number of columns up to which a matrix has one for each host. A topology
+// may have a thousand hosts; then how many cells came to each verdict is what fits.
 const manyHosts = 16
 
 // line is a line of a table: the cells of an experiment. It counts them, for a table is
@@ -120,7 +122,9 @@ func (t Text) table(m *result.Matrix) string {
 	return s.draw(t.Width)
 }
 
-// tally says what the cells of a line came to in one host.
+// tally says what the cells of a line came to in one host: a verdict where it is one cell,
+// "pass 8" where all came to the same, and else what did not pass, of how many. Errors come
+// first: while labrun could not ask, what the kernel answered is not the whole story.
 func (t Text) tally(n result.Counts, one bool) string {
 	sum := n.Sum()
 	if sum == 0 {

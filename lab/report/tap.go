@@ -34,6 +34,8 @@ type tap struct{ *bufio.Writer }
 
 func (t *tap) printf(format string, args ...any) { fmt.Fprintf(t, format, args...) }
 
+// matrix writes the subtests of a topology, indented by four spaces as the protocol demands,
+// and then its own line: it is ok when none of them failed.
 func (t *tap) matrix(number int, m *result.Matrix) {
 	t.printf("# Subtest: %s\n", escapeTAP(m.Name))
 	t.printf("    1..%d\n", len(m.Cells))
@@ -63,6 +65,8 @@ func okWord(ok bool) string {
 	return "not ok"
 }
 
+// cell writes a subtest. Its number is its place in the matrix, and so are its name and what
+// stands before the "#" the same in every run: readers compare runs by them.
 func (t *tap) cell(number int, m *result.Matrix, c *result.Cell) {
 	ok := c.Verdict == result.Pass || c.Verdict == result.Skip
 	t.printf("    %s %d - %s on %s", okWord(ok), number, escapeTAP(m.NameOf(c)), escapeTAP(m.ColumnOf(c)))
@@ -92,6 +96,8 @@ func (t *tap) cell(number int, m *result.Matrix, c *result.Cell) {
 	t.printf("      ...\n")
 }
 
+// note writes why a cell is an error, or flaky, and what its programs printed: the end of it,
+// as a text report has, for a log of a CI job is read from its end.
 func (t *tap) note(c *result.Cell) {
 	n := c.Note
 	t.said("reason", c.Reason())
@@ -110,10 +116,10 @@ func (t *tap) note(c *result.Cell) {
 // causes lists what explains a red answer, under the words that a text report has.
 func (t *tap) causes(s result.StepResult, seen result.Snapshot) {
 	for _, c := range causes(s, seen) {
-		if c.word != "" {
-			t.printf("      %s:\n", strings.ReplaceAll(c.word, " ", "_"))
+		t.printf("      %s:\n", strings.ReplaceAll(c.word, " ", "_"))
+		for _, text := range c.texts {
+			t.printf("        - %s\n", quoteYAML(text))
 		}
-		t.printf("        - %s\n", quoteYAML(c.text))
 	}
 }
 

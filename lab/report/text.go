@@ -36,6 +36,7 @@ func (t Text) Write(w io.Writer, r result.Report) error {
 	return b.Flush()
 }
 
+// matrix writes the table, and below it the answers that the file is about.
 func (t Text) matrix(b io.Writer, m *result.Matrix) {
 	fmt.Fprintln(b, t.paint(bold, m.Name)+dash(m.Doc))
 	if len(m.Rows) == 0 {
@@ -62,7 +63,8 @@ func (t Text) head(b io.Writer, m *result.Matrix, c *result.Cell) {
 	fmt.Fprintf(b, "%s %s on %s\n", t.verdict(c.Verdict), t.paint(bold, m.NameOf(c)), m.ColumnOf(c))
 }
 
-// steps lists what every cell asked and what it got, -v.
+// steps lists what every cell asked and what it got, -v. With it a person checks that an
+// experiment asks what it is meant to: a pass alone does not say so.
 func (t Text) steps(b io.Writer, m *result.Matrix) {
 	for i := range m.Cells {
 		c := &m.Cells[i]

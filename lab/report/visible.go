@@ -29,7 +29,9 @@ func visibleDifference(d *compare.Difference) *compare.Difference {
 	return &v
 }
 
-// visibleCell returns a matrix of a single cell as formats may print it, and that cell.
+// visibleCell is visible for a report of one cell, which progress prints while a run goes on:
+// looking at the whole matrix for each would take the square of its size. It returns a
+// matrix of that cell alone, and the cell.
 func visibleCell(m *result.Matrix, c *result.Cell) (*result.Matrix, *result.Cell) {
 	one, cell := *m, *c
 	cell.Row = 0
@@ -131,6 +133,8 @@ func (w *writer) parts(v reflect.Value, n int, part func(reflect.Value, int) ref
 	return changed, some
 }
 
+// areStrange reports whether steps may have a text to write out. It looks without reflection:
+// a grid has as many variants as combinations, and nearly none needs more than this look.
 func areStrange(steps []result.RowStep) bool {
 	for i := range steps {
 		if s := &steps[i]; !isPlain(s.Process) || !isPlain(s.Call) || !isPlain(s.Want) {
@@ -168,6 +172,7 @@ func (w *writer) cells(cells []result.Cell) ([]result.Cell, bool) {
 	return changed, some
 }
 
+// shared is value for answers, once for all the cells that have them.
 func (w *writer) shared(got *[]string) *[]string {
 	becomes, ok := w.answers[got]
 	if !ok {

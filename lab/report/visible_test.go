@@ -262,7 +262,7 @@ func TestStrangeSteps(t *testing.T) {
 			var s result.RowStep
 			reflect.ValueOf(&s).Elem().FieldByIndex(f.Index).SetString("\x1b")
 			if n++; !areStrange([]result.RowStep{{}, s}) {
-				t.Errorf("nobody looks at %s", f.Name)
+				t.Errorf("nothing looks at %s", f.Name)
 			}
 		}
 	}

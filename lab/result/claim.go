@@ -130,6 +130,8 @@ func (m *Matrix) Settle() {
 	}
 }
 
+// judge returns what the evidence comes to. One experiment that did not pass leaves the claim
+// open, whatever the others say: it might have been the exception.
 func (c *ClaimResult) judge() ClaimVerdict {
 	switch {
 	case len(c.Unknown) > 0:

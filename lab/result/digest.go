@@ -50,6 +50,9 @@ func (d *digest) word(s string) {
 	d.b = append(d.b, s...)
 }
 
+// cell writes down a cell: its name, its column, its verdict, and the steps that it made with
+// what each wanted and was answered. An answer that the file leaves open is written as "?",
+// unless it made the cell red.
 func (d *digest) cell(m *Matrix, c *Cell) {
 	r := &m.Rows[c.Row]
 	d.name = lab.AppendCellName(d.name[:0], r.Name, r.Axes, c.Combo)

@@ -67,7 +67,8 @@ func Merge(parts ...Part) (Report, error) {
 	return NewReport(env, matrices), nil
 }
 
-// piece is what a part has of a topology.
+// piece is what a part has of a topology: a part may have the same file twice, and another
+// part only some of its hosts.
 type piece struct {
 	*Matrix
 	of      string    // the part's name
@@ -152,7 +153,9 @@ func mergeMatrices(pieces []piece) (Matrix, []float32, error) {
 	return whole, seconds, nil
 }
 
-// weave gives the matrix the rows, columns and claims of all pieces.
+// weave gives the matrix the rows, columns and claims of all pieces. Rows of one name must be
+// equal, down to what each step wants: cells say nothing that their row says already, so a
+// cell under another row would have answered another question.
 func (m *Matrix) weave(pieces []piece) error {
 	rows, columns := make([][]Row, len(pieces)), make([][]Column, len(pieces))
 	claims := make([][]ClaimResult, len(pieces))
@@ -187,7 +190,9 @@ func (m *Matrix) weave(pieces []piece) error {
 	return nil
 }
 
-// cursor goes through the cells of a piece, as the whole numbers their rows and columns.
+// cursor goes through the cells of a piece, as the whole numbers their rows and columns. No
+// cell is copied but into the whole, and nothing is sorted: parts of a big run are merged
+// within the memory of its report.
 type cursor struct {
 	piece
 	rows, columns []int32
@@ -256,6 +261,8 @@ func (m *Matrix) collect(pieces []piece) ([]float32, error) {
 	}
 }
 
+// sameCell reports whether two parts say the same of a cell. The evidence counts too: of two
+// runs that explain an answer by other sockets, neither is the run's.
 func sameCell(a, b *Cell) bool {
 	return a.Verdict == b.Verdict && slices.Equal(a.Answers(), b.Answers()) && reflect.DeepEqual(a.Note, b.Note)
 }

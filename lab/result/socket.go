@@ -25,6 +25,9 @@ type SocketInfo struct {
 // like: what a terminal would obey is written out.
 func (h SocketInfo) String() string { return lab.Visible(h.line()) }
 
+// line is the socket in the words of ss(8), with what decides whether another one may share
+// its port: protocol, state, addresses, options, device, user. An accepted connection that no
+// process has yet is not a leak, and is told apart.
 func (h SocketInfo) line() string {
 	s := fmt.Sprintf("%s %s %s", h.Protocol, h.State, h.Local)
 	if h.Remote != "" {

@@ -2,8 +2,8 @@ package result
 
 import "testing"
 
-// TestSocketInfoObeysNobody gives a socket names that programs have chosen.
-func TestSocketInfoObeysNobody(t *testing.T) {
+// TestSocketInfoObeysNoName gives a socket names that programs have chosen.
+func TestSocketInfoObeysNoName(t *testing.T) {
 	h := SocketInfo{
 		Host: "alpha", Protocol: "tcp", State: "LISTEN", Local: "any:80", Device: "e\x1b[2J",
 		Owners: []string{"web (a\x1b[31m\nb\u202e\xff)", "web (wörk \"`)"},

@@ -39,7 +39,7 @@ function ownersOf(h) {
   return WAITING.includes(h.state) ? 'not accepted yet' : 'no process';
 }
 
-const WAITING = ['SYN_RECV', 'ESTABLISHED', 'CLOSE_WAIT']; // what a socket may be in that nobody has accepted
+const WAITING = ['SYN_RECV', 'ESTABLISHED', 'CLOSE_WAIT']; // of a socket that no process has accepted yet
 
 function holderTable(holders) {
   const heads = ['host', 'protocol', 'state', 'local', 'remote', 'process', 'user', 'device', 'timer', 'options'];
@@ -64,7 +64,7 @@ function causes(steps) {
   const inUse = red.got === 'EADDRINUSE' || (red.got === 'EADDRNOTAVAIL' && red.name === 'connect');
   return [
     held && held.length > 0 && [el('h4', {}, inUse ? 'Held by' : 'Sockets then'), holderTable(held)],
-    held && !held.length && red.got === 'EADDRINUSE' && [el('h4', {}, 'Held by'), el('p', {class: 'note'}, 'Nobody that the kernel tells of.')],
+    held && !held.length && red.got === 'EADDRINUSE' && [el('h4', {}, 'Held by'), el('p', {class: 'note'}, 'No socket that the kernel shows.')],
     listens && listens.length > 0 && [el('h4', {}, 'Listening elsewhere'), holderTable(listens)],
     why && why.length > 0 && [el('h4', {}, 'Why'), el('ul', {class: 'plain why'}, why.map((rule) => el('li', {}, el('code', {}, rule))))],
   ];
