@@ -30,7 +30,7 @@ func (t token) word() bool {
 }
 
 // wordRune reports whether r belongs to a word. Words are taken large, so that
-// a complaint shows the whole of what somebody wrote: peer/web, 1.5s, $p, -1, A|B.
+// a complaint shows the whole of what was written: peer/web, 1.5s, $p, -1, A|B.
 func wordRune(r rune) bool {
 	return unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("_-.$/+|", r)
 }

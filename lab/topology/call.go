@@ -15,7 +15,8 @@ import (
 	"labrun/lab/yamlpos"
 )
 
-// maker is who makes the calls that are read, and how long they may take.
+// maker is the process that makes the calls which are read, and how long they may take. It goes down
+// from a mapping to the calls in it, each level with its own copy.
 type maker struct {
 	lab.Process
 	limit time.Duration
@@ -28,6 +29,7 @@ func (r *slotReader) lost(n *yaml.Node) {
 	r.steps = append(r.steps, placedStep{Step: &syntax.Step{Mistakes: []syntax.Mistake{{}}}, node: n})
 }
 
+// duration reads limit or until, 0 after a complaint.
 func (r *slotReader) duration(e yamlpos.Entry) time.Duration {
 	n, ok := r.fill(e.Value)
 	if !ok {
@@ -45,7 +47,8 @@ func (r *slotReader) duration(e yamlpos.Entry) time.Duration {
 }
 
 // call reads one call. A text that an axis leaves empty is not a step, nor is one
-// that a rule leaves out.
+// that a rule leaves out. Where the parsed text has a mistake, the place in the file that it is
+// shown at is that of the piece it is in, or of the comma or line end that cut the text off.
 func (r *slotReader) call(by maker, raw *yaml.Node, around yaml.Style) {
 	n, ok := r.fill(raw)
 	if !ok {
@@ -110,7 +113,8 @@ func (r *slotReader) call(by maker, raw *yaml.Node, around yaml.Style) {
 // that a step may wait for.
 var readers = map[string]string{"sockets": "LISTEN", "getsockname": "x:80", "getsockopt": "0"}
 
-// takesAny reports whether the first answer to a step will do, whatever it is.
+// takesAny reports whether the first answer to a step will do, whatever it is: then until has nothing
+// to wait for, and passes before the server is ready that it was written for.
 func takesAny(s *syntax.Step) bool {
 	return !slices.ContainsFunc(s.Want, func(r lab.WantRule) bool {
 		return r.Answer.Outcome != lab.Unasked &&

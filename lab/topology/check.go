@@ -7,6 +7,8 @@ import (
 	"labrun/lab/wording"
 )
 
+// check is the last pass. It comes when all experiments are read, since what a step names may be made
+// by another one, and looks at probes first: an answer may depend on one that stands before it.
 func check(c complaints, l *layout, all experiments) {
 	d := &checker{complaints: c, layout: l, probesLost: all.probesLost}
 	for _, x := range all.probes {
@@ -18,7 +20,8 @@ func check(c complaints, l *layout, all experiments) {
 	}
 }
 
-// checkExperiment checks all that an experiment says.
+// checkExperiment checks all that an experiment says. The columns that it runs in are hosts, and a
+// name in a step may mean another address in each; but hosts alike for its steps are checked as one.
 func (d *checker) checkExperiment(x *experiment) {
 	d.Source = x.source
 	d.checkAxesPlaced(x)
@@ -44,7 +47,8 @@ func (d *checker) checkExperiment(x *experiment) {
 }
 
 // checkNames complains about aliases that a host does not have, and about a
-// peer that a subject does not have.
+// peer that a subject does not have. What is known of a name is kept: a thousand combinations name
+// the same three addresses, in up to 4096 columns.
 func (d *checker) checkNames(x *experiment, columns []*host) {
 	type ref struct {
 		host, name string
@@ -104,7 +108,8 @@ func (d *checker) checkNames(x *experiment, columns []*host) {
 }
 
 // checkClaimSays complains about an experiment with a claim whose last step
-// expects nothing. Steps with mistakes may have no answer at all.
+// expects nothing: the last step is the one that puts the claim to the test. Steps with mistakes may
+// have no answer at all.
 func (d *checker) checkClaimSays(x *experiment) {
 	if x.Claim.Name == "" || len(x.slots) == 0 {
 		return

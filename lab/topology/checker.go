@@ -11,7 +11,8 @@ import (
 )
 
 // checker is the last pass: it looks at what depends on the subject of an experiment, for
-// every column, and hands on nothing.
+// every column, and hands on nothing. A lab could find all of it out, as EBADF or as an address
+// that is not there; but only in the cells that run, and as an answer of the kernel's.
 type checker struct {
 	complaints
 	*layout
@@ -20,7 +21,7 @@ type checker struct {
 	checks     int      // steps checked so far
 }
 
-// all returns the steps of every combination, each once.
+// all returns the steps of every combination, each once. Those of one combination may be apart.
 func (x *experiment) all() iter.Seq[placedStep] {
 	return func(yield func(placedStep) bool) {
 		for _, slot := range x.slots {
@@ -35,7 +36,8 @@ func (x *experiment) all() iter.Seq[placedStep] {
 	}
 }
 
-// spend counts work, and reports whether there was too much of it.
+// spend counts work, and reports whether there was too much of it. A file of 4 MB may have ten
+// thousand experiments in 4096 hosts, whose steps times columns no limit of its own bounds.
 func (d *checker) spend(x *experiment, n int) bool {
 	before := d.checks
 	d.checks += n
@@ -57,7 +59,8 @@ func (d *checker) nameProblem(columns []*host, at, name string, mapped bool) str
 }
 
 // problemIn says what is wrong with the host of that name, which may stand for a host of each
-// column: with the first that is not fine, as an example.
+// column: with the first that is not fine, as an example, and for how many others that is so. A
+// complaint for each of a hundred hosts would be a hundred about one word.
 func (d *checker) problemIn(columns []*host, name string, fine func(*host) bool, say func(h *host,
 	role string) string) string {
 	if name != "" && name != "peer" {
@@ -91,7 +94,8 @@ func (d *checker) problemIn(columns []*host, name string, fine func(*host) bool,
 	return first
 }
 
-// hostHint ends a complaint about a host that there is not, of an address host.name.
+// hostHint ends a complaint about a host that does not exist, of an address host.name. It may be the
+// two words in the wrong order, or the name of a machine outside: www.example.org.
 func (d *checker) hostHint(found, name string) string {
 	if d.hosts[name] != nil {
 		return fmt.Sprintf(", did you mean %q?", name+"."+found)
@@ -104,7 +108,8 @@ func (d *checker) hostHint(found, name string) string {
 	return ending
 }
 
-// aliasHint ends a complaint about an address that a host does not have.
+// aliasHint ends a complaint about an address that a host does not have: it is called otherwise here,
+// is the name of a host or of a NIC, or is misspelt.
 func (d *checker) aliasHint(h *host, name string) string {
 	meant := ""
 	if words := syntax.WellKnown(name); words != "" {

@@ -14,8 +14,15 @@
 //	readExperiments  claims, probes, experiments -> experiments: slots, and all that each may be
 //	check            each experiment in every column of the layout
 //
-// What could not be read is marked as lost where it is missing in such a value, so that one
-// mistake makes one complaint.
+// What could not be read is marked where it is missing in such a value, so that one mistake makes
+// one complaint: an index is nil when any name may be right, and what is bad, unsure or broken
+// is not the cause of what lacks because of it. The rule for each check is to be silent where its
+// complaint would go away with another one's mistake.
+//
+// A pass reads all that it can after a mistake. Sections are read in the order of the passes,
+// whatever their order in the file, and within one in that of the file, since addresses and
+// combinations follow from it. The schema (schema*.go) is the same vocabulary for editors, and the
+// folder (folder.go) all that looks at the machine.
 //
 // A topology may include files with experiments that several share. They are read
 // as it is, before its own experiments; places and complaints name the file.

@@ -2,6 +2,7 @@ package topology
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 
@@ -24,7 +25,8 @@ func readExperiments(c complaints, f files, l *layout) experiments {
 	return d.experiments
 }
 
-// declare records e's name, or complains that another file declares it.
+// declare records e's name, or complains that another file declares it. Within a file Entries has
+// seen to that.
 func (d *experimentReader) declare(noun string, known map[string]lab.Pos, e yamlpos.Entry) bool {
 	if at, ok := known[e.Key]; ok {
 		d.Complain(e.Pos, "%s %s exists already, in %s:%d", noun, wording.Quote(e.Key), cmp.Or(at.File, d.File), at.Line)
@@ -170,7 +172,8 @@ func (d *experimentReader) decodeBody(x *experiment, e yamlpos.Entry, keys map[s
 	}
 }
 
-// decodeClaimRef reads a claim's name, or "not" and a claim's name.
+// decodeClaimRef reads a claim's name, or "not" and a claim's name. In a file without claims a name
+// needs no sentence behind it: reports count by the name.
 func (d *experimentReader) decodeClaimRef(x *experiment, e yamlpos.Entry) {
 	name, ok := d.Text(e.Value, x.scope.String()+", claim")
 	if !ok {
@@ -184,12 +187,8 @@ func (d *experimentReader) decodeClaimRef(x *experiment, e yamlpos.Entry) {
 	}
 	x.Claim.Name = name
 	if _, ok := d.claimed[name]; !ok && d.claimed != nil && !d.claimsLost {
-		var names []string
-		for c := range d.claimed {
-			names = append(names, c)
-		}
 		d.Wrong(e.Value, "%s: no claim %s%s", x.scope, wording.Quote(name),
-			wording.Hint(name, "claims", wording.Sorted(names...)))
+			wording.Hint(name, "claims", slices.Sorted(maps.Keys(d.claimed))))
 	}
 }
 
@@ -217,7 +216,7 @@ func (d *experimentReader) decodeColumns(x *experiment, n *yaml.Node) {
 }
 
 // decodeUsers reads processes, the users that they run as. A process that is not listed runs as
-// root of its host, who may do all that a test needs, bind port 80 say.
+// root of its host and has all capabilities there, so that it may bind port 80 or change a link.
 func (d *experimentReader) decodeUsers(x *experiment, n *yaml.Node) {
 	list, _ := d.Entries(n, x.scope.In("key", "processes"), "from processes to {user: NUMBER}")
 	for _, e := range list {
@@ -244,7 +243,8 @@ func (d *experimentReader) decodeUsers(x *experiment, n *yaml.Node) {
 	}
 }
 
-// capabilities reads the names of capabilities(7) that a process keeps.
+// capabilities reads the names of capabilities(7) that a process keeps. A user other than 0 has none
+// after setresuid(2), so an experiment about CAP_NET_BIND_SERVICE names it.
 func (d *experimentReader) capabilities(s yamlpos.Scope, n *yaml.Node) []string {
 	var names []string
 	for _, item := range yamlpos.List(n) {

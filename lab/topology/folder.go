@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// readFile returns the text of a file. Of one that is too large it returns just enough
-// for a complaint that says so.
+// readFile returns the text of a file that a user has named. Of one that is too large it returns just
+// enough for a complaint that says so.
 func readFile(file string) ([]byte, error) {
 	f, err := Open(file)
 	if err != nil {
@@ -64,7 +64,8 @@ func Open(file string) (io.ReadCloser, error) {
 	return f, nil
 }
 
-// descriptorOf returns the descriptor that a name in one of the deviceFolders is of.
+// descriptorOf returns the descriptor that a name in one of the deviceFolders is of. Opening such a
+// name opens the file anew, which a pipe or a socket of the shell's does not stand.
 func descriptorOf(file string) (uintptr, bool) {
 	name := filepath.Base(file)
 	if name == "stdin" {
@@ -74,7 +75,8 @@ func descriptorOf(file string) (uintptr, bool) {
 	return uintptr(fd), err == nil && slices.Contains(deviceFolders, filepath.Dir(file))
 }
 
-// writerPatience is for how long a named pipe waits for a process that writes.
+// writerPatience is for how long a named pipe waits for a process that writes: long enough for one
+// that was started along with labrun, and no longer than a person would wait without an answer.
 var writerPatience = 10 * time.Second
 
 // pipe is a named pipe, opened without waiting for its other end. Until a process opens it to write
@@ -123,7 +125,8 @@ func folderOf(file string) folder {
 }
 
 // folder reads the files below a topology's folder. No name and no link leads out
-// of it: the file may come from a stranger.
+// of it: the file may come from a stranger, and a complaint shows lines of what it read. os.Root
+// holds to that also when links change while it looks.
 type folder string
 
 // read is a readFunc.

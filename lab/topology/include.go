@@ -18,7 +18,8 @@ import (
 	"labrun/lab/yamlpos"
 )
 
-// readFunc returns the text of an included file. It is asked by the name that
+// readFunc returns the text of an included file, and sees to it that the file is one of the
+// topology's folder. It is asked by the name that
 // messages and reports have for the file: the path of the topology's folder, and
 // the file's from there.
 type readFunc func(file string) ([]byte, error)
@@ -118,7 +119,7 @@ func (d *fileReader) open(p *part) bool {
 	return true
 }
 
-// sections reads what keys a part has.
+// sections reads what keys a part has. What each of them says is for the next passes.
 func (d *fileReader) sections(p *part) (root *yaml.Node, ok bool) {
 	d.Source = p.Source
 	if root, ok = d.tree(); ok {
@@ -131,7 +132,8 @@ func (d *fileReader) sections(p *part) (root *yaml.Node, ok bool) {
 	return root, ok
 }
 
-// tree returns the root of the file's YAML; false after a complaint.
+// tree returns the root of the file's YAML; false after a complaint. The cheap looks come first:
+// bytes are counted before characters, those before marks, and only then does the parser run.
 func (d *fileReader) tree() (*yaml.Node, bool) {
 	s := d.Source
 	if d.bytes += len(s.Text); d.bytes > maxFile {
@@ -267,7 +269,8 @@ func (d *fileReader) includeFile(p *part, pos lab.Pos, name string) {
 // mostVia is how many files via names, beside the topology's own.
 const mostVia = 4
 
-// via says how an included file came to be one.
+// via says how an included file came to be one. Every complaint about the file ends with it: its
+// author may not know that there is a topology, and that of the topology not know the file.
 func via(p *part) string {
 	words := fmt.Sprintf("included by %s:%d", p.from.File, p.at.Line)
 	for n, up := 1, p.from; up.from != nil; n, up = n+1, up.from {
@@ -281,7 +284,8 @@ func via(p *part) string {
 	return words
 }
 
-// circle says how a part includes one that is being read, itself or another one above.
+// circle says how a part includes one that is being read, itself or another one above. Such files
+// have no order in which one's names come before the other's.
 func circle(p, above *part) string {
 	if p == above {
 		return "the file includes itself"

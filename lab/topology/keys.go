@@ -9,7 +9,8 @@ import (
 
 var experimentKeys = []string{"doc", "claim", "when", "hosts", "processes", "axes", "skip", "only", "want", "steps"}
 
-// stepKeys are the keys of a step beside its process, and some kept for later.
+// stepKeys are the keys of a step beside its process, and some kept for later. No process has such a
+// name, so a key that comes to mean something will not change what a file says.
 var stepKeys = []string{"run", "as", "limit", "background", "until", "stdout", "stderr", "exit",
 	"repeat", "doc", "want", "skip", "only", "axes"}
 
@@ -19,7 +20,8 @@ var topologyKeys = []string{"name", "networks", "hosts"}
 // sharedKeys are what both have.
 var sharedKeys = []string{"doc", "include", "claims", "probes", "experiments"}
 
-// keySynonyms are what keys are called elsewhere.
+// keySynonyms are what keys are called elsewhere, in files of containers, of CI and of other labs. One
+// counts as the key that is meant, after a complaint, so that nothing else is missing because of it.
 var keySynonyms = map[string][]string{
 	"limit":       {"timeout"},
 	"address":     {"ip", "ips", "addresses", "addr"},
@@ -43,7 +45,8 @@ var keySynonyms = map[string][]string{
 	"user":        {"uid"},
 }
 
-// keysElsewhere are keys for what is said otherwise here, beside another key than theirs.
+// keysElsewhere are keys for what is said otherwise here, beside another key than theirs: what a
+// program runs as, where and with which environment.
 var keysElsewhere = map[string]struct{ of, words string }{
 	"args": {"run", "a command and its arguments are one text or one list: run: [ls, -l]"},
 	"user": {"run", "processes: {NAME: {user: 1000}} of the experiment says as which user, and as: NAME which process"},

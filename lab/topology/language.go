@@ -37,5 +37,5 @@ var language = &yamlpos.Dialect{
 	},
 }
 
-// callLine is a call.
+// callLine is a line that begins as a call does.
 var callLine = once.Regexp(`^([A-Za-z0-9_]+ *= *)?[a-z_]+\(`)

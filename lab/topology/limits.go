@@ -1,7 +1,9 @@
 package topology
 
 // The limits of a file. They bound the time and the memory that a hostile one
-// can take, and stand well above what a machine could run.
+// can take, and stand well above what a machine could run. Each is checked before what it bounds is
+// begun, and the ones that multiply (combinations, variants, checks) have limits of their product.
+// Limits of a kernel's are where a lab could not be built beyond them.
 const (
 	maxFile        = 4 << 20 // bytes
 	maxIncluded    = 256     // files of a topology; the limits of bytes, marks and values are for all together

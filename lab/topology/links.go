@@ -18,7 +18,8 @@ type linkRef struct {
 	asked bool // the kernel is asked whether it exists: no complaint where it may refuse
 }
 
-// checkLinks complains about links that the host of a step does not have. It may have any
+// checkLinks complains about links that the host of a step does not have: a misspelt eth0 would be
+// ENODEV in the lab, and look like an answer. The host may have any
 // when a program has run, and the kernel makes some itself. A step that expects another
 // answer than ok asks about a link that does not exist.
 func (d *checker) checkLinks(x *experiment, columns []*host) {
@@ -87,7 +88,8 @@ var kernelLinks = []string{
 	"tunl0", "gre0", "gretap0", "erspan0", "ip_vti0", "ip6_vti0", "sit0", "ip6tnl0", "ip6gre0",
 }
 
-// links returns the links that a step names.
+// links returns the links that a step names, as they are checked: all but a new one's, and those that
+// no NIC can have, which the kernel is asked about.
 func (s placedStep) links() (all []linkRef) {
 	sig, ok := lab.SignatureOf(s.Call.Name)
 	if !ok || s.Call.Name == "link_add" {
@@ -115,7 +117,8 @@ func (s placedStep) links() (all []linkRef) {
 	return slices.DeleteFunc(all, func(l linkRef) bool { return l.name == "" || syntax.NicName.Check(l.name) != "" })
 }
 
-// linkIn returns the link that an address, or the value of an option, names.
+// linkIn returns the link that an address, or the value of an option, names. A zone that is a number
+// is an index of a link, which no file can know.
 func linkIn(a lab.Arg, option lab.Option) string {
 	switch a := a.(type) {
 	case lab.Addr:
@@ -132,7 +135,7 @@ func linkIn(a lab.Arg, option lab.Option) string {
 	return ""
 }
 
-// succeeds reports whether success is all that is expected.
+// succeeds reports whether success is all that is expected, on every kernel.
 func succeeds(w lab.Want) bool {
 	return !slices.ContainsFunc(w, func(r lab.WantRule) bool { return r.Answer.Outcome != lab.OK })
 }

@@ -10,6 +10,7 @@ import (
 // is written elsewhere in the file. So a mistake in a filled-in step is shown where it was made.
 type pieces []piece
 
+// piece is a part of a text that is written in one place.
 type piece struct {
 	text  string
 	node  *yaml.Node // that it is written in; nil for a rule's
@@ -26,7 +27,8 @@ func (t pieces) String() string {
 	return b.String()
 }
 
-// from returns the piece that an offset is in, and where in what its node says it is.
+// from returns the piece that an offset is in, and where in what its node says it is. An offset at
+// the very end, where something is missing, is in the last one.
 func (t pieces) from(offset int) (piece, int) {
 	for i, p := range t {
 		if offset < len(p.text) || i == len(t)-1 {
@@ -41,7 +43,9 @@ func (t pieces) from(offset int) (piece, int) {
 }
 
 // answer returns the answer of a combination as a step writes it, false when no rule covers
-// it: what holds for all kernels, and in brackets what holds for some.
+// it: what holds for all kernels, and in brackets what holds for some. Rules know no calls, so their
+// answers are put into the step's text and read with it; each is a piece of its own, which is how
+// a mistake in one is shown at the rule.
 func (w *wantSet) answer(values []int) (pieces, bool) {
 	from := w.rulesFor(values)
 	if from == nil {

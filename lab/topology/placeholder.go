@@ -17,10 +17,11 @@ import (
 // inside repeat for the number of the turn.
 var placeholder = once.Regexp(`\$\{([^{}]*)\}`)
 
-// whole fragments: a step that is nothing but ${axis}.
+// onlyPlaceholder is a step that is nothing but ${axis}: only such a one may stand for several steps.
 var onlyPlaceholder = once.Regexp(`^\$\{([^{}]*)\}$`)
 
-// wantName returns which named answer a placeholder stands for: "" is the only one.
+// wantName returns which named answer a placeholder stands for: "" for ${want}, which is the only
+// one of an experiment whose rules have no names.
 func wantName(placeholder string) (name string, ok bool) {
 	name, ok = strings.CutPrefix(placeholder, "want")
 	if !ok || name == "" {
@@ -29,7 +30,9 @@ func wantName(placeholder string) (name string, ok bool) {
 	return strings.CutPrefix(name, ".")
 }
 
-// dependencies collects the axes that a part of the steps depends on.
+// dependencies collects the axes that a part of the steps depends on, by looking at what its
+// placeholders stand for, and at the placeholders in that. It is here that all of them are found to
+// name something and to end, so that fillIn need not look.
 type dependencies struct {
 	d      complaints
 	x      *experiment
@@ -53,6 +56,9 @@ func (p *dependencies) add(n *yaml.Node) {
 	}
 }
 
+// name looks at what one placeholder stands for. An axis that decides what a step is, or whether there
+// is one, is placed; one that only its answer depends on is not: then all of the axis' cells ask
+// the same.
 func (p *dependencies) name(n *yaml.Node, name string, alone bool) {
 	x := p.x
 	want, isWant := wantName(name)
@@ -99,6 +105,7 @@ func (p *dependencies) name(n *yaml.Node, name string, alone bool) {
 	}
 }
 
+// unknown complains about a placeholder, unless what it names may be what could not be read.
 func (p *dependencies) unknown(n *yaml.Node, problem string) {
 	if !p.x.axesUnsure && (!p.x.rulesUnsure || !strings.HasPrefix(problem, "no answer")) {
 		p.d.Wrong(n, "%s: %s", p.x.scope, problem)

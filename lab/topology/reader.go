@@ -10,14 +10,17 @@ import (
 	"labrun/lab/yamlpos"
 )
 
-// scene is what the placeholders stand for while a slot is read.
+// scene is what the placeholders stand for while a slot is read: one combination, and one turn of
+// the repeat that it is in.
 type scene struct {
 	values []int  // of every axis; only those of the slot's axes mean something
 	turn   string // of repeat, "" outside
 	with   string // for messages: first=x, second=y
 }
 
-// slotReader reads one variant of a slot.
+// slotReader reads one variant of a slot: nodes of the file, filled in for a scene, to steps. Filling
+// in comes before parsing, on the text, so ${axis} may be any part of a step, an option, half of a
+// name or the whole.
 type slotReader struct {
 	*experimentReader
 	x *experiment
@@ -35,8 +38,8 @@ func (r *slotReader) scope() yamlpos.Scope {
 	return r.x.scope.With(r.with)
 }
 
-// fill returns the node with every placeholder filled in; false after a
-// complaint.
+// fill returns the node with every placeholder filled in; false after a complaint. It is a copy: the
+// next combination fills in the same node. Keys of mappings are filled in too.
 func (r *slotReader) fill(n *yaml.Node) (*yaml.Node, bool) {
 	n = yamlpos.Deref(n)
 	c := *n
@@ -58,7 +61,8 @@ func (r *slotReader) fill(n *yaml.Node) (*yaml.Node, bool) {
 	return &c, ok
 }
 
-// shown reports whether a step's answer is one that the rules are about.
+// shown reports whether a step's answer is one that the rules are about. Reports of experiments with
+// axes show those in the first place: the others set the scene.
 func (r *slotReader) shown(text string) bool {
 	return slices.ContainsFunc(placeholder().FindAllStringSubmatch(text, -1), func(m []string) bool {
 		name, ok := wantName(m[1])
@@ -67,7 +71,8 @@ func (r *slotReader) shown(text string) bool {
 }
 
 // ruled returns the answer of a step with the lines of the rules that it comes from,
-// where it is one of want's.
+// where it is one of want's, so that a red cell names the rule that was wrong and not only the step
+// that a hundred rules share.
 func (r *slotReader) ruled(text string, want lab.Want) lab.Want {
 	for _, m := range placeholder().FindAllStringSubmatch(text, -1) {
 		if name, ok := wantName(m[1]); ok && r.x.wants[name] != nil {
@@ -84,7 +89,8 @@ func (r *slotReader) ruled(text string, want lab.Want) lab.Want {
 	return want
 }
 
-// value returns what a placeholder of a node stands for; n is the step's node, for complaints.
+// value returns what a placeholder of a node stands for; n is the step's node, for complaints. The
+// value of an axis may have placeholders itself: an address that depends on the family, say.
 func (r *slotReader) value(n, node *yaml.Node, at int, name string) (pieces, bool) {
 	if name == "i" {
 		if r.turn == "" {

@@ -6,13 +6,15 @@ import (
 	"labrun/lab/syntax"
 )
 
-// object is a JSON object of the schema.
+// object is a JSON object of the schema. The schema is made of maps rather than of types for each of
+// JSON Schema's words: it has a few dozen of those, nested as the file is, and encoding/json sorts
+// the keys of a map, so the schema is the same bytes on every run.
 type object map[string]any
 
 // schemas are keys and what their values may be.
 type schemas map[string]object
 
-// closed is a mapping with these keys and no others.
+// closed is a mapping with these keys and no others, as Fields reads one.
 func closed(doc string, keys schemas, required ...string) object {
 	o := object{"type": "object", "description": doc, "properties": titled(keys), "additionalProperties": false}
 	if len(required) > 0 {
@@ -33,7 +35,7 @@ func titled(keys schemas) schemas {
 	return all
 }
 
-// named is a mapping from names that the file chooses.
+// named is a mapping from names that the file chooses, as Entries reads one.
 func named(doc string, rule syntax.NameRule, value object) object {
 	return object{"type": "object", "description": doc, "propertyNames": nameSchema(rule), "additionalProperties": value}
 }
@@ -59,10 +61,11 @@ func (o object) with(key string, value any) object {
 	return o
 }
 
-// texts are the types of what is taken as written.
+// texts are the types of what is taken as written. An editor has made a number of 80 and a boolean
+// of yes before the schema sees them.
 var texts = []string{"string", "number", "boolean"}
 
-// text is anything that is not a mapping or a list.
+// text is anything that is not a mapping or a list, as Text reads it.
 func text(doc string, examples ...string) object {
 	o := object{"type": texts, "description": doc}
 	if len(examples) > 0 {
@@ -76,16 +79,17 @@ func like(doc, pattern string, examples ...string) object {
 	return text(doc, examples...).with("pattern", pattern)
 }
 
-// either is one of several forms.
+// either is one of several forms. It is anyOf, not oneOf: some texts are right in two ways.
 func either(doc string, forms ...object) object {
 	return object{"description": doc, "anyOf": forms}
 }
 
-// oneOrMore is a value, or a list of them with at least one.
+// oneOrMore is a value, or a list of them with at least one, as List reads them.
 func oneOrMore(doc string, item object) object {
 	return either(doc, item, object{"type": "array", "items": item, "minItems": 1})
 }
 
+// ref is one of the definitions. Parts that hold themselves, as steps do, need a name.
 func ref(name string) object { return object{"$ref": "#/$defs/" + name} }
 
 // filled is a number that an axis may give too.

@@ -8,6 +8,7 @@ import (
 	"labrun/lab/syntax"
 )
 
+// experimentsSchema is the section experiments, with snippets that an editor offers for a new one.
 func experimentsSchema() object {
 	host := text("The name of a host.")
 	claim := text("claim: NAME, a pass speaks for the claim; claim: not NAME, a pass speaks against it.")
@@ -56,6 +57,7 @@ func processesSchema() object {
 // processPattern is NAME, peer/NAME or HOST/NAME.
 var processPattern = "^(?:" + syntax.Inner(syntax.HostName) + "/)?" + syntax.Inner(syntax.ProcessName) + "$"
 
+// axesSchema is the axes of an experiment. What is completed are words that most axes are made of.
 func axesSchema() object {
 	words := slices.Concat(lab.SocketTypes, []string{"any", "any6", "lo", "lo6"})
 	for _, o := range lab.Options {
@@ -89,6 +91,7 @@ func matchSchema() object {
 		closed("Any value but these.", schemas{"not": oneOrMore("The values that do not match.", value)}, "not"))
 }
 
+// pruneSchema is skip or only. Whether an axis of that name exists, Load finds out.
 func pruneSchema(doc string) object {
 	return oneOrMore(doc, object{
 		"type": "object", "propertyNames": nameSchema(axisName), "additionalProperties": ref("match"),
@@ -96,6 +99,7 @@ func pruneSchema(doc string) object {
 	})
 }
 
+// rulesSchema is one list of rules. Keys that are not words of a rule are axes.
 func rulesSchema() object {
 	words := append([]string{"ok", "blocked", "?", leftOut}, lab.ErrnoNames()...)
 	answer := either("The answer: ok, an errno, blocked, ?, a value, or \"-\" to leave the step out.",
@@ -107,7 +111,7 @@ func rulesSchema() object {
 		}),
 		"propertyNames":        object{"pattern": syntax.Portable(axisName.Syntax())},
 		"additionalProperties": ref("match"),
-		"oneOf":                []object{{"required": []string{"answer"}},
+		"oneOf": []object{{"required": []string{"answer"}},
 			{"required": []string{"else"}, "maxProperties": 1}},
 	}
 	return object{"type": "array", "items": rule, "minItems": 1,
@@ -116,6 +120,7 @@ func rulesSchema() object {
 			"body": []object{{"${1:axis}": "${2:value}", "answer": "ok"}, {"else": "EADDRINUSE"}}}}}
 }
 
+// linuxSchema and hasSchema are what syntax.ParseCondition reads.
 func linuxSchema() object {
 	bound := "(?:" + strings.Join(lab.VersionOps, "|") + `)\s*[0-9]+(?:\.[0-9]+){0,2}`
 	return object{"type": "string", "pattern": `^\s*` + bound + `(?:\s+` + bound + `)*\s*$`,

@@ -15,10 +15,12 @@ const (
 	ip6Pattern = `[0-9A-Fa-f]*:[0-9A-Fa-f:.]*`
 )
 
+// fileSchema is the whole of a file. A topology and a file that topologies include have one schema,
+// since an editor chooses it by the name of the file; what a file needs depends on what it has.
 func fileSchema() object {
 	o := closed("A topology of labrun: hosts with NICs on networks, and experiments about bind, listen and connect.",
 		schemas{
-			"name":        nameValue(syntax.TopologyName,
+			"name": nameValue(syntax.TopologyName,
 				"The topology's name, as reports show it: "+syntax.TopologyName.Words+"."),
 			"doc":         ref("doc"),
 			"include":     includeSchema(),
@@ -64,6 +66,7 @@ func definitions() schemas {
 	return defs
 }
 
+// includeSchema is the key include: paths that lead nowhere but down.
 func includeSchema() object {
 	file := nameValue(includeName, "A file with experiments, probes or claims, in the folder of this one or below it.").
 		with("examples", []string{"shared/ports.yaml"}).
@@ -82,6 +85,7 @@ func claimsSchema() object {
 	return o
 }
 
+// networksSchema is the section networks: a subnet alone, or a mapping.
 func networksSchema() object {
 	four := like("An IPv4 subnet.", "^"+ip4Pattern+"/[0-9]{1,2}$", "192.0.2.0/24", "198.51.100.0/24", "10.1.0.0/16")
 	six := like("An IPv6 subnet.", "^"+ip6Pattern+"/[0-9]{1,3}$", "2001:db8:a::/64", "2001:db8:b::/64")
@@ -106,6 +110,7 @@ func networksSchema() object {
 	return o
 }
 
+// hostsSchema is the section hosts. An address may be left out; that is the first thing to learn of it.
 func hostsSchema() object {
 	alias := nameValue(syntax.AliasName,
 		"A name for the address, which steps use: x is the IPv4 address, x6 the IPv6 address beside it.").

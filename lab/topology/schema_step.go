@@ -16,6 +16,8 @@ func stepsSchema() object {
 		"description": "What the processes do, one after the other: calls with the answers expected."}
 }
 
+// stepSchema is one step. "if" chooses between a program and calls by the key run, so that an editor
+// complains about a program's keys and not, as with anyOf, that it is not a call either.
 func stepSchema() object {
 	return object{
 		"description": "A step: a call of the process main, {PROCESS: CALL} or {PROCESS: [CALL, ...]}, or a program " +
@@ -26,6 +28,7 @@ func stepSchema() object {
 	}
 }
 
+// durationSchema is what time.ParseDuration reads, or a placeholder.
 func durationSchema() object {
 	return object{"type": "string", "description": fmt.Sprintf("A time, at most %s.", syntax.MaxWait),
 		"examples": []string{"100ms", "1.5s", "5s"},
@@ -39,7 +42,7 @@ func repeatSchema() object {
 	return filled("Do the step so many times; ${i} is 1 the first time.", 1, maxTurns)
 }
 
-// callsSchema is a process and its calls.
+// callsSchema is a process and its calls. The process is the key that no property has.
 func callsSchema() object {
 	taken := slices.DeleteFunc(slices.Clone(stepKeys), func(k string) bool { return slices.Contains(besideCalls, k) })
 	return object{
@@ -73,6 +76,7 @@ func callsSchema() object {
 	}
 }
 
+// runSchema is the command of a program.
 func runSchema() object {
 	return either("A real program: words as a shell would take them apart, without any expansion; or a list of words.",
 		object{"type": "string", "minLength": 1}, object{"type": "array", "items": text("A word of the command."),

@@ -2,6 +2,7 @@ package topology
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -12,15 +13,14 @@ import (
 )
 
 // slot reads an item of the steps, for every combination that is needed of the
-// axes that it depends on.
+// axes that it depends on: with five axes of which two are in the step, for those of the two. Where
+// one has a mistake the others are not read, since they have the same most likely; but one in an
+// answer that a rule gives is the rule's alone (inRules).
 func (d *experimentReader) slot(x *experiment, item *yaml.Node, around yaml.Style) {
 	deps := &dependencies{d: d.complaints, x: x, axes: map[int]bool{}, looked: map[int]bool{}}
 	deps.add(item)
 	s := slot{}
-	for a := range deps.axes {
-		s.Axes = append(s.Axes, a)
-	}
-	slices.Sort(s.Axes)
+	s.Axes = slices.Sorted(maps.Keys(deps.axes))
 	if deps.lost || x.rulesUnsure || x.axesUnsure && len(s.Axes) > 0 {
 		x.broken = true
 		return
@@ -28,10 +28,7 @@ func (d *experimentReader) slot(x *experiment, item *yaml.Node, around yaml.Styl
 	mistaken := false
 	shape := lab.ShapeOf(x.Axes)
 	const unknown = -1 // or not needed
-	s.VariantOf = make(lab.VariantOf, shape.Size(s.Axes))
-	for i := range s.VariantOf {
-		s.VariantOf[i] = unknown
-	}
+	s.VariantOf = slices.Repeat([]int32{unknown}, shape.Size(s.Axes))
 	known := map[string]int32{}
 	values := make([]int, len(x.Axes))
 	for _, c := range x.Combos {
@@ -65,7 +62,8 @@ func (d *experimentReader) slot(x *experiment, item *yaml.Node, around yaml.Styl
 }
 
 // variant returns the index of the variant with these steps, new if there is no
-// such one so far.
+// such one so far. Steps are the same when they are written in one place and come to the same text,
+// with answers from the same rules: a report shows both places.
 func (s *slot) variant(known map[string]int32, steps []placedStep) int32 {
 	var key strings.Builder
 	if len(s.Axes) == 0 {
@@ -98,11 +96,13 @@ func (s *slot) variant(known map[string]int32, steps []placedStep) int32 {
 	return i
 }
 
-// at returns the steps for values of all the axes.
+// at returns the steps for values of all the axes. Only for combinations that run is there a variant.
 func (s *slot) at(shape lab.Shape, values []int) []placedStep {
 	return s.variants[s.VariantOf.At(shape.Index(s.Axes, values))]
 }
 
+// decodeSteps reads the steps of an experiment. Each item of the list is a slot, whatever it holds, so
+// that a report can put what differs between combinations side by side.
 func (d *experimentReader) decodeSteps(x *experiment, n *yaml.Node) {
 	switch {
 	case n.Kind != yaml.SequenceNode:

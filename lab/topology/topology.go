@@ -8,7 +8,9 @@ import (
 	"labrun/lab/yamlpos"
 )
 
-// Source is where a topology comes from: a file by its name alone, or its text.
+// Source is where a topology comes from: a file by its name alone, or its text. A report keeps the
+// texts, so it can be read again on a machine that has not the files, or has other ones by now; then
+// File is only what places are called by.
 type Source struct {
 	File string
 	// Text is the file's, which is read when it is nil; so are those that it includes then.
@@ -32,7 +34,7 @@ func (s Source) open() (text []byte, read readFunc, err error) {
 }
 
 // Load reads a topology and the files that it includes. When something is wrong with what
-// they say, the error is Diagnostics.
+// they say, the error is Diagnostics. With warnings alone there is none: Warnings has them.
 func Load(s Source) (*lab.Topology, error) {
 	text, read, err := s.open()
 	if err != nil {
@@ -90,8 +92,9 @@ type Scanned struct {
 	Files []string // the file and all that it includes, also what cannot be read or has mistakes
 }
 
-// Scan looks at a file that has not been asked for, and complains about nothing. One that is
-// not YAML is a topology when it has a line as most of them have one.
+// Scan looks at a file that has not been asked for, as those of a folder, and complains about nothing.
+// One that is not YAML is a topology when it has a line as most of them have one: that it is
+// broken is to be said when it runs, and not to be passed over.
 func Scan(s Source) Scanned {
 	found := Scanned{Files: []string{s.File}}
 	if s.Text == nil {
@@ -111,6 +114,8 @@ func Scan(s Source) Scanned {
 	return found
 }
 
+// kindOf takes two of the three sections for a topology, which a file of another program's does not
+// have by chance.
 func kindOf(p *part, read bool) Kind {
 	has := 0
 	for _, key := range []string{"networks", "hosts", "experiments"} {

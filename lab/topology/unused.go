@@ -11,10 +11,13 @@ import (
 )
 
 // What a file says to no effect is a mistake most likely: a name was misspelt, or a
-// question is not asked that a report would show an answer to.
+// question is not asked that a report would show an answer to. It is a warning where the file may
+// be right (a rule for values that come later, a host for a look with shell), and a mistake where
+// cells would only repeat each other.
 
 // checkAxesPlaced complains about axes that change no step: their cells would all ask
-// the same. An axis that rules alone have changes what is wanted, not what is asked.
+// the same. An axis that rules alone have changes what is wanted, not what is asked, so that of two
+// cells with the same steps one would be red for certain.
 func (d *checker) checkAxesPlaced(x *experiment) {
 	if !x.complete() || len(x.Combos) == 0 {
 		return
@@ -68,7 +71,8 @@ func (d *checker) warnOfSelf(x *experiment, s placedStep, at int, a lab.Addr, ot
 	}
 }
 
-// idler looks for what nothing in a topology has a use for.
+// idler looks for what nothing in a topology has a use for. It comes last, for files without any
+// mistake: in others, what is broken looks unused.
 type idler struct {
 	complaints
 	*layout
@@ -76,7 +80,8 @@ type idler struct {
 	top *lab.Topology
 }
 
-// warnUnused warns of what no other part of the topology refers to.
+// warnUnused warns of what no other part of the topology refers to: networks without NICs, NICs that
+// no step can reach, claims that nothing tests, probes that no answer depends on.
 func warnUnused(c complaints, f files, l *layout, top *lab.Topology) {
 	d := &idler{c, l, f, top}
 	for _, n := range d.top.Networks {
@@ -156,6 +161,8 @@ func (d *idler) mentioned() (mentioned, bool) {
 	return m, len(d.top.Experiments) > 0
 }
 
+// add takes up what an argument or an answer names. It is generous: any word that could be the name
+// of a NIC counts, wherever it stands, since a warning that is wrong costs more than one that lacks.
 func (m mentioned) add(a lab.Arg) {
 	switch a := a.(type) {
 	case lab.Addr:
@@ -196,7 +203,7 @@ func (m mentioned) nic(h *host, n *nic) bool {
 	return false
 }
 
-// warnAt is warn for a place that says which file it is in.
+// warnAt is Warn for a place that says which file it is in.
 func (d *idler) warnAt(pos lab.Pos, format string, args ...any) {
 	before := d.Source
 	for _, p := range d.parts {

@@ -10,10 +10,13 @@ import (
 	"labrun/lab/yamlpos"
 )
 
-// leftOut is the answer that leaves a step out.
+// leftOut is the answer that leaves a step out. With it an experiment has steps for some of its
+// combinations alone, such as a second listen() where the first bind() is expected to succeed.
 const leftOut = "-"
 
-// decodeWants reads want: a list of rules, or several lists by name.
+// decodeWants reads want: a list of rules, or several lists by name. Rules are a table of what the
+// kernel does, which reads better in one place than in the steps of a hundred cells: the first one
+// that matches a combination gives its answer.
 func (d *experimentReader) decodeWants(x *experiment, e yamlpos.Entry) {
 	x.wants = map[string]*wantSet{}
 	switch e.Value.Kind {
@@ -31,6 +34,8 @@ func (d *experimentReader) decodeWants(x *experiment, e yamlpos.Entry) {
 	}
 }
 
+// decodeRules reads one list of rules. With a mistake in it, which rule a combination would have is
+// not to be seen, and no step is filled in from it (rulesUnsure).
 func (d *experimentReader) decodeRules(x *experiment, s yamlpos.Scope, n *yaml.Node) *wantSet {
 	set := &wantSet{pos: yamlpos.PosOf(n)}
 	if n.Kind == yaml.SequenceNode && len(n.Content) == 0 {
@@ -65,6 +70,7 @@ func (x *experiment) someAxis() string {
 	return x.axes[0].Name
 }
 
+// decodeRule reads one rule. Its answer is checked where it is filled into a step, by the call there.
 func (d *experimentReader) decodeRule(x *experiment, s yamlpos.Scope, item *yaml.Node,
 	entries []yamlpos.Entry) (r wantRule, isElse bool) {
 	before := d.Made
@@ -109,7 +115,7 @@ func (d *experimentReader) condition(s yamlpos.Scope, e yamlpos.Entry) string {
 	return " on " + text
 }
 
-// axes returns the axes that the answer depends on.
+// axes returns the axes that the answer depends on: all that any of the rules asks about.
 func (w *wantSet) axes() []int {
 	var axes []int
 	for _, r := range w.rules {

@@ -10,7 +10,8 @@ import (
 // Diagnostics is everything that is wrong with a topology's files.
 type Diagnostics = yamlpos.Diagnostics
 
-// Warnings returns what a topology's files say to no effect.
+// Warnings returns what a topology's files say to no effect. They are in the Topology as values, so
+// that they can be printed long after, as of a report; the lines to show come from the texts in it.
 func Warnings(t *lab.Topology) Diagnostics {
 	texts := map[string]*yamlpos.Source{}
 	for i, f := range append([]lab.Included{{File: t.File, Text: t.Source}}, t.Included...) {
@@ -26,7 +27,7 @@ func Warnings(t *lab.Topology) Diagnostics {
 	return all
 }
 
-// warned returns warnings as a topology has them.
+// warned returns warnings as a topology has them, each with its file where that is an included one.
 func warned(list Diagnostics) []lab.Warning {
 	list.Sort()
 	var all []lab.Warning

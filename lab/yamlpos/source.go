@@ -61,7 +61,7 @@ func (s *Source) pos(offset int) lab.Pos {
 }
 
 // clamp moves a place that lies behind the end of the file, as that of an
-// unfinished construct does, to where somebody can look at it.
+// unfinished construct does, to the last line that has any text.
 func (s *Source) clamp(p lab.Pos) lab.Pos {
 	last := len(s.Lines)
 	for last > 1 && len(s.Line(last)) == 0 {
