@@ -7,6 +7,7 @@ import (
 
 	"labrun/lab"
 	"labrun/lab/compare"
+	"labrun/lab/report"
 	"labrun/lab/result"
 )
 
@@ -68,7 +69,8 @@ func (c command) compared(d *compare.Difference, o runOptions, printed error) er
 	if o.outputs.stdout.Name != "text" {
 		w = c.stderr
 	}
-	if err := writeDiff(w, "text", fmt.Sprintf("\ncompared with %s\n\n", o.baseline), d); err != nil {
+	text, _ := report.FormatNamed("text")
+	if err := writeDiff(w, text, fmt.Sprintf("\ncompared with %s\n\n", o.baseline), d); err != nil {
 		return err
 	}
 	if printed == nil && d.Outcome() {

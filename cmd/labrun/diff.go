@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -85,8 +84,10 @@ func (o *diffOutputs) flags(f *pflag.FlagSet) {
 
 func diffNames() []string {
 	var names []string
-	for _, f := range report.DiffFormats {
-		names = append(names, f.Name)
+	for _, f := range report.Formats {
+		if f.Diff != nil {
+			names = append(names, f.Name)
+		}
 	}
 	return names
 }
@@ -96,24 +97,15 @@ func (o *diffOutputs) check() error {
 		return err
 	}
 	for i, f := range o.formats {
-		if diffFormat(f.Name) == nil {
+		if f.Diff == nil {
 			return usagef("-o %s: a difference is not written as %s; there are %s", o.files[i], f.Name,
 				list(diffNames()))
 		}
 	}
-	if diffFormat(o.stdout.Name) == nil {
+	if o.stdout.Diff == nil {
 		return usagef("--format %s: a difference is not written so; there are %s", o.stdout.Name, list(diffNames()))
 	}
 	return nil
-}
-
-// diffFormat returns what writes differences in that format, nil when nothing does.
-func diffFormat(name string) func(io.Writer, *compare.Difference) error {
-	i := slices.IndexFunc(report.DiffFormats, func(f report.DiffFormat) bool { return f.Name == name })
-	if i < 0 {
-		return nil
-	}
-	return report.DiffFormats[i].Write
 }
 
 // printDiff writes the difference to files and to standard output, and turns it
@@ -121,13 +113,13 @@ func diffFormat(name string) func(io.Writer, *compare.Difference) error {
 func (c command) printDiff(d *compare.Difference, outputs []*output, o *diffOutputs) error {
 	var errs []error
 	for _, out := range outputs {
-		write := func(w io.Writer) error { return diffFormat(out.format.Name)(w, d) }
+		write := func(w io.Writer) error { return out.format.Diff(w, d) }
 		if err := out.writeBy(write); err != nil {
 			errs = append(errs, fmt.Errorf("-o %s: %w", out.name, err))
 		}
 	}
 	if !o.quiet {
-		errs = append(errs, writeDiff(c.stdout, o.stdout.Name, "", d))
+		errs = append(errs, writeDiff(c.stdout, o.stdout, "", d))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return err
@@ -139,9 +131,9 @@ func (c command) printDiff(d *compare.Difference, outputs []*output, o *diffOutp
 }
 
 // writeDiff writes a difference, in text below a head.
-func writeDiff(w io.Writer, format, head string, d *compare.Difference) error {
-	write := func() error { return diffFormat(format)(w, d) }
-	if format == "text" {
+func writeDiff(w io.Writer, f report.Format, head string, d *compare.Difference) error {
+	write := func() error { return f.Diff(w, d) }
+	if f.Name == "text" {
 		text := func() error { return textFor(w).Diff(w, d) }
 		above := func() error { _, err := io.WriteString(w, head); return err }
 		write = func() error { return withoutWorkflowCommands(w, func() error { return inTurn(above, text) }) }

@@ -12,21 +12,6 @@ import (
 	"labrun/lab/result"
 )
 
-// DiffFormat is a way to write the difference between two reports. Its name is
-// that of one of the Formats, and so are its suffixes. JUnit, TAP and the page have none:
-// they show cells that passed or failed, and a change is neither.
-type DiffFormat struct {
-	Name  string
-	Write func(w io.Writer, d *compare.Difference) error
-}
-
-// DiffFormats are all of them, in the order in which messages list them.
-var DiffFormats = []DiffFormat{
-	{"text", Text{}.Diff},
-	{"json", DiffJSON},
-	{"markdown", DiffMarkdown},
-}
-
 // Diff writes a difference for people: cells that changed, with the steps in which
 // they did, that appeared and that vanished, answers that the file leaves open, claims,
 // the environment, and last the counts.

@@ -116,13 +116,18 @@ func writtenDiff(t *testing.T, write func(io.Writer, *compare.Difference) error,
 }
 
 func TestDiffFormats(t *testing.T) {
-	for _, f := range DiffFormats {
-		if _, ok := FormatNamed(f.Name); !ok {
-			t.Errorf("%s is no format of reports, which have the suffixes", f.Name)
+	var names []string
+	for _, f := range Formats {
+		if f.Diff == nil {
+			continue
 		}
-		if err := f.Write(full{}, difference()); err == nil {
-			t.Errorf("%s: a full disk is no error", f.Name)
+		names = append(names, f.Name)
+		if err := f.Diff(full{}, difference()); err == nil {
+			t.Errorf("%s: a full disk is not an error", f.Name)
 		}
+	}
+	if got := strings.Join(names, " "); got != "text json markdown" {
+		t.Errorf("differences are written as %s", got)
 	}
 }
 

@@ -19,7 +19,7 @@
 // and the counts.
 //
 // A difference between two reports, which package compare finds, has some of the
-// formats too: the DiffFormats.
+// formats too: those with a Diff.
 //
 // There may be half a million cells, so formats are written as they are made and
 // hold nothing for a cell that passed. What no page can bear is cut, and a line

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"labrun/lab/compare"
 	"labrun/lab/result"
 )
 
@@ -16,17 +17,20 @@ type Format struct {
 	Suffixes []string // of a file's name, that tell the format; each with its dot
 	Doc      string   // for whom it is, in half a sentence
 	Write    func(w io.Writer, r result.Report) error
+	// Diff writes the difference between two reports. It is nil for JUnit, TAP, the page and
+	// annotations: they show cells that passed or failed, and a change is neither.
+	Diff func(w io.Writer, d *compare.Difference) error
 }
 
 // Formats are all formats, in the order in which messages list them.
 var Formats = []Format{
-	{"text", []string{".txt"}, "for people, as on a terminal", Text{}.Write},
-	{"json", []string{".json"}, "everything; the others can be made of it later", JSON},
-	{"markdown", []string{".md"}, "for a pull request: failures are folded", Markdown},
-	{"junit", []string{".xml"}, "JUnit XML, for Jenkins, GitLab and others", JUnit},
-	{"tap", []string{".tap"}, "TAP, which prove and readers of KTAP take", TAP},
-	{"html", []string{".html", ".htm"}, "a page to read, to filter and to print", HTML},
-	{"github", nil, "annotations of the topology files, for a GitHub workflow", GitHub},
+	{"text", []string{".txt"}, "for people, as on a terminal", Text{}.Write, Text{}.Diff},
+	{"json", []string{".json"}, "everything; the others can be made of it later", JSON, DiffJSON},
+	{"markdown", []string{".md"}, "for a pull request: failures are folded", Markdown, DiffMarkdown},
+	{"junit", []string{".xml"}, "JUnit XML, for Jenkins, GitLab and others", JUnit, nil},
+	{"tap", []string{".tap"}, "TAP, which prove and readers of KTAP take", TAP, nil},
+	{"html", []string{".html", ".htm"}, "a page to read, to filter and to print", HTML, nil},
+	{"github", nil, "annotations of the topology files, for a GitHub workflow", GitHub, nil},
 }
 
 // FormatNamed returns the format of that name.

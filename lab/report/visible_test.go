@@ -128,12 +128,15 @@ func TestNothingRaw(t *testing.T) {
 	for _, f := range Formats {
 		formats = append(formats, rendered{f.Name, f.Write})
 	}
-	for _, f := range DiffFormats {
+	for _, f := range Formats {
+		if f.Diff == nil {
+			continue
+		}
 		formats = append(formats,
 			rendered{"diff as " + f.Name,
-				func(w io.Writer, r result.Report) error { return f.Write(w, changes(whole(), r)) }},
+				func(w io.Writer, r result.Report) error { return f.Diff(w, changes(whole(), r)) }},
 			rendered{"diff back as " + f.Name,
-				func(w io.Writer, r result.Report) error { return f.Write(w, changes(r, whole())) }})
+				func(w io.Writer, r result.Report) error { return f.Diff(w, changes(r, whole())) }})
 	}
 	seen := map[string]bool{}
 	r := whole()
