@@ -1,6 +1,7 @@
 package process
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"unsafe"
@@ -60,19 +61,16 @@ func (s *compiledBatch) sock(name string) uint16 {
 
 // ready turns a call into what the kernel takes.
 func (s *compiledBatch) ready(r *request) (compiledCall, error) {
-	if r.Call == "socket" {
+	c := compiledCall{Sock: s.sock(cmp.Or(r.Makes, string(arg[lab.Sock](r, 0))))}
+	switch r.Call {
+	case "socket":
 		kind := string(arg[lab.Word](r, 0))
 		t, ok := socketTypes[kind]
 		if !ok {
-			return compiledCall{}, fmt.Errorf("no socket type %s", kind)
+			return c, fmt.Errorf("no socket type %s", kind)
 		}
-		return compiledCall{
-			Number: unix.SYS_SOCKET, Sock: s.sock(r.Makes),
-			First: int32(t[0]), Second: int32(t[1] | unix.SOCK_CLOEXEC), Third: int32(t[2]),
-		}, nil
-	}
-	c := compiledCall{Sock: s.sock(string(arg[lab.Sock](r, 0)))}
-	switch r.Call {
+		c.Number = unix.SYS_SOCKET
+		c.First, c.Second, c.Third = int32(t[0]), int32(t[1]|unix.SOCK_CLOEXEC), int32(t[2])
 	case "bind":
 		addr, err := newSockaddr(r, 1)
 		if err != nil {

@@ -7,8 +7,6 @@ import (
 	"strconv"
 
 	"golang.org/x/sys/unix"
-
-	"labrun/lab"
 )
 
 // handle is a descriptor that has a name. All of an agent's are close-on-exec,
@@ -44,7 +42,7 @@ type handles map[string]handle
 
 // keep gives a descriptor a name. One that had the name is still open, as it is
 // in C when a variable is overwritten; it goes by the name with a prime.
-func (all handles) keep(name string, h handle) reply {
+func (all handles) keep(name string, h handle) {
 	if old, ok := all[name]; ok && old.fd >= 0 {
 		former := name + "'"
 		for all[former].fd > 0 {
@@ -53,7 +51,6 @@ func (all handles) keep(name string, h handle) reply {
 		all[former] = old
 	}
 	all[name] = h
-	return reply{Outcome: lab.OK}
 }
 
 // names returns the names, sorted: reports and arguments are the same on every run.

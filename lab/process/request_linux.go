@@ -29,23 +29,33 @@ func newRequest(a Args) (request, error) {
 	r := request{Call: a.Call.Name, Makes: a.Call.Makes, Limit: a.Limit, Args: make([]value, len(args))}
 	for i, arg := range args {
 		kind := sig.Args[min(i, len(sig.Args)-1)]
-		r.Args[i].of = arg
-		switch arg := arg.(type) {
-		case lab.Addr:
-			to := address{Family: arg.Family}
-			if arg != lab.Unspec {
+		v := &r.Args[i]
+		v.of = arg
+		if addr, ok := arg.(lab.Addr); ok {
+			to := address{Family: addr.Family}
+			if addr != lab.Unspec {
 				if to.IP = a.Addr; !to.IP.IsValid() {
 					return request{}, fmt.Errorf("%s: %s stands for no address", a.Call, arg)
 				}
 			}
-			r.Args[i].of = to
+			v.of = to
+		}
+		if !v.fits(kind) {
+			return request{}, fmt.Errorf("%s: %s of type %T is not %s", a.Call, arg, arg, kind)
+		}
+		switch arg := arg.(type) {
 		case lab.Text:
 			if problem := lab.PathProblem(string(arg)); problem != "" && (kind == lab.KindAddr || kind == lab.KindPath) {
 				return request{}, fmt.Errorf("%s: path %q %s", a.Call, string(arg), problem)
 			}
-		}
-		if !r.Args[i].fits(kind) {
-			return request{}, fmt.Errorf("%s: %s of type %T is not %s", a.Call, arg, arg, kind)
+		case lab.Word:
+			if of := numbers[kind]; of != nil {
+				n, err := numberOf(of, arg)
+				if err != nil {
+					return request{}, fmt.Errorf("%s: %w", a.Call, err)
+				}
+				v.of = n
+			}
 		}
 	}
 	return r, nil

@@ -17,24 +17,23 @@ func socket(a *agent, r *request) reply {
 	if !ok {
 		return reply{Broken: "no socket type " + kind}
 	}
-	flags, err := flagsOf(socketFlags, arg[lab.Word](r, 1))
-	if err != nil {
-		return reply{Broken: err.Error()}
+	flags := int(arg[lab.Int](r, 1))
+	fd, err := unix.Socket(t[0], t[1]|flags|unix.SOCK_CLOEXEC, t[2])
+	return made(a, r, handle{fd, flags&unix.SOCK_CLOEXEC != 0}, err)
+}
+
+// made is the reply to a call that makes a descriptor, which goes by a name from then on.
+func made(a *agent, r *request, h handle, err error) reply {
+	if err == nil {
+		a.socks.keep(r.Makes, h)
 	}
-	fd, _, errno := unix.Syscall(unix.SYS_SOCKET, uintptr(t[0]), uintptr(t[1]|flags|unix.SOCK_CLOEXEC), uintptr(t[2]))
-	if errno != 0 {
-		return ended(errno)
-	}
-	return a.socks.keep(r.Makes, handle{int(fd), flags&unix.SOCK_CLOEXEC != 0})
+	return ended(err)
 }
 
 // file opens a file in memory, for calls that want a socket.
 func file(a *agent, r *request) reply {
 	fd, err := unix.MemfdCreate("labrun-file", unix.MFD_CLOEXEC)
-	if err != nil {
-		return ended(err)
-	}
-	return a.socks.keep(r.Makes, handle{fd: fd})
+	return made(a, r, handle{fd: fd}, err)
 }
 
 // number names a descriptor that is not open.
@@ -43,15 +42,12 @@ func number(a *agent, r *request) reply {
 	if _, err := unix.FcntlInt(uintptr(n), unix.F_GETFD, 0); err == nil {
 		return reply{Broken: fmt.Sprintf("descriptor %d is one that the process itself has open", n)}
 	}
-	return a.socks.keep(r.Makes, handle{fd: int(n)})
+	return made(a, r, handle{fd: int(n)}, nil)
 }
 
 func dup(a *agent, r *request) reply {
 	fd, err := unix.FcntlInt(uintptr(r.fds[0]), unix.F_DUPFD_CLOEXEC, 0)
-	if err != nil {
-		return ended(err)
-	}
-	return a.socks.keep(r.Makes, handle{fd: fd}) // dup(2): the duplicate is not close-on-exec
+	return made(a, r, handle{fd: fd}, err) // dup(2): the duplicate is not close-on-exec
 }
 
 func bind(a *agent, r *request) reply {
@@ -70,10 +66,7 @@ func bind(a *agent, r *request) reply {
 }
 
 func accept(a *agent, r *request) reply {
-	flags, err := flagsOf(socketFlags, arg[lab.Word](r, 1))
-	if err != nil {
-		return reply{Broken: err.Error()}
-	}
+	flags := int(arg[lab.Int](r, 1))
 	fd := r.fds[0]
 	if multipath(fd) && !nonblocking(fd) && !readable(a, fd, r.Limit) {
 		return reply{Outcome: lab.Blocked}
@@ -99,18 +92,11 @@ func connect(a *agent, r *request) reply {
 }
 
 func listen(_ *agent, r *request) reply {
-	_, _, errno := unix.Syscall(unix.SYS_LISTEN, uintptr(r.fds[0]), uintptr(arg[lab.Int](r, 1)), 0)
-	return ended(errno)
+	return ended(unix.Listen(r.fds[0], int(arg[lab.Int](r, 1))))
 }
 
 func shutdown(_ *agent, r *request) reply {
-	how := string(arg[lab.Word](r, 1))
-	h, ok := shutdownHows[how]
-	if !ok {
-		return reply{Broken: "no direction " + how}
-	}
-	_, _, errno := unix.Syscall(unix.SYS_SHUTDOWN, uintptr(r.fds[0]), uintptr(h), 0)
-	return ended(errno)
+	return ended(unix.Shutdown(r.fds[0], int(arg[lab.Int](r, 1))))
 }
 
 // closeSocket closes the process's descriptor, which is gone at once. With SO_LINGER
@@ -138,17 +124,13 @@ func closeSocket(a *agent, r *request) reply {
 	}
 }
 
-// fcntl sets what exec does with a descriptor.
+// fcntl sets what exec does with a descriptor: F_SETFD is the one command. The kernel's own
+// flag stays, see handle.
 func fcntl(a *agent, r *request) reply {
-	command, words := arg[lab.Word](r, 1), arg[lab.Arg](r, 2).String() // 0 is a number
-	flags, err := flagsOf(descriptorFlags, lab.Word(words))
-	if err != nil || command != "F_SETFD" {
-		return reply{Broken: fmt.Sprintf("no fcntl %s, %s", command, words)}
-	}
 	if _, err := unix.FcntlInt(uintptr(r.fds[0]), unix.F_SETFD, unix.FD_CLOEXEC); err != nil {
 		return ended(err)
 	}
-	a.socks[string(arg[lab.Sock](r, 0))] = handle{r.fds[0], flags&unix.FD_CLOEXEC != 0}
+	a.socks[string(arg[lab.Sock](r, 0))] = handle{r.fds[0], arg[lab.Int](r, 2)&unix.FD_CLOEXEC != 0}
 	return reply{Outcome: lab.OK}
 }
 

@@ -30,10 +30,11 @@ func TestTables(t *testing.T) {
 			t.Errorf("socket type %s has no numbers", w)
 		}
 	}
-	words(t, "how", lab.ShutdownHows, shutdownHows)
-	words(t, "socket flag", lab.SocketFlags, socketFlags)
-	words(t, "message flag", lab.MessageFlags, messageFlags)
-	words(t, "descriptor flag", lab.DescriptorFlags, descriptorFlags)
+	words(t, "how", lab.ShutdownHows, numbers[lab.KindHow])
+	words(t, "socket flag", lab.SocketFlags, numbers[lab.KindSockFlags])
+	words(t, "message flag", lab.MessageFlags, numbers[lab.KindFlags])
+	words(t, "fcntl command", lab.FcntlCommands, numbers[lab.KindFcntl])
+	words(t, "descriptor flag", lab.DescriptorFlags, numbers[lab.KindFDFlags])
 	words(t, "signal", lab.Signals, sys.Signals)
 	words(t, "family", lab.Families, families)
 }

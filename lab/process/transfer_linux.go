@@ -11,23 +11,19 @@ import (
 	"labrun/lab/sys"
 )
 
-func send(a *agent, r *request) reply { return sendTo(a, r, arg[lab.Word](r, 2), nil, 0) }
+func send(a *agent, r *request) reply { return sendTo(a, r, int(arg[lab.Int](r, 2)), nil, 0) }
 
 func sendto(a *agent, r *request) reply {
 	to, err := addressOf(a, r, 2)
 	if err != nil {
 		return reply{Broken: err.Error()}
 	}
-	return sendTo(a, r, arg[lab.Word](r, 3), to.pointer(), to.size())
+	return sendTo(a, r, int(arg[lab.Int](r, 3)), to.pointer(), to.size())
 }
 
 // sendTo is sendto(2), which send(2) is without an address.
-func sendTo(a *agent, r *request, words lab.Word, to unsafe.Pointer, size uintptr) reply {
+func sendTo(a *agent, r *request, flags int, to unsafe.Pointer, size uintptr) reply {
 	fd := r.fds[0]
-	flags, err := flagsOf(messageFlags, words)
-	if err != nil {
-		return reply{Broken: err.Error()}
-	}
 	text := []byte(arg[lab.Text](r, 1))
 	var sent int
 	whole := flags&unix.MSG_DONTWAIT == 0 && !nonblocking(fd)
@@ -52,10 +48,7 @@ func sendTo(a *agent, r *request, words lab.Word, to unsafe.Pointer, size uintpt
 
 func recv(a *agent, r *request) reply {
 	fd := r.fds[0]
-	flags, err := flagsOf(messageFlags, arg[lab.Word](r, 2))
-	if err != nil {
-		return reply{Broken: err.Error()}
-	}
+	flags := int(arg[lab.Int](r, 2))
 	size := lab.Int(maxText)
 	if len(r.Args) > 1 {
 		size = arg[lab.Int](r, 1)
@@ -121,5 +114,5 @@ func recvmsg(a *agent, r *request) reply {
 	if err != nil {
 		return reply{Broken: "recvmsg: " + err.Error()}
 	}
-	return a.socks.keep(r.Makes, handle{fd: got})
+	return made(a, r, handle{fd: got}, nil)
 }

@@ -30,31 +30,31 @@ var socketTypes = map[string][3]int{
 	"unix-seqpacket": {unix.AF_UNIX, unix.SOCK_SEQPACKET, 0},
 }
 
-// The numbers of the words that calls take, by their names in the vocabulary.
-var (
-	socketFlags = map[string]int{"SOCK_NONBLOCK": unix.SOCK_NONBLOCK, "SOCK_CLOEXEC": unix.SOCK_CLOEXEC}
-
-	messageFlags = map[string]int{
+// numbers are those of the words that calls take, by what the argument is. They replace the
+// words before a request is sent: a process gets what the kernel gets. New words are a row here,
+// beside their row in the vocabulary.
+var numbers = map[lab.Kind]map[string]int{
+	lab.KindSockFlags: {"SOCK_NONBLOCK": unix.SOCK_NONBLOCK, "SOCK_CLOEXEC": unix.SOCK_CLOEXEC},
+	lab.KindFlags: {
 		"MSG_DONTWAIT": unix.MSG_DONTWAIT, "MSG_FASTOPEN": unix.MSG_FASTOPEN, "MSG_MORE": unix.MSG_MORE,
 		"MSG_OOB": unix.MSG_OOB, "MSG_PEEK": unix.MSG_PEEK, "MSG_TRUNC": unix.MSG_TRUNC, "MSG_WAITALL": unix.MSG_WAITALL,
+	},
+	lab.KindHow:     {"SHUT_RD": unix.SHUT_RD, "SHUT_WR": unix.SHUT_WR, "SHUT_RDWR": unix.SHUT_RDWR},
+	lab.KindFcntl:   {"F_SETFD": unix.F_SETFD},
+	lab.KindFDFlags: {"FD_CLOEXEC": unix.FD_CLOEXEC, "0": 0},
+}
+
+// numberOf returns the number that words stand for, joined by '|'; "" is 0.
+func numberOf(of map[string]int, joined lab.Word) (n lab.Int, err error) {
+	if joined == "" {
+		return 0, nil
 	}
-
-	shutdownHows = map[string]int{"SHUT_RD": unix.SHUT_RD, "SHUT_WR": unix.SHUT_WR, "SHUT_RDWR": unix.SHUT_RDWR}
-
-	descriptorFlags = map[string]int{"FD_CLOEXEC": unix.FD_CLOEXEC, "0": 0}
-)
-
-// flagsOf returns the flags that words stand for, joined by '|'; "" is none.
-func flagsOf(of map[string]int, joined lab.Word) (int, error) {
-	flags, words := 0, string(joined)
-	for words != "" {
-		var word string
-		word, words, _ = strings.Cut(words, "|")
+	for word := range strings.SplitSeq(string(joined), "|") {
 		bit, ok := of[word]
 		if !ok {
-			return 0, errors.New("no flag " + word)
+			return 0, errors.New("no number for " + word)
 		}
-		flags |= bit
+		n |= lab.Int(bit)
 	}
-	return flags, nil
+	return n, nil
 }
