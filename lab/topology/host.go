@@ -114,7 +114,7 @@ func (d *layoutReader) nicsBelow(n *yaml.Node, s yamlpos.Scope) *yaml.Node {
 // decodeNIC reads one NIC. It is put on its network even when something else of it is wrong, so
 // that peers, cables and limits count it.
 func (d *layoutReader) decodeNIC(h *host, s yamlpos.Scope, e yamlpos.Entry) *nic {
-	n := &nic{NIC: lab.NIC{Name: e.Key, Pos: e.Pos}, scope: s}
+	n := &nic{NIC: lab.NIC{Name: e.Key, Pos: e.Pos}, host: h, scope: s}
 	d.checkName(e.Pos, syntax.NicName, e.Key)
 	before := d.Made
 	if e.Value.Kind == yaml.ScalarNode && d.networks[e.Value.Value] != nil {
@@ -206,25 +206,18 @@ func (d *layoutReader) allocate(h *host, n *nic, p netip.Prefix, a *allocator) {
 }
 
 // findPeers finds for every host the first other one on a network of its own, as lab.Layout.Peer
-// does for one of them. Of each network two hosts are enough to look at, so that 4096 hosts with 64
-// NICs each, which a hostile file may have, take no longer than it takes to read them.
+// does for one of them. The NICs on a network are in the order of their hosts, so of each network
+// the first is enough that is another host's.
 func (d *layoutReader) findPeers() {
-	first := map[*network][]*host{} // the first two hosts of each
-	index := map[*host]int{}
-	for i, h := range d.order {
-		index[h] = i
-		for _, n := range h.nics {
-			if on := first[n.network]; n.network != nil && len(on) < 2 && !slices.Contains(on, h) {
-				first[n.network] = append(on, h)
-			}
-		}
-	}
 	for _, h := range d.order {
 		for _, n := range h.nics {
-			for _, p := range first[n.network] {
-				if p != h && (h.peer == nil || index[p] < index[h.peer]) {
-					h.peer = p
-				}
+			if n.network == nil {
+				continue
+			}
+			others := n.network.nics
+			i := slices.IndexFunc(others, func(other *nic) bool { return other.host != h })
+			if i >= 0 && (h.peer == nil || others[i].host.Pos.Compare(h.peer.Pos) < 0) {
+				h.peer = others[i].host
 			}
 		}
 	}

@@ -58,6 +58,7 @@ const noAddress = "none"
 // nic is a NIC while it is read. Its alias is given to addresses when all of them are known.
 type nic struct {
 	lab.NIC
+	host      *host
 	scope     yamlpos.Scope
 	network   *network // nil when there is none of that name
 	alias     string
