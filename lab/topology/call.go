@@ -2,7 +2,6 @@ package topology
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -90,15 +89,11 @@ func (r *slotReader) call(by maker, raw *yaml.Node, around yaml.Style) {
 			continue
 		}
 		pos := r.Source.Within(from.node, from.node.Value, inner)
-		if first, next := r.Source.Folded(raw); next > 0 {
-			line := string(r.Source.Line(next))
-			there := yamlpos.InLine(next, line, yamlpos.Indentation(line))
-			if yamlpos.ItemLine().MatchString(line) {
-				pos, msg = there, r.Source.DeeperItem(n.Line)
-			} else if at >= first && n.Value == raw.Value {
-				pos, msg = there, fmt.Sprintf("this line goes on with the step of line %d; begin it with \"- \" in the same "+
-					"column", n.Line)
-			}
+		if n.Value != raw.Value {
+			at = -1 // it is filled in, and has no place in the text
+		}
+		if there, why := r.Source.Folded(raw, at); why != "" {
+			pos, msg = there, why
 		}
 		r.Complain(pos, "%s: %s", r.scope(), msg)
 	}

@@ -29,8 +29,8 @@ var (
 	// wordLine is one word, and wordsLine several.
 	wordLine  = once.Regexp(`^[A-Za-z0-9_.-]+$`)
 	wordsLine = once.Regexp(`^[A-Za-z0-9_.]+ +[^:]+$`)
-	// ItemLine is an item of a list.
-	ItemLine = once.Regexp(`^(\s*)- +(\S.*)$`)
+	// itemLine is an item of a list.
+	itemLine = once.Regexp(`^(\s*)- +(\S.*)$`)
 	// sameLine is a value that goes on with another key.
 	sameLine = once.Regexp(`^[^:]*, ([a-z]+): `)
 )
@@ -59,71 +59,97 @@ func (s *Source) culprit(e *yaml.LoadError, pos lab.Pos) (lab.Pos, string) {
 	return pos, ""
 }
 
-// DeeperItem is for an item of a list that begins in another column than the one before.
-func (s *Source) DeeperItem(before int) string {
-	return fmt.Sprintf("this line is further in than the \"- \" of line %d, and so a part of that %s; begin both in "+
-		"the same column",
-		before, s.dialect.Item)
+// line is a line of the file: what is wrong in it is found by byte offsets and shown by columns.
+type line struct {
+	number int
+	text   string
+}
+
+func (s *Source) line(n int) line { return line{n, string(s.Line(n))} }
+
+// lineBefore returns the line before that says something, one of no text where none does.
+func (s *Source) lineBefore(n int) line {
+	for n--; n > 0; n-- {
+		l := s.line(n)
+		if text := strings.TrimSpace(l.text); text != "" && !strings.HasPrefix(text, "#") {
+			return l
+		}
+	}
+	return line{}
+}
+
+func (l line) at(offset int) lab.Pos { return lab.Pos{Line: l.number, Col: l.column(offset)} }
+
+func (l line) column(offset int) int { return 1 + utf8.RuneCountInString(l.text[:offset]) }
+
+func (l line) indent() int { return len(l.text) - len(strings.TrimLeft(l.text, " ")) }
+
+func (l line) isItem() bool { return itemLine().MatchString(l.text) }
+
+// explain says what is wrong at an offset of the line.
+func (l line) explain(offset int, format string, args ...any) (lab.Pos, string) {
+	return l.at(offset), fmt.Sprintf(format, args...)
+}
+
+// deeperItem explains an item of a list that begins in another column than the one before.
+func (s *Source) deeperItem(l line, before int) (lab.Pos, string) {
+	return l.explain(l.indent(), "this line is further in than the \"- \" of line %d, and so a part of that %s; "+
+		"begin both in the same column", before, s.dialect.Item)
 }
 
 // keysBeside explains a key below an item that is a text: YAML goes on with the text, up to the colon.
 func (s *Source) keysBeside(pos lab.Pos) (lab.Pos, string) {
-	number, before := s.lineBefore(pos.Line)
-	m := ItemLine().FindStringSubmatchIndex(before)
-	line := string(s.Line(pos.Line))
-	if m == nil || !keyLine().MatchString(line) || Indentation(line) <= Indentation(before) ||
-		strings.ContainsAny(before[m[4]:m[4]+1], "[{&*") {
+	l, before := s.line(pos.Line), s.lineBefore(pos.Line)
+	m := itemLine().FindStringSubmatchIndex(before.text)
+	switch {
+	case m == nil || !keyLine().MatchString(l.text) || l.indent() <= before.indent() ||
+		strings.IndexByte("[{&*", before.text[m[4]]) >= 0:
 		return pos, ""
+	case l.isItem():
+		return s.deeperItem(l, before.number)
 	}
-	if ItemLine().MatchString(line) {
-		return InLine(pos.Line, line, Indentation(line)), s.DeeperItem(number)
-	}
-	return InLine(number, before, m[4]), s.dialect.Beside(uncommented(before[m[4]:]))
+	return before.at(m[4]), s.dialect.Beside(uncommented(before.text[m[4]:]))
 }
 
 // strayColon explains a colon that cannot be a key's: the value before it has a colon itself, a line
 // above lacks one, so that this line seemed to go on with it, or the indentation is another.
 func (s *Source) strayColon(pos lab.Pos) (lab.Pos, string) {
-	line := string(s.Line(pos.Line))
-	if at := submatch(keyLine().FindStringSubmatchIndex(line), 3); at > 0 && column(line, at) < pos.Col &&
-		line[at] != '"' && line[at] != '\'' {
-		value := uncommented(line[at:])
-		if m := sameLine().FindStringSubmatch(value); m != nil && slices.Contains(s.dialect.Keys, m[1]) {
-			begin := submatch(keyLine().FindStringSubmatchIndex(line), 2)
-			return InLine(pos.Line, line, begin), "keys on one line stand in braces: {" +
-				wording.Clip(uncommented(line[begin:])) + "}"
+	l, before := s.line(pos.Line), s.lineBefore(pos.Line)
+	if m := keyLine().FindStringSubmatchIndex(l.text); m != nil && l.column(m[6]) < pos.Col &&
+		l.text[m[6]] != '"' && l.text[m[6]] != '\'' {
+		value := uncommented(l.text[m[6]:])
+		if other := sameLine().FindStringSubmatch(value); other != nil && slices.Contains(s.dialect.Keys, other[1]) {
+			return l.explain(m[4], "keys on one line stand in braces: {%s}", wording.Clip(uncommented(l.text[m[4]:])))
 		}
-		return InLine(pos.Line, line, at), `a text with ": " in it has to be quoted: ` + wording.YAML(wording.Clip(value))
+		return l.explain(m[6], `a text with ": " in it has to be quoted: %s`, wording.YAML(wording.Clip(value)))
 	}
-	number, before := s.lineBefore(pos.Line)
-	if m := gluedLine().FindStringSubmatchIndex(before); m != nil {
-		return InLine(number, before, m[4]), fmt.Sprintf("a blank is missing behind this colon: %s: %s",
-			before[m[4]:m[5]], wording.Clip(before[m[6]:m[7]]))
+	if m := gluedLine().FindStringSubmatchIndex(before.text); m != nil {
+		return before.explain(m[4], "a blank is missing behind this colon: %s: %s", before.text[m[4]:m[5]],
+			wording.Clip(before.text[m[6]:m[7]]))
 	}
 	if at, words := s.withoutColon(before); words != "" {
-		return InLine(number, before, at), words
+		return at, words
 	}
-	if bare := uncommented(before); wordLine().MatchString(bare) && Indentation(line) > Indentation(before) ||
-		wordsLine().MatchString(bare) && Indentation(line) == Indentation(before) && !ItemLine().MatchString(line) {
-		return InLine(number, before, Indentation(before)), fmt.Sprintf("%s has no colon behind its key",
-			wording.Quote(bare))
+	const noColon = "%s has no colon behind its key"
+	if bare := uncommented(before.text); wordLine().MatchString(bare) && l.indent() > before.indent() ||
+		wordsLine().MatchString(bare) && l.indent() == before.indent() && !l.isItem() {
+		return before.explain(before.indent(), noColon, wording.Quote(bare))
 	}
-	if ItemLine().MatchString(line) { // below a key without colon there may be items before it
-		n, up := number, before
-		for ItemLine().MatchString(up) && n > pos.Line-50 {
-			n, up = s.lineBefore(n)
+	if l.isItem() { // below a key without colon there may be items before it
+		up := before
+		for up.isItem() && up.number > pos.Line-50 {
+			up = s.lineBefore(up.number)
 		}
-		if bare := uncommented(up); wordLine().MatchString(bare) && Indentation(up) <= Indentation(line) {
-			return InLine(n, up, Indentation(up)), fmt.Sprintf("%s has no colon behind its key", wording.Quote(bare))
+		if bare := uncommented(up.text); wordLine().MatchString(bare) && up.indent() <= l.indent() {
+			return up.explain(up.indent(), noColon, wording.Quote(bare))
 		}
 	}
 	if at, words := s.keysBeside(pos); words != "" {
 		return at, words
 	}
-	if indent := Indentation(line); indent > Indentation(before) && keyLine().MatchString(before) {
-		return InLine(pos.Line, line,
-				indent), fmt.Sprintf("this line is further in than line %d, whose key has its value; begin it in the same "+
-				"column", number)
+	if l.indent() > before.indent() && keyLine().MatchString(before.text) {
+		return l.explain(l.indent(), "this line is further in than line %d, whose key has its value; "+
+			"begin it in the same column", before.number)
 	}
 	return pos, ""
 }
@@ -153,26 +179,27 @@ func (s *Source) lacksColon(pos lab.Pos) (lab.Pos, string) {
 // goesOn explains what follows a value that has ended: with its closing quote or bracket, a value is
 // over for YAML.
 func (s *Source) goesOn(pos lab.Pos) (lab.Pos, string) {
-	line := string(s.Line(pos.Line))
-	if at, words := s.withoutColon(line); words != "" {
-		return InLine(pos.Line, line, at), words
+	l := s.line(pos.Line)
+	if at, words := s.withoutColon(l); words != "" {
+		return at, words
 	}
 	rest := string(s.Line(pos.Line)[min(pos.Col-1, len(s.Line(pos.Line))):])
 	if rest != "" && strings.Trim(rest, " }]") == "" {
 		return pos, fmt.Sprintf("this %c closes nothing", rest[0])
 	}
-	at := submatch(keyLine().FindStringSubmatchIndex(line), 3)
-	if at < 0 {
-		at = submatch(ItemLine().FindStringSubmatchIndex(line), 2)
+	at := -1
+	if m := keyLine().FindStringSubmatchIndex(l.text); m != nil {
+		at = m[6]
+	} else if m := itemLine().FindStringSubmatchIndex(l.text); m != nil {
+		at = m[4]
 	}
-	if at < 0 || column(line, at) >= pos.Col {
+	if at < 0 || l.column(at) >= pos.Col {
 		return pos, ""
 	}
-	value := uncommented(line[at:])
+	value := uncommented(l.text[at:])
 	switch mark := value[0]; mark {
 	case '[', '{':
-		return InLine(pos.Line, line, at), fmt.Sprintf("a text that begins with %c has to be quoted: %s", mark,
-			wording.YAML(wording.Clip(value)))
+		return l.explain(at, "a text that begins with %c has to be quoted: %s", mark, wording.YAML(wording.Clip(value)))
 	case '\'', '"':
 		inner := strings.TrimSuffix(value[1:], value[:1])
 		return pos, "the quote ends before this; in quotes the whole text is written " + wording.YAML(wording.Clip(inner))
@@ -182,12 +209,38 @@ func (s *Source) goesOn(pos lab.Pos) (lab.Pos, string) {
 
 // between explains a line that begins in a column between those of the lines around it.
 func (s *Source) between(pos lab.Pos) (lab.Pos, string) {
-	line := string(s.Line(pos.Line))
-	number, before := s.lineBefore(pos.Line)
-	if indent := Indentation(line); pos.Col == indent+1 && indent < Indentation(before) {
-		return pos, fmt.Sprintf("no block begins in this column; check the indentation of this line and of line %d", number)
+	l, before := s.line(pos.Line), s.lineBefore(pos.Line)
+	if pos.Col != l.indent()+1 || l.indent() >= before.indent() {
+		return pos, ""
 	}
-	return pos, ""
+	return pos, fmt.Sprintf("no block begins in this column; check the indentation of this line and of line %d",
+		before.number)
+}
+
+// Folded explains a mistake at an offset of a text without quotes that goes on on a further line, ""
+// when that line has no part in it. YAML puts lines that are further in together with a blank, so
+// a step whose "- " is missing, or is in another column, becomes a part of the one above.
+func (s *Source) Folded(n *yaml.Node, offset int) (lab.Pos, string) {
+	begin := s.Line(n.Line)
+	if n.Style != 0 || n.Column < 1 || n.Column > len(begin) {
+		return PosOf(n), ""
+	}
+	text := uncommented(string(begin[n.Column-1:]))
+	if len(text) >= len(n.Value) || !strings.HasPrefix(n.Value, text) {
+		return PosOf(n), ""
+	}
+	next := s.line(n.Line + 1)
+	for next.number < len(s.Lines) && strings.TrimSpace(next.text) == "" {
+		next = s.line(next.number + 1)
+	}
+	switch {
+	case next.isItem():
+		return s.deeperItem(next, n.Line)
+	case offset >= len(text):
+		return next.explain(next.indent(), "this line goes on with the %s of line %d; begin it with \"- \" in the "+
+			"same column", s.dialect.Item, n.Line)
+	}
+	return PosOf(n), ""
 }
 
 // unfinished returns the parser's error about a quote, list or mapping that is open before a
@@ -218,48 +271,20 @@ func (s *Source) unfinished(number int) *yaml.LoadError {
 	return e
 }
 
-// withoutColon finds a key of ours at the start of a line that has no colon behind it.
-func (s *Source) withoutColon(line string) (at int, words string) {
-	m := bareLine().FindStringSubmatchIndex(line)
-	if m == nil || !slices.Contains(s.dialect.Keys, line[m[4]:m[5]]) {
-		return 0, ""
+// withoutColon explains a line with a key of ours at its start that has no colon behind it.
+func (s *Source) withoutColon(l line) (lab.Pos, string) {
+	m := bareLine().FindStringSubmatchIndex(l.text)
+	if m == nil || !slices.Contains(s.dialect.Keys, l.text[m[4]:m[5]]) {
+		return lab.Pos{}, ""
 	}
-	return m[4], fmt.Sprintf("%q has no colon: %[1]s: %s", line[m[4]:m[5]],
-		wording.Clip(strings.TrimSpace(line[m[6]:m[7]])))
-}
-
-// lineBefore returns the line before that says something, and its number.
-func (s *Source) lineBefore(n int) (int, string) {
-	for n--; n > 0; n-- {
-		if line := string(s.Line(n)); strings.TrimSpace(line) != "" &&
-			!strings.HasPrefix(strings.TrimSpace(line), "#") {
-			return n, line
-		}
-	}
-	return 0, ""
+	return l.explain(m[4], "%q has no colon: %[1]s: %s", l.text[m[4]:m[5]],
+		wording.Clip(strings.TrimSpace(l.text[m[6]:m[7]])))
 }
 
 // uncommented cuts a comment and the blanks before it off.
 func uncommented(text string) string {
 	text, _, _ = strings.Cut(text, " #")
 	return strings.TrimSpace(text)
-}
-
-func Indentation(line string) int { return len(line) - len(strings.TrimLeft(line, " ")) }
-
-// submatch returns the offset of a group in what FindSubmatchIndex returned, -1 when nothing matched.
-func submatch(m []int, group int) int {
-	if m == nil {
-		return -1
-	}
-	return m[2*group]
-}
-
-func column(line string, offset int) int { return 1 + utf8.RuneCountInString(line[:offset]) }
-
-// InLine returns the place of an offset, in bytes, of a line.
-func InLine(number int, line string, offset int) lab.Pos {
-	return lab.Pos{Line: number, Col: column(line, offset)}
 }
 
 // checkSpaces complains about characters where the structure of the file is that look like

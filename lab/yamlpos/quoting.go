@@ -247,23 +247,6 @@ func (r *flowReader) note(begin, end int) {
 	}
 }
 
-// Folded returns how much of a text without quotes is on its first line, and the number of
-// the line on which it goes on; 0 when it does not. YAML puts lines that are further in together
-// with a blank, so a step whose "- " is missing becomes a part of the one above.
-func (s *Source) Folded(n *yaml.Node) (first, next int) {
-	line := s.Line(n.Line)
-	if n.Style != 0 || n.Column < 1 || n.Column > len(line) {
-		return 0, 0
-	}
-	text := uncommented(string(line[n.Column-1:]))
-	if len(text) >= len(n.Value) || !strings.HasPrefix(n.Value, text) {
-		return 0, 0
-	}
-	for next = n.Line + 1; next < len(s.Lines) && strings.TrimSpace(string(s.Line(next))) == ""; next++ {
-	}
-	return len(text), next
-}
-
 // Within returns the place in the file of an offset of a text, which is a node's. Where it
 // is not written in the file as it is (an escape, several lines), that is the place
 // where the node begins.
