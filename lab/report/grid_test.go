@@ -150,7 +150,8 @@ func TestAlike(t *testing.T) {
 		{step(2, "main", "bind(a, x:80)", "ok")}, {step(3, "main", "bind(a, y:80)", "ok")}}}}
 	for _, i := range []int{0, 1, 4, 5, 7} {
 		fail(&m.Cells[i])
-		m.Cells[i].Note = &result.Note{Evidence: []result.Snapshot{{Sockets: []result.SocketInfo{{Host: m.ColumnOf(&m.Cells[i]), Protocol: "tcp", State: "LISTEN", Local: "x:80"}}}}}
+		s := result.SocketInfo{Host: m.ColumnOf(&m.Cells[i]), Protocol: "tcp", State: "LISTEN", Local: "x:80"}
+		m.Cells[i].Note = &result.Note{Evidence: []result.Snapshot{{Sockets: []result.SocketInfo{s}}}}
 	}
 	m.Cells[7].Got = &[]string{"EBADF"}
 	text := textOf(t, Text{}, m)

@@ -26,6 +26,7 @@ type index struct {
 
 	// Of the cell at hand, kept for their room.
 	name, host, kernel, verdict []byte
+	note                        result.Note
 }
 
 // rowIndex finds the cells of one row by their names. A row may have millions of
@@ -119,7 +120,7 @@ func (x *rowIndex) check(slots []result.RowSlot) error {
 		}
 		for _, w := range s.VariantOf {
 			if int(w) >= len(s.Variants) {
-				return fmt.Errorf("step %d: there is no variant %d", i, w)
+				return fmt.Errorf("step %d: variant %d does not exist", i, w)
 			}
 		}
 		fewest := 0
@@ -138,7 +139,7 @@ func (in *index) find(name []byte) (*rowIndex, lab.Combo, error) {
 	experiment, _, _ := bytes.Cut(name, []byte("["))
 	x := in.rows[string(experiment)]
 	if x == nil {
-		return nil, 0, fmt.Errorf("there is no experiment %q", experiment)
+		return nil, 0, fmt.Errorf("unknown experiment %q", experiment)
 	}
 	rest := name[len(experiment):]
 	for i, before := range x.before {
@@ -152,7 +153,7 @@ func (in *index) find(name []byte) (*rowIndex, lab.Combo, error) {
 		}
 		v, ok := x.index[i][string(after[:end])]
 		if !ok {
-			return nil, 0, fmt.Errorf("there is no %s%s", before[1:], after[:end])
+			return nil, 0, fmt.Errorf("%s%s does not exist", before[1:], after[:end])
 		}
 		x.values[i] = v
 		rest = after[end:]
@@ -192,7 +193,7 @@ func (in *index) add(c result.Cell) error {
 	}
 	column, ok := in.columns[result.Column{Host: string(in.host), Kernel: string(in.kernel)}]
 	if !ok {
-		return errors.New("there is no such host")
+		return errors.New("unknown host")
 	}
 	c.Row, c.Column, c.Combo = x.row, column, combo
 	if n := len(in.m.Cells); n > 0 {

@@ -235,16 +235,10 @@ func readSteps(text []byte) ([]result.RowStep, error) {
 // cell reads a cell. It allocates nothing for what other cells have said already: there may
 // be half a million.
 func (d *jsonReader) cell(in *index) error {
-	c := result.Cell{}
-	var note *result.Note
+	c, n := result.Cell{}, &in.note
+	*n = result.Note{}
 	in.name, in.host, in.kernel, in.verdict = in.name[:0], in.host[:0], in.kernel[:0], in.verdict[:0]
 	err := d.object(func(key []byte) (err error) {
-		more := func() *result.Note {
-			if note == nil {
-				note = &result.Note{}
-			}
-			return note
-		}
 		switch string(key) {
 		case "cell":
 			in.name, err = d.text(in.name)
@@ -259,15 +253,15 @@ func (d *jsonReader) cell(in *index) error {
 		case "got":
 			c.Got, err = readOnce(d, in.answers, readAnswers)
 		case "reason":
-			err = d.into(&more().Reason)()
+			err = d.into(&n.Reason)()
 		case "flaky":
-			err = d.into(&more().Flaky)()
+			err = d.into(&n.Flaky)()
 		case "evidence":
-			more().Evidence, err = readOnce(d, in.evidence, readEvidence)
+			n.Evidence, err = readOnce(d, in.evidence, readEvidence)
 		case "outputs":
-			err = d.into(&more().Outputs)()
+			err = d.into(&n.Outputs)()
 		case "captures":
-			err = d.into(&more().Captures)()
+			err = d.into(&n.Captures)()
 		default:
 			return unknownKey(string(key), "captures", "cell", "evidence", "flaky", "got", "host", "kernel", "outputs",
 				"reason", "verdict")
@@ -283,12 +277,12 @@ func (d *jsonReader) cell(in *index) error {
 	if len(in.name) == 0 || len(in.host) == 0 || len(in.verdict) == 0 {
 		return errors.New(`it needs a "cell", a "host" and a "verdict"`)
 	}
-	if note != nil && c.Verdict == result.Fail {
-		olderFlaky(note)
+	if c.Verdict == result.Fail {
+		olderFlaky(n)
 	}
-	if note != nil && (note.Reason != "" || len(note.Flaky) > 0 || len(note.Evidence) > 0 || len(note.Outputs) > 0 ||
-		len(note.Captures) > 0) {
-		c.Note = note
+	if n.Reason != "" || len(n.Flaky)+len(n.Evidence)+len(n.Outputs)+len(n.Captures) > 0 {
+		note := *n
+		c.Note = &note
 	}
 	if err := in.add(c); err != nil {
 		return fmt.Errorf("%q on %q: %w", in.name, result.Column{Host: string(in.host), Kernel: string(in.kernel)}, err)

@@ -35,7 +35,8 @@ func (whole) Generate(r *rand.Rand, size int) reflect.Value {
 	}
 	var matrices []result.Matrix
 	for i := range r.Intn(4) {
-		matrices = append(matrices, topology(r, fmt.Sprintf("%c.yaml", 'a'+r.Intn(i+1)), size)) // the same one twice, sometimes
+		// The same one twice, sometimes.
+		matrices = append(matrices, topology(r, fmt.Sprintf("%c.yaml", 'a'+r.Intn(i+1)), size))
 		if i > 0 && matrices[i].File == matrices[0].File {
 			matrices[i] = matrices[0]
 		}
@@ -66,7 +67,9 @@ func topology(r *rand.Rand, file string, size int) result.Matrix {
 		kernels = []string{"6.1", "6.18"}
 	}
 	for i := range 1 + r.Intn(4) {
-		h := lab.Host{Name: fmt.Sprintf("h%d", 9-i), NICs: []lab.NIC{{Name: "eth0", Addresses: []lab.Address{{Prefix: netip.MustParsePrefix("192.0.2.1/24")}}}}}
+		address := lab.Address{Prefix: netip.MustParsePrefix("192.0.2.1/24")}
+		nic := lab.NIC{Name: "eth0", Addresses: []lab.Address{address}}
+		h := lab.Host{Name: fmt.Sprintf("h%d", 9-i), NICs: []lab.NIC{nic}}
 		m.Layout.Hosts = append(m.Layout.Hosts, h)
 		if r.Intn(4) == 0 {
 			continue // of a run with --host
@@ -77,7 +80,8 @@ func topology(r *rand.Rand, file string, size int) result.Matrix {
 	}
 	for _, name := range []string{"D", "A", "C", "B"} {
 		if r.Intn(3) > 0 {
-			m.Claims = append(m.Claims, result.ClaimResult{Name: name, Text: "claim " + name, Verdict: result.ClaimVerdict(r.Intn(2))})
+			verdict := result.ClaimVerdict(r.Intn(2))
+			m.Claims = append(m.Claims, result.ClaimResult{Name: name, Text: "claim " + name, Verdict: verdict})
 		}
 	}
 	answers := []string{"ok", "EADDRINUSE", "blocked", "x:80"}
@@ -89,7 +93,8 @@ func topology(r *rand.Rand, file string, size int) result.Matrix {
 			}
 			if len(m.Claims) > 0 && r.Intn(2) == 0 {
 				c := &m.Claims[r.Intn(len(m.Claims))]
-				row.Claim = lab.ClaimRef{Name: c.Name, Against: r.Intn(2) == 0, When: []string{"", "it rains", "the sun shines"}[r.Intn(3)]}
+				row.Claim = lab.ClaimRef{Name: c.Name, Against: r.Intn(2) == 0,
+					When: []string{"", "it rains", "the sun shines"}[r.Intn(3)]}
 				c.Verdict = result.NotRun
 			}
 			combos := 1
@@ -101,7 +106,8 @@ func topology(r *rand.Rand, file string, size int) result.Matrix {
 				row.Axes, combos = append(row.Axes, axis), combos*len(axis.Values)
 			}
 			for s := range 1 + r.Intn(3) {
-				step := result.RowStep{Line: row.Line + s, Process: "main", Call: fmt.Sprintf("call%d(a)", s), Want: "ok", Open: r.Intn(3) == 0}
+				step := result.RowStep{Line: row.Line + s, Process: "main", Call: fmt.Sprintf("call%d(a)", s),
+					Want: "ok", Open: r.Intn(3) == 0}
 				slot := result.RowSlot{Variants: [][]result.RowStep{{step}}}
 				if k := kernels[len(kernels)-1]; k != "" && r.Intn(2) == 0 {
 					step.Want = "EINVAL"
@@ -116,7 +122,8 @@ func topology(r *rand.Rand, file string, size int) result.Matrix {
 						continue // left out by the file
 					}
 					c := result.Cell{Row: int32(len(m.Rows) - 1), Column: int32(column), Combo: lab.Combo(combo)}
-					c.Verdict = []result.Verdict{result.Pass, result.Pass, result.Pass, result.Fail, result.Skip, result.Error}[r.Intn(6)]
+					c.Verdict = []result.Verdict{result.Pass, result.Pass, result.Pass, result.Fail, result.Skip,
+						result.Error}[r.Intn(6)]
 					var got []string
 					for range 1 + r.Intn(len(row.Slots)) {
 						got = append(got, answers[r.Intn(len(answers))])
@@ -126,7 +133,8 @@ func topology(r *rand.Rand, file string, size int) result.Matrix {
 					case c.Verdict == result.Skip || c.Verdict == result.Error:
 						c.Note = &result.Note{Reason: "a reason"}
 					case c.Verdict == result.Fail && r.Intn(2) == 0:
-						c.Note = &result.Note{Flaky: result.Tallies{{Answer: "ok", Times: 1 + r.Intn(9)}, {Answer: got[len(got)-1], Times: 1}},
+						c.Note = &result.Note{
+							Flaky:    result.Tallies{{Answer: "ok", Times: 1 + r.Intn(9)}, {Answer: got[len(got)-1], Times: 1}},
 							Evidence: []result.Snapshot{{Step: len(got) - 1, Why: []string{"a rule"}}}}
 					}
 					m.Cells = append(m.Cells, c)
@@ -138,10 +146,13 @@ func topology(r *rand.Rand, file string, size int) result.Matrix {
 	return m
 }
 
+// placing says which parts a cell goes to.
+type placing func(matrix int, m *result.Matrix, c *result.Cell) []int
+
 // split makes parts of a report. in says which of them a cell goes to; bare drops from a
 // part the rows and columns that have no cell there and have one elsewhere; which of a
 // host's kernels comes first is for the parts to say, so those stay.
-func split(r result.Report, parts int, bare bool, in func(matrix int, m *result.Matrix, c *result.Cell) []int) []result.Part {
+func split(r result.Report, parts int, bare bool, in placing) []result.Part {
 	var all []result.Part
 	for p := range parts {
 		env := r.Environment
@@ -166,7 +177,8 @@ func split(r result.Report, parts int, bare bool, in func(matrix int, m *result.
 			if bare {
 				m.Rows = drop(m.Rows, m.Cells, cells, func(c *result.Cell) *int32 { return &c.Row })
 			}
-			if oneKernel := !slices.ContainsFunc(m.Columns, func(c result.Column) bool { return c.Kernel != "" }); bare && oneKernel {
+			named := func(c result.Column) bool { return c.Kernel != "" }
+			if bare && !slices.ContainsFunc(m.Columns, named) {
 				m.Columns = drop(m.Columns, m.Cells, cells, func(c *result.Cell) *int32 { return &c.Column })
 			}
 			m.Cells = cells
@@ -211,28 +223,32 @@ func asJSON(t *testing.T, r result.Report) string {
 }
 
 // splits are the ways to split a report. Each says which parts a cell goes to.
-var splits = map[string]func(r *rand.Rand, parts int) func(int, *result.Matrix, *result.Cell) []int{
-	"by cells": func(r *rand.Rand, parts int) func(int, *result.Matrix, *result.Cell) []int {
-		return byKey(r, parts, func(i int, m *result.Matrix, c *result.Cell) string { return fmt.Sprint(i, c.Row, c.Column, c.Combo) })
+var splits = map[string]func(r *rand.Rand, parts int) placing{
+	"by cells": func(r *rand.Rand, parts int) placing {
+		return byKey(r, parts, cellKey)
 	},
-	"by experiments": func(r *rand.Rand, parts int) func(int, *result.Matrix, *result.Cell) []int {
+	"by experiments": func(r *rand.Rand, parts int) placing {
 		return byKey(r, parts, func(i int, m *result.Matrix, c *result.Cell) string { return fmt.Sprint(i, c.Row) })
 	},
-	"by columns": func(r *rand.Rand, parts int) func(int, *result.Matrix, *result.Cell) []int {
+	"by columns": func(r *rand.Rand, parts int) placing {
 		return byKey(r, parts, func(i int, m *result.Matrix, c *result.Cell) string { return fmt.Sprint(i, c.Column) })
 	},
-	"by topologies": func(r *rand.Rand, parts int) func(int, *result.Matrix, *result.Cell) []int {
+	"by topologies": func(r *rand.Rand, parts int) placing {
 		return byKey(r, parts, func(i int, m *result.Matrix, c *result.Cell) string { return fmt.Sprint(i) })
 	},
-	"with cells in several": func(r *rand.Rand, parts int) func(int, *result.Matrix, *result.Cell) []int {
-		one := byKey(r, parts, func(i int, m *result.Matrix, c *result.Cell) string { return fmt.Sprint(i, c.Row, c.Column, c.Combo) })
+	"with cells in several": func(r *rand.Rand, parts int) placing {
+		one := byKey(r, parts, cellKey)
 		other := byKey(r, parts, func(i int, m *result.Matrix, c *result.Cell) string { return fmt.Sprint(i, c.Combo) })
 		return func(i int, m *result.Matrix, c *result.Cell) []int { return append(one(i, m, c), other(i, m, c)...) }
 	},
 }
 
+func cellKey(i int, _ *result.Matrix, c *result.Cell) string {
+	return fmt.Sprint(i, c.Row, c.Column, c.Combo)
+}
+
 // byKey sends all cells of a key to one part.
-func byKey(r *rand.Rand, parts int, key func(int, *result.Matrix, *result.Cell) string) func(int, *result.Matrix, *result.Cell) []int {
+func byKey(r *rand.Rand, parts int, key func(int, *result.Matrix, *result.Cell) string) placing {
 	at := map[string]int{}
 	return func(i int, m *result.Matrix, c *result.Cell) []int {
 		k := key(i, m, c)
@@ -304,7 +320,8 @@ func TestMergeTopologies(t *testing.T) {
 		}
 		return len(files) < len(m)
 	}
-	err := quick.Check(func(w whole, cuts []uint8) bool { return twice(w.Matrices) || property(w, cuts) }, &quick.Config{MaxCount: 400})
+	once := func(w whole, cuts []uint8) bool { return twice(w.Matrices) || property(w, cuts) }
+	err := quick.Check(once, &quick.Config{MaxCount: 400})
 	if err != nil {
 		t.Error(err)
 	}
@@ -351,7 +368,8 @@ func TestMergeKernels(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := merged.Environment.String(), "linux 6.1.0 , linux 6.18.0 , linux 7.3.0 , labrun v1, root"; got != want {
+	const want = "linux 6.1.0 , linux 6.18.0 , linux 7.3.0 , labrun v1, root"
+	if got := merged.Environment.String(); got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	if merged.Matrices[0].ColumnOf(&merged.Matrices[0].Cells[0]) != "alpha, linux 6.1" {
@@ -373,19 +391,32 @@ func TestMergeRefuses(t *testing.T) {
 		change func(r *result.Report, m *result.Matrix)
 		want   string
 	}{
-		"another kernel":    {func(r *result.Report, _ *result.Matrix) { kernel(r).Release = "6.1" }, `a.json has kernel "6.18", and b.json "6.1"`},
-		"another labrun":    {func(r *result.Report, _ *result.Matrix) { r.Environment.Labrun = "v2" }, `a.json has labrun "v1", and b.json "v2"`},
-		"another user":      {func(r *result.Report, _ *result.Matrix) { kernel(r).User = "user namespace" }, `a.json has user "root", and b.json "user namespace"`},
-		"other parameters":  {func(r *result.Report, _ *result.Matrix) { kernel(r).Sysctls = nil }, "a.json and b.json have other kernel parameters"},
-		"another text":      {func(_ *result.Report, m *result.Matrix) { m.Source += "\n" }, "a.json and b.json have other texts of lab.yaml"},
-		"another topology":  {func(_ *result.Report, m *result.Matrix) { m.Name = "other" }, "a.json and b.json have other texts of lab.yaml"},
-		"another include":   {func(_ *result.Report, m *result.Matrix) { m.Included = []lab.Included{{File: "x"}} }, "a.json and b.json have other texts of lab.yaml"},
-		"another lab":       {func(_ *result.Report, m *result.Matrix) { m.Layout.Hosts = []lab.Host{{Name: "x"}} }, "a.json and b.json have other texts of lab.yaml"},
-		"another call":      {func(_ *result.Report, m *result.Matrix) { m.Rows[0].Slots[0].Variants[0][0].Call = "x" }, "a.json and b.json ask or want something else in two of lab.yaml"},
-		"another answer":    {func(_ *result.Report, m *result.Matrix) { m.Cells[3].Got = &[]string{"ok"} }, "a.json and b.json differ in two[first=y,second=x] on alpha of lab.yaml"},
-		"another verdict":   {func(_ *result.Report, m *result.Matrix) { m.Cells[11].Verdict = result.Skip }, "a.json and b.json differ in two[first=y,second=any] on beta of lab.yaml"},
-		"another note":      {func(_ *result.Report, m *result.Matrix) { m.Cells[0].Note = &result.Note{Reason: "x"} }, "a.json and b.json differ in two[first=x,second=x] on alpha of lab.yaml"},
-		"the order of rows": {func(_ *result.Report, m *result.Matrix) { slices.Reverse(m.Columns) }, "a.json, b.json: the experiments, hosts or claims of lab.yaml stand in another order in each"},
+		"another kernel": {func(r *result.Report, _ *result.Matrix) { kernel(r).Release = "6.1" },
+			`a.json has kernel "6.18", and b.json "6.1"`},
+		"another labrun": {func(r *result.Report, _ *result.Matrix) { r.Environment.Labrun = "v2" },
+			`a.json has labrun "v1", and b.json "v2"`},
+		"another user": {func(r *result.Report, _ *result.Matrix) { kernel(r).User = "user namespace" },
+			`a.json has user "root", and b.json "user namespace"`},
+		"other parameters": {func(r *result.Report, _ *result.Matrix) { kernel(r).Sysctls = nil },
+			"a.json and b.json have other kernel parameters"},
+		"another text": {func(_ *result.Report, m *result.Matrix) { m.Source += "\n" },
+			"a.json and b.json have other texts of lab.yaml"},
+		"another topology": {func(_ *result.Report, m *result.Matrix) { m.Name = "other" },
+			"a.json and b.json have other texts of lab.yaml"},
+		"another include": {func(_ *result.Report, m *result.Matrix) { m.Included = []lab.Included{{File: "x"}} },
+			"a.json and b.json have other texts of lab.yaml"},
+		"another lab": {func(_ *result.Report, m *result.Matrix) { m.Layout.Hosts = []lab.Host{{Name: "x"}} },
+			"a.json and b.json have other texts of lab.yaml"},
+		"another call": {func(_ *result.Report, m *result.Matrix) { m.Rows[0].Slots[0].Variants[0][0].Call = "x" },
+			"a.json and b.json ask or want something else in two of lab.yaml"},
+		"another answer": {func(_ *result.Report, m *result.Matrix) { m.Cells[3].Got = &[]string{"ok"} },
+			"a.json and b.json differ in two[first=y,second=x] on alpha of lab.yaml"},
+		"another verdict": {func(_ *result.Report, m *result.Matrix) { m.Cells[11].Verdict = result.Skip },
+			"a.json and b.json differ in two[first=y,second=any] on beta of lab.yaml"},
+		"another note": {func(_ *result.Report, m *result.Matrix) { m.Cells[0].Note = &result.Note{Reason: "x"} },
+			"a.json and b.json differ in two[first=x,second=x] on alpha of lab.yaml"},
+		"the order of rows": {func(_ *result.Report, m *result.Matrix) { slices.Reverse(m.Columns) },
+			"a.json, b.json: the experiments, hosts or claims of lab.yaml stand in another order in each"},
 	} {
 		parts := make([]result.Part, 2)
 		for i := range parts {

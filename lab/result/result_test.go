@@ -35,7 +35,8 @@ func grid() result.Matrix {
 			Slots: []result.RowSlot{
 				{Variants: [][]result.RowStep{step(4, "a = socket(tcp)", "ok")}},
 				{Axes: []int{0}, Variants: [][]result.RowStep{step(5, "bind(a, x:80)", "ok"), step(5, "bind(a, y:80)", "ok")}},
-				{Axes: []int{1}, Shown: true, Variants: [][]result.RowStep{step(6, "bind(b, x:80)", "ok"), nil, step(6, "bind(b, any:80)", "EADDRINUSE")}},
+				{Axes: []int{1}, Shown: true, Variants: [][]result.RowStep{step(6, "bind(b, x:80)", "ok"), nil,
+					step(6, "bind(b, any:80)", "EADDRINUSE")}},
 			},
 		}},
 	}
@@ -94,7 +95,8 @@ func TestOpen(t *testing.T) {
 		{"sysctl", []lab.Arg{lab.Name("k")}, nil, true, true},
 		{"sysctl", []lab.Arg{lab.Name("k"), lab.Text("1")}, nil, false, false},
 	} {
-		e := &lab.Experiment{Slots: []lab.Slot{{Variants: [][]lab.Step{{{Call: lab.Call{Name: c.call, Args: c.args}, Want: c.want}}}}}}
+		asks := lab.Step{Call: lab.Call{Name: c.call, Args: c.args}, Want: c.want}
+		e := &lab.Experiment{Slots: []lab.Slot{{Variants: [][]lab.Step{{asks}}}}}
 		row := result.NewRow(e, lab.Kernel{})
 		s, ok := row.On("").Step(0, 0)
 		if !ok || s.Open != c.open || s.Asked != c.asked {
@@ -104,7 +106,8 @@ func TestOpen(t *testing.T) {
 }
 
 func TestBlockedSaysAfterHowLong(t *testing.T) {
-	for limit, want := range map[float64]string{0: "blocked", 2: "blocked (2 s)", 0.3: "blocked (300 ms)", 1.5: "blocked (1.5 s)"} {
+	for limit, want := range map[float64]string{0: "blocked", 2: "blocked (2 s)", 0.3: "blocked (300 ms)",
+		1.5: "blocked (1.5 s)"} {
 		s := result.RowStep{Limit: limit}
 		if got := s.Words("blocked"); got != want {
 			t.Errorf("%s, want %s", got, want)
@@ -184,7 +187,8 @@ func TestDigestNamesTheOutcome(t *testing.T) {
 		"shown": func(m *result.Matrix) { m.Rows[0].Slots[2].Shown = false },
 		// Steps that no cell has made are no part of the outcome.
 		"not made": func(m *result.Matrix) {
-			m.Rows[0].Slots = append(m.Rows[0].Slots, result.RowSlot{Variants: [][]result.RowStep{{{Line: 7, Process: "main", Call: "close(a)", Want: "ok"}}}})
+			s := result.RowStep{Line: 7, Process: "main", Call: "close(a)", Want: "ok"}
+			m.Rows[0].Slots = append(m.Rows[0].Slots, result.RowSlot{Variants: [][]result.RowStep{{s}}})
 		},
 		// Nor is a value of an axis that no cell has, though it makes other Combos.
 		"value": func(m *result.Matrix) {
@@ -264,17 +268,20 @@ func BenchmarkDigestOf(b *testing.B) {
 
 func TestNewRowSharesSteps(t *testing.T) {
 	bind := func(want string) lab.Step {
-		s := lab.Step{Process: lab.Process{Name: "main"}, Call: lab.Call{Name: "listen", Args: []lab.Arg{lab.Sock("a"), lab.Int(5)}}, Pos: lab.Pos{Line: 7, Col: 9}}
+		s := lab.Step{Process: lab.Process{Name: "main"}, Pos: lab.Pos{Line: 7, Col: 9},
+			Call: lab.Call{Name: "listen", Args: []lab.Arg{lab.Sock("a"), lab.Int(5)}}}
 		s.Want = lab.Want{
-			{Answer: lab.Answer{Outcome: lab.Failed, Errno: want}, On: []lab.VersionBound{{Op: ">=", Version: lab.KernelVersion{6, 2}}}},
+			{Answer: lab.Answer{Outcome: lab.Failed, Errno: want},
+				On: []lab.VersionBound{{Op: ">=", Version: lab.KernelVersion{6, 2}}}},
 			{Answer: lab.Answer{Outcome: lab.OK}},
 		}
 		return s
 	}
 	e := lab.Experiment{
 		Name: "one", Claim: lab.ClaimRef{Name: "SEED 1", Against: true}, Pos: lab.Pos{File: "shared.yaml", Line: 5},
-		Axes:  []lab.Axis{{Name: "x", Values: []string{"a", "b", "c", "d"}}},
-		Slots: []lab.Slot{{Axes: []int{0}, Shown: true, Variants: [][]lab.Step{{bind("EINVAL")}, {bind("EACCES")}, nil, {bind("EINVAL")}}}},
+		Axes: []lab.Axis{{Name: "x", Values: []string{"a", "b", "c", "d"}}},
+		Slots: []lab.Slot{{Axes: []int{0}, Shown: true,
+			Variants: [][]lab.Step{{bind("EINVAL")}, {bind("EACCES")}, nil, {bind("EINVAL")}}}},
 	}
 	got := result.NewRow(&e, lab.Kernel{Version: lab.KernelVersion{6, 1, 0}})
 	ok := []result.RowStep{{Line: 7, Process: "main", Call: "listen(a, 5)", Want: "ok"}}
@@ -297,7 +304,8 @@ func TestNewRowSharesSteps(t *testing.T) {
 func TestRowsOfKernels(t *testing.T) {
 	listen := func(new string) []lab.Step {
 		return []lab.Step{{Call: lab.Call{Name: "listen"}, Want: lab.Want{
-			{Answer: lab.Answer{Outcome: lab.Failed, Errno: new}, On: []lab.VersionBound{{Op: ">=", Version: lab.KernelVersion{6, 2}}}},
+			{Answer: lab.Answer{Outcome: lab.Failed, Errno: new},
+				On: []lab.VersionBound{{Op: ">=", Version: lab.KernelVersion{6, 2}}}},
 			{Answer: lab.Answer{Outcome: lab.Failed, Errno: "EINVAL"}},
 		}}}
 	}
@@ -315,7 +323,8 @@ func TestRowsOfKernels(t *testing.T) {
 	if o := row.Slots[1].Others; len(o) != 1 || o[0].Kernel != "6.18" || !slices.Equal(o[0].Indices, []int{0, 2}) {
 		t.Errorf("the second step has %+v", o)
 	}
-	m := result.Matrix{Rows: []result.Row{row}, Columns: []result.Column{{Host: "alpha"}, {"alpha", "6.1.9"}, {"alpha", "6.18"}}}
+	m := result.Matrix{Rows: []result.Row{row},
+		Columns: []result.Column{{Host: "alpha"}, {"alpha", "6.1.9"}, {"alpha", "6.18"}}}
 	for column, want := range []string{"EINVAL EINVAL EINVAL", "EINVAL EINVAL EINVAL", "EACCES EINVAL EPERM"} {
 		var wants []string
 		for combo := range lab.Combo(3) {
