@@ -228,17 +228,6 @@ func afterCall(rest span) string {
 	return ""
 }
 
-// answers says what the call may answer, as complaints and descriptions have it.
-func (r *reader) answers() string {
-	words := "ok, an errno, blocked or ?"
-	if k := r.Answers; k == lab.KindValue && r.option.Value != "" {
-		words = string(r.option.Value) + ", " + words
-	} else if k != "" {
-		words = string(k) + ", " + words
-	}
-	return r.Name + " answers " + words
-}
-
 // states reads what sockets() answers, and puts it into netstat's order: which socket came
 // first the kernel does not say.
 func states(s span) (lab.Arg, []Mistake) {

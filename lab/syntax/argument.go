@@ -28,6 +28,46 @@ func (r *reader) expected(what any, s span) []Mistake {
 	return s.wrong("%s: %s is expected here, found %s", r.Name, what, s.found())
 }
 
+// takes says what the call takes: "bind takes 2 or 3 arguments: a socket, ...". A wrong number
+// of arguments is one mistake, and none of them is read: which one is missing is not to be seen.
+func (r *reader) takes() string {
+	if len(r.Args) == 0 {
+		return r.Name + " takes no arguments"
+	}
+	var kinds []string
+	for i, k := range r.Args {
+		s := string(k)
+		if i >= len(r.Args)-r.Optional {
+			s += " (optional)"
+		}
+		if r.Repeats && i == len(r.Args)-1 {
+			s += " ..."
+		}
+		kinds = append(kinds, s)
+	}
+	number := wording.Count(len(kinds), "argument")
+	switch {
+	case r.Repeats:
+		number = fmt.Sprintf("at least %s", wording.Count(len(kinds)-r.Optional, "argument"))
+	case r.Optional == 1:
+		number = fmt.Sprintf("%d or %s", len(kinds)-1, number)
+	case r.Optional > 1:
+		number = fmt.Sprintf("%d to %s", len(kinds)-r.Optional, number)
+	}
+	return fmt.Sprintf("%s takes %s: %s", r.Name, number, strings.Join(kinds, ", "))
+}
+
+// answers says what the call may answer, as complaints and descriptions have it.
+func (r *reader) answers() string {
+	words := "ok, an errno, blocked or ?"
+	if k := r.Answers; k == lab.KindValue && r.option.Value != "" {
+		words = string(r.option.Value) + ", " + words
+	} else if k != "" {
+		words = string(k) + ", " + words
+	}
+	return r.Name + " answers " + words
+}
+
 // word reads a name that has a rule of its own.
 func (r *reader) word(k lab.Kind, s span, rule NameRule) (string, []Mistake) {
 	word, ok := s.word()

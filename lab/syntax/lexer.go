@@ -102,3 +102,14 @@ func lexString(text string) (string, int, *Mistake) {
 	}
 	return string(value), len(text) - len(rest) + 1, nil
 }
+
+// Mistake is something wrong at an offset of a step. Whatever reads a part of a step returns
+// its value and its mistakes; a value with mistakes is good for nothing but further complaints.
+type Mistake struct {
+	At  int
+	Msg string
+}
+
+func wrong(at int, format string, args ...any) []Mistake {
+	return []Mistake{{at, fmt.Sprintf(format, args...)}}
+}

@@ -42,26 +42,6 @@ func callHint(found string) string {
 	return wording.Hint(found, "calls", CallNames())
 }
 
-// notCall ends a complaint about a text that is not a call at all: a call with a word before it,
-// one without parentheses, or a command, which is a step of another form.
-func notCall(text string) string {
-	fields := strings.Fields(text)
-	if len(fields) == 0 {
-		return ""
-	}
-	if _, step, ok := strings.Cut(text, " "); ok && strings.Contains(step, "(") && len(Parse(step).Mistakes) == 0 {
-		return "; write " + wording.Clip(step) // let a = socket(tcp)
-	}
-	switch first := strings.TrimSuffix(fields[0], ";"); {
-	case slices.Contains(CallNames(), first) && (len(fields) == 1 || !strings.Contains(text, "=")):
-		sig, _ := lab.SignatureOf(first)
-		return "; the arguments are in parentheses: " + ExampleOf(sig)
-	case len(fields) > 1 && !strings.ContainsAny(text, "(=") || first == "sysctl":
-		return "; a program is {run: " + wording.YAML(wording.Clip(text)) + "}"
-	}
-	return ""
-}
-
 // outcomes are what answers are called elsewhere; errnos by the words of strerror(3), which
 // programs print, and what is left of them in a report.
 var outcomes = map[string][]string{

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"labrun/lab"
 	"labrun/lab/once"
 	"labrun/lab/wording"
 )
@@ -66,4 +67,20 @@ func (r NameRule) Check(name string) string {
 		return wording.Quote(name) + ` begins with "not ", which turns a claim round`
 	}
 	return ""
+}
+
+// CallNames returns the names of all calls, sorted.
+func CallNames() []string {
+	return namesOf(lab.Signatures, func(s lab.Signature) string { return s.Name })
+}
+
+// optionNames returns the names of all socket options, sorted.
+func optionNames() []string { return namesOf(lab.Options, func(o lab.Option) string { return o.Name }) }
+
+func namesOf[T any](rows []T, name func(T) string) []string {
+	var names []string
+	for _, row := range rows {
+		names = append(names, name(row))
+	}
+	return wording.Sorted(names...)
 }

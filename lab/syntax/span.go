@@ -1,22 +1,10 @@
 package syntax
 
 import (
-	"fmt"
 	"strings"
 
 	"labrun/lab/wording"
 )
-
-// Mistake is something wrong at an offset of a step. Whatever reads a part of a step returns
-// its value and its mistakes; a value with mistakes is good for nothing but further complaints.
-type Mistake struct {
-	At  int
-	Msg string
-}
-
-func wrong(at int, format string, args ...any) []Mistake {
-	return []Mistake{{at, fmt.Sprintf(format, args...)}}
-}
 
 // span is a part of a step: an argument, an answer, a condition. It has a place even when
 // nothing is written in it, so that a complaint can point at what is missing.

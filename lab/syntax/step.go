@@ -1,7 +1,7 @@
 package syntax
 
 import (
-	"fmt"
+	"slices"
 	"strings"
 
 	"labrun/lab"
@@ -159,47 +159,22 @@ func (s *Step) parseAnswer(r *reader, all span) {
 	s.Want, s.WantsAt = append(s.Want, plain), append(s.WantsAt, one.at)
 }
 
-// takes says what the call takes: "bind takes 2 or 3 arguments: a socket, ...". A wrong number
-// of arguments is one mistake, and none of them is read: which one is missing is not to be seen.
-func (r *reader) takes() string {
-	if len(r.Args) == 0 {
-		return r.Name + " takes no arguments"
+// notCall ends a complaint about a text that is not a call at all: a call with a word before it,
+// one without parentheses, or a command, which is a step of another form.
+func notCall(text string) string {
+	fields := strings.Fields(text)
+	if len(fields) == 0 {
+		return ""
 	}
-	var kinds []string
-	for i, k := range r.Args {
-		s := string(k)
-		if i >= len(r.Args)-r.Optional {
-			s += " (optional)"
-		}
-		if r.Repeats && i == len(r.Args)-1 {
-			s += " ..."
-		}
-		kinds = append(kinds, s)
+	if _, step, ok := strings.Cut(text, " "); ok && strings.Contains(step, "(") && len(Parse(step).Mistakes) == 0 {
+		return "; write " + wording.Clip(step) // let a = socket(tcp)
 	}
-	number := wording.Count(len(kinds), "argument")
-	switch {
-	case r.Repeats:
-		number = fmt.Sprintf("at least %s", wording.Count(len(kinds)-r.Optional, "argument"))
-	case r.Optional == 1:
-		number = fmt.Sprintf("%d or %s", len(kinds)-1, number)
-	case r.Optional > 1:
-		number = fmt.Sprintf("%d to %s", len(kinds)-r.Optional, number)
+	switch first := strings.TrimSuffix(fields[0], ";"); {
+	case slices.Contains(CallNames(), first) && (len(fields) == 1 || !strings.Contains(text, "=")):
+		sig, _ := lab.SignatureOf(first)
+		return "; the arguments are in parentheses: " + ExampleOf(sig)
+	case len(fields) > 1 && !strings.ContainsAny(text, "(=") || first == "sysctl":
+		return "; a program is {run: " + wording.YAML(wording.Clip(text)) + "}"
 	}
-	return fmt.Sprintf("%s takes %s: %s", r.Name, number, strings.Join(kinds, ", "))
-}
-
-// CallNames returns the names of all calls, sorted.
-func CallNames() []string {
-	return namesOf(lab.Signatures, func(s lab.Signature) string { return s.Name })
-}
-
-// optionNames returns the names of all socket options, sorted.
-func optionNames() []string { return namesOf(lab.Options, func(o lab.Option) string { return o.Name }) }
-
-func namesOf[T any](rows []T, name func(T) string) []string {
-	var names []string
-	for _, row := range rows {
-		names = append(names, name(row))
-	}
-	return wording.Sorted(names...)
+	return ""
 }

@@ -146,6 +146,7 @@ func placeAnywhere(ip netip.Addr, length int, network string) (netip.Prefix, str
 	return p, ""
 }
 
+// orList joins subnets for a complaint: 192.0.2.0/24 or 198.51.100.0/24.
 func orList(all []netip.Prefix) string {
 	words := make([]string, len(all))
 	for i, p := range all {

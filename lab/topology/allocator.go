@@ -49,6 +49,7 @@ func reserved(p netip.Prefix, ip netip.Addr) string {
 	return ""
 }
 
+// broadcast returns an IPv4 subnet's last address. IPv6 has none (RFC 4291, 2).
 func broadcast(p netip.Prefix) netip.Addr {
 	b := p.Addr().As4()
 	for i := p.Bits(); i < 32; i++ {

@@ -65,7 +65,8 @@ func (d *experimentReader) decodeAxes(x *experiment, n *yaml.Node) {
 	}
 }
 
-// decodeValues reads values that are their own names.
+// decodeValues reads values that are their own names. A text that cannot be a name, one with a comma
+// say, needs one: names stand in those of cells, which --only takes and reports print.
 func (d *experimentReader) decodeValues(a *axis, s yamlpos.Scope, n *yaml.Node) {
 	lines := map[string]int{}
 	for _, item := range yamlpos.List(n) {
@@ -86,6 +87,7 @@ func (d *experimentReader) decodeValues(a *axis, s yamlpos.Scope, n *yaml.Node) 
 	}
 }
 
+// add keeps a value by its name. The two lists have the same order, which is what a Combo counts in.
 func (a *axis) add(name string, v value) {
 	a.Values, a.values = append(a.Values, name), append(a.values, v)
 }
@@ -145,6 +147,7 @@ func (x *experiment) axisAt(name string) int {
 	return slices.IndexFunc(x.axes, func(a axis) bool { return a.Name == name })
 }
 
+// axisNames returns the names that a complaint about an unknown axis may propose.
 func (x *experiment) axisNames() []string {
 	var names []string
 	for _, a := range x.Axes {
@@ -153,7 +156,8 @@ func (x *experiment) axisNames() []string {
 	return names
 }
 
-// covers reports whether m matches all that other does.
+// covers reports whether m matches all that other does: a rule behind one that covers it is never
+// looked at.
 func (m matcher) covers(other matcher) bool {
 	return !slices.ContainsFunc(m, func(c demand) bool {
 		return !slices.ContainsFunc(other, func(o demand) bool { return o.axis == c.axis && o.within(c) })
@@ -170,6 +174,7 @@ func (c demand) within(d demand) bool {
 	return true
 }
 
+// matches reports whether the rule is for a combination, given as the index of each axis' value.
 func (m matcher) matches(values []int) bool {
 	for _, c := range m {
 		if !c.values[values[c.axis]] {

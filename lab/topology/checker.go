@@ -49,7 +49,7 @@ func (d *checker) spend(x *experiment, n int) bool {
 }
 
 // nameProblem says what is wrong with at.name in the columns, the first of
-// them as an example; at "" is the subject.
+// them as an example; at "" is the subject. A host that is named is the same one in every column.
 func (d *checker) nameProblem(columns []*host, at, name string, mapped bool) string {
 	if at != "" && at != "peer" && d.hosts[at] == nil {
 		return fmt.Sprintf("no host %s%s", wording.Quote(at), d.hostHint(at, name))
@@ -132,6 +132,8 @@ func (d *checker) aliasHint(h *host, name string) string {
 	return wording.Hint(name, "names", h.Aliases())
 }
 
+// aliasProblem says why a host does not have an address, "" when it does. The role says how the host
+// comes into it when a step does not name it: as the peer of a column's subject.
 func (d *checker) aliasProblem(h *host, role, name string, mapped bool) string {
 	if h.names(name, mapped) {
 		return ""

@@ -12,6 +12,8 @@ import (
 // reader with them in it, and goes on after a mistake, so that one look at a file shows all.
 type complaints struct{ *yamlpos.Complaints }
 
+// checkName complains about a name that its rule does not allow. What is named so is read all the
+// same, as other parts of the file refer to it.
 func (c complaints) checkName(pos lab.Pos, r syntax.NameRule, name string) bool {
 	problem := r.Check(name)
 	if problem != "" {
@@ -33,6 +35,7 @@ func (c complaints) number(n *yaml.Node, what string, low, high int64) (int64, b
 	return value, problem == ""
 }
 
+// doc reads a text for people, which reports show and nothing depends on.
 func (c complaints) doc(e yamlpos.Entry) string {
 	text, _ := c.Text(e.Value, "doc")
 	return text

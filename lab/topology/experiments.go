@@ -81,6 +81,8 @@ func (d *experimentReader) decodeExperiments(e yamlpos.Entry) {
 	}
 }
 
+// newExperiment returns an experiment of which only the name is known. It is kept even when nothing
+// else of it can be read: conditions may name it.
 func (d *experimentReader) newExperiment(noun string, e yamlpos.Entry) *experiment {
 	d.checkName(e.Pos, syntax.ExperimentName, e.Key)
 	x := &experiment{source: d.Source, scope: yamlpos.Scope{Inner: noun + " " + wording.Quote(e.Key)}}
@@ -113,6 +115,7 @@ func (d *experimentReader) decodeProbes(e yamlpos.Entry) {
 	}
 }
 
+// decodeExperiment reads what experiments have and probes have not: a claim, and hosts to run in.
 func (d *experimentReader) decodeExperiment(x *experiment, e yamlpos.Entry) {
 	keys, ok := d.Fields(e.Value, x.scope, experimentKeys...)
 	if !ok {

@@ -3,7 +3,6 @@ package topology
 import (
 	"net/netip"
 	"slices"
-	"strings"
 
 	"go.yaml.in/yaml/v4"
 
@@ -12,25 +11,6 @@ import (
 	"labrun/lab/wording"
 	"labrun/lab/yamlpos"
 )
-
-// section returns the entries of networks or hosts; none when they cannot be used, or the key is
-// missing, which the first pass has complained about.
-func (d *layoutReader) section(e yamlpos.Entry, what string, limit int) []yamlpos.Entry {
-	if e.Value == nil {
-		return nil
-	}
-	list, ok := d.Entries(e.Value, yamlpos.Scope{Inner: e.Key}, what)
-	switch {
-	case !ok:
-	case len(list) > limit:
-		d.Complain(list[limit].Pos, "the file has %d %s, the limit is %d", len(list), e.Key, limit)
-	case len(list) == 0:
-		d.Wrong(e.Value, "%s is empty, a topology needs at least one %s", e.Key, strings.TrimSuffix(e.Key, "s"))
-	default:
-		return list
-	}
-	return nil
-}
 
 // decodeHosts reads the section hosts: in a first turn what each says, in a second one what follows
 // from all of them.

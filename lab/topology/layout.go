@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"labrun/lab"
 	"labrun/lab/syntax"
@@ -33,6 +34,25 @@ type layoutReader struct {
 	*layout
 	defaults []lab.Sysctl       // of every host
 	used     map[usedAddr]place // every address that is taken
+}
+
+// section returns the entries of networks or hosts; none when they cannot be used, or the key is
+// missing, which the first pass has complained about.
+func (d *layoutReader) section(e yamlpos.Entry, what string, limit int) []yamlpos.Entry {
+	if e.Value == nil {
+		return nil
+	}
+	list, ok := d.Entries(e.Value, yamlpos.Scope{Inner: e.Key}, what)
+	switch {
+	case !ok:
+	case len(list) > limit:
+		d.Complain(list[limit].Pos, "the file has %d %s, the limit is %d", len(list), e.Key, limit)
+	case len(list) == 0:
+		d.Wrong(e.Value, "%s is empty, a topology needs at least one %s", e.Key, strings.TrimSuffix(e.Key, "s"))
+	default:
+		return list
+	}
+	return nil
 }
 
 // host is a host of the file while it is read. The peer is what "peer" stands for in a step where
@@ -67,7 +87,8 @@ type nic struct {
 	none      bool // the file says that it has no address
 }
 
-// bare reports whether the file gives the NIC no address.
+// bare reports whether the file gives the NIC no address: it says so, or the network has no subnet to
+// take one from. Of a bad network that is not known.
 func (n *nic) bare() bool {
 	return n.none || n.automatic && !n.network.bad && len(n.network.Subnets()) == 0
 }
@@ -129,6 +150,7 @@ func (h *host) names(name string, mapped bool) bool {
 	return name == "" || h.unsure || ok && !(mapped && a.addr.Is6())
 }
 
+// hasLink reports whether the host begins with a link of that name.
 func (h *host) hasLink(name string) bool {
 	return name == "lo" || slices.ContainsFunc(h.nics, func(n *nic) bool { return n.Name == name })
 }

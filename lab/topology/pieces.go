@@ -19,6 +19,7 @@ type piece struct {
 	rule  *wantRule  // that it is the answer of; nil for none
 }
 
+// String returns the filled-in text, which is what is parsed.
 func (t pieces) String() string {
 	var b strings.Builder
 	for _, p := range t {

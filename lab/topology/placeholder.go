@@ -42,6 +42,7 @@ type dependencies struct {
 	lost   bool         // a placeholder stands for nothing
 }
 
+// add looks at a node and all below it.
 func (p *dependencies) add(n *yaml.Node) {
 	n = yamlpos.Deref(n)
 	for _, c := range n.Content {

@@ -56,6 +56,7 @@ func nameValue(r syntax.NameRule, doc string) object {
 	return nameSchema(r).with("type", texts).with("description", doc)
 }
 
+// with adds a word to an object that was just made.
 func (o object) with(key string, value any) object {
 	o[key] = value
 	return o
@@ -74,7 +75,7 @@ func text(doc string, examples ...string) object {
 	return o
 }
 
-// like is a text of some form.
+// like is a text of some form. Patterns are those of ECMA 262, see syntax.Portable.
 func like(doc, pattern string, examples ...string) object {
 	return text(doc, examples...).with("pattern", pattern)
 }
@@ -92,7 +93,7 @@ func oneOrMore(doc string, item object) object {
 // ref is one of the definitions. Parts that hold themselves, as steps do, need a name.
 func ref(name string) object { return object{"$ref": "#/$defs/" + name} }
 
-// filled is a number that an axis may give too.
+// filled is a number that an axis may give too: to the schema ${count} is a text.
 func filled(doc string, low, high int64) object {
 	return either(doc,
 		object{"type": "integer", "minimum": low, "maximum": high},

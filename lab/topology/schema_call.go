@@ -7,7 +7,8 @@ import (
 	"labrun/lab/syntax"
 )
 
-// callSchema is one of the calls; each has its own schema, with its manual page.
+// callSchema is one of the calls; each has its own schema, with its manual page. There is no other
+// form of a step's text: an answer is behind the call, in the same text.
 func callSchema() object {
 	forms := []object{}
 	for _, s := range lab.Signatures {
@@ -21,7 +22,8 @@ func callSchema() object {
 			"ANSWER [ANSWER on linux < 6.2]]."}
 }
 
-// noCall is what an editor says instead of a pattern that does not match.
+// noCall is what an editor says instead of a pattern that does not match, which no author would want
+// to read; "labrun check" has the words.
 const noCall = "not a call that labrun takes: its name, its arguments or its answer; labrun check says which"
 
 // signatureSchema is one call. One with socket options is a choice of them, so

@@ -38,6 +38,7 @@ func experimentsSchema() object {
 	return o
 }
 
+// processesSchema is the users of processes; a process is known from its name's form alone.
 func processesSchema() object {
 	capabilities := oneOrMore("The capabilities that it keeps, capabilities(7); left out: none.",
 		object{"enum": lab.Capabilities})
@@ -83,7 +84,7 @@ func axesSchema() object {
 	return o
 }
 
-// matchSchema is what a rule asks of an axis.
+// matchSchema is what a rule asks of an axis, as demand reads it. Values are the file's own.
 func matchSchema() object {
 	value := text("A value of the axis, or \"not VALUE\".")
 	return either("A value of the axis, \"not VALUE\", a list of values, or {not: [...]}.", value,
@@ -128,6 +129,8 @@ func linuxSchema() object {
 		"description": "The rule is for these kernels only: bounds such as \"< 6.2\"."}
 }
 
+// hasSchema lists all that has a name in the vocabulary, for an editor to complete; parameters and
+// probes are the file's and the kernel's.
 func hasSchema() object {
 	var words []string
 	for _, no := range []string{"", "no "} {

@@ -77,6 +77,7 @@ func includeSchema() object {
 	return o
 }
 
+// claimsSchema is the section claims.
 func claimsSchema() object {
 	o := named("Sentences that the experiments put to the test; an experiment names one with \"claim:\".",
 		syntax.ClaimName,
@@ -141,6 +142,7 @@ func hostsSchema() object {
 	return o
 }
 
+// sysctlsSchema is kernel parameters, of a host or of all. Which there are depends on the kernel.
 func sysctlsSchema() object {
 	return object{
 		"type": "object", "description": "Kernel parameters of the network namespace and their values, sysctl(8). A " +
@@ -155,6 +157,7 @@ var twoNICs = object{
 	"eth1": object{"network": "blue", "as": "y"},
 }
 
+// probesSchema is the section probes: experiments without axes, rules and hosts.
 func probesSchema() object {
 	return named("Questions asked first, on the first host, that answers may depend on: [ok on probe NAME].",
 		syntax.ExperimentName,

@@ -8,9 +8,11 @@ import (
 	"labrun/lab/syntax"
 )
 
-// besideCalls are the keys that may stand beside a process and its calls.
+// besideCalls are the keys that may stand beside a process and its calls. All other keys of steps
+// cannot be a process, as in experimentReader.process.
 var besideCalls = []string{"limit", "until", "repeat"}
 
+// stepsSchema is a list of steps, of an experiment or of a process.
 func stepsSchema() object {
 	return object{"type": "array", "items": ref("step"), "minItems": 1,
 		"description": "What the processes do, one after the other: calls with the answers expected."}
@@ -38,6 +40,7 @@ func durationSchema() object {
 // described is a reference with a text of its own.
 func described(doc, name string) object { return ref(name).with("description", doc) }
 
+// repeatSchema is the key repeat, beside calls and beside a program.
 func repeatSchema() object {
 	return filled("Do the step so many times; ${i} is 1 the first time.", 1, maxTurns)
 }

@@ -63,6 +63,7 @@ func (d *experimentReader) decodeRules(x *experiment, s yamlpos.Scope, n *yaml.N
 	return set
 }
 
+// someAxis is a name for the example in a complaint, one of the file's own where it has any.
 func (x *experiment) someAxis() string {
 	if len(x.axes) == 0 {
 		return "AXIS"
@@ -100,7 +101,8 @@ func (d *experimentReader) decodeRule(x *experiment, s yamlpos.Scope, item *yaml
 	return r, isElse
 }
 
-// condition reads linux: or has:, and returns it as a step writes it.
+// condition reads linux: or has:, and returns it as a step writes it. It is checked here, since a
+// mistake in it would be found again in each step that the rule fills in.
 func (d *experimentReader) condition(s yamlpos.Scope, e yamlpos.Entry) string {
 	text, ok := d.Text(e.Value, s.String()+", "+e.Key)
 	if !ok {

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"go.yaml.in/yaml/v4"
-
 	"labrun/lab"
 )
 
@@ -68,11 +66,6 @@ func (c *Complaints) Complain(pos lab.Pos, format string, args ...any) {
 	if d := c.diagnostic(pos, format, args...); !c.Full() && c.isNew(d) {
 		c.List = append(c.List, d)
 	}
-}
-
-// Wrong complains about a node, where it begins.
-func (c *Complaints) Wrong(n *yaml.Node, format string, args ...any) {
-	c.Complain(PosOf(n), format, args...)
 }
 
 // Warn adds a complaint about something that has no effect, or most likely not the one that was

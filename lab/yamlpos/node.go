@@ -41,8 +41,10 @@ func (s Scope) In(noun, name string) Scope {
 // With returns the scope within a combination of axes, or whatever else makes one text several.
 func (s Scope) With(combination string) Scope { return Scope{s.String(), "with " + combination} }
 
-// PosOf returns the place where a node begins. Its line is 0 when it was made, not read.
-func PosOf(n *yaml.Node) lab.Pos { return lab.Pos{Line: n.Line, Col: n.Column} }
+// Wrong complains about a node, where it begins.
+func (c *Complaints) Wrong(n *yaml.Node, format string, args ...any) {
+	c.Complain(PosOf(n), format, args...)
+}
 
 // Deref follows aliases; that they end was checked before.
 func Deref(n *yaml.Node) *yaml.Node {

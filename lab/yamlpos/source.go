@@ -2,8 +2,9 @@ package yamlpos
 
 import (
 	"bytes"
-	"fmt"
 	"unicode/utf8"
+
+	"go.yaml.in/yaml/v4"
 
 	"labrun/lab"
 )
@@ -76,41 +77,6 @@ func (s *Source) clamp(p lab.Pos) lab.Pos {
 	return lab.Pos{Line: p.Line, Col: min(max(p.Col, 1), 1+len(s.Line(p.Line)))}
 }
 
-// CheckText complains about bytes that cannot be YAML, or that YAML would read
-// as line ends where an editor does not.
-func (s *Source) CheckText(c *Complaints) {
-	if bytes.HasPrefix(s.Text, []byte{0xff, 0xfe}) || bytes.HasPrefix(s.Text, []byte{0xfe, 0xff}) {
-		c.Complain(lab.Pos{}, "the file is UTF-16, a %s file is UTF-8", s.dialect.Noun)
-		return
-	}
-	for i := 0; i < len(s.Text); {
-		r, size := utf8.DecodeRune(s.Text[i:])
-		if problem := badRune(r, size, s.Text[i:]); problem != "" {
-			c.Complain(s.pos(i), "%s", problem)
-			return // one usually comes with many
-		}
-		i += size
-	}
-}
-
-// badRune says why a character cannot be in a file. YAML takes some of those for line ends
-// (YAML 1.1 5.4) that editors and our places do not, so every line below would have another number.
-func badRune(r rune, size int, rest []byte) string {
-	switch {
-	case r == utf8.RuneError && size == 1:
-		return fmt.Sprintf("byte 0x%02x is not UTF-8", rest[0])
-	case r == '\r' && (len(rest) < 2 || rest[1] != '\n'):
-		return "a carriage return without a line feed; end lines with a line feed"
-	case r == '\u0085', r == '\u2028', r == '\u2029':
-		return fmt.Sprintf("line separator %U; end lines with a line feed", r)
-	case r == '\ufeff':
-		return "a byte order mark inside the file"
-	case r < ' ' && r != '\t' && r != '\n' && r != '\r', r >= 0x7f && r < 0xa0, r == 0xfffe, r == 0xffff:
-		return fmt.Sprintf("control character %U", r)
-	}
-	return ""
-}
-
 // At returns a place with its file, where that is an included one. Within the file that was asked
 // for, a place is a line and a column, so that a report of it does not depend on its path.
 func (s *Source) At(p lab.Pos) lab.Pos {
@@ -120,27 +86,5 @@ func (s *Source) At(p lab.Pos) lab.Pos {
 	return p
 }
 
-// CheckSize complains about a file that would take long to read, with what was
-// read before it. It returns how much all of that is. It counts bytes that can begin a value, before
-// the parser sees them: 4 MB of "[" are four million nodes, of some hundred bytes each.
-func (s *Source) CheckSize(c *Complaints, before int) (marks int) {
-	marks = before + len(s.Lines)
-	for i, b := range s.Text {
-		switch b {
-		case ',', '[', '{':
-			marks++
-		case '-', '?': // "- - -" nests without any other mark
-			if i > 1 && s.Text[i-1] == ' ' && s.Text[i-2] == b {
-				marks++
-			}
-		}
-	}
-	switch {
-	case marks <= maxMarks:
-	case before > 0:
-		c.Complain(lab.Pos{}, "the files up to this one have %d lines, commas and brackets, the limit is %d", marks, maxMarks)
-	default:
-		c.Complain(lab.Pos{}, "the file has %d lines, commas and brackets, the limit is %d", marks, maxMarks)
-	}
-	return marks
-}
+// PosOf returns the place where a node begins. Its line is 0 when it was made, not read.
+func PosOf(n *yaml.Node) lab.Pos { return lab.Pos{Line: n.Line, Col: n.Column} }
