@@ -53,8 +53,8 @@ func inherit(name string, arguments []string) (*agent, error) {
 	// Before Linux 5.9 there is no such call, and they stay.
 	_ = unix.CloseRange(uint(top+1), math.MaxUint32, 0)
 	if a.proc >= 0 {
-		if err := unix.Chdir("/tmp"); err != nil {
-			return nil, &os.PathError{Op: "chdir", Path: "/tmp", Err: err}
+		if err := os.Chdir("/tmp"); err != nil {
+			return nil, err
 		}
 	}
 	settle(name)

@@ -3,6 +3,7 @@ package program
 import (
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/signal"
 	"syscall"
@@ -18,8 +19,8 @@ import (
 type Hold struct {
 	PID int // that a network, a mount, a UTS and a PID namespace can be entered by
 
+	conn  *net.UnixConn
 	ended chan struct{}
-	end   func() error
 }
 
 // Hold makes what Run would start the program in, and starts none. Who has entered
@@ -36,13 +37,7 @@ func (p Shell) Hold() (*Hold, error) {
 		conn.Close()
 		return nil, fmt.Errorf("hold host %s: %w", p.Hostname, err)
 	}
-	h := &Hold{PID: pid, ended: make(chan struct{})}
-	h.end = func() error {
-		conn.Close()
-		<-h.ended
-		_ = unix.Kill(pid, unix.SIGKILL) // it may be stopped; its number is its own until it is reaped
-		return child.Reap(pid)
-	}
+	h := &Hold{PID: pid, conn: conn, ended: make(chan struct{})}
 	b := make([]byte, 1)
 	err = conn.SetReadDeadline(time.Now().Add(child.Grace))
 	if err == nil {
@@ -66,7 +61,12 @@ func (p Shell) Hold() (*Hold, error) {
 func (h *Hold) Ended() <-chan struct{} { return h.ended }
 
 // Close ends the namespaces with everybody in them, and waits until they are gone.
-func (h *Hold) Close() error { return h.end() }
+func (h *Hold) Close() error {
+	h.conn.Close()
+	<-h.ended
+	_ = unix.Kill(h.PID, unix.SIGKILL) // it may be stopped; its number is its own until it is reaped
+	return child.Reap(h.PID)
+}
 
 // holdMain says that all is ready, and reaps those who entered: orphans of a PID
 // namespace are its init's.

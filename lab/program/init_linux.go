@@ -215,14 +215,10 @@ func startCopy(hostname string, argv []string) (pid int, err error) {
 		return 0, err
 	}
 	unix.Umask(0o022)
-	if err := dropPrivilege(); err != nil {
-		return 0, err
-	}
-	if err := filterCalls(); err != nil {
-		return 0, err
-	}
-	if err := limitResources(); err != nil {
-		return 0, err
+	for _, confine := range []func() error{dropPrivilege, filterCalls, limitResources} {
+		if err := confine(); err != nil {
+			return 0, err
+		}
 	}
 	path, err := lookPath(argv[0], s.Env)
 	if err != nil {
