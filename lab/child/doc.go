@@ -2,6 +2,6 @@
 // init of a program's namespaces have in common.
 //
 // Parent and child are joined by a SOCK_SEQPACKET pair. The child ends when the other end
-// is closed, for whatever reason, so that nobody has to kill it when labrun itself was
+// is closed, for whatever reason, so that it needs no killing when labrun itself was
 // killed. Its end is ControlFD.
 package child

@@ -1,8 +1,9 @@
-// Package orphan ends the TCP connections that would outlive a host. One that nobody
+// Package orphan ends the TCP connections that would outlive a host. One that no process
 // has open any more is the kernel's until its peer has acknowledged everything or the
 // kernel has given up (tcp_close in net/ipv4/tcp.c), and keeps its network namespace
 // until then: 100 seconds by default, and for hours where net.ipv4.tcp_orphan_retries
-// says so.
+// says so. A host must be gone with its cell: the next one takes its name and its addresses, and
+// labrun promises to leave nothing behind.
 package orphan
 
 import (
@@ -22,7 +23,7 @@ import (
 	"labrun/lab/sys"
 )
 
-// parameters keep a connection alive that nobody has open: with more than these,
+// parameters keep a connection alive that no process has open: with more than these,
 // their defaults, for longer than on a stock host. 0 orphan retries mean 8
 // (tcp_orphan_retries in net/ipv4/tcp_timer.c).
 var parameters = []struct {
@@ -34,7 +35,7 @@ var parameters = []struct {
 	{"sys/net/mptcp/close_timeout", 60},
 }
 
-// IsParameter reports whether connections that nobody has open may last longer because of
+// IsParameter reports whether connections that no process has open may last longer because of
 // a parameter, named as sysctl(8) has it.
 func IsParameter(name string) bool {
 	file := "sys/" + strings.ReplaceAll(name, ".", "/")
@@ -46,7 +47,8 @@ func IsParameter(name string) bool {
 	return false
 }
 
-// Host is the thread's network namespace.
+// Host is the thread's network namespace, that of the process or init which is the last to be
+// there: when labrun is killed, no other program is left that could end the connections.
 type Host struct {
 	Proc int // a descriptor of /proc, where a thread cannot find it by its name; else 0
 }
@@ -161,7 +163,7 @@ func (h Host) isEmpty() bool {
 	return true
 }
 
-// endsOrphans reports whether SOCK_DESTROY ends a socket that nobody has open. Before
+// endsOrphans reports whether SOCK_DESTROY ends a socket that no process has open. Before
 // Linux 6.11 tcp_abort only emptied its queue, and the timer that would have given it up
 // then found nothing to do: it stayed for ever.
 var endsOrphans = func() bool {

@@ -27,6 +27,8 @@ type agent struct {
 	imprint string         // of the process in its first host; "" for one that is not a pool's
 }
 
+// respond sends a reply, which is one message of the pair. With MSG_NOSIGNAL the end of a keeper
+// that has gone is EPIPE, and not the end of this process before it has ended its connections.
 func respond(r reply) error {
 	b, err := json.Marshal(r)
 	if err != nil {

@@ -83,6 +83,8 @@ func (b Batch) compile() (*os.File, error) {
 	return f, nil
 }
 
+// codeOf returns what the kernel returns for an answer, so that a process compares numbers: an
+// errno, or codeOK, which is no errno.
 func codeOf(want lab.Answer) uint16 {
 	switch want.Outcome {
 	case lab.Unasked:
@@ -115,7 +117,8 @@ func wordOf(code uint16) string {
 	return fmt.Sprintf("errno %d", code)
 }
 
-// Result is a cell of a batch.
+// Result is a cell of a batch. There are half a million of them in a run and few different
+// ones, so those that were answered the same share their words.
 type Result struct {
 	Got []string // what its steps answered; shared, do not change
 	Red bool     // the last of them was not what was wanted
@@ -168,10 +171,14 @@ func load(a *agent, r *request) reply {
 	return reply{Outcome: lab.OK}
 }
 
-// roomForTraces bounds the traces in one answer, which is one message.
+// roomForTraces bounds the traces in one answer, which is one message (maxMessage): a trace has a
+// number for each step. A batch whose cells are all answered in different ways is asked for in
+// several rounds, see Full.
 const roomForTraces = 400
 
-// cells carries out cells of the batch.
+// cells carries out cells of the batch. Before the next one the host must be as it was, or what
+// that is answered would depend on the order; a cell that leaves something, a connection in
+// TIME_WAIT say, is therefore the last one in its host.
 func cells(a *agent, r *request) reply {
 	of := arg[cellsArgs](r, 0)
 	s := a.batch
@@ -208,8 +215,8 @@ func cells(a *agent, r *request) reply {
 	return okWith(answer)
 }
 
-// handOver gives the sockets of a red cell their names, for whoever wants to know
-// why it is red; reset closes them.
+// handOver gives the sockets of a red cell their names, so that the keeper can ask about them
+// for the evidence of why it is red. Reset closes them.
 func (s *compiledBatch) handOver(a *agent) {
 	for i, fd := range s.fds {
 		if fd >= 0 {

@@ -12,7 +12,9 @@ import (
 )
 
 // compiledBatch is a batch with every call ready to be made. The exported fields go from the
-// keeper to the process.
+// keeper to the process. A cell is then a dozen system calls and nothing else: its descriptors,
+// its values and its trace are written over those of the one before, and what it was answered is
+// a number, see cellsReply.
 type compiledBatch struct {
 	Shape lab.Shape
 	Slots []compiledSlot
@@ -26,6 +28,7 @@ type compiledBatch struct {
 	traces [][]uint16
 }
 
+// compiledSlot is a BatchSlot.
 type compiledSlot struct {
 	Axes      []int
 	VariantOf lab.VariantOf
@@ -50,6 +53,8 @@ const (
 	codeAny = 0xffff // in what is wanted: "?"
 )
 
+// sock returns the number of a name. The cells of a batch may have different sockets, but all
+// of them together are few.
 func (s *compiledBatch) sock(name string) uint16 {
 	i := slices.Index(s.Names, name)
 	if i < 0 {
@@ -59,7 +64,8 @@ func (s *compiledBatch) sock(name string) uint16 {
 	return uint16(i)
 }
 
-// ready turns a call into what the kernel takes.
+// ready turns a call into what the kernel takes. It does so in the keeper, which has other NICs
+// than the host: questions put no call with an index of one into a batch.
 func (s *compiledBatch) ready(r *request) (compiledCall, error) {
 	c := compiledCall{Sock: s.sock(cmp.Or(r.Makes, string(arg[lab.Sock](r, 0))))}
 	switch r.Call {
@@ -126,7 +132,9 @@ cell:
 	return id, red
 }
 
-// call makes a call, none of which waits: the runtime need not know of it.
+// call makes a call, none of which waits: the runtime need not know of it, and RawSyscall saves
+// telling it. A name that has no socket, because the call that makes it
+// failed, is descriptor -1: the kernel answers EBADF, as to a program that goes on regardless.
 func (s *compiledBatch) call(c *compiledCall) uint16 {
 	var errno unix.Errno
 	number, fd := uintptr(c.Number), uintptr(0)

@@ -4,7 +4,7 @@
 //
 // A process is this very program started again (Main), joined to its keeper by
 // one end of a SOCK_SEQPACKET pair. When the other end closes, for whatever
-// reason, it ends: nobody has to kill it. A forked process is a real child of
+// reason, it ends: labrun need not live to kill it. A forked process is a real child of
 // its parent, which passes its sockets on; its keeper is the same. So is that of
 // a process that called exec: the same program again, in the same process.
 //
@@ -17,4 +17,8 @@
 // All calls of a process are made on its main thread, so that it may change its
 // user as a program with one thread does. Every descriptor is close-on-exec;
 // which of them exec closes, an experiment decides by flags of its own.
+//
+// A call is a row of calls. The parts of the package lie above each other: main reads requests,
+// calls finds the row, the files of each kind of call make it with what lasts in the process
+// (agent), and wire says what goes between keeper and process.
 package process

@@ -21,7 +21,8 @@ import (
 // call exec, whose answer is due.
 const markExeced = "!"
 
-// inherit makes an agent of the arguments that follow its name.
+// inherit makes an agent of the arguments that follow its name. It closes all descriptors above
+// those that it is told of: what the experiment's program has open is what the file says.
 func inherit(name string, arguments []string) (*agent, error) {
 	a := &agent{name: name, socks: handles{}, proc: -1, table: -1}
 	top, execed := child.ControlFD, false
@@ -49,8 +50,8 @@ func inherit(name string, arguments []string) (*agent, error) {
 		a.socks[sock] = handle{fd, cloexec}
 	}
 	unix.CloseOnExec(child.ControlFD)
-	// Descriptors that labrun's own caller left open are no business of a lab's.
-	// Before Linux 5.9 there is no such call, and they stay.
+	// Descriptors that labrun's own caller left open are not a lab's business.
+	// Before Linux 5.9 the kernel does not have this call, and they stay.
 	_ = unix.CloseRange(uint(top+1), math.MaxUint32, 0)
 	if a.proc >= 0 {
 		if err := os.Chdir("/tmp"); err != nil {
@@ -65,7 +66,7 @@ func inherit(name string, arguments []string) (*agent, error) {
 }
 
 // comm makes ss -p and ps show the experiment's name for the process. Best effort: it is
-// the main thread's name that they show, and main is who called.
+// the main thread's name that they show, and Main runs there.
 func comm(name string) {
 	if b, err := unix.ByteSliceFromString(name); err == nil {
 		_ = unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(&b[0])), 0, 0, 0)
@@ -78,14 +79,16 @@ func settle(name string) {
 	// Who may connect to a path depends on it, and a report does not on the caller's.
 	unix.Umask(0022)
 	// The Go runtime catches these two for signal.Notify and ignores them when
-	// nobody asks; other programs die of them. A zero sigaction is SIG_DFL.
+	// nothing has asked for them; other programs die of them. A zero sigaction is SIG_DFL.
 	var dfl [64]byte
 	for _, s := range []unix.Signal{unix.SIGUSR1, unix.SIGUSR2} {
 		_, _, _ = unix.Syscall6(unix.SYS_RT_SIGACTION, uintptr(s), uintptr(unsafe.Pointer(&dfl)), 0, 8, 0, 0)
 	}
 }
 
-// whereSelfIs calls f with a path of this program that can be executed.
+// whereSelfIs calls f with a path of this program that can be executed. Where the root is the
+// lab's, the only way to the machine's files is the descriptor of its /proc, and a path goes
+// through the working folder, since syscall.ForkExec takes a path alone.
 func (a *agent) whereSelfIs(f func(self string) error) error {
 	if a.proc < 0 {
 		return f(child.Self)

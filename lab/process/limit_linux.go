@@ -14,13 +14,13 @@ import (
 const tick = 10 * time.Millisecond
 
 // bounded makes a call that may block, on a socket that does: the kernel goes
-// the way that it goes for everybody. Only when the limit has passed, SO_RCVTIMEO
+// the way that it goes for every program. Only when the limit has passed, SO_RCVTIMEO
 // or SO_SNDTIMEO of socket(7) end the wait, with EAGAIN, or EINPROGRESS or
 // EALREADY for connect. The same errnos, sooner, are answers: EAGAIN is
 // inet_autobind's when no port is left.
 //
 // A socket that does not block, or a call with MSG_DONTWAIT, needs no limit: its
-// EAGAIN or EINPROGRESS is always the answer. Nor does a descriptor that is no
+// EAGAIN or EINPROGRESS is always the answer. Nor does a descriptor that is not a
 // socket.
 //
 // What has come in time is the answer, also when this process was not let run until
@@ -68,15 +68,15 @@ func retry(call func() unix.Errno) unix.Errno {
 	}
 }
 
-// nonblocking reports whether the socket is one, whoever made it so: the flag is
-// the open socket's, and its duplicates and heirs have it too.
+// nonblocking asks the kernel whether the socket does not block. The flag is the open
+// socket's: a duplicate or another process may have set it.
 func nonblocking(fd int) bool {
 	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
 	return err == nil && flags&unix.O_NONBLOCK != 0
 }
 
 // multipath reports whether the socket is MPTCP's. Such a listener waits by the
-// time-out of its first subflow (mptcp_stream_accept), which nobody can set.
+// time-out of its first subflow (mptcp_stream_accept), which no option sets.
 func multipath(fd int) bool {
 	protocol, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_PROTOCOL)
 	return err == nil && protocol == unix.IPPROTO_MPTCP
@@ -95,6 +95,7 @@ func readable(a *agent, fd int, limit time.Duration) bool {
 	}
 }
 
+// sleep is not bounded: a file says how long it takes.
 func sleep(a *agent, r *request) reply {
 	a.watch()
 	time.Sleep(time.Duration(arg[lab.Duration](r, 0)))

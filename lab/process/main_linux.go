@@ -58,6 +58,8 @@ func serve(a *agent) error {
 // errGone says that the keeper's end of the pair is closed.
 var errGone = errors.New("the keeper has gone")
 
+// receive returns the next request. A descriptor that comes along is close-on-exec from the
+// start: no child inherits what was meant for another one.
 func receive(buf []byte) (request, error) {
 	oob := make([]byte, unix.CmsgSpace(4))
 	n, oobn, _, _, err := unix.Recvmsg(child.ControlFD, buf, oob, unix.MSG_CMSG_CLOEXEC)

@@ -37,7 +37,7 @@ func (p *Process) owned(ctx context.Context, which ownedArgs) ([]Owned, error) {
 		return nil, nil
 	}
 	answer, err := p.ask(ctx, request{Call: "owned", Args: []value{{which}}}, nil)
-	if p.dead { // of a signal that nobody has waited for
+	if p.dead { // of a signal whose effect was not waited for
 		return nil, nil
 	}
 	socks, _ := valueOf[ownedSockets](answer)
@@ -47,7 +47,9 @@ func (p *Process) owned(ctx context.Context, which ownedArgs) ([]Owned, error) {
 // manyOwned is how many sockets a process tells of: a reply is one message.
 const manyOwned = 256
 
-// owned lists the process's sockets that are asked for, as it sees them itself.
+// owned lists the process's sockets that are asked for, as it sees them itself: sock_diag(7)
+// knows neither the names of an experiment nor IP_LOCAL_PORT_RANGE, and does not list a socket
+// that has no port yet.
 func owned(a *agent, r *request) reply {
 	which := arg[ownedArgs](r, 0)
 	var socks ownedSockets
@@ -69,7 +71,7 @@ func owned(a *agent, r *request) reply {
 		}
 		o.Remote, _ = valueOf[netip.AddrPort](nameOf(fd, unix.SYS_GETPEERNAME))
 		o.V6Only = isSet(fd, "IPV6_V6ONLY")
-		o.Device, _ = unix.GetsockoptString(fd, unix.SOL_SOCKET, unix.SO_BINDTODEVICE) // none of what is no socket
+		o.Device, _ = unix.GetsockoptString(fd, unix.SOL_SOCKET, unix.SO_BINDTODEVICE) // none of what is not a socket
 		if v, err := unix.GetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_LOCAL_PORT_RANGE); err == nil {
 			o.Range = lab.Range{Low: uint16(v), High: uint16(v >> 16)}
 		}
@@ -83,7 +85,8 @@ func owned(a *agent, r *request) reply {
 	return okWith(socks)
 }
 
-// isSet reports whether an option is on.
+// isSet reports whether an option is on. On what is not a socket, or a socket of a family
+// without the option, it is not.
 func isSet(fd int, name string) bool {
 	o := options[name]
 	v, err := unix.GetsockoptInt(fd, o.level, o.number)

@@ -10,6 +10,8 @@ import (
 	"labrun/lab"
 )
 
+// setsockopt sets an option. The value goes as the bytes of its kind: what is wrong with it is
+// the kernel's to say.
 func setsockopt(_ *agent, r *request) reply {
 	o, kind, err := optionOf(r)
 	if err != nil {
@@ -59,6 +61,8 @@ func (p *Process) HasOption(ctx context.Context, name string) (bool, error) {
 	return n != 0, nil
 }
 
+// knows tries an option on sockets that are closed again at once. A kernel without IPv6 does not
+// know IPV6_V6ONLY, whatever its headers say.
 func knows(_ *agent, r *request) reply {
 	name := string(arg[lab.Word](r, 0))
 	o, ok := options[name]
@@ -89,6 +93,6 @@ func takes(fd int, o option) bool {
 		return true
 	}
 	// Some can only be set. A zero does no harm to a socket of one's own; less than
-	// an int would be EINVAL before anybody looked which option it is (sk_setsockopt).
+	// an int would be EINVAL before the kernel looks which option it is (sk_setsockopt).
 	return !isUnknown(unix.SetsockoptInt(fd, o.level, o.number, 0))
 }

@@ -50,6 +50,8 @@ func dup(a *agent, r *request) reply {
 	return made(a, r, handle{fd: fd}, err) // dup(2): the duplicate is not close-on-exec
 }
 
+// bind notes the paths that it makes, for closeAll: a name in a folder outlives its socket,
+// unix(7), and the next cell would find EADDRINUSE.
 func bind(a *agent, r *request) reply {
 	to, err := addressOf(a, r, 1)
 	if err != nil {
@@ -65,6 +67,8 @@ func bind(a *agent, r *request) reply {
 	return reply{Outcome: lab.OK}
 }
 
+// accept takes a connection off the queue. The connection gets its name within the call that is
+// bounded: a limit that passes right after it does not lose the descriptor.
 func accept(a *agent, r *request) reply {
 	flags := int(arg[lab.Int](r, 1))
 	fd := r.fds[0]
@@ -141,8 +145,8 @@ func unlink(a *agent, r *request) reply {
 	return ended(unix.Unlink(string(arg[lab.Text](r, 0))))
 }
 
-// errNoFiles is what is wrong with a path when there is no place for it: the files
-// that the process sees are the machine's.
+// errNoFiles is what is wrong with a path in a process that was started without files of a lab:
+// those that it sees are the machine's, where a socket must not be left behind.
 var errNoFiles = errors.New("the process has no files for paths")
 
 // addressOf returns the address at that place among the arguments, for a process that has

@@ -21,7 +21,10 @@ func sendto(a *agent, r *request) reply {
 	return sendTo(a, r, int(arg[lab.Int](r, 3)), to.pointer(), to.size())
 }
 
-// sendTo is sendto(2), which send(2) is without an address.
+// sendTo is sendto(2), which send(2) is without an address. On a socket that blocks, the kernel
+// may return less than all when the limit passes (SO_SNDTIMEO of socket(7)); then the rest is
+// tried, and the answer is "blocked", since a C program would still wait. SIGPIPE is kept away:
+// it would end the process, and EPIPE says the same.
 func sendTo(a *agent, r *request, flags int, to unsafe.Pointer, size uintptr) reply {
 	fd := r.fds[0]
 	text := []byte(arg[lab.Text](r, 1))
@@ -46,6 +49,7 @@ func sendTo(a *agent, r *request, flags int, to unsafe.Pointer, size uintptr) re
 	return done
 }
 
+// recv is recv(2) and recvfrom(2): without room for an address they are the same call.
 func recv(a *agent, r *request) reply {
 	fd := r.fds[0]
 	flags := int(arg[lab.Int](r, 2))
@@ -97,7 +101,8 @@ func sendmsg(a *agent, r *request) reply {
 	})
 }
 
-// recvmsg receives a descriptor.
+// recvmsg receives a descriptor. A message without one is an error and not an answer: it cannot
+// make the socket that the call names.
 func recvmsg(a *agent, r *request) reply {
 	var b [1]byte
 	oob := make([]byte, unix.CmsgSpace(4))

@@ -37,7 +37,9 @@ func arg[T any](r *request, i int) (v T) {
 	return v
 }
 
-// reply is the answer to a request.
+// reply is the answer to a request. What the kernel answers, an errno included, is an outcome;
+// Broken is labrun's own failure, and ends the cell with an error: neither is ever taken for the
+// other.
 type reply struct {
 	Outcome lab.Outcome `json:"outcome,omitempty"`
 	Errno   string      `json:"errno,omitempty"`
@@ -73,7 +75,9 @@ func valueOf[T any](r reply) (T, bool) {
 	return v, ok
 }
 
-// value is an argument or what was answered, with its type: {"Int":5}.
+// value is an argument or what was answered, with its type: {"Int":5}. Keeper and process are
+// the same program, so a type needs no name but its own, and a call gets the very type that the
+// vocabulary has.
 type value struct{ of any }
 
 // kinds are the types of all values, each with the kinds of arguments that it may be; those
@@ -176,7 +180,8 @@ type ownedArgs struct {
 
 type ownedSockets []Owned
 
-// Owned is a socket as the process that has it sees it.
+// Owned is a socket as the process that has it sees it, for the evidence in a report: which
+// other sockets could have stood in the way of a call.
 type Owned struct {
 	Name     string         `json:"name"`
 	Inode    uint32         `json:"inode"`
@@ -222,7 +227,7 @@ const (
 	Done Why = ""     // it did
 	Red  Why = "red"  // the last one is red, its sockets are still there
 	Left Why = "left" // the last one left something in the host: another one would not be undisturbed
-	Full Why = "full" // there is no more room in the answer; go on with the next one
+	Full Why = "full" // the answer has no more room; go on with the next one
 )
 
 // The largest message either way: a text of 64 KiB in base64, and its frame.

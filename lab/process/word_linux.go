@@ -9,7 +9,8 @@ import (
 	"labrun/lab"
 )
 
-// socketTypes are the arguments of socket(2) for lab.SocketTypes.
+// socketTypes are the arguments of socket(2) for lab.SocketTypes. They are also what SO_DOMAIN,
+// SO_TYPE and SO_PROTOCOL tell of a socket, by which protocolOf finds the word again.
 var socketTypes = map[string][3]int{
 	"tcp":            {unix.AF_INET, unix.SOCK_STREAM, unix.IPPROTO_TCP},
 	"udp":            {unix.AF_INET, unix.SOCK_DGRAM, unix.IPPROTO_UDP},

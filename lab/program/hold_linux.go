@@ -14,8 +14,8 @@ import (
 	"labrun/lab/child"
 )
 
-// Hold keeps the namespaces of a host for who wants to enter them from elsewhere,
-// with nsenter(1): a PID namespace whose init is there for nothing else.
+// Hold keeps the namespaces of a host so that they can be entered from elsewhere,
+// with nsenter(1): a PID namespace whose init exists for nothing else.
 type Hold struct {
 	PID int // that a network, a mount, a UTS and a PID namespace can be entered by
 
@@ -56,11 +56,10 @@ func (p Shell) Hold() (*Hold, error) {
 	return h, nil
 }
 
-// Ended is closed when the hold is: by Close, or because somebody has killed the
-// process.
+// Ended is closed when the hold is: by Close, or because the process was killed.
 func (h *Hold) Ended() <-chan struct{} { return h.ended }
 
-// Close ends the namespaces with everybody in them, and waits until they are gone.
+// Close ends the namespaces with all processes in them, and waits until they are gone.
 func (h *Hold) Close() error {
 	h.conn.Close()
 	<-h.ended
@@ -68,7 +67,7 @@ func (h *Hold) Close() error {
 	return child.Reap(h.PID)
 }
 
-// holdMain says that all is ready, and reaps those who entered: orphans of a PID
+// holdMain says that all is ready, and reaps what has entered: orphans of a PID
 // namespace are its init's.
 func holdMain() {
 	children := make(chan os.Signal, 1)

@@ -11,7 +11,7 @@ import (
 )
 
 // Holding returns the sockets that the program and what it has started have, by
-// their inodes, with the names of the processes: "nginx". Who ends meanwhile, or
+// their inodes, with the names of the processes: "nginx". A process that ends meanwhile, or
 // may not be looked at, is left out.
 func (r *Running) Holding() map[uint32][]string {
 	held := map[uint32][]string{}
@@ -52,7 +52,7 @@ func socketInode(link string) (uint32, bool) {
 
 // descendants returns the processes below one. Those whose parents have ended are
 // children of the init of their PID namespace, so none below an init is missed but
-// who is being born. (Not every kernel has /proc/PID/task/TID/children.)
+// one that is just being made. (Not every kernel has /proc/PID/task/TID/children.)
 func descendants(root int) []int {
 	children := map[int][]int{}
 	entries, _ := os.ReadDir("/proc")

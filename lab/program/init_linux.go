@@ -85,7 +85,7 @@ func initMain(hostname, view, path string, argv []string) {
 }
 
 // endWithLabrun ends the namespace with everything in it when labrun's end of the
-// pair is closed. If labrun was killed, nobody else can end the connections.
+// pair is closed. If labrun was killed, only this init can end the connections.
 func endWithLabrun() {
 	for {
 		if _, err := unix.Read(child.ControlFD, make([]byte, 1)); !errors.Is(err, unix.EINTR) {
@@ -143,8 +143,9 @@ func showHosts(text string) error {
 	return bindMount(file, hostsFile)
 }
 
-// initMessage is what it tells, one after the other: that the program runs, with a
-// pidfd of it, or why not; and its end.
+// initMessage is what an init tells, one after the other: that the program runs, with a
+// pidfd of it, or why not; and its end. labrun gets the pidfd from the init, which alone is sure
+// that the number is still the program's.
 type initMessage struct {
 	Failed string `json:",omitempty"`
 	Status int
@@ -154,7 +155,7 @@ type initMessage struct {
 // whose children may go on.
 func copyMain(hostname string, argv []string) {
 	// Only this thread gives up privileges, and a thread that the program traced
-	// would give it those of the others: nobody may trace this process, ptrace(2).
+	// would give it those of the others: no process may trace this one, ptrace(2).
 	runtime.LockOSThread()
 	unix.Close(exeFD)
 	err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)
@@ -183,11 +184,12 @@ func copyMain(hostname string, argv []string) {
 			tell(initMessage{Status: exitStatus(status)}, nil)
 		}
 		if errors.Is(err, unix.ECHILD) {
-			select {} // nobody is left to make children
+			select {} // no process is left to make children
 		}
 	}
 }
 
+// tell sends a message, with a descriptor when there is one.
 func tell(r initMessage, rights []byte) {
 	b, err := json.Marshal(r)
 	if err == nil {

@@ -61,7 +61,8 @@ func newOutput(user *uint32) (*output, *os.File, error) {
 	return o, w, nil
 }
 
-// take reads once.
+// take reads once. The reading goroutine and String may both want to: a program that has just
+// printed and waits must not be reported without what it said.
 func (o *output) take(fd uintptr) (n int, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -98,7 +99,7 @@ func (o *output) String() string {
 	return string(o.text)
 }
 
-// close ends the reading, once nobody is left to write.
+// close ends the reading, once no process is left to write.
 func (o *output) close() {
 	_ = o.String()
 	o.r.Close()

@@ -78,7 +78,7 @@ const (
 // an overlay above such mounts, which might hide something from the user
 // (clone_private_mount); then the directory is built anew, entry by entry, and so
 // are some levels of one that takes no overlay for another reason. Only a file
-// system without sockets and pipes can be bound as a whole: read-only keeps nobody
+// system without sockets and pipes can be bound as a whole: read-only keeps no program
 // from connecting to the machine's, or from writing to its pipes.
 func (l *layers) tree(path, target string, level int) error {
 	lower, err := openDir(path)
@@ -149,7 +149,7 @@ func (l *layers) overlay(lower *os.File, target string, prepare func(upper strin
 	if err := unix.Fstat(int(lower.Fd()), &st); err != nil {
 		return fmt.Errorf("stat: %w", err)
 	}
-	// A directory is whose its upper layer says. Users whom a user namespace does
+	// A directory belongs to the user whom its upper layer names. Users that a user namespace does
 	// not have cannot own a file there; it stays its root's.
 	_ = os.Chown(upper, int(st.Uid), int(st.Gid))
 	if err := unix.Chmod(upper, st.Mode&0o7777); err != nil {
@@ -185,7 +185,7 @@ func (l *layers) skeleton(path, target string, level int) error {
 		return err
 	}
 	if err != nil {
-		return nil // who may not list it sees nothing in it
+		return nil // a user who may not list it sees nothing in it
 	}
 	for _, e := range entries {
 		if l.entries++; l.entries > maxEntries {
@@ -229,7 +229,7 @@ func private(path string) bool {
 type mountPoint struct{ path, fstype string }
 
 // pseudo reports whether the mount is a window on the kernel, not a store of
-// files, or one that appears when somebody looks.
+// files, or one that appears when it is looked up.
 func (m mountPoint) pseudo() bool {
 	return slices.Contains([]string{
 		"autofs", "binfmt_misc", "bpf", "cgroup", "cgroup2", "configfs", "debugfs", "devpts", "devtmpfs", "efivarfs",

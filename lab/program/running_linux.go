@@ -21,7 +21,7 @@ import (
 // Path is the PATH of a program of an experiment.
 const Path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-// Spec says what program an experiment runs, where and as whom.
+// Spec says what program an experiment runs, where and as which user.
 //
 // The program sees the machine's files copy-on-write, /dev, /proc and /sys of its own,
 // /run and /tmp of the lab, and no process but its own. Of root's privileges it has those
@@ -228,7 +228,7 @@ func (r *Running) Close() error {
 	}
 	r.conn.Close()
 	r.conn = nil
-	// The kernel lets go of an init when it has reaped everybody else.
+	// The kernel lets go of an init when it has reaped all others of its namespace.
 	_ = unix.Kill(r.init, unix.SIGKILL) // it is not reaped yet, so the number is its own
 	err := child.Reap(r.init)
 	r.stdout.close()

@@ -13,13 +13,13 @@ import (
 	"labrun/lab/once"
 )
 
-// sealed returns a copy of this program in memory that nobody can change, made
+// sealed returns a copy of this program in memory that no process can change, made
 // once. The init of a program of an experiment is executed from it: the program
 // can execute /proc/self/exe, and the inode of what it then finds there must not
 // be the machine's.
 var sealed = once.Good(func() (*os.File, error) {
 	// A child that is forked meanwhile would have the file open to write until it
-	// executes, and what somebody may write cannot be executed (ETXTBSY).
+	// executes, and what a process has open to write cannot be executed (ETXTBSY).
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()
 	fd, err := executableMemfd("labrun")

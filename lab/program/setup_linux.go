@@ -57,7 +57,9 @@ func readSetup() (s setup, err error) {
 	return s, nil
 }
 
-// initStart is how the init of a program's namespaces is started, in a host.
+// initStart is how the init of a program's namespaces is started, in a host. Programs of
+// experiments and of the user have one init: it gets its descriptors at the same places whichever
+// of them it is given, so that no number has to be told.
 type initStart struct {
 	setup
 	in    func(f func() error) error

@@ -87,6 +87,7 @@ func (p Shell) launch(path string, control *os.File, how *syscall.SysProcAttr) (
 	}.start()
 }
 
+// waitFor waits for the end of the init, whose status is the program's.
 func waitFor(pid int) (unix.WaitStatus, error) {
 	var status unix.WaitStatus
 	for {
@@ -97,6 +98,7 @@ func waitFor(pid int) (unix.WaitStatus, error) {
 	}
 }
 
+// exitStatus returns a status as shells have it, where a signal is 128 and its number.
 func exitStatus(w unix.WaitStatus) int {
 	if w.Signaled() {
 		return 128 + int(w.Signal())

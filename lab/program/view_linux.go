@@ -206,7 +206,7 @@ func (v *view) dev(setup) error {
 	return nil
 }
 
-// device shows one of the machine's devices at a path: nobody but the machine's
+// device shows one of the machine's devices at a path: only the machine's
 // root could make one. A machine without it has none to show. The mount is
 // read-only for the sake of the device's mode, owner and times; what is written
 // to the device does not ask the mount.
