@@ -12,7 +12,7 @@ import (
 // table of half a million names is needed.
 func (d *Difference) cells(i, j int) {
 	a, b := &d.Before.Matrices[i], &d.After.Matrices[j]
-	rows, columns := rowsOf(a, b), columnsOf(a, b)
+	rows, columns := rowsOf(a, b), places(a.Columns, b.Columns)
 	seen := make([]bool, len(b.Cells))
 	next := 0
 	for n := range a.Cells {
@@ -57,9 +57,6 @@ func find(cells []result.Cell, key result.Cell, guess int) int {
 	}
 	return at
 }
-
-// columnsOf says for each column of a which one of b it is, -1 when it is none.
-func columnsOf(a, b *result.Matrix) []int32 { return places(a.Columns, b.Columns) }
 
 // places says of each name where it stands among others, -1 when it does not.
 func places[T comparable](names, among []T) []int32 {

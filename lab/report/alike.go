@@ -141,7 +141,8 @@ func (a *alike) oneHosts() bool {
 	return !slices.ContainsFunc(a.combos, func(x combination) bool { return !slices.Equal(x.hosts, a.combos[0].hosts) })
 }
 
-// list lists the cells, when their name does not.
+// list lists the cells, when their name does not: each combination with its hosts, or without
+// where all have the same, as the name says them then.
 func (a *alike) list(b io.Writer, m *result.Matrix) {
 	if len(a.combos) < 2 {
 		return

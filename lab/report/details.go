@@ -94,7 +94,8 @@ func sharedReasons(m *result.Matrix, v result.Verdict) []*shared {
 	return all
 }
 
-// reasons tells why cells came to a verdict, skip or error.
+// reasons tells why cells came to a verdict, skip or error. Of many different ones the first
+// few are shown: mostly they differ in a name only.
 func (t Text) reasons(b io.Writer, m *result.Matrix, v result.Verdict) {
 	all := sharedReasons(m, v)
 	left := 0
@@ -228,6 +229,7 @@ func socketsWord(s result.StepResult, seen result.Snapshot) string {
 	return "sockets"
 }
 
+// socketLines writes each socket in a line.
 func socketLines(sockets []result.SocketInfo) []string {
 	var lines []string
 	for _, h := range sockets {
@@ -256,7 +258,8 @@ const (
 	mostBytes = 300
 )
 
-// endOf returns the last lines of an output, and says what it leaves out.
+// endOf returns the last lines of an output, and says what it leaves out. A program says at
+// its end why it ended, and one that logs every packet must not bury the report.
 func endOf(output string) []string {
 	if output == "" {
 		return nil

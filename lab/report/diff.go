@@ -192,7 +192,8 @@ func (t Text) stepPairs(b io.Writer, d *compare.Difference, p compare.Pair, step
 	}
 }
 
-// side says what a step of a pair came to, in the colour of its verdict.
+// side says what a step of a pair came to, in the colour of its verdict: which side is wrong
+// matters more than that they differ.
 func (t Text) side(pair compare.StepPair, s *result.StepResult) string {
 	colour := green
 	switch {
@@ -212,7 +213,8 @@ func stepCall(pair compare.StepPair, at *result.StepResult) string {
 	return oneLine(at.Process + ": " + at.Call)
 }
 
-// stepWords says what a step of a pair came to.
+// stepWords says what a step of a pair came to: with its call where the two made others, and
+// with what was wanted where that is why it is red, or is what changed.
 func stepWords(pair compare.StepPair, s *result.StepResult) string {
 	if s == nil {
 		return "not made"

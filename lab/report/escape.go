@@ -39,9 +39,9 @@ func escapeXML(s string, attribute bool) string {
 }
 
 // oneLine joins lines with a space.
-func oneLine(s string) string { return strings.Join(strings.FieldsFunc(s, isNewline), " ") }
-
-func isNewline(r rune) bool { return r == '\n' }
+func oneLine(s string) string {
+	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == '\n' }), " ")
+}
 
 // markdownSigns are the characters that mean something anywhere in a line of
 // GitHub's Markdown.
@@ -80,13 +80,15 @@ func code(s string) string {
 // cellCode is code in a table, where a bar ends the cell even there.
 func cellCode(s string) string { return strings.ReplaceAll(code(s), "|", `\|`) }
 
-// block writes text as a block of code.
+// block writes text as a block of code. It names a language, or GitHub would guess one and
+// colour words of it.
 func block(s string) string {
 	ticks := fence(s, 3)
 	return ticks + "text\n" + strings.TrimSuffix(s, "\n") + "\n" + ticks + "\n"
 }
 
-// fence returns more backticks than stand together anywhere in the text.
+// fence returns more backticks than stand together anywhere in the text, CommonMark 4.5 and
+// 6.1: what a program prints could else end the code that it stands in.
 func fence(s string, least int) string {
 	most, n := 0, 0
 	for _, r := range s {

@@ -415,27 +415,20 @@ func (g *grid) across(cells []result.Cell, across int) drawing {
 	}
 	var above []int
 	d.fill(words, used, func(row int) []string {
-		head := g.rowHead(down, rows[row], above)
+		var head []string
+		blank := above != nil // what is as in the row above is left blank, as in a book
+		for _, a := range down {
+			value := rows[row][a]
+			if blank = blank && value == above[a]; blank {
+				head = append(head, "")
+			} else {
+				head = append(head, g.row.Axes[a].Values[value])
+			}
+		}
 		above = rows[row]
 		return head
 	})
 	return d
-}
-
-// rowHead names the values of a row. What is as in the row above is left blank,
-// as in a book.
-func (g *grid) rowHead(down, values, above []int) []string {
-	var head []string
-	blank := above != nil
-	for _, a := range down {
-		blank = blank && values[a] == above[a]
-		s := g.row.Axes[a].Values[values[a]]
-		if blank {
-			s = ""
-		}
-		head = append(head, s)
-	}
-	return head
 }
 
 // legend explains the signs that a grid has.

@@ -71,7 +71,8 @@ func HTML(w io.Writer, r result.Report) error {
 	return p.Flush()
 }
 
-// hashOf is a source expression that allows this text, CSP level 2.
+// hashOf is a source expression that allows this text, CSP level 2. It names the text and
+// not its place, so a script that came from elsewhere does not run even if it got in.
 func hashOf(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"

@@ -109,7 +109,8 @@ func plural(n int, word string) string {
 	return thousands(n) + " " + word + "s"
 }
 
-// topology writes one topology; its scripts add the cells.
+// topology writes one topology; its scripts add the cells. Files come last, as steps lead
+// to their lines.
 func (p *pageText) topology(m *result.Matrix, alone bool) {
 	p.say("<section class=\"topology\" id=\"%s\" aria-labelledby=\"%s-name\">\n<div class=\"title\">", p.id, p.id)
 	if alone { // the page's head has it
@@ -281,7 +282,8 @@ func (p *pageText) plain(m *result.Matrix) {
 	p.say("</noscript>\n")
 }
 
-// foot explains the signs and the keys.
+// foot explains the signs and the keys, and has the dialog in which scripts show a cell and
+// the place where they say aloud, to a reader of screens, what a filter has found.
 func (p *pageText) foot(r result.Report) {
 	p.say("</main>\n<footer>\n<p>Written by labrun %s. A cell is one experiment in one host: ✓ pass, ✗ FAIL when "+
 		"the kernel answers something else\n"+

@@ -43,6 +43,7 @@ type rowIndex struct {
 // mostCombos bounds the combinations of a row, so that each is a lab.Combo.
 const mostCombos = 1 << 31
 
+// addColumns gives the matrix its columns.
 func (in *index) addColumns(columns []column) error {
 	in.columns = map[result.Column]int32{}
 	for i, c := range columns {
@@ -164,7 +165,8 @@ func (in *index) find(name []byte) (*rowIndex, lab.Combo, error) {
 	return x, x.shape.Join(x.values), nil
 }
 
-// mostRoom bounds the room that is made for cells before the first is read.
+// mostRoom bounds the room that is made for cells before the first is read: 32 MB. Counts in
+// a report are a stranger's, too.
 const mostRoom = 1 << 20
 
 // room makes room for as many cells as the rows may have, and the report's counts

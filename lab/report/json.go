@@ -219,6 +219,7 @@ func (j *jsonWriter) matrix(m *result.Matrix) {
 }
 
 // column is a column as JSON has it: its host, or an object where there is a kernel to name.
+// Reports of version 1 and of one kernel have the names alone.
 type column result.Column
 
 func (c *column) UnmarshalJSON(text []byte) error {
@@ -230,7 +231,8 @@ func (c *column) UnmarshalJSON(text []byte) error {
 	return dec.Decode((*result.Column)(c))
 }
 
-// layout writes a line for each network and host.
+// layout writes a line for each network and host. A report of a part of the hosts has all of
+// them too: whether two parts are of the same lab is then seen.
 func (j *jsonWriter) layout(l *lab.Layout) {
 	if len(l.Networks) == 0 && len(l.Hosts) == 0 {
 		return

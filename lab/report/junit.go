@@ -26,10 +26,7 @@ func JUnit(w io.Writer, r result.Report) error {
 	x.raw(">\n")
 	for i := range r.Matrices {
 		m := &r.Matrices[i]
-		x.seconds = nil
-		if i < len(r.Environment.Seconds) && len(r.Environment.Seconds[i]) == len(m.Cells) {
-			x.seconds = r.Environment.Seconds[i]
-		}
+		x.seconds = r.SecondsOf(i)
 		for h, chunks := range byColumn(m) {
 			x.suite(&r, m, m.Columns[h], chunks)
 		}

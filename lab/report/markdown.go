@@ -63,7 +63,8 @@ func (k *markdown) fold(summary, text string) {
 }
 
 // details folds the failures, the reasons of errors and skips, and last, as long
-// as there is room, the grids.
+// as there is room, the grids. A piece that is too long is left out, and a shorter one after
+// it may still fit.
 func (k *markdown) details(m *result.Matrix) {
 	k.left = 0
 	for _, kinds := range alikes(m) {

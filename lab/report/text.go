@@ -83,7 +83,7 @@ func (t Text) steps(b io.Writer, m *result.Matrix) {
 	}
 }
 
-// stepLine is a step with its answer.
+// stepLine is a step with its answer, below each other in columns: file line, process, call.
 func stepLine(s *result.StepResult) string {
 	return fmt.Sprintf("  %4d  %-12s %s = %s", s.Line, s.Process, s.Call, s.Words(s.Got))
 }

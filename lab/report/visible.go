@@ -63,8 +63,12 @@ func (w *writer) value(v reflect.Value, lines bool) (reflect.Value, bool) {
 		if isPlain(s) {
 			return v, false
 		}
+		write := lab.Visible
+		if lines {
+			write = lab.VisibleLines
+		}
 		changed := reflect.New(v.Type()).Elem()
-		changed.SetString(writeOut(s, lines))
+		changed.SetString(write(s))
 		return changed, changed.String() != s
 	case reflect.Pointer:
 		if v.IsNil() {
@@ -191,12 +195,4 @@ func isPlain(s string) bool {
 		}
 	}
 	return true
-}
-
-// writeOut is lab.Visible, line by line where a text may have several.
-func writeOut(s string, lines bool) string {
-	if lines {
-		return lab.VisibleLines(s)
-	}
-	return lab.Visible(s)
 }

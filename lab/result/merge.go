@@ -7,6 +7,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"labrun/lab"
 )
 
 // Part is a report of some of the cells of a run.
@@ -35,23 +37,22 @@ func Merge(parts ...Part) (Report, error) {
 		nth  int // a run may have a file twice
 	}
 	lists, pieces := make([][]key, len(parts)), map[key][]piece{}
+	var names []string
 	for i := range parts {
 		r := &parts[i].Report
+		names = append(names, parts[i].Name)
 		times := map[string]int{}
 		for j := range r.Matrices {
 			m := &r.Matrices[j]
 			k := key{m.File, times[m.File]}
 			times[m.File]++
-			p := piece{Matrix: m, of: parts[i].Name}
-			if j < len(r.Environment.Seconds) && len(r.Environment.Seconds[j]) == len(m.Cells) {
-				p.seconds = r.Environment.Seconds[j]
-			}
+			p := piece{Matrix: m, of: parts[i].Name, seconds: r.SecondsOf(j)}
 			lists[i], pieces[k] = append(lists[i], k), append(pieces[k], p)
 		}
 	}
 	order, ok := weave(lists, func(k key) key { return k }, func(_, _ key) int { return 0 })
 	if !ok {
-		return Report{}, fmt.Errorf("%s: the topologies stand in another order in each", names(parts))
+		return Report{}, fmt.Errorf("%s: the topologies stand in another order in each", strings.Join(names, ", "))
 	}
 	var matrices []Matrix
 	for _, k := range order {
@@ -73,14 +74,6 @@ type piece struct {
 	*Matrix
 	of      string    // the part's name
 	seconds []float32 // of its cells; nil when they are not known
-}
-
-func names(parts []Part) string {
-	var all []string
-	for _, p := range parts {
-		all = append(all, p.Name)
-	}
-	return strings.Join(all, ", ")
 }
 
 // mergeEnvironments returns the environment of the whole. Its Seconds are not nil when the
@@ -164,9 +157,9 @@ func (m *Matrix) weave(pieces []piece) error {
 		of  string
 	}
 	known := map[string]asked{} // by name, in the first piece that has it
-	var all []Part
+	var parts []string
 	for i, p := range pieces {
-		rows[i], columns[i], claims[i], all = p.Rows, p.Columns, p.Claims, append(all, Part{Name: p.of})
+		rows[i], columns[i], claims[i], parts = p.Rows, p.Columns, p.Claims, append(parts, p.of)
 		for j := range p.Rows {
 			r := &p.Rows[j]
 			was, ok := known[r.Name]
@@ -185,7 +178,7 @@ func (m *Matrix) weave(pieces []piece) error {
 	m.Claims, ok[2] = weave(claims, func(c ClaimResult) string { return c.Name }, inOrder)
 	if ok != [3]bool{true, true, true} {
 		return fmt.Errorf("%s: the experiments, hosts or claims of %s stand in another order in each",
-			names(all), m.File)
+			strings.Join(parts, ", "), m.File)
 	}
 	return nil
 }
@@ -273,12 +266,7 @@ func (m *Matrix) above(a, b Row) int {
 		if r.File == "" {
 			return len(m.Included)
 		}
-		for i := range m.Included {
-			if m.Included[i].File == r.File {
-				return i
-			}
-		}
-		return -1
+		return slices.IndexFunc(m.Included, func(i lab.Included) bool { return i.File == r.File })
 	}
 	return cmp.Or(cmp.Compare(file(a), file(b)), cmp.Compare(a.Line, b.Line))
 }
@@ -286,12 +274,7 @@ func (m *Matrix) above(a, b Row) int {
 // before orders columns as the topology does its hosts.
 func (m *Matrix) before(a, b Column) int {
 	host := func(c Column) int {
-		for i := range m.Layout.Hosts {
-			if m.Layout.Hosts[i].Name == c.Host {
-				return i
-			}
-		}
-		return len(m.Layout.Hosts)
+		return slices.IndexFunc(m.Layout.Hosts, func(h lab.Host) bool { return h.Name == c.Host })
 	}
 	return cmp.Compare(host(a), host(b))
 }

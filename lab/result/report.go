@@ -120,6 +120,15 @@ type Report struct {
 	Matrices    []Matrix    `json:"topologies"`
 }
 
+// SecondsOf returns how long each cell of a matrix took; nil unless that is known of all.
+func (r *Report) SecondsOf(matrix int) []float32 {
+	all := r.Environment.Seconds
+	if matrix >= len(all) || len(all[matrix]) != len(r.Matrices[matrix].Cells) {
+		return nil
+	}
+	return all[matrix]
+}
+
 // Recount returns the report with the counts, digest and claims of its cells, whatever it
 // says of them: it may have been edited.
 func (r Report) Recount() Report {
