@@ -1,12 +1,7 @@
 package fabric
 
-import (
-	"os"
-	"strconv"
-	"strings"
-)
-
-// Busy is the counters of a host that rise when its machine is too busy for it.
+// Busy is what a host has done, since it exists or was last cleared, that hosts of a machine do
+// which is too busy for them.
 type Busy struct {
 	Again  bool // it has sent a segment of a connection again
 	Resets bool // it has sent a reset
@@ -18,43 +13,10 @@ type Busy struct {
 // answered late, the other socket is gone by then, and the reset that says so ends
 // TIME_WAIT (tcp_timewait_state_process in net/ipv4/tcp_minisocks.c). SYNs are not
 // counted, they are sent again where nothing answers.
-func (h *Host) Busy() (b Busy, err error) {
-	err = h.Do(func() error {
-		snmp, err := os.ReadFile("/proc/thread-self/net/snmp")
-		if err != nil {
-			return err
-		}
-		netstat, err := os.ReadFile("/proc/thread-self/net/netstat")
-		if err != nil {
-			return err
-		}
-		b.Again = counter(string(snmp), "Tcp:", "RetransSegs") > counter(string(netstat), "TcpExt:", "TCPSynRetrans")
-		b.Resets = counter(string(snmp), "Tcp:", "OutRsts") > 0
-		return nil
-	})
-	return b, err
-}
-
-// counter returns a number of a file such as /proc/net/snmp, where a line with the
-// names of a protocol's counters comes before the one with their values, 0 where it is
-// not there.
-func counter(text, protocol, name string) int {
-	var names []string
-	for line := range strings.Lines(text) {
-		fields := strings.Fields(line)
-		if len(fields) == 0 || fields[0] != protocol {
-			continue
-		}
-		if names == nil {
-			names = fields
-			continue
-		}
-		for i, n := range names {
-			if n == name && i < len(fields) {
-				v, _ := strconv.Atoi(fields[i])
-				return v
-			}
-		}
+func (h *Host) Busy() (Busy, error) {
+	t, err := h.tally(false)
+	if err == nil && t.again > 0 { // of a lab that was cleared nothing is
+		t, err = h.tally(true)
 	}
-	return 0
+	return Busy{Again: t.again > t.synAgain, Resets: t.resets > h.before.resets}, err
 }

@@ -23,6 +23,7 @@ type Lab struct {
 	mu      sync.Mutex
 	pool    *Pool       // if not nil, Close returns the fabric to it
 	idle    *idleFabric // what Close returns
+	ops     string      // that made it, when it may be left
 	tainted bool        // an untrusted program could have changed the fabric: close it instead
 }
 
@@ -110,12 +111,20 @@ type Host struct {
 	file  *os.File
 	ports map[string]port // the other ends of its NICs
 
-	mu        sync.Mutex
-	diag      *nl.SocketHandle // opened by the first Sockets
-	counts    *os.File         // so are these, see isVacant
-	rtnl      *rtnl            // opened by the first change to a link
-	tables    uint32           // how many routing tables VRFs have
-	listeners int              // packet sockets that are open
+	mu      sync.Mutex
+	diag    *nl.SocketHandle // opened by the first Sockets
+	counts  *os.File         // so are these, see isVacant
+	snmp    *os.File         // and tally
+	netstat *os.File
+	// limitsChallenges is whether a host sends so many challenge ACKs a second at most,
+	// tcp_challenge_ack_limit of tcp(7).
+	limitsChallenges bool
+	generic          *nl.NetlinkSocket // opened by the first forgetPeers
+	before           tally             // what it had counted when it was last cleared
+	now              tally
+	rtnl             *rtnl  // opened by the first change to a link
+	tables           uint32 // how many routing tables VRFs have
+	listeners        int    // packet sockets that are open
 }
 
 // port is the other end of a NIC: a port of a bridge in the fabric, or of a cable the
@@ -157,9 +166,15 @@ func (h *Host) close() error {
 		h.diag.Close()
 		h.diag = nil
 	}
-	if h.counts != nil {
-		h.counts.Close()
-		h.counts = nil
+	for _, file := range []**os.File{&h.counts, &h.snmp, &h.netstat} {
+		if *file != nil {
+			(*file).Close()
+			*file = nil
+		}
+	}
+	if h.generic != nil {
+		h.generic.Close()
+		h.generic = nil
 	}
 	h.rtnl.close()
 	h.rtnl = nil

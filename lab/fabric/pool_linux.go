@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -21,6 +22,7 @@ import (
 type Pool struct {
 	mu     sync.Mutex
 	idle   []*idleFabric
+	labs   []idleLab
 	closed bool
 }
 
@@ -33,6 +35,95 @@ type idleFabric struct {
 	host  *Host
 	ops   string   // that made it
 	ports []string // that its last lab had
+}
+
+// Again returns a lab that was left and is clear, if it was made by the same plan; else it is
+// like Up, and the lab may be left.
+func (p *Pool) Again(ctx context.Context, pl plan.Plan) (*Lab, error) {
+	ops := describe(pl.Ops)
+	l, err := p.takeLab(ops)
+	if l != nil || err != nil {
+		return l, err
+	}
+	if l, err = p.Up(ctx, pl); err == nil {
+		l.ops = ops
+	}
+	return l, err
+}
+
+// idleLab is a lab that was left.
+type idleLab struct {
+	*Lab
+	since time.Time
+}
+
+// idleHosts bounds the hosts of the labs that are kept. The rest of a run may ask for other
+// ones.
+const idleHosts = 64
+
+// drain is how long the last segments of a lab may be under way, and an RCU grace period may
+// take, after which netlink sockets that were closed stop to count. A lab that is not clear
+// by then never will be.
+const drain = time.Second
+
+// takeLab returns a lab that was made by these ops and is clear, nil when there is none.
+func (p *Pool) takeLab(ops string) (found *Lab, err error) {
+	p.mu.Lock()
+	var useless []idleLab
+	p.labs = slices.DeleteFunc(p.labs, func(l idleLab) bool {
+		if found != nil || err != nil || l.ops != ops {
+			return false
+		}
+		var clear bool
+		clear, err = l.isClear()
+		switch {
+		case clear:
+			found = l.Lab
+		case err != nil || time.Since(l.since) > drain:
+			useless = append(useless, l)
+		default:
+			return false
+		}
+		return true
+	})
+	p.mu.Unlock()
+	for _, l := range useless {
+		err = errors.Join(err, l.Close())
+	}
+	return found, err
+}
+
+// Leave gives the lab to the pool that it is from, for a call of Again once nothing is left
+// in it. The processes in it have to have ended, or to have closed their sockets and gone to
+// another network namespace, and must have touched nothing but sockets (see Clear). A lab
+// that Again did not return is closed.
+func (l *Lab) Leave() error {
+	if l == nil || l.ops == "" || l.tainted {
+		return l.Close()
+	}
+	if _, err := l.isClear(); err != nil { // it ends connections, which may be sent again as long as they last
+		return errors.Join(err, l.Close())
+	}
+	return l.pool.keep(l)
+}
+
+// keep keeps a lab, and closes the oldest ones that are too many then.
+func (p *Pool) keep(l *Lab) error {
+	p.mu.Lock()
+	p.labs = append(p.labs, idleLab{l, time.Now()})
+	hosts, first := 0, len(p.labs)
+	for first > 0 && !p.closed && hosts+len(p.labs[first-1].hosts) <= idleHosts {
+		first--
+		hosts += len(p.labs[first].hosts)
+	}
+	useless := slices.Clone(p.labs[:first])
+	p.labs = slices.Delete(p.labs, 0, first)
+	p.mu.Unlock()
+	var errs []error
+	for _, l := range useless {
+		errs = append(errs, l.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // Up is like the function Up. Closing the lab gives its fabric back to the pool.
@@ -100,16 +191,23 @@ func (p *Pool) give(g *idleFabric) error {
 	return oldest.host.close()
 }
 
-// Close lets go of the fabrics that are kept. Labs that are still up keep
+// Close lets go of the labs and fabrics that are kept. Labs that are still up keep
 // theirs until they are closed.
 func (p *Pool) Close() error {
 	p.mu.Lock()
-	defer p.mu.Unlock()
+	labs := p.labs
+	p.labs, p.closed = nil, true
+	p.mu.Unlock()
 	var errs []error
+	for _, l := range labs {
+		errs = append(errs, l.Close()) // which gives its fabric back
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	for _, g := range p.idle {
 		errs = append(errs, g.host.close())
 	}
-	p.idle, p.closed = nil, true
+	p.idle = nil
 	return errors.Join(errs...)
 }
 

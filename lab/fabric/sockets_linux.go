@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"net/netip"
 	"os"
 	"slices"
@@ -114,9 +115,15 @@ func (h *Host) openDiag() error {
 		if err != nil {
 			return explainFiles(err)
 		}
+		for name, file := range map[string]**os.File{"sockstat": &h.counts, "snmp": &h.snmp, "netstat": &h.netstat} {
+			if *file, err = os.Open("/proc/thread-self/net/" + name); err != nil {
+				s.Close()
+				return explainFiles(err)
+			}
+		}
 		h.diag = &nl.SocketHandle{Socket: s}
-		// Without it isVacant is never sure.
-		h.counts, _ = os.Open("/proc/thread-self/net/sockstat")
+		limit, err := os.ReadFile("/proc/sys/net/ipv4/tcp_challenge_ack_limit")
+		h.limitsChallenges = err != nil || strings.TrimSpace(string(limit)) != strconv.Itoa(math.MaxInt32)
 		return nil
 	})
 }
@@ -266,11 +273,18 @@ func stateOrder(state string) int {
 func (h *Host) OpenSockets() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	return h.openSockets()
+}
+
+func (h *Host) openSockets() int {
 	n := h.listeners
 	if h.diag != nil {
 		n++
 	}
 	if h.rtnl != nil {
+		n++
+	}
+	if h.generic != nil {
 		n++
 	}
 	return n

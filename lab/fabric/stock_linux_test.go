@@ -184,6 +184,36 @@ func TestNeighbours(t *testing.T) {
 	}
 }
 
+// A host has its own table of connections, and the sizes of the machine's.
+func TestChildTables(t *testing.T) {
+	needNetNS(t)
+	l := mustUp(t, plan.New(dual(1)))
+	h := l.Host("h0")
+	own, err := h.ReadSysctl("net.ipv4.tcp_ehash_entries")
+	if errors.Is(err, ErrNoSysctl) {
+		t.Skip("before Linux 6.1")
+	}
+	must(t, err)
+	if own != childTable { // negative is the machine's
+		t.Errorf("the host's table has %s entries, want %s", own, childTable)
+	}
+	for _, key := range []string{"net.ipv4.tcp_max_tw_buckets", "net.ipv4.tcp_max_syn_backlog", "net.ipv4.tcp_child_ehash_entries"} {
+		must(t, onThread(func() error {
+			if err := unix.Unshare(unix.CLONE_NEWNET); err != nil { // of the machine's table
+				return err
+			}
+			want, err := sysctl(key)
+			must(t, err)
+			got, err := h.ReadSysctl(key)
+			must(t, err)
+			if got != want {
+				t.Errorf("%s = %s, want %s", key, got, want)
+			}
+			return nil
+		}))
+	}
+}
+
 func TestTCPMemory(t *testing.T) {
 	for _, c := range []struct{ now, want string }{
 		{"4096 8192 16384", "4096 131072 " + strconv.Itoa(min(max(memory()/128, 131072), 6<<20))},

@@ -33,6 +33,7 @@ type builder struct {
 	current    *namespace            // where the thread is
 	looked     bool                  // whether the machine's tables of neighbours are as the kernel makes them:
 	plain      bool
+	sizes      sizes
 	inherits6  bool // new namespaces may take IPv6's configuration over from others
 }
 
@@ -79,7 +80,11 @@ func (b *builder) build(ctx context.Context, ops []plan.Op) error {
 	// A new namespace takes a few things over from its maker's (tcp_set_hashinfo in
 	// net/ipv4/tcp_ipv4.c, udp_set_table in net/ipv4/udp.c), which is never the caller's.
 	for _, s := range b.namespaces {
-		if err := b.enter(s); err != nil {
+		err := b.enter(s)
+		if err == nil {
+			b.sizes, err = childTables()
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -199,7 +204,9 @@ func (b *builder) addNamespace(o plan.AddNamespace) error {
 		}
 	}
 	b.namespaces[o.NS], b.current = s, s
-	s.rtnl, err = openRTNL()
+	if s.rtnl, err = openRTNL(); err == nil && o.Host == "" {
+		b.sizes, err = childTables()
+	}
 	return err
 }
 

@@ -12,10 +12,7 @@ func (h *Host) isVacant() bool {
 	}
 	var b [512]byte
 	n, _ := h.counts.ReadAt(b[:], 0) // the text is shorter: io.EOF
-	own := 1 + h.listeners           // h.diag
-	if h.rtnl != nil {
-		own++
-	}
+	own := h.openSockets()
 	// What the kernel itself bound is in the counts of the protocols alone.
 	count := func(word string) int { return sys.Count(b[:n], word) }
 	return count(sys.SocketsUsed) == own && count(sys.TimeWait) == 0 && count(sys.TCPInUse) == 0 && count(sys.UDPInUse) == 0

@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -104,19 +103,11 @@ func (h Host) End() error {
 		return errors.Join(fmt.Errorf("sock_diag: %w", err), h.giveUp())
 	}
 	defer unix.Close(int(d))
-	var errs []error
-	left := false
-	for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
-		some, err := d.endAll(family)
-		left = left || some || err != nil
-		if err != nil && !errors.Is(err, unix.ENOENT) { // no IPv6, or no tcp_diag
-			errs = append(errs, fmt.Errorf("sock_diag: %w", err))
-		}
+	left, err := d.endAll(connected)
+	if left || err != nil {
+		err = errors.Join(err, h.giveUp())
 	}
-	if left {
-		errs = append(errs, h.giveUp())
-	}
-	return errors.Join(errs...)
+	return err
 }
 
 // EndAll ends them until none is left, for a second or so: a process that was killed
@@ -190,36 +181,49 @@ func open() (diag, error) {
 
 // Of linux/sock_diag.h, linux/inet_diag.h and net/tcp_states.h.
 const (
-	sockDiagByFamily = 20
-	sockDestroy      = 21
+	tcpDiagGetSock = 18
+	sockDestroy    = 21
 
-	sizeofMsg = 72 // struct inet_diag_msg
-	sizeofReq = 56 // struct inet_diag_req_v2
-	sizeofID  = 48 // struct inet_diag_sockid, the same in either at byte 4 and 8
+	sizeofMsg    = 72 // struct inet_diag_msg
+	sizeofOldReq = 60 // struct inet_diag_req
+	sizeofReq    = 56 // struct inet_diag_req_v2
+	sizeofID     = 48 // struct inet_diag_sockid, at byte 4 of a message and 8 of a request
 
 	connected = 1<<13 - 1 - 1<<0 - 1<<6 - 1<<7 - 1<<10 // all states but TIME_WAIT, CLOSE and LISTEN
+	timeWait  = 1 << 6
 )
 
-// endAll ends the connections of one family. It reports whether some are left.
-func (d diag) endAll(family uint8) (left bool, err error) {
-	list := request(family, nil)
-	var ids [][]byte
-	err = d.ask(sockDiagByFamily, unix.NLM_F_DUMP, list, func(m []byte) {
+// EndWithTimeWait ends all TCP connections of the namespace to which a sock_diag(7) socket
+// belongs, and what TIME_WAIT is left of some, if the kernel can. It is not an error that it
+// cannot: that is seen in what is left.
+func EndWithTimeWait(sockDiag int) error {
+	_, err := diag(sockDiag).endAll(connected | timeWait)
+	return err
+}
+
+// endAll ends the connections in some states. It reports whether some are left. The older
+// kind of request lists both families in one walk through the machine's table of connections,
+// which takes most of the time.
+func (d diag) endAll(states uint32) (left bool, err error) {
+	list := make([]byte, sizeofOldReq)
+	binary.NativeEndian.PutUint32(list[52:], states)
+	var found [][]byte // requests to destroy them
+	err = d.ask(tcpDiagGetSock, unix.NLM_F_DUMP, list, func(m []byte) {
 		if len(m) < sizeofMsg {
 			return
 		}
-		if inode := binary.NativeEndian.Uint32(m[68:]); inode == 0 && !endsOrphans() {
+		if inode := binary.NativeEndian.Uint32(m[68:]); inode == 0 && m[1] != unix.BPF_TCP_TIME_WAIT && !endsOrphans() {
 			left = true
 			return
 		}
-		ids = append(ids, slices.Clone(m[4:4+sizeofID]))
+		found = append(found, request(m[0], m[4:4+sizeofID], states))
 	})
-	if err != nil {
-		return left, err
+	if errors.Is(err, unix.ENOENT) {
+		return true, nil // the kernel is without tcp_diag
 	}
-	var errs []error
-	for _, id := range ids {
-		err := destroy(d, request(family, id))
+	errs := []error{err}
+	for _, r := range found {
+		err := destroy(d, r)
 		switch {
 		case errors.Is(err, unix.ENOENT): // it has ended by itself
 		case errors.Is(err, unix.EOPNOTSUPP): // also what tcp_abort answers for TIME_WAIT, before Linux 6.0
@@ -228,17 +232,20 @@ func (d diag) endAll(family uint8) (left bool, err error) {
 			errs = append(errs, err)
 		}
 	}
-	return left, errors.Join(errs...)
+	if err := errors.Join(errs...); err != nil {
+		return left, fmt.Errorf("sock_diag: %w", err)
+	}
+	return left, nil
 }
 
 // destroy ends the socket of a request. A kernel without CONFIG_INET_DIAG_DESTROY answers
 // EOPNOTSUPP.
 var destroy = func(d diag, request []byte) error { return d.ask(sockDestroy, unix.NLM_F_ACK, request, nil) }
 
-func request(family uint8, id []byte) []byte {
+func request(family uint8, id []byte, states uint32) []byte {
 	b := make([]byte, sizeofReq)
 	b[0], b[1] = family, unix.IPPROTO_TCP
-	binary.NativeEndian.PutUint32(b[4:], connected)
+	binary.NativeEndian.PutUint32(b[4:], states)
 	copy(b[8:], id)
 	return b
 }
