@@ -108,6 +108,8 @@ var kinds = []struct {
 	{Table{}, nil},
 	{cellsArgs{}, nil},
 	{cellsReply{}, nil},
+	{request{}, nil},
+	{replies{}, nil},
 }
 
 // fits reports whether a value may be an argument of that kind.

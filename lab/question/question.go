@@ -82,7 +82,7 @@ func Of(t *lab.Topology, e *lab.Experiment, host string) (*Question, error) {
 	r := resolver{layout: &t.Layout, host: host}
 	q := &Question{
 		Experiment: e.Name, Host: host, File: t.File, Layout: &t.Layout, Hosts: e.HostsUsed(&t.Layout, host),
-		Ports: e.Ports(), Axes: e.Axes, Combos: e.Combos, Shares: shares(e), Kept: map[string][]uint16{},
+		Ports: e.Ports(), Axes: e.Axes, Combos: e.Combos, Kept: map[string][]uint16{},
 	}
 	q.Plan = plan.For(&t.Layout, e, q.Hosts...)
 	for _, h := range q.Hosts {
@@ -106,6 +106,7 @@ func Of(t *lab.Topology, e *lab.Experiment, host string) (*Question, error) {
 		q.Slots = append(q.Slots, slot)
 	}
 	q.Processes = r.processes(q, e.Users)
+	q.Shares = shares(q)
 	q.Batch = batch(q)
 	return q, nil
 }

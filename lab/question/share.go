@@ -7,15 +7,28 @@ import (
 	"labrun/lab"
 )
 
-// shares reports whether cells of the experiment may share a lab at all.
-func shares(e *lab.Experiment) bool {
-	if len(e.Axes) == 0 {
+// shares reports whether the cells of a question may share a lab and its processes: they make
+// nothing but sockets, and touch nothing else of a process either.
+func shares(q *Question) bool {
+	if len(q.Axes) == 0 || !q.MakesOnlySockets() {
 		return false
 	}
+	for s := range q.Steps() {
+		if sig, _ := lab.SignatureOf(s.Call.Name); sig.Touches {
+			return false
+		}
+	}
+	return true
+}
+
+// MakesOnlySockets reports whether a cell changes nothing in a host but that it makes sockets
+// there of the plain kinds, so that another cell may have the host after it, whichever
+// question that is of, once nothing is left of them.
+func (q *Question) MakesOnlySockets() bool {
 	datagrams, sends := false, false
-	for s := range e.Steps() {
+	for s := range q.Steps() {
 		sig, ok := lab.SignatureOf(s.Call.Name)
-		if !ok || sig.Touches || s.Run != nil || !plain(s.Call) {
+		if !ok || sig.By == lab.ByHost && sig.Touches || s.Run != nil || !plain(s.Call) {
 			return false
 		}
 		datagrams = datagrams || s.Call.Name == "socket" && strings.HasPrefix(s.Call.Args[0].String(), "udp")

@@ -11,7 +11,8 @@ import (
 type asker struct {
 	*Kernel
 	kernel.Request
-	each func(int, kernel.Answer)
+	each  func(int, kernel.Answer)
+	build builder // of a cell's lab
 }
 
 func (a *asker) red(ctx context.Context, i int, answer kernel.Answer, c *cell) {

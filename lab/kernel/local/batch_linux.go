@@ -74,7 +74,7 @@ func (b *batcher) hand(a kernel.Answer) {
 // run builds a room and asks cells in it, until all are done or one has left something
 // behind.
 func (b *batcher) run(ctx context.Context, c *cell) error {
-	if err := c.ready(ctx, b.pool.Up); err != nil {
+	if err := c.ready(ctx, b.build); err != nil {
 		return err
 	}
 	p := c.processes[*b.Batch]
@@ -89,7 +89,8 @@ func (b *batcher) run(ctx context.Context, c *cell) error {
 		return err
 	}
 	for b.fill() {
-		results, why, err := p.Cells(ctx, b.combos(), c.fresh[b.Batch.Host], b.reds < evidenceMost)
+		fresh := process.Table{Sockets: c.lab.Host(b.Batch.Host).OpenSockets()}
+		results, why, err := p.Cells(ctx, b.combos(), fresh, b.reds < evidenceMost)
 		if err != nil {
 			return err
 		}

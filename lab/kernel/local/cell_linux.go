@@ -18,6 +18,8 @@ type cell struct {
 	recorder *recorder         // nil where nothing is captured
 	pool     *process.Pool     // that processes come from; nil for new ones
 	waits    func(func())      // calls a step that may wait; nil for a cell that is asked alone
+	at       int               // the step that is carried out
+	ahead    []process.Reply   // to the calls of the steps from that one on
 	made     map[madeBy]string // the sockets that were not made, and why
 }
 

@@ -1,18 +1,18 @@
 // Package local asks this machine's kernel, in namespaces that it makes.
 //
-// A cell sees nothing of another cell: its hosts are made for it and are gone after it.
-// Bridges are kept, for the next cell with the same networks, once the kernel says that
-// they have no ports any more (fabric.Pool), and processes, for the next cell in other
-// hosts, if the kernel says that nothing is left in them (process.Pool). The lab of a cell
-// holds just the hosts that its experiment names.
+// A cell sees nothing of another cell. Its lab holds just the hosts that its experiment names,
+// and is made for it, unless another cell has left one of the same plan in which nothing but
+// plain sockets was made, and of these nothing is left by the kernel's own counts: no socket,
+// no TIME_WAIT, no segment under way, no memory of peers (fabric.Lab.Clear). Bridges are kept
+// for the next lab with the same networks once the kernel says that they have no ports any
+// more (fabric.Pool), and processes for the next cell in other hosts, if the kernel says that
+// nothing is left in them (process.Pool).
 //
-// The cells of a request may share a lab where two things are so (share.go): their calls
-// use sockets of the plain kinds and touch nothing else, and after each cell every host
-// has no socket that it did not have before, by the kernel's own count
-// (/proc/net/sockstat: sockets of every kind, and connections in TIME_WAIT). Where one
-// process makes all the calls and they answer no value, it carries out thousands of cells
-// by itself (batch.go), nearly as fast as a loop of the bare calls. None of that is so
-// where the packets of cells are captured (capture.go).
+// The cells of a request keep their processes too, where their calls touch nothing else of
+// these (question.Shares). Calls that follow one another in a process are sent as one message
+// (ahead.go). Where one process makes all the calls and they answer no value, it carries out
+// thousands of cells by itself (batch.go), nearly as fast as a loop of the bare calls. None of
+// that is so where the packets of cells are captured (capture.go), but the messages.
 //
 // Where the answer is an errno or red, the cell waits until no segment is under way
 // and looks which sockets explain it (evidence.go). That takes ten times as long as
@@ -85,7 +85,12 @@ func nowhere(f func() error) error {
 
 // Answer asks cells of a question.
 func (k *Kernel) Answer(ctx context.Context, r kernel.Request, each func(int, kernel.Answer)) {
-	a := asker{Kernel: k, Request: r, each: each}
+	a := asker{Kernel: k, Request: r, each: each, build: k.pool.Up}
+	// A lab that another cell has had, whichever question that was of, will do where neither
+	// leaves more in it than can be looked for.
+	if k.folder == nil && r.Question.MakesOnlySockets() {
+		a.build = k.pool.Again
+	}
 	if a.Batch != nil && len(a.Combos) > 1 && !a.Evidence && k.folder == nil {
 		a.batches(ctx)
 		return
@@ -134,7 +139,7 @@ func (a *asker) ask(ctx context.Context, combo lab.Combo, kept *room, sharing bo
 		c := a.cell(combo)
 		c.room, c.sharing = kept, sharing
 		c.recorder = a.recorder(combo)
-		o, err := c.run(ctx, a.pool.Up)
+		o, err := c.run(ctx, a.build)
 		last := try >= tries && time.Since(began) > triesTime || try == mostTries
 		if err != nil || last || c.recorder != nil || !c.isDoubtful(o.got, before) {
 			return c, o, err

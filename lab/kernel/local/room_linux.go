@@ -22,8 +22,7 @@ type room struct {
 	ran       []lab.Process   // programs, in the order of their start
 	guarded   map[string]bool // hosts that guard has given a process
 	files     *program.Files  // /tmp and /run of the hosts, nil until a step needs them
-
-	fresh map[string]process.Table // what each host had before the first cell; nil when the room is not shared
+	shared    bool            // settle has been called
 }
 
 func newRoom() *room {
@@ -65,7 +64,7 @@ func (r *room) close() error {
 	}
 	errs = append(errs, r.group.Close())
 	if r.lab != nil {
-		errs = append(errs, r.lab.Close())
+		errs = append(errs, r.lab.Leave())
 	}
 	if r.files != nil {
 		errs = append(errs, r.files.Close())

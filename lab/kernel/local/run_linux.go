@@ -43,10 +43,9 @@ func (c *cell) ready(ctx context.Context, build builder) error {
 	if err := c.startProcesses(); err != nil {
 		return err
 	}
-	if c.sharing && c.fresh == nil {
-		if err := c.measure(ctx); err != nil {
-			return err
-		}
+	if c.sharing && !c.shared {
+		c.shared = true
+		return c.settle(ctx)
 	}
 	return nil
 }
@@ -70,11 +69,8 @@ func (c *cell) up(ctx context.Context, build builder) error {
 func (c *cell) startProcesses() error {
 	forked := map[lab.Process]bool{}
 	pool := c.pool
-	// Programs may have privilege in the hosts. Where a connection ends, processes that are
-	// quick to answer have both sides end it at the same time: once in a hundred cells of a
-	// busy machine the kernel then answered the second FIN with a reset, with no TIME_WAIT
-	// and nothing sent again that would tell (see isDoubtful).
-	if c.endsConnections() || slices.ContainsFunc(c.steps, func(s *question.Step) bool { return s.Run != nil }) {
+	// Programs may have privilege in the hosts.
+	if slices.ContainsFunc(c.steps, func(s *question.Step) bool { return s.Run != nil }) {
 		pool = nil
 	}
 	named := slices.ContainsFunc(c.steps, (*question.Step).NamesPath)
@@ -138,7 +134,8 @@ func (c *cell) usersExist() error {
 // that come when a process has died say nothing about the kernel's rules.
 func (c *cell) runSteps(ctx context.Context) (outcome, error) {
 	var o outcome
-	for _, s := range c.steps {
+	for i, s := range c.steps {
+		c.at = i
 		var done stepped
 		var err error
 		step := func() { done, err = c.step(ctx, s) }
@@ -154,6 +151,9 @@ func (c *cell) runSteps(ctx context.Context) (outcome, error) {
 		if o.red {
 			break
 		}
+	}
+	if c.sharing && !o.red { // they are asked to reset themselves, or looked at when the cell ends
+		return o, nil
 	}
 	return o, c.died(ctx)
 }
@@ -183,11 +183,20 @@ func (c *cell) leave(ctx context.Context, keep bool) (*room, error) {
 		return nil, nil
 	}
 	if keep {
-		if empty, err := c.isEmpty(ctx); empty && err == nil {
+		empty, err := c.isEmpty(ctx)
+		if empty {
 			return c.room, nil
 		}
+		if ctx.Err() != nil {
+			err = nil
+		}
+		return nil, errors.Join(err, c.close())
 	}
-	return nil, c.close()
+	var err error
+	if c.sharing {
+		err = c.died(ctx)
+	}
+	return nil, errors.Join(err, c.close())
 }
 
 // outcome is the steps that ran: what they were answered, whether the last one is

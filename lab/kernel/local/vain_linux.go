@@ -20,14 +20,14 @@ import (
 // seen. To call connect once more is to go on with the wait (inet_stream_connect in
 // net/ipv4/af_inet.c, SS_CONNECTING).
 func (c *cell) byProcess(ctx context.Context, p *process.Process, s *question.Step, args process.Args) (g got, err error) {
-	if s.Call.Name != "connect" || s.Limit != 0 || args.Limit <= lab.BlockedLimit || !args.Addr.IsValid() {
-		g.Answer, g.addr, err = p.Call(ctx, args)
+	if !asksAboutWait(s, args) {
+		g.Answer, g.addr, err = c.reply(ctx, p, args)
 		return g, err
 	}
 	for deadline := time.Now().Add(args.Limit); ; {
 		left := time.Until(deadline)
 		args.Limit = min(max(left, 0), lab.BlockedLimit)
-		if g.Answer, g.addr, err = p.Call(ctx, args); err != nil || g.Outcome != lab.Blocked {
+		if g.Answer, g.addr, err = c.reply(ctx, p, args); err != nil || g.Outcome != lab.Blocked {
 			return g, err
 		}
 		if g.why, err = c.inVain(ctx, p, s); err != nil {
@@ -41,6 +41,11 @@ func (c *cell) byProcess(ctx context.Context, p *process.Process, s *question.St
 			return g, nil
 		}
 	}
+}
+
+// asksAboutWait reports whether byProcess asks about a connect.
+func asksAboutWait(s *question.Step, args process.Args) bool {
+	return s.Call.Name == "connect" && s.Limit == 0 && args.Limit > lab.BlockedLimit && args.Addr.IsValid()
 }
 
 // inVain says why nothing can answer a connect that waits, "" when something may. Only
