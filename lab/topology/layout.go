@@ -124,11 +124,9 @@ func (l *layout) hostNames() []string {
 // linkHint ends a complaint about a link that the host does not have: an alias was meant to be
 // the NIC with that address.
 func (h *host) linkHint(link string) string {
-	if a, ok := h.aliases[link]; ok {
-		for _, n := range h.nics {
-			if slices.ContainsFunc(n.Addresses, func(own lab.Address) bool { return own.Prefix.Addr() == a.addr }) {
-				return fmt.Sprintf(", did you mean %q? %s is an address of it", n.Name, link)
-			}
+	for _, n := range h.nics {
+		if slices.ContainsFunc(n.Addresses, func(a lab.Address) bool { return a.Alias == link }) {
+			return fmt.Sprintf(", did you mean %q? %s is an address of it", n.Name, link)
 		}
 	}
 	return wording.Hint(link, "nics", h.links())

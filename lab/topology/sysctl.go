@@ -4,8 +4,6 @@ import (
 	"slices"
 	"strings"
 
-	"go.yaml.in/yaml/v4"
-
 	"labrun/lab"
 	"labrun/lab/syntax"
 	"labrun/lab/wording"
@@ -15,13 +13,10 @@ import (
 // decodeDefaults reads what all hosts have. It is kept until each host is finished: whether a
 // parameter of a link is for a host depends on its NICs.
 func (d *layoutReader) decodeDefaults(e yamlpos.Entry) {
-	if e.Value == nil {
-		return
-	}
-	s := yamlpos.Scope{Inner: "defaults"}
-	keys, _ := d.Fields(e.Value, s, "sysctls")
-	if k, ok := keys["sysctls"]; ok {
-		d.defaults = d.decodeSysctls(k.Value, s)
+	if e.Value != nil {
+		s := yamlpos.Scope{Inner: "defaults"}
+		keys, _ := d.Fields(e.Value, s, "sysctls")
+		d.defaults = d.decodeSysctls(keys["sysctls"], s)
 	}
 }
 
@@ -42,11 +37,8 @@ func (d *layoutReader) checkDefaults() {
 // decodeHostSysctls reads a host's own parameters, and adds them to those of all hosts
 // that it does not set itself.
 func (d *layoutReader) decodeHostSysctls(h *host) {
-	var own []lab.Sysctl
 	s := yamlpos.Scope{Inner: "host " + wording.Quote(h.Name)}
-	if h.sysctls.Value != nil {
-		own = d.decodeSysctls(h.sysctls.Value, s)
-	}
+	own := d.decodeSysctls(h.sysctls, s)
 	for _, p := range d.defaults {
 		set := slices.ContainsFunc(own, func(o lab.Sysctl) bool { return o.Name == p.Name })
 		if link := p.Link(); !set && (link == "" || h.hasLink(link)) {
@@ -64,8 +56,11 @@ func (d *layoutReader) decodeHostSysctls(h *host) {
 // decodeSysctls reads parameters and their values. As in sysctl(8), a '/' stands for a
 // dot in a NIC's name; it leads nowhere else. A value is one line, as what is written to a file
 // below /proc/sys is one value; which ones a parameter takes, the kernel knows.
-func (d *layoutReader) decodeSysctls(n *yaml.Node, s yamlpos.Scope) (all []lab.Sysctl) {
-	list, _ := d.Entries(n, yamlpos.Scope{Inner: s.Inner + ": sysctls"}, "from names of kernel parameters to values")
+func (d *layoutReader) decodeSysctls(e yamlpos.Entry, s yamlpos.Scope) (all []lab.Sysctl) {
+	if e.Value == nil {
+		return nil
+	}
+	list, _ := d.Entries(e.Value, yamlpos.Scope{Inner: s.Inner + ": sysctls"}, "from names of kernel parameters to values")
 	if len(list) > maxSysctls {
 		d.Complain(list[maxSysctls].Pos, "%s sets %d kernel parameters, the limit is %d", s, len(list), maxSysctls)
 		return nil

@@ -125,7 +125,7 @@ func (d *idler) warnIdleNICs() {
 	}
 	for _, h := range d.order {
 		for _, n := range h.nics[min(2, len(h.nics)):] {
-			if len(n.network.nics) == 1 && !m.nic(h, n) {
+			if len(n.network.nics) == 1 && !m.nic(n) {
 				d.warnAt(n.Pos, "%s: no step names it or an address of it, and nothing else is on network %s", n.scope,
 					wording.Quote(n.Network))
 			}
@@ -183,24 +183,15 @@ func (m mentioned) add(a lab.Arg) {
 }
 
 // nic reports whether a step names the NIC, an address of it, or one in a subnet of it.
-func (m mentioned) nic(h *host, n *nic) bool {
-	if m.words[n.Name] {
-		return true
-	}
-	for _, a := range n.Addresses {
+func (m mentioned) nic(n *nic) bool {
+	return m.words[n.Name] || slices.ContainsFunc(n.Addresses, func(a lab.Address) bool {
 		for ip := range m.ips {
 			if a.Prefix.Contains(ip) {
 				return true
 			}
 		}
-	}
-	for name, known := range h.aliases {
-		if m.words[name] && slices.ContainsFunc(n.Addresses,
-			func(a lab.Address) bool { return a.Prefix.Addr() == known.addr }) {
-			return true
-		}
-	}
-	return false
+		return a.Alias != "" && m.words[a.Alias]
+	})
 }
 
 // warnAt is Warn for a place that says which file it is in.

@@ -180,7 +180,6 @@ func (c *Complaints) Fields(n *yaml.Node, s Scope, allowed ...string) (map[strin
 		return nil, false
 	}
 	m := map[string]Entry{}
-	var meant []Entry
 	cut := false
 	for i, e := range list {
 		if slices.Contains(allowed, e.Key) {
@@ -209,13 +208,8 @@ func (c *Complaints) Fields(n *yaml.Node, s Scope, allowed ...string) (map[strin
 		near, ending := c.Source.dialect.Meant(e.Key, allowed)
 		ending = cmp.Or(ending, wording.Hint(cmp.Or(near, e.Key), "allowed", wording.Sorted(allowed...)))
 		c.Complain(e.Pos, "unknown key %s in %s%s", wording.Quote(e.Key), s.Inner, ending)
-		if near != "" {
-			meant = append(meant, Entry{near, e.Pos, e.Value})
-		}
-	}
-	for _, e := range meant {
-		if _, ok := m[e.Key]; !ok {
-			m[e.Key] = e
+		if _, ok := m[near]; !ok && near != "" { // the right key, if it comes, takes its place
+			m[near] = Entry{near, e.Pos, e.Value}
 		}
 	}
 	return m, true

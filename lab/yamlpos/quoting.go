@@ -178,7 +178,7 @@ func (r *flowReader) plain() bool {
 			r.at++
 			r.note(begin, r.at)
 			return true
-		case depth == 0 && (r.is(",]}") || r.is(":") && r.at+1 < len(r.Text) &&
+		case depth == 0 && (r.is(",]}\n") || r.is(":") && r.at+1 < len(r.Text) &&
 			strings.IndexByte(" \r\n,[]{}", r.Text[r.at+1]) >= 0):
 			r.note(begin, r.at)
 			return true
@@ -192,11 +192,6 @@ func (r *flowReader) plain() bool {
 			r.at--
 		case r.is(")]}"):
 			depth--
-		case r.is("\n"):
-			if depth == 0 {
-				r.note(begin, r.at)
-				return true
-			}
 		case r.is(`"`):
 			if !r.quotes() {
 				return false
