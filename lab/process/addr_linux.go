@@ -126,7 +126,7 @@ func nameOf(fd int, call uintptr) reply {
 	var ip netip.Addr
 	switch family {
 	case unix.AF_UNIX:
-		return okWith(lab.Text(pathOf(s.bytes[2:max(size, 2)])))
+		return okWith(lab.Text(pathOf(string(s.bytes[2:max(size, 2)]))))
 	case unix.AF_INET:
 		ip = netip.AddrFrom4([4]byte(s.bytes[4:8]))
 	case unix.AF_INET6:
@@ -145,10 +145,10 @@ func nameOf(fd int, call uintptr) reply {
 }
 
 // pathOf returns what sun_path says as a step writes it: "" when it has no name.
-func pathOf(path []byte) []byte {
-	if len(path) > 0 && path[0] == 0 {
-		return append([]byte("@"), path[1:]...)
+func pathOf(path string) string {
+	if rest, isAbstract := strings.CutPrefix(path, "\x00"); isAbstract {
+		return "@" + rest
 	}
-	name, _, _ := strings.Cut(string(path), "\x00")
-	return []byte(name)
+	name, _, _ := strings.Cut(path, "\x00")
+	return name
 }

@@ -46,9 +46,6 @@ func (p *Process) Calls(ctx context.Context, all []Args) ([]Reply, error) {
 	return out, nil
 }
 
-// replies are those to several requests.
-type replies []reply
-
 // several carries out the requests that are its arguments.
 func several(a *agent, r *request) reply {
 	var all replies

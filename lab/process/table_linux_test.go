@@ -107,7 +107,7 @@ func TestValuesKeepTheirTypes(t *testing.T) {
 		address{IP: netip.MustParseAddrPort("[fe80::1%eth0]:80"), Family: "AF_UNIX"}, address{Family: "AF_UNSPEC"},
 		netip.MustParseAddrPort("192.0.2.1:80"), forkArgs{Name: "child", Socks: []string{"a"}},
 		ownedArgs{Ports: []uint16{80}, Unix: true}, ownedSockets{{Name: "a", Inode: 7, Options: []string{"SO_REUSEADDR"}}},
-		Table{Sockets: 1, TimeWait: 2}, cellsArgs{Combos: []lab.Combo{1, 2}, Fresh: Table{Sockets: 1}, Stop: true},
+		cellsArgs{Combos: []lab.Combo{1, 2}, Fresh: Table{Sockets: 1}, Stop: true},
 		cellsReply{IDs: []byte{1, 0, 0, 0}, Traces: [][]uint16{{98}}, Why: Full},
 		request{Call: "close", Args: []value{{lab.Sock("a")}}}, replies{{Outcome: lab.OK, Value: value{lab.Int(1)}}, {Broken: "x"}},
 	}

@@ -47,6 +47,9 @@ type reply struct {
 	Value   value       `json:"value,omitzero"`
 }
 
+// replies are those to several requests.
+type replies []reply
+
 // ended is the reply to a system call that answers no value. Errno 0 is success as nil is:
 // unix.Syscall returns it. An error without an errno is why the call was not made.
 func ended(err error) reply {
@@ -81,52 +84,41 @@ func valueOf[T any](r reply) (T, bool) {
 type value struct{ of any }
 
 // kinds are the types of all values, each with the kinds of arguments that it may be; those
-// without any are the keeper's own. A new kind of value is a row here.
-var kinds = []struct {
-	of   any
-	fits []lab.Kind
-}{
-	{lab.Sock(""), []lab.Kind{lab.KindSock}},
-	{lab.Socks{}, nil}, // answered by who
-	{lab.Int(0), []lab.Kind{
+// without any are answers, or the keeper's own. A new kind of value is a row here.
+var kinds = map[reflect.Type][]lab.Kind{
+	reflect.TypeFor[lab.Sock](): {lab.KindSock},
+	reflect.TypeFor[lab.Int](): {
 		lab.KindInt, lab.KindLength, lab.KindDescriptor, lab.KindUser, lab.KindFDFlags, lab.KindValue,
-	}},
-	{lab.Text(""), []lab.Kind{lab.KindText, lab.KindValue, lab.KindAddr, lab.KindPath}},
-	{lab.Word(""), []lab.Kind{
+	},
+	reflect.TypeFor[lab.Text](): {lab.KindText, lab.KindValue, lab.KindAddr, lab.KindPath},
+	reflect.TypeFor[lab.Word](): {
 		lab.KindType, lab.KindSockFlags, lab.KindFlags, lab.KindHow, lab.KindFcntl, lab.KindFDFlags, lab.KindOption,
-	}},
-	{lab.Duration(0), []lab.Kind{lab.KindDuration}},
-	{lab.Linger{}, []lab.Kind{lab.KindValue}},
-	{lab.Range{}, []lab.Kind{lab.KindValue}},
-	{lab.Membership{}, []lab.Kind{lab.KindValue}},
-	{lab.Selector{}, []lab.Kind{lab.KindValue}},
-	{address{}, []lab.Kind{lab.KindAddr}},
-	{netip.AddrPort{}, nil},
-	{forkArgs{}, nil},
-	{ownedArgs{}, nil},
-	{ownedSockets{}, nil},
-	{Table{}, nil},
-	{cellsArgs{}, nil},
-	{cellsReply{}, nil},
-	{request{}, nil},
-	{replies{}, nil},
+	},
+	reflect.TypeFor[lab.Duration]():   {lab.KindDuration},
+	reflect.TypeFor[address]():        {lab.KindAddr},
+	reflect.TypeFor[lab.Linger]():     {lab.KindValue},
+	reflect.TypeFor[lab.Range]():      {lab.KindValue},
+	reflect.TypeFor[lab.Membership](): {lab.KindValue},
+	reflect.TypeFor[lab.Selector]():   {lab.KindValue},
+	reflect.TypeFor[lab.Socks]():      nil,
+	reflect.TypeFor[netip.AddrPort](): nil,
+	reflect.TypeFor[forkArgs]():       nil,
+	reflect.TypeFor[ownedArgs]():      nil,
+	reflect.TypeFor[ownedSockets]():   nil,
+	reflect.TypeFor[cellsArgs]():      nil,
+	reflect.TypeFor[cellsReply]():     nil,
+	reflect.TypeFor[request]():        nil,
+	reflect.TypeFor[replies]():        nil,
 }
 
 // fits reports whether a value may be an argument of that kind.
-func (v value) fits(kind lab.Kind) bool {
-	for _, k := range kinds {
-		if reflect.TypeOf(k.of) == reflect.TypeOf(v.of) {
-			return slices.Contains(k.fits, kind)
-		}
-	}
-	return false
-}
+func (v value) fits(kind lab.Kind) bool { return slices.Contains(kinds[reflect.TypeOf(v.of)], kind) }
 
 // types are those of all values, by the names that they have on the wire.
 var types = func() map[string]reflect.Type {
 	all := map[string]reflect.Type{}
-	for _, k := range kinds {
-		all[reflect.TypeOf(k.of).Name()] = reflect.TypeOf(k.of)
+	for t := range kinds {
+		all[t.Name()] = t
 	}
 	return all
 }()
