@@ -14,16 +14,15 @@ import (
 	"labrun/lab/result"
 )
 
-// pageFiles are the style and the scripts of a page. The scripts make text of what
-// they get and never markup: a file is a stranger's.
+// pageFiles are the style and the scripts of a page, and the markup around it. The scripts
+// make text of what they get and never markup: a file is a stranger's.
 //
 //go:embed page
 var pageFiles embed.FS
 
 var (
 	pageStyle = sync.OnceValue(func() string {
-		return graph.Style() + joinFiles("base.css", "parts.css",
-			"print.css")
+		return graph.Style() + joinFiles("base.css", "parts.css", "print.css")
 	})
 	pageScript = sync.OnceValue(func() string {
 		return joinFiles("data.js", "filter.js", "dom.js", "cell.js", "matrix.js", "grid.js", "list.js", "main.js")

@@ -50,17 +50,8 @@ func (p *pageText) head(r result.Report, title string) {
 	if v := worst(r.Counts); v == result.Fail || v == result.Error {
 		colour = "b3261e"
 	}
-	p.say("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n")
-	p.say("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src %s; script-src %s; "+
-		"img-src data:; base-uri 'none'; form-action 'none'\">\n",
-		markup(hashOf(pageStyle())), markup(hashOf(pageScript())))
-	p.say("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" " +
-		"content=\"light dark\">\n")
-	p.say("<meta name=\"referrer\" content=\"no-referrer\">\n<meta name=\"generator\" content=\"labrun %s\">\n",
-		r.Environment.Labrun)
-	p.say("<title>%s</title>\n<link rel=\"icon\" href=\"%s\">\n", title,
-		markup(strings.Replace(pageIcon, "COLOUR", colour, 1)))
-	p.say("<style>%s</style>\n</head>\n", markup(pageStyle()))
+	p.say(joinFiles("head.html"), markup(hashOf(pageStyle())), markup(hashOf(pageScript())), r.Environment.Labrun,
+		title, markup(strings.Replace(pageIcon, "COLOUR", colour, 1)), markup(pageStyle()))
 }
 
 // top writes what was run and where, and the list of topologies. Parameters are folded away:
@@ -285,14 +276,5 @@ func (p *pageText) plain(m *result.Matrix) {
 // foot explains the signs and the keys, and has the dialog in which scripts show a cell and
 // the place where they say aloud, to a reader of screens, what a filter has found.
 func (p *pageText) foot(r result.Report) {
-	p.say("</main>\n<footer>\n<p>Written by labrun %s. A cell is one experiment in one host: ✓ pass, ✗ FAIL when "+
-		"the kernel answers something else\n"+
-		"than the file says, – skip when this kernel or machine lacks what it asks about, ! ERROR when labrun "+
-		"could not ask.</p>\n",
-		cmp.Or(r.Environment.Labrun, "of an unknown version"))
-	p.say("<p class=\"keys\" id=\"keys\" hidden><kbd>/</kbd> search, <kbd>↑ ↓ ← →</kbd> walk in a table, " +
-		"<kbd>Enter</kbd> open a cell,\n" +
-		"<kbd>j</kbd> <kbd>k</kbd> next and previous cell, <kbd>Esc</kbd> close.</p>\n</footer>\n")
-	p.say("<dialog id=\"cell\" aria-labelledby=\"cell-name\"></dialog>\n<p id=\"live\" class=\"hidden\" " +
-		"role=\"status\" aria-live=\"polite\"></p>\n")
+	p.say(joinFiles("foot.html"), cmp.Or(r.Environment.Labrun, "of an unknown version"))
 }
