@@ -105,28 +105,28 @@ func parsePorts(text string) (lab.Port, string) {
 // itself, so it stands in brackets as in a URL (RFC 3986), and without them is a mistake even
 // where it could be read: 2001:db8::1:80 is an address too.
 func addrBase(text string) (base, rest string, m *Mistake) {
-	end := strings.IndexByte(text, ':')
+	end, problem := strings.IndexByte(text, ':'), ""
 	switch {
 	case text == "":
-		return "", "", &Mistake{0, "an address with a port is expected here, found nothing"}
+		problem = "an address with a port is expected here, found nothing"
 	case strings.HasPrefix(text, "["):
 		end = strings.IndexByte(text, ']') + 1
 	case strings.HasPrefix(text, "mapped("):
 		end = strings.IndexByte(text, ')') + 1
 	case strings.Contains(text, "://"):
-		return "", "", &Mistake{0, wording.Quote(text) + " is a URL; an address is a name or number and a port, as x:80"}
+		problem = wording.Quote(text) + " is a URL; an address is a name or number and a port, as x:80"
 	case end >= 0 && strings.Count(text, ":") > 1:
-		return "", "", &Mistake{0,
-			"address " + wording.Quote(text) + " has several colons; write IPv6 as " + bracketed(text)}
+		problem = "address " + wording.Quote(text) + " has several colons; write IPv6 as " + bracketed(text)
 	case end < 0:
 		end = len(text)
+	case end == 0:
+		problem = wording.Quote(text) + " has no address; every address of the host is any" + wording.Clip(text)
 	}
-	if end == 0 && text[0] == ':' {
-		return "", "", &Mistake{0,
-			wording.Quote(text) + " has no address; every address of the host is any" + wording.Clip(text)}
+	if end == 0 && problem == "" { // a bracket or parenthesis is not closed
+		problem = wording.Quote(text) + " is not an address with a port such as x:80"
 	}
-	if end == 0 {
-		return "", "", &Mistake{0, wording.Quote(text) + " is not an address with a port such as x:80"}
+	if problem != "" {
+		return "", "", &Mistake{0, problem}
 	}
 	return text[:end], text[end:], nil
 }

@@ -61,29 +61,34 @@ func (r *slotReader) fill(n *yaml.Node) (*yaml.Node, bool) {
 	return &c, ok
 }
 
+// rulesIn returns the rules that a step's text has its answer from.
+func (r *slotReader) rulesIn(text string) (sets []*wantSet) {
+	for _, m := range placeholder().FindAllStringSubmatch(text, -1) {
+		if name, ok := wantName(m[1]); ok && r.x.wants[name] != nil {
+			sets = append(sets, r.x.wants[name])
+		}
+	}
+	return sets
+}
+
 // shown reports whether a step's answer is one that the rules are about. Reports of experiments with
 // axes show those in the first place: the others set the scene.
 func (r *slotReader) shown(text string) bool {
-	return slices.ContainsFunc(placeholder().FindAllStringSubmatch(text, -1), func(m []string) bool {
-		name, ok := wantName(m[1])
-		return ok && r.x.wants[name].asks()
-	})
+	return slices.ContainsFunc(r.rulesIn(text), (*wantSet).asks)
 }
 
 // ruled returns the answer of a step with the lines of the rules that it comes from,
 // where it is one of want's, so that a red cell names the rule that was wrong and not only the step
 // that a hundred rules share.
 func (r *slotReader) ruled(text string, want lab.Want) lab.Want {
-	for _, m := range placeholder().FindAllStringSubmatch(text, -1) {
-		if name, ok := wantName(m[1]); ok && r.x.wants[name] != nil {
-			from := r.x.wants[name].rulesFor(r.values)
-			if len(from) != len(want) {
-				continue // it is part of an answer, or another has conditions of its own
-			}
-			want = slices.Clone(want)
-			for i := range want {
-				want[i].Line = from[i].pos.Line
-			}
+	for _, set := range r.rulesIn(text) {
+		from := set.rulesFor(r.values)
+		if len(from) != len(want) {
+			continue // it is part of an answer, or another has conditions of its own
+		}
+		want = slices.Clone(want)
+		for i := range want {
+			want[i].Line = from[i].pos.Line
 		}
 	}
 	return want

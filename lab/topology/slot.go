@@ -66,11 +66,7 @@ func (d *experimentReader) slot(x *experiment, item *yaml.Node, around yaml.Styl
 // with answers from the same rules: a report shows both places.
 func (s *slot) variant(known map[string]int32, steps []placedStep) int32 {
 	var key strings.Builder
-	if len(s.Axes) == 0 {
-		steps = slices.Clip(steps) // the only one
-	}
-	for i := 0; len(s.Axes) > 0 && i < len(steps); i++ {
-		p := steps[i]
+	for _, p := range steps {
 		fmt.Fprintf(&key, "%d:%d %s/%s %d %d %q", p.node.Line, p.node.Column, p.process.Host, p.process.Name,
 			p.step.Limit, p.step.Until, p.Text)
 		for _, rule := range p.step.Want {

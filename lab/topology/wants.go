@@ -38,13 +38,13 @@ func (d *experimentReader) decodeWants(x *experiment, e yamlpos.Entry) {
 // not to be seen, and no step is filled in from it (rulesUnsure).
 func (d *experimentReader) decodeRules(x *experiment, s yamlpos.Scope, n *yaml.Node) *wantSet {
 	set := &wantSet{pos: yamlpos.PosOf(n)}
-	if n.Kind == yaml.SequenceNode && len(n.Content) == 0 {
-		d.Wrong(n, "%s is empty; end it with {else: ANSWER}", s)
-		return set
-	}
-	if n.Kind != yaml.SequenceNode {
+	switch {
+	case n.Kind != yaml.SequenceNode:
 		d.Wrong(n, "%s must be a list of rules such as {%s: VALUE, answer: EADDRINUSE} and last {else: ok}; found %s", s,
 			x.someAxis(), yamlpos.Found(n))
+		return set
+	case len(n.Content) == 0:
+		d.Wrong(n, "%s is empty; end it with {else: ANSWER}", s)
 		return set
 	}
 	items := yamlpos.List(n)
