@@ -19,6 +19,14 @@ const (
 	firstFew = 10
 )
 
+// few returns the first few of too many, and how many are left.
+func few[T any](all []T) (first []T, left int) {
+	if len(all) > tooMany {
+		return all[:firstFew], len(all) - firstFew
+	}
+	return all, 0
+}
+
 // details explains every cell that did not pass. Skips and errors that many
 // cells share are told once.
 func (t Text) details(b io.Writer, m *result.Matrix) {
@@ -38,11 +46,8 @@ func (t Text) fails(b io.Writer, m *result.Matrix) {
 		}
 		return
 	}
-	for row, kinds := range alikes(m) {
-		left := 0
-		if len(kinds) > tooMany {
-			kinds, left = kinds[:firstFew], len(kinds)-firstFew
-		}
+	for row, all := range alikes(m) {
+		kinds, left := few(all)
 		for _, a := range kinds {
 			name, on := a.name(m)
 			fmt.Fprintf(b, "%s %s%s\n", t.verdict(result.Fail), t.paint(bold, name), on)
@@ -99,8 +104,8 @@ func sharedReasons(m *result.Matrix, v result.Verdict) []*shared {
 func (t Text) reasons(b io.Writer, m *result.Matrix, v result.Verdict) {
 	all := sharedReasons(m, v)
 	left := 0
-	if len(all) > tooMany && !t.Verbose {
-		all, left = all[:firstFew], len(all)-firstFew
+	if !t.Verbose {
+		all, left = few(all)
 	}
 	for _, s := range all {
 		fmt.Fprintf(b, "%s %s\n", t.verdict(v), listFirst(s.first, s.cells))

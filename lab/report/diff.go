@@ -130,10 +130,7 @@ func (t Text) pairs(b io.Writer, d *compare.Difference, word string, all []compa
 				t.paint(bold, fmt.Sprintf("and %d cells more", len(all)-at)))
 			return
 		}
-		left := 0
-		if len(of) > tooMany {
-			of, left = of[:firstFew], len(of)-firstFew
-		}
+		of, left := few(of)
 		for _, p := range of {
 			tell(b, d, p)
 		}

@@ -65,8 +65,8 @@ func okWord(ok bool) string {
 	return "not ok"
 }
 
-// cell writes a subtest. Its number is its place in the matrix, and so are its name and what
-// stands before the "#" the same in every run: readers compare runs by them.
+// cell writes a subtest. Number, name and all that stands before the "#" are the same in every
+// run, as readers compare runs by them.
 func (t *tap) cell(number int, m *result.Matrix, c *result.Cell) {
 	ok := c.Verdict == result.Pass || c.Verdict == result.Skip
 	t.printf("    %s %d - %s on %s", okWord(ok), number, escapeTAP(m.NameOf(c)), escapeTAP(m.ColumnOf(c)))
