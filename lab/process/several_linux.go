@@ -45,17 +45,3 @@ func (p *Process) Calls(ctx context.Context, all []Args) ([]Reply, error) {
 	}
 	return out, nil
 }
-
-// several carries out the requests that are its arguments.
-func several(a *agent, r *request) reply {
-	var all replies
-	for i := range r.Args {
-		one := arg[request](r, i)
-		one.passed = -1
-		all = append(all, do(a, &one))
-		if last := all[i]; last.Broken != "" || last.Outcome != lab.OK {
-			break
-		}
-	}
-	return okWith(all)
-}

@@ -163,21 +163,6 @@ var kinds = map[uint32]string{
 	unix.S_IFIFO: "a pipe", unix.S_IFCHR: "a device", unix.S_IFBLK: "a device",
 }
 
-// placeFiles puts the mounts that an init was given in their places.
-func placeFiles() error {
-	defer unix.Close(tmpFD)
-	defer unix.Close(runFD)
-	return errors.Join(placeMount(tmpFD, "/tmp"), placeMount(runFD, "/run"))
-}
-
-// placeMount puts one of these mounts in its place.
-func placeMount(fd int, path string) error {
-	if err := unix.MoveMount(fd, "", unix.AT_FDCWD, path, unix.MOVE_MOUNT_F_EMPTY_PATH); err != nil {
-		return &os.PathError{Op: "move_mount", Path: path, Err: err}
-	}
-	return nil
-}
-
 // libraries is what it takes to execute this program where the machine's files are
 // not: a program that is linked with the C library, as Go does where there is one,
 // is executed by an interpreter, ld.so(8), which is looked up from the root.

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
-	"os/signal"
 	"syscall"
 	"time"
 
@@ -65,22 +63,4 @@ func (h *Hold) Close() error {
 	<-h.ended
 	_ = unix.Kill(h.PID, unix.SIGKILL) // it may be stopped; its number is its own until it is reaped
 	return child.Reap(h.PID)
-}
-
-// holdMain says that all is ready, and reaps what has entered: orphans of a PID
-// namespace are its init's.
-func holdMain() {
-	children := make(chan os.Signal, 1)
-	signal.Notify(children, unix.SIGCHLD)
-	if _, err := unix.Write(child.ControlFD, []byte{0}); err != nil {
-		leave()
-	}
-	for range children {
-		for {
-			pid, err := unix.Wait4(-1, nil, unix.WNOHANG, nil)
-			if err != nil && !errors.Is(err, unix.EINTR) || pid == 0 {
-				break
-			}
-		}
-	}
 }

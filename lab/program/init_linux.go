@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -17,16 +18,6 @@ import (
 
 	"labrun/lab/child"
 	"labrun/lab/orphan"
-)
-
-// arg0Init is the argv[0] of the init of a program's PID namespace.
-const arg0Init = "labrun-init"
-
-// What the init of a program's PID namespace is to show it of the machine.
-const (
-	viewOwn  = "own"  // its files, and of the processes the program's own
-	viewAll  = "all"  // its files and its processes
-	viewCopy = "copy" // see view
 )
 
 // Main is the whole life of the init of a program's namespaces, when this program was
@@ -82,6 +73,32 @@ func initMain(hostname, view, path string, argv []string) {
 			child.Exit(exitStatus(status))
 		}
 	}
+}
+
+// holdMain says that all is ready, and reaps what has entered: orphans of a PID
+// namespace are its init's.
+func holdMain() {
+	children := make(chan os.Signal, 1)
+	signal.Notify(children, unix.SIGCHLD)
+	if _, err := unix.Write(child.ControlFD, []byte{0}); err != nil {
+		leave()
+	}
+	for range children {
+		for {
+			pid, err := unix.Wait4(-1, nil, unix.WNOHANG, nil)
+			if err != nil && !errors.Is(err, unix.EINTR) || pid == 0 {
+				break
+			}
+		}
+	}
+}
+
+// exitStatus returns a status as shells have it, where a signal is 128 and its number.
+func exitStatus(w unix.WaitStatus) int {
+	if w.Signaled() {
+		return 128 + int(w.Signal())
+	}
+	return w.ExitStatus()
 }
 
 // endWithLabrun ends the namespace with everything in it when labrun's end of the

@@ -213,6 +213,12 @@ func (l *layers) skeleton(path, target string, level int) error {
 	return nil
 }
 
+// Files that say how names of hosts are looked up.
+const (
+	hostsFile  = "/etc/hosts"
+	resolvFile = "/etc/resolv.conf"
+)
+
 // private reports whether a path is not the machine's for programs of a lab:
 // they have one of their own.
 func private(path string) bool {

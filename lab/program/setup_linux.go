@@ -2,6 +2,7 @@ package program
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -20,6 +21,16 @@ const (
 	tmpFD    = child.ControlFD + 3 // with runFD the lab's files, see Files.mounts
 	runFD    = child.ControlFD + 4
 	folderFD = child.ControlFD + 5
+)
+
+// arg0Init is the argv[0] of the init of a program's PID namespace.
+const arg0Init = "labrun-init"
+
+// What the init of a program's PID namespace is to show it of the machine.
+const (
+	viewOwn  = "own"  // its files, and of the processes the program's own
+	viewAll  = "all"  // its files and its processes
+	viewCopy = "copy" // see view
 )
 
 // setup is passed from labrun to a program's init, as JSON in a memfd.
@@ -100,4 +111,19 @@ func (s initStart) start() (pid int, err error) {
 		return err
 	})
 	return pid, err
+}
+
+// placeFiles puts the mounts that an init was given in their places.
+func placeFiles() error {
+	defer unix.Close(tmpFD)
+	defer unix.Close(runFD)
+	return errors.Join(placeMount(tmpFD, "/tmp"), placeMount(runFD, "/run"))
+}
+
+// placeMount puts one of these mounts in its place.
+func placeMount(fd int, path string) error {
+	if err := unix.MoveMount(fd, "", unix.AT_FDCWD, path, unix.MOVE_MOUNT_F_EMPTY_PATH); err != nil {
+		return &os.PathError{Op: "move_mount", Path: path, Err: err}
+	}
+	return nil
 }

@@ -97,11 +97,3 @@ func waitFor(pid int) (unix.WaitStatus, error) {
 		}
 	}
 }
-
-// exitStatus returns a status as shells have it, where a signal is 128 and its number.
-func exitStatus(w unix.WaitStatus) int {
-	if w.Signaled() {
-		return 128 + int(w.Signal())
-	}
-	return w.ExitStatus()
-}

@@ -11,12 +11,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Files that say how names of hosts are looked up.
-const (
-	hostsFile  = "/etc/hosts"
-	resolvFile = "/etc/resolv.conf"
-)
-
 const noResolver = "# a lab has no name server; its names are in " + hostsFile + "\n"
 
 // devices are what a program gets to see of the machine's: those that are only
