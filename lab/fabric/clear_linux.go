@@ -164,8 +164,8 @@ type tally struct {
 
 // counter returns the place of a counter of /proc/net/snmp or /proc/net/netstat, nil for
 // others.
-func (t *tally) counter(protocol, name string) *int {
-	switch protocol + name {
+func (t *tally) counter(protocol, name []byte) *int {
+	switch string(protocol) + string(name) {
 	case "Tcp:InSegs":
 		return &t.in
 	case "Tcp:OutSegs":
@@ -190,32 +190,24 @@ func (t *tally) counter(protocol, name string) *int {
 	return nil
 }
 
-// read takes counters from one of the files: a line with the names of a protocol's comes
-// before the one with their values.
-func (t *tally) read(file *os.File) error {
-	var b [16 << 10]byte
-	n, err := file.ReadAt(b[:], 0)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return err
-	}
-	var names [][]byte
-	for line := range bytes.Lines(b[:n]) {
-		if !bytes.HasPrefix(line, []byte("Tcp")) && !bytes.HasPrefix(line, []byte("Icmp:")) {
-			continue
-		}
-		fields := bytes.Fields(line)
-		if names == nil {
-			names = fields
-			continue
-		}
-		for i, name := range names[1:min(len(names), len(fields))] {
-			if c := t.counter(string(names[0]), string(name)); c != nil {
-				*c, _ = strconv.Atoi(string(fields[i+1]))
+// read takes counters from the text of one of the files: a line with the names of a protocol's
+// is followed by one with their values.
+func (t *tally) read(text []byte) {
+	for len(text) > 0 {
+		var names, values []byte
+		names, text, _ = bytes.Cut(text, []byte("\n"))
+		values, text, _ = bytes.Cut(text, []byte("\n"))
+		protocol, names, _ := bytes.Cut(names, []byte(" "))
+		_, values, _ = bytes.Cut(values, []byte(" "))
+		for len(names) > 0 {
+			var name, value []byte
+			name, names, _ = bytes.Cut(names, []byte(" "))
+			value, values, _ = bytes.Cut(values, []byte(" "))
+			if c := t.counter(protocol, name); c != nil {
+				*c, _ = strconv.Atoi(string(value))
 			}
 		}
-		names = nil
 	}
-	return nil
 }
 
 // add adds what was counted since before.
@@ -237,12 +229,19 @@ func (h *Host) tally(extended bool) (t tally, err error) {
 	if err := h.openDiag(); err != nil {
 		return t, fmt.Errorf("host %q: %w", h.name, err)
 	}
-	err = t.read(h.snmp)
-	if err == nil && extended {
-		err = t.read(h.netstat)
+	files := []*os.File{h.snmp, h.netstat}
+	if !extended {
+		files = files[:1]
 	}
-	if err != nil {
-		err = fmt.Errorf("host %q: %w", h.name, err)
+	if h.text == nil {
+		h.text = make([]byte, 16<<10)
 	}
-	return t, err
+	for _, f := range files {
+		n, err := f.ReadAt(h.text, 0)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return t, fmt.Errorf("host %q: %w", h.name, err)
+		}
+		t.read(h.text[:n])
+	}
+	return t, nil
 }

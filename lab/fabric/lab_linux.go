@@ -116,6 +116,7 @@ type Host struct {
 	counts  *os.File         // so are these, see isVacant
 	snmp    *os.File         // and tally
 	netstat *os.File
+	text    []byte // of these files, while it is read
 	// limitsChallenges is whether a host sends so many challenge ACKs a second at most,
 	// tcp_challenge_ack_limit of tcp(7).
 	limitsChallenges bool

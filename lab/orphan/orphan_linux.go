@@ -14,6 +14,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -250,6 +251,9 @@ func request(family uint8, id []byte, states uint32) []byte {
 	return b
 }
 
+// buffers are for answers.
+var buffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
+
 // ask sends a request and reads the answers up to the last one.
 func (d diag) ask(kind, flags uint16, body []byte, each func(m []byte)) error {
 	b := make([]byte, unix.SizeofNlMsghdr, unix.SizeofNlMsghdr+len(body))
@@ -262,7 +266,9 @@ func (d diag) ask(kind, flags uint16, body []byte, each func(m []byte)) error {
 	}); err != nil {
 		return os.NewSyscallError("sendto", err)
 	}
-	buf := make([]byte, 32<<10)
+	room := buffers.Get().(*[32 << 10]byte)
+	defer buffers.Put(room)
+	buf := room[:]
 	for {
 		var n int
 		if err := retry(func() (err error) {
