@@ -20,10 +20,12 @@ const (
 // sample has an argument of every kind that a process's calls take.
 var sample = map[lab.Kind]lab.Arg{
 	lab.KindSock: a, lab.KindAddr: lab.Text("@sample"), lab.KindInt: lab.Int(1), lab.KindLength: lab.Int(9),
-	lab.KindText: lab.Text("x"), lab.KindPath: lab.Text("x"), lab.KindDuration: lab.Duration(1), lab.KindType: lab.Word("udp"),
+	lab.KindText: lab.Text("x"), lab.KindPath: lab.Text("x"), lab.KindDuration: lab.Duration(1),
+	lab.KindType:      lab.Word("udp"),
 	lab.KindSockFlags: lab.Word("SOCK_CLOEXEC"), lab.KindFlags: lab.Word("MSG_DONTWAIT"), lab.KindHow: lab.Word("SHUT_RD"),
-	lab.KindFcntl: lab.Word("F_SETFD"), lab.KindFDFlags: lab.Word("0"), lab.KindUser: lab.Int(0), lab.KindOption: lab.Word("SO_REUSEADDR"),
-	lab.KindValue: lab.Int(1), lab.KindDescriptor: lab.Int(-1),
+	lab.KindFcntl: lab.Word("F_SETFD"), lab.KindFDFlags: lab.Word("0"), lab.KindUser: lab.Int(0),
+	lab.KindOption: lab.Word("SO_REUSEADDR"),
+	lab.KindValue:  lab.Int(1), lab.KindDescriptor: lab.Int(-1),
 }
 
 // TestEveryCallIsKnown makes each call of the vocabulary that a process makes by
@@ -104,7 +106,8 @@ func TestMisuse(t *testing.T) {
 			t.Errorf("%s = %s, want an error", c, got)
 		}
 	}
-	for _, c := range []lab.Call{call("", "bind", u, lab.Text("x")), call("", "connect", u, lab.Text("x")), call("", "unlink", lab.Text("x"))} {
+	path := lab.Text("x")
+	for _, c := range []lab.Call{call("", "bind", u, path), call("", "connect", u, path), call("", "unlink", path)} {
 		if got, err := try(t, bare, c, "", 0); err == nil {
 			t.Errorf("without files: %s = %s, want an error", c, got)
 		}
@@ -266,7 +269,8 @@ func TestUnix(t *testing.T) {
 		{q, call("", "sendto", lab.Sock("f"), lab.Text("hi"), lab.Text("@abstract")), "", ample, "2"},
 		{p, call("", "recvfrom", lab.Sock("e")), "", ample, `"hi"`},
 		{elsewhere, call("f", "socket", lab.Word("unix-dgram")), "", 0, "ok"},
-		{elsewhere, call("", "connect", lab.Sock("f"), lab.Text("@abstract")), "", ample, "ECONNREFUSED"}, // another namespace
+		// another namespace
+		{elsewhere, call("", "connect", lab.Sock("f"), lab.Text("@abstract")), "", ample, "ECONNREFUSED"},
 		{q, call("", "bind", lab.Sock("f"), lab.Text("")), "", 0, "ok"},
 	})
 	if got := ask(t, q, call("", "getsockname", lab.Sock("f")), "", 0); len(got) != len(`"@00000"`) || got[:2] != `"@` {
@@ -288,7 +292,8 @@ func TestNoSocket(t *testing.T) {
 		call("", "listen", a, lab.Int(1)), call("", "accept", a), call("", "send", a, lab.Text("x")), call("", "recv", a),
 		call("", "shutdown", a, lab.Word("SHUT_RD")), call("", "getsockname", a), call("", "getpeername", a),
 		call("", "setsockopt", a, lab.Word("SO_REUSEADDR"), lab.Int(1)), call("", "getsockopt", a, lab.Word("SO_REUSEADDR")),
-		call("", "connect", a, lab.Text("@x")), call("", "bind", a, lab.Text("@x")), call("", "recvmsg", a), call("", "sendmsg", a, c),
+		call("", "connect", a, lab.Text("@x")), call("", "bind", a, lab.Text("@x")), call("", "recvmsg", a),
+		call("", "sendmsg", a, c),
 	}
 	for _, e := range []struct {
 		sock lab.Sock
@@ -322,7 +327,8 @@ func TestOverwrite(t *testing.T) {
 		{p, call("", "bind", a), "192.0.2.1:80", 0, "EADDRINUSE"},
 	})
 	owned, err := p.Owned(t.Context(), []uint16{80})
-	if err != nil || len(owned) != 1 || owned[0].Name != "a'" || owned[0].Local != netip.MustParseAddrPort("192.0.2.1:80") {
+	at := netip.MustParseAddrPort("192.0.2.1:80")
+	if err != nil || len(owned) != 1 || owned[0].Name != "a'" || owned[0].Local != at {
 		t.Errorf("owned %v, %v", owned, err)
 	}
 }

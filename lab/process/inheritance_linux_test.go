@@ -272,7 +272,8 @@ func TestPrivilege(t *testing.T) {
 		{plain, call("a", "socket", lab.Word("tcp")), "", 0, "ok"},
 		{plain, call("", "bind", a), "192.0.2.1:80", 0, "EACCES"},
 		{plain, call("", "seteuid", lab.Int(0)), "", 0, "EPERM"},
-		{plain, call("", "setsockopt", a, lab.Word("SO_ATTACH_REUSEPORT_EBPF"), lab.Selector{Op: "cpu"}), "", 0, unprivilegedBPF()},
+		{plain, call("", "setsockopt", a, lab.Word("SO_ATTACH_REUSEPORT_EBPF"), lab.Selector{Op: "cpu"}), "", 0,
+			unprivilegedBPF()},
 		{plain, call("u", "socket", lab.Word("unix")), "", 0, "ok"},
 		{plain, call("", "bind", u, lab.Text("name")), "", 0, "ok"},
 		{able, call("a", "socket", lab.Word("tcp")), "", 0, "ok"},
@@ -290,7 +291,8 @@ func TestPrivilege(t *testing.T) {
 		{child, call("c", "socket", lab.Word("tcp")), "", 0, "ok"},
 		{child, call("", "bind", c), "192.0.2.1:82", 0, "ok"},
 	})
-	if answer, err := plain.Kill(t.Context(), mustStart(t, g, l.Host("alpha"), "root"), "SIGTERM"); err != nil || answer.String() != "EPERM" {
+	root := mustStart(t, g, l.Host("alpha"), "root")
+	if answer, err := plain.Kill(t.Context(), root, "SIGTERM"); err != nil || answer.String() != "EPERM" {
 		t.Errorf("kill = %s, %v, want EPERM", answer, err)
 	}
 	if _, err := g.Start(process.Spec{Name: "x", In: in, User: &somebody, Capabilities: []string{"CAP_FLY"}}); err == nil {

@@ -95,7 +95,8 @@ func TestHasOption(t *testing.T) {
 			t.Error(err)
 		}
 		switch o.Name {
-		case "SO_REUSEADDR", "SO_ATTACH_REUSEPORT_CBPF", "SO_BINDTODEVICE", "IP_ADD_MEMBERSHIP", "IP_DROP_MEMBERSHIP", "TCP_REPAIR":
+		case "SO_REUSEADDR", "SO_ATTACH_REUSEPORT_CBPF", "SO_BINDTODEVICE", "IP_ADD_MEMBERSHIP", "IP_DROP_MEMBERSHIP",
+			"TCP_REPAIR":
 			if !known {
 				t.Errorf("this kernel has no %s", o.Name)
 			}

@@ -139,7 +139,8 @@ func TestCalls(t *testing.T) {
 		{p, call("a", "socket", lab.Word("tcp")), "", ample, "ok"},
 		{p, call("", "setsockopt", a, lab.Word("SO_REUSEADDR"), lab.Int(1)), "", ample, "ok"},
 		{p, call("", "getsockopt", a, lab.Word("SO_REUSEADDR")), "", ample, "1"},
-		{p, call("", "setsockopt", a, lab.Word("IPV6_V6ONLY"), lab.Int(1)), "", ample, "ENOPROTOOPT"}, // ipv6_setsockopt is not for AF_INET
+		// ipv6_setsockopt is not for AF_INET
+		{p, call("", "setsockopt", a, lab.Word("IPV6_V6ONLY"), lab.Int(1)), "", ample, "ENOPROTOOPT"},
 		{p, call("", "setsockopt", a, lab.Word("SO_LINGER"), lab.Linger{On: 1, Seconds: 7}), "", ample, "ok"},
 		{p, call("", "getsockopt", a, lab.Word("SO_LINGER")), "", ample, "{l_onoff=1, l_linger=7}"},
 		{p, call("", "setsockopt", a, lab.Word("SO_LINGER"), lab.Linger{}), "", ample, "ok"},
@@ -314,7 +315,8 @@ func inode(t *testing.T, p *process.Process) uint32 {
 	if err != nil || len(owned) != 1 {
 		t.Fatal(owned, err)
 	}
-	want := process.Owned{Name: "a", Inode: owned[0].Inode, Protocol: "tcp", Local: netip.MustParseAddrPort("192.0.2.1:80")}
+	want := process.Owned{Name: "a", Inode: owned[0].Inode, Protocol: "tcp",
+		Local: netip.MustParseAddrPort("192.0.2.1:80")}
 	if diff := cmp.Diff(want, owned[0], cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })); diff != "" {
 		t.Error(diff)
 	}

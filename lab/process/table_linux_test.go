@@ -53,8 +53,12 @@ func words[N any](t *testing.T, what string, names []string, numbers map[string]
 
 // TestCapabilities holds the places in the vocabulary to the kernel's numbers.
 func TestCapabilities(t *testing.T) {
-	got, err := capabilities([]string{"CAP_CHOWN", "CAP_NET_BIND_SERVICE", "CAP_SYS_ADMIN", "CAP_BPF", "CAP_CHECKPOINT_RESTORE"})
-	want := []uintptr{unix.CAP_CHOWN, unix.CAP_NET_BIND_SERVICE, unix.CAP_SYS_ADMIN, unix.CAP_BPF, unix.CAP_CHECKPOINT_RESTORE}
+	got, err := capabilities([]string{
+		"CAP_CHOWN", "CAP_NET_BIND_SERVICE", "CAP_SYS_ADMIN", "CAP_BPF", "CAP_CHECKPOINT_RESTORE",
+	})
+	want := []uintptr{
+		unix.CAP_CHOWN, unix.CAP_NET_BIND_SERVICE, unix.CAP_SYS_ADMIN, unix.CAP_BPF, unix.CAP_CHECKPOINT_RESTORE,
+	}
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("%v, %v, want %v", got, err, want)
 	}
@@ -101,7 +105,8 @@ func TestOptionsHaveKinds(t *testing.T) {
 // TestValuesKeepTheirTypes sends one value of every type to and fro.
 func TestValuesKeepTheirTypes(t *testing.T) {
 	values := []any{
-		lab.Sock("a"), lab.Socks{"a", "b"}, lab.Int(-1), lab.Text("\x00\xff\"}"), lab.Text(""), lab.Word("A|B"), lab.Duration(5),
+		lab.Sock("a"), lab.Socks{"a", "b"}, lab.Int(-1), lab.Text("\x00\xff\"}"), lab.Text(""),
+		lab.Word("A|B"), lab.Duration(5),
 		lab.Linger{On: 1, Seconds: 2}, lab.Range{Low: 1, High: 2}, lab.Selector{Op: "mod", N: 2},
 		lab.Membership{Group: netip.MustParseAddr("233.252.0.1"), NIC: "eth0"},
 		address{IP: netip.MustParseAddrPort("[fe80::1%eth0]:80"), Family: "AF_UNIX"}, address{Family: "AF_UNSPEC"},
@@ -109,7 +114,8 @@ func TestValuesKeepTheirTypes(t *testing.T) {
 		ownedArgs{Ports: []uint16{80}, Unix: true}, ownedSockets{{Name: "a", Inode: 7, Options: []string{"SO_REUSEADDR"}}},
 		cellsArgs{Combos: []lab.Combo{1, 2}, Fresh: Table{Sockets: 1}, Stop: true},
 		cellsReply{IDs: []byte{1, 0, 0, 0}, Traces: [][]uint16{{98}}, Why: Full},
-		request{Call: "close", Args: []value{{lab.Sock("a")}}}, replies{{Outcome: lab.OK, Value: value{lab.Int(1)}}, {Broken: "x"}},
+		request{Call: "close", Args: []value{{lab.Sock("a")}}},
+		replies{{Outcome: lab.OK, Value: value{lab.Int(1)}}, {Broken: "x"}},
 	}
 	missing := maps.Clone(types)
 	for _, v := range values {

@@ -28,7 +28,8 @@ func TestHold(t *testing.T) {
 	id := fmt.Sprint(h.PID)
 	out, err := exec.Command(nsenter, "-m", "-u", "-n", "-p", "-t", id, "sh", "-c",
 		"hostname; cat /etc/hosts; ls /sys/class/net; sleep 1000 >/dev/null 2>&1 & echo $!").CombinedOutput()
-	if want := "alpha\n192.0.2.9 somebody\n"; err != nil || !strings.HasPrefix(string(out), want) || !strings.Contains(string(out), "eth0") {
+	const want = "alpha\n192.0.2.9 somebody\n"
+	if err != nil || !strings.HasPrefix(string(out), want) || !strings.Contains(string(out), "eth0") {
 		t.Errorf("%v: %s", err, out)
 	}
 	if b, err := os.ReadFile("/etc/hosts"); err == nil && strings.Contains(string(b), "somebody") {

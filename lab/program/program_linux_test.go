@@ -174,7 +174,8 @@ func TestProgramTreeDies(t *testing.T) {
 	finish(t, r)
 	await(t, r, "alive")
 	var pid int
-	for deadline := time.Now().Add(2 * time.Minute); pid == 0 && time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+	deadline := time.Now().Add(2 * time.Minute)
+	for ; pid == 0 && time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 		pid = processNamed(t, "sleep\x00"+mark+"\x00")
 	}
 	if pid == 0 {

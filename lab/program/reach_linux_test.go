@@ -237,7 +237,8 @@ func TestProgramWithoutOverlay(t *testing.T) {
 			must(os.MkdirAll("/srv/"+d+"-"+name, 0o755))
 		}
 		must(unix.Mount("overlay", "/srv/"+d, "overlay", 0, strings.NewReplacer(
-			"=upper", "=/srv/"+d+"-upper", "=work", "=/srv/"+d+"-work", "=lower", "=/srv/"+map[string]string{"first": "first-lower", "dir": "first"}[d],
+			"=upper", "=/srv/"+d+"-upper", "=work", "=/srv/"+d+"-work",
+			"=lower", "=/srv/"+map[string]string{"first": "first-lower", "dir": "first"}[d],
 		).Replace(options)))
 	}
 	must(os.MkdirAll(dir+"/1/2/3/4", 0o755))
@@ -262,7 +263,8 @@ func changeOwnFile() {
 	for _, f := range []string{"/proc/self/exe", "/proc/1/exe"} {
 		var st unix.Stat_t
 		err := unix.Stat(f, &st)
-		fmt.Println("own file:", f, err, unix.Chmod(f, st.Mode&0o7777), unix.Utimes(f, []unix.Timeval{{Sec: st.Atim.Sec}, {Sec: st.Mtim.Sec}}))
+		fmt.Println("own file:", f, err, unix.Chmod(f, st.Mode&0o7777),
+			unix.Utimes(f, []unix.Timeval{{Sec: st.Atim.Sec}, {Sec: st.Mtim.Sec}}))
 		if link, _ := os.Readlink(f); strings.HasPrefix(link, "/memfd:") {
 			fmt.Println("of the copy:", unix.Chmod(f, 0)) // the next program could not start
 		}

@@ -41,7 +41,8 @@ func TestProgramWrites(t *testing.T) {
 			}
 		}
 	}
-	for _, d := range []string{"/etc", "/usr", "/var", "/tmp", "/run", "/var/tmp", "/root", "/home", "/opt", "/dev/shm", dir} {
+	for _, d := range []string{"/etc", "/usr", "/var", "/tmp", "/run", "/var/tmp", "/root", "/home", "/opt",
+		"/dev/shm", dir} {
 		if _, err := os.Lstat(d + "/labrun-test-file"); err == nil {
 			t.Errorf("the program's file is in %s", d)
 		}
@@ -122,7 +123,8 @@ func TestProgramReach(t *testing.T) {
 	if out != want {
 		t.Errorf("got:\n%s\nwant:\n%s", out, want)
 	}
-	if after, err := os.Stat("/proc/self/exe"); err != nil || after.Size() != before.Size() || after.Mode() != before.Mode() {
+	after, err := os.Stat("/proc/self/exe")
+	if err != nil || after.Size() != before.Size() || after.Mode() != before.Mode() {
 		t.Errorf("labrun's own file was %v and is %v, %v", before, after, err)
 	}
 }
