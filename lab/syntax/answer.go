@@ -86,7 +86,8 @@ func versions(s span) (on []lab.VersionBound, mistakes []Mistake) {
 	return on, nil
 }
 
-// feature reads [no] KIND NAME.
+// feature reads [no] KIND NAME: what a kernel has or lacks, which distributions add to old versions
+// and leave out of new ones, so that the version alone does not tell.
 func feature(s span) (*lab.Feature, []Mistake) {
 	f := &lab.Feature{}
 	if f.Not = s.token(0).is("no"); f.Not {
@@ -126,6 +127,8 @@ func parseVersion(text string) (lab.KernelVersion, bool) {
 	return v, err == nil
 }
 
+// errnoSyntax is what looks like an errno. Only one that lab knows is one, so that a misspelt errno is
+// never taken for a value.
 var errnoSyntax = once.Regexp(`^E[A-Z0-9]+$`)
 
 // ofNoSocket is what getsockopt itself answers where it has no socket to ask

@@ -77,6 +77,8 @@ func (r *reader) word(k lab.Kind, s span, rule NameRule) (string, []Mistake) {
 	return word, s.check(rule, word)
 }
 
+// optionNoun is what complaints call an option. There are too many of them to list all, unlike the
+// words of every other kind.
 const optionNoun = "socket option"
 
 // oneOf reads one of a few words. One that is not among them is often right elsewhere, in
@@ -143,7 +145,7 @@ func (r *reader) text(what string, s span) (lab.Text, []Mistake) {
 	ending := "; found " + s.found()
 	isMark := func(t token) bool { return !t.word() }
 	if raw := s.text(); raw != "" && len(raw) < 60 && !slices.ContainsFunc(s.tokens, isMark) {
-		ending = `: "` + raw + `"`
+		ending = `: "` + wording.Clip(raw) + `"`
 	}
 	return "", s.wrong("%s: %s is expected here, in double quotes%s", r.Name, what, ending)
 }
@@ -198,6 +200,7 @@ func sysctl(s span) (lab.Arg, []Mistake) {
 	return lab.Name(name), nil
 }
 
+// duration reads how long sleep() sleeps.
 func (r *reader) duration(s span) (lab.Arg, []Mistake) {
 	d, problem := Duration(s.text())
 	if problem != "" {

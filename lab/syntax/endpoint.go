@@ -31,6 +31,7 @@ func parseAddr(text string) (lab.Addr, *Mistake) {
 		return a, &Mistake{0, wording.Quote(text) + " is a port alone; write any:" + wording.Clip(text) +
 			" for every address of the host, or x:" + wording.Clip(text)}
 	}
+	// What stands in mapped() is read as an address of its own, so that it may be any of the forms.
 	inner, mapped := strings.CutPrefix(base, "mapped(")
 	at := len(base) - len(inner)
 	if mapped {
@@ -44,6 +45,7 @@ func parseAddr(text string) (lab.Addr, *Mistake) {
 	if mapped && (a.Name == "any6" || a.Name == "lo6" || a.Name == "" && !a.IP.Is4()) {
 		return a, &Mistake{at, "mapped() takes an IPv4 address, found " + wording.Quote(inner)}
 	}
+	// The port is never left out: what a kernel makes of port 0 is a question, and has to be asked.
 	if !strings.HasPrefix(rest, ":") {
 		return a, &Mistake{0, "address " + wording.Quote(text) + " has no port, write " + wording.Clip(base) + ":80"}
 	}
@@ -138,14 +140,14 @@ func bracketed(text string) string {
 	if ip, err := netip.ParseAddr(text); err == nil {
 		if at := strings.LastIndexByte(text, ':'); len(text)-at > 1 && strings.Count(text, ":") < 7 {
 			if before, err := netip.ParseAddr(text[:at]); err == nil { // ::1:80 is both
-				return "[" + before.String() + "]" + text[at:]
+				return "[" + before.String() + "]" + wording.Clip(text[at:])
 			}
 		}
 		return "[" + ip.String() + "]:80"
 	}
 	at := strings.LastIndexByte(text, ':')
 	if ip, err := netip.ParseAddr(text[:at]); err == nil {
-		return "[" + ip.String() + "]" + text[at:]
+		return "[" + ip.String() + "]" + wording.Clip(text[at:])
 	}
 	return "[2001:db8::1]:80"
 }

@@ -61,6 +61,8 @@ func (r *slotReader) call(by maker, raw *yaml.Node, around yaml.Style) {
 	if n.Value != raw.Value && (n.Value == "" || strings.HasSuffix(strings.TrimSpace(n.Value), "= "+leftOut)) {
 		return
 	}
+	// The same text is the same step wherever it stands. What it means in a place, which process makes
+	// the call and how long it may take, is not in its text.
 	step := r.parsed[n.Value]
 	if step == nil {
 		step = syntax.ParseForeign(n.Value)
@@ -81,6 +83,8 @@ func (r *slotReader) call(by maker, raw *yaml.Node, around yaml.Style) {
 				at, msg = 0, u.Complaint()
 			}
 		}
+		// A rule's mistake is the rule's, however many steps it is filled into, and those that have their
+		// answer from other rules go on.
 		from, inner := written.from(at)
 		if from.rule != nil {
 			r.Complain(from.rule.pos, "%s, want: %s", r.x.scope, msg)

@@ -38,8 +38,10 @@ func (d *checker) checkExperiment(x *experiment) {
 		}
 	}
 	d.checkNames(x, columns)
+	// What a step names can be checked by itself. Which sockets and links there are by then cannot, when
+	// steps before it are missing.
 	if x.broken || x.axesUnsure {
-		return // steps are missing
+		return
 	}
 	d.checkLinks(x, columns)
 	classes := d.classes(x, columns)
@@ -55,6 +57,7 @@ func (d *checker) checkNames(x *experiment, columns []*host) {
 		mapped     bool
 	}
 	known := map[ref]string{}
+	// Of any, lo and their like every host has its own.
 	check := func(s placedStep, at int, a lab.Addr) {
 		if lab.WellKnown(a.Name) {
 			return

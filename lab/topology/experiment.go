@@ -73,7 +73,8 @@ type experimentReader struct {
 	claimsLost bool                    // any claim may be there
 }
 
-// checkHost complains when there is no host of that name.
+// checkHost complains when there is no host of that name, and reports whether there is one. Where the
+// hosts could not be read it says nothing.
 func (d *experimentReader) checkHost(pos lab.Pos, s yamlpos.Scope, name string) bool {
 	if d.hosts != nil && d.hosts[name] == nil {
 		d.Complain(pos, "%s: no host %s%s", s, wording.Quote(name), wording.Hint(name, "hosts", d.hostNames()))
@@ -163,7 +164,8 @@ type axis struct {
 	placed bool    // a step is another one, or left out, for another value
 }
 
-// value is what ${axis} stands for: a text, or steps.
+// value is what ${axis} stands for: a text, or steps. An empty text leaves out the step that consists
+// of it, which no steps at all do too.
 type value struct {
 	text  string
 	steps []*yaml.Node // nil for a text
@@ -176,7 +178,7 @@ type demand struct {
 	values []bool // by index: this value will do
 }
 
-// wantSet is the rules of one named answer.
+// wantSet is the rules of one named answer, in the order in which they are tried.
 type wantSet struct {
 	pos   lab.Pos
 	rules []wantRule

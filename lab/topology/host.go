@@ -79,10 +79,8 @@ func (d *layoutReader) decodeHost(h *host, e yamlpos.Entry) {
 // and complains about those: {alpha: {eth0: {network: red}}} is one mistake, and read as it was
 // meant makes no others.
 func (d *layoutReader) nicsBelow(n *yaml.Node, s yamlpos.Scope) *yaml.Node {
-	if n.Kind != yaml.MappingNode || yamlpos.HasKey(n, "nics", "sysctls") ||
-		!slices.ContainsFunc(n.Content, func(c *yaml.Node) bool {
-			return yamlpos.HasKey(yamlpos.Deref(c), "network")
-		}) {
+	isNIC := func(c *yaml.Node) bool { return yamlpos.HasKey(yamlpos.Deref(c), "network") }
+	if n.Kind != yaml.MappingNode || yamlpos.HasKey(n, "nics", "sysctls") || !slices.ContainsFunc(n.Content, isNIC) {
 		return n
 	}
 	d.Wrong(n.Content[0], "%s: its NICs stand below nics: {nics: {%s: ...}}", s, wording.Clip(n.Content[0].Value))

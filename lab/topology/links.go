@@ -11,7 +11,8 @@ import (
 	"labrun/lab/wording"
 )
 
-// linkRef is a link that a step names.
+// linkRef is a link that a step names. Most are right only when the host has it; but what a call that
+// takes a link answers without it, ENODEV say, may be the question.
 type linkRef struct {
 	name  string
 	at    int  // where in the step

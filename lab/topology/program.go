@@ -16,7 +16,8 @@ import (
 	"labrun/lab/yamlpos"
 )
 
-// programLimit is how long a program in the foreground may take.
+// programLimit is how long a program in the foreground may take, unless its limit says otherwise: one
+// that waits for ever is an answer, "blocked", and not a run that hangs.
 const programLimit = 10 * time.Second
 
 // program reads a real program: {run: WORDS, as: web, background: true, ...}. It becomes a step
@@ -124,7 +125,7 @@ func (r *slotReader) pattern(s yamlpos.Scope, e yamlpos.Entry) *lab.Pattern {
 	return &lab.Pattern{Text: source, Regexp: re}
 }
 
-// shellWords mean something to a shell.
+// shellWords mean something to a shell, when they stand alone and without quotes.
 var shellWords = []string{"|", "||", "&", "&&", ";", ">", ">>", "<", "2>&1", ">/dev/null", "2>/dev/null"}
 
 // What else only a shell takes for more than its characters: a variable, a home folder,

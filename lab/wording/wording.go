@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"labrun/lab"
 )
@@ -91,16 +92,25 @@ func Synonym(rows map[string][]string, word string) string {
 // Sorted returns the names sorted.
 func Sorted(names ...string) []string { return slices.Sorted(slices.Values(names)) }
 
-// Clip returns a text to write in a proposal, "..." when it is long.
+// Clip returns a text to write in a proposal, "..." when it is long. A complaint is one line, so a tab
+// or a line end in the text is shown as a blank.
 func Clip(s string) string {
 	if len(s) > 64 {
 		return "..."
 	}
-	return s
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, s)
 }
 
-// YAML writes a text as YAML has it in quotes.
+// YAML writes a text as YAML has it in quotes. Only double quotes have escapes, which are Go's.
 func YAML(text string) string {
+	if strings.ContainsFunc(text, unicode.IsControl) {
+		return strconv.Quote(text)
+	}
 	if strings.ContainsAny(text, `"\`) {
 		return "'" + strings.ReplaceAll(text, "'", "''") + "'"
 	}

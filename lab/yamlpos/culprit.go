@@ -173,7 +173,7 @@ func (s *Source) lacksColon(pos lab.Pos) (lab.Pos, string) {
 	case len(strings.Fields(value)) > 3:
 		return pos, wording.Quote(text) + " has no colon; check the indentation"
 	}
-	return pos, fmt.Sprintf("%s has no colon: %s: %s", wording.Quote(text), key, wording.Clip(value))
+	return pos, fmt.Sprintf("%s has no colon: %s: %s", wording.Quote(text), wording.Clip(key), wording.Clip(value))
 }
 
 // goesOn explains what follows a value that has ended: with its closing quote or bracket, a value is

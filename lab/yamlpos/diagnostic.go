@@ -61,6 +61,7 @@ type Complaints struct {
 	Made     int // how many were added, repeated ones included
 }
 
+// Complain adds a mistake, unless it was made already or there are enough of them.
 func (c *Complaints) Complain(pos lab.Pos, format string, args ...any) {
 	c.Made++
 	if d := c.diagnostic(pos, format, args...); !c.Full() && c.isNew(d) {
