@@ -66,10 +66,9 @@ func newSockaddr(r *request, i int) (*sockaddr, error) {
 		}
 		s.setFamily(f)
 	}
-	if i+1 < len(r.Args) {
-		if length, ok := r.Args[i+1].of.(lab.Int); ok {
-			s.length = int32(length)
-		}
+	// A number after an address may be flags as well, those of sendto.
+	if sig, _ := lab.SignatureOf(r.Call); i+1 < len(r.Args) && sig.Args[i+1] == lab.KindLength {
+		s.length = int32(arg[lab.Int](r, i+1))
 	}
 	return s, nil
 }

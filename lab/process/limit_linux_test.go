@@ -60,6 +60,10 @@ func TestFlags(t *testing.T) {
 		{p, call("", "bind", lab.Sock("u")), "127.0.0.1:53", 0, "ok"},
 		{p, call("", "sendto", lab.Sock("u"), lab.Text("hello"), lab.Addr{Name: "lo"}, flags("MSG_DONTWAIT")),
 			"127.0.0.1:53", 0, "5"},
+		// Flags are not the length of the address: as a length, this one is none that the kernel takes.
+		{p, call("v", "socket", lab.Word("udp")), "", 0, "ok"},
+		{p, call("", "sendto", lab.Sock("v"), lab.Text("more"), lab.Addr{Name: "lo"}, flags("MSG_MORE")),
+			"127.0.0.1:53", 0, "4"},
 		{p, call("", "recvfrom", lab.Sock("u"), lab.Int(2), flags("MSG_TRUNC|MSG_PEEK")), "", ample, `"he"`},
 		{p, call("", "recvfrom", lab.Sock("u"), lab.Int(2)), "", ample, `"he"`},
 		{p, call("", "recvfrom", lab.Sock("u")), "", soon, "blocked"},
