@@ -98,6 +98,8 @@ func (s *Step) parse(all span) {
 	}
 }
 
+// parseArgs reads what stands between the parentheses, each argument by the kind that the signature
+// says; one that repeats is of the last kind.
 func (s *Step) parseArgs(r *reader, all span) {
 	if r.Makes && s.Call.Makes == "" {
 		s.wrong(s.CallAt, "%s returns a socket, which needs a name: a = %[1]s(...)", r.Name)

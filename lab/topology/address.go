@@ -71,6 +71,8 @@ func (d *layoutReader) decodeAddress(h *host, n *nic, node *yaml.Node, name stri
 		}
 		return netip.Addr{}
 	}
+	// An address is on one host of the whole lab, not of its network alone, so that an answer that names
+	// one says which host it is of.
 	key := usedAddr{ip: ip}
 	if ip.IsLinkLocalUnicast() {
 		key.network = n.Network

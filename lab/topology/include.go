@@ -58,7 +58,8 @@ func (p *part) isShared() bool {
 	return !slices.ContainsFunc(topologyKeys, has) && slices.ContainsFunc(sharedKeys[1:], has)
 }
 
-// files are those of a topology, what the first pass hands on.
+// files are those of a topology, what the first pass hands on. The next passes go over the sections of
+// all of them as if they were one file, and ask each only for its places.
 type files struct {
 	own      *part
 	parts    []*part // each after those that it includes, the own one last

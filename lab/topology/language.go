@@ -9,11 +9,14 @@ import (
 	"labrun/lab/yamlpos"
 )
 
-// language is what topology files have beside YAML.
+// language is what topology files have beside YAML. What looks like a step is told by its parenthesis
+// or placeholder, and an expression by its slash: at that point nothing is read yet that could say.
 var language = &yamlpos.Dialect{
 	Noun: "topology", Item: "step",
 	Keys: slices.Concat(topologyKeys, sharedKeys, stepKeys, []string{"defaults", "sysctls", "nics", "network",
 		"address", "subnet", "subnet6", "link", "steps", "claim", "when", "processes", "hosts", "user", "capabilities"}),
+	// A program may stand in one line, and its command have commas: only before a key of its own has
+	// the command ended.
 	Goes: once.Regexp(`, (run|as|stdout|stderr|exit|limit|until|background): `),
 	NounOf: func(text string) string {
 		switch {

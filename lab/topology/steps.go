@@ -76,6 +76,7 @@ func (r *slotReader) group(by maker, n *yaml.Node) {
 		r.lost(e.Value)
 		return
 	}
+	// Where one key has calls, the others are not processes but keys that a step does not have.
 	if slices.ContainsFunc(calls, func(e yamlpos.Entry) bool { return holdsCalls(e.Value) }) {
 		calls = slices.DeleteFunc(calls, func(e yamlpos.Entry) bool {
 			if holdsCalls(e.Value) || e.Value.Kind == yaml.SequenceNode {
@@ -181,7 +182,8 @@ func (r *slotReader) calls(by maker, n *yaml.Node, around yaml.Style) {
 }
 
 // item reads an item of a list of steps: a call, steps of a process, a program,
-// or the steps that a value of an axis stands for.
+// or the steps that a value of an axis stands for. It counts what it reads, since repeat and axes
+// within each other make more of a file than it has bytes.
 func (r *slotReader) item(by maker, n *yaml.Node, around yaml.Style) {
 	n = yamlpos.Deref(n)
 	if r.items++; r.items > maxSteps {
