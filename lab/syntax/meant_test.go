@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"labrun/lab"
 	"labrun/lab/wording"
 )
 
@@ -14,6 +15,26 @@ func TestNearest(t *testing.T) {
 	} {
 		if got := wording.Nearest(tt.found, CallNames()); got != tt.want {
 			t.Errorf("nearest(%q) = %q, want %q", tt.found, got, tt.want)
+		}
+	}
+}
+
+// TestSynonymsMeanOneThing: a word that stood in two rows would mean the one or the other by chance.
+func TestSynonymsMeanOneThing(t *testing.T) {
+	for _, rows := range []map[string][]string{callsElsewhere, outcomes, wellKnown} {
+		seen := map[string]string{}
+		for ours, others := range rows {
+			for _, word := range others {
+				if seen[word] != "" {
+					t.Errorf("%q is %s and %s", word, seen[word], ours)
+				}
+				seen[word] = ours
+			}
+		}
+	}
+	for ours := range callsElsewhere {
+		if _, ok := lab.SignatureOf(ours); !ok {
+			t.Errorf("%s is not a call", ours)
 		}
 	}
 }

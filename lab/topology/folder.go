@@ -88,8 +88,8 @@ type pipe struct {
 	begun bool
 }
 
-// Read looks every 5 ms whether a process has opened the other end: the kernel tells of that by
-// nothing but a read that does not end at once (pipe(7), "I/O on pipes and FIFOs").
+// Read looks every 5 ms whether a process has opened the other end: until then a read returns 0 at
+// once, as at the end of a file (pipe(7), "I/O on pipes and FIFOs").
 func (p *pipe) Read(b []byte) (int, error) {
 	for {
 		n, err := p.File.Read(b)

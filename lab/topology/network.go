@@ -28,7 +28,7 @@ func (d *layoutReader) decodeNetworks(e yamlpos.Entry) {
 		all = append(all, n)
 	}
 	d.checkOverlaps(all)
-	// Only networks that are read whole hand out addresses; the others' hosts are unsure.
+	// Automatic addresses come from the first subnet of each family, in the order of the NICs.
 	for _, n := range all {
 		n.next4.prefix, n.next6.prefix = n.Subnet, n.Subnet6
 		d.Networks = append(d.Networks, n.Network)
