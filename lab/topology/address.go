@@ -185,19 +185,16 @@ func (d *layoutReader) nameAddresses(h *host, n *nic) {
 		return ok
 	}
 	switch {
-	case first4 < 0 && (first6 < 0 || has4):
-		switch {
-		case len(n.Addresses) > 0:
-			d.Complain(n.aliasPos, "%s: %q names nothing, every address has a name of its own", n.scope, n.alias)
-		case n.bare():
-			d.Complain(n.aliasPos, "%s: %q names nothing, the NIC has no address", n.scope, n.alias)
-		}
-	case first4 < 0:
-		set(first6, n.alias, "")
-	default:
+	case first4 >= 0:
 		if set(first4, n.alias, "") && first6 >= 0 {
 			set(first6, n.alias+"6", " (the IPv6 address of "+n.alias+")")
 		}
+	case first6 >= 0 && !has4:
+		set(first6, n.alias, "")
+	case len(n.Addresses) > 0:
+		d.Complain(n.aliasPos, "%s: %q names nothing, every address has a name of its own", n.scope, n.alias)
+	case n.bare():
+		d.Complain(n.aliasPos, "%s: %q names nothing, the NIC has no address", n.scope, n.alias)
 	}
 }
 

@@ -176,12 +176,7 @@ func (c demand) within(d demand) bool {
 
 // matches reports whether the rule is for a combination, given as the index of each axis' value.
 func (m matcher) matches(values []int) bool {
-	for _, c := range m {
-		if !c.values[values[c.axis]] {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(m, func(c demand) bool { return !c.values[values[c.axis]] })
 }
 
 // demand reads what a rule says of an axis: a value, a list of values, or either

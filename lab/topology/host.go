@@ -62,14 +62,11 @@ func (d *layoutReader) decodeHost(h *host, e yamlpos.Entry) {
 		return
 	}
 	list, ok := d.Entries(k.Value, yamlpos.Scope{Inner: s.Inner + ": nics"}, "from names to nics")
-	switch {
-	case !ok:
-		d.peersUnsure = true
-	case len(list) > maxNICs:
+	if len(list) > maxNICs {
 		d.Complain(list[maxNICs].Pos, "%s has %d nics, the limit is %d", s, len(list), maxNICs)
-		d.peersUnsure = true
-		return
+		list, ok = nil, false
 	}
+	d.peersUnsure = d.peersUnsure || !ok
 	for _, e := range list {
 		h.nics = append(h.nics, d.decodeNIC(h, s.In("nic", e.Key), e))
 	}

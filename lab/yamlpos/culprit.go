@@ -44,7 +44,7 @@ func (s *Source) culprit(e *yaml.LoadError, pos lab.Pos) (lab.Pos, string) {
 	case strings.Contains(e.Message, "mapping values are not allowed"):
 		return s.strayColon(pos)
 	case strings.Contains(e.Message, "could not find expected ':'"):
-		return s.lacksColon(lab.Pos{Line: e.ContextMark.Line, Col: e.ContextMark.Column})
+		return s.lacksColon(placeOf(e.ContextMark))
 	case strings.Contains(e.Message, "did not find expected key"):
 		if at, words := s.goesOn(pos); words != "" {
 			return at, words
@@ -55,8 +55,27 @@ func (s *Source) culprit(e *yaml.LoadError, pos lab.Pos) (lab.Pos, string) {
 			return at, words
 		}
 		return s.goesOn(pos)
+	case strings.Contains(e.Message, "cannot start any token"):
+		return pos, s.badStart(pos)
+	}
+	if name, ok := strings.CutPrefix(e.Message, "unknown anchor '"); ok {
+		return pos, fmt.Sprintf("no anchor %s before this alias; a text that begins with * has to be quoted",
+			wording.Quote("&"+strings.TrimSuffix(name, "' referenced")))
 	}
 	return pos, ""
+}
+
+// badStart says why a value cannot begin with the character at that place: @ and ` are kept by YAML
+// for later, % begins a directive.
+func (s *Source) badStart(pos lab.Pos) string {
+	line := s.Line(pos.Line)
+	if pos.Col < 1 || pos.Col > len(line) {
+		return "a value is missing"
+	}
+	if line[pos.Col-1] == '\t' {
+		return "a tab cannot indent, use spaces"
+	}
+	return "text cannot begin with " + wording.Quote(string(line[pos.Col-1])) + " unless it is quoted"
 }
 
 // line is a line of the file: what is wrong in it is found by byte offsets and shown by columns.
@@ -263,7 +282,7 @@ func (s *Source) unfinished(number int) *yaml.LoadError {
 		return nil
 	}
 	if !quote { // is it finished further on?
-		r := &flowReader{Source: s, at: s.Offset(lab.Pos{Line: e.ContextMark.Line, Col: e.ContextMark.Column})}
+		r := &flowReader{Source: s, at: s.Offset(placeOf(e.ContextMark))}
 		if r.collection(0) && len(r.found) == 0 {
 			return nil
 		}

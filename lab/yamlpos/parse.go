@@ -138,27 +138,17 @@ func (s *Source) syntaxError(c *Complaints, err error) {
 		c.Complain(lab.Pos{}, "%s", strings.TrimPrefix(err.Error(), "yaml: "))
 		return
 	}
-	pos := lab.Pos{Line: e.Mark.Line, Col: e.Mark.Column}
+	pos := placeOf(e.Mark)
 	if s.checkSpaces(c) {
 		return
 	}
 	if open := s.unfinished(pos.Line); open != nil && !strings.Contains(e.ContextMsg, "flow") &&
 		!strings.Contains(e.ContextMsg, "quoted") {
 		if strings.Contains(open.ContextMsg, "quoted") {
-			c.Complain(lab.Pos{Line: open.ContextMark.Line, Col: open.ContextMark.Column},
-				"this quote goes on to line %d; is its end missing?", pos.Line)
+			c.Complain(placeOf(open.ContextMark), "this quote goes on to line %d; is its end missing?", pos.Line)
 			return
 		}
-		e, pos = open, lab.Pos{Line: open.Mark.Line, Col: open.Mark.Column}
-	}
-	if name, ok := strings.CutPrefix(e.Message, "unknown anchor '"); ok {
-		c.Complain(pos, "no anchor %s before this alias; a text that begins with * has to be quoted",
-			wording.Quote("&"+strings.TrimSuffix(name, "' referenced")))
-		return
-	}
-	if strings.Contains(e.Message, "cannot start any token") {
-		c.Complain(pos, "%s", s.badStart(pos))
-		return
+		e, pos = open, placeOf(open.Mark)
 	}
 	if at, words := s.culprit(e, pos); words != "" {
 		c.Complain(at, "%s", words)
@@ -168,7 +158,7 @@ func (s *Source) syntaxError(c *Complaints, err error) {
 		if !strings.Contains(e.Message, w.problem) || !strings.Contains(e.ContextMsg, w.context) {
 			continue
 		}
-		texts, comment := s.unquotedTexts(lab.Pos{Line: e.ContextMark.Line, Col: e.ContextMark.Column})
+		texts, comment := s.unquotedTexts(placeOf(e.ContextMark))
 		if w.context == "flow" { // it ends behind the list or mapping, where the file does
 			for n := s.clamp(pos).Line; n > 0 && n > pos.Line-50 && len(texts) == 0 && comment.Line == 0; n-- {
 				texts, comment = s.unquotedTexts(lab.Pos{Line: n, Col: len(s.Line(n))})
@@ -187,7 +177,7 @@ func (s *Source) syntaxError(c *Complaints, err error) {
 		}
 		// What does not end is better shown where it begins.
 		if strings.HasPrefix(w.words, "this ") && e.ContextMark.Line > 0 {
-			pos = lab.Pos{Line: e.ContextMark.Line, Col: e.ContextMark.Column}
+			pos = placeOf(e.ContextMark)
 		}
 		c.Complain(pos, "%s", strings.Replace(w.words, "NOUN", s.dialect.Noun, 1))
 		return
@@ -197,19 +187,6 @@ func (s *Source) syntaxError(c *Complaints, err error) {
 		words += " " + e.ContextMsg
 	}
 	c.Complain(pos, "%s", words)
-}
-
-// badStart says why a value cannot begin with the character at that place: @ and ` are kept by YAML
-// for later, % begins a directive.
-func (s *Source) badStart(pos lab.Pos) string {
-	line := s.Line(pos.Line)
-	if pos.Col < 1 || pos.Col > len(line) {
-		return "a value is missing"
-	}
-	if line[pos.Col-1] == '\t' {
-		return "a tab cannot indent, use spaces"
-	}
-	return "text cannot begin with " + wording.Quote(string(line[pos.Col-1])) + " unless it is quoted"
 }
 
 // CheckTree complains about tags, and about aliases that contain themselves or

@@ -88,3 +88,6 @@ func (s *Source) At(p lab.Pos) lab.Pos {
 
 // PosOf returns the place where a node begins. Its line is 0 when it was made, not read.
 func PosOf(n *yaml.Node) lab.Pos { return lab.Pos{Line: n.Line, Col: n.Column} }
+
+// placeOf returns a place of the parser's.
+func placeOf(m yaml.Mark) lab.Pos { return lab.Pos{Line: m.Line, Col: m.Column} }
