@@ -20,7 +20,8 @@ var chain = map[string][]string{
 	"lab/wording":  nil,                         // of messages alone
 	"lab/syntax":   {"lab/wording", "lab/once"}, // texts of steps; knows no files
 	"lab/yamlpos":  {"lab/wording", "lab/once"}, // files and places; knows no steps
-	"lab/topology": {"lab/wording", "lab/once", "lab/syntax", "lab/yamlpos"},
+	"lab/world":    {"lab/wording"},             // what processes have; knows neither files nor kernels
+	"lab/topology": {"lab/wording", "lab/once", "lab/syntax", "lab/yamlpos", "lab/world"},
 	"lab/plan":     nil,
 	"lab/question": {"lab/plan", "lab/syntax"}, // reads calls as it prints them
 	"lab/result":   nil,
@@ -38,7 +39,7 @@ var chain = map[string][]string{
 	// The one kernel that there is; only here links meet processes.
 	"lab/kernel/local": {
 		"lab/plan", "lab/sys", "lab/fabric", "lab/process", "lab/program", "lab/capture", "lab/question", "lab/result",
-		"lab/kernel",
+		"lab/kernel", "lab/world",
 	},
 	"lab/run":     {"lab/question", "lab/result", "lab/kernel", "lab/capture"}, // of capture the names of folders
 	"lab/compare": {"lab/result"},                                              // two results in, what differs out

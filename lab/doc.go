@@ -20,6 +20,7 @@
 //	lab/wording    what complaints are made of: quotes, counts, the name that was meant
 //	lab/syntax     text to Call and Want, and back; pure
 //	lab/yamlpos    YAML with the place of every node, and complaints with a caret; knows no steps
+//	lab/world      what processes have after each step, and which sockets overlap; pure
 //	lab/topology   files to Topology; every complaint has file:line:column
 //	lab/plan       Topology to an ordered list of operations; pure
 //	lab/once       remembers what need not be found out twice
@@ -85,7 +86,9 @@
 //
 // # What makes a report the same on every run
 //
-// Automatic addresses follow from the file alone. Ports that an experiment names are
+// A cell sees nothing of another one: it gets its lab and its processes new, or from another
+// cell once the kernel's own counts and lists say that nothing is left in them
+// (fabric.Lab.Clear, process.Pool). Automatic addresses follow from the file alone. Ports that an experiment names are
 // kept out of the kernel's automatic choice (plan.For), so no ephemeral port ever
 // meets one. Hosts take nothing over from the machine (plan.Stock). A port that the
 // kernel did choose is printed as its $name or as "ephemeral". A cell where segments

@@ -8,6 +8,7 @@ import (
 
 	"labrun/lab"
 	"labrun/lab/result"
+	"labrun/lab/world"
 )
 
 // sought is what a step asked about, to find the sockets that explain the answer.
@@ -15,11 +16,9 @@ type sought struct {
 	host     string // whose sockets
 	protocol string // whose ports: tcp, udp, or one that Sockets does not list
 	self     uint32 // inode of the socket that asked; it explains nothing
-	v6only   bool   // and what it is confined to
-	device   string
-	local    netip.AddrPort
-	remote   netip.AddrPort // when the whole 4-tuple counts
-	peer     netip.AddrPort // that the socket is connected to
+	world.Place
+	remote netip.AddrPort // when the whole 4-tuple counts
+	peer   netip.AddrPort // that the socket is connected to
 }
 
 // snapshot returns the sockets that explain the answer to a step: those that a
@@ -37,7 +36,7 @@ func (e *explainer) snapshot(ctx context.Context) ([]result.SocketInfo, error) {
 	switch {
 	case err == nil && s.Call.Name == "sockets":
 		return e.socketsAt(ctx, q)
-	case err != nil || q.local.Port() == 0 || q.protocol != "tcp" && q.protocol != "udp":
+	case err != nil || q.Addr.Port() == 0 || q.protocol != "tcp" && q.protocol != "udp":
 		return nil, err
 	case q.host == "" && asksForPort(s.Call): // nobody has the address
 		return []result.SocketInfo{}, nil
@@ -48,7 +47,7 @@ func (e *explainer) snapshot(ctx context.Context) ([]result.SocketInfo, error) {
 	if err != nil {
 		return nil, err
 	}
-	owned, err := e.owned(ctx, q.host, q.local.Port())
+	owned, err := e.owned(ctx, q.host, q.Addr.Port())
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +78,7 @@ func (e *explainer) socketsAt(ctx context.Context, q sought) ([]result.SocketInf
 		if err != nil {
 			return nil, err
 		}
-		owned, err := e.owned(ctx, q.host, q.local.Port())
+		owned, err := e.owned(ctx, q.host, q.Addr.Port())
 		if err != nil {
 			return nil, err
 		}
@@ -109,8 +108,8 @@ func (e *explainer) sought(ctx context.Context) (sought, error) {
 			if err != nil {
 				return q, err
 			}
-			q.protocol, q.self, q.local, q.peer = portsOf(o.Protocol), o.Inode, o.Local, o.Remote
-			q.v6only, q.device = o.V6Only, o.Device
+			q.protocol, q.self, q.Addr, q.peer = portsOf(o.Protocol), o.Inode, o.Local, o.Remote
+			q.V6Only, q.Device = o.V6Only, o.Device
 		case lab.Addr:
 			if a == lab.Unspec {
 				continue
@@ -120,18 +119,18 @@ func (e *explainer) sought(ctx context.Context) (sought, error) {
 			case s.Call.Name == "connect" && g.Errno == "EADDRNOTAVAIL":
 				q.remote = addr
 			case s.Call.Name == "connect", s.Call.Name == "sendto":
-				q.local, q.self, q.v6only, q.device = addr, 0, false, ""
+				q.Addr, q.self, q.V6Only, q.Device = addr, 0, false, ""
 				var err error
 				if q.host, err = e.destination(who.Host, addr.Addr().Unmap().WithZone("")); err != nil {
 					return q, err
 				}
 			default:
-				q.local = addr
+				q.Addr = addr
 			}
 		}
 	}
 	if !asksForPort(s.Call) {
-		q.self, q.v6only, q.device = 0, false, ""
+		q.self, q.V6Only, q.Device = 0, false, ""
 	}
 	return q, nil
 }
@@ -140,11 +139,9 @@ func (e *explainer) sought(ctx context.Context) (sought, error) {
 func (q sought) concerns(s lab.Socket) bool {
 	switch {
 	case q.self != 0 && s.Inode == q.self,
-		s.Local.Port() != q.local.Port(),
 		portsOf(s.Protocol) != q.protocol,
-		q.device != "" && s.Device != "" && s.Device != q.device,
-		q.remote.IsValid() && unmapped(s.Remote) != unmapped(q.remote):
+		q.remote.IsValid() && world.Unmapped(s.Remote) != world.Unmapped(q.remote):
 		return false
 	}
-	return overlap(q.local.Addr(), s.Local.Addr(), q.v6only, s.V6Only)
+	return q.Overlaps(world.PlaceOf(s))
 }

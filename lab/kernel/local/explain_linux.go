@@ -103,7 +103,7 @@ func (e *explainer) elsewhere(ctx context.Context, told []result.SocketInfo) ([]
 	if err != nil || q.protocol != "tcp" && q.protocol != "udp" {
 		return nil, err
 	}
-	port := q.local.Port()
+	port := q.Addr.Port()
 	if s.Call.Name != "connect" && s.Call.Name != "sendto" { // on a connected socket
 		port = q.peer.Port()
 	}

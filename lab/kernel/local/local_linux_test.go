@@ -15,6 +15,7 @@ import (
 	"labrun/lab/fabric"
 	"labrun/lab/result"
 	"labrun/lab/run"
+	"labrun/lab/world"
 )
 
 func init() { runtime.LockOSThread() }
@@ -173,7 +174,7 @@ func TestConcerns(t *testing.T) {
 		{"[2001:db8::1]:80", at("tcp", "0.0.0.0:80", false), false},
 		{"0.0.0.0:80", at("tcp", "192.0.2.1:80", false), true},
 	} {
-		q := sought{protocol: "tcp", self: 8, local: netip.MustParseAddrPort(c.asked)}
+		q := sought{protocol: "tcp", self: 8, Place: world.Place{Addr: netip.MustParseAddrPort(c.asked)}}
 		if got := q.concerns(c.sock); got != c.want {
 			t.Errorf("bind %s, %s %s v6only=%v: %v, want %v", c.asked, c.sock.Protocol, c.sock.Local, c.sock.V6Only, got, c.want)
 		}

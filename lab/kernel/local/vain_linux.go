@@ -10,6 +10,7 @@ import (
 	"labrun/lab"
 	"labrun/lab/process"
 	"labrun/lab/question"
+	"labrun/lab/world"
 )
 
 // byProcess has a process make the call of a step.
@@ -74,10 +75,10 @@ func (c *cell) inVain(ctx context.Context, p *process.Process, s *question.Step)
 		return "", err
 	}
 	i := slices.IndexFunc(all, func(s hostSocket) bool { return s.host == who.Host && s.Inode == own.Inode && s.State == "SYN_SENT" })
-	if i < 0 || c.unanswered(unmapped(all[i].Remote).Addr()) || !c.isStill(all[i], all) {
+	if i < 0 || c.unanswered(world.Unmapped(all[i].Remote).Addr()) || !c.isStill(all[i], all) {
 		return "", nil
 	}
-	to := unmapped(all[i].Remote)
+	to := world.Unmapped(all[i].Remote)
 	if reached, err := c.reaches(who.Host, to.Addr()); err != nil || !reached {
 		return "", err
 	}

@@ -12,6 +12,7 @@ import (
 	"labrun/lab/process"
 	"labrun/lab/question"
 	"labrun/lab/result"
+	"labrun/lab/world"
 )
 
 // view is what the hosts of a cell show: their sockets, who has them, and whether something
@@ -124,7 +125,7 @@ func (v *view) isStill(s hostSocket, all []hostSocket) bool {
 	if len(v.ran) > 0 { // a program accepts when it likes to
 		return false
 	}
-	from, to := unmapped(s.Local), unmapped(s.Remote)
+	from, to := world.Unmapped(s.Local), world.Unmapped(s.Remote)
 	if s.State == "SYN_RECV" { // the other side has to say something only if it is not connected yet
 		other, ok := find(all, s, to, from)
 		return ok && other.State == "ESTABLISHED" && refuses(all, s.host, from)
@@ -152,7 +153,7 @@ func (v *view) isStill(s hostSocket, all []hostSocket) bool {
 // find returns the socket that has the other end of one's connection.
 func find(all []hostSocket, one hostSocket, local, remote netip.AddrPort) (hostSocket, bool) {
 	i := slices.IndexFunc(all, func(s hostSocket) bool {
-		return s.State != "TIME_WAIT" && (s.host == one.host || !local.Addr().IsLoopback()) && unmapped(s.Local) == local && unmapped(s.Remote) == remote
+		return s.State != "TIME_WAIT" && (s.host == one.host || !local.Addr().IsLoopback()) && world.Unmapped(s.Local) == local && world.Unmapped(s.Remote) == remote
 	})
 	if i < 0 {
 		return hostSocket{}, false
@@ -165,7 +166,7 @@ func find(all []hostSocket, one hostSocket, local, remote netip.AddrPort) (hostS
 func refuses(all []hostSocket, host string, at netip.AddrPort) bool {
 	full := false
 	for _, s := range all {
-		if s.host != host || s.State != "LISTEN" || s.Local.Port() != at.Port() || !overlap(at.Addr(), s.Local.Addr(), false, s.V6Only) {
+		if s.host != host || s.State != "LISTEN" || s.Local.Port() != at.Port() || !world.Overlap(at.Addr(), s.Local.Addr(), false, s.V6Only) {
 			continue
 		}
 		if full = s.Full; !full {
@@ -333,29 +334,6 @@ func (v *view) isUp(host string) bool { return v.lab.Host(host) != nil }
 // portsOf names the protocol whose ports the sockets of a type have.
 func portsOf(socketType string) string {
 	return strings.TrimPrefix(strings.TrimSuffix(socketType, "6"), "mp") // MPTCP's are TCP's
-}
-
-// unmapped is an address as the tables of connections have it: a mapped one is IPv4's
-// there (inet_match), and the zone is the socket's device.
-func unmapped(a netip.AddrPort) netip.AddrPort {
-	return netip.AddrPortFrom(a.Addr().Unmap().WithZone(""), a.Port())
-}
-
-// overlap reports whether two local addresses overlap, as inet_rcv_saddr_equal
-// sees them: equal, or one of them is a wildcard that takes the other in. The
-// wildcard of IPv6 takes IPv4 in unless it is v6only.
-func overlap(a, b netip.Addr, aV6Only, bV6Only bool) bool {
-	four := func(ip netip.Addr) bool { return ip.Is4() || ip.Is4In6() }
-	switch {
-	case !a.IsValid() || !b.IsValid():
-		return true
-	case four(a) && four(b), !four(a) && !four(b):
-		a, b = a.Unmap().WithZone(""), b.Unmap().WithZone("")
-		return a == b || a.IsUnspecified() || b.IsUnspecified()
-	case four(a):
-		return b.IsUnspecified() && !bV6Only
-	}
-	return a.IsUnspecified() && !aV6Only
 }
 
 // transient are the states that end with the next segment from the other side.
