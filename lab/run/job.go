@@ -45,10 +45,14 @@ type matrix struct {
 }
 
 // Cells of an experiment without axes are jobs of their own, for the sake of
-// many processors. Those of axes may share labs while nothing is left in them, and
-// where one process does all of it by itself, many are quicker than one message.
+// many processors. Those of axes may share labs and processes while nothing is left in
+// them, so a job has more of them where there are enough for as many jobs as there are
+// processors, and where one process does all of it by itself, many are quicker than one
+// message.
 const (
 	manyCells     = 16
+	manyJobs      = 32
+	moreCells     = 256
 	mostCells     = 16384
 	evidenceCells = 1000 // see Options
 )
@@ -60,7 +64,7 @@ func chunkOf(q *question.Question, apart, evidence bool, cells int) int {
 	case (apart || !q.Shares) && cells <= evidenceCells: // jobs take memory
 		return 1
 	}
-	return manyCells
+	return min(max(manyCells, cells/manyJobs), moreCells)
 }
 
 // run asks the kernel for those of the job's cells that have not begun. While one of them
