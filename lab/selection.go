@@ -5,6 +5,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // Selection chooses cells by their names: a pattern for names of experiments, and for values
@@ -24,19 +25,50 @@ func ParseSelection(text string) (Selection, error) {
 	if at := strings.LastIndexByte(text, '['); at >= 0 && strings.HasSuffix(text, "]") &&
 		strings.Contains(text[at:], "=") {
 		s.Name, s.values = text[:at], map[string]string{}
+		begin := at + 1 // of the part
 		for _, part := range strings.Split(text[at+1:len(text)-1], ",") {
 			axis, value, ok := strings.Cut(part, "=")
 			if !ok {
-				return s, fmt.Errorf("%q is not AXIS=VALUE", part)
+				return s, mistaken(text, begin, fmt.Sprintf("%q without \"=VALUE\"", part))
 			}
 			s.values[axis] = value
-			if _, err := path.Match(value, ""); err != nil {
+			if err := checkPattern(text, begin+len(axis)+1, value); err != nil {
 				return s, err
 			}
+			begin += len(part) + 1
 		}
 	}
-	_, err := path.Match(s.Name, "")
-	return s, err
+	return s, checkPattern(text, 0, s.Name)
+}
+
+// checkPattern says what path.Match does not take of a pattern that begins at a byte of the
+// text. The library's error says neither what nor where, and a bracket may be meant for either
+// of two things here. Match reads patterns from left to right, so the mistake begins behind the
+// longest part that is good by itself.
+func checkPattern(text string, begin int, pattern string) error {
+	good := len(pattern)
+	for ; good > 0; good-- {
+		if _, err := path.Match(pattern[:good], ""); err == nil {
+			break
+		}
+	}
+	switch rest := pattern[good:]; {
+	case rest == "":
+		return nil
+	case rest[0] == '\\':
+		return mistaken(text, begin+good, `"\" without a character behind it`)
+	case !strings.Contains(rest, "]"):
+		return mistaken(text, begin+good, `"[" without "]"`)
+	default:
+		return mistaken(text, begin+good, fmt.Sprintf("%q is not a set of characters", rest))
+	}
+}
+
+// mistaken is the error of a selection that is wrong from one of its bytes on. Its column
+// counts characters, as those of a file do.
+func mistaken(text string, at int, what string) error {
+	return fmt.Errorf("column %d: %s: write NAME or NAME[AXIS=VALUE,...], with *, ? and [a-z] in a NAME or VALUE",
+		utf8.RuneCountInString(text[:at])+1, what)
 }
 
 // MatchesName reports whether the experiment is one that the pattern is about.
