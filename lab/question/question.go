@@ -5,6 +5,7 @@
 package question
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -38,6 +39,14 @@ type Question struct {
 	// Batch is the process that makes every call, in calls that it can make in a batch;
 	// nil when it takes more than that.
 	Batch *lab.Process
+}
+
+// Place returns where a step stands, as FILE:LINE:COLUMN. A reason that a kernel gives is read
+// apart from the file, in a report of several of them.
+func (q *Question) Place(s *Step) string {
+	at := s.Pos
+	at.File = cmp.Or(at.File, q.File)
+	return at.String()
 }
 
 // Process is who makes calls, or a program.

@@ -21,7 +21,7 @@ func onHost(call func(h *fabric.Host, args []lab.Arg) error) performer {
 func (c *cell) refused(s *question.Step, err error) (got, error) {
 	switch {
 	case errors.Is(err, fabric.ErrNoSysctl):
-		return got{}, errSkip(s.Pos.Words() + ": " + err.Error())
+		return got{}, errSkip(c.q.Place(s) + ": " + err.Error())
 	case errors.Is(err, fabric.ErrNotPerHost):
 		return got{}, err
 	}

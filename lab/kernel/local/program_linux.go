@@ -17,7 +17,7 @@ import (
 // program runs a real program, to its end unless it is one for the background.
 func (c *cell) program(ctx context.Context, who lab.Process, s *question.Step) (got, error) {
 	if pkg, missing := program.Missing(s.Run.Argv); missing {
-		why := s.Pos.Words() + ": " + s.Run.Argv[0] + " is not installed"
+		why := c.q.Place(s) + ": " + s.Run.Argv[0] + " is not installed"
 		if pkg != "" {
 			why += "; on Debian it is in the package " + pkg
 		}

@@ -27,7 +27,7 @@ func (c *cell) step(ctx context.Context, s *question.Step) (done stepped, err er
 	want := s.On(c.on)
 	g, matched, err := c.ask(ctx, s, want)
 	if err != nil {
-		return done, fmt.Errorf("%s: %s: %w", s.Pos.Words(), s.Call, err)
+		return done, fmt.Errorf("%s: %s: %w", c.q.Place(s), s.Call, err)
 	}
 	if matched {
 		c.keepName(want, g)
@@ -61,11 +61,12 @@ func (c *cell) step(ctx context.Context, s *question.Step) (done stepped, err er
 // kernel's rules: the machine is short of something, or the kernel lacks it.
 func (c *cell) notTheKernel(ctx context.Context, s *question.Step, g got, answer string) error {
 	if exhausted(g) {
-		return fmt.Errorf("%s: %s: out of resources (%s): raise the limit, or use a smaller -j", s.Pos.Words(), s.Call, answer)
+		return fmt.Errorf("%s: %s: out of resources (%s): raise the limit, or use a smaller -j", c.q.Place(s), s.Call,
+			answer)
 	}
 	lacks, err := c.lacks(ctx, s, g)
 	if err == nil && lacks != "" {
-		err = errSkip(fmt.Sprintf("%s: %s: %s answers %s", s.Pos.Words(), lacks, s.Call, answer))
+		err = errSkip(fmt.Sprintf("%s: %s: %s answers %s", c.q.Place(s), lacks, s.Call, answer))
 	}
 	return err
 }
