@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/spf13/cobra"
+
 	"labrun/lab"
 	"labrun/lab/compare"
 	"labrun/lab/report"
@@ -60,14 +62,14 @@ func difference(baseline *result.Report, r result.Report) *compare.Difference {
 // compared prints how a run that was printed differs from the baseline, and returns
 // the exit status of both. The difference stands below a report that people read;
 // one in another format is whole without it.
-func (c command) compared(d *compare.Difference, o runOptions, printed error) error {
+func compared(cmd *cobra.Command, d *compare.Difference, o runOptions, printed error) error {
 	var status exitStatus
 	if d == nil || printed != nil && !errors.As(printed, &status) {
 		return printed
 	}
-	w := c.stdout
+	w := cmd.OutOrStdout()
 	if o.outputs.stdout.Name != "text" {
-		w = c.stderr
+		w = cmd.ErrOrStderr()
 	}
 	text, _ := report.FormatNamed("text")
 	if err := writeDiff(w, text, fmt.Sprintf("\ncompared with %s\n\n", o.baseline), d); err != nil {

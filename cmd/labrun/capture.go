@@ -4,7 +4,6 @@ import (
 	"path/filepath"
 	"slices"
 
-	"labrun/lab"
 	"labrun/lab/result"
 )
 
@@ -35,31 +34,6 @@ func checkCaptures(cells int) error {
 			"--only and --host", cells, mostCaptured)
 	}
 	return nil
-}
-
-// countCells returns how many cells the flags choose.
-func (o *askOptions) countCells(topologies []*lab.Topology) int {
-	n, chosen := 0, o.selects()
-	for _, t := range topologies {
-		for i := range t.Experiments {
-			e := &t.Experiments[i]
-			combos := len(e.Combos)
-			if chosen != nil {
-				combos = 0
-				for _, c := range e.Combos {
-					if chosen(e, c) {
-						combos++
-					}
-				}
-			}
-			for _, h := range t.Hosts {
-				if e.RunsOn(h.Name) && (len(o.hosts) == 0 || slices.Contains(o.hosts, h.Name)) {
-					n += combos
-				}
-			}
-		}
-	}
-	return n
 }
 
 // seenFrom returns the report with the names of its captures as seen from another

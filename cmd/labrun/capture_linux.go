@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 
 	"golang.org/x/sys/unix"
 
@@ -48,7 +49,7 @@ func countsOf(r *result.Report) (n int) {
 
 // captured says what is missing in a folder of captures. The report is the same
 // without them, but an error is not a success.
-func (c command) captured(folder *capture.Folder, reported error) error {
+func captured(stderr io.Writer, folder *capture.Folder, reported error) error {
 	if folder == nil {
 		return reported
 	}
@@ -57,7 +58,7 @@ func (c command) captured(folder *capture.Folder, reported error) error {
 		if loss.Cells > 1 {
 			where += fmt.Sprintf(" and %d more", loss.Cells-1)
 		}
-		c.complain(fmt.Errorf("--capture: %d packets came too fast and are missing in %s", loss.Packets, where))
+		complain(stderr, fmt.Errorf("--capture: %d packets came too fast and are missing in %s", loss.Packets, where))
 	}
 	err := folder.Close()
 	if err == nil {
@@ -68,6 +69,6 @@ func (c command) captured(folder *capture.Folder, reported error) error {
 	if reported != nil && !errors.As(reported, &status) {
 		return errors.Join(reported, err)
 	}
-	c.complain(err)
+	complain(stderr, err)
 	return exitStatus(exitError)
 }

@@ -11,7 +11,7 @@ import (
 // without a lab, so that an editor or a hook can ask it on every change, on any system. It
 // says of good files how much is in them: a file whose experiments lost an indent is good
 // YAML, and has no cells.
-func (c command) checkCommand() *cobra.Command {
+func checkCommand() *cobra.Command {
 	strict := false
 	cmd := &cobra.Command{
 		Use:   "check FILE-OR-FOLDER...",
@@ -23,12 +23,12 @@ What a file says to no effect, such as a network that no host is on, is a warnin
 builds nothing and needs no privilege. Exit status: 0 when all are good, 2 when one is
 not.`,
 		Args: args(1, math.MaxInt, "one or more FILEs or FOLDERs"),
-		RunE: func(_ *cobra.Command, paths []string) error {
-			files, err := c.topologyFiles(paths)
+		RunE: func(cmd *cobra.Command, paths []string) error {
+			files, err := topologyFiles(cmd.ErrOrStderr(), paths)
 			if err != nil {
 				return err
 			}
-			topologies, err := c.load(files)
+			topologies, err := load(cmd, files)
 			if err != nil {
 				return err
 			}
@@ -43,7 +43,7 @@ not.`,
 				if strict && len(t.Warnings) > 0 {
 					verdict = "not good, " + count(len(t.Warnings), "warning")
 				}
-				_, err := fmt.Fprintf(c.stdout, "%s: %s: %s, %s, %s, %s%s\n", t.File, verdict,
+				_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s: %s: %s, %s, %s, %s%s\n", t.File, verdict,
 					count(len(t.Networks), "network"),
 					count(len(t.Hosts), "host"), count(len(t.Experiments), "experiment"), count(t.CountCells(), "cell"),
 					files)
@@ -59,11 +59,4 @@ not.`,
 	}
 	cmd.Flags().BoolVar(&strict, "strict", false, "take warnings for errors: exit status 2")
 	return cmd
-}
-
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
-	"os"
 	"strconv"
 	"strings"
 
@@ -30,7 +29,7 @@ with --keep its input does not matter, and it can be kept in the background.
 
 Exit status: 0 it connected, 1 a call failed, 2 bad usage.`
 
-func (c command) connectCommand() *cobra.Command {
+func connectCommand() *cobra.Command {
 	var reuse, keep bool
 	var bind uint16
 	cmd := &cobra.Command{
@@ -150,24 +149,4 @@ func sockaddr(a netip.AddrPort) unix.Sockaddr {
 		return &unix.SockaddrInet4{Port: int(a.Port()), Addr: a.Addr().As4()}
 	}
 	return &unix.SockaddrInet6{Port: int(a.Port()), Addr: a.Addr().As16()}
-}
-
-// seedMain is the life of labrun under another name: that of one of the note's
-// programs, of a server's child, or of the child that names a report. Under its own
-// name it returns at once.
-func (c command) seedMain(argv []string) (status int, is bool) {
-	if len(argv) == 0 {
-		return 0, false
-	}
-	switch name := argv[0]; name[strings.LastIndex(name, "/")+1:] {
-	case "connect":
-		return c.execute(c.connectCommand(), argv[1:]), true
-	case "server":
-		return c.execute(c.serverCommand(), argv[1:]), true
-	case arg0Child:
-		return childMain(os.Stdin), true
-	case arg0Namer:
-		return namerMain(argv[1]), true
-	}
-	return 0, false
 }

@@ -15,7 +15,7 @@ import (
 
 // diffCommand makes "labrun diff". It compares outcomes and needs no kernel: two reports
 // may be of two machines, neither of which is this one.
-func (c command) diffCommand() *cobra.Command {
+func diffCommand() *cobra.Command {
 	var outputs diffOutputs
 	cmd := &cobra.Command{
 		Use:   "diff A.json B.json",
@@ -37,7 +37,7 @@ report holds, and "labrun FILE --baseline A.json" compares a run.
 
 Exit status: 0 the outcome is the same, 1 it differs, 2 a report cannot be read.`,
 		Args: args(2, 2, "two reports, A.json and B.json"),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := outputs.check(); err != nil {
 				return err
 			}
@@ -54,7 +54,7 @@ Exit status: 0 the outcome is the same, 1 it differs, 2 a report cannot be read.
 			}
 			defer closeOutputs(open)
 			d := compare.Reports(reports[0], reports[1])
-			return c.printDiff(&d, open, &outputs)
+			return printDiff(cmd.OutOrStdout(), &d, open, &outputs)
 		},
 	}
 	outputs.flags(cmd.Flags())
@@ -110,7 +110,7 @@ func (o *diffOutputs) check() error {
 
 // printDiff writes the difference to files and to standard output, and turns it
 // into an exit status.
-func (c command) printDiff(d *compare.Difference, outputs []*output, o *diffOutputs) error {
+func printDiff(stdout io.Writer, d *compare.Difference, outputs []*output, o *diffOutputs) error {
 	var errs []error
 	for _, out := range outputs {
 		write := func(w io.Writer) error { return out.format.Diff(w, d) }
@@ -119,7 +119,7 @@ func (c command) printDiff(d *compare.Difference, outputs []*output, o *diffOutp
 		}
 	}
 	if !o.quiet {
-		errs = append(errs, writeDiff(c.stdout, o.stdout, "", d))
+		errs = append(errs, writeDiff(stdout, o.stdout, "", d))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return err

@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"labrun/lab/compare"
 	"labrun/lab/report"
 	"labrun/lab/result"
 )
@@ -86,11 +85,11 @@ func writeOutputs(r result.Report, outputs []*output) error {
 	return errors.Join(errs...)
 }
 
-// writeStdout writes the report to standard output.
-func (c command) writeStdout(r result.Report, f report.Format, verbose bool) error {
+// writeReport writes the report to standard output.
+func writeReport(w io.Writer, r result.Report, f report.Format, verbose bool) error {
 	write := f.Write
 	if f.Name == "text" {
-		t := textFor(c.stdout)
+		t := textFor(w)
 		t.Verbose = verbose
 		write = t.Write
 	}
@@ -100,32 +99,23 @@ func (c command) writeStdout(r result.Report, f report.Format, verbose bool) err
 			return withoutWorkflowCommands(w, func() error { return text(w, r) })
 		}
 	}
-	if err := write(c.stdout, r); err != nil {
+	if err := write(w, r); err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
 	return nil
 }
 
-// print writes the report to the files that were asked for and to standard
-// output, and turns it into an exit status. The files come first: what reads
-// the output may stop reading. The summary of a workflow's job has the difference,
-// when there is one.
-func (c command) print(r result.Report, d *compare.Difference, outputs []*output, stdout report.Format,
-	verbose bool) error {
-	err := writeOutputs(r, outputs)
-	if onGitHub() {
-		err = errors.Join(err, c.writeGitHub(r, stdout, verbose), summarise(r, d))
-	} else {
-		err = errors.Join(err, c.writeStdout(r, stdout, verbose))
+// open opens all files, or none.
+func (o *outputOptions) open() ([]*output, error) {
+	var outputs []*output
+	for i, name := range o.files {
+		out, err := openOutput(name)
+		if err != nil {
+			closeOutputs(outputs)
+			return nil, usagef("-o %s: %w", name, err)
+		}
+		out.format = o.formats[i]
+		outputs = append(outputs, out)
 	}
-	if err != nil {
-		return err
-	}
-	switch {
-	case r.Counts.Errors > 0:
-		return exitStatus(exitError)
-	case r.Counts.Failed > 0:
-		return exitStatus(exitFailed)
-	}
-	return nil
+	return outputs, nil
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -33,21 +32,6 @@ func withoutWorkflowCommands(w io.Writer, write func() error) error {
 	err := write()
 	_, after := fmt.Fprintf(w, "::%s::\n", word)
 	return cmp.Or(err, after)
-}
-
-// writeGitHub writes the report to standard output, and annotations after it.
-func (c command) writeGitHub(r result.Report, f report.Format, verbose bool) error {
-	var err error
-	switch f.Name {
-	case "github":
-		err = c.writeStdout(inRepository(r), f, verbose)
-	case "text":
-		err = inTurn(func() error { return c.writeStdout(r, f, verbose) },
-			func() error { return report.GitHub(c.stdout, inRepository(r)) })
-	default: // a program reads it and expects nothing else; commands may come here too
-		err = errors.Join(c.writeStdout(r, f, verbose), report.GitHub(c.stderr, inRepository(r)))
-	}
-	return err
 }
 
 // summarise adds the report to the summary of the job, below what differs from the

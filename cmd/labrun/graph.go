@@ -20,7 +20,7 @@ var graphFormats = []struct {
 
 // graphCommand makes "labrun graph". It draws what was read, with the addresses that labrun
 // has chosen: the place to look at before the first run, and needs no privilege.
-func (c command) graphCommand() *cobra.Command {
+func graphCommand() *cobra.Command {
 	var format string
 	cmd := &cobra.Command{
 		Use:   "graph FILE",
@@ -32,17 +32,17 @@ Mermaid, which Markdown pages show, or in Graphviz's DOT.
     labrun graph topologies/dual-nic.yaml
     labrun graph --format svg topologies/dual-nic.yaml >dual-nic.svg`,
 		Args: args(1, 1, "a FILE"),
-		RunE: func(_ *cobra.Command, files []string) error {
+		RunE: func(cmd *cobra.Command, files []string) error {
 			i := slices.Index(graphFormatNames(), format)
 			if i < 0 {
 				return usagef("--format %s: no such format%s there are %s", format, meant(format, graphFormatNames()),
 					list(graphFormatNames()))
 			}
-			topologies, err := c.load(files)
+			topologies, err := load(cmd, files)
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprint(c.stdout, graphFormats[i].draw(graph.Layout(topologies[0].Layout)))
+			_, err = fmt.Fprint(cmd.OutOrStdout(), graphFormats[i].draw(graph.Layout(topologies[0].Layout)))
 			return err
 		},
 	}

@@ -3,9 +3,12 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"path/filepath"
 	"syscall"
+
+	"github.com/spf13/cobra"
 
 	"labrun/lab"
 	"labrun/lab/report"
@@ -16,7 +19,7 @@ import (
 // load reads the files. It shows what they say to no effect, and every mistake in
 // all of them; with its error it returns those that have none. Mistakes are shown here, and
 // the error is a mere status: there are many, each with its line of the file and a caret.
-func (c command) load(files []string) ([]*lab.Topology, error) {
+func load(cmd *cobra.Command, files []string) ([]*lab.Topology, error) {
 	var topologies []*lab.Topology
 	status := 0
 	for _, file := range files {
@@ -30,15 +33,15 @@ func (c command) load(files []string) ([]*lab.Topology, error) {
 		switch {
 		case err == nil:
 			topologies = append(topologies, t)
-			c.show(topology.Warnings(t))
+			show(cmd.ErrOrStderr(), topology.Warnings(t))
 		case errors.As(err, &found):
 			status = max(status, exitUsage)
-			c.show(found)
+			show(cmd.ErrOrStderr(), found)
 		default:
 			status = max(status, exitOf(err))
-			c.complain(err)
-			if hint := hint(file, err); hint != "" {
-				fmt.Fprintln(c.stderr, hint)
+			complain(cmd.ErrOrStderr(), err)
+			if hint := hint(cmd.Root(), file, err); hint != "" {
+				fmt.Fprintln(cmd.ErrOrStderr(), hint)
 			}
 		}
 	}
@@ -49,12 +52,12 @@ func (c command) load(files []string) ([]*lab.Topology, error) {
 }
 
 // hint says what to do about a file that cannot be read.
-func hint(file string, err error) string {
+func hint(root *cobra.Command, file string, err error) string {
 	switch {
 	case errors.Is(err, syscall.EISDIR):
 		return fmt.Sprintf("type %q to see what is in it", lab.Command("labrun", "list", file))
 	case errors.Is(err, fs.ErrNotExist) && filepath.Ext(file) == "":
-		near := meant(file, commandNames(command{}.root()))
+		near := meant(file, commandNames(root))
 		return fmt.Sprintf("%q is not a command either%s type %q for help", file, near, "labrun --help")
 	}
 	return ""
@@ -62,12 +65,12 @@ func hint(file string, err error) string {
 
 // show prints diagnostics with the source line and a caret. In a workflow on GitHub
 // they are annotations too.
-func (c command) show(found topology.Diagnostics) {
+func show(stderr io.Writer, found topology.Diagnostics) {
 	if len(found) == 0 {
 		return
 	}
-	_ = withoutWorkflowCommands(c.stderr, func() error { // an error of standard error has no place to be told
-		_, err := fmt.Fprint(c.stderr, found.Pretty(colour(c.stderr)))
+	_ = withoutWorkflowCommands(stderr, func() error { // an error of standard error has no place to be told
+		_, err := fmt.Fprint(stderr, found.Pretty(colour(stderr)))
 		return err
 	})
 	if onGitHub() {
@@ -75,13 +78,13 @@ func (c command) show(found topology.Diagnostics) {
 		for _, d := range found {
 			all = append(all, report.Mistake{File: repositoryFile(d.File), Pos: d.Pos, Msg: d.Msg, Warning: d.Warning})
 		}
-		_ = report.GitHubMistakes(c.stderr, all)
+		_ = report.GitHubMistakes(stderr, all)
 	}
 }
 
 // loadHost reads one file and finds a host in it.
-func (c command) loadHost(file, name string) (*lab.Topology, *lab.Host, error) {
-	topologies, err := c.load([]string{file})
+func loadHost(cmd *cobra.Command, file, name string) (*lab.Topology, *lab.Host, error) {
+	topologies, err := load(cmd, []string{file})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -8,5 +8,5 @@ import (
 
 func main() {
 	beProcess() // does not return in a process of a lab
-	os.Exit(command{stdout: os.Stdout, stderr: os.Stderr}.main(os.Args[1:]))
+	os.Exit(execute(rootCommand(), os.Args[1:], os.Stdout, os.Stderr))
 }

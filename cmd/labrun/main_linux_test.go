@@ -15,11 +15,11 @@ import (
 
 func TestMain(m *testing.M) {
 	local.Main()
-	if status, is := (command{stdout: os.Stdout, stderr: os.Stderr}).seedMain(os.Args); is {
+	if status, is := seedMain(os.Args); is {
 		os.Exit(status)
 	}
 	testscript.Main(m, map[string]func(){
-		"labrun": func() { os.Exit(command{stdout: os.Stdout, stderr: os.Stderr}.main(os.Args[1:])) },
+		"labrun": func() { os.Exit(execute(rootCommand(), os.Args[1:], os.Stdout, os.Stderr)) },
 	})
 }
 

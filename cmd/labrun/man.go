@@ -14,7 +14,7 @@ import (
 	"labrun/lab"
 )
 
-func (c command) manCommand() *cobra.Command {
+func manCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "man FOLDER",
 		Short: "write the manual pages into a folder",

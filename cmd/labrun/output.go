@@ -23,21 +23,6 @@ type output struct {
 	direct bool // not a regular file: a pipe, /dev/null
 }
 
-// open opens all files, or none.
-func (o *outputOptions) open() ([]*output, error) {
-	var outputs []*output
-	for i, name := range o.files {
-		out, err := openOutput(name)
-		if err != nil {
-			closeOutputs(outputs)
-			return nil, usagef("-o %s: %w", name, err)
-		}
-		out.format = o.formats[i]
-		outputs = append(outputs, out)
-	}
-	return outputs, nil
-}
-
 func openOutput(name string) (*output, error) {
 	out := &output{name: name, target: name}
 	info, err := os.Stat(name)

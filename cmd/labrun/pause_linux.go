@@ -14,28 +14,29 @@ import (
 
 // pause opens a shell in the host of a failed cell, whose lab waits meanwhile as its
 // last step left it. --timeout has time to spare meanwhile.
-func (c command) pause(topologies []*lab.Topology, s *status, clock *timeout) func(context.Context, *result.Matrix,
-	kernel.Kept) {
+func pause(stderr io.Writer, topologies []*lab.Topology, s *status, clock *timeout) func(context.Context,
+	*result.Matrix, kernel.Kept) {
 	return func(ctx context.Context, m *result.Matrix, kept kernel.Kept) {
 		clock.halt()
 		defer clock.resume()
 		s.pause()
 		defer s.hide(false)
-		if err := c.lookAround(ctx, topologies, m, kept.(*local.Kept)); err != nil {
-			c.complain(fmt.Errorf("--pause-on-fail: %w", err))
+		if err := lookAround(ctx, stderr, topologies, m, kept.(*local.Kept)); err != nil {
+			complain(stderr, fmt.Errorf("--pause-on-fail: %w", err))
 		}
 	}
 }
 
-func (c command) lookAround(ctx context.Context, topologies []*lab.Topology, m *result.Matrix, kept *local.Kept) error {
-	if err := textFor(c.stderr).Last(c.stderr, m, &m.Cells[0]); err != nil {
+func lookAround(ctx context.Context, stderr io.Writer, topologies []*lab.Topology, m *result.Matrix,
+	kept *local.Kept) error {
+	if err := textFor(stderr).Last(stderr, m, &m.Cells[0]); err != nil {
 		return err
 	}
 	sockets, err := kept.Sockets(ctx)
 	if err != nil {
 		return err
 	}
-	writeSockets(c.stderr, sockets)
+	writeSockets(stderr, sockets)
 	t := topologies[0]
 	for _, other := range topologies {
 		if other.File == m.File {
@@ -58,30 +59,18 @@ func (c command) lookAround(ctx context.Context, topologies []*lab.Topology, m *
 	}
 	defer others.close()
 	_, err = program.Run(func(pid int) {
-		fmt.Fprintf(c.stderr, "host %s of %s as it failed: %s\nfrom another terminal: %s\n", h.Name, t.Name, nics(h),
+		fmt.Fprintf(stderr, "host %s of %s as it failed: %s\nfrom another terminal: %s\n", h.Name, t.Name, nics(h),
 			nsenter(pid))
-		others.write(c.stderr)
-		up.tellFiles(c.stderr)
-		fmt.Fprintln(c.stderr, "the run goes on when this shell ends")
+		others.write(stderr)
+		up.tellFiles(stderr)
+		fmt.Fprintln(stderr, "the run goes on when this shell ends")
 	})
 	return err
 }
 
-// writeSockets lists the sockets of all hosts.
-func writeSockets(w io.Writer, sockets []result.SocketInfo) {
-	if len(sockets) == 0 {
-		fmt.Fprintln(w, "no socket has a port or a name, on any host")
-		return
-	}
-	fmt.Fprintln(w, "the sockets of all hosts:")
-	for _, s := range sockets {
-		fmt.Fprintln(w, "  "+s.String())
-	}
-}
-
 // canPause says why there can be no shell, or nothing.
-func (c command) canPause() error {
-	if !terminal(os.Stdin) || !terminal(c.stderr) {
+func canPause(stderr io.Writer) error {
+	if !terminal(os.Stdin) || !terminal(stderr) {
 		return usagef("--pause-on-fail opens a shell, which takes a terminal; \"labrun shell --after EXPERIMENT " +
 			"FILE HOST\" runs one cell and takes commands from a pipe, too")
 	}

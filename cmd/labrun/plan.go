@@ -12,7 +12,7 @@ import (
 // planCommand makes "labrun plan". Both things that it prints are what labrun itself
 // goes by, not a description of it: the script has the operations of the same plan in the
 // same order, and the questions are the values that a kernel is given.
-func (c command) planCommand() *cobra.Command {
+func planCommand() *cobra.Command {
 	questions := false
 	cmd := &cobra.Command{
 		Use:   "plan FILE",
@@ -26,15 +26,15 @@ in every host the operations that build its lab, the processes, and the steps wi
 their addresses stand for, the answers wanted and the limits. It is the same on every
 machine.`,
 		Args: args(1, 1, "a FILE"),
-		RunE: func(_ *cobra.Command, files []string) error {
-			topologies, err := c.load(files)
+		RunE: func(cmd *cobra.Command, files []string) error {
+			topologies, err := load(cmd, files)
 			if err != nil {
 				return err
 			}
 			if questions {
-				return question.Print(c.stdout, topologies[0])
+				return question.Print(cmd.OutOrStdout(), topologies[0])
 			}
-			_, err = fmt.Fprint(c.stdout, plan.New(&topologies[0].Layout).Script())
+			_, err = fmt.Fprint(cmd.OutOrStdout(), plan.New(&topologies[0].Layout).Script())
 			return err
 		},
 	}

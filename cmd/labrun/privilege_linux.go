@@ -17,7 +17,7 @@ import (
 // cannot, labrun runs again in a user namespace in which it can, and the error
 // is that run's exit status. A program that an interactive one starts shares the
 // terminal with it.
-func (c command) privilege(interactive bool) error {
+func privilege(interactive bool) error {
 	err := fabric.Probe()
 	if err == nil || !errors.Is(err, fs.ErrPermission) {
 		return err

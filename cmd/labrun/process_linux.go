@@ -3,8 +3,7 @@ package main
 import (
 	"os"
 	"runtime"
-
-	"github.com/spf13/cobra"
+	"strings"
 
 	"labrun/lab/kernel/local"
 )
@@ -17,14 +16,27 @@ func init() { runtime.LockOSThread() }
 // when this program was started as one.
 func beProcess() {
 	local.Main()
-	if status, is := (command{stdout: os.Stdout, stderr: os.Stderr}).seedMain(os.Args); is {
+	if status, is := seedMain(os.Args); is {
 		os.Exit(status)
 	}
 }
 
-// linuxCommands are those that build labs.
-func (c command) linuxCommands() []*cobra.Command {
-	return []*cobra.Command{
-		c.shellCommand(), c.execCommand(), c.upCommand(), c.connectCommand(), c.serverCommand(), c.rerunCommand(),
+// seedMain is the life of labrun under another name: that of one of the note's
+// programs, of a server's child, or of the child that names a report. Under its own
+// name it returns at once.
+func seedMain(argv []string) (status int, is bool) {
+	if len(argv) == 0 {
+		return 0, false
 	}
+	switch name := argv[0]; name[strings.LastIndex(name, "/")+1:] {
+	case "connect":
+		return execute(connectCommand(), argv[1:], os.Stdout, os.Stderr), true
+	case "server":
+		return execute(serverCommand(), argv[1:], os.Stdout, os.Stderr), true
+	case arg0Child:
+		return childMain(os.Stdin), true
+	case arg0Namer:
+		return namerMain(argv[1]), true
+	}
+	return 0, false
 }

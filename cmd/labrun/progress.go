@@ -32,10 +32,10 @@ type status struct {
 	line   int    // how many characters are on the screen
 }
 
-func (c command) status(runs int) *status {
+func newStatus(stderr io.Writer, runs int) *status {
 	s := &status{began: time.Now(), runs: max(runs, 1), stop: make(chan struct{})}
-	if terminal(c.stderr) {
-		s.w = c.stderr
+	if terminal(stderr) {
+		s.w = stderr
 		go s.draw()
 	}
 	return s

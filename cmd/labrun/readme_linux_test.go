@@ -103,7 +103,7 @@ func TestReadmeStatuses(t *testing.T) {
 			rows[m[1]] = append(cells, "", "", "")
 		}
 	}
-	for _, name := range append(commandNames(command{}.root()), "labrun") {
+	for _, name := range append(commandNames(rootCommand()), "labrun") {
 		if name != "help" && rows[name] == nil {
 			t.Errorf("README.md has no exit status of %s", name)
 		}

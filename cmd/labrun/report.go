@@ -17,7 +17,7 @@ import (
 // reportCommand makes "labrun report". It trusts the cells of a kept report and nothing
 // that follows from them: counts, digest and claims are worked out anew, so that an edited
 // file cannot say "passed" above red cells.
-func (c command) reportCommand() *cobra.Command {
+func reportCommand() *cobra.Command {
 	var outputs outputOptions
 	var verbose bool
 	cmd := &cobra.Command{
@@ -37,7 +37,7 @@ because it was edited or another version of labrun made it, standard error tells
 ` + formatList() + `
 Exit status: 0 whatever the report says, 2 when it cannot be read.`,
 		Args: args(1, 1, "a FILE.json"),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := outputs.check(); err != nil {
 				return err
 			}
@@ -46,7 +46,7 @@ Exit status: 0 whatever the report says, 2 when it cannot be read.`,
 				return usageError{err}
 			}
 			r := kept.Recount()
-			c.disagree(args[0], &kept, &r)
+			disagree(cmd.ErrOrStderr(), args[0], &kept, &r)
 			open, err := outputs.open()
 			if err != nil {
 				return err
@@ -55,7 +55,7 @@ Exit status: 0 whatever the report says, 2 when it cannot be read.`,
 			if err := writeOutputs(r, open); err != nil || outputs.quiet {
 				return err
 			}
-			return c.writeStdout(r, outputs.stdout, verbose)
+			return writeReport(cmd.OutOrStdout(), r, outputs.stdout, verbose)
 		},
 	}
 	outputs.flags(cmd.Flags())
@@ -66,20 +66,20 @@ Exit status: 0 whatever the report says, 2 when it cannot be read.`,
 
 // disagree says where a kept report was edited: its counts, digest or claims are not those of its
 // cells, which are printed. Another version of labrun may have had another digest.
-func (c command) disagree(file string, kept, r *result.Report) {
+func disagree(stderr io.Writer, file string, kept, r *result.Report) {
 	if kept.Counts != r.Counts {
-		c.complain(fmt.Errorf("%s: its counts are not those of its cells: it says %s, and has %s", file, kept.Counts,
+		complain(stderr, fmt.Errorf("%s: its counts are not those of its cells: it says %s, and has %s", file, kept.Counts,
 			r.Counts))
 	}
 	if kept.Digest != r.Digest {
-		c.complain(fmt.Errorf("%s: its digest %q is not that of its cells, %s: it was edited, or made by a labrun "+
+		complain(stderr, fmt.Errorf("%s: its digest %q is not that of its cells, %s: it was edited, or made by a labrun "+
 			"with another digest", file, kept.Digest, r.Digest))
 	}
 	for i := range kept.Matrices {
 		for j := range kept.Matrices[i].Claims {
 			said, is := &kept.Matrices[i].Claims[j], &r.Matrices[i].Claims[j]
 			if said.Verdict != is.Verdict || said.Says() != is.Says() {
-				c.complain(fmt.Errorf("%s: claim %q is not that of its cells: it says %q, and they %q", file,
+				complain(stderr, fmt.Errorf("%s: claim %q is not that of its cells: it says %q, and they %q", file,
 					said.Name, said.Says(), is.Says()))
 			}
 		}

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"reflect"
 	"slices"
 
@@ -23,7 +24,7 @@ type rerunOptions struct {
 	kept    outputOptions // of the new report; it has files alone
 }
 
-func (c command) rerunCommand() *cobra.Command {
+func rerunCommand() *cobra.Command {
 	var o rerunOptions
 	cmd := &cobra.Command{
 		Use:   "rerun FILE.json",
@@ -43,7 +44,7 @@ change none. "labrun report FILE.json -v" shows what it would run.
 Exit status: 0 the outcome is the same (failures too), 1 it differs, 2 the report
 cannot be read, 3 some cells could not be asked.`,
 		Args: args(1, 1, "a FILE.json"),
-		RunE: func(_ *cobra.Command, args []string) error { return c.rerun(args[0], o) },
+		RunE: func(cmd *cobra.Command, args []string) error { return rerun(cmd, args[0], o) },
 	}
 	f := cmd.Flags()
 	o.askOptions.flags(f)
@@ -66,23 +67,23 @@ func (o *rerunOptions) check() error {
 // anything runs, in the order in which the user can mend it: flags, privilege, report,
 // names in it, folders. An old report may hold what this labrun reads otherwise; it is
 // compared with what runs today, and the difference says so.
-func (c command) rerun(file string, o rerunOptions) error {
+func rerun(cmd *cobra.Command, file string, o rerunOptions) error {
 	if err := o.check(); err != nil {
 		return err
 	}
 	if o.pause {
-		if err := c.canPause(); err != nil {
+		if err := canPause(cmd.ErrOrStderr()); err != nil {
 			return err
 		}
 	}
-	if err := c.privilege(false); err != nil { // before standard input is read
+	if err := privilege(false); err != nil { // before standard input is read
 		return err
 	}
 	before, err := loadOutcome(file)
 	if err != nil {
 		return usageError{err}
 	}
-	topologies, err := c.reload(file, &before)
+	topologies, err := reload(cmd.ErrOrStderr(), file, &before)
 	if err != nil {
 		return err
 	}
@@ -111,25 +112,25 @@ func (c command) rerun(file string, o rerunOptions) error {
 	if err != nil {
 		return err
 	}
-	after, err := c.ask(untilSignal(), topologies, o.askOptions,
+	after, err := ask(untilSignal(), cmd.ErrOrStderr(), topologies, o.askOptions,
 		run.Options{Only: o.cellsOf(&before, topologies), Hosts: o.columnsOf(&before)}, folder)
 	if err != nil {
-		return c.captured(folder, err)
+		return captured(cmd.ErrOrStderr(), folder, err)
 	}
-	return c.captured(folder, c.compareAgain(&before, after, kept, outputs, &o))
+	return captured(cmd.ErrOrStderr(), folder, compareAgain(cmd, &before, after, kept, outputs, &o))
 }
 
 // compareAgain writes what the two runs differ in, and keeps the new report.
-func (c command) compareAgain(before *result.Report, after result.Report, kept, outputs []*output,
+func compareAgain(cmd *cobra.Command, before *result.Report, after result.Report, kept, outputs []*output,
 	o *rerunOptions) error {
 	d := compare.Reports(*before, after)
 	if err := writeOutputs(after, kept); err != nil {
 		return err
 	}
-	if err := c.printVerbose(after, *o); err != nil {
+	if err := printVerbose(cmd, after, *o); err != nil {
 		return err
 	}
-	err := c.printDiff(&d, outputs, &o.outputs)
+	err := printDiff(cmd.OutOrStdout(), &d, outputs, &o.outputs)
 	var status exitStatus
 	if after.Counts.Errors > 0 && (err == nil || errors.As(err, &status)) {
 		return exitStatus(exitError)
@@ -139,13 +140,13 @@ func (c command) compareAgain(before *result.Report, after result.Report, kept, 
 
 // printVerbose prints the new report for -v, on standard error where the difference is
 // for a program, or in files.
-func (c command) printVerbose(r result.Report, o rerunOptions) error {
+func printVerbose(cmd *cobra.Command, r result.Report, o rerunOptions) error {
 	if !o.verbose {
 		return nil
 	}
-	w := c.stdout
+	w := cmd.OutOrStdout()
 	if o.outputs.quiet || o.outputs.stdout.Name != "text" {
-		w = c.stderr
+		w = cmd.ErrOrStderr()
 	}
 	t := textFor(w)
 	t.Verbose = true
@@ -159,7 +160,7 @@ func (c command) printVerbose(r result.Report, o rerunOptions) error {
 }
 
 // reload reads the topologies that the report holds.
-func (c command) reload(file string, r *result.Report) ([]*lab.Topology, error) {
+func reload(stderr io.Writer, file string, r *result.Report) ([]*lab.Topology, error) {
 	var topologies []*lab.Topology
 	for i := range r.Matrices {
 		m := &r.Matrices[i]
@@ -171,7 +172,7 @@ func (c command) reload(file string, r *result.Report) ([]*lab.Topology, error) 
 		var found topology.Diagnostics
 		switch {
 		case errors.As(err, &found):
-			c.show(found)
+			show(stderr, found)
 			return nil, usagef("%s: the text of %s that it holds has mistakes", file, m.File)
 		case err != nil:
 			return nil, usagef("%s: %w", file, err)

@@ -136,31 +136,6 @@ func chosenWords(only []string) string {
 	return " that --only chooses"
 }
 
-func hostNames(topologies []*lab.Topology) []string {
-	var names []string
-	for _, t := range topologies {
-		for _, h := range t.Hosts {
-			names = append(names, h.Name)
-		}
-	}
-	return unique(names)
-}
-
-func experimentNames(topologies []*lab.Topology) []string {
-	var names []string
-	for _, t := range topologies {
-		for _, e := range t.Experiments {
-			names = append(names, e.Name)
-		}
-	}
-	return unique(names)
-}
-
-func unique(names []string) []string {
-	slices.Sort(names)
-	return slices.Compact(names)
-}
-
 // selects returns which cells are to run, nil when all are.
 func (o *askOptions) selects() func(*lab.Experiment, lab.Combo) bool {
 	if len(o.patterns) == 0 {
@@ -169,4 +144,29 @@ func (o *askOptions) selects() func(*lab.Experiment, lab.Combo) bool {
 	return func(e *lab.Experiment, c lab.Combo) bool {
 		return slices.ContainsFunc(o.patterns, func(p lab.Selection) bool { return p.Matches(e, c) })
 	}
+}
+
+// countCells returns how many cells the flags choose.
+func (o *askOptions) countCells(topologies []*lab.Topology) int {
+	n, chosen := 0, o.selects()
+	for _, t := range topologies {
+		for i := range t.Experiments {
+			e := &t.Experiments[i]
+			combos := len(e.Combos)
+			if chosen != nil {
+				combos = 0
+				for _, c := range e.Combos {
+					if chosen(e, c) {
+						combos++
+					}
+				}
+			}
+			for _, h := range t.Hosts {
+				if e.RunsOn(h.Name) && (len(o.hosts) == 0 || slices.Contains(o.hosts, h.Name)) {
+					n += combos
+				}
+			}
+		}
+	}
+	return n
 }

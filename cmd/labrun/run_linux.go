@@ -2,44 +2,60 @@ package main
 
 import (
 	"context"
+	"errors"
+	"io"
 	"runtime"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"labrun/lab"
 	"labrun/lab/capture"
+	"labrun/lab/compare"
 	"labrun/lab/kernel/local"
+	"labrun/lab/report"
 	"labrun/lab/result"
 	"labrun/lab/run"
 	"labrun/lab/sys"
 )
 
-// run does the main job: files to a report on standard output.
-func (c command) run(paths []string, o runOptions) error {
+// runFiles does the main job: files to a report on standard output.
+func runFiles(cmd *cobra.Command, paths []string, o runOptions) error {
 	if o.pause {
-		if err := c.canPause(); err != nil {
+		if err := canPause(cmd.ErrOrStderr()); err != nil {
 			return err
 		}
 	}
-	files, err := c.topologyFiles(paths)
+	files, err := topologyFiles(cmd.ErrOrStderr(), paths)
 	if err != nil {
 		return err
 	}
 	if o.watch {
-		return c.watch(files, o)
+		if err := privilege(false); err != nil {
+			return err
+		}
+		return watch(cmd, files, func(ctx context.Context) error {
+			this := o // what check finds out is of one run
+			topologies, err := loadFor(cmd, files, &this)
+			if err != nil {
+				return err
+			}
+			return runOnce(ctx, cmd, topologies, this)
+		})
 	}
-	topologies, err := c.loadFor(files, &o) // mistakes need no privilege
+	topologies, err := loadFor(cmd, files, &o) // mistakes need no privilege
 	if err != nil {
 		return err
 	}
-	if err := c.privilege(false); err != nil {
+	if err := privilege(false); err != nil {
 		return err
 	}
-	return c.runOnce(untilSignal(), topologies, o)
+	return runOnce(untilSignal(), cmd, topologies, o)
 }
 
 // loadFor reads the files and checks the flags, which may name what is in them.
-func (c command) loadFor(files []string, o *runOptions) ([]*lab.Topology, error) {
-	topologies, err := c.load(files)
+func loadFor(cmd *cobra.Command, files []string, o *runOptions) ([]*lab.Topology, error) {
+	topologies, err := load(cmd, files)
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +63,7 @@ func (c command) loadFor(files []string, o *runOptions) ([]*lab.Topology, error)
 }
 
 // runOnce runs topologies once.
-func (c command) runOnce(ctx context.Context, topologies []*lab.Topology, o runOptions) error {
+func runOnce(ctx context.Context, cmd *cobra.Command, topologies []*lab.Topology, o runOptions) error {
 	baseline, err := o.loadBaseline()
 	if err != nil {
 		return err
@@ -61,18 +77,19 @@ func (c command) runOnce(ctx context.Context, topologies []*lab.Topology, o runO
 	if err != nil {
 		return err
 	}
-	r, err := c.ask(ctx, topologies, o.askOptions, run.Options{Only: o.selects(), Hosts: o.hosts}, folder)
+	r, err := ask(ctx, cmd.ErrOrStderr(), topologies, o.askOptions, run.Options{Only: o.selects(), Hosts: o.hosts}, folder)
 	if err != nil {
-		return c.captured(folder, err)
+		return captured(cmd.ErrOrStderr(), folder, err)
 	}
 	d := difference(baseline, r)
-	return c.captured(folder, c.compared(d, o, c.print(r, d, outputs, o.outputs.stdout, o.verbose)))
+	printed := printReport(cmd, r, d, outputs, o.outputs.stdout, o.verbose)
+	return captured(cmd.ErrOrStderr(), folder, compared(cmd, d, o, printed))
 }
 
 // ask runs the cells that the options choose, in the way that the flags say. The packets
 // go to the folder, if it is not nil. All that differs between two runs of a file goes into
 // the environment here, and nothing of it into a matrix: so two machines can compare theirs.
-func (c command) ask(ctx context.Context, topologies []*lab.Topology, o askOptions, options run.Options,
+func ask(ctx context.Context, stderr io.Writer, topologies []*lab.Topology, o askOptions, options run.Options,
 	folder *capture.Folder) (result.Report, error) {
 	version, err := sys.KernelVersion()
 	if err != nil {
@@ -89,10 +106,10 @@ func (c command) ask(ctx context.Context, topologies []*lab.Topology, o askOptio
 		env.Jobs = runtime.NumCPU()
 	}
 	options.FailFast, options.Runs, options.Seconds = o.failFast, o.repeat, &env.Seconds
-	status := c.status(o.repeat)
+	status := newStatus(stderr, o.repeat)
 	options.Jobs, options.Progress, options.Red = env.Jobs, status.show, status.note
 	if o.pause {
-		options.Pause = c.pause(topologies, status, clock)
+		options.Pause = pause(stderr, topologies, status, clock)
 	}
 	kernel, err := local.New(folder)
 	if err != nil {
@@ -107,4 +124,43 @@ func (c command) ask(ctx context.Context, topologies []*lab.Topology, o askOptio
 	}
 	env.Elapsed = time.Since(env.Started).Seconds()
 	return result.NewReport(env, matrices), nil
+}
+
+// printReport writes the report to the files that were asked for and to standard
+// output, and turns it into an exit status. The files come first: what reads
+// the output may stop reading. The summary of a workflow's job has the difference,
+// when there is one.
+func printReport(cmd *cobra.Command, r result.Report, d *compare.Difference, outputs []*output,
+	stdout report.Format, verbose bool) error {
+	err := writeOutputs(r, outputs)
+	if onGitHub() {
+		err = errors.Join(err, writeGitHub(cmd.OutOrStdout(), cmd.ErrOrStderr(), r, stdout, verbose), summarise(r, d))
+	} else {
+		err = errors.Join(err, writeReport(cmd.OutOrStdout(), r, stdout, verbose))
+	}
+	if err != nil {
+		return err
+	}
+	switch {
+	case r.Counts.Errors > 0:
+		return exitStatus(exitError)
+	case r.Counts.Failed > 0:
+		return exitStatus(exitFailed)
+	}
+	return nil
+}
+
+// writeGitHub writes the report to standard output, and annotations after it.
+func writeGitHub(stdout, stderr io.Writer, r result.Report, f report.Format, verbose bool) error {
+	var err error
+	switch f.Name {
+	case "github":
+		err = writeReport(stdout, inRepository(r), f, verbose)
+	case "text":
+		err = inTurn(func() error { return writeReport(stdout, r, f, verbose) },
+			func() error { return report.GitHub(stdout, inRepository(r)) })
+	default: // a program reads it and expects nothing else; commands may come here too
+		err = errors.Join(writeReport(stdout, r, f, verbose), report.GitHub(stderr, inRepository(r)))
+	}
+	return err
 }

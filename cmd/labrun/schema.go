@@ -22,7 +22,7 @@ var schemas = []struct {
 // schemaCommand makes "labrun schema". The schemas are in the program, so that they are
 // those of its version: an editor that has fetched one elsewhere may demand keys that this
 // labrun does not know.
-func (c command) schemaCommand() *cobra.Command {
+func schemaCommand() *cobra.Command {
 	var names []string
 	for _, s := range schemas {
 		names = append(names, s.name)
@@ -39,13 +39,13 @@ func (c command) schemaCommand() *cobra.Command {
                              begins with: # yaml-language-server: $schema=FILE`,
 		Args:      args(1, 1, "a NAME: "+list(names)),
 		ValidArgs: names,
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			i := slices.Index(names, args[0])
 			if i < 0 {
 				return usagef("labrun schema %s: no such schema%s there is %s", args[0], meant(args[0], names),
 					list(names))
 			}
-			_, err := c.stdout.Write(schemas[i].text())
+			_, err := cmd.OutOrStdout().Write(schemas[i].text())
 			return err
 		},
 	}

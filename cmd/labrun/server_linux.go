@@ -29,7 +29,7 @@ Exit status: 1 a call failed, 2 bad usage; it does not end by itself.`
 // arg0Child is the argv[0] of a server's child.
 const arg0Child = "server-child"
 
-func (c command) serverCommand() *cobra.Command {
+func serverCommand() *cobra.Command {
 	var reuse bool
 	var bind string
 	cmd := &cobra.Command{

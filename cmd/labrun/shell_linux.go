@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -15,7 +14,6 @@ import (
 	"labrun/lab/fabric"
 	"labrun/lab/kernel/local"
 	"labrun/lab/plan"
-	"labrun/lab/program"
 	"labrun/lab/question"
 	"labrun/lab/report"
 	"labrun/lab/result"
@@ -25,7 +23,7 @@ import (
 
 const afterUsage = "first run `EXPERIMENT` in that host, to its end or its first red step, and keep its sockets"
 
-func (c command) shellCommand() *cobra.Command {
+func shellCommand() *cobra.Command {
 	var after string
 	cmd := &cobra.Command{
 		Use:   "shell FILE HOST",
@@ -46,15 +44,15 @@ files as ever, and find both names in LABRUN_LAB and LABRUN_HOST.
     labrun shell topologies/dual-nic.yaml alpha
     labrun shell topologies/dual-nic.yaml alpha --after claim-1-established`,
 		Args: args(2, 2, "a FILE and a HOST"),
-		RunE: func(_ *cobra.Command, args []string) error {
-			return c.enter(args[0], args[1], after, nil)
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return enter(cmd, args[0], args[1], after, nil)
 		},
 	}
 	cmd.Flags().StringVar(&after, "after", "", afterUsage)
 	return cmd
 }
 
-func (c command) execCommand() *cobra.Command {
+func execCommand() *cobra.Command {
 	var after string
 	cmd := &cobra.Command{
 		Use:   "exec FILE HOST -- COMMAND [ARG...]",
@@ -67,8 +65,8 @@ not there: "labrun exec FILE HOST --after EXPERIMENT -- sh <script" reads it all
 
     labrun exec topologies/dual-nic.yaml alpha -- ip -br address`,
 		Args: args(3, math.MaxInt, "a FILE, a HOST and a COMMAND"),
-		RunE: func(_ *cobra.Command, args []string) error {
-			return c.enter(args[0], args[1], after, args[2:])
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return enter(cmd, args[0], args[1], after, args[2:])
 		},
 	}
 	cmd.Flags().StringVar(&after, "after", "", afterUsage)
@@ -79,8 +77,8 @@ not there: "labrun exec FILE HOST --after EXPERIMENT -- sh <script" reads it all
 // no program. The names are looked up before labrun asks for privilege, which may start it
 // anew in a user namespace: a mistyped host is told without one. The exit status of the
 // program is passed through, as ssh(1) and env(1) do, so that scripts can use it.
-func (c command) enter(file, hostName, after string, argv []string) error {
-	t, h, err := c.loadHost(file, hostName)
+func enter(cmd *cobra.Command, file, hostName, after string, argv []string) error {
+	t, h, err := loadHost(cmd, file, hostName)
 	if err != nil {
 		return err
 	}
@@ -94,11 +92,11 @@ func (c command) enter(file, hostName, after string, argv []string) error {
 			return usagef("--after %s: that experiment does not run on %s, only on %s", after, hostName, list(e.Hosts))
 		}
 	}
-	if err := c.privilege(true); err != nil {
+	if err := privilege(true); err != nil {
 		return err
 	}
-	ctx := untilSignal()
-	up, err := c.lab(ctx, t, e, combo, h, argv == nil)
+	ctx, stderr := untilSignal(), cmd.ErrOrStderr()
+	up, err := labOf(ctx, stderr, t, e, combo, h, argv == nil)
 	if err != nil {
 		return err
 	}
@@ -113,11 +111,11 @@ func (c command) enter(file, hostName, after string, argv []string) error {
 		}
 		defer others.close()
 		started = func(pid int) {
-			fmt.Fprintf(c.stderr, "host %s of %s: %s\nfrom another terminal: %s\n", h.Name, t.Name, nics(h),
+			fmt.Fprintf(stderr, "host %s of %s: %s\nfrom another terminal: %s\n", h.Name, t.Name, nics(h),
 				nsenter(pid))
-			others.write(c.stderr)
-			up.tellFiles(c.stderr)
-			fmt.Fprintln(c.stderr, "the lab is gone when this shell ends")
+			others.write(stderr)
+			up.tellFiles(stderr)
+			fmt.Fprintln(stderr, "the lab is gone when this shell ends")
 		}
 		if err := asShell(&program); err != nil {
 			return err
@@ -138,87 +136,10 @@ func (c command) enter(file, hostName, after string, argv []string) error {
 	return nil
 }
 
-// upLab is a lab that is up, for a person to enter. It is either fresh or what a cell left
-// behind; both end with this program, as their namespaces are held by its descriptors alone.
-type upLab struct {
-	topology *lab.Topology
-	host     func(string) *fabric.Host // nil for one that is not up
-	files    *program.Files            // nil where the hosts have the machine's /tmp and /run
-	done     func()
-}
-
-func freshLab(t *lab.Topology, l *fabric.Lab) *upLab {
-	return &upLab{topology: t, host: l.Host, done: func() { _ = l.Close() }}
-}
-
-// keptLab is the lab of a cell. Where the cell had files its hosts have them: a shell that
-// looks at a socket with a path finds the path.
-func keptLab(t *lab.Topology, k *local.Kept) *upLab {
-	return &upLab{topology: t, host: k.Host, files: k.Files(), done: func() { _ = k.Close() }}
-}
-
-// program is a program in a host that is up, for a person: it has the environment of
-// labrun's caller.
-func (u *upLab) program(h *lab.Host) program.Shell {
-	return program.Shell{
-		In: u.host(h.Name).Do, Hostname: h.Name, Hosts: question.HostsFile(&u.topology.Layout, h.Name, h.Name, nil),
-		Files: u.files,
-		Env:   append(os.Environ(), "LABRUN_LAB="+u.topology.Name, "LABRUN_HOST="+h.Name),
-	}
-}
-
-// tellFiles says that the machine's files are not all there.
-func (u *upLab) tellFiles(w io.Writer) {
-	if u.files != nil {
-		fmt.Fprintln(w, "/tmp and /run are the lab's, as the experiment left them; all other files are the machine's")
-	}
-}
-
-// held are hosts beside the one that a shell is in, kept so that they can be entered from
-// another terminal.
-type held []heldHost
-
-type heldHost struct {
-	*lab.Host
-	*program.Hold
-}
-
-// holdOthers holds the other hosts of the lab: those that are up.
-func holdOthers(up *upLab, h *lab.Host, allProcesses bool) (all held, err error) {
-	for i := range up.topology.Hosts {
-		other := &up.topology.Hosts[i]
-		if other.Name == h.Name || up.host(other.Name) == nil {
-			continue
-		}
-		program := up.program(other)
-		program.AllProcesses = allProcesses
-		hold, err := program.Hold()
-		if err != nil {
-			all.close()
-			return nil, err
-		}
-		all = append(all, heldHost{other, hold})
-	}
-	return all, nil
-}
-
-// write says how to enter each of them.
-func (all held) write(w io.Writer) {
-	for _, h := range all {
-		fmt.Fprintf(w, "host %s: %s\n    %s\n", h.Name, nics(h.Host), nsenter(h.PID))
-	}
-}
-
-func (all held) close() {
-	for _, h := range all {
-		_ = h.Close()
-	}
-}
-
-// lab returns a fresh lab, or one as an experiment left it. Then it says how that ended,
+// labOf returns a fresh lab, or one as an experiment left it. Then it says how that ended,
 // and with sockets which there are on all hosts.
-func (c command) lab(ctx context.Context, t *lab.Topology, e *lab.Experiment, combo lab.Combo, h *lab.Host,
-	sockets bool) (*upLab, error) {
+func labOf(ctx context.Context, stderr io.Writer, t *lab.Topology, e *lab.Experiment, combo lab.Combo,
+	h *lab.Host, sockets bool) (*upLab, error) {
 	if e == nil {
 		l, err := fabric.Up(ctx, plan.New(&t.Layout))
 		if err != nil {
@@ -235,7 +156,7 @@ func (c command) lab(ctx context.Context, t *lab.Topology, e *lab.Experiment, co
 		return nil, err
 	}
 	up := keptLab(t, kept)
-	if err := (report.Text{Colour: colour(c.stderr)}).Last(c.stderr, &m, &m.Cells[0]); err != nil {
+	if err := (report.Text{Colour: colour(stderr)}).Last(stderr, &m, &m.Cells[0]); err != nil {
 		up.done()
 		return nil, err
 	}
@@ -245,7 +166,7 @@ func (c command) lab(ctx context.Context, t *lab.Topology, e *lab.Experiment, co
 			up.done()
 			return nil, err
 		}
-		writeSockets(c.stderr, all)
+		writeSockets(stderr, all)
 	}
 	return up, nil
 }

@@ -3,20 +3,29 @@ package main
 import (
 	"io"
 	"os"
-	"strings"
 
 	"labrun/lab/report"
 )
 
+// fileOf returns the file that w writes to, nil when it is none: standard output is one
+// behind a writer that keeps its first error.
+func fileOf(w io.Writer) *os.File {
+	if first, ok := w.(*firstError); ok {
+		w = first.w
+	}
+	f, _ := w.(*os.File)
+	return f
+}
+
 // terminal reports whether w is a terminal.
 func terminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	return ok && isTerminal(f)
+	f := fileOf(w)
+	return f != nil && isTerminal(f)
 }
 
 // width returns how many columns the terminal has now, 80 when it does not say.
 func width(w io.Writer) int {
-	if f, ok := w.(*os.File); ok {
+	if f := fileOf(w); f != nil {
 		if n := columns(f); n > 0 {
 			return n
 		}
@@ -34,10 +43,23 @@ func colour(w io.Writer) bool {
 // which stays as it was when the window changes.
 func textFor(w io.Writer) report.Text {
 	t := report.Text{Colour: colour(w)}
-	if f, ok := w.(*os.File); ok && isTerminal(f) {
-		t.Width = columns(f)
+	if terminal(w) {
+		t.Width = columns(fileOf(w))
 	}
 	return t
 }
 
-func list(names []string) string { return strings.Join(names, ", ") }
+// firstError keeps the first error of a writer, for those that do not look at what they
+// print: cobra, and the note's programs.
+type firstError struct {
+	w   io.Writer
+	err error
+}
+
+func (f *firstError) Write(b []byte) (int, error) {
+	n, err := f.w.Write(b)
+	if f.err == nil {
+		f.err = err
+	}
+	return n, err
+}

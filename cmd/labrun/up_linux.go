@@ -4,8 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
-	"os"
-	"strconv"
+	"io"
 
 	"github.com/spf13/cobra"
 
@@ -15,7 +14,7 @@ import (
 	"labrun/lab/program"
 )
 
-func (c command) upCommand() *cobra.Command {
+func upCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "up FILE",
 		Short: "keep a lab up, to enter its hosts from other terminals",
@@ -25,15 +24,15 @@ of its own. All that was started in there is gone with the lab, however that end
 
     labrun up topologies/dual-nic.yaml`,
 		Args: args(1, 1, "a FILE"),
-		RunE: func(_ *cobra.Command, files []string) error {
-			topologies, err := c.load(files)
+		RunE: func(cmd *cobra.Command, files []string) error {
+			topologies, err := load(cmd, files)
 			if err != nil {
 				return err
 			}
-			if err := c.privilege(false); err != nil {
+			if err := privilege(false); err != nil {
 				return err
 			}
-			return c.up(topologies[0])
+			return up(cmd.OutOrStdout(), topologies[0])
 		},
 	}
 }
@@ -41,7 +40,7 @@ of its own. All that was started in there is gone with the lab, however that end
 // up holds a lab until a signal. A lab has no name that another program could enter it by,
 // so each host has a process that holds it, and its number is printed. Where one is killed
 // the commands that were printed would enter nothing, so that is the end.
-func (c command) up(t *lab.Topology) (err error) {
+func up(stdout io.Writer, t *lab.Topology) (err error) {
 	ctx := untilSignal()
 	l, err := fabric.Up(ctx, plan.New(&t.Layout))
 	if err != nil {
@@ -64,7 +63,7 @@ func (c command) up(t *lab.Topology) (err error) {
 			dead <- h.Name
 		}()
 	}
-	w := bufio.NewWriter(c.stdout)
+	w := bufio.NewWriter(stdout)
 	for i := range t.Hosts {
 		h := &t.Hosts[i]
 		fmt.Fprintf(w, "%s: %s\n    %s\n", h.Name, nics(h), nsenter(holds[i].PID))
@@ -79,18 +78,4 @@ func (c command) up(t *lab.Topology) (err error) {
 	case name := <-dead:
 		return fmt.Errorf("the process that holds host %s was killed", name)
 	}
-}
-
-// nsenter is the command that the user types to stand where a process is.
-func nsenter(pid int) string {
-	words := []string{"nsenter"}
-	switch {
-	case fabric.IsReexec():
-		// Whoever made a user namespace may enter it, as its root; and no groups can
-		// be set in there, user_namespaces(7).
-		words = append(words, "-U", "--preserve-credentials")
-	case os.Getenv("SUDO_UID") != "":
-		words = []string{"sudo", "nsenter"}
-	}
-	return lab.Command(append(words, "-m", "-u", "-n", "-p", "-t", strconv.Itoa(pid))...)
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -43,7 +42,7 @@ func TestVariables(t *testing.T) {
 			walk(sub)
 		}
 	}
-	walk(command{stdout: io.Discard, stderr: io.Discard}.root())
+	walk(rootCommand())
 	if !slices.Contains(taken, "LABRUN_JOBS") || !slices.Contains(taken, "LABRUN_GRAPH_FORMAT") {
 		t.Errorf("the variables are %v", taken)
 	}
@@ -52,7 +51,7 @@ func TestVariables(t *testing.T) {
 // TestOffers has every command say what comes after it, and every flag that takes
 // a name.
 func TestOffers(t *testing.T) {
-	root := command{stdout: io.Discard, stderr: io.Discard}.root()
+	root := rootCommand()
 	for _, cmd := range append(root.Commands(), root) {
 		if slices.Contains([]string{"connect", "server", "man"}, cmd.Name()) || cmd.IsAdditionalHelpTopicCommand() {
 			continue // take addresses, a folder; a topic takes nothing

@@ -8,13 +8,13 @@ import (
 	"github.com/spf13/cobra"
 )
 
-func (c command) versionCommand() *cobra.Command {
+func versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "print the version",
 		Args:  args(0, 0, "no arguments"),
-		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintf(c.stdout, "labrun %s, %s, %s/%s\n", version(), runtime.Version(), runtime.GOOS,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "labrun %s, %s, %s/%s\n", version(), runtime.Version(), runtime.GOOS,
 				runtime.GOARCH)
 			return err
 		},

@@ -17,7 +17,7 @@ import (
 // is for lab/process and lab/kernel/local to test, and that it fits the schema for lab/topology.
 func TestVocabulary(t *testing.T) {
 	var help bytes.Buffer
-	if status := (command{stdout: &help, stderr: os.Stderr}).main([]string{"help", "steps"}); status != 0 {
+	if status := execute(rootCommand(), []string{"help", "steps"}, &help, os.Stderr); status != 0 {
 		t.Fatalf("labrun help steps: exit %d", status)
 	}
 	lines := strings.Split(help.String(), "\n")

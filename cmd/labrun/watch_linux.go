@@ -8,38 +8,33 @@ import (
 	"slices"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"labrun/lab/topology"
 )
 
-// watch runs the files, and again whenever one of them has changed, until a signal.
+// watch runs once, and again whenever one of the files has changed, until a signal.
 // The last run's status is the program's.
-func (c command) watch(files []string, o runOptions) error {
-	if err := c.privilege(false); err != nil {
-		return err
-	}
+func watch(cmd *cobra.Command, files []string, once func(context.Context) error) error {
 	ctx := untilSignal()
 	for {
 		all := dependencies(files)
 		seen := stamps(all)
-		if terminal(c.stdout) {
-			fmt.Fprint(c.stdout, "\x1b[H\x1b[2J\x1b[3J") // as clear(1)
+		if terminal(cmd.OutOrStdout()) {
+			fmt.Fprint(cmd.OutOrStdout(), "\x1b[H\x1b[2J\x1b[3J") // as clear(1)
 		}
-		this := o // what check finds out is of one run
-		topologies, err := c.loadFor(files, &this)
-		if err == nil {
-			err = c.runOnce(ctx, topologies, this)
-		}
+		err := once(ctx)
 		var status exitStatus
 		var usage usageError
 		switch {
 		case err == nil, errors.As(err, &status), ctx.Err() != nil:
 		case errors.As(err, &usage):
-			c.complain(err) // of an --only that matches nothing, while the file is being written
+			complain(cmd.ErrOrStderr(), err) // of an --only that matches nothing, while the file is being written
 		default:
 			return err
 		}
 		if ctx.Err() == nil {
-			fmt.Fprintf(c.stderr, "waiting for a change of %s; ^C ends\n", list(files))
+			fmt.Fprintf(cmd.ErrOrStderr(), "waiting for a change of %s; ^C ends\n", list(files))
 		}
 		if !awaitChange(ctx, all, len(files), seen) {
 			return err

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"cmp"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -15,17 +14,6 @@ import (
 	"labrun/lab"
 	"labrun/lab/wording"
 )
-
-// didYouMean ends a complaint about a name, when one of the names that there are is near it.
-func didYouMean(found string, names []string) string {
-	if near := wording.Nearest(found, names); near != "" && near != found {
-		return fmt.Sprintf(", did you mean %q?", near)
-	}
-	return ""
-}
-
-// meant is didYouMean in a complaint that goes on with the names.
-func meant(found string, names []string) string { return cmp.Or(didYouMean(found, names), ";") }
 
 // commandNames returns the names of the commands.
 func commandNames(root *cobra.Command) []string {

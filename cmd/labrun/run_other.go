@@ -16,13 +16,13 @@ func needsLinux(what string) error {
 	return fmt.Errorf("%s needs Linux, and this is %s: labrun can check, plan and report here", what, runtime.GOOS)
 }
 
-// run finds the mistakes in files and flags, and runs nothing.
-func (c command) run(paths []string, o runOptions) error {
-	files, err := c.topologyFiles(paths)
+// runFiles finds the mistakes in files and flags, and runs nothing.
+func runFiles(cmd *cobra.Command, paths []string, o runOptions) error {
+	files, err := topologyFiles(cmd.ErrOrStderr(), paths)
 	if err != nil {
 		return err
 	}
-	topologies, err := c.load(files)
+	topologies, err := load(cmd, files)
 	if err != nil {
 		return err
 	}
@@ -32,7 +32,7 @@ func (c command) run(paths []string, o runOptions) error {
 	return needsLinux("running experiments")
 }
 
-func (c command) linuxCommands() []*cobra.Command {
+func linuxCommands() []*cobra.Command {
 	var all []*cobra.Command
 	for _, name := range []string{"shell", "exec", "up", "connect", "server", "rerun"} {
 		all = append(all, &cobra.Command{

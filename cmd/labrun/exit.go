@@ -1,0 +1,73 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"labrun/lab"
+)
+
+// Exit statuses; exec and shell pass the status of their program through.
+const (
+	exitFailed = 1 // some cells failed
+	exitUsage  = 2 // bad usage, or a bad file
+	exitError  = 3 // some cells could not be asked, or labrun could not do it
+)
+
+// exitStatus ends the program with a status that is not labrun's own failure. Scripts and
+// CI tell by it a kernel that answers otherwise from a labrun that could not ask, so it goes
+// up through all callers as an error, and deferred clean-up runs:
+// everything that there is to say has been said.
+type exitStatus int
+
+func (e exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
+
+// usageError is a mistake in the command line or in a file: status 2. The user can mend it,
+// and nothing has been built when it is found.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// exitOf returns the exit status of a mistake in the command line or a file, which what
+// is wrong with the machine is not.
+func exitOf(err error) int {
+	for _, shortage := range []syscall.Errno{syscall.ENOMEM, syscall.EMFILE, syscall.ENFILE, syscall.EINTR,
+		syscall.EIO, syscall.ENOSPC, syscall.EDQUOT} {
+		if errors.Is(err, shortage) {
+			return exitError
+		}
+	}
+	return exitUsage
+}
+
+// inTurn does one after the other until one fails. What writes in several pieces to a place
+// that takes nothing says so once.
+func inTurn(steps ...func() error) error {
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// complain prints an error, which may quote what stands in a file.
+func complain(stderr io.Writer, err error) {
+	fmt.Fprintf(stderr, "labrun: %s\n", lab.VisibleLines(err.Error()))
+}
+
+// args demands from least to most arguments, with a message that says which.
+func args(least, most int, names string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) < least || len(args) > most {
+			return usagef("%s takes %s; type %q for help", cmd.CommandPath(), names, cmd.CommandPath()+" --help")
+		}
+		return nil
+	}
+}

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+
+	"labrun/lab"
+	"labrun/lab/fabric"
+	"labrun/lab/kernel/local"
+	"labrun/lab/program"
+	"labrun/lab/question"
+	"labrun/lab/result"
+)
+
+// upLab is a lab that is up, for a person to enter. It is either fresh or what a cell left
+// behind; both end with this program, as their namespaces are held by its descriptors alone.
+type upLab struct {
+	topology *lab.Topology
+	host     func(string) *fabric.Host // nil for one that is not up
+	files    *program.Files            // nil where the hosts have the machine's /tmp and /run
+	done     func()
+}
+
+func freshLab(t *lab.Topology, l *fabric.Lab) *upLab {
+	return &upLab{topology: t, host: l.Host, done: func() { _ = l.Close() }}
+}
+
+// keptLab is the lab of a cell. Where the cell had files its hosts have them: a shell that
+// looks at a socket with a path finds the path.
+func keptLab(t *lab.Topology, k *local.Kept) *upLab {
+	return &upLab{topology: t, host: k.Host, files: k.Files(), done: func() { _ = k.Close() }}
+}
+
+// program is a program in a host that is up, for a person: it has the environment of
+// labrun's caller.
+func (u *upLab) program(h *lab.Host) program.Shell {
+	return program.Shell{
+		In: u.host(h.Name).Do, Hostname: h.Name, Hosts: question.HostsFile(&u.topology.Layout, h.Name, h.Name, nil),
+		Files: u.files,
+		Env:   append(os.Environ(), "LABRUN_LAB="+u.topology.Name, "LABRUN_HOST="+h.Name),
+	}
+}
+
+// tellFiles says that the machine's files are not all there.
+func (u *upLab) tellFiles(w io.Writer) {
+	if u.files != nil {
+		fmt.Fprintln(w, "/tmp and /run are the lab's, as the experiment left them; all other files are the machine's")
+	}
+}
+
+// held are hosts beside the one that a shell is in, kept so that they can be entered from
+// another terminal.
+type held []heldHost
+
+type heldHost struct {
+	*lab.Host
+	*program.Hold
+}
+
+// holdOthers holds the other hosts of the lab: those that are up.
+func holdOthers(up *upLab, h *lab.Host, allProcesses bool) (all held, err error) {
+	for i := range up.topology.Hosts {
+		other := &up.topology.Hosts[i]
+		if other.Name == h.Name || up.host(other.Name) == nil {
+			continue
+		}
+		program := up.program(other)
+		program.AllProcesses = allProcesses
+		hold, err := program.Hold()
+		if err != nil {
+			all.close()
+			return nil, err
+		}
+		all = append(all, heldHost{other, hold})
+	}
+	return all, nil
+}
+
+// write says how to enter each of them.
+func (all held) write(w io.Writer) {
+	for _, h := range all {
+		fmt.Fprintf(w, "host %s: %s\n    %s\n", h.Name, nics(h.Host), nsenter(h.PID))
+	}
+}
+
+func (all held) close() {
+	for _, h := range all {
+		_ = h.Close()
+	}
+}
+
+// writeSockets lists the sockets of all hosts.
+func writeSockets(w io.Writer, sockets []result.SocketInfo) {
+	if len(sockets) == 0 {
+		fmt.Fprintln(w, "no socket has a port or a name, on any host")
+		return
+	}
+	fmt.Fprintln(w, "the sockets of all hosts:")
+	for _, s := range sockets {
+		fmt.Fprintln(w, "  "+s.String())
+	}
+}
+
+// nsenter is the command that the user types to stand where a process is.
+func nsenter(pid int) string {
+	words := []string{"nsenter"}
+	switch {
+	case fabric.IsReexec():
+		// Whoever made a user namespace may enter it, as its root; and no groups can
+		// be set in there, user_namespaces(7).
+		words = append(words, "-U", "--preserve-credentials")
+	case os.Getenv("SUDO_UID") != "":
+		words = []string{"sudo", "nsenter"}
+	}
+	return lab.Command(append(words, "-m", "-u", "-n", "-p", "-t", strconv.Itoa(pid))...)
+}
