@@ -11,9 +11,19 @@
 // started again, which is why TestMain has to call Main.
 //
 // Tests that want more than a file can say build its lab with Up, and run Go code in one
-// of its hosts with Host.Do; the example shows it. Such code makes raw calls of
-// golang.org/x/sys/unix: what package net starts in other goroutines is not in the
-// host.
+// of its hosts with Host.Do:
+//
+//	func TestUp(t *testing.T) {
+//		alpha := labtest.Up(t, "testdata/ports.yaml").Host("alpha")
+//		x, _ := alpha.Alias("x")
+//		err := alpha.Do(func() error { return bindBeside(x.As4()) })
+//		if !errors.Is(err, unix.EADDRINUSE) {
+//			t.Errorf("any:80 beside x:80: %v, want EADDRINUSE", err)
+//		}
+//	}
+//
+// Such code makes raw calls of golang.org/x/sys/unix: what package net starts in other
+// goroutines is not in the host.
 //
 // Importing it locks the main goroutine to the main thread, which then is in the
 // caller's namespaces for good. On other systems than Linux tests are skipped.

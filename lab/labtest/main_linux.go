@@ -18,7 +18,7 @@ func init() { runtime.LockOSThread() }
 // run the tests.
 var inMain bool
 
-// Main is a whole TestMain: it runs the tests and ends the program. Somebody who is
+// Main is a whole TestMain: it runs the tests and ends the program. A user who is
 // not root gets them run in a user namespace, where they may make network
 // namespaces; where the system forbids that too, tests that need one are skipped.
 // Call it first thing in TestMain, before flags are parsed.
