@@ -17,10 +17,7 @@ var bashScript string
 // depends on the package bash-completion, completes no word within quotes, and puts
 // the name before the brackets of a cell there twice.
 func bashCompletion(root *cobra.Command) {
-	cmd, _, err := root.Find([]string{"completion", "bash"})
-	if err != nil || cmd.Name() != "bash" {
-		panic("no completion bash") // a mistake in this program
-	}
+	cmd := named(named(root, "completion"), "bash")
 	cmd.Long = `Generate the autocompletion script for bash. It depends on nothing else.
 
 To load completions in your current shell session:

@@ -8,7 +8,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"labrun/lab/capture"
-	"labrun/lab/result"
 	"labrun/lab/sys"
 )
 
@@ -37,14 +36,6 @@ func openCapture(dir string) (*capture.Folder, error) {
 		Application: "labrun " + version(),
 	}
 	return folder, nil
-}
-
-// countsOf returns how many cells a report has.
-func countsOf(r *result.Report) (n int) {
-	for i := range r.Matrices {
-		n += len(r.Matrices[i].Cells)
-	}
-	return n
 }
 
 // captured says what is missing in a folder of captures. The report is the same

@@ -87,19 +87,13 @@ func writeOutputs(r result.Report, outputs []*output) error {
 
 // writeReport writes the report to standard output.
 func writeReport(w io.Writer, r result.Report, f report.Format, verbose bool) error {
-	write := f.Write
-	if f.Name == "text" {
+	write := func() error { return f.Write(w, r) }
+	if f.Name == "text" { // it has lines that programs printed
 		t := textFor(w)
 		t.Verbose = verbose
-		write = t.Write
+		write = func() error { return withoutWorkflowCommands(w, func() error { return t.Write(w, r) }) }
 	}
-	if f.Name == "text" { // it has lines that programs printed
-		text := write
-		write = func(w io.Writer, r result.Report) error {
-			return withoutWorkflowCommands(w, func() error { return text(w, r) })
-		}
-	}
-	if err := write(w, r); err != nil {
+	if err := write(); err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
 	return nil

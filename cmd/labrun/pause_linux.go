@@ -44,27 +44,7 @@ func lookAround(ctx context.Context, stderr io.Writer, topologies []*lab.Topolog
 		}
 	}
 	h := t.Host(m.Columns[0].Host)
-	up := keptLab(t, kept) // which the run closes
-	program := up.program(h)
-	program.AllProcesses = true // ss -p is to find the experiment's
-	if err := asShell(&program); err != nil {
-		return err
-	}
-	if program.Folder != nil {
-		defer program.Folder.Close()
-	}
-	others, err := holdOthers(up, h, true)
-	if err != nil {
-		return err
-	}
-	defer others.close()
-	_, err = program.Run(func(pid int) {
-		fmt.Fprintf(stderr, "host %s of %s as it failed: %s\nfrom another terminal: %s\n", h.Name, t.Name, nics(h),
-			nsenter(pid))
-		others.write(stderr)
-		up.tellFiles(stderr)
-		fmt.Fprintln(stderr, "the run goes on when this shell ends")
-	})
+	_, err = keptLab(t, kept).shell(stderr, h, " as it failed", "the run goes on when this shell ends") // the run closes it
 	return err
 }
 

@@ -94,7 +94,7 @@ func rerun(cmd *cobra.Command, file string, o rerunOptions) error {
 		return usagef("%s holds no cell that --only and --host choose", file)
 	}
 	if o.capture != "" {
-		if err := checkCaptures(countsOf(&before) * o.repeat); err != nil {
+		if err := checkCaptures(before.Counts.Sum() * o.repeat); err != nil {
 			return err
 		}
 	}

@@ -106,27 +106,10 @@ func (o *askOptions) check(topologies []*lab.Topology) error {
 		}
 		o.patterns = append(o.patterns, p)
 	}
-	if len(o.hosts) > 0 && !o.choosesAny(topologies) {
+	if len(o.hosts) > 0 && o.countCells(topologies) == 0 {
 		return usagef("--host %s: no experiment%s has a cell there", strings.Join(o.hosts, ", "), chosenWords(o.only))
 	}
 	return nil
-}
-
-// choosesAny reports whether --host leaves any of the cells that --only chooses.
-func (o *askOptions) choosesAny(topologies []*lab.Topology) bool {
-	chosen := o.selects()
-	for _, t := range topologies {
-		for i := range t.Experiments {
-			e := &t.Experiments[i]
-			for _, host := range o.hosts {
-				if t.Host(host) != nil && e.RunsOn(host) &&
-					slices.ContainsFunc(e.Combos, func(c lab.Combo) bool { return chosen == nil || chosen(e, c) }) {
-					return true
-				}
-			}
-		}
-	}
-	return false
 }
 
 func chosenWords(only []string) string {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"math"
 
@@ -101,32 +100,14 @@ func enter(cmd *cobra.Command, file, hostName, after string, argv []string) erro
 		return err
 	}
 	defer up.done()
-	program := up.program(h)
-	program.AllProcesses = e != nil // ss -p is to find the experiment's
-	started := func(int) {}
+	var status int
 	if argv == nil {
-		others, err := holdOthers(up, h, program.AllProcesses)
-		if err != nil {
-			return err
-		}
-		defer others.close()
-		started = func(pid int) {
-			fmt.Fprintf(stderr, "host %s of %s: %s\nfrom another terminal: %s\n", h.Name, t.Name, nics(h),
-				nsenter(pid))
-			others.write(stderr)
-			up.tellFiles(stderr)
-			fmt.Fprintln(stderr, "the lab is gone when this shell ends")
-		}
-		if err := asShell(&program); err != nil {
-			return err
-		}
-		if program.Folder != nil {
-			defer program.Folder.Close()
-		}
+		status, err = up.shell(stderr, h, "", "the lab is gone when this shell ends")
 	} else {
+		program := up.program(h)
 		program.Argv = argv
+		status, err = program.Run(func(int) {})
 	}
-	status, err := program.Run(started)
 	if err != nil {
 		return err
 	}

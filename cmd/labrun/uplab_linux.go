@@ -20,6 +20,7 @@ type upLab struct {
 	topology *lab.Topology
 	host     func(string) *fabric.Host // nil for one that is not up
 	files    *program.Files            // nil where the hosts have the machine's /tmp and /run
+	asked    bool                      // has processes of an experiment, which ss -p is to find
 	done     func()
 }
 
@@ -30,7 +31,8 @@ func freshLab(t *lab.Topology, l *fabric.Lab) *upLab {
 // keptLab is the lab of a cell. Where the cell had files its hosts have them: a shell that
 // looks at a socket with a path finds the path.
 func keptLab(t *lab.Topology, k *local.Kept) *upLab {
-	return &upLab{topology: t, host: k.Host, files: k.Files(), done: func() { _ = k.Close() }}
+	return &upLab{topology: t, host: k.Host, files: k.Files(), asked: true,
+		done: func() { _ = k.Close() }}
 }
 
 // program is a program in a host that is up, for a person: it has the environment of
@@ -38,16 +40,35 @@ func keptLab(t *lab.Topology, k *local.Kept) *upLab {
 func (u *upLab) program(h *lab.Host) program.Shell {
 	return program.Shell{
 		In: u.host(h.Name).Do, Hostname: h.Name, Hosts: question.HostsFile(&u.topology.Layout, h.Name, h.Name, nil),
-		Files: u.files,
-		Env:   append(os.Environ(), "LABRUN_LAB="+u.topology.Name, "LABRUN_HOST="+h.Name),
+		Files: u.files, AllProcesses: u.asked,
+		Env: append(os.Environ(), "LABRUN_LAB="+u.topology.Name, "LABRUN_HOST="+h.Name),
 	}
 }
 
-// tellFiles says that the machine's files are not all there.
-func (u *upLab) tellFiles(w io.Writer) {
-	if u.files != nil {
-		fmt.Fprintln(w, "/tmp and /run are the lab's, as the experiment left them; all other files are the machine's")
+// shell opens the user's shell in a host, and returns its exit status. It says what the host is, and
+// how to enter the others meanwhile: a question about two hosts takes two terminals.
+func (u *upLab) shell(stderr io.Writer, h *lab.Host, state, end string) (int, error) {
+	program := u.program(h)
+	if err := asShell(&program); err != nil {
+		return 0, err
 	}
+	if program.Folder != nil {
+		defer program.Folder.Close()
+	}
+	others, err := u.others(h)
+	if err != nil {
+		return 0, err
+	}
+	defer others.close()
+	return program.Run(func(pid int) {
+		fmt.Fprintf(stderr, "host %s of %s%s: %s\nfrom another terminal: %s\n", h.Name, u.topology.Name, state, nics(h),
+			nsenter(pid))
+		others.write(stderr)
+		if u.files != nil {
+			fmt.Fprintln(stderr, "/tmp and /run are the lab's, as the experiment left them; all other files are the machine's")
+		}
+		fmt.Fprintln(stderr, end)
+	})
 }
 
 // held are hosts beside the one that a shell is in, kept so that they can be entered from
@@ -59,15 +80,14 @@ type heldHost struct {
 	*program.Hold
 }
 
-// holdOthers holds the other hosts of the lab: those that are up.
-func holdOthers(up *upLab, h *lab.Host, allProcesses bool) (all held, err error) {
-	for i := range up.topology.Hosts {
-		other := &up.topology.Hosts[i]
-		if other.Name == h.Name || up.host(other.Name) == nil {
+// others holds the other hosts of the lab: those that are up.
+func (u *upLab) others(h *lab.Host) (all held, err error) {
+	for i := range u.topology.Hosts {
+		other := &u.topology.Hosts[i]
+		if other.Name == h.Name || u.host(other.Name) == nil {
 			continue
 		}
-		program := up.program(other)
-		program.AllProcesses = allProcesses
+		program := u.program(other)
 		hold, err := program.Hold()
 		if err != nil {
 			all.close()

@@ -3,8 +3,8 @@ package capture
 import (
 	"encoding/binary"
 	"net/netip"
+	"strings"
 	"time"
-	"unicode/utf8"
 )
 
 // The blocks of a pcapng file (draft-ietf-opsawg-pcapng). gopacket can write them
@@ -60,11 +60,7 @@ func (b *block) option(code uint16, value []byte) {
 func (b *block) text(code uint16, s string) {
 	const most = 1<<16 - 1
 	if len(s) > most {
-		s = s[:most]
-		for r, n := utf8.DecodeLastRuneInString(s); r == utf8.RuneError && n == 1; r,
-			n = utf8.DecodeLastRuneInString(s) {
-			s = s[:len(s)-1]
-		}
+		s = strings.ToValidUTF8(s[:most], "") // the cut may be within a character
 	}
 	if s != "" {
 		b.option(code, []byte(s))

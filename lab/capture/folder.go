@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -51,10 +52,7 @@ func (f *Folder) Close() error {
 	err := f.root.Close()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.err != nil {
-		return f.err
-	}
-	return err
+	return cmp.Or(f.err, err)
 }
 
 // Loss returns what is missing in the files.
@@ -69,9 +67,7 @@ func (f *Folder) Loss() Loss {
 func (f *Folder) Fail(err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.err == nil {
-		f.err = err
-	}
+	f.err = cmp.Or(f.err, err)
 }
 
 func (f *Folder) lose(cell string, packets int) {
