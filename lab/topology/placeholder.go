@@ -20,6 +20,34 @@ var placeholder = once.Regexp(`\$\{([^{}]*)\}`)
 // onlyPlaceholder is a step that is nothing but ${axis}: only such a one may stand for several steps.
 var onlyPlaceholder = once.Regexp(`^\$\{([^{}]*)\}$`)
 
+// A value of an axis may be about any socket: it has _ in the place of the name, and a step says which
+// one is meant, ${option(b)}.
+var (
+	parameter              = once.Regexp(`\b_\b`)
+	placeholderOrParameter = once.Regexp(`\$\{([^{}]*)\}|\b_\b`)
+	argument               = once.Regexp(`^([^()]+)\(\s*([^()\s]+)\s*\)$`)
+)
+
+// socketOf cuts a placeholder such as option(b) into the axis and the socket, "" when it has none.
+func socketOf(placeholder string) (axis, socket string) {
+	if m := argument().FindStringSubmatch(placeholder); m != nil {
+		return m[1], m[2]
+	}
+	return placeholder, ""
+}
+
+// takesSocket reports whether some value of the axis has _.
+func (a axis) takesSocket() bool {
+	return slices.ContainsFunc(a.values, func(v value) bool {
+		return parameter().MatchString(v.text) || slices.ContainsFunc(v.steps, hasParameter)
+	})
+}
+
+func hasParameter(n *yaml.Node) bool {
+	n = yamlpos.Deref(n)
+	return n.Kind == yaml.ScalarNode && parameter().MatchString(n.Value) || slices.ContainsFunc(n.Content, hasParameter)
+}
+
 // wantName returns which named answer a placeholder stands for: "" for ${want}, which is the only
 // one of an experiment whose rules have no names.
 func wantName(placeholder string) (name string, ok bool) {
@@ -83,14 +111,21 @@ func (p *dependencies) name(n *yaml.Node, name string, alone bool) {
 		}
 		return
 	}
+	written := name
+	name, socket := socketOf(name)
 	i := x.axisAt(name)
 	switch {
 	case i < 0:
 		p.unknown(n, fmt.Sprintf("no axis %s%s", wording.Quote(name), wording.Hint(name, "axes", x.axisNames())))
 	case slices.Contains(p.inner, i):
 		p.unknown(n, fmt.Sprintf("the steps of axis %q contain themselves", name))
+	case (socket != "") != x.axes[i].takesSocket() && socket == "":
+		p.unknown(n, fmt.Sprintf("values of axis %q have _ for a socket; write which one, ${%s(a)}", name, name))
+	case (socket != "") != x.axes[i].takesSocket():
+		p.unknown(n, fmt.Sprintf("no value of axis %q has _ for a socket, as in setsockopt(_, SO_REUSEADDR, 1); write ${%s}",
+			name, name))
 	case !alone && slices.ContainsFunc(x.axes[i].values, func(v value) bool { return v.steps != nil }):
-		p.unknown(n, fmt.Sprintf("axis %q has steps, so ${%s} is a step of its own", name, name))
+		p.unknown(n, fmt.Sprintf("axis %q has steps, so ${%s} is a step of its own", name, written))
 	case !p.looked[i]:
 		x.axes[i].placed = true
 		p.axes[i] = true

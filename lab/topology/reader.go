@@ -16,6 +16,7 @@ type scene struct {
 	values []int  // of every axis; only those of the slot's axes mean something
 	turn   string // of repeat, "" outside
 	with   string // for messages: first=x, second=y
+	socket string // what _ stands for in the value of an axis that is filled in, "" elsewhere
 }
 
 // slotReader reads one variant of a slot: nodes of the file, filled in for a scene, to steps. Filling
@@ -44,7 +45,7 @@ func (r *slotReader) fill(n *yaml.Node) (*yaml.Node, bool) {
 	n = yamlpos.Deref(n)
 	c := *n
 	ok := true
-	if n.Kind == yaml.ScalarNode && strings.Contains(n.Value, "${") {
+	if n.Kind == yaml.ScalarNode && (strings.Contains(n.Value, "${") || r.socket != "" && hasParameter(n)) {
 		var filled pieces
 		filled, ok = r.fillIn(n, n, n.Value)
 		c.Value = filled.String()
@@ -113,7 +114,11 @@ func (r *slotReader) value(n, node *yaml.Node, at int, name string) (pieces, boo
 		}
 		return answer, ok
 	}
-	v := r.x.axes[r.x.axisAt(name)].values[r.values[r.x.axisAt(name)]]
+	name, socket := socketOf(name)
+	axis := r.x.axisAt(name)
+	v := r.x.axes[axis].values[r.values[axis]]
+	defer func(outer string) { r.socket = outer }(r.socket)
+	r.socket = socket
 	return r.fillIn(n, v.node, v.text)
 }
 
@@ -121,8 +126,15 @@ func (r *slotReader) value(n, node *yaml.Node, at int, name string) (pieces, boo
 func (r *slotReader) fillIn(n, node *yaml.Node, written string) (all pieces, ok bool) {
 	last := 0
 	ok = true
-	for _, m := range placeholder().FindAllStringSubmatchIndex(written, -1) {
-		value, good := r.value(n, node, m[0], written[m[2]:m[3]])
+	parts := placeholder()
+	if r.socket != "" {
+		parts = placeholderOrParameter()
+	}
+	for _, m := range parts.FindAllStringSubmatchIndex(written, -1) {
+		value, good := pieces{{text: r.socket, node: node, at: m[0], whole: true}}, true
+		if m[2] >= 0 {
+			value, good = r.value(n, node, m[0], written[m[2]:m[3]])
+		}
 		ok = ok && good
 		all = append(append(all, piece{text: written[last:m[0]], node: node, at: last}), value...)
 		last = m[1]

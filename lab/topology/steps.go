@@ -197,26 +197,31 @@ func (r *slotReader) item(by maker, n *yaml.Node, around yaml.Style) {
 		r.repeat(by, n)
 		return
 	case n.Kind == yaml.ScalarNode:
-		if steps := r.fragment(n.Value); steps != nil {
+		if steps, socket := r.fragment(n.Value); steps != nil {
+			outer := r.socket
+			r.socket = socket
 			for _, s := range steps {
 				r.item(by, s, 0)
 			}
+			r.socket = outer
 			return
 		}
 	}
 	r.call(by, n, around)
 }
 
-// fragment returns the steps that a step stands for which is only ${axis}; nil when it is a text.
-func (r *slotReader) fragment(text string) []*yaml.Node {
+// fragment returns the steps that a step stands for which is only ${axis}, and what _ is in them; nil
+// when it is a text.
+func (r *slotReader) fragment(text string) (steps []*yaml.Node, socket string) {
 	m := onlyPlaceholder().FindStringSubmatch(text)
 	if m == nil {
-		return nil
+		return nil, ""
 	}
-	if a := r.x.axisAt(m[1]); a >= 0 {
-		return r.x.axes[a].values[r.values[a]].steps
+	name, socket := socketOf(m[1])
+	if a := r.x.axisAt(name); a >= 0 {
+		return r.x.axes[a].values[r.values[a]].steps, socket
 	}
-	return nil
+	return nil, ""
 }
 
 // repeat reads a mapping as often as its "repeat" says. It is unrolled here, each turn with its own
