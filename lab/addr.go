@@ -10,7 +10,7 @@ import (
 type Addr struct {
 	Host   string     // of host.alias: "subject", "peer" or a host's name; "" is the host of the calling process
 	Name   string     // an alias, or any, any6, lo, lo6; "" when IP is given
-	IP     netip.Addr // a literal, may carry a zone
+	IP     netip.Addr // a literal, may carry a zone; invalid beside Name "" is any address, in an answer: ":80"
 	Mapped bool       // mapped(...): the IPv4 address as ::ffff:a.b.c.d
 	Family string     // family(AF_UNIX, ...): what sa_family says instead of the truth, one of Families
 	Port   Port
@@ -24,12 +24,22 @@ type Port struct {
 	Number uint16
 	To     uint16 // in an answer only: any port from Number to To
 	Var    string // without the '$'; Number is 0 then
+	Plus   int    // added to what Var stands for: $p+1
+	Parity string // in an answer only: any port that is "odd" or "even"
 }
+
+// Parities are what an answer may say of a port that the kernel chooses: connect takes even ones
+// first and bind odd ones (inet_csk_find_open_port, __inet_hash_connect).
+var Parities = []string{"odd", "even"}
 
 func (p Port) String() string {
 	switch {
+	case p.Var != "" && p.Plus != 0:
+		return fmt.Sprintf("$%s%+d", p.Var, p.Plus)
 	case p.Var != "":
 		return "$" + p.Var
+	case p.Parity != "":
+		return p.Parity
 	case p.To != 0:
 		return fmt.Sprintf("%d-%d", p.Number, p.To)
 	}
@@ -40,6 +50,7 @@ func (p Port) String() string {
 func (a Addr) Base() string {
 	var s string
 	switch {
+	case a.Name == "" && !a.IP.IsValid():
 	case a.Name == "":
 		s = a.IP.String()
 	case a.Host != "":

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -14,20 +15,34 @@ const (
 	Failed  Outcome = "errno"   // it failed with an errno
 	Blocked Outcome = "blocked" // it was still waiting when its limit had passed
 	Unasked Outcome = "?"       // in a file only: record the answer, expect nothing
+	Either  Outcome = "|"       // in a file only: one of several answers, see OneOf
 )
 
 // Answer is what a call answers, or what a step expects it to.
 type Answer struct {
 	Outcome Outcome
 	Errno   string // when Failed: EADDRINUSE
-	Value   Arg    // when OK and the call answers a value; nil means just ok
+	Value   Arg    // when OK and the call answers a value; nil means just ok; when Either OneOf
+}
+
+// All returns the answers that will do: a itself, or those of OneOf.
+func (a Answer) All() []Answer {
+	if several, ok := a.Value.(OneOf); ok {
+		return several
+	}
+	return []Answer{a}
+}
+
+// May reports whether one of the answers that will do ends so.
+func (a Answer) May(end Outcome) bool {
+	return slices.ContainsFunc(a.All(), func(one Answer) bool { return one.Outcome == end })
 }
 
 func (a Answer) String() string {
 	switch {
 	case a.Outcome == Failed:
 		return a.Errno
-	case a.Outcome == OK && a.Value != nil:
+	case (a.Outcome == OK || a.Outcome == Either) && a.Value != nil:
 		return a.Value.String()
 	}
 	return string(a.Outcome)
@@ -116,10 +131,7 @@ func (w Want) String() string {
 		}
 		fmt.Fprintf(&b, " [%s", r.Answer)
 		if len(r.On) > 0 {
-			b.WriteString(" on linux")
-		}
-		for _, v := range r.On {
-			fmt.Fprintf(&b, " %s", v)
+			b.WriteString(" on" + r.versions())
 		}
 		if r.Has != nil {
 			fmt.Fprintf(&b, " on %s", r.Has)
@@ -127,6 +139,15 @@ func (w Want) String() string {
 		b.WriteString("]")
 	}
 	return plain + b.String()
+}
+
+// versions writes the bounds of a rule as its condition does: " linux >= 6.1 < 6.8".
+func (r WantRule) versions() string {
+	s := " linux"
+	for _, v := range r.On {
+		s += " " + v.String()
+	}
+	return s
 }
 
 // KernelVersion is the version of a Linux kernel: 6.18.44.

@@ -40,7 +40,7 @@ func CallName(call string) string {
 
 // Arg is an argument of a call, or the value that one answers. The types are
 // Sock, Socks, ProcessName, Addr, Int, Text, Word, Name, Prefix, Linger, Range,
-// Membership, Selector, Duration, States and Finish.
+// Membership, Selector, Duration, States, Containing, Between, OneOf and Finish.
 type Arg interface {
 	String() string
 	arg()
@@ -69,6 +69,12 @@ type (
 	// States is what sockets() answers: the states of sockets in netstat's
 	// words, in the order of StateNames. None at all is written "none".
 	States []string
+	// Containing is States that have to be among those which sockets() answers: ~ TIME_WAIT.
+	Containing States
+	// Between is a number that an answer may be, both ends included: 1..10.
+	Between struct{ Low, High int64 }
+	// OneOf is several answers, one of which is expected: EADDRINUSE | EINVAL.
+	OneOf []Answer
 	// Linger is the value of SO_LINGER, socket(7).
 	Linger struct {
 		On      int32
@@ -130,6 +136,19 @@ func (s States) String() string {
 	return strings.Join(s, " ")
 }
 
+func (c Containing) String() string { return "~ " + States(c).String() }
+func (b Between) String() string    { return fmt.Sprintf("%d..%d", b.Low, b.High) }
+func (o OneOf) String() string {
+	words := make([]string, len(o))
+	for i, a := range o {
+		words[i] = a.String()
+	}
+	return strings.Join(words, " | ")
+}
+
+func (Containing) arg()  {}
+func (Between) arg()     {}
+func (OneOf) arg()       {}
 func (Sock) arg()        {}
 func (ProcessName) arg() {}
 func (Int) arg()         {}

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"cmp"
+	"fmt"
 	"iter"
 	"slices"
 	"strings"
@@ -23,15 +24,33 @@ const BlockedLimit = time.Second
 // Experiment is a list of steps with the answers expected: one row of the matrix,
 // or with axes a family of rows, one for each combination of their values.
 type Experiment struct {
-	Name   string
-	Doc    string
-	Claim  ClaimRef // zero when it tests none
-	Hosts  []string // the hosts whose columns it has; empty means every host
+	Name  string
+	Doc   string
+	Claim ClaimRef // zero when it tests none
+	Hosts []string // the hosts whose columns it has; empty means every host
+	// Needs are the kernels that it is about, as conditions without answers: on all others its
+	// cells are skipped.
+	Needs  []WantRule
 	Users  []ProcessUser
 	Axes   []Axis
 	Combos []Combo // the combinations that run, in order; of an experiment without axes the one Combo 0
 	Slots  []Slot
 	Pos    Pos
+}
+
+// Lacks says what a kernel lacks for the experiment, "" when it has all of it.
+func (e *Experiment) Lacks(k Kernel) string {
+	for _, n := range e.Needs {
+		if n.Holds(k) {
+			continue
+		}
+		if n.Has != nil && len(n.On) == 0 {
+			has := map[bool]string{false: "lacks it", true: "has it"}[n.Has.Not]
+			return fmt.Sprintf("the experiment needs %s, and this kernel %s", n.Has, has)
+		}
+		return fmt.Sprintf("the experiment needs%s, and this is %s", n.versions(), k.Version)
+	}
+	return ""
 }
 
 // ClaimRef says what a passing experiment means for a claim.
@@ -123,8 +142,8 @@ func (e *Experiment) Ports() []uint16 {
 		for _, a := range s.Call.Args {
 			add(a)
 		}
-		for _, r := range s.Want {
-			add(r.Answer.Value)
+		for a := range s.answers() {
+			add(a.Value)
 		}
 	}
 	slices.Sort(ports)
@@ -151,8 +170,8 @@ func (e *Experiment) HostsUsed(l *Layout, subject string) []string {
 		for _, a := range s.Call.Args {
 			add(a)
 		}
-		for _, r := range s.Want {
-			add(r.Answer.Value)
+		for a := range s.answers() {
+			add(a.Value)
 		}
 	}
 	l.AddCabled(used)
@@ -165,12 +184,25 @@ func (e *Experiment) HostsUsed(l *Layout, subject string) []string {
 	return names
 }
 
+// answers are those that will do, of all kernels.
+func (s *Step) answers() iter.Seq[Answer] {
+	return func(yield func(Answer) bool) {
+		for _, r := range s.Want {
+			for _, a := range r.Answer.All() {
+				if !yield(a) {
+					return
+				}
+			}
+		}
+	}
+}
+
 // LimitOr returns the step's limit, or DefaultLimit.
 func (s Step) LimitOr() time.Duration { return cmp.Or(s.Limit, DefaultLimit) }
 
 // LimitFor returns how long the step's call may take when it should answer so.
 func (s *Step) LimitFor(want Answer) time.Duration {
-	if sig, _ := SignatureOf(s.Call.Name); s.Run == nil && want.Outcome == Blocked && !sig.Hears {
+	if sig, _ := SignatureOf(s.Call.Name); s.Run == nil && want.May(Blocked) && !sig.Hears {
 		return cmp.Or(s.Limit, BlockedLimit)
 	}
 	return s.LimitOr()

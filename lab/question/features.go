@@ -6,21 +6,25 @@ import (
 	"labrun/lab"
 )
 
-// Features returns the features that answers of the topology depend on, each once: a
+// Features returns the features that answers and experiments of the topology depend on, each once: a
 // kernel has to be asked for them first.
 func Features(t *lab.Topology) []lab.Feature {
 	var all []lab.Feature
+	add := func(rules []lab.WantRule) {
+		for _, r := range rules {
+			if r.Has == nil {
+				continue
+			}
+			if f := (lab.Feature{Kind: r.Has.Kind, Name: r.Has.Name}); !slices.Contains(all, f) {
+				all = append(all, f)
+			}
+		}
+	}
 	for _, list := range [][]lab.Experiment{t.Probes, t.Experiments} {
 		for i := range list {
+			add(list[i].Needs)
 			for s := range list[i].Steps() {
-				for _, r := range s.Want {
-					if r.Has == nil {
-						continue
-					}
-					if f := (lab.Feature{Kind: r.Has.Kind, Name: r.Has.Name}); !slices.Contains(all, f) {
-						all = append(all, f)
-					}
-				}
+				add(s.Want)
 			}
 		}
 	}

@@ -226,6 +226,7 @@ type runJSON struct {
 type wantJSON struct {
 	Answer  string   `json:"answer"`
 	Address string   `json:"address,omitempty"`
+	Or      []string `json:"addresses,omitempty"` // of several answers, "" where one has none
 	Linux   []string `json:"linux,omitempty"`
 	Has     string   `json:"has,omitempty"`
 	Limit   float64  `json:"limit_seconds"`
@@ -247,6 +248,9 @@ func (s Step) MarshalJSON() ([]byte, error) {
 	}
 	for _, w := range s.Want {
 		to := wantJSON{Answer: w.Answer.String(), Address: words(w.Addr), Limit: s.LimitFor(w.Answer).Seconds()}
+		for _, one := range w.Or {
+			to.Or = append(to.Or, words(one.Addr))
+		}
 		for _, v := range w.On {
 			to.Linux = append(to.Linux, v.String())
 		}

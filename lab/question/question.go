@@ -84,6 +84,7 @@ type Step struct {
 type Want struct {
 	lab.WantRule
 	Addr netip.AddrPort // invalid when it has none
+	Or   []Want         // those of lab.OneOf, without conditions
 }
 
 // Of returns what an experiment asks in a host.
@@ -142,13 +143,29 @@ func (r resolver) step(s *lab.Step) (Step, error) {
 		}
 	}
 	for _, rule := range s.Want {
-		addr, err := r.addr(rule.Answer.Value, q.Process.Host)
+		want, err := r.want(rule, q.Process.Host)
 		if err != nil {
 			return q, err
 		}
-		q.Want = append(q.Want, Want{rule, addr})
+		q.Want = append(q.Want, want)
 	}
 	return q, nil
+}
+
+// want resolves an answer to a process on the host at.
+func (r resolver) want(rule lab.WantRule, at string) (want Want, err error) {
+	want.WantRule = rule
+	if want.Addr, err = r.addr(rule.Answer.Value, at); err != nil || rule.Answer.Outcome != lab.Either {
+		return want, err
+	}
+	for _, a := range rule.Answer.All() {
+		one, err := r.want(lab.WantRule{Answer: a}, at)
+		if err != nil {
+			return want, err
+		}
+		want.Or = append(want.Or, one)
+	}
+	return want, nil
 }
 
 // addr resolves an address in a call by a process on the host at. It is invalid for

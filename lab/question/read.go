@@ -173,7 +173,21 @@ func (s *Step) want(from wantJSON) (w Want, err error) {
 	default:
 		w.Answer, err = s.end(from.Answer)
 	}
-	return w, err
+	if err != nil || w.Answer.Outcome != lab.Either {
+		return w, err
+	}
+	several := w.Answer.All()
+	if len(several) != len(from.Or) {
+		return w, fmt.Errorf("%s: %d addresses of %d answers", from.Answer, len(from.Or), len(several))
+	}
+	for i, a := range several {
+		one := Want{WantRule: lab.WantRule{Answer: a}}
+		if one.Addr, err = address(from.Or[i]); err != nil {
+			return w, err
+		}
+		w.Or = append(w.Or, one)
+	}
+	return w, nil
 }
 
 // end reads how a program must end: "exit 0, stdout ...", or ok where it is not waited for.

@@ -75,9 +75,9 @@ func (j *job) run(ctx context.Context, k kernel.Kernel, p *progress) {
 		return i, i < len(j.combos) && !p.isOver(j.number+i)
 	}
 	q, err := j.question()
-	if err != nil {
+	if lacks := j.experiment.Lacks(j.on); err != nil || lacks != "" {
 		for i, ok := next(); ok; i, ok = next() {
-			j.store(p, i, kernel.Answer{Err: err})
+			j.store(p, i, kernel.Answer{Err: err, Skip: lacks})
 		}
 		return
 	}

@@ -1,7 +1,9 @@
 package syntax
 
 import (
+	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -14,13 +16,13 @@ import (
 // answer itself may begin with one, [2001:db8::1]:80.
 func (r *reader) conditionAt(s span) int {
 	i := 0
-	if s.token(0).is("[") && r.Answers == lab.KindAddr {
-		i = max(0, s.closing(0))
+	for first := true; i < len(s.tokens) && (first || !s.tokens[i].is("[")); i++ {
+		if first && s.tokens[i].is("[") && r.Answers == lab.KindAddr {
+			i = max(i, s.closing(i))
+		}
+		first = strings.HasSuffix(s.tokens[i].text, "|")
 	}
-	for i < len(s.tokens) && (i == 0 || !s.tokens[i].is("[")) {
-		i++
-	}
-	return i
+	return min(i, len(s.tokens))
 }
 
 // rule reads an answer for some kernels only: [ANSWER on linux OP VERSION ...],
@@ -135,10 +137,29 @@ var errnoSyntax = once.Regexp(`^E[A-Z0-9]+$`)
 // (sockfd_lookup_light); every other errno behind SO_ERROR is the pending error.
 var ofNoSocket = []string{"EBADF", "ENOTSOCK"}
 
-// answer reads ok, an errno, blocked, ? or a value. A bare word that is an errno is one whatever
+// answer reads one answer, or several with bars between them.
+func (r *reader) answer(s span) (lab.Answer, []Mistake) {
+	parts := s.alternatives()
+	if len(parts) == 1 {
+		return r.oneAnswer(s)
+	}
+	var all lab.OneOf
+	var mistakes []Mistake
+	for _, part := range parts {
+		a, wrong := r.oneAnswer(part)
+		if a.Outcome == lab.Unasked {
+			wrong = part.wrong("? takes any answer; it cannot be one of several")
+		}
+		all = append(all, a)
+		mistakes = append(mistakes, wrong...)
+	}
+	return lab.Answer{Outcome: lab.Either, Value: all}, mistakes
+}
+
+// oneAnswer reads ok, an errno, blocked, ? or a value. A bare word that is an errno is one whatever
 // the call answers, but for two calls: behind sockets() it may be the name of a state, and behind
 // getsockopt(a, SO_ERROR) it is the value, an error that waited at the socket.
-func (r *reader) answer(s span) (lab.Answer, []Mistake) {
+func (r *reader) oneAnswer(s span) (lab.Answer, []Mistake) {
 	ok := lab.Answer{Outcome: lab.OK}
 	if len(s.tokens) == 0 {
 		return ok, s.wrong("an answer is missing: %s", r.answers())
@@ -190,15 +211,44 @@ func (r *reader) answer(s span) (lab.Answer, []Mistake) {
 func (r *reader) answerValue(s span) (lab.Arg, []Mistake) {
 	switch r.Answers {
 	case lab.KindStates:
-		return states(s)
+		if !s.token(0).is("~") {
+			return states(s)
+		}
+		all, mistakes := states(s.from(1))
+		among, _ := all.(lab.States)
+		if len(among) == 0 && mistakes == nil {
+			mistakes = s.from(1).wrong("~ is followed by the states that have to be there; no state at all is = none")
+		}
+		return lab.Containing(among), mistakes
 	case lab.KindSocks:
 		return r.socks(s)
+	}
+	if low, high, ok := strings.Cut(s.text(), ".."); ok && r.isNumber() {
+		return between(s, low, high)
 	}
 	value, mistakes := r.value(r.Answers, s)
 	if a, ok := value.(lab.Addr); ok && a.Family != "" {
 		mistakes = s.wrong("%s answers what the kernel says, family() is for what it is told", r.Name)
 	}
 	return value, mistakes
+}
+
+// isNumber reports whether the call answers a number.
+func (r *reader) isNumber() bool {
+	return r.Answers == lab.KindInt || r.Answers == lab.KindValue && r.option.Value == lab.ValueInt
+}
+
+// between reads LOW..HIGH, for numbers of which a kernel may answer several: how much a buffer holds.
+func between(s span, low, high string) (lab.Arg, []Mistake) {
+	from, problem := Decimal(low, math.MinInt32, math.MaxInt32)
+	to, more := Decimal(high, math.MinInt32, math.MaxInt32)
+	switch problem = cmp.Or(problem, more); {
+	case problem != "":
+		return nil, s.wrong("a range of numbers is written 1..10: %s", problem)
+	case from >= to:
+		return nil, s.wrong("%s is not a range of numbers such as 1..10", wording.Quote(s.text()))
+	}
+	return lab.Between{Low: from, High: to}, nil
 }
 
 // socks reads what who() answers. poll(2) has no order among its sockets, so the answer is in
@@ -245,7 +295,7 @@ func states(s span) (lab.Arg, []Mistake) {
 			return nil, mistakes
 		case t.is("none"):
 			mistakes = append(mistakes, Mistake{t.start, "\"none\" cannot be combined with states"})
-		case t.is(","), t.is("|"):
+		case t.is(","):
 			mistakes = append(mistakes, Mistake{t.start, "blanks separate states, found " + wording.Quote(t.text)})
 		case t.str || !slices.Contains(lab.StateNames, t.text):
 			allowed := append([]string{"none"}, lab.StateNames...)

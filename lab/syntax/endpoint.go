@@ -23,6 +23,13 @@ func parseAddr(text string) (lab.Addr, *Mistake) {
 	if inner, ok := strings.CutPrefix(text, "family("); ok {
 		return familyAddr(inner, len(text)-len(inner))
 	}
+	if port, ok := strings.CutPrefix(text, ":"); ok && !strings.Contains(port, ":") { // an answer whose address may be any
+		var problem string
+		if a.Port, problem = parsePorts(port); problem != "" {
+			return a, &Mistake{1, problem}
+		}
+		return a, nil
+	}
 	base, rest, m := addrBase(text)
 	if m != nil {
 		return a, m
@@ -74,8 +81,11 @@ func familyAddr(text string, at int) (lab.Addr, *Mistake) {
 		m.At += at + len(family) + 1 + (end - len(inner))
 		return a, m
 	}
-	if a.Family != "" {
+	switch {
+	case a.Family != "":
 		return a, &Mistake{at, "family() inside of family()"}
+	case a.Base() == "":
+		return a, &Mistake{at, "an address is missing here"}
 	}
 	a.Family = family
 	return a, nil
@@ -96,7 +106,7 @@ func parsePorts(text string) (lab.Port, string) {
 	switch {
 	case problem != "":
 		return p, problem
-	case p.Var != "" || to.Var != "" || to.Number <= p.Number:
+	case p.Var != "" || to.Var != "" || p.Parity+to.Parity != "" || to.Number <= p.Number:
 		return p, wording.Quote(text) + " is not a range of ports such as 40000-40010"
 	}
 	p.To = to.Number
@@ -121,8 +131,6 @@ func addrBase(text string) (base, rest string, m *Mistake) {
 		problem = "address " + wording.Quote(text) + " has several colons; write IPv6 as " + bracketed(text)
 	case end < 0:
 		end = len(text)
-	case end == 0:
-		problem = wording.Quote(text) + " has no address; every address of the host is any" + wording.Clip(text)
 	}
 	if end == 0 && problem == "" { // a bracket or parenthesis is not closed
 		problem = wording.Quote(text) + " is not an address with a port such as x:80"
@@ -213,10 +221,22 @@ func nameMistake(at int, r NameRule, name string) *Mistake {
 	return nil
 }
 
-// parsePort reads one port, or $p, the port that an answer before it has kept.
+// parsePort reads one port, or $p, the port that an answer before it has kept, or one beside
+// that, $p+1, or odd and even, which answers may be.
 func parsePort(text string) (lab.Port, string) {
 	if name, ok := strings.CutPrefix(text, "$"); ok {
-		return lab.Port{Var: name}, portName.Check(name)
+		plus := int64(0)
+		if at := strings.IndexAny(name, "+-"); at > 0 {
+			n, problem := Decimal(strings.TrimPrefix(name[at:], "+"), -65535, 65535)
+			if problem != "" || n == 0 {
+				return lab.Port{}, wording.Quote(text) + " is not a port beside another one, such as $p+1"
+			}
+			name, plus = name[:at], n
+		}
+		return lab.Port{Var: name, Plus: int(plus)}, portName.Check(name)
+	}
+	if slices.Contains(lab.Parities, text) {
+		return lab.Port{Parity: text}, ""
 	}
 	n, problem := Decimal(text, 0, 65535)
 	if problem != "" {

@@ -32,8 +32,15 @@ func (r *reader) arg(k lab.Kind, s span) (lab.Arg, []Mistake) {
 		return flags("message flag", lab.MessageFlags, s)
 	case lab.KindAddr:
 		value, mistakes := r.value(k, s)
-		if a, ok := value.(lab.Addr); ok && a.Port.To != 0 {
+		switch a, ok := value.(lab.Addr); {
+		case !ok || a == lab.Unspec:
+		case a.Port.To != 0:
 			return nil, s.wrong("%s takes one port, a range such as %s is for answers", r.Name, a.Port)
+		case a.Port.Parity != "":
+			return nil, s.wrong("%s takes one port, %s is for answers", r.Name, a.Port)
+		case a.Base() == "":
+			return nil, s.wrong("%s has no address; every address of the host is any%s", wording.Quote(s.text()),
+				wording.Clip(s.text()))
 		}
 		return value, mistakes
 	case lab.KindDuration:

@@ -58,7 +58,7 @@ func lex(text string) ([]token, []Mistake) {
 			if strings.HasPrefix(text[i+1:], "=") {
 				t.end++
 			}
-		case !strings.ContainsRune("(){}[],:?%", r) || size == 1 && r == utf8.RuneError:
+		case !strings.ContainsRune("(){}[],:?%~", r) || size == 1 && r == utf8.RuneError:
 			return nil, wrong(i, "%s", strange(text, i, size))
 		}
 		if !t.str {

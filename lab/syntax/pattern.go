@@ -24,11 +24,15 @@ func CallPattern(s lab.Signature, option string) string {
 	if s.Makes {
 		made = Inner(socketName) + `\s*=\s*`
 	}
-	answer := `\S[\s\S]*`
-	if s.Answers == "" {
-		answer = `(?:ok|blocked|\?|E[A-Z0-9]+)(?:\s*\[[^\]]*\])*\s*`
+	answer, before := `\S[\s\S]*`, "="
+	if s.Answers == lab.KindStates {
+		before = "[=~]"
 	}
-	call := argsPattern(s, option) + `\s*\)\s*(?:=\s*` + answer + `)?`
+	if s.Answers == "" {
+		const end = `(?:ok|blocked|E[A-Z0-9]+)`
+		answer = `(?:\?|` + end + `(?:\s*\|\s*` + end + `)*)(?:\s*\[[^\]]*\])*\s*`
+	}
+	call := argsPattern(s, option) + `\s*\)\s*(?:` + before + `\s*` + answer + `)?`
 	if option == "" {
 		call = "(?:" + call + `|[\s\S]*` + FillPattern + `[\s\S]*)`
 	}

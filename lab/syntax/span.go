@@ -79,6 +79,36 @@ func (s span) closing(i int) int {
 	return -1
 }
 
+// alternatives cuts the span at every bar, of which a word may have some inside: A|B.
+func (s span) alternatives() []span {
+	var tokens []token
+	for _, t := range s.tokens {
+		for at := strings.IndexByte(t.text, '|'); at >= 0 && !t.str && len(t.text) > 1; at = strings.IndexByte(t.text, '|') {
+			if at > 0 {
+				tokens = append(tokens, token{text: t.text[:at], start: t.start, end: t.start + at})
+			}
+			tokens = append(tokens, token{text: "|", start: t.start + at, end: t.start + at + 1})
+			t.text, t.start = t.text[at+1:], t.start+at+1
+		}
+		if t.text != "" || t.str {
+			tokens = append(tokens, t)
+		}
+	}
+	whole := span{s.step, tokens, s.at, s.end}
+	var parts []span
+	begin := 0
+	for i, t := range tokens {
+		if t.is("|") {
+			parts = append(parts, whole.part(begin, i))
+			begin = i + 1
+		}
+	}
+	if parts == nil {
+		return []span{s}
+	}
+	return append(parts, whole.from(begin))
+}
+
 // split cuts the span at the commas outside of any brackets: f() has no arguments, f(a,) has
 // two, of which the second is missing.
 func (s span) split() []span {

@@ -136,12 +136,15 @@ func (s *Step) parseAnswer(r *reader, all span) {
 		s.Want = lab.Want{plain}
 		return
 	}
-	if first := all.token(0); !first.is("=") {
+	first := all.token(0)
+	if among := r.Answers == lab.KindStates && first.is("~"); !first.is("=") && !among {
 		s.wrong(first.start, "after the call comes nothing or \" = ANSWER\", found %s%s", wording.Quote(first.text),
 			afterCall(all))
 		return
 	}
-	all = all.from(1)
+	if first.is("=") {
+		all = all.from(1)
+	}
 	end := r.conditionAt(all)
 	one := all.part(0, end)
 	var mistakes []Mistake

@@ -95,9 +95,11 @@ func (d *checker) checkNames(x *experiment, columns []*host) {
 			}
 		}
 		for i, w := range s.Want {
-			if a, ok := w.Answer.Value.(lab.Addr); ok && a.Name != "" {
-				check(s, s.WantsAt[i], a)
-				d.warnOfSelf(x, s, s.WantsAt[i], a, s.Call.Name == "getpeername")
+			for _, one := range w.Answer.All() {
+				if a, ok := one.Value.(lab.Addr); ok && a.Name != "" {
+					check(s, s.WantsAt[i], a)
+					d.warnOfSelf(x, s, s.WantsAt[i], a, s.Call.Name == "getpeername")
+				}
 			}
 			if f := w.Has; f != nil && f.Kind == "sysctl" {
 				d.warnOfSysctl(d.within(s, s.WantsAt[i]), x.scope, f.Name)

@@ -133,6 +133,7 @@ func (d *experimentReader) decodeExperiment(x *experiment, e yamlpos.Entry) {
 	if k, ok := keys["hosts"]; ok {
 		d.decodeColumns(x, k.Value)
 	}
+	d.decodeNeeds(x, keys)
 	d.decodeBody(x, e, keys)
 }
 
@@ -171,6 +172,33 @@ func (d *experimentReader) decodeBody(x *experiment, e yamlpos.Entry, keys map[s
 	for name, set := range x.wants {
 		if !x.used[name] && !x.broken && !x.rulesUnsure {
 			d.Complain(set.pos, "%s: no step has the answer ${%s}", x.scope, strings.TrimSuffix("want."+name, "."))
+		}
+	}
+}
+
+// decodeNeeds reads linux and needs: of which kernels the experiment is, and what these have to have.
+func (d *experimentReader) decodeNeeds(x *experiment, keys map[string]yamlpos.Entry) {
+	for _, key := range []string{"linux", "needs"} {
+		k, ok := keys[key]
+		if !ok {
+			continue
+		}
+		for _, item := range yamlpos.List(k.Value) {
+			text, ok := d.Text(item, x.scope.String()+", "+key)
+			if key == "linux" {
+				text = "linux " + text
+			}
+			rule, mistakes := syntax.ParseCondition(text)
+			switch {
+			case !ok:
+			case len(mistakes) > 0:
+				d.Wrong(item, "%s, %s: %s", x.scope, key, mistakes[0].Msg)
+			case key == "needs" && rule.Has == nil:
+				d.Wrong(item, "%s, needs: versions of the kernel are written linux: \">= 6.1\"", x.scope)
+			default:
+				rule.Line = yamlpos.PosOf(item).Line
+				x.Needs = append(x.Needs, rule)
+			}
 		}
 	}
 }

@@ -38,9 +38,34 @@ func (d *checker) checkFlows(x *experiment, classes []class) {
 			}
 		}
 	}
+	d.warnOfChoices(x)
 	for _, u := range x.Users {
 		if n := unused[u.Process]; n > 0 && n == len(classes)*len(flows) {
 			d.Complain(u.Pos, "%s: process %q makes no call", x.scope, u.Process)
+		}
+	}
+}
+
+// warnOfChoices warns of a port that a bind leaves to the kernel by a name which no other step
+// has: a misspelt $p would bind another port than the one that was meant, without a word.
+func (d *checker) warnOfChoices(x *experiment) {
+	steps := map[string]map[string]bool{} // the texts that have a name
+	at := map[string]lab.Pos{}
+	for s := range x.all() {
+		for _, v := range variableSyntax().FindAllString(s.Text, -1) {
+			if steps[v] == nil {
+				steps[v] = map[string]bool{}
+			}
+			steps[v][s.Text] = true
+			if s.Call.Name == "bind" {
+				at[v] = d.within(s, strings.Index(s.Text, v))
+			}
+		}
+	}
+	for v, pos := range at {
+		if len(steps[v]) == 1 {
+			d.Warn(pos, "%s: no other step has %s, the port that the kernel chooses here; a port that does not matter is 0",
+				x.scope, v)
 		}
 	}
 }

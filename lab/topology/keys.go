@@ -7,7 +7,8 @@ import (
 	"labrun/lab/wording"
 )
 
-var experimentKeys = []string{"doc", "claim", "when", "hosts", "processes", "axes", "skip", "only", "want", "steps"}
+var experimentKeys = []string{"doc", "claim", "when", "hosts", "linux", "needs", "processes", "axes", "skip", "only",
+	"want", "steps"}
 
 // stepKeys are the keys of a step beside its process, and some kept for later. No process has such a
 // name, so a key that comes to mean something will not change what a file says.
@@ -38,6 +39,7 @@ var keySynonyms = map[string][]string{
 	"name":        {"topology", "title"},
 	"doc":         {"description"},
 	"experiments": {"tests", "cases", "scenarios"},
+	"needs":       {"requires"},
 	"include":     {"includes", "import"},
 	"want":        {"expect"},
 	"axes":        {"params", "parameters", "matrix"},

@@ -111,8 +111,10 @@ func (s placedStep) links() (all []linkRef) {
 		}
 	}
 	for i, w := range s.Want {
-		if name := linkIn(w.Answer.Value, option); name != "" {
-			all = append(all, linkRef{name, s.WantsAt[i], false})
+		for _, a := range w.Answer.All() {
+			if name := linkIn(a.Value, option); name != "" {
+				all = append(all, linkRef{name, s.WantsAt[i], false})
+			}
 		}
 	}
 	return slices.DeleteFunc(all, func(l linkRef) bool { return l.name == "" || syntax.NicName.Check(l.name) != "" })

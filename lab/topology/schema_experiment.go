@@ -18,6 +18,8 @@ func experimentsSchema() object {
 		"when": text("The circumstances that the claim is tested in, as a clause: the first connection is in " +
 			"TIME_WAIT."),
 		"hosts":     oneOrMore("The hosts that it runs in; left out: every one.", host),
+		"linux":     linuxSchema(),
+		"needs":     oneOrMore("What the kernel has to have; its cells are skipped where it lacks that.", hasSchema()),
 		"processes": ref("processes"),
 		"axes":      axesSchema(),
 		"skip":      pruneSchema("Combinations to leave out: [{AXIS: VALUE, ...}, ...]."),

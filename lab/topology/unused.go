@@ -153,7 +153,9 @@ func (d *idler) mentioned() (mentioned, bool) {
 					m.add(a)
 				}
 				for _, w := range s.Want {
-					m.add(w.Answer.Value)
+					for _, a := range w.Answer.All() {
+						m.add(a.Value)
+					}
 				}
 			}
 		}

@@ -6,6 +6,7 @@ package world
 
 import (
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -188,6 +189,7 @@ func (a *applier) keep() {
 		switch {
 		case v == "" || a.kept[v]:
 			continue
+		case a.chooses(i): // and the kernel's choice is kept
 		case strings.HasPrefix(v, "@"):
 			a.complain(i, "name %s is not known yet, keep it first: getsockname(a) = %q", v, v)
 		default:
@@ -195,9 +197,16 @@ func (a *applier) keep() {
 		}
 		a.kept[v] = true
 	}
-	for _, rule := range a.Want {
-		a.kept[a.answerVariable(rule)] = true
+	for answer := range a.answers() {
+		a.kept[a.answerVariable(answer)] = true
 	}
+}
+
+// chooses reports whether an argument is an address to bind to whose port has a name and no number
+// yet: the kernel chooses one then.
+func (s *Step) chooses(i int) bool {
+	addr, ok := s.Call.Args[i].(lab.Addr)
+	return ok && s.Call.Name == "bind" && addr.Port.Plus == 0
 }
 
 // argVariable returns what an argument has that an answer must have kept, "$p" or "@$n", "" for
@@ -210,10 +219,23 @@ func (s *Step) argVariable(i int) string {
 	return variable(sig.Args[min(i, len(sig.Args)-1)], s.Call.Args[i])
 }
 
+// answers are those that will do, on any kernel.
+func (s *Step) answers() iter.Seq[lab.Answer] {
+	return func(yield func(lab.Answer) bool) {
+		for _, r := range s.Want {
+			for _, a := range r.Answer.All() {
+				if !yield(a) {
+					return
+				}
+			}
+		}
+	}
+}
+
 // answerVariable returns what an answer keeps.
-func (s *Step) answerVariable(rule lab.WantRule) string {
+func (s *Step) answerVariable(a lab.Answer) string {
 	sig, _ := lab.SignatureOf(s.Call.Name)
-	return variable(sig.Answers, rule.Answer.Value)
+	return variable(sig.Answers, a.Value)
 }
 
 func variable(kind lab.Kind, a lab.Arg) string {
@@ -283,14 +305,22 @@ func (a *applier) makeSocket() {
 
 // expects reports whether the errno is one of the answers.
 func (s *Step) expects(errno string) bool {
-	return slices.ContainsFunc(s.Want, func(r lab.WantRule) bool { return r.Answer.Errno == errno })
+	for a := range s.answers() {
+		if a.Errno == errno {
+			return true
+		}
+	}
+	return false
 }
 
 // mayEndWell reports whether an answer that is expected is a success.
 func (s *Step) mayEndWell() bool {
-	return slices.ContainsFunc(s.Want, func(r lab.WantRule) bool {
-		return r.Answer.Outcome == lab.OK || r.Answer.Outcome == lab.Unasked
-	})
+	for a := range s.answers() {
+		if a.Outcome == lab.OK || a.Outcome == lab.Unasked {
+			return true
+		}
+	}
+	return false
 }
 
 // carryOut does what the call does to processes and sockets.
@@ -390,8 +420,8 @@ func (s *Step) Kind() string {
 			fmt.Fprintf(&b, "%s,", s.argVariable(i))
 		}
 	}
-	for _, r := range s.Want {
-		fmt.Fprintf(&b, "=%s%t", s.answerVariable(r), r.Answer.Errno == "EBADF")
+	for a := range s.answers() {
+		fmt.Fprintf(&b, "=%s%t", s.answerVariable(a), a.Errno == "EBADF")
 	}
 	return b.String() + ");"
 }

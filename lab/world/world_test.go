@@ -80,8 +80,10 @@ func TestApply(t *testing.T) {
 		},
 		{
 			{"main: a = socket(tcp)"},
-			{"main: bind(a, x:$p)", `1: port $p is not known yet, keep it first: getsockname(a) = any:$p`},
-			{"main: bind(a, x:$p)"},
+			{"main: connect(a, x:$p)", `1: port $p is not known yet, keep it first: getsockname(a) = any:$p`},
+			{"main: connect(a, x:$p)"},
+			{"main: bind(a, x:$r+1)", `1: port $r is not known yet, keep it first: getsockname(a) = any:$r`},
+			{"main: bind(a, x:$s)"}, {"main: connect(a, x:$s)"}, // the kernel's choice is kept
 			{"main: getsockname(a) = x:$q"}, {"other: b = socket(tcp)"}, {"other: connect(b, x:$q)"},
 			{`main: u = socket(unix)`}, {`main: connect(u, "@$n")`, `1: name @$n is not known yet, keep it first: getsockname(a) = "@$n"`},
 		},

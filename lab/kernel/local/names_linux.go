@@ -95,10 +95,24 @@ func (n *names) withPort(at netip.AddrPort, a lab.Addr) netip.AddrPort {
 	if a.Port.Var == "" {
 		return at
 	}
-	return netip.AddrPortFrom(at.Addr(), n.ports[a.Port.Var])
+	kept, ok := n.ports[a.Port.Var]
+	if !ok {
+		return netip.AddrPortFrom(at.Addr(), 0)
+	}
+	return netip.AddrPortFrom(at.Addr(), kept+uint16(a.Port.Plus))
 }
 
-// matches reports whether the answer is the one wanted.
+// match returns the answer that was got, of those which are wanted.
+func (n *names) match(want question.Want, g got) (question.Want, bool) {
+	for _, one := range want.Or {
+		if n.matches(one, g) {
+			return one, true
+		}
+	}
+	return want, len(want.Or) == 0 && n.matches(want, g)
+}
+
+// matches reports whether the answer is a wanted one.
 func (n *names) matches(want question.Want, g got) bool {
 	a := want.Answer
 	if a.Outcome == lab.Unasked {
@@ -113,13 +127,20 @@ func (n *names) matches(want question.Want, g got) bool {
 	case lab.Addr:
 		addr := n.withPort(want.Addr, v)
 		port := g.addr.Port()
+		if !g.addr.IsValid() || v.Base() != "" && addr.Addr() != g.addr.Addr() {
+			return false
+		}
 		switch {
 		case v.Port.To != 0:
-			return addr.Addr() == g.addr.Addr() && v.Port.Number <= port && port <= v.Port.To
+			return v.Port.Number <= port && port <= v.Port.To
+		case v.Port.Parity != "":
+			return port != 0 && lab.Parities[(port+1)%2] == v.Port.Parity
 		case addr.Port() == 0 && v.Port.Var != "": // any port the kernel chose
-			return addr.Addr() == g.addr.Addr() && port != 0
+			return port != 0
+		case v.Port.Var == "":
+			return port == v.Port.Number
 		}
-		return addr == g.addr
+		return port == addr.Port()
 	case lab.Text:
 		if variable := lab.KeptName(string(v)); variable != "" && g.unix {
 			name := string(g.Value.(lab.Text))
@@ -131,11 +152,29 @@ func (n *names) matches(want question.Want, g got) bool {
 	case lab.States:
 		states, ok := g.Value.(lab.States)
 		return ok && slices.Equal(v, states)
+	case lab.Containing:
+		states, ok := g.Value.(lab.States)
+		return ok && contains(states, v)
+	case lab.Between:
+		i, ok := g.Value.(lab.Int)
+		return ok && v.Low <= int64(i) && int64(i) <= v.High
 	case lab.Socks:
 		socks, ok := g.Value.(lab.Socks)
 		return ok && slices.Equal(v, socks)
 	}
 	return a.Value == g.Value
+}
+
+// contains reports whether all of some states, each as often as it is there, are among others.
+func contains(states lab.States, some lab.Containing) bool {
+	for _, s := range some {
+		i := slices.Index(states, s)
+		if i < 0 {
+			return false
+		}
+		states = slices.Delete(slices.Clone(states), i, i+1)
+	}
+	return true
 }
 
 // keepName stores the unix name that an answer's "@$name" stands for.
@@ -150,7 +189,7 @@ func (n *names) keepName(want question.Want, g got) {
 // keep stores the port that an answer's $name stands for.
 func (n *names) keep(want question.Want, g got) {
 	if a, ok := want.Answer.Value.(lab.Addr); ok && a.Port.Var != "" {
-		n.ports[a.Port.Var] = g.addr.Port()
+		n.ports[a.Port.Var] = g.addr.Port() - uint16(a.Port.Plus)
 	}
 }
 

@@ -35,7 +35,7 @@ func sockets(ctx context.Context, c *cell, s *question.Step, want question.Want)
 		if err != nil {
 			return got{}, err
 		}
-		if expected, ok := want.Answer.Value.(lab.States); ok && slices.Contains(expected, lab.StateBound) {
+		if expectsBound(want.Answer) {
 			owned, err := c.owned(ctx, who.Host, addr.Port())
 			if err != nil {
 				return got{}, err
@@ -45,7 +45,7 @@ func sockets(ctx context.Context, c *cell, s *question.Step, want question.Want)
 			socks = slices.DeleteFunc(socks, func(s lab.Socket) bool { return s.State == lab.StateBound })
 		}
 		g := got{Answer: lab.Answer{Outcome: lab.OK, Value: states(socks, addr)}}
-		if c.matches(want, g) && quiet || last {
+		if _, ok := c.match(want, g); ok && quiet || last {
 			return g, nil
 		}
 		select {
@@ -54,6 +54,19 @@ func sockets(ctx context.Context, c *cell, s *question.Step, want question.Want)
 		case <-time.After(pause):
 		}
 	}
+}
+
+// expectsBound reports whether an answer that will do has a socket which is bound only.
+func expectsBound(want lab.Answer) bool {
+	return slices.ContainsFunc(want.All(), func(a lab.Answer) bool {
+		switch v := a.Value.(type) {
+		case lab.States:
+			return slices.Contains(v, lab.StateBound)
+		case lab.Containing:
+			return slices.Contains(v, lab.StateBound)
+		}
+		return false
+	})
 }
 
 // unixStates answers it for a name of unix(7): the states of the sockets that hold it.
@@ -70,7 +83,7 @@ func unixStates(ctx context.Context, c *cell, s *question.Step, want question.Wa
 		}
 		sortStates(all)
 		g := got{Answer: lab.Answer{Outcome: lab.OK, Value: all}}
-		if c.matches(want, g) || last {
+		if _, ok := c.match(want, g); ok || last {
 			return g, nil
 		}
 		select {

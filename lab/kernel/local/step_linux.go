@@ -30,6 +30,7 @@ func (c *cell) step(ctx context.Context, s *question.Step) (done stepped, err er
 		return done, fmt.Errorf("%s: %s: %w", c.q.Place(s), s.Call, err)
 	}
 	if matched {
+		want, _ = c.match(want, g)
 		c.keepName(want, g)
 	}
 	if sig, _ := lab.SignatureOf(s.Call.Name); s.Run != nil || sig.By == lab.ByHost && sig.Touches {
@@ -83,7 +84,7 @@ func (c *cell) ask(ctx context.Context, s *question.Step, want question.Want) (g
 		if err != nil {
 			return g, false, err
 		}
-		matched := c.matches(want, g)
+		_, matched := c.match(want, g)
 		if s.Run != nil {
 			matched = c.programMatches(s, g)
 		}
@@ -143,6 +144,9 @@ func (c *cell) call(ctx context.Context, s *question.Step, want question.Want) (
 		return got{}, err
 	}
 	g, err := c.byProcess(ctx, p, s, args)
+	if err == nil && s.Call.Name == "bind" && g.Outcome == lab.OK {
+		err = c.keepChoice(ctx, p, s)
+	}
 	_, text := g.Value.(lab.Text)
 	sig, _ := lab.SignatureOf(s.Call.Name)
 	g.unix = text && sig.Answers == lab.KindAddr
@@ -150,6 +154,19 @@ func (c *cell) call(ctx context.Context, s *question.Step, want question.Want) (
 		c.recordMade(madeBy{s.Process, s.Call.Makes}, s, g)
 	}
 	return g, err
+}
+
+// keepChoice stores the port that the kernel chose in a bind to x:$p, where $p stood for none.
+func (c *cell) keepChoice(ctx context.Context, p *process.Process, s *question.Step) error {
+	a, ok := s.Call.Args[1].(lab.Addr)
+	if _, known := c.ports[a.Port.Var]; !ok || a.Port.Var == "" || known {
+		return nil
+	}
+	_, addr, err := p.Call(ctx, process.Args{Call: lab.Call{Name: "getsockname", Args: s.Call.Args[:1]}})
+	if err == nil {
+		c.ports[a.Port.Var] = addr.Port()
+	}
+	return err
 }
 
 // caller returns the process that a step names.
