@@ -56,7 +56,12 @@ func fromC(text string) string {
 			args = append(args, flags)
 		}
 	case "bind", "connect":
+		length := arg(2)
+		usual := map[bool]string{true: "16", false: "28"}[strings.Contains(arg(1), "AF_INET,")]
 		args = []string{args[0], cAddress(arg(1))}
+		if cSize().MatchString(length) && length != usual && !cPath().MatchString(arg(1)) {
+			args = append(args, length)
+		}
 	case "accept", "accept4":
 		call = "accept"
 		flags := slices.DeleteFunc(slices.Clone(args[1:]),
@@ -116,6 +121,8 @@ var (
 	cLevel = once.Regexp(`^(SOL|IPPROTO)_[A-Z0-9]+$|^(socket\.)?SOL_`)
 	// cResult is a number that strace prints behind a call: a descriptor, bytes, -1.
 	cResult = once.Regexp(`^-?[0-9]+\b`)
+	// cSize is a length.
+	cSize = once.Regexp(`^[0-9]+$`)
 	// errnoAfter finds the errno in "-1 EADDRINUSE (Address already in use)".
 	errnoAfter = once.Regexp(`^-1 (E[A-Z0-9]+)\b`)
 )

@@ -39,9 +39,10 @@ func Parse(text string) *Step {
 	return s
 }
 
-// ParseForeign is Parse for what a file says: people paste what strace(1), C or Python write, and
-// a dozen complaints about its marks would not tell how the call is written here. Such a step is
-// one mistake, and else what it would be here.
+// ParseForeign is Parse for what a file says. What strace(1) prints is read as it is, where all of
+// it can be said here. Of other lines of strace, and of C and Python, a dozen complaints about their
+// marks would not tell how the call is written here: such a step is one mistake, and else what it
+// would be here.
 func ParseForeign(text string) *Step {
 	step := Parse(text)
 	if len(step.Mistakes) == 0 {
@@ -52,9 +53,12 @@ func ParseForeign(text string) *Step {
 	if written == "" || len(meant.Mistakes) > 0 {
 		return step
 	}
-	meant.Text, meant.Foreign, meant.CallAt = text, true, 0
+	exact := isStrace(text)
+	meant.Text, meant.Foreign, meant.CallAt = text, !exact, 0
 	meant.ArgsAt, meant.WantsAt = make([]int, len(meant.ArgsAt)), make([]int, len(meant.WantsAt))
-	meant.add(wrong(0, "this is not how a call is written here; write %s", written))
+	if !exact {
+		meant.add(wrong(0, "this is not how a call is written here; write %s", written))
+	}
 	return meant
 }
 

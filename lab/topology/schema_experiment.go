@@ -27,7 +27,7 @@ func experimentsSchema() object {
 		"want": either("The answers, by rules over the axes: the first rule that matches gives ${want}. Several: {bind: "+
 			"[...]} gives ${want.bind}.",
 			ref("rules"), named("Several named answers.", axisName, ref("rules"))),
-		"steps": ref("steps"),
+		"steps": stepsOrLines(),
 	}, "steps")
 	experiment["dependentRequired"] = map[string][]string{"when": {"claim"}}
 	o := named("Experiments by name: the rows of the matrix.", syntax.ExperimentName, experiment)

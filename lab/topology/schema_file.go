@@ -162,7 +162,7 @@ func probesSchema() object {
 	return named("Questions asked first, on the first host, that answers may depend on: [ok on probe NAME].",
 		syntax.ExperimentName,
 		closed("A probe: the kernel has this feature when every step is answered as it says.", schemas{
-			"doc": ref("doc"), "processes": ref("processes"), "steps": ref("steps"),
+			"doc": ref("doc"), "processes": ref("processes"), "steps": stepsOrLines(),
 		}, "steps"))
 }
 

@@ -18,6 +18,12 @@ func stepsSchema() object {
 		"description": "What the processes do, one after the other: calls with the answers expected."}
 }
 
+// stepsOrLines is the steps of an experiment, which may be a text with one on each line.
+func stepsOrLines() object {
+	return either("What the processes do: a list, or with steps: | a call on each line, as PROCESS: CALL by another process.",
+		ref("steps"), object{"type": "string", "minLength": 1})
+}
+
 // stepSchema is one step. "if" chooses between a program and calls by the key run, so that an editor
 // complains about a program's keys and not, as with anyOf, that it is not a call either.
 func stepSchema() object {

@@ -222,7 +222,7 @@ func TestSchemaTakesSteps(t *testing.T) {
 // row of the vocabulary to an example.
 func TestSchemaExamples(t *testing.T) {
 	s := compiled(t)
-	call := s.Properties["experiments"].AdditionalProperties.(*jsonschema.Schema).Properties["steps"].Ref.
+	call := s.Properties["experiments"].AdditionalProperties.(*jsonschema.Schema).Properties["steps"].AnyOf[0].Ref.
 		Items2020.Ref.Else.AnyOf[0].Ref
 	var examples []string
 	var collect func(*jsonschema.Schema)

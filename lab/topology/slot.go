@@ -100,9 +100,12 @@ func (s *slot) at(shape lab.Shape, values []int) []placedStep {
 // decodeSteps reads the steps of an experiment. Each item of the list is a slot, whatever it holds, so
 // that a report can put what differs between combinations side by side.
 func (d *experimentReader) decodeSteps(x *experiment, n *yaml.Node) {
+	if n = yamlpos.Deref(n); n.Kind == yaml.ScalarNode && n.Style&yaml.LiteralStyle != 0 {
+		n = d.stepLines(x, n)
+	}
 	switch {
 	case n.Kind != yaml.SequenceNode:
-		d.Wrong(n, "%s: steps must be a list, each step on a line that begins with \"- \"; found %s", x.scope,
+		d.Wrong(n, "%s: steps must be a list, each step on a line that begins with \"- \", or a text behind steps: |; found %s", x.scope,
 			yamlpos.Found(n))
 		return
 	case len(n.Content) == 0:

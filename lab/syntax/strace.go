@@ -1,0 +1,88 @@
+package syntax
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"labrun/lab/once"
+)
+
+// isStrace reports whether a text is a call as strace(1) prints it, of which fromC loses nothing: all
+// values are there, and what it drops is what labrun passes by itself, such as the level of an option
+// and the length of an address.
+func isStrace(text string) bool {
+	name, call, args, result, ok := cutCall(cProcess().ReplaceAllString(text, ""))
+	inexact := func(a string) bool { return straceNot().MatchString(a) }
+	if !ok || strings.Contains(name, " ") || strings.ContainsAny(call, ". ") || strings.HasSuffix(text, ";") ||
+		slices.ContainsFunc(args, inexact) || result != "" && !straceResult().MatchString(result) {
+		return false
+	}
+	is := func(i int, values ...string) bool { return i >= len(args) || slices.Contains(values, args[i]) }
+	switch call {
+	case "socket":
+		return len(args) == 3 && straceSockets[straceType(args)]
+	case "bind", "connect":
+		return len(args) == 3 && straceFamily().MatchString(args[1]) && cSize().MatchString(args[2])
+	case "setsockopt", "getsockopt":
+		return len(args) == 5 && slices.Contains(straceLevels[prefixOf(args[2])], args[1]) && is(4, "4", "[4]")
+	case "send", "sendto", "write":
+		sent, err := strconv.Unquote(args[min(1, len(args)-1)])
+		return err == nil && len(args) > 2 && is(2, strconv.Itoa(len(sent))) && is(3, "0", "MSG_NOSIGNAL")
+	case "recv", "recvfrom", "read":
+		return len(args) > 2 && is(3, "0")
+	case "accept", "accept4", "getsockname", "getpeername":
+		return len(args) > 2
+	case "listen", "shutdown":
+		return len(args) == 2
+	case "close":
+		return len(args) == 1
+	}
+	return false
+}
+
+var (
+	// straceNot finds what strace does not print: variables of C, Python's texts; and what it
+	// has cut short.
+	straceNot    = once.Regexp(`^&|^\(|sizeof|^'|\.\.\.$|\*`)
+	straceFamily = once.Regexp(`sa_family=AF_(INET6?|UNIX),`)
+	// straceResult is a number, or the errno.
+	straceResult = once.Regexp(`^-1 E[A-Z0-9]+ \(.*\)$|^-?[0-9]+$`)
+)
+
+// straceLevels are the levels of the options of a prefix, in strace's words.
+var straceLevels = map[string][]string{
+	"SO": {"SOL_SOCKET"}, "IP": {"SOL_IP", "IPPROTO_IP"}, "IPV6": {"SOL_IPV6", "IPPROTO_IPV6"},
+	"TCP": {"SOL_TCP", "IPPROTO_TCP"}, "UDP": {"SOL_UDP", "IPPROTO_UDP"}, "MPTCP": {"SOL_MPTCP"},
+}
+
+func prefixOf(option string) string {
+	prefix, _, _ := strings.Cut(option, "_")
+	return prefix
+}
+
+// straceType returns the three arguments of socket(2) without flags and with one word for each
+// protocol that is the type's own.
+func straceType(args []string) string {
+	var kinds []string
+	for word := range strings.SplitSeq(args[1], "|") {
+		if word = strings.TrimSpace(word); word != "SOCK_CLOEXEC" && word != "SOCK_NONBLOCK" {
+			kinds = append(kinds, word)
+		}
+	}
+	domain, kind := strings.Replace(args[0], "PF_", "AF_", 1), strings.Join(kinds, "|")
+	protocol := args[2]
+	own := map[string]string{"SOCK_STREAM": "IPPROTO_TCP", "SOCK_DGRAM": "IPPROTO_UDP"}[kind]
+	if protocol == "0" || protocol == "IPPROTO_IP" || protocol == own {
+		protocol = ""
+	}
+	return strings.Replace(domain, "AF_LOCAL", "AF_UNIX", 1) + " " + kind + " " + protocol
+}
+
+// straceSockets are those that socketType knows exactly.
+var straceSockets = map[string]bool{
+	"AF_INET SOCK_STREAM ": true, "AF_INET6 SOCK_STREAM ": true, "AF_INET SOCK_DGRAM ": true, "AF_INET6 SOCK_DGRAM ": true,
+	"AF_INET SOCK_STREAM IPPROTO_MPTCP": true, "AF_INET6 SOCK_STREAM IPPROTO_MPTCP": true,
+	"AF_INET SOCK_STREAM IPPROTO_SCTP": true, "AF_INET6 SOCK_STREAM IPPROTO_SCTP": true,
+	"AF_UNIX SOCK_STREAM ": true, "AF_UNIX SOCK_DGRAM ": true, "AF_UNIX SOCK_SEQPACKET ": true,
+}

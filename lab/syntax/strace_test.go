@@ -1,0 +1,52 @@
+package syntax
+
+import "testing"
+
+// A line of strace is read as it is only if nothing of it is lost; all others are told how they are
+// written here, or are no calls.
+func TestStrace(t *testing.T) {
+	for _, tt := range []struct {
+		text, want string // "" is a mistake
+	}{
+		{`socket(AF_INET, SOCK_STREAM, IPPROTO_TCP) = 3`, "3 = socket(tcp) = ok"},
+		{`socket(AF_INET6, SOCK_DGRAM|SOCK_NONBLOCK, IPPROTO_IP) = 4`, "4 = socket(udp6, SOCK_NONBLOCK) = ok"},
+		{`a = socket(AF_UNIX, SOCK_SEQPACKET, 0)`, "a = socket(unix-seqpacket) = ok"},
+		{`[pid  77] socket(AF_INET, SOCK_STREAM, IPPROTO_MPTCP) = 5`, "5 = socket(mptcp) = ok"},
+		{`socket(AF_INET, SOCK_STREAM, IPPROTO_UDP) = -1 EPROTONOSUPPORT (Protocol not supported)`, ""}, // another protocol
+		{`socket(AF_PACKET, SOCK_RAW, htons(ETH_P_ALL)) = 3`, ""},
+		{`bind(3, {sa_family=AF_INET, sin_port=htons(80), sin_addr=inet_addr("192.0.2.1")}, 16) = 0`,
+			"bind(3, 192.0.2.1:80) = ok"},
+		{`bind(3, {sa_family=AF_INET, sin_port=htons(80), sin_addr=inet_addr("0.0.0.0")}, 3) = -1 EINVAL (Invalid argument)`,
+			"bind(3, any:80, 3) = EINVAL"},
+		{`connect(3, {sa_family=AF_INET6, sin6_port=htons(53), sin6_flowinfo=htonl(0), ` +
+			`inet_pton(AF_INET6, "::1", &sin6_addr), sin6_scope_id=0}, 28) = -1 ECONNREFUSED (Connection refused)`,
+			"connect(3, lo6:53) = ECONNREFUSED"},
+		{`bind(3, (struct sockaddr *)&addr, sizeof(addr))`, ""},
+		{`setsockopt(3, SOL_SOCKET, SO_REUSEADDR, [1], 4) = 0`, "setsockopt(3, SO_REUSEADDR, 1) = ok"},
+		{`setsockopt(3, SOL_TCP, TCP_NODELAY, [1], 4) = 0`, "setsockopt(3, TCP_NODELAY, 1) = ok"},
+		{`setsockopt(3, SOL_IP, SO_REUSEADDR, [1], 4) = 0`, ""}, // another level: another option
+		{`setsockopt(3, SOL_SOCKET, SO_REUSEADDR, [1], 2) = -1 EINVAL (Invalid argument)`, ""},
+		{`getsockopt(3, SOL_SOCKET, SO_REUSEADDR, [1], [4]) = 0`, "getsockopt(3, SO_REUSEADDR) = 1"},
+		{`listen(3, 128) = 0`, "listen(3, 128) = ok"},
+		{`listen(3, 128) = ? ERESTARTSYS (To be restarted)`, ""},
+		{`accept4(3, NULL, NULL, SOCK_CLOEXEC) = 4`, "4 = accept(3, SOCK_CLOEXEC) = ok"},
+		{`sendto(4, "hello", 5, MSG_NOSIGNAL, NULL, 0) = 5`, `send(4, "hello") = ok`},
+		{`sendto(4, "hello", 5, MSG_OOB, NULL, 0) = 5`, ""}, // flags are not dropped
+		{`sendto(4, "hello", 4, 0, NULL, 0) = 4`, ""},       // nor is a part of the text sent
+		{`recvfrom(4, "hello", 4096, 0, NULL, NULL) = 5`, `recv(4) = "hello"`},
+		{`recvfrom(4, "hello"..., 4096, 0, NULL, NULL) = 4096`, ""},
+		{`recvfrom(4, 0x7ffd, 4096, MSG_DONTWAIT, NULL, NULL) = -1 EAGAIN (Resource temporarily unavailable)`, ""},
+		{`close(3) = 0`, "close(3) = ok"},
+		{`listen(a, 5);`, ""},
+		{`s.bind(("", 80))`, ""},
+	} {
+		s := ParseForeign(tt.text)
+		got := ""
+		if len(s.Mistakes) == 0 && !s.Foreign {
+			got = s.Call.String() + " = " + s.Want.String()
+		}
+		if got != tt.want {
+			t.Errorf("%s\n is %q, want %q %v", tt.text, got, tt.want, s.Mistakes)
+		}
+	}
+}
