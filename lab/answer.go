@@ -23,6 +23,10 @@ type Answer struct {
 	Outcome Outcome
 	Errno   string // when Failed: EADDRINUSE
 	Value   Arg    // when OK and the call answers a value; nil means just ok; when Either OneOf
+	// From is who sent it, an Addr or the Text of a name of unix(7): nil when nothing asks, since to
+	// ask is another call to the kernel, which then has to name the peer too (do_accept).
+	From Arg
+	With []Control // what came along with a message, all of it; nil when nothing asks
 }
 
 // All returns the answers that will do: a itself, or those of OneOf.
@@ -39,13 +43,27 @@ func (a Answer) May(end Outcome) bool {
 }
 
 func (a Answer) String() string {
+	s := string(a.Outcome)
 	switch {
 	case a.Outcome == Failed:
-		return a.Errno
+		s = a.Errno
 	case (a.Outcome == OK || a.Outcome == Either) && a.Value != nil:
-		return a.Value.String()
+		s = a.Value.String()
 	}
-	return string(a.Outcome)
+	if a.From != nil {
+		s += " from " + a.From.String()
+	}
+	if a.With == nil {
+		return s
+	}
+	s += " with"
+	for _, c := range a.With {
+		s += " " + c.String()
+	}
+	if len(a.With) == 0 {
+		s += " none"
+	}
+	return s
 }
 
 // Want is the answer that a step expects. It may depend on the kernel: the

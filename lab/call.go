@@ -28,6 +28,9 @@ func (c Call) String() string {
 	return s
 }
 
+// Dials reports whether the address of the call is where something is sent to.
+func (c Call) Dials() bool { return c.Name == "connect" || c.Name == "sendto" || c.Name == "sendmsg" }
+
 // CallName returns the name of a call from what String writes, which is all that a report
 // keeps of it: "accept" of "b = accept(a)".
 func CallName(call string) string {

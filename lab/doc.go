@@ -81,7 +81,8 @@
 // labrun makes it; a new socket option is a row in Options and one in process; either has an
 // example in a lesson or a script (cmd/labrun's TestVocabulary); a new kind of value is a case
 // in syntax (kinds.go, and pattern.go for the schema) and a row of process's kinds, or of its
-// optionKinds where only options have it; a new operation on links is an Op in plan
+// optionKinds where only options have it; a new control message is a row in Controls and one
+// of process's controlKinds; a new operation on links is an Op in plan
 // and a case in fabric; a new report format is a file in report and a line in its Formats.
 //
 // # What makes a report the same on every run

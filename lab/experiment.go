@@ -133,17 +133,17 @@ func (e *Experiment) Steps() iter.Seq[*Step] {
 // A port that appears in an answer and not here was chosen by the kernel.
 func (e *Experiment) Ports() []uint16 {
 	var ports []uint16
-	add := func(a Arg) {
-		if addr, ok := a.(Addr); ok && addr.Port.Number != 0 && addr.Port.To == 0 {
-			ports = append(ports, addr.Port.Number)
+	add := func(args []Arg) {
+		for a := range AddrsIn(args...) {
+			if a.Port.Number != 0 && a.Port.To == 0 {
+				ports = append(ports, a.Port.Number)
+			}
 		}
 	}
 	for s := range e.Steps() {
-		for _, a := range s.Call.Args {
-			add(a)
-		}
+		add(s.Call.Args)
 		for a := range s.answers() {
-			add(a.Value)
+			add(a.Parts())
 		}
 	}
 	slices.Sort(ports)
@@ -157,9 +157,9 @@ func (e *Experiment) Ports() []uint16 {
 func (e *Experiment) HostsUsed(l *Layout, subject string) []string {
 	used := map[string]bool{subject: true}
 	all := false
-	add := func(a Arg) {
-		if addr, ok := a.(Addr); ok {
-			for _, h := range addr.hosts(l, subject) {
+	add := func(args []Arg) {
+		for a := range AddrsIn(args...) {
+			for _, h := range a.hosts(l, subject) {
 				used[h] = true
 			}
 		}
@@ -167,11 +167,9 @@ func (e *Experiment) HostsUsed(l *Layout, subject string) []string {
 	for s := range e.Steps() {
 		all = all || s.Run != nil
 		used[l.HostOf(s.Process.Host, subject)] = true
-		for _, a := range s.Call.Args {
-			add(a)
-		}
+		add(s.Call.Args)
 		for a := range s.answers() {
-			add(a.Value)
+			add(a.Parts())
 		}
 	}
 	l.AddCabled(used)
@@ -220,7 +218,7 @@ func (s *Step) Open(want Answer) (open, asked bool) {
 	}
 	sig, _ := SignatureOf(s.Call.Name)
 	reads := sig.Answers != "" && (s.Call.Name != "sysctl" || len(s.Call.Args) == 1)
-	open = reads && want.Outcome == OK && want.Value == nil
+	open = reads && want.Outcome == OK && want.Value == nil && (sig.Name != "recvmsg" || s.Call.Makes == "")
 	return open, open && !sig.Counts
 }
 

@@ -92,6 +92,19 @@ var Options = []Option{
 	{"TCP_SYNCNT", ValueInt, "tcp(7)"},
 	{"TCP_REPAIR", ValueInt, "the socket binds over everything, TCP_REPAIR of tcp(7)"},
 	{"TCP_SAVE_SYN", ValueInt, "tcp(7)"},
+	{"SO_PASSCRED", ValueInt, "unix(7): recvmsg tells the sender's credentials"},
+	{"SO_TIMESTAMP", ValueInt, "socket(7): recvmsg tells when it came"},
+	{"SO_TIMESTAMPNS", ValueInt, "SO_TIMESTAMP in nanoseconds"},
+	{"SO_RCVMARK", ValueInt, "recvmsg tells the mark (Linux 6.3)"},
+	{"IP_PKTINFO", ValueInt, "ip(7): recvmsg tells the address and NIC it came to"},
+	{"IP_RECVTTL", ValueInt, "ip(7): recvmsg tells the TTL"},
+	{"IP_RECVTOS", ValueInt, "ip(7): recvmsg tells the TOS"},
+	{"IPV6_RECVPKTINFO", ValueInt, "ipv6(7): IP_PKTINFO for IPv6"},
+	{"IPV6_RECVHOPLIMIT", ValueInt, "ipv6(7): recvmsg tells the hop limit"},
+	{"IPV6_RECVTCLASS", ValueInt, "recvmsg tells the traffic class"},
+	{"IPV6_RECVERR", ValueInt, "ipv6(7): IP_RECVERR for IPv6"},
+	{"UDP_SEGMENT", ValueInt, "udp(7): cut what is sent into datagrams of so many bytes"},
+	{"UDP_GRO", ValueInt, "udp(7): receive several datagrams as one"},
 }
 
 // OptionOf returns the option of that name.

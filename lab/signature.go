@@ -33,7 +33,14 @@ const (
 	KindPrefix     Kind = "an address with a length"
 	KindAddrFlag   Kind = "an address flag"
 	KindDescriptor Kind = "a descriptor's number"
+	KindBare       Kind = "an address without a port"
+	KindErrno      Kind = "an errno"
+	KindMessage    Kind = "a string or a socket"
+	KindPart       Kind = "an address, a control message or message flags"
 )
+
+// NamesUnix reports whether a string of that kind is a name of unix(7).
+func (k Kind) NamesUnix() bool { return k == KindAddr || k == KindPath || k == KindPart }
 
 // Maker says what performs a call.
 type Maker string
@@ -52,9 +59,12 @@ type Signature struct {
 	Optional int  // how many of the last Args may be left out
 	Repeats  bool // the last of Args may stand any number of times
 	Makes    bool // "name = call(...)" names a new socket
+	Unnamed  bool // or none: the name may be left out
 	Answers  Kind // the value it answers on success; "" when it answers only ok
 	Counts   bool // that value is a number of bytes sent: no report shows it unasked
 	Waits    bool // it may wait, and answers "blocked" when its limit has passed
+	Sender   bool // its answer may say who sent it, "from ADDR"
+	Controls bool // and what came along, "with ttl(64)"
 	Hears    bool // what it waits for may be an error that the network tells of: EHOSTUNREACH after 3 s, icmp(7)
 	By       Maker
 	Touches  bool   // it may change more of a lab than its sockets, or more of a process
@@ -75,7 +85,8 @@ var Signatures = []Signature{
 		Doc: "give a socket its local address, bind(2)"},
 	{Name: "listen", Args: []Kind{KindSock, KindInt}, Doc: "open passively, with a backlog, listen(2)"},
 	{Name: "accept", Args: []Kind{KindSock, KindSockFlags}, Optional: 1, Makes: true, Waits: true,
-		Doc: "take a connection off the queue, accept(2)"},
+		Sender: true,
+		Doc:    "take a connection off the queue, accept(2)"},
 	{Name: "connect", Args: []Kind{KindSock, KindAddr, KindLength}, Optional: 1, Waits: true, Hears: true,
 		Doc: "open actively, connect(2); to unspec: undo that"},
 	{Name: "send", Args: []Kind{KindSock, KindText, KindFlags}, Optional: 1, Answers: KindInt, Counts: true,
@@ -87,12 +98,14 @@ var Signatures = []Signature{
 		Counts: true, Waits: true, Hears: true,
 		Doc: "send to an address, sendto(2); with MSG_FASTOPEN connect along with it"},
 	{Name: "recvfrom", Args: []Kind{KindSock, KindInt, KindFlags}, Optional: 2, Answers: KindText, Waits: true,
-		Hears: true,
-		Doc:   "receive a datagram, recvfrom(2)"},
-	{Name: "sendmsg", Args: []Kind{KindSock, KindSock}, Waits: true,
-		Doc: "send the second one's descriptor over the first, a unix socket, SCM_RIGHTS of unix(7)"},
-	{Name: "recvmsg", Args: []Kind{KindSock}, Makes: true, Waits: true,
-		Doc: "receive a descriptor over a unix socket, SCM_RIGHTS of unix(7)"},
+		Hears: true, Sender: true,
+		Doc: "receive a datagram, recvfrom(2)"},
+	{Name: "sendmsg", Args: []Kind{KindSock, KindMessage, KindPart}, Optional: 1, Repeats: true, Answers: KindInt,
+		Counts: true, Waits: true, Hears: true,
+		Doc: "send a text, to an address and with control messages, or a descriptor over a unix socket, sendmsg(2)"},
+	{Name: "recvmsg", Args: []Kind{KindSock, KindInt, KindFlags}, Optional: 2, Makes: true, Unnamed: true,
+		Answers: KindText, Waits: true, Hears: true, Sender: true, Controls: true,
+		Doc: "receive with all that came along, or, with a name, a descriptor over a unix socket, recvmsg(2)"},
 	{Name: "who", Args: []Kind{KindSock}, Repeats: true, Answers: KindSocks, Waits: true, Hears: true,
 		Doc: "which of the sockets have something to receive or to accept; waits for the first, poll(2)"},
 	{Name: "shutdown", Args: []Kind{KindSock, KindHow}, Doc: "close one direction or both, shutdown(2)"},
@@ -135,6 +148,9 @@ var Signatures = []Signature{
 		Doc: "put a link under a bridge or into a VRF, ip link set NIC master, ip-link(8)"},
 }
 
+// Kind returns the kind of an argument by its place.
+func (s Signature) Kind(i int) Kind { return s.Args[min(i, len(s.Args)-1)] }
+
 // SignatureOf returns the signature of the call of that name.
 func SignatureOf(name string) (Signature, bool) {
 	i := slices.IndexFunc(Signatures, func(s Signature) bool { return s.Name == name })
@@ -155,8 +171,9 @@ var (
 	// SocketFlags are the words of the second argument of socket() and accept(), socket(2).
 	SocketFlags = []string{"SOCK_NONBLOCK", "SOCK_CLOEXEC"}
 	// MessageFlags are those that send() and recv() take, send(2) and recv(2).
-	MessageFlags = []string{"MSG_DONTWAIT", "MSG_FASTOPEN", "MSG_MORE", "MSG_OOB", "MSG_PEEK", "MSG_TRUNC",
-		"MSG_WAITALL"}
+	MessageFlags = []string{"MSG_CMSG_CLOEXEC", "MSG_CONFIRM", "MSG_CTRUNC", "MSG_DONTROUTE", "MSG_DONTWAIT",
+		"MSG_EOR", "MSG_ERRQUEUE", "MSG_FASTOPEN", "MSG_MORE", "MSG_NOSIGNAL", "MSG_OOB", "MSG_PEEK",
+		"MSG_TRUNC", "MSG_WAITALL", "MSG_ZEROCOPY"}
 	// ShutdownHows are the words that shutdown() takes, shutdown(2).
 	ShutdownHows = []string{"SHUT_RD", "SHUT_WR", "SHUT_RDWR"}
 	// FcntlCommands are the words that fcntl() takes, fcntl(2).

@@ -23,6 +23,10 @@ func stepsTopic() *cobra.Command {
 	for _, o := range lab.Options {
 		fmt.Fprintf(&b, "    %-25s %s; %s\n", o.Name, o.Value, o.Doc)
 	}
+	b.WriteString("\nThe control messages that sendmsg() takes and recvmsg() answers behind \"with\":\n\n")
+	for _, c := range lab.Controls {
+		fmt.Fprintf(&b, "    %-25s %s\n", syntax.MadeBy(c, syntax.KindExamples(c.Args)), c.Doc)
+	}
 	b.WriteString("\nREADME.md has the rest of what a step may say.")
 	return &cobra.Command{Use: "steps", Short: "the calls and socket options that steps may have", Long: b.String()}
 }

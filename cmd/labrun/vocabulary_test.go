@@ -51,6 +51,9 @@ func TestVocabulary(t *testing.T) {
 	for _, s := range lab.Signatures {
 		check(s.Name+"()", `\b`+s.Name+`\(`, s.Name+"(")
 	}
+	for _, c := range lab.Controls {
+		check(c.Name, `\bwith\b.* `+c.Name+`\b`, "    "+c.Name+"(")
+	}
 	for _, o := range lab.Options {
 		check(o.Name, `sockopt\(\w+, `+o.Name+`\b`, "    "+o.Name+" ")
 	}

@@ -67,7 +67,7 @@ func newSockaddr(r *request, i int) (*sockaddr, error) {
 		s.setFamily(f)
 	}
 	// A number after an address may be flags as well, those of sendto.
-	if sig, _ := lab.SignatureOf(r.Call); i+1 < len(r.Args) && sig.Args[i+1] == lab.KindLength {
+	if sig, _ := lab.SignatureOf(r.Call); i+1 < len(r.Args) && sig.Kind(i+1) == lab.KindLength {
 		s.length = int32(arg[lab.Int](r, i+1))
 	}
 	return s, nil
@@ -111,21 +111,34 @@ func (s *sockaddr) size() uintptr           { return uintptr(s.length) }
 
 // nameOf answers getsockname or getpeername, by their system call's number.
 func nameOf(fd int, call uintptr) reply {
-	var s sockaddr
-	size := uint32(len(s.bytes))
-	_, _, errno := unix.Syscall(call, uintptr(fd), uintptr(s.pointer()), uintptr(unsafe.Pointer(&size)))
+	s := room()
+	_, _, errno := unix.Syscall(call, uintptr(fd), uintptr(s.pointer()), uintptr(unsafe.Pointer(&s.length)))
 	if errno != 0 {
 		return ended(errno)
 	}
-	family := uint16(unix.AF_UNSPEC)
-	if size >= 2 {
-		family = binary.NativeEndian.Uint16(s.bytes[:])
+	of, err := s.value()
+	if err != nil {
+		return reply{Broken: err.Error()}
 	}
+	return okWith(of)
+}
+
+// room is where the kernel writes an address, and its length in the place of the room's.
+func room() *sockaddr { return &sockaddr{length: int32(len(sockaddr{}.bytes))} }
+
+// value returns the address that the kernel has written: an AddrPort, which is not valid when
+// there is none, or the Text of a name of unix(7).
+func (s *sockaddr) value() (any, error) {
+	size := s.length
+	if size < 2 {
+		return netip.AddrPort{}, nil
+	}
+	family := binary.NativeEndian.Uint16(s.bytes[:])
 	port := binary.BigEndian.Uint16(s.bytes[2:])
 	var ip netip.Addr
 	switch family {
 	case unix.AF_UNIX:
-		return okWith(lab.Text(pathOf(string(s.bytes[2:max(size, 2)]))))
+		return lab.Text(pathOf(string(s.bytes[2:size]))), nil
 	case unix.AF_INET:
 		ip = netip.AddrFrom4([4]byte(s.bytes[4:8]))
 	case unix.AF_INET6:
@@ -138,9 +151,32 @@ func nameOf(fd int, call uintptr) reply {
 			ip = ip.WithZone(name)
 		}
 	default:
-		return reply{Broken: fmt.Sprintf("an address of family %d", family)}
+		return nil, fmt.Errorf("an address of family %d", family)
 	}
-	return okWith(netip.AddrPortFrom(ip, port))
+	return netip.AddrPortFrom(ip, port), nil
+}
+
+// ask returns what a call passes to the kernel for the sender's address: nothing, unless it was
+// asked for, so that the call is the one that it has always been.
+func (s *sockaddr) ask(r *request) (to, size unsafe.Pointer) {
+	if !r.Sender {
+		return nil, nil
+	}
+	s.length = int32(len(s.bytes))
+	return s.pointer(), unsafe.Pointer(&s.length)
+}
+
+// sentBy adds the sender to the reply of a call that was asked for it.
+func (s *sockaddr) sentBy(r *request, done reply) reply {
+	if !r.Sender || done.Outcome != lab.OK {
+		return done
+	}
+	of, err := s.value()
+	if err != nil {
+		return reply{Broken: err.Error()}
+	}
+	done.From.of = of
+	return done
 }
 
 // pathOf returns what sun_path says as a step writes it: "" when it has no name.

@@ -24,8 +24,8 @@ var sample = map[lab.Kind]lab.Arg{
 	lab.KindType:      lab.Word("udp"),
 	lab.KindSockFlags: lab.Word("SOCK_CLOEXEC"), lab.KindFlags: lab.Word("MSG_DONTWAIT"), lab.KindHow: lab.Word("SHUT_RD"),
 	lab.KindFcntl: lab.Word("F_SETFD"), lab.KindFDFlags: lab.Word("0"), lab.KindUser: lab.Int(0),
-	lab.KindOption: lab.Word("SO_REUSEADDR"),
-	lab.KindValue:  lab.Int(1), lab.KindDescriptor: lab.Int(-1),
+	lab.KindOption: lab.Word("SO_REUSEADDR"), lab.KindMessage: lab.Text("x"), lab.KindPart: lab.Word("MSG_DONTWAIT"),
+	lab.KindValue: lab.Int(1), lab.KindDescriptor: lab.Int(-1),
 }
 
 // TestEveryCallIsKnown makes each call of the vocabulary that a process makes by

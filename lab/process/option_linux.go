@@ -73,6 +73,19 @@ var options = map[string]option{
 	"TCP_SYNCNT":               {unix.IPPROTO_TCP, unix.TCP_SYNCNT},
 	"TCP_REPAIR":               {unix.IPPROTO_TCP, unix.TCP_REPAIR},
 	"TCP_SAVE_SYN":             {unix.IPPROTO_TCP, unix.TCP_SAVE_SYN},
+	"SO_PASSCRED":              {unix.SOL_SOCKET, unix.SO_PASSCRED},
+	"SO_TIMESTAMP":             {unix.SOL_SOCKET, unix.SO_TIMESTAMP},
+	"SO_TIMESTAMPNS":           {unix.SOL_SOCKET, unix.SO_TIMESTAMPNS},
+	"SO_RCVMARK":               {unix.SOL_SOCKET, unix.SO_RCVMARK},
+	"IP_PKTINFO":               {unix.IPPROTO_IP, unix.IP_PKTINFO},
+	"IP_RECVTTL":               {unix.IPPROTO_IP, unix.IP_RECVTTL},
+	"IP_RECVTOS":               {unix.IPPROTO_IP, unix.IP_RECVTOS},
+	"IPV6_RECVPKTINFO":         {unix.IPPROTO_IPV6, unix.IPV6_RECVPKTINFO},
+	"IPV6_RECVHOPLIMIT":        {unix.IPPROTO_IPV6, unix.IPV6_RECVHOPLIMIT},
+	"IPV6_RECVTCLASS":          {unix.IPPROTO_IPV6, unix.IPV6_RECVTCLASS},
+	"IPV6_RECVERR":             {unix.IPPROTO_IPV6, unix.IPV6_RECVERR},
+	"UDP_SEGMENT":              {unix.SOL_UDP, unix.UDP_SEGMENT},
+	"UDP_GRO":                  {unix.SOL_UDP, unix.UDP_GRO},
 }
 
 // setOption is setsockopt(2).

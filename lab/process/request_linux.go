@@ -13,7 +13,11 @@ import (
 type Args struct {
 	Call  lab.Call
 	Addr  netip.AddrPort // for the lab.Addr among the arguments; not looked at for lab.Unspec
+	Inner []netip.Addr   // for those in its control messages, in their order
 	Limit time.Duration
+
+	Sender bool // the answer is to say who sent it
+	With   bool // and what came along
 }
 
 // newRequest turns a call that a process makes by itself into a request.
@@ -26,9 +30,11 @@ func newRequest(a Args) (request, error) {
 	if len(args) < len(sig.Args)-sig.Optional || len(args) > len(sig.Args) && !sig.Repeats {
 		return request{}, fmt.Errorf("%s: %d arguments", a.Call, len(args))
 	}
-	r := request{Call: a.Call.Name, Makes: a.Call.Makes, Limit: a.Limit, Args: make([]value, len(args))}
+	r := request{Call: a.Call.Name, Makes: a.Call.Makes, Limit: a.Limit, Args: make([]value, len(args)),
+		Sender: a.Sender, With: a.With}
+	inner := a.Inner
 	for i, arg := range args {
-		kind := sig.Args[min(i, len(sig.Args)-1)]
+		kind := sig.Kind(i)
 		v := &r.Args[i]
 		v.of = arg
 		if addr, ok := arg.(lab.Addr); ok {
@@ -40,15 +46,32 @@ func newRequest(a Args) (request, error) {
 			}
 			v.of = to
 		}
+		if c, ok := arg.(lab.Control); ok {
+			to := control{Name: c.Name}
+			for _, arg := range c.Args {
+				one := value{arg}
+				if _, ok := arg.(lab.Bare); ok {
+					if len(inner) == 0 {
+						return request{}, fmt.Errorf("%s: %s stands for no address", a.Call, arg)
+					}
+					one.of, inner = inner[0], inner[1:]
+				}
+				to.Args = append(to.Args, one)
+			}
+			v.of = to
+		}
 		if !v.fits(kind) {
 			return request{}, fmt.Errorf("%s: %s of type %T is not %s", a.Call, arg, arg, kind)
 		}
 		switch arg := arg.(type) {
 		case lab.Text:
-			if problem := lab.PathProblem(string(arg)); problem != "" && (kind == lab.KindAddr || kind == lab.KindPath) {
+			if problem := lab.PathProblem(string(arg)); problem != "" && kind.NamesUnix() {
 				return request{}, fmt.Errorf("%s: path %q %s", a.Call, string(arg), problem)
 			}
 		case lab.Word:
+			if kind == lab.KindPart {
+				kind = lab.KindFlags
+			}
 			if of := numbers[kind]; of != nil {
 				n, err := numberOf(of, arg)
 				if err != nil {

@@ -75,13 +75,17 @@ func accept(a *agent, r *request) reply {
 	if multipath(fd) && !nonblocking(fd) && !readable(a, fd, r.Limit) {
 		return reply{Outcome: lab.Blocked}
 	}
-	return bounded(a, fd, unix.SO_RCVTIMEO, r.Limit, 0, func() unix.Errno {
-		conn, _, errno := unix.Syscall6(unix.SYS_ACCEPT4, uintptr(fd), 0, 0, uintptr(flags|unix.SOCK_CLOEXEC), 0, 0)
+	from := room()
+	done := bounded(a, fd, unix.SO_RCVTIMEO, r.Limit, 0, func() unix.Errno {
+		to, size := from.ask(r)
+		conn, _, errno := unix.Syscall6(unix.SYS_ACCEPT4, uintptr(fd), uintptr(to), uintptr(size),
+			uintptr(flags|unix.SOCK_CLOEXEC), 0, 0)
 		if errno == 0 {
 			a.socks.keep(r.Makes, handle{int(conn), flags&unix.SOCK_CLOEXEC != 0})
 		}
 		return errno
 	})
+	return from.sentBy(r, done)
 }
 
 func connect(a *agent, r *request) reply {

@@ -93,6 +93,40 @@ func TestCallsHaveRows(t *testing.T) {
 	}
 }
 
+// TestControlsHaveRows holds the control messages of the vocabulary to those that a process knows, and
+// what they hold to what they take: all but descriptors come back as they went.
+func TestControlsHaveRows(t *testing.T) {
+	args := map[lab.Kind]value{
+		lab.KindBare: {netip.MustParseAddr("2001:db8::1")}, lab.KindNIC: {lab.Name("")}, lab.KindInt: {lab.Int(7)},
+		lab.KindUser: {lab.Int(1000)}, lab.KindErrno: {lab.Word("ECONNREFUSED")}, lab.KindSock: {lab.Sock("a")},
+	}
+	a := &agent{socks: handles{"a": {fd: 7}}}
+	for _, s := range lab.Controls {
+		kind, ok := controlKinds[s.Name]
+		if !ok {
+			t.Errorf("no row for %s", s.Name)
+			continue
+		}
+		var want []value
+		for _, k := range s.Args {
+			want = append(want, args[k])
+		}
+		b, err := kind.bytes(a, want, true)
+		if err != nil {
+			t.Errorf("%s: %v", s.Name, err)
+		}
+		switch s.Name {
+		case "rights":
+			want[0].of = lab.Int(1)
+		case "segment":
+			continue // two bytes go and four come
+		}
+		if got, err := kind.args(b); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %v comes back as %v, %v", s.Name, want, got, err)
+		}
+	}
+}
+
 // TestOptionsHaveKinds holds the kinds of options' values to those that a process knows.
 func TestOptionsHaveKinds(t *testing.T) {
 	for _, o := range lab.Options {
@@ -106,7 +140,8 @@ func TestOptionsHaveKinds(t *testing.T) {
 func TestValuesKeepTheirTypes(t *testing.T) {
 	values := []any{
 		lab.Sock("a"), lab.Socks{"a", "b"}, lab.Int(-1), lab.Text("\x00\xff\"}"), lab.Text(""),
-		lab.Word("A|B"), lab.Duration(5),
+		lab.Word("A|B"), lab.Duration(5), lab.Name("eth0"), netip.MustParseAddr("fe80::1%eth0"),
+		control{Name: "pktinfo", Args: []value{{netip.MustParseAddr("192.0.2.1")}, {lab.Name("eth0")}}},
 		lab.Linger{On: 1, Seconds: 2}, lab.Range{Low: 1, High: 2}, lab.Selector{Op: "mod", N: 2},
 		lab.Membership{Group: netip.MustParseAddr("233.252.0.1"), NIC: "eth0"},
 		address{IP: netip.MustParseAddrPort("[fe80::1%eth0]:80"), Family: "AF_UNIX"}, address{Family: "AF_UNSPEC"},

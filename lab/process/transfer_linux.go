@@ -7,8 +7,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"labrun/lab"
-	"labrun/lab/child"
-	"labrun/lab/sys"
 )
 
 func send(a *agent, r *request) reply { return sendTo(a, r, int(arg[lab.Int](r, 2)), nil, 0) }
@@ -21,23 +19,29 @@ func sendto(a *agent, r *request) reply {
 	return sendTo(a, r, int(arg[lab.Int](r, 3)), to.pointer(), to.size())
 }
 
-// sendTo is sendto(2), which send(2) is without an address. On a socket that blocks, the kernel
+// sendTo is sendto(2), which send(2) is without an address.
+func sendTo(a *agent, r *request, flags int, to unsafe.Pointer, size uintptr) reply {
+	return transmit(a, r, flags, []byte(arg[lab.Text](r, 1)), func(rest []byte) (int, unix.Errno) {
+		n, _, errno := unix.Syscall6(unix.SYS_SENDTO, uintptr(r.fds[0]), uintptr(unsafe.Pointer(unsafe.SliceData(rest))),
+			uintptr(len(rest)), uintptr(flags|unix.MSG_NOSIGNAL), uintptr(to), size)
+		return int(n), errno
+	})
+}
+
+// transmit sends a text by a call that sends what is left of it. On a socket that blocks, the kernel
 // may return less than all when the limit passes (SO_SNDTIMEO of socket(7)); then the rest is
 // tried, and the answer is "blocked", since a C program would still wait. SIGPIPE is kept away:
 // it would end the process, and EPIPE says the same.
-func sendTo(a *agent, r *request, flags int, to unsafe.Pointer, size uintptr) reply {
+func transmit(a *agent, r *request, flags int, text []byte, call func(rest []byte) (int, unix.Errno)) reply {
 	fd := r.fds[0]
-	text := []byte(arg[lab.Text](r, 1))
 	var sent int
 	whole := flags&unix.MSG_DONTWAIT == 0 && !nonblocking(fd)
 	done := bounded(a, fd, unix.SO_SNDTIMEO, r.Limit, flags, func() unix.Errno {
-		rest := text[sent:]
-		n, _, errno := unix.Syscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(rest))),
-			uintptr(len(rest)), uintptr(flags|unix.MSG_NOSIGNAL), uintptr(to), size)
+		n, errno := call(text[sent:])
 		if errno != 0 {
 			return errno
 		}
-		sent += int(n)
+		sent += n
 		if whole && sent < len(text) {
 			return unix.EAGAIN // the limit passed in the middle
 		}
@@ -51,8 +55,20 @@ func sendTo(a *agent, r *request, flags int, to unsafe.Pointer, size uintptr) re
 
 // recv is recv(2) and recvfrom(2): without room for an address they are the same call.
 func recv(a *agent, r *request) reply {
-	fd := r.fds[0]
+	from := room()
 	flags := int(arg[lab.Int](r, 2))
+	done := receiveText(a, r, flags, func(b []byte) (int, unix.Errno) {
+		to, room := from.ask(r)
+		n, _, errno := unix.Syscall6(unix.SYS_RECVFROM, uintptr(r.fds[0]), uintptr(unsafe.Pointer(unsafe.SliceData(b))),
+			uintptr(len(b)), uintptr(flags), uintptr(to), uintptr(room))
+		return int(n), errno
+	})
+	return from.sentBy(r, done)
+}
+
+// receiveText answers with the text that a call receives.
+func receiveText(a *agent, r *request, flags int, call func(b []byte) (int, unix.Errno)) reply {
+	fd := r.fds[0]
 	size := lab.Int(maxText)
 	if len(r.Args) > 1 {
 		size = arg[lab.Int](r, 1)
@@ -64,10 +80,9 @@ func recv(a *agent, r *request) reply {
 	var n int
 	began := time.Now()
 	done := bounded(a, fd, unix.SO_RCVTIMEO, r.Limit, flags, func() unix.Errno {
-		got, _, errno := unix.Syscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))),
-			uintptr(len(b)), uintptr(flags), 0, 0)
+		got, errno := call(b)
 		if errno == 0 {
-			n = int(got)
+			n = got
 		}
 		return errno
 	})
@@ -92,32 +107,4 @@ func wanted(fd, size, flags int) int {
 	}
 	low, _ := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVLOWAT)
 	return min(low, size)
-}
-
-// sendmsg sends a descriptor, with the one byte that a stream needs to carry it.
-func sendmsg(a *agent, r *request) reply {
-	return bounded(a, r.fds[0], unix.SO_SNDTIMEO, r.Limit, 0, func() unix.Errno {
-		return sys.ErrnoOf(unix.Sendmsg(r.fds[0], []byte{0}, unix.UnixRights(r.fds[1]), nil, unix.MSG_NOSIGNAL))
-	})
-}
-
-// recvmsg receives a descriptor. A message without one is an error and not an answer: it cannot
-// make the socket that the call names.
-func recvmsg(a *agent, r *request) reply {
-	var b [1]byte
-	oob := make([]byte, unix.CmsgSpace(4))
-	var oobn int
-	done := bounded(a, r.fds[0], unix.SO_RCVTIMEO, r.Limit, 0, func() unix.Errno {
-		var err error
-		_, oobn, _, _, err = unix.Recvmsg(r.fds[0], b[:], oob, unix.MSG_CMSG_CLOEXEC)
-		return sys.ErrnoOf(err)
-	})
-	if done.Outcome != lab.OK {
-		return done
-	}
-	got, err := child.Descriptor(oob[:oobn])
-	if err != nil {
-		return reply{Broken: "recvmsg: " + err.Error()}
-	}
-	return made(a, r, handle{fd: got}, nil)
 }

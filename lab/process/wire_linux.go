@@ -22,6 +22,10 @@ type request struct {
 	Makes string        `json:"makes,omitempty"` // the name of the socket
 	Args  []value       `json:"args,omitempty"`
 	Limit time.Duration `json:"limit,omitempty"`
+	// What the answer is to tell, which changes the call: Sender hands the kernel room for an address,
+	// With is for what came along. Without them the kernel is asked for nothing more.
+	Sender bool `json:"sender,omitempty"`
+	With   bool `json:"with,omitempty"`
 
 	// What the process adds. A call works with descriptors from here on, so that it does not
 	// matter to it what happens to the names while it waits.
@@ -45,6 +49,8 @@ type reply struct {
 	Errno   string      `json:"errno,omitempty"`
 	Broken  string      `json:"broken,omitempty"` // the call could not be made at all
 	Value   value       `json:"value,omitzero"`
+	From    value       `json:"from,omitzero"` // the sender, an AddrPort or a Text; none is AF_UNSPEC
+	With    []control   `json:"with"`          // nil when nothing asked
 }
 
 // replies are those to several requests.
@@ -86,16 +92,22 @@ type value struct{ of any }
 // kinds are the types of all values, each with the kinds of arguments that it may be; those
 // without any are answers, or the keeper's own. A new kind of value is a row here.
 var kinds = map[reflect.Type][]lab.Kind{
-	reflect.TypeFor[lab.Sock](): {lab.KindSock},
+	reflect.TypeFor[lab.Sock](): {lab.KindSock, lab.KindMessage},
 	reflect.TypeFor[lab.Int](): {
-		lab.KindInt, lab.KindLength, lab.KindDescriptor, lab.KindUser, lab.KindFDFlags, lab.KindValue,
+		lab.KindInt, lab.KindPart, lab.KindLength, lab.KindDescriptor, lab.KindUser, lab.KindFDFlags, lab.KindValue,
 	},
-	reflect.TypeFor[lab.Text](): {lab.KindText, lab.KindValue, lab.KindAddr, lab.KindPath},
+	reflect.TypeFor[lab.Text](): {
+		lab.KindText, lab.KindValue, lab.KindAddr, lab.KindPath, lab.KindMessage, lab.KindPart,
+	},
 	reflect.TypeFor[lab.Word](): {
 		lab.KindType, lab.KindSockFlags, lab.KindFlags, lab.KindHow, lab.KindFcntl, lab.KindFDFlags, lab.KindOption,
+		lab.KindPart, lab.KindErrno,
 	},
 	reflect.TypeFor[lab.Duration]():   {lab.KindDuration},
-	reflect.TypeFor[address]():        {lab.KindAddr},
+	reflect.TypeFor[address]():        {lab.KindAddr, lab.KindPart},
+	reflect.TypeFor[lab.Name]():       {lab.KindNIC},
+	reflect.TypeFor[netip.Addr]():     {lab.KindBare},
+	reflect.TypeFor[control]():        {lab.KindPart},
 	reflect.TypeFor[lab.Linger]():     {lab.KindValue},
 	reflect.TypeFor[lab.Range]():      {lab.KindValue},
 	reflect.TypeFor[lab.Membership](): {lab.KindValue},
@@ -157,6 +169,12 @@ func (v *value) UnmarshalJSON(b []byte) error {
 type address struct {
 	IP     netip.AddrPort // none for lab.Unspec
 	Family string         // what sa_family says instead of the truth
+}
+
+// control is a lab.Control with everything resolved.
+type control struct {
+	Name string
+	Args []value
 }
 
 // forkArgs are a child's name, and the sockets that it gets; none means all.
@@ -238,6 +256,34 @@ const Arg0 = "labrun-process"
 func (r reply) answer() (lab.Answer, netip.AddrPort) {
 	answer := lab.Answer{Outcome: r.Outcome, Errno: r.Errno}
 	answer.Value, _ = r.Value.of.(lab.Arg)
+	answer.From = inVocabulary(r.From)
+	if r.With != nil {
+		answer.With = []lab.Control{}
+	}
+	for _, c := range r.With {
+		to := lab.Control{Name: c.Name}
+		for _, v := range c.Args {
+			to.Args = append(to.Args, inVocabulary(v))
+		}
+		answer.With = append(answer.With, to)
+	}
 	addr, _ := valueOf[netip.AddrPort](r)
 	return answer, addr
+}
+
+// inVocabulary returns an address that a process has answered as a literal of lab's, another value
+// as it is, and nil for none.
+func inVocabulary(v value) lab.Arg {
+	switch of := v.of.(type) {
+	case netip.AddrPort:
+		if !of.IsValid() {
+			return lab.Unspec
+		}
+		return lab.Addr{IP: of.Addr(), Port: lab.Port{Number: of.Port()}}
+	case netip.Addr:
+		return lab.Bare{IP: of}
+	case lab.Arg:
+		return of
+	}
+	return nil
 }

@@ -37,8 +37,12 @@ var socketTypes = map[string][3]int{
 var numbers = map[lab.Kind]map[string]int{
 	lab.KindSockFlags: {"SOCK_NONBLOCK": unix.SOCK_NONBLOCK, "SOCK_CLOEXEC": unix.SOCK_CLOEXEC},
 	lab.KindFlags: {
-		"MSG_DONTWAIT": unix.MSG_DONTWAIT, "MSG_FASTOPEN": unix.MSG_FASTOPEN, "MSG_MORE": unix.MSG_MORE,
-		"MSG_OOB": unix.MSG_OOB, "MSG_PEEK": unix.MSG_PEEK, "MSG_TRUNC": unix.MSG_TRUNC, "MSG_WAITALL": unix.MSG_WAITALL,
+		"MSG_CMSG_CLOEXEC": unix.MSG_CMSG_CLOEXEC, "MSG_CONFIRM": unix.MSG_CONFIRM, "MSG_CTRUNC": unix.MSG_CTRUNC,
+		"MSG_DONTROUTE": unix.MSG_DONTROUTE, "MSG_DONTWAIT": unix.MSG_DONTWAIT, "MSG_EOR": unix.MSG_EOR,
+		"MSG_ERRQUEUE": unix.MSG_ERRQUEUE, "MSG_FASTOPEN": unix.MSG_FASTOPEN, "MSG_MORE": unix.MSG_MORE,
+		"MSG_NOSIGNAL": unix.MSG_NOSIGNAL, "MSG_OOB": unix.MSG_OOB, "MSG_PEEK": unix.MSG_PEEK,
+		"MSG_TRUNC": unix.MSG_TRUNC, "MSG_WAITALL": unix.MSG_WAITALL,
+		"MSG_ZEROCOPY": unix.MSG_ZEROCOPY,
 	},
 	lab.KindHow:     {"SHUT_RD": unix.SHUT_RD, "SHUT_WR": unix.SHUT_WR, "SHUT_RDWR": unix.SHUT_RDWR},
 	lab.KindFcntl:   {"F_SETFD": unix.F_SETFD},

@@ -211,6 +211,7 @@ type stepJSON struct {
 	Process string     `json:"process"`
 	Call    string     `json:"call"`
 	Address string     `json:"address,omitempty"`
+	Inner   []string   `json:"inner_addresses,omitempty"` // in control messages
 	Run     *runJSON   `json:"run,omitempty"`
 	Want    []wantJSON `json:"want"`
 	Until   float64    `json:"until_seconds,omitempty"`
@@ -227,6 +228,7 @@ type wantJSON struct {
 	Answer  string   `json:"answer"`
 	Address string   `json:"address,omitempty"`
 	Or      []string `json:"addresses,omitempty"` // of several answers, "" where one has none
+	Inner   []string `json:"inner_addresses,omitempty"`
 	Linux   []string `json:"linux,omitempty"`
 	Has     string   `json:"has,omitempty"`
 	Limit   float64  `json:"limit_seconds"`
@@ -236,6 +238,7 @@ type wantJSON struct {
 // how long it is given up with each of the answers.
 func (s Step) MarshalJSON() ([]byte, error) {
 	out := stepJSON{Line: s.Pos.Words(), Process: s.Process.String(), Call: s.Call.String(), Address: words(s.Addr),
+		Inner: allWords(s.Inner),
 		Until: s.Until.Seconds()}
 	if s.Run != nil {
 		out.Run = &runJSON{Argv: s.Run.Argv, Background: s.Run.Background}
@@ -247,7 +250,8 @@ func (s Step) MarshalJSON() ([]byte, error) {
 		}
 	}
 	for _, w := range s.Want {
-		to := wantJSON{Answer: w.Answer.String(), Address: words(w.Addr), Limit: s.LimitFor(w.Answer).Seconds()}
+		to := wantJSON{Answer: w.Answer.String(), Address: words(w.Addr), Inner: allWords(w.Inner),
+			Limit: s.LimitFor(w.Answer).Seconds()}
 		for _, one := range w.Or {
 			to.Or = append(to.Or, words(one.Addr))
 		}
@@ -260,6 +264,13 @@ func (s Step) MarshalJSON() ([]byte, error) {
 		out.Want = append(out.Want, to)
 	}
 	return json.Marshal(out)
+}
+
+func allWords(all []netip.Addr) (texts []string) {
+	for _, a := range all {
+		texts = append(texts, a.String())
+	}
+	return texts
 }
 
 func words(a netip.AddrPort) string {

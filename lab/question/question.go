@@ -73,6 +73,7 @@ type Step struct {
 	// Addr is what the address in it stands for, without a port where that is a $name;
 	// invalid when there is none.
 	Addr  netip.AddrPort
+	Inner []netip.Addr  // what those in its control messages stand for, in their order
 	Run   *lab.Run      // a program; Call is only its words then
 	Want  []Want        // the first that holds counts
 	Limit time.Duration // 0 means lab.DefaultLimit, or lab.BlockedLimit
@@ -83,8 +84,9 @@ type Step struct {
 // Want is a lab.WantRule with the address in its answer resolved.
 type Want struct {
 	lab.WantRule
-	Addr netip.AddrPort // invalid when it has none
-	Or   []Want         // those of lab.OneOf, without conditions
+	Addr  netip.AddrPort // invalid when it has none, neither as its value nor as the sender
+	Inner []netip.Addr   // of its control messages
+	Or    []Want         // those of lab.OneOf, without conditions
 }
 
 // Of returns what an experiment asks in a host.
@@ -133,14 +135,9 @@ func (r resolver) process(p lab.Process) lab.Process {
 
 func (r resolver) step(s *lab.Step) (Step, error) {
 	q := Step{Process: r.process(s.Process), Call: s.Call, Run: s.Run, Limit: s.Limit, Until: s.Until, Pos: s.Pos}
-	for _, a := range s.Call.Args {
-		addr, err := r.addr(a, q.Process.Host)
-		if err != nil {
-			return q, err
-		}
-		if addr.IsValid() {
-			q.Addr = addr
-		}
+	var err error
+	if q.Addr, q.Inner, err = r.addrs(s.Call.Args, q.Process.Host); err != nil {
+		return q, err
 	}
 	for _, rule := range s.Want {
 		want, err := r.want(rule, q.Process.Host)
@@ -155,7 +152,8 @@ func (r resolver) step(s *lab.Step) (Step, error) {
 // want resolves an answer to a process on the host at.
 func (r resolver) want(rule lab.WantRule, at string) (want Want, err error) {
 	want.WantRule = rule
-	if want.Addr, err = r.addr(rule.Answer.Value, at); err != nil || rule.Answer.Outcome != lab.Either {
+	if rule.Answer.Outcome != lab.Either {
+		want.Addr, want.Inner, err = r.addrs(rule.Answer.Parts(), at)
 		return want, err
 	}
 	for _, a := range rule.Answer.All() {
@@ -164,8 +162,30 @@ func (r resolver) want(rule lab.WantRule, at string) (want Want, err error) {
 			return want, err
 		}
 		want.Or = append(want.Or, one)
+		want.Inner = append(want.Inner, one.Inner...)
 	}
 	return want, nil
+}
+
+// addrs resolves the one address among values, and those in control messages.
+func (r resolver) addrs(values []lab.Arg, at string) (one netip.AddrPort, inner []netip.Addr, err error) {
+	for _, v := range values {
+		addr, err := r.addr(v, at)
+		if err != nil {
+			return one, nil, err
+		}
+		if addr.IsValid() {
+			one = addr
+		}
+	}
+	for a := range lab.AddrsIn(lab.ControlArgs(values...)...) {
+		addr, err := r.addr(a, at)
+		if err != nil {
+			return one, nil, err
+		}
+		inner = append(inner, addr.Addr())
+	}
+	return one, inner, nil
 }
 
 // addr resolves an address in a call by a process on the host at. It is invalid for
@@ -268,7 +288,7 @@ func (s *Step) NamesPath() bool {
 	sig, _ := lab.SignatureOf(s.Call.Name)
 	for i, a := range s.Call.Args {
 		if text, ok := a.(lab.Text); ok && s.Run == nil &&
-			(sig.Args[i] == lab.KindAddr || sig.Args[i] == lab.KindPath) &&
+			sig.Kind(i).NamesUnix() &&
 			text != "" && !strings.HasPrefix(string(text), "@") {
 			return true
 		}

@@ -126,6 +126,9 @@ func (s *Step) UnmarshalJSON(text []byte) error {
 	if s.Addr, err = address(from.Address); err != nil {
 		return err
 	}
+	if s.Inner, err = addresses(from.Inner); err != nil {
+		return err
+	}
 	if from.Run != nil {
 		s.Call = lab.Call{Name: "run", Args: []lab.Arg{lab.Text(lab.Command(from.Run.Argv...))}}
 		s.Run = &lab.Run{Argv: from.Run.Argv, Background: from.Run.Background}
@@ -158,6 +161,9 @@ func (s *Step) want(from wantJSON) (w Want, err error) {
 	if w.Addr, err = address(from.Address); err != nil {
 		return w, err
 	}
+	if w.Inner, err = addresses(from.Inner); err != nil {
+		return w, err
+	}
 	if len(from.Linux) > 0 {
 		w.WantRule, err = condition("linux " + strings.Join(from.Linux, " "))
 	}
@@ -176,7 +182,7 @@ func (s *Step) want(from wantJSON) (w Want, err error) {
 	if err != nil || w.Answer.Outcome != lab.Either {
 		return w, err
 	}
-	several := w.Answer.All()
+	several, inner := w.Answer.All(), w.Inner
 	if len(several) != len(from.Or) {
 		return w, fmt.Errorf("%s: %d addresses of %d answers", from.Answer, len(from.Or), len(several))
 	}
@@ -184,6 +190,12 @@ func (s *Step) want(from wantJSON) (w Want, err error) {
 		one := Want{WantRule: lab.WantRule{Answer: a}}
 		if one.Addr, err = address(from.Or[i]); err != nil {
 			return w, err
+		}
+		for range lab.AddrsIn(lab.ControlArgs(a.Parts()...)...) {
+			if len(inner) == 0 {
+				return w, fmt.Errorf("%s: too few inner addresses", from.Answer)
+			}
+			one.Inner, inner = append(one.Inner, inner[0]), inner[1:]
 		}
 		w.Or = append(w.Or, one)
 	}
@@ -235,6 +247,18 @@ func address(text string) (netip.AddrPort, error) {
 		return netip.AddrPort{}, nil
 	}
 	return netip.ParseAddrPort(text)
+}
+
+func addresses(texts []string) ([]netip.Addr, error) {
+	var all []netip.Addr
+	for _, text := range texts {
+		a, err := netip.ParseAddr(text)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, a)
+	}
+	return all, nil
 }
 
 func seconds(n float64) time.Duration { return time.Duration(math.Round(n * float64(time.Second))) }

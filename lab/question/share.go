@@ -32,7 +32,7 @@ func (q *Question) MakesOnlySockets() bool {
 			return false
 		}
 		datagrams = datagrams || s.Call.Name == "socket" && strings.HasPrefix(s.Call.Args[0].String(), "udp")
-		sends = sends || s.Call.Name == "send" || s.Call.Name == "sendto"
+		sends = sends || strings.HasPrefix(s.Call.Name, "send")
 	}
 	// A datagram that nobody wants is answered by ICMP, at most so many times a
 	// second to one peer: what is left of that is no socket (icmp_ratelimit, icmp(7)).

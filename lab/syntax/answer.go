@@ -17,10 +17,12 @@ import (
 func (r *reader) conditionAt(s span) int {
 	i := 0
 	for first := true; i < len(s.tokens) && (first || !s.tokens[i].is("[")); i++ {
-		if first && s.tokens[i].is("[") && r.Answers == lab.KindAddr {
+		isAddr := r.Answers == lab.KindAddr || i > 0 && s.tokens[i-1].is("from")
+		if s.tokens[i].is("(") || first && isAddr && s.tokens[i].is("[") {
 			i = max(i, s.closing(i))
 		}
-		first = strings.HasSuffix(s.tokens[i].text, "|")
+		t := s.tokens[i]
+		first = !t.str && strings.HasSuffix(t.text, "|") || t.is("from")
 	}
 	return min(i, len(s.tokens))
 }
@@ -156,10 +158,29 @@ func (r *reader) answer(s span) (lab.Answer, []Mistake) {
 	return lab.Answer{Outcome: lab.Either, Value: all}, mistakes
 }
 
-// oneAnswer reads ok, an errno, blocked, ? or a value. A bare word that is an errno is one whatever
+// oneAnswer reads a plain answer, and what it may say beside it: from ADDR, with ttl(64).
+func (r *reader) oneAnswer(s span) (lab.Answer, []Mistake) {
+	value, from, with := s.clauses()
+	a, mistakes := r.plain(value)
+	var more []Mistake
+	if len(from.tokens) > 0 {
+		a.From, more = r.sender(from)
+		mistakes = append(mistakes, more...)
+	}
+	if len(with.tokens) > 0 {
+		a.With, more = r.with(with)
+		mistakes = append(mistakes, more...)
+	}
+	if mistakes == nil && a.Outcome != lab.OK && (a.From != nil || a.With != nil) {
+		mistakes = s.wrong("%s: only what was received has a sender, or something that came along; found %s", r.Name, s.found())
+	}
+	return a, mistakes
+}
+
+// plain reads ok, an errno, blocked, ? or a value. A bare word that is an errno is one whatever
 // the call answers, but for two calls: behind sockets() it may be the name of a state, and behind
 // getsockopt(a, SO_ERROR) it is the value, an error that waited at the socket.
-func (r *reader) oneAnswer(s span) (lab.Answer, []Mistake) {
+func (r *reader) plain(s span) (lab.Answer, []Mistake) {
 	ok := lab.Answer{Outcome: lab.OK}
 	if len(s.tokens) == 0 {
 		return ok, s.wrong("an answer is missing: %s", r.answers())

@@ -2,6 +2,7 @@ package syntax
 
 import (
 	"math"
+	"slices"
 	"strings"
 
 	"labrun/lab"
@@ -53,6 +54,17 @@ func (r *reader) arg(k lab.Kind, s span) (lab.Arg, []Mistake) {
 		return sysctl(s)
 	case lab.KindPrefix:
 		return prefix(s)
+	case lab.KindBare:
+		return r.bare(s)
+	case lab.KindErrno:
+		return errno(s)
+	case lab.KindMessage:
+		if _, ok := s.word(); ok {
+			return r.arg(lab.KindSock, s)
+		}
+		return r.value(lab.KindText, s)
+	case lab.KindPart:
+		return r.part(s)
 	}
 	if words, ok := wordsOf[k]; ok {
 		return oneOf(strings.TrimPrefix(strings.TrimPrefix(string(k), "a "), "an "), words, s)
@@ -70,6 +82,9 @@ var wordsOf = map[lab.Kind][]string{
 	lab.KindAddrFlag: lab.AddressFlags,
 }
 
+// receivers are the calls whose number is how many bytes they take.
+var receivers = []string{"recv", "recvfrom", "recvmsg"}
+
 // bounds returns what a number may be. They are wide, since what a kernel answers to a wrong
 // number is a question like any other; but exit(2) cuts a status to a byte, and what recv
 // takes is memory of labrun's.
@@ -77,7 +92,7 @@ func (r *reader) bounds(k lab.Kind) (low, high int64, ok bool) {
 	switch {
 	case k == lab.KindInt && r.Name == "exit":
 		return 0, 255, true
-	case k == lab.KindInt && (r.Name == "recv" || r.Name == "recvfrom"):
+	case k == lab.KindInt && slices.Contains(receivers, r.Name):
 		return 1, 65536, true
 	case k == lab.KindInt:
 		return math.MinInt32, math.MaxInt32, true

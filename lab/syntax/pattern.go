@@ -23,13 +23,19 @@ func CallPattern(s lab.Signature, option string) string {
 	made := ""
 	if s.Makes {
 		made = Inner(socketName) + `\s*=\s*`
+		if s.Unnamed {
+			made = "(?:" + made + ")?"
+		}
 	}
 	answer, before := `\S[\s\S]*`, "="
 	if s.Answers == lab.KindStates {
 		before = "[=~]"
 	}
 	if s.Answers == "" {
-		const end = `(?:ok|blocked|E[A-Z0-9]+)`
+		end := `(?:ok|blocked|E[A-Z0-9]+)`
+		if s.Sender {
+			end = `(?:ok\s+from\s+\S+|` + end + `)`
+		}
 		answer = `(?:\?|` + end + `(?:\s*\|\s*` + end + `)*)(?:\s*\[[^\]]*\])*\s*`
 	}
 	call := argsPattern(s, option) + `\s*\)\s*(?:` + before + `\s*` + answer + `)?`
@@ -116,7 +122,8 @@ var examplesOf = map[lab.Kind]string{
 	lab.KindSock: "a", lab.KindProcess: "child", lab.KindAddr: "x:80", lab.KindInt: "5", lab.KindLength: "16",
 	lab.KindText: `"1"`, lab.KindPath: `"name"`, lab.KindDuration: "100ms", lab.KindSockFlags: lab.SocketFlags[0],
 	lab.KindFlags: "MSG_PEEK", lab.KindUser: "1000", lab.KindSysctl: "net.ipv4.tcp_tw_reuse", lab.KindNIC: "eth0",
-	lab.KindPrefix: "192.0.2.77/24", lab.KindDescriptor: "-1", lab.KindOption: "SO_REUSEADDR", lab.KindValue: "1",
+	lab.KindPrefix: "192.0.2.77/24", lab.KindMessage: `"text"`, lab.KindPart: "pktinfo(x, eth0)", lab.KindBare: "x",
+	lab.KindErrno: "ECONNREFUSED", lab.KindDescriptor: "-1", lab.KindOption: "SO_REUSEADDR", lab.KindValue: "1",
 }
 
 // ValueExamples are values of socket options, one for each kind of value.
@@ -169,7 +176,7 @@ func CallExamples(s lab.Signature) []string {
 // MadeBy writes a call with these arguments; a socket that it makes is called a.
 func MadeBy(s lab.Signature, args []string) string {
 	call := s.Name + "(" + strings.Join(args, ", ") + ")"
-	if s.Makes {
+	if s.Makes && !s.Unnamed {
 		return "a = " + call
 	}
 	return call

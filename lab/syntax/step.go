@@ -88,6 +88,9 @@ func (s *Step) parse(all span) {
 	s.Call.Name = name.text
 	r.Signature, s.Known = lab.SignatureOf(name.text)
 	s.Makes = r.Makes
+	if r.Unnamed && s.Call.Makes != "" {
+		r.Answers = "" // what it was asked for is the socket
+	}
 	if !s.Known {
 		s.wrong(name.start, "unknown call %s%s", wording.Quote(name.text), callHint(name.text))
 	}
@@ -105,7 +108,7 @@ func (s *Step) parse(all span) {
 // parseArgs reads what stands between the parentheses, each argument by the kind that the signature
 // says; one that repeats is of the last kind.
 func (s *Step) parseArgs(r *reader, all span) {
-	if r.Makes && s.Call.Makes == "" {
+	if r.Makes && !r.Unnamed && s.Call.Makes == "" {
 		s.wrong(s.CallAt, "%s returns a socket, which needs a name: a = %[1]s(...)", r.Name)
 	}
 	if !r.Makes && s.Call.Makes != "" {
@@ -121,7 +124,7 @@ func (s *Step) parseArgs(r *reader, all span) {
 		return
 	}
 	for i, one := range list {
-		value, mistakes := r.arg(r.Args[min(i, len(r.Args)-1)], one)
+		value, mistakes := r.arg(r.Kind(i), one)
 		if mistakes != nil {
 			value = nil
 		}

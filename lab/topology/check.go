@@ -86,17 +86,20 @@ func (d *checker) checkNames(x *experiment, columns []*host) {
 			check(s, s.CallAt, lab.Addr{Host: "peer"})
 		}
 		for i, a := range s.Call.Args {
-			if a, ok := a.(lab.Addr); ok && a.Name != "" {
-				check(s, s.ArgsAt[i], a)
-				d.warnOfSelf(x, s, s.ArgsAt[i], a, s.Call.Name == "connect" || s.Call.Name == "sendto")
+			for to := range lab.AddrsIn(a) {
+				if to.Name != "" {
+					check(s, s.ArgsAt[i], to)
+					_, whole := a.(lab.Addr)
+					d.warnOfSelf(x, s, s.ArgsAt[i], to, whole && s.Call.Dials())
+				}
 			}
 			if name, ok := a.(lab.Name); ok && s.Call.Name == "sysctl" {
 				d.warnOfSysctl(d.within(s, s.ArgsAt[i]), x.scope, string(name))
 			}
 		}
 		for i, w := range s.Want {
-			for _, one := range w.Answer.All() {
-				if a, ok := one.Value.(lab.Addr); ok && a.Name != "" {
+			for a := range lab.AddrsIn(w.Answer.Parts()...) {
+				if a.Name != "" {
 					check(s, s.WantsAt[i], a)
 					d.warnOfSelf(x, s, s.WantsAt[i], a, s.Call.Name == "getpeername")
 				}

@@ -99,7 +99,7 @@ func (s placedStep) links() (all []linkRef) {
 	var option lab.Option
 	for i, a := range s.Call.Args {
 		at := s.ArgsAt[i]
-		switch kind := sig.Args[min(i, len(sig.Args)-1)]; {
+		switch kind := sig.Kind(i); {
 		case kind == lab.KindNIC:
 			all = append(all, linkRef{string(a.(lab.Name)), at, true})
 		case kind == lab.KindSysctl:
@@ -107,14 +107,15 @@ func (s placedStep) links() (all []linkRef) {
 		case kind == lab.KindOption:
 			option, _ = lab.OptionOf(a.String())
 		default:
-			all = append(all, linkRef{linkIn(a, option), at, kind == lab.KindValue})
+			for _, a := range append(lab.ControlArgs(a), a) {
+				all = append(all, linkRef{linkIn(a, option), at, kind == lab.KindValue})
+			}
 		}
 	}
 	for i, w := range s.Want {
-		for _, a := range w.Answer.All() {
-			if name := linkIn(a.Value, option); name != "" {
-				all = append(all, linkRef{name, s.WantsAt[i], false})
-			}
+		parts := w.Answer.Parts()
+		for _, a := range append(lab.ControlArgs(parts...), parts...) {
+			all = append(all, linkRef{linkIn(a, option), s.WantsAt[i], false})
 		}
 	}
 	return slices.DeleteFunc(all, func(l linkRef) bool { return l.name == "" || syntax.NicName.Check(l.name) != "" })
@@ -130,6 +131,8 @@ func linkIn(a lab.Arg, option lab.Option) string {
 		}
 	case lab.Membership:
 		return a.NIC
+	case lab.Name: // of pktinfo()
+		return string(a)
 	case lab.Text:
 		if option.Value == lab.ValueDevice || option.Value == lab.ValueIndex {
 			return string(a)

@@ -153,8 +153,8 @@ func (d *idler) mentioned() (mentioned, bool) {
 					m.add(a)
 				}
 				for _, w := range s.Want {
-					for _, a := range w.Answer.All() {
-						m.add(a.Value)
+					for _, a := range w.Answer.Parts() {
+						m.add(a)
 					}
 				}
 			}
@@ -171,6 +171,12 @@ func (m mentioned) add(a lab.Arg) {
 		m.words[a.Name] = true
 		m.words[a.IP.Zone()] = true
 		m.ips[a.IP.WithZone("").Unmap()] = true
+	case lab.Bare:
+		m.add(lab.Addr(a))
+	case lab.Control:
+		for _, a := range a.Args {
+			m.add(a)
+		}
 	case lab.Prefix:
 		m.ips[netip.Prefix(a).Addr()] = true
 	case lab.Membership:

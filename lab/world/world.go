@@ -5,6 +5,7 @@
 package world
 
 import (
+	"cmp"
 	"fmt"
 	"iter"
 	"maps"
@@ -216,7 +217,7 @@ func (s *Step) argVariable(i int) string {
 	if !ok || len(sig.Args) == 0 {
 		return ""
 	}
-	return variable(sig.Args[min(i, len(sig.Args)-1)], s.Call.Args[i])
+	return variable(sig.Kind(i), s.Call.Args[i])
 }
 
 // answers are those that will do, on any kernel.
@@ -235,7 +236,7 @@ func (s *Step) answers() iter.Seq[lab.Answer] {
 // answerVariable returns what an answer keeps.
 func (s *Step) answerVariable(a lab.Answer) string {
 	sig, _ := lab.SignatureOf(s.Call.Name)
-	return variable(sig.Answers, a.Value)
+	return cmp.Or(variable(sig.Answers, a.Value), variable(lab.KindAddr, a.From))
 }
 
 func variable(kind lab.Kind, a lab.Arg) string {
@@ -245,7 +246,7 @@ func variable(kind lab.Kind, a lab.Arg) string {
 			return "$" + a.Port.Var
 		}
 	case lab.Text:
-		if n := lab.KeptName(string(a)); n != "" && (kind == lab.KindAddr || kind == lab.KindPath) {
+		if n := lab.KeptName(string(a)); n != "" && kind.NamesUnix() {
 			return "@$" + n
 		}
 	}
@@ -254,27 +255,28 @@ func variable(kind lab.Kind, a lab.Arg) string {
 
 // checkSockets complains about sockets that the caller does not have.
 func (a *applier) checkSockets() {
-	p, process := a.process, a.Step.Process
 	for i, arg := range a.Call.Args {
-		sock, ok := arg.(lab.Sock)
-		if !ok {
-			continue
+		for _, v := range append(lab.ControlArgs(arg), arg) {
+			if sock, ok := v.(lab.Sock); ok && !a.doubt {
+				a.checkSocket(i, string(sock))
+			}
 		}
-		name := string(sock)
-		k, made := p.sockets[name]
-		switch {
-		case a.doubt:
-			continue
-		case !made && a.Foreign:
-		case !made:
-			a.complain(i, "process %q has no socket %q%s", process, sock, wording.Hint(name, "open", p.open()))
-		case k.closed > 0 && !a.expects("EBADF"):
-			a.complain(i, "socket %q of process %q was closed on line %d", sock, process, k.closed)
-		default:
-			continue
-		}
-		p.sockets[name] = socket{doubt: true}
 	}
+}
+
+func (a *applier) checkSocket(arg int, name string) {
+	p, process := a.process, a.Step.Process
+	k, made := p.sockets[name]
+	switch {
+	case !made && a.Foreign:
+	case !made:
+		a.complain(arg, "process %q has no socket %q%s", process, name, wording.Hint(name, "open", p.open()))
+	case k.closed > 0 && !a.expects("EBADF"):
+		a.complain(arg, "socket %q of process %q was closed on line %d", name, process, k.closed)
+	default:
+		return
+	}
+	p.sockets[name] = socket{doubt: true}
 }
 
 // open returns the names of the open sockets.
@@ -414,7 +416,7 @@ func (s *Step) Kind() string {
 	fmt.Fprintf(&b, "%s %s=%s %t %t %t %t(", s.Process, s.Call.Makes, s.Call.Name, s.Known, s.Mistaken, s.mayEndWell(), s.Program)
 	for i, a := range s.Call.Args {
 		switch a.(type) {
-		case lab.Sock, lab.ProcessName:
+		case lab.Sock, lab.ProcessName, lab.Control:
 			fmt.Fprintf(&b, "%s,", a)
 		default:
 			fmt.Fprintf(&b, "%s,", s.argVariable(i))

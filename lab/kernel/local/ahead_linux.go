@@ -71,7 +71,7 @@ func (c *cell) together(args process.Args) []process.Args {
 func (c *cell) needsOnlyOK(s *question.Step) bool {
 	want := s.On(c.on).Answer
 	return s.Until == 0 && s.Call.Name != "exec" &&
-		(want.Outcome == lab.Unasked || want.Outcome == lab.OK && want.Value == nil)
+		(want.Outcome == lab.Unasked || want.Outcome == lab.OK && len(want.Parts()) == 0 && want.With == nil)
 }
 
 // isForeseen reports whether the call of a step is known before those that come first have

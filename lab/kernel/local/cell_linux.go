@@ -89,8 +89,8 @@ func (c *cell) args(s *question.Step, want lab.Answer) (process.Args, error) {
 	for i, a := range s.Call.Args {
 		switch a := a.(type) {
 		case lab.Text:
-			kind := sig.Args[min(i, len(sig.Args)-1)]
-			if name, ok := c.unix[lab.KeptName(string(a))]; ok && (kind == lab.KindAddr || kind == lab.KindPath) {
+			kind := sig.Kind(i)
+			if name, ok := c.unix[lab.KeptName(string(a))]; ok && kind.NamesUnix() {
 				args.Call.Args = slices.Clone(args.Call.Args)
 				args.Call.Args[i] = lab.Text(name)
 			}
@@ -101,6 +101,10 @@ func (c *cell) args(s *question.Step, want lab.Answer) (process.Args, error) {
 		}
 	}
 	args.Addr, _ = c.addr(s)
+	args.Inner = s.Inner
+	for _, a := range want.All() {
+		args.Sender, args.With = args.Sender || a.From != nil, args.With || a.With != nil
+	}
 	return args, nil
 }
 

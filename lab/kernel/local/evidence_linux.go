@@ -118,7 +118,7 @@ func (e *explainer) sought(ctx context.Context) (sought, error) {
 			switch {
 			case s.Call.Name == "connect" && g.Errno == "EADDRNOTAVAIL":
 				q.remote = addr
-			case s.Call.Name == "connect", s.Call.Name == "sendto":
+			case s.Call.Dials():
 				q.Addr, q.self, q.V6Only, q.Device = addr, 0, false, ""
 				var err error
 				if q.host, err = e.destination(who.Host, addr.Addr().Unmap().WithZone("")); err != nil {

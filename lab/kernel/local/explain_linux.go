@@ -83,7 +83,7 @@ func (e *explainer) destinationWords() (string, error) {
 		case a.Host != "" || a.Name == "":
 			words += " on " + host
 		}
-		if host == who.Host && (s.Call.Name == "connect" || s.Call.Name == "sendto") && !ip.IsLoopback() {
+		if host == who.Host && s.Call.Dials() && !ip.IsLoopback() {
 			words += ", the caller itself"
 		}
 		if a.Name == "" && words == ip.String() {
@@ -104,7 +104,7 @@ func (e *explainer) elsewhere(ctx context.Context, told []result.SocketInfo) ([]
 		return nil, err
 	}
 	port := q.Addr.Port()
-	if s.Call.Name != "connect" && s.Call.Name != "sendto" { // on a connected socket
+	if !s.Call.Dials() { // on a connected socket
 		port = q.peer.Port()
 	}
 	if port == 0 {
@@ -200,7 +200,7 @@ func (e *explainer) refusal(ctx context.Context, seen []result.SocketInfo) (stri
 		return "", nil
 	}
 	switch {
-	case g.Errno == "EINVAL" && (s.Call.Name == "bind" || s.Call.Name == "connect" || s.Call.Name == "sendto"):
+	case g.Errno == "EINVAL" && (s.Call.Name == "bind" || s.Call.Dials()):
 		if addr, ok := e.addr(s); ok {
 			own, err := e.processes[who].Owns(ctx, sock)
 			if ip := addr.Addr(); err == nil && ip.Is6() && ip.IsLinkLocalUnicast() && ip.Zone() == "" && own.Device == "" {

@@ -28,8 +28,41 @@ func (n *names) answer(g got, at string) string {
 	case g.unix:
 		return n.unixName(g.Value.(lab.Text))
 	}
-	return g.String()
+	if g.From == nil && g.With == nil {
+		return g.String()
+	}
+	words := g.Answer
+	words.From = n.inWords(g.From, at)
+	words.With = make([]lab.Control, len(g.With))
+	for i, c := range g.With {
+		words.With[i].Name = c.Name
+		for _, a := range c.Args {
+			words.With[i].Args = append(words.With[i].Args, n.inWords(a, at))
+		}
+	}
+	if g.With == nil {
+		words.With = nil
+	}
+	return words.String()
 }
+
+// inWords writes an address that a process has answered as the file would.
+func (n *names) inWords(a lab.Arg, at string) lab.Arg {
+	switch a := a.(type) {
+	case lab.Addr:
+		if a != lab.Unspec {
+			return lab.Name(n.name(addrPort(a), at))
+		}
+	case lab.Bare:
+		return lab.Name(n.q.Layout.NameOf(a.IP, at, n.q.Host))
+	case lab.Text: // a name of unix(7)
+		return lab.Name(n.unixName(a))
+	}
+	return a
+}
+
+// addrPort returns what a literal address stands for.
+func addrPort(a lab.Addr) netip.AddrPort { return netip.AddrPortFrom(a.IP, a.Port.Number) }
 
 // name writes an address as the file would. A port that the kernel chose has
 // another number on every run: it goes by its $name, or as "ephemeral".
@@ -118,29 +151,14 @@ func (n *names) matches(want question.Want, g got) bool {
 	if a.Outcome == lab.Unasked {
 		return true
 	}
-	if a.Outcome != g.Outcome || a.Errno != g.Errno {
+	if a.Outcome != g.Outcome || a.Errno != g.Errno || !n.isFrom(want, g) || !n.cameWith(want, g) {
 		return false
 	}
 	switch v := a.Value.(type) {
 	case nil: // just ok, whatever the value
 		return true
 	case lab.Addr:
-		addr := n.withPort(want.Addr, v)
-		port := g.addr.Port()
-		if !g.addr.IsValid() || v.Base() != "" && addr.Addr() != g.addr.Addr() {
-			return false
-		}
-		switch {
-		case v.Port.To != 0:
-			return v.Port.Number <= port && port <= v.Port.To
-		case v.Port.Parity != "":
-			return port != 0 && lab.Parities[(port+1)%2] == v.Port.Parity
-		case addr.Port() == 0 && v.Port.Var != "": // any port the kernel chose
-			return port != 0
-		case v.Port.Var == "":
-			return port == v.Port.Number
-		}
-		return port == addr.Port()
+		return n.matchesAddr(v, want.Addr, g.addr)
 	case lab.Text:
 		if variable := lab.KeptName(string(v)); variable != "" && g.unix {
 			name := string(g.Value.(lab.Text))
@@ -177,6 +195,61 @@ func contains(states lab.States, some lab.Containing) bool {
 	return true
 }
 
+// matchesAddr reports whether an address is the one that the file writes as v, which stands for at.
+func (n *names) matchesAddr(v lab.Addr, at, addr netip.AddrPort) bool {
+	at = n.withPort(at, v)
+	port := addr.Port()
+	if !addr.IsValid() || v.Base() != "" && at.Addr() != addr.Addr() {
+		return false
+	}
+	switch {
+	case v.Port.To != 0:
+		return v.Port.Number <= port && port <= v.Port.To
+	case v.Port.Parity != "":
+		return port != 0 && lab.Parities[(port+1)%2] == v.Port.Parity
+	case at.Port() == 0 && v.Port.Var != "": // any port the kernel chose
+		return port != 0
+	case v.Port.Var == "":
+		return port == v.Port.Number
+	}
+	return port == at.Port()
+}
+
+// isFrom reports whether the sender is the one wanted.
+func (n *names) isFrom(want question.Want, g got) bool {
+	switch v := want.Answer.From.(type) {
+	case nil:
+		return true
+	case lab.Addr:
+		from, ok := g.From.(lab.Addr)
+		if v == lab.Unspec || from == lab.Unspec {
+			return v == from
+		}
+		return ok && n.matchesAddr(v, want.Addr, addrPort(from))
+	}
+	return want.Answer.From == g.From
+}
+
+// cameWith reports whether a message came with what was wanted and nothing else. What a control
+// message of the file leaves out, the NIC of pktinfo(y), may be any.
+func (n *names) cameWith(want question.Want, g got) bool {
+	inner := want.Inner
+	return want.Answer.With == nil || slices.EqualFunc(want.Answer.With, g.With, func(w, g lab.Control) bool {
+		if w.Name != g.Name || len(w.Args) > len(g.Args) {
+			return false
+		}
+		for i, a := range w.Args {
+			if _, ok := a.(lab.Bare); ok {
+				a, inner = lab.Bare{IP: inner[0]}, inner[1:]
+			}
+			if a != g.Args[i] {
+				return false
+			}
+		}
+		return true
+	})
+}
+
 // keepName stores the unix name that an answer's "@$name" stands for.
 func (n *names) keepName(want question.Want, g got) {
 	if text, ok := want.Answer.Value.(lab.Text); ok && g.unix {
@@ -191,6 +264,9 @@ func (n *names) keep(want question.Want, g got) {
 	if a, ok := want.Answer.Value.(lab.Addr); ok && a.Port.Var != "" {
 		n.ports[a.Port.Var] = g.addr.Port() - uint16(a.Port.Plus)
 	}
+	if a, ok := want.Answer.From.(lab.Addr); ok && a.Port.Var != "" {
+		n.ports[a.Port.Var] = g.From.(lab.Addr).Port.Number
+	}
 }
 
 // unixNameIn returns the name of unix(7) that a call was made with, "" when it has none.
@@ -201,7 +277,7 @@ func (n *names) unixNameIn(call lab.Call) string {
 	}
 	for i, a := range call.Args {
 		text, ok := a.(lab.Text)
-		if kind := sig.Args[min(i, len(sig.Args)-1)]; !ok || kind != lab.KindAddr && kind != lab.KindPath {
+		if kind := sig.Kind(i); !ok || !kind.NamesUnix() {
 			continue
 		}
 		if kept, ok := n.unix[lab.KeptName(string(text))]; ok {

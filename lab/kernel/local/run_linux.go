@@ -120,7 +120,7 @@ func (c *cell) usersExist() error {
 		}
 		sig, _ := lab.SignatureOf(s.Call.Name)
 		for i, a := range s.Call.Args {
-			if id, ok := a.(lab.Int); ok && s.Run == nil && sig.Args[min(i, len(sig.Args)-1)] == lab.KindUser {
+			if id, ok := a.(lab.Int); ok && s.Run == nil && sig.Kind(i) == lab.KindUser {
 				if err := check(uint32(id), s.Call.String()); err != nil {
 					return err
 				}

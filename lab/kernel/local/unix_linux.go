@@ -26,7 +26,7 @@ func inLab(name string) string {
 // stat returns the file that a call with that name finds, not ok for none: bind(2) and
 // unlink(2) follow no link.
 func (v *view) stat(call, name, host string) (program.FileInfo, bool, error) {
-	return v.files.Stat(v.lab.Host(host).Do, name, call == "connect" || call == "sendto")
+	return v.files.Stat(v.lab.Host(host).Do, name, lab.Call{Name: call}.Dials())
 }
 
 // unixSnapshot returns the sockets that have the name of a call: those of the file, on whichever
@@ -202,7 +202,7 @@ func (e *explainer) unixForbidden(errno, name string, user uint32) (rule, needs 
 			return described + ", and " + s.Call.Name + " takes write permission for the directory", "CAP_DAC_OVERRIDE", nil
 		case last && errno == "EPERM" && s.Call.Name == "unlink" && st.Mode&0o1000 != 0: // check_sticky in fs/namei.c
 			return described + ", sticky: only the owner of a file, or of the directory, unlinks it", "CAP_FOWNER", nil
-		case p == whole && (s.Call.Name == "connect" || s.Call.Name == "sendto") && !has(write):
+		case p == whole && s.Call.Dials() && !has(write):
 			return described + ", and " + s.Call.Name + " takes write permission", "CAP_DAC_OVERRIDE", nil
 		}
 	}

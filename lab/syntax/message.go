@@ -1,0 +1,151 @@
+package syntax
+
+import (
+	"slices"
+	"strings"
+
+	"labrun/lab"
+	"labrun/lab/wording"
+)
+
+// part reads what stands behind the text of sendmsg(): the address to send to, control messages and
+// flags, in any order, since each is known by how it is written.
+func (r *reader) part(s span) (lab.Arg, []Mistake) {
+	first := s.token(0)
+	switch {
+	case !first.str && strings.HasPrefix(first.text, "MSG_"):
+		return r.arg(lab.KindFlags, s)
+	case first.word() && s.token(1).is("(") && first.text != "family" && first.text != "mapped":
+		return control(s, false)
+	}
+	return r.arg(lab.KindAddr, s)
+}
+
+// control reads a control message: of a call, or of an answer. There is no other form of one, so an
+// answer of a report can be sent back as it is.
+func control(s span, came bool) (lab.Arg, []Mistake) {
+	name := s.token(0)
+	sig, known := lab.ControlOf(name.text)
+	if !known || name.str || len(s.tokens) > 1 && s.closing(1) != len(s.tokens)-1 {
+		names := namesOf(lab.Controls, func(s lab.Signature) string { return s.Name })
+		return nil, s.wrong("unknown control message %s%s", wording.Quote(s.text()), wording.Hint(name.text, "allowed", names))
+	}
+	r := &reader{Signature: sig, came: came}
+	var list []span
+	if len(s.tokens) > 1 {
+		list = s.part(2, len(s.tokens)-1).split()
+	}
+	if len(list) < len(sig.Args)-sig.Optional || len(list) > len(sig.Args) && !sig.Repeats {
+		return nil, s.wrong("%s; found %d", r.takes(), len(list))
+	}
+	c := lab.Control{Name: sig.Name}
+	for i, one := range list {
+		kind := sig.Kind(i)
+		if came && kind == lab.KindSock {
+			kind = lab.KindInt
+		}
+		a, mistakes := r.arg(kind, one)
+		if mistakes != nil {
+			return nil, mistakes
+		}
+		c.Args = append(c.Args, a)
+	}
+	return c, nil
+}
+
+// bare reads an address without a port.
+func (r *reader) bare(s span) (lab.Arg, []Mistake) {
+	a, m := parseAddr(s.text() + ":0")
+	if m != nil || a.Family != "" {
+		return nil, r.expected(lab.KindBare, s)
+	}
+	return lab.Bare(a), nil
+}
+
+// errno reads the name of an errno.
+func errno(s span) (lab.Arg, []Mistake) {
+	name, ok := lab.CanonicalErrno(s.text())
+	if !ok {
+		return nil, s.wrong("unknown errno %s%s", wording.Quote(s.text()), wording.Hint(s.text(), "names", lab.ErrnoNames()))
+	}
+	return lab.Word(name), nil
+}
+
+// clauses cuts an answer before the words "from" and "with" that stand outside of parentheses. The
+// first word is never one of them: it may be the name of a socket, behind who().
+func (s span) clauses() (value, from, with span) {
+	value = s
+	cut := len(s.tokens)
+	for i := len(s.tokens) - 1; i > 0; i-- {
+		switch depth := s.depth(i); {
+		case depth > 0:
+		case s.tokens[i].is("with") && len(with.tokens) == 0:
+			with, cut = s.part(i, cut), i
+		case s.tokens[i].is("from"):
+			return s.part(0, i), s.part(i, cut), with
+		}
+	}
+	return s.part(0, cut), from, with
+}
+
+// depth returns how many brackets are open before a token.
+func (s span) depth(at int) (n int) {
+	for _, t := range s.tokens[:at] {
+		switch {
+		case t.is("("), t.is("["):
+			n++
+		case t.is(")"), t.is("]"):
+			n--
+		}
+	}
+	return n
+}
+
+// sender reads who sent it: from ADDR.
+func (r *reader) sender(s span) (lab.Arg, []Mistake) {
+	if !r.Sender {
+		return nil, s.wrong("%s does not say who sent it: from is for recvfrom, recvmsg and accept", r.Name)
+	}
+	s = s.from(1)
+	a, mistakes := r.value(lab.KindAddr, s)
+	if addr, ok := a.(lab.Addr); ok && addr.Family != "" && addr != lab.Unspec {
+		mistakes = s.wrong("%s answers what the kernel says, family() is for what it is told", r.Name)
+	}
+	return a, mistakes
+}
+
+// with reads what came along: with pktinfo(y, eth1) ttl(64) MSG_TRUNC. The kernel has an order for
+// them that says nothing, so they are put into that of lab.Controls, flags last.
+func (r *reader) with(s span) ([]lab.Control, []Mistake) {
+	if !r.Controls {
+		return nil, s.wrong("%s gets no control messages: with is for recvmsg", r.Name)
+	}
+	all := []lab.Control{}
+	if len(s.tokens) == 2 && s.tokens[1].is("none") {
+		return all, nil
+	}
+	for rest := s.from(1); len(rest.tokens) > 0; {
+		end := 1
+		if rest.token(1).is("(") {
+			if end = rest.closing(1) + 1; end == 0 {
+				return all, rest.wrong("this parenthesis is not closed")
+			}
+		}
+		one := rest.part(0, end)
+		rest = rest.from(end)
+		if slices.Contains(lab.MessageFlags, one.text()) {
+			all = append(all, lab.Control{Name: one.text()})
+			continue
+		}
+		c, mistakes := control(one, true)
+		if mistakes != nil {
+			return all, mistakes
+		}
+		all = append(all, c.(lab.Control))
+	}
+	if len(all) == 0 {
+		return all, s.wrong("what came along is missing behind \"with\": a control message such as ttl(64), or none")
+	}
+	lab.SortControls(all)
+	return all, nil
+}
