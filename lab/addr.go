@@ -142,7 +142,18 @@ func (l *Layout) NameOf(ip netip.Addr, at, subject string) string {
 	return Addr{IP: ip}.Base()
 }
 
-// hostWord is how a step by a process on the host at names a host.
+// HostWord is how a step by a process on the host at names another host.
+func (l *Layout) HostWord(host, at, subject string) string {
+	if host == at {
+		if host == subject {
+			return "subject"
+		}
+		at = ""
+	}
+	return l.hostWord(host, at, subject)
+}
+
+// hostWord is how a step by a process on the host at names a host, "" for its own.
 func (l *Layout) hostWord(host, at, subject string) string {
 	switch host {
 	case at:

@@ -43,7 +43,7 @@ func CallName(call string) string {
 
 // Arg is an argument of a call, or the value that one answers. The types are
 // Sock, Socks, ProcessName, Addr, Int, Text, Word, Name, Prefix, Linger, Range,
-// Membership, Selector, Duration, States, Containing, Between, OneOf and Finish.
+// Membership, Selector, Duration, States, Containing, Between, OneOf, Spec and Finish.
 type Arg interface {
 	String() string
 	arg()

@@ -152,16 +152,23 @@ func (e *Experiment) Ports() []uint16 {
 
 // HostsUsed returns the names of the hosts that the experiment needs when it
 // runs on the subject, in the order of the file: the subject, the hosts of its
-// processes, those whose addresses it names, by alias or literally, and those at the
-// other ends of their cables. A program may dial any host, so with one all are needed.
+// processes, those whose addresses it names, by alias or literally, the routers that their
+// routes lead over, and those at the other ends of their cables. A program may dial any host, so with one all are needed.
 func (e *Experiment) HostsUsed(l *Layout, subject string) []string {
 	used := map[string]bool{subject: true}
 	all := false
 	add := func(args []Arg) {
+		names := []string{}
 		for a := range AddrsIn(args...) {
-			for _, h := range a.hosts(l, subject) {
-				used[h] = true
+			names = append(names, a.hosts(l, subject)...)
+		}
+		for _, a := range args {
+			if spec, ok := a.(Spec); ok {
+				names = append(names, spec.hosts(l, subject)...)
 			}
+		}
+		for _, h := range names {
+			used[h] = true
 		}
 	}
 	for s := range e.Steps() {
@@ -172,6 +179,7 @@ func (e *Experiment) HostsUsed(l *Layout, subject string) []string {
 			add(a.Parts())
 		}
 	}
+	l.AddGateways(used)
 	l.AddCabled(used)
 	var names []string
 	for _, h := range l.Hosts {

@@ -37,6 +37,13 @@ const (
 	KindErrno      Kind = "an errno"
 	KindMessage    Kind = "a string or a socket"
 	KindPart       Kind = "an address, a control message or message flags"
+	KindRoute      Kind = "a route"
+	KindRule       Kind = "a routing rule"
+	KindNeighbour  Kind = "a neighbour"
+	KindTarget     Kind = "a destination"
+	KindEcho       Kind = "a destination of echo requests"
+	KindWay        Kind = "a way"
+	KindKnown      Kind = "a link-layer address" // that a host has found for a neighbour
 )
 
 // NamesUnix reports whether a string of that kind is a name of unix(7).
@@ -139,6 +146,20 @@ var Signatures = []Signature{
 		Doc: "give a link an address, ip-address(8); IPv6's is tentative at first, unless nodad follows"},
 	{Name: "addr_del", Args: []Kind{KindNIC, KindPrefix}, By: ByHost, Touches: true,
 		Doc: "take an address away, ip-address(8)"},
+	{Name: "route_add", Args: []Kind{KindRoute}, By: ByHost, Touches: true, Doc: "ip route add, ip-route(8)"},
+	{Name: "route_del", Args: []Kind{KindRoute}, By: ByHost, Touches: true, Doc: "ip route del, ip-route(8)"},
+	{Name: "rule_add", Args: []Kind{KindRule}, By: ByHost, Touches: true, Doc: "ip rule add, ip-rule(8)"},
+	{Name: "rule_del", Args: []Kind{KindRule}, By: ByHost, Touches: true, Doc: "ip rule del, ip-rule(8)"},
+	{Name: "neigh_add", Args: []Kind{KindNeighbour}, By: ByHost, Touches: true,
+		Doc: "ip neighbour add: a static entry, ip-neighbour(8)"},
+	{Name: "neigh_del", Args: []Kind{KindNeighbour}, By: ByHost, Touches: true,
+		Doc: "ip neighbour del, ip-neighbour(8)"},
+	{Name: "route", Args: []Kind{KindTarget}, Answers: KindWay, By: ByHost,
+		Doc: "which way packets go there, and with which source, ip route get, ip-route(8)"},
+	{Name: "neigh", Args: []Kind{KindNeighbour}, Answers: KindKnown, By: ByHost,
+		Doc: "whose link-layer address the host has for an address, ip neighbour get; ENOENT where it has none"},
+	{Name: "ping", Args: []Kind{KindEcho}, Waits: true, Hears: true, By: ByHost, Touches: true,
+		Doc: "an echo request of ICMP: ok when the answer came, else the error that the network tells of, ping(8)"},
 	{Name: "link_up", Args: []Kind{KindNIC}, By: ByHost, Touches: true, Doc: "ip link set NIC up, ip-link(8)"},
 	{Name: "link_down", Args: []Kind{KindNIC}, By: ByHost, Touches: true, Doc: "ip link set NIC down, ip-link(8)"},
 	{Name: "link_add", Args: []Kind{KindNIC, KindLink}, By: ByHost, Touches: true,

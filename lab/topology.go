@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"iter"
 	"net/netip"
 	"slices"
 	"strings"
@@ -78,7 +79,62 @@ type Host struct {
 	Name    string   `json:"name"`
 	Sysctls []Sysctl `json:"sysctls,omitempty"` // those too that the file sets for all hosts
 	NICs    []NIC    `json:"nics,omitempty"`
-	Pos     Pos      `json:"-"`
+	// Forwarding makes a router of it, for IPv4 and IPv6.
+	Forwarding bool `json:"forwarding,omitempty"`
+	// What its routing begins with, beside what follows from addresses. The names in it are
+	// addresses by now.
+	Routes     []HostSpec `json:"routes,omitempty"`
+	Rules      []HostSpec `json:"rules,omitempty"`
+	Neighbours []HostSpec `json:"neighbours,omitempty"`
+	Pos        Pos        `json:"-"`
+}
+
+// HostSpec is a route, a rule or a neighbour that the file gives a host.
+type HostSpec struct {
+	Spec Spec `json:"spec"`
+	Pos  Pos  `json:"-"`
+}
+
+// MarshalText writes the words alone.
+func (s HostSpec) MarshalText() ([]byte, error) { return []byte(s.Spec), nil }
+
+// UnmarshalText reads them.
+func (s *HostSpec) UnmarshalText(text []byte) error {
+	s.Spec = Spec(text)
+	return nil
+}
+
+// Specs returns neighbours, routes and rules of the host, each with the object of ip(8) that it
+// is one of, in the order in which they are added.
+func (h *Host) Specs() iter.Seq2[string, HostSpec] {
+	return func(yield func(string, HostSpec) bool) {
+		for _, list := range []struct {
+			object string
+			specs  []HostSpec
+		}{{"neighbour", h.Neighbours}, {"route", h.Routes}, {"rule", h.Rules}} {
+			for _, s := range list.specs {
+				if !yield(list.object, s) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Settings returns all that the file sets on the host beside its NICs, a line for each, as
+// drawings and pages show it.
+func (h *Host) Settings() []string {
+	var lines []string
+	if h.Forwarding {
+		lines = append(lines, "forwarding")
+	}
+	for object, s := range h.Specs() {
+		lines = append(lines, object+" "+string(s.Spec))
+	}
+	for _, s := range h.Sysctls {
+		lines = append(lines, s.String())
+	}
+	return lines
 }
 
 // Sysctl is a kernel parameter of a host's network namespace that the file sets.
@@ -233,6 +289,13 @@ func (l *Layout) WithoutIPv6() *Layout {
 			h.NICs[j].Addresses = slices.DeleteFunc(slices.Clone(h.NICs[j].Addresses),
 				func(a Address) bool { return a.Prefix.Addr().Is6() })
 		}
+		kept := func(list []HostSpec) []HostSpec {
+			return slices.DeleteFunc(slices.Clone(list), func(s HostSpec) bool {
+				spec, _ := l.ResolveSpec(s.Spec, h.Name, "", func(string, string) (string, bool) { return "", true })
+				return spec.Is6()
+			})
+		}
+		h.Routes, h.Rules, h.Neighbours = kept(h.Routes), kept(h.Rules), kept(h.Neighbours)
 	}
 	return &four
 }

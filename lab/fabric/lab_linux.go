@@ -126,6 +126,7 @@ type Host struct {
 	rtnl             *rtnl  // opened by the first change to a link
 	tables           uint32 // how many routing tables VRFs have
 	listeners        int    // packet sockets that are open
+	echoes           uint16 // echo requests that were sent
 }
 
 // port is the other end of a NIC: a port of a bridge in the fabric, or of a cable the

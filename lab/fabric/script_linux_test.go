@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"labrun/lab"
 	"labrun/lab/plan"
 )
 
@@ -34,6 +35,10 @@ done
 ip -j addr
 ip -j route show table all
 ip -j -6 route show table all
+ip -j rule
+ip -j -6 rule
+ip -j neighbour show nud permanent
+ip -j neighbour show proxy
 echo "\"$(cat /proc/sys/net/ipv4/ip_local_reserved_ports)\""
 if test -e /proc/sys/net/ipv6; then
 	echo "\"$(cat /proc/sys/net/ipv6/conf/all/disable_ipv6)\""
@@ -46,9 +51,36 @@ func TestScriptBuildsTheSame(t *testing.T) {
 	for _, program := range []string{"ip", "sysctl", "unshare", "mount"} {
 		need(t, program)
 	}
-	for name, p := range map[string]plan.Plan{"bridges": plan.New(dual(3), "h0", "h2"), "cable": plan.New(cabled(), "h0")} {
+	for name, p := range map[string]plan.Plan{"bridges": plan.New(dual(3), "h0", "h2"), "cable": plan.New(cabled(), "h0"),
+		"routing": plan.New(routed())} {
 		t.Run(name, func(t *testing.T) { scriptBuildsTheSame(t, p) })
 	}
+}
+
+// routed is dual(2) with a route of every kind, and a rule with every word.
+func routed() *lab.Layout {
+	t := dual(2)
+	specs := func(all ...lab.Spec) (list []lab.HostSpec) {
+		for _, s := range all {
+			list = append(list, lab.HostSpec{Spec: s})
+		}
+		return list
+	}
+	h := &t.Hosts[0]
+	h.Forwarding = true
+	h.Neighbours = specs("h1.y lladdr h1.eth1 dev eth1", "2001:db8::99 lladdr 02:00:00:00:00:99 dev eth1",
+		"proxy 10.1.0.99 dev eth0")
+	h.Routes = specs("default via h1.x metric 100 src x mtu 1400 advmss 1300 initcwnd 20", "default dev eth1 metric 200",
+		"::/0 via h1.y6", "-6 2001:db8:1::/48 dev eth1 metric 7", "blackhole 203.0.113.0/24", "unreachable 203.0.114.0/24",
+		"prohibit 2001:db8:2::/48", "throw 203.0.115.0/24 table 100", "local 192.0.2.9 dev lo",
+		"192.0.2.0/24 nexthop via h1.x weight 3 nexthop via h1.y dev eth1", "198.51.100.7 via 10.9.9.9 dev eth0 onlink",
+		"198.51.100.0/24 dev eth1 scope link table 100", "2001:db8:3::/48 via h1.y6 table 7",
+		"198.51.101.0/24 via h1.y6 dev eth1")
+	h.Rules = specs("from x table 100 priority 1000", "to 198.51.100.0/24 iif eth0 table 100 priority 1001",
+		"not fwmark 0x10/0xff oif eth1 table 7 priority 1002", "ipproto tcp sport 1024-2047 dport 80 table 7 priority 1003",
+		"uidrange 1000-1999 prohibit priority 1004", "table main suppress_prefixlength 0 priority 1005",
+		"-6 fwmark 7 table 7 priority 1006", "from y6 unreachable priority 1007", "from default blackhole")
+	return t
 }
 
 func scriptBuildsTheSame(t *testing.T, p plan.Plan) {

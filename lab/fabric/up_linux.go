@@ -104,6 +104,9 @@ func (b *builder) words(o plan.Op) string {
 	if s, ok := o.(plan.Sysctl); ok && !s.From.IsZero() && b.namespaces[s.NS] != nil {
 		return fmt.Sprintf("%s: host %q: %s = %q", s.From, b.namespaces[s.NS].host.Name(), s.Key, s.Value)
 	}
+	if a, ok := o.(plan.Add); ok && !a.From.IsZero() && b.namespaces[a.NS] != nil {
+		return fmt.Sprintf("%s: host %q: %s %s", a.From, b.namespaces[a.NS].host.Name(), a.Object, a.Spec)
+	}
 	return o.String()
 }
 
@@ -129,6 +132,8 @@ func (b *builder) do(o plan.Op) error {
 			return ignore(err, unix.EOPNOTSUPP)
 		}
 		return err
+	case plan.Add:
+		return b.in(o.NS, func(s *namespace) error { return s.rtnl.ip("add", o.Object, o.Spec) })
 	case plan.LinkUp:
 		return b.onLink(o.NS, o.Name, linkUp)
 	}

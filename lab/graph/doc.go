@@ -65,15 +65,6 @@ func (l Layout) cables() map[int][2]end {
 // end is a NIC, by the indexes of its host and of itself.
 type end struct{ host, nic int }
 
-// sysctls returns the parameters that the file sets on a host.
-func sysctls(h *lab.Host) []string {
-	words := make([]string, len(h.Sysctls))
-	for i, s := range h.Sysctls {
-		words[i] = s.String()
-	}
-	return words
-}
-
 // addresses returns the addresses of a NIC, each with the name that steps use for it.
 func addresses(n *lab.NIC) []string {
 	words := make([]string, len(n.Addresses))

@@ -20,7 +20,7 @@ func (l Layout) DOT() string {
 			dotText(strings.TrimSpace(n.Name+"\n"+subnets(n))))
 	}
 	for h := range l.Hosts {
-		fields := []string{recordText(strings.Join(append([]string{l.Hosts[h].Name}, sysctls(&l.Hosts[h])...), "\n"))}
+		fields := []string{recordText(strings.Join(append([]string{l.Hosts[h].Name}, l.Hosts[h].Settings()...), "\n"))}
 		for i := range l.Hosts[h].NICs {
 			n := &l.Hosts[h].NICs[i]
 			fields = append(fields, fmt.Sprintf("<n%d>%s", i,

@@ -19,7 +19,7 @@ func (l Layout) Mermaid() string {
 	}
 	for h := range l.Hosts {
 		fmt.Fprintf(&b, "  subgraph h%d[%s]\n", h,
-			mermaidText(append([]string{l.Hosts[h].Name}, sysctls(&l.Hosts[h])...)...))
+			mermaidText(append([]string{l.Hosts[h].Name}, l.Hosts[h].Settings()...)...))
 		for i := range l.Hosts[h].NICs {
 			n := &l.Hosts[h].NICs[i]
 			fmt.Fprintf(&b, "    h%dn%d[%s]\n", h, i, mermaidText(append([]string{n.Name}, addresses(n)...)...))

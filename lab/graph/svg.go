@@ -63,7 +63,7 @@ func (l Layout) summary() string {
 			n := &h.NICs[i]
 			nics = append(nics, strings.TrimSpace(n.Name+" on "+n.Network+" "+strings.Join(addresses(n), ", ")))
 		}
-		hosts = append(hosts, "host "+h.Name+": "+strings.Join(append(nics, sysctls(&h)...), "; "))
+		hosts = append(hosts, "host "+h.Name+": "+strings.Join(append(nics, h.Settings()...), "; "))
 	}
 	return "Topology " + l.Name + ". " + strings.Join(hosts, ". ") + "."
 }
@@ -91,7 +91,7 @@ func (d *drawing) measure() {
 		}
 	}
 	for h := range d.Hosts {
-		for _, line := range append(sysctls(&d.Hosts[h]), d.Hosts[h].Name) {
+		for _, line := range append(d.Hosts[h].Settings(), d.Hosts[h].Name) {
 			widest = max(widest, d.left+2*pad+textWidth(line))
 		}
 		for i := range d.Hosts[h].NICs {
@@ -113,7 +113,7 @@ func textWidth(s string) int { return int(float64(utf8.RuneCountInString(s)) * c
 func lines(n *lab.NIC) int { return max(1, len(n.Addresses)) }
 
 func boxHeight(h *lab.Host) int {
-	height := row + pad + len(h.Sysctls)*row
+	height := row + pad + len(h.Settings())*row
 	for i := range h.NICs {
 		height += lines(&h.NICs[i]) * row
 	}
@@ -139,7 +139,7 @@ func (d *drawing) host(b *strings.Builder, h *lab.Host, y int) int {
 		escape(h.Name), d.left, y, d.width-margin-d.left, end-y)
 	fmt.Fprintf(b, `<text class="name" x="%d" y="%d">%s</text>`, d.left+pad, y+18, escape(h.Name))
 	base := y + row + 18 // of the text of the next line
-	for _, s := range sysctls(h) {
+	for _, s := range h.Settings() {
 		fmt.Fprintf(b, `<text class="alias" x="%d" y="%d">%s</text>`, d.left+pad, base, escape(s))
 		base += row
 	}

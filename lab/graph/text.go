@@ -27,7 +27,7 @@ func (l Layout) Text() string {
 	for h := range l.Hosts {
 		line(bars, "")
 		line(bars, "  "+l.Hosts[h].Name)
-		for _, s := range sysctls(&l.Hosts[h]) {
+		for _, s := range l.Hosts[h].Settings() {
 			line(bars, "  "+s)
 		}
 		width := 0

@@ -2,12 +2,14 @@ package plan
 
 import (
 	"net/netip"
+	"strings"
 
 	"labrun/lab"
 )
 
 // Op is one step of building a lab. The types are AddNamespace, Stock, Sysctl,
-// AddBridge, AddVeth, AddCable, AddAddress, LinkUp and Neighbours. String returns the command that
+// AddBridge, AddVeth, AddCable, AddAddress, LinkUp, Neighbours and
+// Add. String returns the command that
 // does the same, for sh.
 type Op interface {
 	String() string
@@ -66,6 +68,13 @@ type (
 		Flag    string `json:",omitempty"` // "" or one of lab.AddressFlags
 		IfKnown bool   `json:",omitempty"` // a kernel that lacks its family needs no address
 	}
+	// Add gives a host a route, a rule or a neighbour.
+	Add struct {
+		NS     string
+		Object string // of ip(8): route, rule or neighbour
+		Spec   lab.Spec
+		From   lab.Pos `json:",omitzero"` // where the file has it
+	}
 	// LinkUp brings a link up.
 	LinkUp struct{ NS, Name string }
 )
@@ -79,6 +88,7 @@ func (AddVeth) op()      {}
 func (AddCable) op()     {}
 func (AddAddress) op()   {}
 func (LinkUp) op()       {}
+func (Add) op()          {}
 
 func (o AddNamespace) String() string { return lab.Command("ip", "netns", "add", o.NS) }
 
@@ -124,4 +134,21 @@ func (o AddAddress) String() string {
 
 func (o LinkUp) String() string {
 	return lab.Command("ip", "-n", o.NS, "link", "set", "dev", o.Name, "up")
+}
+
+// String names the family: ip(8) finds it in the addresses of a route, but not of a rule.
+func (o Add) String() string {
+	args := []string{"ip", "-n", o.NS}
+	if o.Spec.Is6() {
+		args = append(args, "-6")
+	}
+	words := strings.Fields(strings.TrimPrefix(string(o.Spec), "-6 "))
+	args = append(args, o.Object, "add")
+	for i, w := range words {
+		if i > 0 && words[i-1] == "via" && strings.Contains(w, ":") && !o.Spec.Is6() {
+			args = append(args, "inet6")
+		}
+		args = append(args, w)
+	}
+	return lab.Command(args...)
 }

@@ -24,7 +24,8 @@ type Plan struct {
 	Name string // the topology's; it begins every namespace's name
 	Ops  []Op
 
-	file string // the topology's
+	file   string      // the topology's
+	layout *lab.Layout // while it is made
 }
 
 // New returns the plan that builds the hosts named, all when none is named,
@@ -40,11 +41,12 @@ func For(l *lab.Layout, e *lab.Experiment, hosts ...string) Plan {
 }
 
 func newPlan(l *lab.Layout, ports string, hosts []string) Plan {
-	p := Plan{Name: cmp.Or(l.Name, "lab"), file: l.File}
+	p := Plan{Name: cmp.Or(l.Name, "lab"), file: l.File, layout: l}
 	named := map[string]bool{}
 	for _, h := range hosts {
 		named[h] = true
 	}
+	l.AddGateways(named)
 	l.AddCabled(named)
 	wanted := func(h *lab.Host) bool { return len(hosts) == 0 || named[h.Name] }
 	cables := p.addFabric(l, wanted)
@@ -54,6 +56,7 @@ func newPlan(l *lab.Layout, ports string, hosts []string) Plan {
 		}
 	}
 	p.bridgesUp()
+	p.layout = nil
 	return p
 }
 
@@ -61,8 +64,13 @@ func newPlan(l *lab.Layout, ports string, hosts []string) Plan {
 // IPv4 addresses alone.
 func (p Plan) WithoutIPv6() Plan {
 	p.Ops = slices.DeleteFunc(slices.Clone(p.Ops), func(o Op) bool {
-		a, ok := o.(AddAddress)
-		return ok && a.Prefix.Addr().Is6()
+		switch o := o.(type) {
+		case AddAddress:
+			return o.Prefix.Addr().Is6()
+		case Add:
+			return o.Spec.Is6()
+		}
+		return false
 	})
 	return p
 }
@@ -136,6 +144,10 @@ func (p *Plan) addHost(h *lab.Host, index int, ports string, all cables) {
 	if ports != "" && !choiceDeclared(h) {
 		p.add(Sysctl{NS: ns, Key: "net.ipv4.ip_local_reserved_ports", Value: ports})
 	}
+	if h.Forwarding {
+		p.add(Sysctl{NS: ns, Key: "net.ipv4.ip_forward", Value: "1"},
+			Sysctl{NS: ns, Key: "net.ipv6.conf.all.forwarding", Value: "1", IfKnown: true})
+	}
 	// Links that are made take what "default" has, so it comes before them.
 	p.addSysctls(h, func(s lab.Sysctl) bool { return s.Link() == "" })
 	p.add(LinkUp{NS: ns, Name: "lo"})
@@ -172,15 +184,27 @@ func (p *Plan) addHost(h *lab.Host, index int, ports string, all cables) {
 func (p *Plan) finishHost(h *lab.Host) {
 	p.add(Neighbours{NS: p.hostNS(h.Name)})
 	p.addSysctls(h, func(s lab.Sysctl) bool { return s.Link() != "" })
+	for object, s := range h.Specs() {
+		mac := func(host, nic string) (string, bool) { return MACOf(p.layout, host, nic) }
+		spec, err := p.layout.ResolveSpec(s.Spec, h.Name, "", mac)
+		if err != nil {
+			spec = s.Spec // topology.Load lets none pass; what the kernel says to it tells the rest
+		}
+		p.add(Add{NS: p.hostNS(h.Name), Object: object, Spec: spec, From: p.from(s.Pos)})
+	}
+}
+
+// from completes a place in the topology's own file.
+func (p *Plan) from(pos lab.Pos) lab.Pos {
+	pos.File = cmp.Or(pos.File, p.file)
+	return pos
 }
 
 // addSysctls adds the parameters that the file sets, those that are meant.
 func (p *Plan) addSysctls(h *lab.Host, meant func(lab.Sysctl) bool) {
 	for _, s := range h.Sysctls {
 		if meant(s) {
-			from := s.Pos
-			from.File = cmp.Or(from.File, p.file)
-			p.add(Sysctl{NS: p.hostNS(h.Name), Key: s.Name, Value: s.Value, From: from})
+			p.add(Sysctl{NS: p.hostNS(h.Name), Key: s.Name, Value: s.Value, From: p.from(s.Pos)})
 		}
 	}
 }
@@ -257,6 +281,29 @@ const (
 // mac returns the address of the nth link of the host at index i.
 func mac(kind byte, i, n int) MAC {
 	return MAC{kind, byte(i >> 16), byte(i >> 8), byte(i), byte(n >> 8), byte(n)}
+}
+
+// MACOf returns the link-layer address of a NIC, false where a layout does not have it.
+func MACOf(l *lab.Layout, host, nic string) (string, bool) {
+	for i, h := range l.Hosts {
+		n := slices.IndexFunc(h.NICs, func(n lab.NIC) bool { return n.Name == nic })
+		if h.Name == host && n >= 0 {
+			return mac(nicMAC, i, n).String(), true
+		}
+	}
+	return "", false
+}
+
+// OwnerOf returns the NIC that has a link-layer address, false where none does.
+func OwnerOf(l *lab.Layout, address string) (host, nic string, ok bool) {
+	for i, h := range l.Hosts {
+		for n := range h.NICs {
+			if mac(nicMAC, i, n).String() == address {
+				return h.Name, h.NICs[n].Name, true
+			}
+		}
+	}
+	return "", "", false
 }
 
 // MAC is a link-layer address.

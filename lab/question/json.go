@@ -212,6 +212,7 @@ type stepJSON struct {
 	Call    string     `json:"call"`
 	Address string     `json:"address,omitempty"`
 	Inner   []string   `json:"inner_addresses,omitempty"` // in control messages
+	Spec    lab.Spec   `json:"words,omitempty"`
 	Run     *runJSON   `json:"run,omitempty"`
 	Want    []wantJSON `json:"want"`
 	Until   float64    `json:"until_seconds,omitempty"`
@@ -225,20 +226,22 @@ type runJSON struct {
 }
 
 type wantJSON struct {
-	Answer  string   `json:"answer"`
-	Address string   `json:"address,omitempty"`
-	Or      []string `json:"addresses,omitempty"` // of several answers, "" where one has none
-	Inner   []string `json:"inner_addresses,omitempty"`
-	Linux   []string `json:"linux,omitempty"`
-	Has     string   `json:"has,omitempty"`
-	Limit   float64  `json:"limit_seconds"`
+	Answer  string     `json:"answer"`
+	Address string     `json:"address,omitempty"`
+	Or      []string   `json:"addresses,omitempty"` // of several answers, "" where one has none
+	OrSpecs []lab.Spec `json:"several_words,omitempty"`
+	Inner   []string   `json:"inner_addresses,omitempty"`
+	Spec    lab.Spec   `json:"words,omitempty"`
+	Linux   []string   `json:"linux,omitempty"`
+	Has     string     `json:"has,omitempty"`
+	Limit   float64    `json:"limit_seconds"`
 }
 
 // MarshalJSON writes the step, with what the address in its call stands for, and after
 // how long it is given up with each of the answers.
 func (s Step) MarshalJSON() ([]byte, error) {
 	out := stepJSON{Line: s.Pos.Words(), Process: s.Process.String(), Call: s.Call.String(), Address: words(s.Addr),
-		Inner: allWords(s.Inner),
+		Inner: allWords(s.Inner), Spec: s.Spec,
 		Until: s.Until.Seconds()}
 	if s.Run != nil {
 		out.Run = &runJSON{Argv: s.Run.Argv, Background: s.Run.Background}
@@ -250,10 +253,13 @@ func (s Step) MarshalJSON() ([]byte, error) {
 		}
 	}
 	for _, w := range s.Want {
-		to := wantJSON{Answer: w.Answer.String(), Address: words(w.Addr), Inner: allWords(w.Inner),
+		to := wantJSON{Answer: w.Answer.String(), Address: words(w.Addr), Inner: allWords(w.Inner), Spec: w.Spec,
 			Limit: s.LimitFor(w.Answer).Seconds()}
 		for _, one := range w.Or {
-			to.Or = append(to.Or, words(one.Addr))
+			to.Or, to.OrSpecs = append(to.Or, words(one.Addr)), append(to.OrSpecs, one.Spec)
+		}
+		if !slices.ContainsFunc(to.OrSpecs, func(s lab.Spec) bool { return s != "" }) {
+			to.OrSpecs = nil
 		}
 		for _, v := range w.On {
 			to.Linux = append(to.Linux, v.String())

@@ -74,6 +74,7 @@ type Step struct {
 	// invalid when there is none.
 	Addr  netip.AddrPort
 	Inner []netip.Addr  // what those in its control messages stand for, in their order
+	Spec  lab.Spec      // what the words of ip(8) in it stand for
 	Run   *lab.Run      // a program; Call is only its words then
 	Want  []Want        // the first that holds counts
 	Limit time.Duration // 0 means lab.DefaultLimit, or lab.BlockedLimit
@@ -87,6 +88,7 @@ type Want struct {
 	Addr  netip.AddrPort // invalid when it has none, neither as its value nor as the sender
 	Inner []netip.Addr   // of its control messages
 	Or    []Want         // those of lab.OneOf, without conditions
+	Spec  lab.Spec       // what words of ip(8) in it stand for
 }
 
 // Of returns what an experiment asks in a host.
@@ -139,6 +141,13 @@ func (r resolver) step(s *lab.Step) (Step, error) {
 	if q.Addr, q.Inner, err = r.addrs(s.Call.Args, q.Process.Host); err != nil {
 		return q, err
 	}
+	for _, a := range s.Call.Args {
+		if spec, ok := a.(lab.Spec); ok {
+			if q.Spec, err = r.spec(spec, q.Process.Host); err != nil {
+				return q, err
+			}
+		}
+	}
 	for _, rule := range s.Want {
 		want, err := r.want(rule, q.Process.Host)
 		if err != nil {
@@ -152,6 +161,11 @@ func (r resolver) step(s *lab.Step) (Step, error) {
 // want resolves an answer to a process on the host at.
 func (r resolver) want(rule lab.WantRule, at string) (want Want, err error) {
 	want.WantRule = rule
+	if spec, ok := rule.Answer.Value.(lab.Spec); ok {
+		if want.Spec, err = r.spec(spec, at); err != nil {
+			return want, err
+		}
+	}
 	if rule.Answer.Outcome != lab.Either {
 		want.Addr, want.Inner, err = r.addrs(rule.Answer.Parts(), at)
 		return want, err
@@ -186,6 +200,13 @@ func (r resolver) addrs(values []lab.Arg, at string) (one netip.AddrPort, inner 
 		inner = append(inner, addr.Addr())
 	}
 	return one, inner, nil
+}
+
+// spec resolves the names in words of ip(8).
+func (r resolver) spec(s lab.Spec, at string) (lab.Spec, error) {
+	return r.layout.ResolveSpec(s, at, r.host, func(host, nic string) (string, bool) {
+		return plan.MACOf(r.layout, host, nic)
+	})
 }
 
 // addr resolves an address in a call by a process on the host at. It is invalid for

@@ -118,7 +118,7 @@ func (s *Step) UnmarshalJSON(text []byte) error {
 	if err != nil {
 		return err
 	}
-	*s = Step{Process: processOf(from.Process), Until: seconds(from.Until)}
+	*s = Step{Process: processOf(from.Process), Until: seconds(from.Until), Spec: from.Spec}
 	if _, err := fmt.Sscanf(from.Line, "line %d", &s.Pos.Line); err != nil {
 		return fmt.Errorf("%q is not a line", from.Line)
 	}
@@ -158,6 +158,7 @@ func (s *Step) UnmarshalJSON(text []byte) error {
 
 // want reads an answer to the step's call.
 func (s *Step) want(from wantJSON) (w Want, err error) {
+	w.Spec = from.Spec
 	if w.Addr, err = address(from.Address); err != nil {
 		return w, err
 	}
@@ -190,6 +191,9 @@ func (s *Step) want(from wantJSON) (w Want, err error) {
 		one := Want{WantRule: lab.WantRule{Answer: a}}
 		if one.Addr, err = address(from.Or[i]); err != nil {
 			return w, err
+		}
+		if i < len(from.OrSpecs) {
+			one.Spec = from.OrSpecs[i]
 		}
 		for range lab.AddrsIn(lab.ControlArgs(a.Parts()...)...) {
 			if len(inner) == 0 {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"labrun/lab"
+	"labrun/lab/plan"
 )
 
 // shares reports whether the cells of a question may share a lab and its processes: they make
@@ -25,6 +26,11 @@ func shares(q *Question) bool {
 // there of the plain kinds, so that another cell may have the host after it, whichever
 // question that is of, once nothing is left of them.
 func (q *Question) MakesOnlySockets() bool {
+	// A router may tell hosts of better ways and of smaller packets (ICMP redirects and fragmentation
+	// needed), which they remember; no count that fabric.Lab.Clear looks at has those of IPv6.
+	if slices.ContainsFunc(q.Plan.Ops, func(o plan.Op) bool { _, ok := o.(plan.Add); return ok }) {
+		return false
+	}
 	datagrams, sends := false, false
 	for s := range q.Steps() {
 		sig, ok := lab.SignatureOf(s.Call.Name)

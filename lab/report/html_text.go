@@ -178,8 +178,8 @@ func (p *pageText) layout(name string, l *lab.Layout) {
 		if len(h.NICs) == 0 {
 			p.say("<tr><th scope=\"row\">%s</th><td colspan=\"4\">no NIC</td></tr>\n", h.Name)
 		}
-		for _, s := range h.Sysctls {
-			p.say("<tr><th scope=\"row\">%s</th><td colspan=\"4\"><code>%s</code></td></tr>\n", h.Name, s.String())
+		for _, s := range h.Settings() {
+			p.say("<tr><th scope=\"row\">%s</th><td colspan=\"4\"><code>%s</code></td></tr>\n", h.Name, s)
 		}
 		for _, n := range h.NICs {
 			if len(n.Addresses) == 0 {

@@ -108,6 +108,7 @@ func whole() result.Report {
 		}
 	}
 	m.Layout.Hosts = slices.Clone(m.Layout.Hosts)
+	m.Layout.Hosts[0].Routes = []lab.HostSpec{{Spec: "default via 192.0.2.2"}}
 	m.Layout.Hosts[0].Sysctls = []lab.Sysctl{{Name: "net.ipv4.ip_forward", Value: "1"}}
 	for i := range m.Claims {
 		evidence := []result.ClaimEvidence{{Experiment: "e", When: "when"}}

@@ -66,6 +66,9 @@ func (r *reader) arg(k lab.Kind, s span) (lab.Arg, []Mistake) {
 	case lab.KindPart:
 		return r.part(s)
 	}
+	if lab.SpecWords[k] != nil {
+		return r.spec(k, s)
+	}
 	if words, ok := wordsOf[k]; ok {
 		return oneOf(strings.TrimPrefix(strings.TrimPrefix(string(k), "a "), "an "), words, s)
 	}
@@ -127,6 +130,8 @@ func (r *reader) value(k lab.Kind, s span) (lab.Arg, []Mistake) {
 		return text, mistakes
 	case lab.KindValue:
 		return r.optionValue(s)
+	case lab.KindWay, lab.KindKnown:
+		return r.spec(k, s)
 	}
 	return r.number(s, math.MinInt32, math.MaxInt32)
 }

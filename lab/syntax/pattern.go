@@ -100,6 +100,9 @@ func kindPattern(k lab.Kind) string {
 	case lab.KindPrefix:
 		return `[0-9A-Fa-f:.]+/[0-9]+`
 	}
+	if lab.SpecWords[k] != nil {
+		return SpecPattern
+	}
 	return `\S[\s\S]*?`
 }
 
@@ -117,6 +120,9 @@ func flagsPattern(words []string) string {
 	return one + `(?:\|` + one + ")*"
 }
 
+// SpecPattern is words of ip(8).
+const SpecPattern = `[^\s,()"]+(?:\s+[^\s,()"]+)*`
+
 // examplesOf are arguments to complete a call with, of the kinds that are not one of a few words.
 var examplesOf = map[lab.Kind]string{
 	lab.KindSock: "a", lab.KindProcess: "child", lab.KindAddr: "x:80", lab.KindInt: "5", lab.KindLength: "16",
@@ -124,6 +130,16 @@ var examplesOf = map[lab.Kind]string{
 	lab.KindFlags: "MSG_PEEK", lab.KindUser: "1000", lab.KindSysctl: "net.ipv4.tcp_tw_reuse", lab.KindNIC: "eth0",
 	lab.KindPrefix: "192.0.2.77/24", lab.KindMessage: `"text"`, lab.KindPart: "pktinfo(x, eth0)", lab.KindBare: "x",
 	lab.KindErrno: "ECONNREFUSED", lab.KindDescriptor: "-1", lab.KindOption: "SO_REUSEADDR", lab.KindValue: "1",
+	lab.KindRoute: SpecExamples[lab.KindRoute][0], lab.KindRule: SpecExamples[lab.KindRule][0],
+	lab.KindNeighbour: SpecExamples[lab.KindNeighbour][0], lab.KindTarget: "peer.x", lab.KindEcho: "peer.x",
+}
+
+// SpecExamples are what sections of a host have, and steps take.
+var SpecExamples = map[lab.Kind][]string{
+	lab.KindRoute: {"default via 192.0.2.1", "203.0.113.0/24 via 192.0.2.1 dev eth0 src x metric 100 table 100",
+		"blackhole 203.0.113.0/24", "default nexthop via 192.0.2.1 nexthop via 198.51.100.1"},
+	lab.KindRule:      {"from x table 100", "fwmark 1 table 100 priority 1000"},
+	lab.KindNeighbour: {"192.0.2.1 lladdr 02:00:00:00:00:01 dev eth0"},
 }
 
 // ValueExamples are values of socket options, one for each kind of value.

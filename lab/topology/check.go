@@ -78,6 +78,16 @@ func (d *checker) checkNames(x *experiment, columns []*host) {
 			d.Complain(d.within(s, at), "%s: %s", x.scope, problem)
 		}
 	}
+	checkSpec := func(s placedStep, at int, spec lab.Spec) {
+		for _, t := range spec.Terms() {
+			if a := t.Addr(); a.Name != "" {
+				check(s, at, a)
+			}
+			if host, _, ok := t.NIC(); ok && host != "" && host != "subject" {
+				check(s, at, lab.Addr{Host: host})
+			}
+		}
+	}
 	for s := range x.all() {
 		if d.Full() {
 			return
@@ -93,6 +103,9 @@ func (d *checker) checkNames(x *experiment, columns []*host) {
 					d.warnOfSelf(x, s, s.ArgsAt[i], to, whole && s.Call.Dials())
 				}
 			}
+			if spec, ok := a.(lab.Spec); ok {
+				checkSpec(s, s.ArgsAt[i], spec)
+			}
 			if name, ok := a.(lab.Name); ok && s.Call.Name == "sysctl" {
 				d.warnOfSysctl(d.within(s, s.ArgsAt[i]), x.scope, string(name))
 			}
@@ -102,6 +115,11 @@ func (d *checker) checkNames(x *experiment, columns []*host) {
 				if a.Name != "" {
 					check(s, s.WantsAt[i], a)
 					d.warnOfSelf(x, s, s.WantsAt[i], a, s.Call.Name == "getpeername")
+				}
+			}
+			for _, part := range w.Answer.Parts() {
+				if spec, ok := part.(lab.Spec); ok {
+					checkSpec(s, s.WantsAt[i], spec)
 				}
 			}
 			if f := w.Has; f != nil && f.Kind == "sysctl" {

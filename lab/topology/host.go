@@ -15,7 +15,7 @@ import (
 // decodeHosts reads the section hosts: in a first turn what each says, in a second one what follows
 // from all of them.
 func (d *layoutReader) decodeHosts(e yamlpos.Entry) {
-	list := d.Outdented(d.section(e, "from names to hosts", maxHosts), "host", "nics", "sysctls")
+	list := d.Outdented(d.section(e, "from names to hosts", maxHosts), "host", hostKeys...)
 	if len(list) == 0 {
 		return
 	}
@@ -36,6 +36,7 @@ func (d *layoutReader) decodeHosts(e yamlpos.Entry) {
 		d.Hosts = append(d.Hosts, h.Host)
 	}
 	d.checkCables()
+	d.checkRouting()
 	d.checkDefaults()
 	d.findPeers()
 }
@@ -54,8 +55,9 @@ func (d *layoutReader) decodeHost(h *host, e yamlpos.Entry) {
 	s := yamlpos.Scope{Inner: "host " + wording.Quote(e.Key)}
 	d.checkName(e.Pos, syntax.HostName, e.Key)
 	before := d.Made
-	keys, _ := d.Fields(d.nicsBelow(e.Value, s), s, "nics", "sysctls")
+	keys, _ := d.Fields(d.nicsBelow(e.Value, s), s, hostKeys...)
 	h.sysctls = keys["sysctls"]
+	d.decodeRouting(h, keys, s)
 	k, ok := keys["nics"]
 	if !ok {
 		d.peersUnsure = d.peersUnsure || d.Made > before
@@ -77,7 +79,7 @@ func (d *layoutReader) decodeHost(h *host, e yamlpos.Entry) {
 // meant makes no others.
 func (d *layoutReader) nicsBelow(n *yaml.Node, s yamlpos.Scope) *yaml.Node {
 	isNIC := func(c *yaml.Node) bool { return yamlpos.HasKey(yamlpos.Deref(c), "network") }
-	if n.Kind != yaml.MappingNode || yamlpos.HasKey(n, "nics", "sysctls") || !slices.ContainsFunc(n.Content, isNIC) {
+	if n.Kind != yaml.MappingNode || yamlpos.HasKey(n, hostKeys...) || !slices.ContainsFunc(n.Content, isNIC) {
 		return n
 	}
 	d.Wrong(n.Content[0], "%s: its NICs stand below nics: {nics: {%s: ...}}", s, wording.Clip(n.Content[0].Value))

@@ -102,6 +102,12 @@ func (s placedStep) links() (all []linkRef) {
 		switch kind := sig.Kind(i); {
 		case kind == lab.KindNIC:
 			all = append(all, linkRef{string(a.(lab.Name)), at, true})
+		case lab.SpecWords[kind] != nil:
+			for _, t := range a.(lab.Spec).Terms() {
+				if t.Takes == lab.TakesNIC {
+					all = append(all, linkRef{t.Value, at, true})
+				}
+			}
 		case kind == lab.KindSysctl:
 			all = append(all, linkRef{lab.Sysctl{Name: string(a.(lab.Name))}.Link(), at, true})
 		case kind == lab.KindOption:

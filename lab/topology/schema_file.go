@@ -134,11 +134,24 @@ func hostsSchema() object {
 	nics["maxProperties"] = maxNICs
 	nics["defaultSnippets"] = []object{{"label": "two NICs", "body": twoNICs}}
 	o := named("Hosts by name. A host is a network namespace with NICs; experiments run in every one.", syntax.HostName,
-		closed("A host: a network namespace.", schemas{"nics": nics, "sysctls": sysctlsSchema()}))
+		closed("A host: a network namespace.", schemas{"nics": nics, "sysctls": sysctlsSchema(),
+			"routes":     specsSchema(lab.KindRoute, "Routes as ip-route(8) writes them, beside those that follow from addresses."),
+			"rules":      specsSchema(lab.KindRule, "Rules that choose a routing table, ip-rule(8)."),
+			"neighbours": specsSchema(lab.KindNeighbour, "Static entries of the neighbour table, ip-neighbour(8)."),
+			"forwarding": object{"enum": []any{true, false, "true", "false"},
+				"description": "The host is a router: it forwards packets of IPv4 and IPv6."},
+		}))
 	o["minProperties"], o["maxProperties"] = 1, maxHosts
 	o["defaultSnippets"] = []object{{"label": "two hosts with two NICs", "body": object{
 		"alpha": object{"nics": twoNICs}, "beta": object{"nics": twoNICs},
 	}}}
+	return o
+}
+
+// specsSchema is a list of specs.
+func specsSchema(k lab.Kind, doc string) object {
+	o := oneOrMore(doc, like(doc, "^"+syntax.SpecPattern+"$", syntax.SpecExamples[k]...))
+	o["anyOf"].([]object)[1]["maxItems"] = maxSpecs
 	return o
 }
 

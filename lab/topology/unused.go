@@ -177,6 +177,12 @@ func (m mentioned) add(a lab.Arg) {
 		for _, a := range a.Args {
 			m.add(a)
 		}
+	case lab.Spec:
+		for _, t := range a.Terms() {
+			named := t.Addr()
+			m.words[named.Name], m.words[t.Value] = true, true
+			m.ips[named.IP] = true
+		}
 	case lab.Prefix:
 		m.ips[netip.Prefix(a).Addr()] = true
 	case lab.Membership:

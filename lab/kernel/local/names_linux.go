@@ -4,9 +4,11 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"labrun/lab"
+	"labrun/lab/plan"
 	"labrun/lab/question"
 )
 
@@ -27,6 +29,9 @@ func (n *names) answer(g got, at string) string {
 		return n.name(g.addr, at)
 	case g.unix:
 		return n.unixName(g.Value.(lab.Text))
+	}
+	if spec, ok := g.Value.(lab.Spec); ok {
+		return n.spec(spec, at)
 	}
 	if g.From == nil && g.With == nil {
 		return g.String()
@@ -63,6 +68,23 @@ func (n *names) inWords(a lab.Arg, at string) lab.Arg {
 
 // addrPort returns what a literal address stands for.
 func addrPort(a lab.Addr) netip.AddrPort { return netip.AddrPortFrom(a.IP, a.Port.Number) }
+
+// spec writes words of ip(8) as the file would: with names in the place of addresses, and a
+// link-layer address by the NIC that has it.
+func (n *names) spec(s lab.Spec, at string) string {
+	l := n.q.Layout
+	terms := s.Terms()
+	for i := range terms {
+		t := &terms[i]
+		if ip := t.Addr().IP; ip.IsValid() {
+			t.Value = strings.Trim(l.NameOf(ip, at, n.q.Host), "[]")
+		}
+		if host, nic, ok := plan.OwnerOf(l, t.Value); ok && t.Takes == lab.TakesMAC {
+			t.Value = l.HostWord(host, at, n.q.Host) + "." + nic
+		}
+	}
+	return lab.SpecOf(terms).String()
+}
 
 // name writes an address as the file would. A port that the kernel chose has
 // another number on every run: it goes by its $name, or as "ephemeral".
@@ -167,6 +189,8 @@ func (n *names) matches(want question.Want, g got) bool {
 			}
 			return lab.IsAutobound(name)
 		}
+	case lab.Spec:
+		return g.Value == lab.Arg(want.Spec)
 	case lab.States:
 		states, ok := g.Value.(lab.States)
 		return ok && slices.Equal(v, states)

@@ -120,6 +120,15 @@ var performers = map[string]performer{
 	"addr_del": onHost(func(h *fabric.Host, args []lab.Arg) error {
 		return h.DelAddress(word(args, 0), netip.Prefix(args[1].(lab.Prefix)))
 	}),
+	"route_add":   change("route", "add"),
+	"route_del":   change("route", "del"),
+	"rule_add":    change("rule", "add"),
+	"rule_del":    change("rule", "del"),
+	"neigh_add":   change("neighbour", "add"),
+	"neigh_del":   change("neighbour", "del"),
+	"route":       reading((*fabric.Host).Route),
+	"neigh":       reading((*fabric.Host).Neighbour),
+	"ping":        ping,
 	"link_up":     onHost(func(h *fabric.Host, args []lab.Arg) error { return h.SetLink(word(args, 0), true) }),
 	"link_down":   onHost(func(h *fabric.Host, args []lab.Arg) error { return h.SetLink(word(args, 0), false) }),
 	"link_add":    onHost(func(h *fabric.Host, args []lab.Arg) error { return h.AddLink(word(args, 0), word(args, 1)) }),

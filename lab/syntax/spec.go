@@ -1,0 +1,128 @@
+package syntax
+
+import (
+	"math"
+	"net"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"labrun/lab"
+	"labrun/lab/once"
+	"labrun/lab/wording"
+)
+
+// spec reads the words of ip(8) for a route, a rule, a neighbour or a destination. They are cut
+// at blanks alone: 2001:db8::/32 would be a dozen tokens.
+func (r *reader) spec(k lab.Kind, s span) (lab.Arg, []Mistake) {
+	if len(s.tokens) == 0 {
+		return nil, r.expected(k, s)
+	}
+	spec, problem := ParseSpec(k, s.text())
+	if problem != "" {
+		return nil, s.wrong("%s: %s", r.Name, problem)
+	}
+	return spec, nil
+}
+
+// ParseSpec reads words of ip(8), or says what is wrong with them. What the kernel makes of
+// words that are right is a question: a route over a gateway that is not on link, say.
+func ParseSpec(k lab.Kind, text string) (lab.Spec, string) {
+	terms := lab.Spec(text).Terms()
+	if len(terms) == 0 {
+		return "", "no words that say " + strings.TrimPrefix(string(k), "a ")
+	}
+	hops := 0 // a route's nexthops have words of their own
+	seen := map[string]int{}
+	for _, t := range terms {
+		if t.Word == "nexthop" {
+			hops++
+		} else if n, ok := seen[t.Word]; ok && n == hops {
+			return "", wording.Quote(t.Word) + " is given twice"
+		}
+		seen[t.Word] = hops
+		if !slices.Contains(lab.SpecWords[k], t.Word) {
+			word := t.Word
+			if word == "to" { // what is no word of any Spec
+				word = t.Value
+			}
+			return "", "unknown word " + wording.Quote(word) + wording.Hint(word, "allowed", lab.SpecWords[k])
+		}
+		if problem := specProblem(t); problem != "" {
+			return "", t.Word + " " + problem
+		}
+	}
+	return lab.SpecOf(terms), ""
+}
+
+var (
+	specName  = once.Regexp(`^(?:[\pL\pN_-]+\.)?[\pL\pN_-]+$`)
+	specRange = once.Regexp(`^[0-9]{1,10}(?:-[0-9]{1,10})?$`)
+	specMark  = once.Regexp(`^(?:0x[0-9a-fA-F]{1,8}|[0-9]{1,10})(?:/(?:0x[0-9a-fA-F]{1,8}|[0-9]{1,10}))?$`)
+)
+
+// specProblem says what is wrong with what follows a word.
+func specProblem(t lab.Term) string {
+	like := func(re *regexp.Regexp) bool { return re.MatchString(t.Value) }
+	number := func(text string) bool {
+		_, err := strconv.ParseUint(text, 0, 32)
+		return err == nil
+	}
+	ok := true
+	switch t.Takes {
+	case lab.TakesNothing:
+	case lab.TakesAddr:
+		ip, err := netip.ParseAddr(t.Value)
+		ok = err == nil && ip.Zone() == "" && !ip.Is4In6() || err != nil && like(specName())
+	case lab.TakesPrefix:
+		p, err := netip.ParsePrefix(t.Value)
+		ip, err2 := netip.ParseAddr(t.Value)
+		switch {
+		case err == nil && p.Masked() != p:
+			return "takes a prefix without bits of a host: " + p.Masked().String() + ", not " + wording.Quote(t.Value)
+		case err != nil && err2 != nil:
+			ok = like(specName())
+		case err2 == nil:
+			ok = ip.Zone() == "" && !ip.Is4In6()
+		}
+	case lab.TakesNIC:
+		if t.Value != "lo" {
+			if problem := NicName.Check(t.Value); problem != "" {
+				return "takes a link: " + problem
+			}
+		}
+	case lab.TakesNumber:
+		ok = number(t.Value)
+	case lab.TakesTable:
+		ok = slices.Contains([]string{"main", "local", "default"}, t.Value) || number(t.Value) && t.Value != "0"
+	case lab.TakesScope:
+		ok = slices.Contains([]string{"link", "host", "global"}, t.Value)
+	case lab.TakesMAC:
+		mac, err := net.ParseMAC(t.Value)
+		ok = err == nil && len(mac) == 6 && strings.Count(t.Value, ":") == 5 || err != nil && like(specName())
+	case lab.TakesProto:
+		n, err := strconv.ParseUint(t.Value, 10, 8)
+		ok = slices.Contains([]string{"tcp", "udp", "icmp"}, t.Value) || err == nil && n > 0
+	case lab.TakesRange:
+		low, high, two := strings.Cut(t.Value, "-")
+		ok = like(specRange()) && number(low) && (!two || number(high))
+		if limit := uint64(math.MaxUint16); ok && t.Word != "uidrange" {
+			for _, end := range []string{low, high} {
+				n, _ := strconv.ParseUint(end, 10, 64)
+				ok = ok && n <= limit
+			}
+		}
+	case lab.TakesMark:
+		mark, mask, two := strings.Cut(t.Value, "/")
+		ok = like(specMark()) && number(mark) && (!two || number(mask))
+	}
+	if !ok {
+		if t.Value == "" {
+			return "takes " + string(t.Takes) + ", found nothing"
+		}
+		return "takes " + string(t.Takes) + ", found " + wording.Quote(t.Value)
+	}
+	return ""
+}
