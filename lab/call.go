@@ -52,6 +52,10 @@ type Arg interface {
 type (
 	// Sock is the name of a socket.
 	Sock string
+	// New is the name of a socket that the call makes, where it makes several.
+	New string
+	// Texts are the messages that recvmmsg() answers.
+	Texts []Text
 	// ProcessName is the name of a process on the caller's own host.
 	ProcessName string
 	// Int is a whole number.
@@ -101,7 +105,15 @@ type (
 	}
 )
 
-func (s Sock) String() string        { return string(s) }
+func (s Sock) String() string { return string(s) }
+func (n New) String() string  { return string(n) }
+func (t Texts) String() string {
+	words := make([]string, len(t))
+	for i, text := range t {
+		words[i] = text.String()
+	}
+	return strings.Join(words, " ")
+}
 func (p ProcessName) String() string { return string(p) }
 func (i Int) String() string         { return strconv.FormatInt(int64(i), 10) }
 func (t Text) String() string        { return strconv.Quote(string(t)) }
@@ -153,6 +165,8 @@ func (Containing) arg()  {}
 func (Between) arg()     {}
 func (OneOf) arg()       {}
 func (Sock) arg()        {}
+func (New) arg()         {}
+func (Texts) arg()       {}
 func (ProcessName) arg() {}
 func (Int) arg()         {}
 func (Text) arg()        {}

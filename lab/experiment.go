@@ -225,7 +225,7 @@ func (s *Step) Open(want Answer) (open, asked bool) {
 		return true, true
 	}
 	sig, _ := SignatureOf(s.Call.Name)
-	reads := sig.Answers != "" && (s.Call.Name != "sysctl" || len(s.Call.Args) == 1)
+	reads := sig.Reads(len(s.Call.Args))
 	open = reads && want.Outcome == OK && want.Value == nil && (sig.Name != "recvmsg" || s.Call.Makes == "")
 	return open, open && !sig.Counts
 }

@@ -33,6 +33,15 @@ const (
 	KindPrefix     Kind = "an address with a length"
 	KindAddrFlag   Kind = "an address flag"
 	KindDescriptor Kind = "a descriptor's number"
+	KindFamily     Kind = "a family"
+	KindSockType   Kind = "a type of socket(2)"
+	KindProtocol   Kind = "a protocol"
+	KindNew        Kind = "a name for a new socket"
+	KindEvents     Kind = "events of poll"
+	KindEpollOp    Kind = "a command of epoll_ctl"
+	KindEpoll      Kind = "events of epoll"
+	KindIoctl      Kind = "a command of ioctl"
+	KindTexts      Kind = "strings"
 	KindBare       Kind = "an address without a port"
 	KindErrno      Kind = "an errno"
 	KindMessage    Kind = "a string or a socket"
@@ -63,16 +72,17 @@ const (
 type Signature struct {
 	Name     string
 	Args     []Kind
-	Optional int  // how many of the last Args may be left out
-	Repeats  bool // the last of Args may stand any number of times
-	Makes    bool // "name = call(...)" names a new socket
-	Unnamed  bool // or none: the name may be left out
-	Answers  Kind // the value it answers on success; "" when it answers only ok
-	Counts   bool // that value is a number of bytes sent: no report shows it unasked
-	Waits    bool // it may wait, and answers "blocked" when its limit has passed
-	Sender   bool // its answer may say who sent it, "from ADDR"
-	Controls bool // and what came along, "with ttl(64)"
-	Hears    bool // what it waits for may be an error that the network tells of: EHOSTUNREACH after 3 s, icmp(7)
+	Long     []Kind // or these, in a call with as many arguments: socket(inet, stream, 0)
+	Optional int    // how many of the last Args may be left out
+	Repeats  bool   // the last of Args may stand any number of times
+	Makes    bool   // "name = call(...)" names a new socket
+	Unnamed  bool   // or none: the name may be left out
+	Answers  Kind   // the value it answers on success; "" when it answers only ok
+	Counts   bool   // that value is a number of bytes sent: no report shows it unasked
+	Waits    bool   // it may wait, and answers "blocked" when its limit has passed
+	Sender   bool   // its answer may say who sent it, "from ADDR"
+	Controls bool   // and what came along, "with ttl(64)"
+	Hears    bool   // what it waits for may be an error that the network tells of: EHOSTUNREACH after 3 s, icmp(7)
 	By       Maker
 	Touches  bool   // it may change more of a lab than its sockets, or more of a process
 	Doc      string // one line, with the manual page
@@ -81,7 +91,12 @@ type Signature struct {
 // Signatures lists every call there is. A new call is a row here and one in process,
 // or in kernel/local where labrun makes it.
 var Signatures = []Signature{
-	{Name: "socket", Args: []Kind{KindType, KindSockFlags}, Optional: 1, Makes: true, Doc: "make a socket, socket(2)"},
+	{Name: "socket", Args: []Kind{KindType, KindSockFlags}, Long: []Kind{KindFamily, KindSockType, KindProtocol},
+		Optional: 1, Makes: true,
+		Doc: "make a socket, socket(2); or socket(inet, stream|SOCK_NONBLOCK, 0), by words or numbers"},
+	{Name: "socketpair", Args: []Kind{KindType, KindNew, KindNew},
+		Long: []Kind{KindFamily, KindSockType, KindProtocol, KindNew, KindNew},
+		Doc:  "make two sockets that are connected, socketpair(2)"},
 	{Name: "file", Makes: true, Touches: true, Doc: "open a file, a descriptor that is not a socket, memfd_create(2)"},
 	{Name: "fd", Args: []Kind{KindDescriptor}, Makes: true, Touches: true,
 		Doc: "name a descriptor that is not open: fd(-1)"},
@@ -115,14 +130,32 @@ var Signatures = []Signature{
 		Doc: "receive with all that came along, or, with a name, a descriptor over a unix socket, recvmsg(2)"},
 	{Name: "who", Args: []Kind{KindSock}, Repeats: true, Answers: KindSocks, Waits: true, Hears: true,
 		Doc: "which of the sockets have something to receive or to accept; waits for the first, poll(2)"},
+	{Name: "sendmmsg", Args: []Kind{KindSock, KindText}, Repeats: true, Answers: KindInt, Counts: true, Waits: true,
+		Hears: true,
+		Doc:   "send several messages, answers how many went out, sendmmsg(2)"},
+	{Name: "recvmmsg", Args: []Kind{KindSock, KindInt}, Answers: KindTexts, Waits: true, Hears: true,
+		Doc: "wait for a message, and take as many as that which are there, recvmmsg(2)"},
+	{Name: "fill", Args: []Kind{KindSock}, Waits: true,
+		Doc: "send until a call would block: the buffers of both sides are full, EAGAIN of send(2)"},
+	{Name: "drain", Args: []Kind{KindSock}, Waits: true, Hears: true,
+		Doc: "receive until nothing more comes: what fill() has sent"},
+	{Name: "poll", Args: []Kind{KindSock, KindEvents}, Optional: 1, Answers: KindEvents,
+		Doc: "the events of a socket as they are now, those asked for or all, or none, poll(2)"},
+	{Name: "epoll", Makes: true, Doc: "make an epoll instance, epoll_create(2)"},
+	{Name: "epoll_ctl", Args: []Kind{KindSock, KindEpollOp, KindSock, KindEpoll}, Optional: 1,
+		Doc: "have an epoll instance watch a socket, epoll_ctl(2)"},
+	{Name: "epoll_wait", Args: []Kind{KindSock}, Answers: KindSocks, Waits: true, Hears: true,
+		Doc: "which watched sockets have events; waits for the first, epoll_wait(2)"},
+	{Name: "ioctl", Args: []Kind{KindSock, KindIoctl}, Answers: KindInt,
+		Doc: "bytes to read, bytes not yet acknowledged, whether the urgent byte is next, ioctl(2), tcp(7), udp(7)"},
 	{Name: "shutdown", Args: []Kind{KindSock, KindHow}, Doc: "close one direction or both, shutdown(2)"},
 	{Name: "close", Args: []Kind{KindSock}, Waits: true, Doc: "close the process's descriptor, close(2)"},
 	{Name: "getsockname", Args: []Kind{KindSock}, Answers: KindAddr, Doc: "the local address, getsockname(2)"},
 	{Name: "getpeername", Args: []Kind{KindSock}, Answers: KindAddr, Doc: "the remote address, getpeername(2)"},
 	{Name: "fchown", Args: []Kind{KindSock, KindUser}, Doc: "make the socket somebody else's, fchown(2)"},
 	{Name: "unlink", Args: []Kind{KindPath}, Touches: true, Doc: "remove a unix socket's name, unlink(2)"},
-	{Name: "fcntl", Args: []Kind{KindSock, KindFcntl, KindFDFlags}, Touches: true,
-		Doc: "fcntl(a, F_SETFD, FD_CLOEXEC): exec() closes it, fcntl(2)"},
+	{Name: "fcntl", Args: []Kind{KindSock, KindFcntl, KindFDFlags}, Optional: 1, Answers: KindFDFlags, Touches: true,
+		Doc: "flags of a descriptor or of what it is open on, fcntl(2): with FD_CLOEXEC exec() closes it"},
 	{Name: "seteuid", Args: []Kind{KindUser}, Touches: true,
 		Doc: "go on as that user, seteuid(2); sockets made from now on are that user's"},
 	{Name: "exec", Touches: true, Doc: "become another program: sockets that are not close-on-exec stay, execve(2)"},
@@ -169,6 +202,20 @@ var Signatures = []Signature{
 		Doc: "put a link under a bridge or into a VRF, ip link set NIC master, ip-link(8)"},
 }
 
+// For returns the signature of a call with so many arguments.
+func (s Signature) For(n int) Signature {
+	if s.Long != nil && n == len(s.Long) {
+		s.Args, s.Optional = s.Long, 0
+	}
+	return s
+}
+
+// Reads reports whether a call with so many arguments answers a value. Of those that read or set, the
+// last argument is what they set.
+func (s Signature) Reads(n int) bool {
+	return s.Answers != "" && (s.Name != "sysctl" && s.Name != "fcntl" || n < len(s.Args))
+}
+
 // Kind returns the kind of an argument by its place.
 func (s Signature) Kind(i int) Kind { return s.Args[min(i, len(s.Args)-1)] }
 
@@ -181,10 +228,11 @@ func SignatureOf(name string) (Signature, bool) {
 	return Signatures[i], true
 }
 
-// SocketTypes are the words that socket() takes. raw is a raw socket of ICMP's.
+// SocketTypes are the words that socket() takes. raw is a raw socket of ICMP's, ping
+// one of datagrams, icmp(7).
 var SocketTypes = []string{
 	"tcp", "udp", "tcp6", "udp6", "mptcp", "mptcp6", "sctp", "sctp6", "dccp", "dccp6", "udplite", "udplite6",
-	"raw", "raw6", "unix", "unix-dgram", "unix-seqpacket",
+	"raw", "raw6", "ping", "ping6", "unix", "unix-dgram", "unix-seqpacket",
 }
 
 // The words that flags and such arguments are made of; flags are joined by '|'.
@@ -198,9 +246,23 @@ var (
 	// ShutdownHows are the words that shutdown() takes, shutdown(2).
 	ShutdownHows = []string{"SHUT_RD", "SHUT_WR", "SHUT_RDWR"}
 	// FcntlCommands are the words that fcntl() takes, fcntl(2).
-	FcntlCommands = []string{"F_SETFD"}
-	// DescriptorFlags are the words of its last argument; 0 clears them.
-	DescriptorFlags = []string{"FD_CLOEXEC", "0"}
+	FcntlCommands = []string{"F_GETFD", "F_SETFD", "F_GETFL", "F_SETFL"}
+	// DescriptorFlags are the words of its last argument and its answers; 0 clears them.
+	DescriptorFlags = []string{"FD_CLOEXEC", "O_RDWR", "O_NONBLOCK", "O_ASYNC", "O_LARGEFILE", "0"}
+	// Domains, SocketKinds and Protocols are the words of a socket by numbers, socket(2). Each may be a
+	// number instead, one that the kernel does not know too.
+	Domains     = []string{"unspec", "unix", "inet", "inet6", "netlink", "packet", "vsock"}
+	SocketKinds = []string{"stream", "dgram", "raw", "rdm", "seqpacket", "dccp", "packet", "SOCK_NONBLOCK",
+		"SOCK_CLOEXEC"}
+	Protocols = []string{"icmp", "igmp", "ipip", "tcp", "udp", "dccp", "icmpv6", "sctp", "udplite", "mptcp"}
+	// PollEvents are the words of poll(2), in the order in which it answers them.
+	PollEvents = []string{"POLLIN", "POLLPRI", "POLLOUT", "POLLERR", "POLLHUP", "POLLNVAL", "POLLRDHUP"}
+	// EpollCommands and EpollEvents are those of epoll_ctl(2).
+	EpollCommands = []string{"EPOLL_CTL_ADD", "EPOLL_CTL_MOD", "EPOLL_CTL_DEL"}
+	EpollEvents   = []string{"EPOLLIN", "EPOLLPRI", "EPOLLOUT", "EPOLLRDHUP", "EPOLLET", "EPOLLONESHOT",
+		"EPOLLEXCLUSIVE"}
+	// IoctlCommands are those of tcp(7), udp(7) and unix(7).
+	IoctlCommands = []string{"SIOCINQ", "SIOCOUTQ", "SIOCOUTQNSD", "SIOCATMARK"}
 	// Signals are those that kill() takes, signal(7).
 	Signals = []string{"SIGHUP", "SIGINT", "SIGQUIT", "SIGKILL", "SIGUSR1", "SIGUSR2", "SIGTERM", "SIGWINCH"}
 	// LinkKinds are the kinds of links that link_add() makes, ip-link(8).

@@ -14,6 +14,7 @@ import (
 // sockets as r.fds.
 var calls = map[string]func(a *agent, r *request) reply{
 	"socket":      socket,
+	"socketpair":  socketpair,
 	"file":        file,
 	"fd":          number,
 	"dup":         dup,
@@ -29,6 +30,15 @@ var calls = map[string]func(a *agent, r *request) reply{
 	"recvfrom":    recv,
 	"sendmsg":     sendmsg,
 	"recvmsg":     recvmsg,
+	"sendmmsg":    sendmmsg,
+	"recvmmsg":    recvmmsg,
+	"fill":        fill,
+	"drain":       drain,
+	"poll":        poll,
+	"epoll":       epoll,
+	"epoll_ctl":   epollCtl,
+	"epoll_wait":  epollWait,
+	"ioctl":       ioctl,
 	"who":         who,
 	"shutdown":    shutdown,
 	"close":       closeSocket,

@@ -210,3 +210,60 @@ func isKnown(h unix.Cmsghdr) bool {
 	}
 	return false
 }
+
+// mmsghdr is a struct mmsghdr.
+type mmsghdr struct {
+	header unix.Msghdr
+	length uint32
+	_      [4]byte
+}
+
+// sendmmsg sends all its texts by one call, and answers how many went.
+func sendmmsg(a *agent, r *request) reply {
+	var all []mmsghdr
+	for i := 1; i < len(r.Args); i++ {
+		all = append(all, mmsghdr{header: *(&message{}).header([]byte(arg[lab.Text](r, i)))})
+	}
+	n := 0
+	done := bounded(a, r.fds[0], unix.SO_SNDTIMEO, r.Limit, 0, func() unix.Errno {
+		sent, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, uintptr(r.fds[0]), uintptr(unsafe.Pointer(unsafe.SliceData(all))),
+			uintptr(len(all)), unix.MSG_NOSIGNAL, 0, 0)
+		n = int(sent)
+		return errno
+	})
+	if done.Outcome == lab.OK {
+		done.Value.of = lab.Int(n)
+	}
+	return done
+}
+
+// mostMessages is how many messages recvmmsg takes, UIO_MAXIOV of recvmmsg(2).
+const mostMessages = 1024
+
+// recvmmsg waits for one message (MSG_WAITFORONE) and takes all that are there by then.
+func recvmmsg(a *agent, r *request) reply {
+	want := int(arg[lab.Int](r, 1))
+	if want < 0 || want > mostMessages {
+		return reply{Broken: "recvmmsg takes from 0 to 1024 messages"}
+	}
+	all, texts := make([]mmsghdr, want), make([][]byte, want)
+	for i := range all {
+		texts[i] = make([]byte, 2048)
+		all[i].header = *(&message{}).header(texts[i])
+	}
+	n := 0
+	done := bounded(a, r.fds[0], unix.SO_RCVTIMEO, r.Limit, 0, func() unix.Errno {
+		got, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, uintptr(r.fds[0]), uintptr(unsafe.Pointer(unsafe.SliceData(all))),
+			uintptr(len(all)), unix.MSG_WAITFORONE, 0, 0)
+		n = int(got)
+		return errno
+	})
+	if done.Outcome != lab.OK {
+		return done
+	}
+	came := lab.Texts{}
+	for i := range n {
+		came = append(came, lab.Text(texts[i][:all[i].length]))
+	}
+	return okWith(came)
+}

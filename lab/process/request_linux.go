@@ -27,6 +27,7 @@ func newRequest(a Args) (request, error) {
 		return request{}, fmt.Errorf("%s: no call %q that a process makes", a.Call, a.Call.Name)
 	}
 	args := a.Call.Args
+	sig = sig.For(len(args))
 	if len(args) < len(sig.Args)-sig.Optional || len(args) > len(sig.Args) && !sig.Repeats {
 		return request{}, fmt.Errorf("%s: %d arguments", a.Call, len(args))
 	}

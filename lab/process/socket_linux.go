@@ -12,14 +12,43 @@ import (
 )
 
 func socket(a *agent, r *request) reply {
-	kind := string(arg[lab.Word](r, 0))
-	t, ok := socketTypes[kind]
-	if !ok {
-		return reply{Broken: "no socket type " + kind}
+	t, flags, err := kindOf(r)
+	if err != nil {
+		return reply{Broken: err.Error()}
 	}
-	flags := int(arg[lab.Int](r, 1))
 	fd, err := unix.Socket(t[0], t[1]|flags|unix.SOCK_CLOEXEC, t[2])
 	return made(a, r, handle{fd, flags&unix.SOCK_CLOEXEC != 0}, err)
+}
+
+// kindOf returns what socket(2) and socketpair(2) take: a word of lab.SocketTypes with flags, or three
+// numbers.
+func kindOf(r *request) (t [3]int, flags int, err error) {
+	kind, ok := r.Args[0].of.(lab.Word)
+	if !ok {
+		for i := range t {
+			t[i] = int(arg[lab.Int](r, i))
+		}
+		return t, t[1] & unix.SOCK_CLOEXEC, nil
+	}
+	if t, ok = socketTypes[string(kind)]; !ok {
+		return t, 0, fmt.Errorf("no socket type %s", kind)
+	}
+	return t, int(arg[lab.Int](r, 1)), nil
+}
+
+// socketpair makes two sockets. The names are its last two arguments.
+func socketpair(a *agent, r *request) reply {
+	t, flags, err := kindOf(r)
+	if err != nil {
+		return reply{Broken: err.Error()}
+	}
+	fds, err := unix.Socketpair(t[0], t[1]|unix.SOCK_CLOEXEC, t[2])
+	if err == nil {
+		for i, fd := range fds {
+			a.socks.keep(string(arg[lab.New](r, len(r.Args)-2+i)), handle{fd, flags&unix.SOCK_CLOEXEC != 0})
+		}
+	}
+	return ended(err)
 }
 
 // made is the reply to a call that makes a descriptor, which goes by a name from then on.
@@ -132,14 +161,39 @@ func closeSocket(a *agent, r *request) reply {
 	}
 }
 
-// fcntl sets what exec does with a descriptor: F_SETFD is the one command. The kernel's own
-// flag stays, see handle.
+// fcntl reads or sets flags. What exec does with a descriptor is the agent's own to know, and the
+// kernel's flag stays, see handle.
 func fcntl(a *agent, r *request) reply {
-	if _, err := unix.FcntlInt(uintptr(r.fds[0]), unix.F_SETFD, unix.FD_CLOEXEC); err != nil {
+	name, command, flags := string(arg[lab.Sock](r, 0)), int(arg[lab.Int](r, 1)), int(arg[lab.Int](r, 2))
+	if command == unix.F_SETFD {
+		flags |= unix.FD_CLOEXEC
+	}
+	got, err := unix.FcntlInt(uintptr(r.fds[0]), command, flags)
+	switch {
+	case err != nil:
+		return ended(err)
+	case command == unix.F_SETFD:
+		a.socks[name] = handle{r.fds[0], arg[lab.Int](r, 2)&unix.FD_CLOEXEC != 0}
+	case command == unix.F_GETFD && !a.socks[name].cloexec:
+		got = 0
+	}
+	if command == unix.F_SETFD || command == unix.F_SETFL {
+		return reply{Outcome: lab.OK}
+	}
+	words, err := wordsOf(lab.KindFDFlags, lab.DescriptorFlags, got, "0")
+	if err != nil {
+		return reply{Broken: err.Error()}
+	}
+	return okWith(words)
+}
+
+// ioctl reads a number about a socket's queues.
+func ioctl(_ *agent, r *request) reply {
+	n, err := unix.IoctlGetInt(r.fds[0], uint(arg[lab.Int](r, 1)))
+	if err != nil {
 		return ended(err)
 	}
-	a.socks[string(arg[lab.Sock](r, 0))] = handle{r.fds[0], arg[lab.Int](r, 2)&unix.FD_CLOEXEC != 0}
-	return reply{Outcome: lab.OK}
+	return okWith(lab.Int(n))
 }
 
 func unlink(a *agent, r *request) reply {

@@ -93,7 +93,9 @@ type value struct{ of any }
 // without any are answers, or the keeper's own. A new kind of value is a row here.
 var kinds = map[reflect.Type][]lab.Kind{
 	reflect.TypeFor[lab.Sock](): {lab.KindSock, lab.KindMessage},
+	reflect.TypeFor[lab.New]():  {lab.KindNew},
 	reflect.TypeFor[lab.Int](): {
+		lab.KindFamily, lab.KindSockType, lab.KindProtocol, lab.KindEvents, lab.KindEpollOp, lab.KindEpoll, lab.KindIoctl,
 		lab.KindInt, lab.KindPart, lab.KindLength, lab.KindDescriptor, lab.KindUser, lab.KindFDFlags, lab.KindValue,
 	},
 	reflect.TypeFor[lab.Text](): {
@@ -101,7 +103,8 @@ var kinds = map[reflect.Type][]lab.Kind{
 	},
 	reflect.TypeFor[lab.Word](): {
 		lab.KindType, lab.KindSockFlags, lab.KindFlags, lab.KindHow, lab.KindFcntl, lab.KindFDFlags, lab.KindOption,
-		lab.KindPart, lab.KindErrno,
+		lab.KindPart, lab.KindErrno, lab.KindFamily, lab.KindSockType, lab.KindProtocol, lab.KindEvents, lab.KindEpollOp,
+		lab.KindEpoll, lab.KindIoctl,
 	},
 	reflect.TypeFor[lab.Duration]():   {lab.KindDuration},
 	reflect.TypeFor[address]():        {lab.KindAddr, lab.KindPart},
@@ -113,6 +116,7 @@ var kinds = map[reflect.Type][]lab.Kind{
 	reflect.TypeFor[lab.Membership](): {lab.KindValue},
 	reflect.TypeFor[lab.Selector]():   {lab.KindValue},
 	reflect.TypeFor[lab.Socks]():      nil,
+	reflect.TypeFor[lab.Texts]():      nil,
 	reflect.TypeFor[netip.AddrPort](): nil,
 	reflect.TypeFor[forkArgs]():       nil,
 	reflect.TypeFor[ownedArgs]():      nil,

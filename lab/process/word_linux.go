@@ -2,6 +2,7 @@ package process
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -24,6 +25,8 @@ var socketTypes = map[string][3]int{
 	"dccp6":          {unix.AF_INET6, unix.SOCK_DCCP, unix.IPPROTO_DCCP},
 	"udplite":        {unix.AF_INET, unix.SOCK_DGRAM, unix.IPPROTO_UDPLITE},
 	"udplite6":       {unix.AF_INET6, unix.SOCK_DGRAM, unix.IPPROTO_UDPLITE},
+	"ping":           {unix.AF_INET, unix.SOCK_DGRAM, unix.IPPROTO_ICMP},
+	"ping6":          {unix.AF_INET6, unix.SOCK_DGRAM, unix.IPPROTO_ICMPV6},
 	"raw":            {unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_ICMP},
 	"raw6":           {unix.AF_INET6, unix.SOCK_RAW, unix.IPPROTO_ICMPV6},
 	"unix":           {unix.AF_UNIX, unix.SOCK_STREAM, 0},
@@ -44,10 +47,46 @@ var numbers = map[lab.Kind]map[string]int{
 		"MSG_TRUNC": unix.MSG_TRUNC, "MSG_WAITALL": unix.MSG_WAITALL,
 		"MSG_ZEROCOPY": unix.MSG_ZEROCOPY,
 	},
-	lab.KindHow:     {"SHUT_RD": unix.SHUT_RD, "SHUT_WR": unix.SHUT_WR, "SHUT_RDWR": unix.SHUT_RDWR},
-	lab.KindFcntl:   {"F_SETFD": unix.F_SETFD},
-	lab.KindFDFlags: {"FD_CLOEXEC": unix.FD_CLOEXEC, "0": 0},
+	lab.KindHow: {"SHUT_RD": unix.SHUT_RD, "SHUT_WR": unix.SHUT_WR, "SHUT_RDWR": unix.SHUT_RDWR},
+	lab.KindFcntl: {
+		"F_GETFD": unix.F_GETFD, "F_SETFD": unix.F_SETFD, "F_GETFL": unix.F_GETFL, "F_SETFL": unix.F_SETFL,
+	},
+	lab.KindFDFlags: {
+		"FD_CLOEXEC": unix.FD_CLOEXEC, "O_RDWR": unix.O_RDWR, "O_NONBLOCK": unix.O_NONBLOCK, "O_ASYNC": unix.O_ASYNC,
+		"O_LARGEFILE": 0x8000, "0": 0, // x/sys has O_LARGEFILE as open(2) takes it on 64 bits, not at all
+	},
+	lab.KindFamily: {
+		"unspec": unix.AF_UNSPEC, "unix": unix.AF_UNIX, "inet": unix.AF_INET, "inet6": unix.AF_INET6,
+		"netlink": unix.AF_NETLINK, "packet": unix.AF_PACKET, "vsock": unix.AF_VSOCK,
+	},
+	lab.KindSockType: {
+		"stream": unix.SOCK_STREAM, "dgram": unix.SOCK_DGRAM, "raw": unix.SOCK_RAW, "rdm": unix.SOCK_RDM,
+		"seqpacket": unix.SOCK_SEQPACKET, "dccp": unix.SOCK_DCCP, "packet": unix.SOCK_PACKET,
+		"SOCK_NONBLOCK": unix.SOCK_NONBLOCK, "SOCK_CLOEXEC": unix.SOCK_CLOEXEC,
+	},
+	lab.KindProtocol: {
+		"icmp": unix.IPPROTO_ICMP, "igmp": unix.IPPROTO_IGMP, "ipip": unix.IPPROTO_IPIP, "tcp": unix.IPPROTO_TCP,
+		"udp": unix.IPPROTO_UDP, "dccp": unix.IPPROTO_DCCP, "icmpv6": unix.IPPROTO_ICMPV6, "sctp": unix.IPPROTO_SCTP,
+		"udplite": unix.IPPROTO_UDPLITE, "mptcp": unix.IPPROTO_MPTCP,
+	},
+	lab.KindEvents: {
+		"POLLIN": unix.POLLIN, "POLLPRI": unix.POLLPRI, "POLLOUT": unix.POLLOUT, "POLLERR": unix.POLLERR,
+		"POLLHUP": unix.POLLHUP, "POLLNVAL": unix.POLLNVAL, "POLLRDHUP": unix.POLLRDHUP,
+	},
+	lab.KindEpollOp: {
+		"EPOLL_CTL_ADD": unix.EPOLL_CTL_ADD, "EPOLL_CTL_MOD": unix.EPOLL_CTL_MOD, "EPOLL_CTL_DEL": unix.EPOLL_CTL_DEL,
+	},
+	lab.KindEpoll: {
+		"EPOLLIN": unix.EPOLLIN, "EPOLLPRI": unix.EPOLLPRI, "EPOLLOUT": unix.EPOLLOUT, "EPOLLRDHUP": unix.EPOLLRDHUP,
+		"EPOLLET": unix.EPOLLET, "EPOLLONESHOT": unix.EPOLLONESHOT, "EPOLLEXCLUSIVE": unix.EPOLLEXCLUSIVE,
+	},
+	lab.KindIoctl: {
+		"SIOCINQ": unix.SIOCINQ, "SIOCOUTQ": unix.SIOCOUTQ, "SIOCOUTQNSD": unix.SIOCOUTQNSD, "SIOCATMARK": siocatmark,
+	},
 }
+
+// siocatmark is what asm-generic/sockios.h has and x/sys has not.
+const siocatmark = 0x8905
 
 // numberOf returns the number that words stand for, joined by '|'; "" is 0.
 func numberOf(of map[string]int, joined lab.Word) (n lab.Int, err error) {
@@ -62,4 +101,23 @@ func numberOf(of map[string]int, joined lab.Word) (n lab.Int, err error) {
 		n |= lab.Int(bit)
 	}
 	return n, nil
+}
+
+// wordsOf returns the words that a number is made of, joined by '|' in the order of the table; none is
+// the word for no bit at all.
+func wordsOf(kind lab.Kind, order []string, number int, none string) (lab.Word, error) {
+	var words []string
+	for _, word := range order {
+		if bit := numbers[kind][word]; bit != 0 && number&bit == bit {
+			words = append(words, word)
+			number &^= bit
+		}
+	}
+	if number != 0 {
+		return "", fmt.Errorf("flags %#x have no words", number)
+	}
+	if words == nil {
+		return lab.Word(none), nil
+	}
+	return lab.Word(strings.Join(words, "|")), nil
 }

@@ -38,7 +38,7 @@ func (q *Question) MakesOnlySockets() bool {
 			return false
 		}
 		datagrams = datagrams || s.Call.Name == "socket" && strings.HasPrefix(s.Call.Args[0].String(), "udp")
-		sends = sends || strings.HasPrefix(s.Call.Name, "send")
+		sends = sends || strings.HasPrefix(s.Call.Name, "send") || s.Call.Name == "fill"
 	}
 	// A datagram that nobody wants is answered by ICMP, at most so many times a
 	// second to one peer: what is left of that is no socket (icmp_ratelimit, icmp(7)).
@@ -49,7 +49,7 @@ func (q *Question) MakesOnlySockets() bool {
 var plainTypes = []string{"tcp", "udp", "tcp6", "udp6"}
 
 func plain(c lab.Call) bool {
-	if c.Name == "socket" && !slices.Contains(plainTypes, c.Args[0].String()) {
+	if c.Name == "socketpair" || c.Name == "socket" && !slices.Contains(plainTypes, c.Args[0].String()) {
 		return false
 	}
 	for i, a := range c.Args {

@@ -142,6 +142,9 @@ var ofNoSocket = []string{"EBADF", "ENOTSOCK"}
 // answer reads one answer, or several with bars between them.
 func (r *reader) answer(s span) (lab.Answer, []Mistake) {
 	parts := s.alternatives()
+	if isBar := func(t token) bool { return t.is("|") }; maskWords[r.Answers] != nil && !slices.ContainsFunc(s.tokens, isBar) {
+		parts = []span{s} // POLLIN|POLLOUT is one answer, and POLLIN | POLLOUT are two
+	}
 	if len(parts) == 1 {
 		return r.oneAnswer(s)
 	}
@@ -243,6 +246,10 @@ func (r *reader) answerValue(s span) (lab.Arg, []Mistake) {
 		return lab.Containing(among), mistakes
 	case lab.KindSocks:
 		return r.socks(s)
+	case lab.KindTexts:
+		return r.texts(s)
+	case lab.KindEvents, lab.KindFDFlags:
+		return mask(r.Answers, s)
 	}
 	if low, high, ok := strings.Cut(s.text(), ".."); ok && r.isNumber() {
 		return between(s, low, high)
@@ -277,10 +284,14 @@ func between(s span, low, high string) (lab.Arg, []Mistake) {
 func (r *reader) socks(s span) (lab.Arg, []Mistake) {
 	var socks lab.Socks
 	for _, t := range s.tokens {
-		if t.str || !slices.Contains(r.args, lab.Arg(lab.Sock(t.text))) {
+		if t.str || r.Name == "who" && !slices.Contains(r.args, lab.Arg(lab.Sock(t.text))) {
 			return nil, wrong(t.start, "%s is not one of the sockets that the call names", wording.Quote(t.text))
 		}
 		socks = append(socks, lab.Sock(t.text))
+	}
+	if r.Name != "who" { // epoll has an order, that in which they became ready, which is no promise of a host's
+		slices.Sort(socks)
+		return socks, nil
 	}
 	slices.SortStableFunc(socks, func(a, b lab.Sock) int {
 		return slices.Index(r.args, lab.Arg(a)) - slices.Index(r.args, lab.Arg(b))

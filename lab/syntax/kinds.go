@@ -31,6 +31,16 @@ func (r *reader) arg(k lab.Kind, s span) (lab.Arg, []Mistake) {
 		return flags("socket flag", lab.SocketFlags, s)
 	case lab.KindFlags:
 		return flags("message flag", lab.MessageFlags, s)
+	case lab.KindFDFlags, lab.KindEvents, lab.KindEpoll:
+		return flags(noun(k), maskWords[k], s)
+	case lab.KindFamily, lab.KindSockType, lab.KindProtocol:
+		if n, problem := Decimal(s.text(), math.MinInt32, math.MaxInt32); problem == "" {
+			return lab.Int(n), nil
+		}
+		return flags(noun(k), maskWords[k], s)
+	case lab.KindNew:
+		word, mistakes := r.word(k, s, socketName)
+		return lab.New(word), mistakes
 	case lab.KindAddr:
 		value, mistakes := r.value(k, s)
 		switch a, ok := value.(lab.Addr); {
@@ -70,7 +80,7 @@ func (r *reader) arg(k lab.Kind, s span) (lab.Arg, []Mistake) {
 		return r.spec(k, s)
 	}
 	if words, ok := wordsOf[k]; ok {
-		return oneOf(strings.TrimPrefix(strings.TrimPrefix(string(k), "a "), "an "), words, s)
+		return oneOf(noun(k), words, s)
 	}
 	if low, high, ok := r.bounds(k); ok {
 		return r.number(s, low, high)
@@ -78,10 +88,21 @@ func (r *reader) arg(k lab.Kind, s span) (lab.Arg, []Mistake) {
 	return r.value(k, s)
 }
 
+// noun is how a complaint calls one of the kind.
+func noun(k lab.Kind) string {
+	return strings.TrimPrefix(strings.TrimPrefix(string(k), "a "), "an ")
+}
+
+// maskWords are the words of the kinds that take several of a few, joined by '|'.
+var maskWords = map[lab.Kind][]string{
+	lab.KindFDFlags: lab.DescriptorFlags, lab.KindEvents: lab.PollEvents, lab.KindEpoll: lab.EpollEvents,
+	lab.KindFamily: lab.Domains, lab.KindSockType: lab.SocketKinds, lab.KindProtocol: lab.Protocols,
+}
+
 // wordsOf are the words of the kinds that take one of a few.
 var wordsOf = map[lab.Kind][]string{
 	lab.KindType: lab.SocketTypes, lab.KindHow: lab.ShutdownHows, lab.KindFcntl: lab.FcntlCommands,
-	lab.KindFDFlags: lab.DescriptorFlags, lab.KindSignal: lab.Signals, lab.KindLink: lab.LinkKinds,
+	lab.KindEpollOp: lab.EpollCommands, lab.KindIoctl: lab.IoctlCommands, lab.KindSignal: lab.Signals, lab.KindLink: lab.LinkKinds,
 	lab.KindAddrFlag: lab.AddressFlags,
 }
 

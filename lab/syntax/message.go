@@ -149,3 +149,32 @@ func (r *reader) with(s span) ([]lab.Control, []Mistake) {
 	lab.SortControls(all)
 	return all, nil
 }
+
+// mask reads flags that a call answers, and puts them into the order of their table: none at all is
+// written "none", or 0 where a program would print that.
+func mask(k lab.Kind, s span) (lab.Arg, []Mistake) {
+	words := maskWords[k]
+	if k == lab.KindEvents && len(s.tokens) == 1 && s.tokens[0].is("none") {
+		return lab.Word("none"), nil
+	}
+	a, mistakes := flags(noun(k), words, s)
+	if mistakes != nil {
+		return a, mistakes
+	}
+	all := strings.Split(a.String(), "|")
+	slices.SortFunc(all, func(a, b string) int { return slices.Index(words, a) - slices.Index(words, b) })
+	return lab.Word(strings.Join(slices.Compact(all), "|")), nil
+}
+
+// texts reads the messages that recvmmsg() answers, in the order in which they came.
+func (r *reader) texts(s span) (lab.Arg, []Mistake) {
+	var all lab.Texts
+	for i, t := range s.tokens {
+		if !t.str {
+			return nil, s.part(i, i+1).wrong("%s: %s are expected here, in double quotes; found %s", r.Name, r.Answers,
+				wording.Quote(t.text))
+		}
+		all = append(all, lab.Text(t.text))
+	}
+	return all, nil
+}

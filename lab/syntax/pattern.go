@@ -66,6 +66,11 @@ func argsPattern(s lab.Signature, option string) string {
 		}
 	}
 	b.WriteString(strings.Repeat(")?", s.Optional))
+	if s.Long != nil {
+		long := s.For(len(s.Long))
+		long.Long = nil
+		return "(?:" + b.String() + "|" + argsPattern(long, option) + ")"
+	}
 	return b.String()
 }
 
@@ -89,6 +94,12 @@ func kindPattern(k lab.Kind) string {
 		return `-?[0-9]+`
 	case lab.KindText, lab.KindPath:
 		return stringPattern
+	case lab.KindFDFlags, lab.KindEvents, lab.KindEpoll:
+		return flagsPattern(maskWords[k])
+	case lab.KindFamily, lab.KindSockType, lab.KindProtocol:
+		return `(?:-?[0-9]+|` + flagsPattern(maskWords[k]) + ")"
+	case lab.KindNew:
+		return Inner(socketName)
 	case lab.KindSockFlags:
 		return flagsPattern(lab.SocketFlags)
 	case lab.KindFlags:
@@ -130,6 +141,8 @@ var examplesOf = map[lab.Kind]string{
 	lab.KindFlags: "MSG_PEEK", lab.KindUser: "1000", lab.KindSysctl: "net.ipv4.tcp_tw_reuse", lab.KindNIC: "eth0",
 	lab.KindPrefix: "192.0.2.77/24", lab.KindMessage: `"text"`, lab.KindPart: "pktinfo(x, eth0)", lab.KindBare: "x",
 	lab.KindErrno: "ECONNREFUSED", lab.KindDescriptor: "-1", lab.KindOption: "SO_REUSEADDR", lab.KindValue: "1",
+	lab.KindNew: "b", lab.KindFDFlags: "O_NONBLOCK", lab.KindEvents: "POLLIN|POLLOUT",
+	lab.KindEpoll: "EPOLLIN|EPOLLET", lab.KindFamily: "inet", lab.KindSockType: "stream", lab.KindProtocol: "0",
 	lab.KindRoute: SpecExamples[lab.KindRoute][0], lab.KindRule: SpecExamples[lab.KindRule][0],
 	lab.KindNeighbour: SpecExamples[lab.KindNeighbour][0], lab.KindTarget: "peer.x", lab.KindEcho: "peer.x",
 }
@@ -185,6 +198,9 @@ func CallExamples(s lab.Signature) []string {
 	}
 	if s.Optional > 0 {
 		examples = append(examples, MadeBy(s, all))
+	}
+	if s.Long != nil {
+		examples = append(examples, MadeBy(s, KindExamples(s.Long)))
 	}
 	return examples
 }

@@ -119,6 +119,7 @@ func (s *Step) parseArgs(r *reader, all span) {
 		s.wrong(s.CallAt, "%s does not return a socket; %s", r.Name, how)
 	}
 	list := all.split()
+	r.Signature = r.For(len(list))
 	if len(list) < len(r.Args)-r.Optional || len(list) > len(r.Args) && !r.Repeats {
 		s.wrong(s.CallAt, "%s; found %d", r.takes(), len(list))
 		return

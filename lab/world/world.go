@@ -158,7 +158,12 @@ func (a *applier) apply() {
 		a.checkSockets()
 	}
 	if a.Call.Makes != "" {
-		a.makeSocket()
+		a.makeSocket(a.Call.Makes)
+	}
+	for _, arg := range a.Call.Args {
+		if name, ok := arg.(lab.New); ok {
+			a.makeSocket(string(name))
+		}
 	}
 	switch {
 	case !a.Mistaken:
@@ -271,7 +276,7 @@ func (a *applier) checkSocket(arg int, name string) {
 	case !made && a.Foreign:
 	case !made:
 		a.complain(arg, "process %q has no socket %q%s", process, name, wording.Hint(name, "open", p.open()))
-	case k.closed > 0 && !a.expects("EBADF"):
+	case k.closed > 0 && !a.expectsClosed():
 		a.complain(arg, "socket %q of process %q was closed on line %d", name, process, k.closed)
 	default:
 		return
@@ -290,8 +295,8 @@ func (p *Process) open() []string {
 	return wording.Sorted(names...)
 }
 
-func (a *applier) makeSocket() {
-	p, name := a.process, a.Call.Makes
+func (a *applier) makeSocket(name string) {
+	p := a.process
 	switch k, ok := p.sockets[name]; {
 	case !ok || k.closed > 0 || k.doubt || a.doubt || a.Foreign:
 	case a.Repeated && k.made == a.Line:
@@ -305,14 +310,19 @@ func (a *applier) makeSocket() {
 	}
 }
 
-// expects reports whether the errno is one of the answers.
-func (s *Step) expects(errno string) bool {
+// expectsClosed reports whether an answer that is expected says that the descriptor is closed.
+func (s *Step) expectsClosed() bool {
 	for a := range s.answers() {
-		if a.Errno == errno {
+		if saysClosed(a) {
 			return true
 		}
 	}
 	return false
+}
+
+// saysClosed reports whether it is the answer of a closed descriptor: poll(2) has an event for it.
+func saysClosed(a lab.Answer) bool {
+	return a.Errno == "EBADF" || a.Value == lab.Arg(lab.Word("POLLNVAL"))
 }
 
 // mayEndWell reports whether an answer that is expected is a success.
@@ -416,14 +426,14 @@ func (s *Step) Kind() string {
 	fmt.Fprintf(&b, "%s %s=%s %t %t %t %t(", s.Process, s.Call.Makes, s.Call.Name, s.Known, s.Mistaken, s.mayEndWell(), s.Program)
 	for i, a := range s.Call.Args {
 		switch a.(type) {
-		case lab.Sock, lab.ProcessName, lab.Control:
+		case lab.Sock, lab.New, lab.ProcessName, lab.Control:
 			fmt.Fprintf(&b, "%s,", a)
 		default:
 			fmt.Fprintf(&b, "%s,", s.argVariable(i))
 		}
 	}
 	for a := range s.answers() {
-		fmt.Fprintf(&b, "=%s%t", s.answerVariable(a), a.Errno == "EBADF")
+		fmt.Fprintf(&b, "=%s%t", s.answerVariable(a), saysClosed(a))
 	}
 	return b.String() + ");"
 }

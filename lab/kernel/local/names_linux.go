@@ -200,6 +200,9 @@ func (n *names) matches(want question.Want, g got) bool {
 	case lab.Between:
 		i, ok := g.Value.(lab.Int)
 		return ok && v.Low <= int64(i) && int64(i) <= v.High
+	case lab.Texts:
+		texts, ok := g.Value.(lab.Texts)
+		return ok && slices.Equal(v, texts)
 	case lab.Socks:
 		socks, ok := g.Value.(lab.Socks)
 		return ok && slices.Equal(v, socks)
