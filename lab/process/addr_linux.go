@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
 	"strconv"
 	"strings"
 	"unsafe"
@@ -36,9 +37,14 @@ func newSockaddr(r *request, i int) (*sockaddr, error) {
 	to := arg[address](r, i)
 	ip, port := to.IP.Addr(), to.IP.Port()
 	path, isUnix := r.Args[i].of.(lab.Text)
+	low, isLow := r.Args[i].of.(lab.Arg)
 	switch {
 	case isUnix:
 		s.setPath(string(path))
+	case isLow:
+		if err := s.setLow(low); err != nil {
+			return nil, err
+		}
 	case !ip.IsValid():
 		s.length = unix.SizeofSockaddrInet4 // family 0, zeros
 	case ip.Is4():
@@ -105,6 +111,50 @@ func (s *sockaddr) setPath(path string) {
 	}
 }
 
+// setLow writes an address of packet(7) or netlink(7): a struct sockaddr_ll or sockaddr_nl.
+func (s *sockaddr) setLow(a lab.Arg) error {
+	switch a := a.(type) {
+	case lab.PacketAddr:
+		index, err := nicIndex(a.NIC)
+		if err != nil {
+			return fmt.Errorf("address %s: %w", a, err)
+		}
+		s.setFamily(unix.AF_PACKET)
+		binary.BigEndian.PutUint16(s.bytes[2:], a.Protocol)
+		binary.NativeEndian.PutUint32(s.bytes[4:], index)
+		s.length = unix.SizeofSockaddrLinklayer
+	case lab.NetlinkAddr:
+		s.setFamily(unix.AF_NETLINK)
+		port := a.Port
+		if port == lab.OwnPort {
+			port = uint32(os.Getpid())
+		}
+		binary.NativeEndian.PutUint32(s.bytes[4:], port)
+		binary.NativeEndian.PutUint32(s.bytes[8:], a.Groups)
+		s.length = unix.SizeofSockaddrNetlink
+	default:
+		return fmt.Errorf("%s of type %T is not an address", a, a)
+	}
+	return nil
+}
+
+// low reads what setLow writes, nil of another family. The kernel numbers a port of netlink as the
+// process, within its PID namespace or not (netlink_autobind).
+func (s *sockaddr) low() (lab.Arg, error) {
+	switch binary.NativeEndian.Uint16(s.bytes[:]) {
+	case unix.AF_PACKET:
+		nic, err := nicName(binary.NativeEndian.Uint32(s.bytes[4:]))
+		return lab.PacketAddr{NIC: nic, Protocol: binary.BigEndian.Uint16(s.bytes[2:])}, err
+	case unix.AF_NETLINK:
+		port := binary.NativeEndian.Uint32(s.bytes[4:])
+		if port == uint32(os.Getpid()) {
+			port = lab.OwnPort
+		}
+		return lab.NetlinkAddr{Port: port, Groups: binary.NativeEndian.Uint32(s.bytes[8:])}, nil
+	}
+	return nil, nil
+}
+
 // pointer and size are the two arguments of a system call that takes an address.
 func (s *sockaddr) pointer() unsafe.Pointer { return unsafe.Pointer(&s.bytes) }
 func (s *sockaddr) size() uintptr           { return uintptr(s.length) }
@@ -151,6 +201,9 @@ func (s *sockaddr) value() (any, error) {
 			ip = ip.WithZone(name)
 		}
 	default:
+		if a, err := s.low(); a != nil || err != nil {
+			return a, err
+		}
 		return nil, fmt.Errorf("an address of family %d", family)
 	}
 	return netip.AddrPortFrom(ip, port), nil

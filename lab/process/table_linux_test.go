@@ -140,7 +140,8 @@ func TestOptionsHaveKinds(t *testing.T) {
 func TestValuesKeepTheirTypes(t *testing.T) {
 	values := []any{
 		lab.Sock("a"), lab.Socks{"a", "b"}, lab.Int(-1), lab.Text("\x00\xff\"}"), lab.Text(""),
-		lab.New("b"), lab.Texts{"one", "two"}, lab.Word("A|B"), lab.Duration(5), lab.Name("eth0"), netip.MustParseAddr("fe80::1%eth0"),
+		lab.New("b"), lab.PacketAddr{NIC: "eth0", Protocol: 0x800},
+		lab.NetlinkAddr{Port: lab.OwnPort, Groups: 1}, lab.Texts{"one", "two"}, lab.Word("A|B"), lab.Duration(5), lab.Name("eth0"), netip.MustParseAddr("fe80::1%eth0"),
 		control{Name: "pktinfo", Args: []value{{netip.MustParseAddr("192.0.2.1")}, {lab.Name("eth0")}}},
 		lab.Linger{On: 1, Seconds: 2}, lab.Range{Low: 1, High: 2}, lab.Selector{Op: "mod", N: 2},
 		lab.Membership{Group: netip.MustParseAddr("233.252.0.1"), NIC: "eth0"},

@@ -138,6 +138,9 @@ func (r *reader) value(k lab.Kind, s span) (lab.Arg, []Mistake) {
 		if len(s.tokens) == 1 && s.tokens[0].str {
 			return r.path(s)
 		}
+		if name := s.token(0).text; s.token(1).is("(") && (name == "packet" || name == "netlink") {
+			return r.lowAddr(name, s)
+		}
 		a, m := parseAddr(s.text())
 		if m != nil {
 			return nil, wrong(s.at+m.At, "%s", m.Msg)

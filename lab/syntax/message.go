@@ -1,7 +1,9 @@
 package syntax
 
 import (
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"labrun/lab"
@@ -177,4 +179,37 @@ func (r *reader) texts(s span) (lab.Arg, []Mistake) {
 		all = append(all, lab.Text(t.text))
 	}
 	return all, nil
+}
+
+// lowAddr reads an address of a family below IP: packet(eth0, 0x0800), netlink(0, 1). What is left out
+// is 0, as in a sockaddr that a program has cleared.
+func (r *reader) lowAddr(family string, s span) (lab.Arg, []Mistake) {
+	wrong := s.wrong("%s: an address is written packet(eth0, 0x0800) or netlink(0, 1), found %s", r.Name, s.found())
+	if s.closing(1) != len(s.tokens)-1 {
+		return nil, wrong
+	}
+	list := s.part(2, len(s.tokens)-1).split()
+	if len(list) == 0 || len(list) > 2 {
+		return nil, wrong
+	}
+	var number uint64
+	if len(list) == 2 {
+		n, err := strconv.ParseUint(list[1].text(), 0, 32)
+		if err != nil || family == "packet" && n > math.MaxUint16 {
+			return nil, wrong
+		}
+		number = n
+	}
+	if family == "packet" {
+		name, mistakes := r.device(list[0])
+		return lab.PacketAddr{NIC: name, Protocol: uint16(number)}, mistakes
+	}
+	port, err := strconv.ParseUint(list[0].text(), 10, 31)
+	if list[0].text() == "self" {
+		port, err = lab.OwnPort, nil
+	}
+	if err != nil {
+		return nil, wrong
+	}
+	return lab.NetlinkAddr{Port: uint32(port), Groups: uint32(number)}, nil
 }

@@ -89,7 +89,7 @@ func kindPattern(k lab.Kind) string {
 	case lab.KindProcess:
 		return Inner(ProcessName)
 	case lab.KindAddr:
-		return `(?:unspec|` + stringPattern + `|(?:family|mapped)\([^"]*\)\s*:\s*[^\s,()":]+|[^\s,()"]*:[^\s,()":]+)`
+		return `(?:unspec|(?:packet|netlink)\([^()]*\)|` + stringPattern + `|(?:family|mapped)\([^"]*\)\s*:\s*[^\s,()":]+|[^\s,()"]*:[^\s,()":]+)`
 	case lab.KindInt, lab.KindLength, lab.KindUser, lab.KindDescriptor:
 		return `-?[0-9]+`
 	case lab.KindText, lab.KindPath:

@@ -137,6 +137,8 @@ func linkIn(a lab.Arg, option lab.Option) string {
 		}
 	case lab.Membership:
 		return a.NIC
+	case lab.PacketAddr:
+		return a.NIC
 	case lab.Name: // of pktinfo()
 		return string(a)
 	case lab.Text:

@@ -171,6 +171,8 @@ func (m mentioned) add(a lab.Arg) {
 		m.words[a.Name] = true
 		m.words[a.IP.Zone()] = true
 		m.ips[a.IP.WithZone("").Unmap()] = true
+	case lab.PacketAddr:
+		m.words[a.NIC] = true
 	case lab.Bare:
 		m.add(lab.Addr(a))
 	case lab.Control:
