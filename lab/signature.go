@@ -196,7 +196,7 @@ var Signatures = []Signature{
 	{Name: "link_up", Args: []Kind{KindNIC}, By: ByHost, Touches: true, Doc: "ip link set NIC up, ip-link(8)"},
 	{Name: "link_down", Args: []Kind{KindNIC}, By: ByHost, Touches: true, Doc: "ip link set NIC down, ip-link(8)"},
 	{Name: "link_add", Args: []Kind{KindNIC, KindLink}, By: ByHost, Touches: true,
-		Doc: "make a link: dummy, vrf, bridge, ifb, ip-link(8)"},
+		Doc: "make a link, down: dummy, vrf table 7, vlan id 5 link eth0, ..., ip-link(8)"},
 	{Name: "link_del", Args: []Kind{KindNIC}, By: ByHost, Touches: true, Doc: "remove a link, ip-link(8)"},
 	{Name: "link_master", Args: []Kind{KindNIC, KindNIC}, By: ByHost, Touches: true,
 		Doc: "put a link under a bridge or into a VRF, ip link set NIC master, ip-link(8)"},
@@ -265,8 +265,6 @@ var (
 	IoctlCommands = []string{"SIOCINQ", "SIOCOUTQ", "SIOCOUTQNSD", "SIOCATMARK"}
 	// Signals are those that kill() takes, signal(7).
 	Signals = []string{"SIGHUP", "SIGINT", "SIGQUIT", "SIGKILL", "SIGUSR1", "SIGUSR2", "SIGTERM", "SIGWINCH"}
-	// LinkKinds are the kinds of links that link_add() makes, ip-link(8).
-	LinkKinds = []string{"dummy", "vrf", "bridge", "ifb"}
 	// AddressFlags are the words that addr_add() takes after an address, ip-address(8).
 	AddressFlags = []string{"nodad", "optimistic"}
 	// Families are the words that family() takes in an address, socket(2).

@@ -29,6 +29,7 @@ const (
 	TakesTable   Takes = "a table's number, main, local or default"
 	TakesScope   Takes = "link, host or global"
 	TakesMAC     Takes = "a link-layer address, or HOST.NIC, the NIC that has it"
+	TakesMode    Takes = "a mode"
 	TakesProto   Takes = "tcp, udp, icmp or a number"
 )
 
@@ -45,6 +46,10 @@ var takes = map[string]Takes{
 	"fwmark": TakesMark, "mark": TakesNumber, "ipproto": TakesProto, "sport": TakesRange, "dport": TakesRange,
 	"uidrange":  TakesRange,
 	"PERMANENT": "",
+	"link":      TakesNIC, "id": TakesNumber, "mode": TakesMode, "remote": TakesAddr, "dstport": TakesNumber,
+	"miimon": TakesNumber,
+	"dummy":  "", "vrf": "", "bridge": "", "ifb": "", "vlan": "", "macvlan": "", "ipvlan": "", "bond": "", "vxlan": "",
+	"wireguard": "",
 }
 
 // SpecWords are the words of each kind of Spec: ip-route(8), ip-rule(8), ip-neighbour(8), what
@@ -59,6 +64,7 @@ var SpecWords = map[Kind][]string{
 	KindEcho:      {"to", "from", "oif", "mark"},
 	KindWay:       {"local", "broadcast", "multicast", "via", "dev", "src"},
 	KindKnown:     {"lladdr", "PERMANENT"},
+	KindLink:      append(LinkKindNames(), "link", "id", "mode", "table", "remote", "dev", "dstport", "miimon"),
 }
 
 // Term is a word of a Spec and what follows it.
@@ -68,6 +74,9 @@ type Term struct {
 	Value string // "" where it takes nothing, or nothing follows
 	bare  bool   // the word, "to", is not written
 }
+
+// Bare reports whether a value stands without its word.
+func (t Term) Bare() bool { return t.bare }
 
 // Terms cuts a Spec into its words.
 func (s Spec) Terms() []Term {

@@ -161,6 +161,8 @@ func (s Sysctl) Link() string {
 type NIC struct {
 	Name      string    `json:"name"` // ip-link(8) takes at most 15 bytes, without '/' or space
 	Network   string    `json:"network"`
+	Type      Spec      `json:"type,omitempty"`   // of one that is on no network: vlan id 5 link eth0
+	Master    string    `json:"master,omitempty"` // the bridge or bond that it is under, or its VRF
 	Addresses []Address `json:"addresses,omitempty"`
 	Pos       Pos       `json:"-"`
 }
@@ -233,7 +235,7 @@ func (l *Layout) Peer(subject string) string {
 
 func sharesNetwork(a, b *Host) bool {
 	for _, n := range a.NICs {
-		if slices.ContainsFunc(b.NICs, func(m NIC) bool { return m.Network == n.Network }) {
+		if slices.ContainsFunc(b.NICs, func(m NIC) bool { return n.Network != "" && m.Network == n.Network }) {
 			return true
 		}
 	}

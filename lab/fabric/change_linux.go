@@ -104,44 +104,6 @@ func (h *Host) SetLink(nic string, up bool) error {
 	return h.change(h.ip("link", "set", "dev", nic, "down"), nic, func(r *rtnl, link int) error { return r.send(linkDown(link)) })
 }
 
-// AddLink makes a link of one of lab.LinkKinds, down. A VRF gets a routing table
-// of its own.
-func (h *Host) AddLink(name, kind string) error {
-	args := []string{"link", "add", "name", name, "type", kind}
-	if kind == "vrf" {
-		args = append(args, "table", "N")
-	}
-	err := h.withRTNL(func(r *rtnl) error {
-		// The kernel takes a percent sign, or no name, for a wish to be given one.
-		if name == "" || slices.Contains([]byte(name), '%') {
-			return unix.EINVAL
-		}
-		if !slices.Contains(lab.LinkKinds, kind) {
-			return unix.EOPNOTSUPP
-		}
-		if kind == "vrf" {
-			h.tables++
-		}
-		if err := r.send(addLink(name, kind, firstTable+h.tables)); err != nil {
-			return err
-		}
-		link, err := r.lookUp(name)
-		if err != nil {
-			return err
-		}
-		_, err = r.neighbours(link)
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("%s: %w", h.ip(args...), explainFiles(err))
-	}
-	return nil
-}
-
-// firstTable begins the numbers of the routing tables that VRFs get, beyond
-// those that have names (RT_TABLE_LOCAL is 255).
-const firstTable = 1000
-
 // DelLink removes a link. A NIC takes its port in the fabric along.
 func (h *Host) DelLink(name string) error {
 	return h.change(h.ip("link", "del", "dev", name), name, func(r *rtnl, link int) error { return r.send(delLink(link)) })

@@ -104,16 +104,6 @@ func linkDown(link int) *nl.NetlinkRequest {
 	return message(unix.RTM_NEWLINK, unix.NLM_F_ACK, msg)
 }
 
-// addLink makes a link that needs to be told no more than its kind, or as a VRF
-// the number of its routing table.
-func addLink(name, kind string, table uint32) *nl.NetlinkRequest {
-	info := linkInfo(kind)
-	if kind == "vrf" {
-		info.AddRtAttr(nl.IFLA_INFO_DATA, nil).AddRtAttr(nl.IFLA_VRF_TABLE, nl.Uint32Attr(table))
-	}
-	return message(unix.RTM_NEWLINK, create|unix.NLM_F_ACK, nl.NewIfInfomsg(unix.AF_UNSPEC), ifname(name), info)
-}
-
 func delLink(link int) *nl.NetlinkRequest {
 	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
 	msg.Index = int32(link)

@@ -31,9 +31,12 @@ var errNotReady = fmt.Errorf("not ready after %v", patience)
 func (b *builder) settle(ctx context.Context, ops []plan.Op) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, errNotReady)
 	defer cancel()
+	inVRF := map[[2]string]bool{} // links whose local routes are not in the table local, perhaps
 	for _, o := range ops {
 		var err error
 		switch o := o.(type) {
+		case plan.SetMaster:
+			inVRF[[2]string{o.NS, o.Name}] = true
 		case plan.AddVeth:
 			err = b.await(ctx, o.NS, unix.RTNLGRP_LINK, func(r *rtnl) (bool, error) { return r.forwards(o.Port) })
 		case plan.AddCable:
@@ -44,7 +47,16 @@ func (b *builder) settle(ctx context.Context, ops []plan.Op) error {
 			}
 		case plan.AddAddress:
 			if ip := o.Prefix.Addr(); ip.Is6() && (!o.IfKnown || sys.HasIPv6()) {
-				err = b.await(ctx, o.NS, unix.RTNLGRP_IPV6_ROUTE, func(r *rtnl) (bool, error) { return r.isLocal(ip, 0) })
+				err = b.await(ctx, o.NS, unix.RTNLGRP_IPV6_ROUTE, func(r *rtnl) (bool, error) {
+					link := 0
+					if inVRF[[2]string{o.NS, o.NIC}] {
+						var err error
+						if link, err = r.indexOf(o.NIC); err != nil {
+							return false, err
+						}
+					}
+					return r.isLocal(ip, link)
+				})
 			}
 		}
 		if err != nil {

@@ -37,13 +37,15 @@ func (r *rtnl) ip(verb, object string, s lab.Spec) error {
 	kind, ok := map[string][2]int{
 		"route add": {unix.RTM_NEWROUTE, create}, "route del": {unix.RTM_DELROUTE, 0},
 		"rule add": {unix.RTM_NEWRULE, create}, "rule del": {unix.RTM_DELRULE, 0},
-		"neighbour add": {unix.RTM_NEWNEIGH, create}, "neighbour del": {unix.RTM_DELNEIGH, 0},
+		"neighbour add":     {unix.RTM_NEWNEIGH, create},
+		"neighbour replace": {unix.RTM_NEWNEIGH, unix.NLM_F_CREATE | unix.NLM_F_REPLACE},
+		"neighbour del":     {unix.RTM_DELNEIGH, 0},
 	}[object+" "+verb]
 	if !ok {
 		return fmt.Errorf("ip %s %s: %w", object, verb, unix.EOPNOTSUPP)
 	}
 	m := message(kind[0], kind[1]|unix.NLM_F_ACK)
-	b := specMessage{rtnl: r, six: s.Is6(), add: verb == "add"}
+	b := specMessage{rtnl: r, six: s.Is6(), add: verb != "del"}
 	var err error
 	switch object {
 	case "route":

@@ -3,6 +3,7 @@ package fabric
 import (
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -33,6 +34,8 @@ for f in /proc/sys/net/ipv6/conf/*/disable_ipv6; do
 	await locals
 done
 ip -j addr
+ip -j -d link show type macvlan
+ip -j -d link show type vxlan
 ip -j route show table all
 ip -j -6 route show table all
 ip -j rule
@@ -68,6 +71,17 @@ func routed() *lab.Layout {
 	}
 	h := &t.Hosts[0]
 	h.Forwarding = true
+	link := func(name string, kind lab.Spec, master string, addresses ...string) {
+		n := lab.NIC{Name: name, Type: kind, Master: master}
+		for _, a := range addresses {
+			n.Addresses = append(n.Addresses, lab.Address{Prefix: netip.MustParsePrefix(a)})
+		}
+		h.NICs = append(h.NICs, n)
+	}
+	link("br0", "bridge", "", "192.0.2.129/25", "2001:db8:9::1/64")
+	link("i0", "ifb", "br0")
+	link("m0", "macvlan link eth0 mode private", "", "10.1.0.77/16")
+	link("vx", "vxlan id 42 remote h1.x dstport 4789 dev eth0", "", "10.3.0.1/24", "fd00::1/64")
 	h.Neighbours = specs("h1.y lladdr h1.eth1 dev eth1", "2001:db8::99 lladdr 02:00:00:00:00:99 dev eth1",
 		"proxy 10.1.0.99 dev eth0")
 	h.Routes = specs("default via h1.x metric 100 src x mtu 1400 advmss 1300 initcwnd 20", "default dev eth1 metric 200",

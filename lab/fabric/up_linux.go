@@ -107,6 +107,9 @@ func (b *builder) words(o plan.Op) string {
 	if a, ok := o.(plan.Add); ok && !a.From.IsZero() && b.namespaces[a.NS] != nil {
 		return fmt.Sprintf("%s: host %q: %s %s", a.From, b.namespaces[a.NS].host.Name(), a.Object, a.Spec)
 	}
+	if l, ok := o.(plan.AddLink); ok && b.namespaces[l.NS] != nil {
+		return fmt.Sprintf("host %q: NIC %q", b.namespaces[l.NS].host.Name(), l.Name)
+	}
 	return o.String()
 }
 
@@ -124,6 +127,10 @@ func (b *builder) do(o plan.Op) error {
 		return b.in(o.NS, func(s *namespace) error { return s.rtnl.send(addBridge(o)) })
 	case plan.AddVeth:
 		return b.addVeth(o)
+	case plan.AddLink:
+		return b.addLink(o)
+	case plan.SetMaster:
+		return b.setMaster(o)
 	case plan.AddCable:
 		return b.addCable(o)
 	case plan.AddAddress:
@@ -133,7 +140,7 @@ func (b *builder) do(o plan.Op) error {
 		}
 		return err
 	case plan.Add:
-		return b.in(o.NS, func(s *namespace) error { return s.rtnl.ip("add", o.Object, o.Spec) })
+		return b.in(o.NS, func(s *namespace) error { return s.rtnl.ip(o.Verb(), o.Object, o.Spec) })
 	case plan.LinkUp:
 		return b.onLink(o.NS, o.Name, linkUp)
 	}
@@ -172,6 +179,27 @@ func (b *builder) addVeth(o plan.AddVeth) error {
 		host.host.ports[o.NIC] = port{host: b.namespaces[o.NS].host, name: o.Port}
 	}
 	return err
+}
+
+// addLink makes a link. Where the kernel lacks its kind, no question can be asked in such a lab.
+func (b *builder) addLink(o plan.AddLink) error {
+	return b.in(o.NS, func(s *namespace) error {
+		err := s.rtnl.addLink(o.Name, o.Spec, o.MAC, firstTable)
+		if errors.Is(err, unix.EOPNOTSUPP) {
+			return lackedLink(o.Spec)
+		}
+		return err
+	})
+}
+
+func (b *builder) setMaster(o plan.SetMaster) error {
+	return b.in(o.NS, func(s *namespace) error {
+		master, err := s.rtnl.indexOf(o.Master)
+		if err != nil {
+			return err
+		}
+		return b.onLink(o.NS, o.Name, func(link int) *nl.NetlinkRequest { return setMaster(link, master) })
+	})
 }
 
 func (b *builder) addCable(o plan.AddCable) error {

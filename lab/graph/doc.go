@@ -65,14 +65,21 @@ func (l Layout) cables() map[int][2]end {
 // end is a NIC, by the indexes of its host and of itself.
 type end struct{ host, nic int }
 
-// addresses returns the addresses of a NIC, each with the name that steps use for it.
-func addresses(n *lab.NIC) []string {
-	words := make([]string, len(n.Addresses))
-	for i, a := range n.Addresses {
-		words[i] = a.Prefix.String()
+// addresses returns the addresses of a NIC, each with the name that steps use for it. What a
+// NIC is that is on no network, and what it is under, comes first.
+func addresses(n *lab.NIC) (words []string) {
+	if n.Type != "" {
+		words = append(words, n.Type.String())
+	}
+	if n.Master != "" {
+		words = append(words, "master "+n.Master)
+	}
+	for _, a := range n.Addresses {
+		word := a.Prefix.String()
 		if a.Alias != "" {
-			words[i] += " (" + a.Alias + ")"
+			word += " (" + a.Alias + ")"
 		}
+		words = append(words, word)
 	}
 	return words
 }

@@ -110,7 +110,7 @@ func (d *drawing) measure() {
 func textWidth(s string) int { return int(float64(utf8.RuneCountInString(s)) * charWidth) }
 
 // lines is how many lines a NIC takes: one for each address, at least one.
-func lines(n *lab.NIC) int { return max(1, len(n.Addresses)) }
+func lines(n *lab.NIC) int { return max(1, len(addresses(n))) }
 
 func boxHeight(h *lab.Host) int {
 	height := row + pad + len(h.Settings())*row
@@ -147,12 +147,12 @@ func (d *drawing) host(b *strings.Builder, h *lab.Host, y int) int {
 		n := &h.NICs[i]
 		d.wire(b, d.network(n), base-5)
 		fmt.Fprintf(b, `<text x="%d" y="%d">%s</text>`, d.left+pad, base, escape(n.Name))
-		for j, a := range n.Addresses {
-			alias := ""
-			if a.Alias != "" {
-				alias = fmt.Sprintf(` <tspan class="alias">(%s)</tspan>`, escape(a.Alias))
+		for j, word := range addresses(n) {
+			word, alias, named := strings.Cut(word, " (")
+			if named {
+				alias = fmt.Sprintf(` <tspan class="alias">(%s</tspan>`, escape(alias))
 			}
-			fmt.Fprintf(b, `<text x="%d" y="%d">%s%s</text>`, d.left+pad+d.nameWidth, base+j*row, a.Prefix, alias)
+			fmt.Fprintf(b, `<text x="%d" y="%d">%s%s</text>`, d.left+pad+d.nameWidth, base+j*row, escape(word), alias)
 		}
 		base += lines(n) * row
 	}

@@ -53,6 +53,14 @@ type (
 		NIC      string
 		NICMAC   MAC
 	}
+	// AddLink makes a link of another kind, down.
+	AddLink struct {
+		NS, Name string
+		MAC      *MAC `json:",omitempty"` // nil where the kind has none, or the kernel is to choose
+		Spec     lab.Spec
+	}
+	// SetMaster puts a link under a bridge or a bond, or into a VRF.
+	SetMaster struct{ NS, Name, Master string }
 	// AddCable makes a pair of links that are both NICs, down.
 	AddCable struct{ Ends [2]End }
 	// End is a NIC at an end of a cable.
@@ -86,6 +94,8 @@ func (Sysctl) op()       {}
 func (AddBridge) op()    {}
 func (AddVeth) op()      {}
 func (AddCable) op()     {}
+func (AddLink) op()      {}
+func (SetMaster) op()    {}
 func (AddAddress) op()   {}
 func (LinkUp) op()       {}
 func (Add) op()          {}
@@ -120,6 +130,27 @@ func (o AddCable) String() string {
 		"peer", "name", b.NIC, "address", b.MAC.String(), "numtxqueues", "1", "numrxqueues", "1", "netns", b.NS)
 }
 
+// String puts a kind's lower link before its type, where ip(8) looks for it.
+func (o AddLink) String() string {
+	args := []string{"ip", "-n", o.NS, "link", "add", "name", o.Name}
+	if o.MAC != nil {
+		args = append(args, "address", o.MAC.String())
+	}
+	var words []string
+	for _, t := range o.Spec.Terms() {
+		if t.Word == "link" {
+			args = append(args, t.Word, t.Value)
+		} else {
+			words = append(words, string(lab.SpecOf([]lab.Term{t})))
+		}
+	}
+	return lab.Command(append(args, strings.Fields("type "+strings.Join(words, " "))...)...)
+}
+
+func (o SetMaster) String() string {
+	return lab.Command("ip", "-n", o.NS, "link", "set", "dev", o.Name, "master", o.Master)
+}
+
 func (o AddAddress) String() string {
 	args := []string{"ip", "-n", o.NS, "addr", "add", o.Prefix.String(), "dev", o.NIC}
 	if o.Flag != "" {
@@ -136,6 +167,15 @@ func (o LinkUp) String() string {
 	return lab.Command("ip", "-n", o.NS, "link", "set", "dev", o.Name, "up")
 }
 
+// Verb is how the object is added. A host that is built before may have made itself known as a
+// neighbour by then.
+func (o Add) Verb() string {
+	if o.Object == "neighbour" {
+		return "replace"
+	}
+	return "add"
+}
+
 // String names the family: ip(8) finds it in the addresses of a route, but not of a rule.
 func (o Add) String() string {
 	args := []string{"ip", "-n", o.NS}
@@ -143,7 +183,7 @@ func (o Add) String() string {
 		args = append(args, "-6")
 	}
 	words := strings.Fields(strings.TrimPrefix(string(o.Spec), "-6 "))
-	args = append(args, o.Object, "add")
+	args = append(args, o.Object, o.Verb())
 	for i, w := range words {
 		if i > 0 && words[i-1] == "via" && strings.Contains(w, ":") && !o.Spec.Is6() {
 			args = append(args, "inet6")

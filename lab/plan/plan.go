@@ -156,6 +156,8 @@ func (p *Plan) addHost(h *lab.Host, index int, ports string, all cables) {
 		end := End{ns, n.Name, mac(nicMAC, index, i)}
 		c, ok := all.near[n.Network]
 		switch {
+		case n.Type != "":
+			p.addLink(h, n, end)
 		case !ok:
 			p.add(AddVeth{
 				NS: p.fabricNS(), Port: fmt.Sprintf("%d.%d", index, i), PortMAC: mac(portMAC, index, i),
@@ -185,12 +187,7 @@ func (p *Plan) finishHost(h *lab.Host) {
 	p.add(Neighbours{NS: p.hostNS(h.Name)})
 	p.addSysctls(h, func(s lab.Sysctl) bool { return s.Link() != "" })
 	for object, s := range h.Specs() {
-		mac := func(host, nic string) (string, bool) { return MACOf(p.layout, host, nic) }
-		spec, err := p.layout.ResolveSpec(s.Spec, h.Name, "", mac)
-		if err != nil {
-			spec = s.Spec // topology.Load lets none pass; what the kernel says to it tells the rest
-		}
-		p.add(Add{NS: p.hostNS(h.Name), Object: object, Spec: spec, From: p.from(s.Pos)})
+		p.add(Add{NS: p.hostNS(h.Name), Object: object, Spec: p.resolve(h, s.Spec), From: p.from(s.Pos)})
 	}
 }
 
@@ -229,10 +226,35 @@ func hasIPv6(h *lab.Host, link string) bool {
 	return value == "0"
 }
 
+// addLink adds a NIC that is not on a network.
+func (p *Plan) addLink(h *lab.Host, n *lab.NIC, e End) {
+	o := AddLink{NS: e.NS, Name: e.NIC, Spec: p.resolve(h, n.Type)}
+	if n.Type.LinkKind().MAC {
+		o.MAC = &e.MAC
+	}
+	p.add(o)
+	p.addNIC(h, n, e)
+}
+
+// resolve puts addresses in the place of names. topology.Load has found all of them; of a
+// layout without IPv6 one may be gone, and then what the kernel says tells the rest.
+func (p *Plan) resolve(h *lab.Host, s lab.Spec) lab.Spec {
+	spec, err := p.layout.ResolveSpec(s, h.Name, "", func(host, nic string) (string, bool) {
+		return MACOf(p.layout, host, nic)
+	})
+	if err != nil {
+		return s
+	}
+	return spec
+}
+
 // addNIC gives a NIC that was made its addresses, and brings it up. It comes up after
 // its port: the side that comes up last can send at once, and then only the fabric's
 // links need waiting for. Of a cable, that is the other NIC.
 func (p *Plan) addNIC(h *lab.Host, n *lab.NIC, e End) {
+	if n.Master != "" { // now, as a link that changes its VRF loses its addresses
+		p.add(SetMaster{e.NS, e.NIC, n.Master})
+	}
 	for _, a := range addresses(*n, e.MAC) {
 		if a.Prefix.Addr().Is6() && !hasIPv6(h, n.Name) {
 			continue
@@ -255,6 +277,11 @@ func addresses(n lab.NIC, m MAC) (ops []AddAddress) {
 			op.Flag = "nodad"
 		}
 		ops = append(ops, op)
+	}
+	// addrconf_addr_gen and addrconf_notify: none for a VRF, nor for a link under a bond, nor for
+	// one without a link-layer address.
+	if kind := n.Type.LinkKind(); n.Type != "" && (!kind.MAC || kind.Name == "vrf") {
+		return ops
 	}
 	if slices.ContainsFunc(ops, func(o AddAddress) bool { return o.Prefix.Addr() == own.Prefix.Addr() }) {
 		return ops

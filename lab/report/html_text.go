@@ -184,11 +184,11 @@ func (p *pageText) layout(name string, l *lab.Layout) {
 		for _, n := range h.NICs {
 			if len(n.Addresses) == 0 {
 				p.say("<tr><th scope=\"row\">%s</th><td>%s</td><td>%s</td><td></td><td>no address</td></tr>\n", h.Name,
-					n.Name, n.Network)
+					n.Name, cmp.Or(n.Network, n.Type.String()))
 			}
 			for _, a := range n.Addresses {
 				p.say("<tr><th scope=\"row\">%s</th><td>%s</td><td>%s</td><td>%s</td><td><code>%s</code></td></tr>\n",
-					h.Name, n.Name, n.Network, a.Alias, a.Prefix)
+					h.Name, n.Name, cmp.Or(n.Network, n.Type.String()), a.Alias, a.Prefix)
 			}
 		}
 	}

@@ -102,7 +102,7 @@ var maskWords = map[lab.Kind][]string{
 // wordsOf are the words of the kinds that take one of a few.
 var wordsOf = map[lab.Kind][]string{
 	lab.KindType: lab.SocketTypes, lab.KindHow: lab.ShutdownHows, lab.KindFcntl: lab.FcntlCommands,
-	lab.KindEpollOp: lab.EpollCommands, lab.KindIoctl: lab.IoctlCommands, lab.KindSignal: lab.Signals, lab.KindLink: lab.LinkKinds,
+	lab.KindEpollOp: lab.EpollCommands, lab.KindIoctl: lab.IoctlCommands, lab.KindSignal: lab.Signals,
 	lab.KindAddrFlag: lab.AddressFlags,
 }
 

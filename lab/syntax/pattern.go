@@ -144,7 +144,7 @@ var examplesOf = map[lab.Kind]string{
 	lab.KindNew: "b", lab.KindFDFlags: "O_NONBLOCK", lab.KindEvents: "POLLIN|POLLOUT",
 	lab.KindEpoll: "EPOLLIN|EPOLLET", lab.KindFamily: "inet", lab.KindSockType: "stream", lab.KindProtocol: "0",
 	lab.KindRoute: SpecExamples[lab.KindRoute][0], lab.KindRule: SpecExamples[lab.KindRule][0],
-	lab.KindNeighbour: SpecExamples[lab.KindNeighbour][0], lab.KindTarget: "peer.x", lab.KindEcho: "peer.x",
+	lab.KindLink: "dummy", lab.KindNeighbour: SpecExamples[lab.KindNeighbour][0], lab.KindTarget: "peer.x", lab.KindEcho: "peer.x",
 }
 
 // SpecExamples are what sections of a host have, and steps take.
@@ -153,6 +153,8 @@ var SpecExamples = map[lab.Kind][]string{
 		"blackhole 203.0.113.0/24", "default nexthop via 192.0.2.1 nexthop via 198.51.100.1"},
 	lab.KindRule:      {"from x table 100", "fwmark 1 table 100 priority 1000"},
 	lab.KindNeighbour: {"192.0.2.1 lladdr 02:00:00:00:00:01 dev eth0"},
+	lab.KindLink: {"dummy", "vrf table 7", "bridge", "vlan id 5 link eth0", "macvlan link eth0 mode bridge",
+		"bond mode active-backup", "vxlan id 42 remote 192.0.2.1 dstport 4789", "wireguard"},
 }
 
 // ValueExamples are values of socket options, one for each kind of value.

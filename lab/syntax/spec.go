@@ -39,22 +39,53 @@ func ParseSpec(k lab.Kind, text string) (lab.Spec, string) {
 	for _, t := range terms {
 		if t.Word == "nexthop" {
 			hops++
-		} else if n, ok := seen[t.Word]; ok && n == hops {
-			return "", wording.Quote(t.Word) + " is given twice"
 		}
+		n, again := seen[t.Word]
+		again = again && n == hops && t.Word != "nexthop"
 		seen[t.Word] = hops
-		if !slices.Contains(lab.SpecWords[k], t.Word) {
-			word := t.Word
-			if word == "to" { // what is no word of any Spec
-				word = t.Value
-			}
+		word := t.Word
+		if t.Bare() { // it is not a word of any Spec
+			word = t.Value
+		}
+		switch {
+		case again && !t.Bare():
+			return "", wording.Quote(t.Word) + " is given twice"
+		case again, !slices.Contains(lab.SpecWords[k], t.Word):
 			return "", "unknown word " + wording.Quote(word) + wording.Hint(word, "allowed", lab.SpecWords[k])
 		}
 		if problem := specProblem(t); problem != "" {
 			return "", t.Word + " " + problem
 		}
 	}
-	return lab.SpecOf(terms), ""
+	spec := lab.SpecOf(terms)
+	if k == lab.KindLink {
+		return spec, linkProblem(spec)
+	}
+	return spec, ""
+}
+
+// linkProblem says what is wrong with words for a link, each of which has a place in the table.
+func linkProblem(s lab.Spec) string {
+	kind, terms := s.LinkKind(), s.Terms()
+	if kind.Name == "" {
+		return "a kind of link stands first" + wording.Hint(terms[0].Word, "allowed", lab.LinkKindNames())
+	}
+	has := map[string]bool{}
+	for _, t := range terms[1:] {
+		has[t.Word] = true
+		switch {
+		case !slices.Contains(kind.Words, t.Word):
+			return kind.Name + " has no " + wording.Quote(t.Word) + wording.Hint(t.Word, "allowed", kind.Words)
+		case t.Word == "mode" && !slices.Contains(kind.Modes, t.Value):
+			return "unknown mode " + wording.Quote(t.Value) + wording.Hint(t.Value, "allowed", kind.Modes)
+		}
+	}
+	for _, w := range kind.Needs {
+		if !has[w] {
+			return kind.Name + " needs " + wording.Quote(w)
+		}
+	}
+	return ""
 }
 
 var (

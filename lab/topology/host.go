@@ -99,12 +99,30 @@ func (d *layoutReader) decodeNIC(h *host, s yamlpos.Scope, e yamlpos.Entry) *nic
 		d.peersUnsure = true
 		return n
 	}
-	keys, _ := d.Fields(e.Value, s, "network", "address", "as")
+	keys, _ := d.Fields(e.Value, s, "network", "type", "master", "address", "as")
 	if k, ok := keys["as"]; ok {
 		n.alias, n.aliasPos = d.aliasOf(k.Value, s)
 	}
+	if k, ok := keys["master"]; ok {
+		n.Master, _ = d.Text(k.Value, s.String()+", master")
+		if !slices.ContainsFunc(h.nics, func(m *nic) bool { return m.Name == n.Master && m.Type != "" }) {
+			d.Wrong(k.Value, "%s: no bridge, bond or VRF %s stands before it on host %q", s, wording.Quote(n.Master),
+				h.Name)
+		}
+	}
 	k, ok := keys["network"]
-	if ok {
+	if t, typed := keys["type"]; typed {
+		if ok {
+			d.Complain(t.Pos, "%s: a NIC has a network, or a type and no network", s)
+		}
+		ok = false
+		if n.Type, _ = d.decodeSpec(t.Value, lab.KindLink, s.String()+", type"); n.Type == "" {
+			h.unsure = true
+			return n
+		}
+		d.checkBelow(h, n, t)
+		n.network = &network{Network: lab.Network{Name: n.Name}, nics: []*nic{n}} // its own: it is alone there
+	} else if ok {
 		n.network = d.networkOf(k.Value, s)
 	} else if d.Made == before {
 		d.Complain(e.Pos, "key \"network\" is missing in %s", s)
@@ -113,8 +131,10 @@ func (d *layoutReader) decodeNIC(h *host, s yamlpos.Scope, e yamlpos.Entry) *nic
 		d.peersUnsure = true
 		return n
 	}
-	n.Network = n.network.Name
-	n.network.nics = append(n.network.nics, n)
+	if n.Type == "" {
+		n.Network = n.network.Name
+		n.network.nics = append(n.network.nics, n)
+	}
 	h.unsure = h.unsure || n.network.bad // it may have no address because of that
 	if len(n.network.nics) == maxPorts+1 {
 		d.Complain(e.Pos, "%s: network %q is full, a Linux bridge takes at most %d nics", s, n.Network, maxPorts)
@@ -129,6 +149,15 @@ func (d *layoutReader) decodeNIC(h *host, s yamlpos.Scope, e yamlpos.Entry) *nic
 		d.decodeAddresses(h, n, k.Value)
 	}
 	return n
+}
+
+// checkBelow complains about links that a NIC of that type needs and that do not stand before it.
+func (d *layoutReader) checkBelow(h *host, n *nic, e yamlpos.Entry) {
+	for _, t := range n.Type.Terms() {
+		if t.Takes == lab.TakesNIC && !slices.ContainsFunc(h.nics, func(m *nic) bool { return m.Name == t.Value }) {
+			d.Wrong(e.Value, "%s: no NIC %s stands before it on host %q", n.scope, wording.Quote(t.Value), h.Name)
+		}
+	}
 }
 
 // networkOf returns the network that a NIC is on, or nil.

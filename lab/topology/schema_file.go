@@ -129,7 +129,11 @@ func hostsSchema() object {
 				"every run.",
 				none, address, several),
 			"as": alias,
-		}, "network")
+			"type": like("A NIC on no network, in the words of ip-link(8). A kernel that lacks the kind is a skip.",
+				"^"+syntax.SpecPattern+"$", syntax.SpecExamples[lab.KindLink]...),
+			"master": nameValue(syntax.NicName, "The bridge or bond that it is put under, or its VRF: a NIC that stands before it."),
+		})
+	nic["oneOf"] = []object{{"required": []string{"network"}}, {"required": []string{"type"}}}
 	nics := named("The host's NICs by name.", syntax.NicName, nic)
 	nics["maxProperties"] = maxNICs
 	nics["defaultSnippets"] = []object{{"label": "two NICs", "body": twoNICs}}

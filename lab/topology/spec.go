@@ -86,6 +86,19 @@ func staticProblem(s lab.Spec) string {
 func (d *layoutReader) checkRouting() {
 	names := &checker{complaints: d.complaints, layout: d.layout}
 	for _, h := range d.order {
+		for _, n := range h.nics {
+			for _, t := range n.Type.Terms() {
+				host := h.Name
+				if a := t.Addr(); a.Name != "" {
+					if a.Host != "" {
+						host = a.Host
+					}
+					if problem := names.nameProblem(nil, host, a.Name, false); problem != "" {
+						d.Complain(n.Pos, "%s: %s: %s", n.scope, n.Type, problem)
+					}
+				}
+			}
+		}
 		for object, s := range h.Specs() {
 			for _, t := range s.Spec.Terms() {
 				problem := ""

@@ -125,7 +125,7 @@ func (d *idler) warnIdleNICs() {
 	}
 	for _, h := range d.order {
 		for _, n := range h.nics[min(2, len(h.nics)):] {
-			if len(n.network.nics) == 1 && !m.nic(n) {
+			if n.Type == "" && len(n.network.nics) == 1 && !m.nic(n) {
 				d.warnAt(n.Pos, "%s: no step names it or an address of it, and nothing else is on network %s", n.scope,
 					wording.Quote(n.Network))
 			}

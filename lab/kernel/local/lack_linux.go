@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"labrun/lab"
+	"labrun/lab/fabric"
 	"labrun/lab/question"
 )
 
@@ -27,7 +28,11 @@ func (c *cell) lacks(ctx context.Context, s *question.Step, g got) (string, erro
 		return c.lacksOption(ctx, s, g)
 	case "link_add":
 		if g.Errno == "EOPNOTSUPP" {
-			return fmt.Sprintf("this kernel has no links of kind %s", s.Call.Args[1]), nil
+			return fabric.NoLink(s.Spec), nil
+		}
+	case "rule_add":
+		if g.Errno == "EOPNOTSUPP" {
+			return "this kernel has no routing rules (CONFIG_IP_MULTIPLE_TABLES)", nil
 		}
 	}
 	return "", nil

@@ -13,7 +13,7 @@ func (e errSkip) Error() string { return string(e) }
 
 // lacking turns the error of a parameter that the kernel lacks into a skip.
 func lacking(err error) error {
-	if errors.Is(err, fabric.ErrNoSysctl) {
+	if errors.Is(err, fabric.ErrNoSysctl) || errors.Is(err, fabric.ErrNoLink) {
 		return errSkip(err.Error())
 	}
 	return err

@@ -120,18 +120,20 @@ var performers = map[string]performer{
 	"addr_del": onHost(func(h *fabric.Host, args []lab.Arg) error {
 		return h.DelAddress(word(args, 0), netip.Prefix(args[1].(lab.Prefix)))
 	}),
-	"route_add":   change("route", "add"),
-	"route_del":   change("route", "del"),
-	"rule_add":    change("rule", "add"),
-	"rule_del":    change("rule", "del"),
-	"neigh_add":   change("neighbour", "add"),
-	"neigh_del":   change("neighbour", "del"),
-	"route":       reading((*fabric.Host).Route),
-	"neigh":       reading((*fabric.Host).Neighbour),
-	"ping":        ping,
-	"link_up":     onHost(func(h *fabric.Host, args []lab.Arg) error { return h.SetLink(word(args, 0), true) }),
-	"link_down":   onHost(func(h *fabric.Host, args []lab.Arg) error { return h.SetLink(word(args, 0), false) }),
-	"link_add":    onHost(func(h *fabric.Host, args []lab.Arg) error { return h.AddLink(word(args, 0), word(args, 1)) }),
+	"route_add": change("route", "add"),
+	"route_del": change("route", "del"),
+	"rule_add":  change("rule", "add"),
+	"rule_del":  change("rule", "del"),
+	"neigh_add": change("neighbour", "add"),
+	"neigh_del": change("neighbour", "del"),
+	"route":     reading((*fabric.Host).Route),
+	"neigh":     reading((*fabric.Host).Neighbour),
+	"ping":      ping,
+	"link_up":   onHost(func(h *fabric.Host, args []lab.Arg) error { return h.SetLink(word(args, 0), true) }),
+	"link_down": onHost(func(h *fabric.Host, args []lab.Arg) error { return h.SetLink(word(args, 0), false) }),
+	"link_add": func(_ context.Context, c *cell, s *question.Step, _ question.Want) (got, error) {
+		return c.refused(s, c.lab.Host(s.Process.Host).AddLink(word(s.Call.Args, 0), s.Spec))
+	},
 	"link_del":    onHost(func(h *fabric.Host, args []lab.Arg) error { return h.DelLink(word(args, 0)) }),
 	"link_master": onHost(func(h *fabric.Host, args []lab.Arg) error { return h.SetMaster(word(args, 0), word(args, 1)) }),
 }
