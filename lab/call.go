@@ -41,9 +41,9 @@ func CallName(call string) string {
 	return before
 }
 
-// Arg is an argument of a call, or the value that one answers. The types are
-// Sock, Socks, ProcessName, Addr, Int, Text, Word, Name, Prefix, Linger, Range,
-// Membership, Selector, Duration, States, Containing, Between, OneOf, Spec and Finish.
+// Arg is an argument of a call, or the value that one answers. The types are Sock, Socks, New,
+// ProcessName, Addr, Bare, PacketAddr, NetlinkAddr, Control, Int, Text, Texts, Word, Name, Prefix,
+// Linger, Range, Membership, Selector, Duration, States, Containing, Between, OneOf, Spec and Finish.
 type Arg interface {
 	String() string
 	arg()

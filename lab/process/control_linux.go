@@ -56,10 +56,13 @@ func valueAt[T any](args []value, i int) (v T) {
 	return v
 }
 
+// numberBytes are an int. Its range is the kernel's to refuse: ip_cmsg_send has EINVAL for a TTL of 0
+// or 256, and takes any number in the place of one byte of TOS.
 func numberBytes(_ *agent, args []value, _ bool) ([]byte, error) {
 	return uints(uint32(valueAt[lab.Int](args, 0))), nil
 }
 
+// shortBytes are the two bytes that __udp_cmsg_send wants; an int would be EINVAL.
 func shortBytes(_ *agent, args []value, _ bool) ([]byte, error) {
 	return binary.NativeEndian.AppendUint16(nil, uint16(valueAt[lab.Int](args, 0))), nil
 }
@@ -127,6 +130,8 @@ func credentialsArgs(data []byte) ([]value, error) {
 	}, nil
 }
 
+// rightsBytes are the descriptors of names in this process. A closed one's is -1, and EBADF
+// (scm_fp_copy).
 func rightsBytes(a *agent, args []value, _ bool) ([]byte, error) {
 	var fds []uint32
 	for i := range args {
@@ -140,6 +145,8 @@ func rightsBytes(a *agent, args []value, _ bool) ([]byte, error) {
 	return uints(fds...), nil
 }
 
+// rightsArgs is how many descriptors came. Which they are no name tells, and their numbers depend on
+// what else the process has open.
 func rightsArgs(data []byte) ([]value, error) { return []value{{lab.Int(len(data) / 4)}}, nil }
 
 // recverrBytes are a struct sock_extended_err, which no kernel takes from a program.

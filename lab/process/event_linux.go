@@ -39,6 +39,7 @@ func poll(_ *agent, r *request) reply {
 	return okWith(words)
 }
 
+// epoll makes an instance, which is a descriptor like any other: fork and close work on it.
 func epoll(a *agent, r *request) reply {
 	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	return made(a, r, handle{fd: fd}, err)
@@ -52,6 +53,7 @@ func epollCtl(_ *agent, r *request) reply {
 	return ended(unix.EpollCtl(r.fds[0], int(arg[lab.Int](r, 1)), r.fds[1], &event))
 }
 
+// keyOf is 64 bits long, as epoll_data is: names that clash would take more of them than a file has.
 func keyOf(name string) uint64 {
 	h := fnv.New64a()
 	h.Write([]byte(name))

@@ -42,7 +42,8 @@ func messageOf(a *agent, r *request) (*message, error) {
 	return m, nil
 }
 
-// header returns what the kernel gets. The pointers in it keep alive what they point to.
+// header returns what the kernel gets, as x/sys's own calls take addresses of its types alone: those of
+// the experiment are bytes that need not be one. The pointers in it keep alive what they point to.
 func (m *message) header(text []byte) *unix.Msghdr {
 	iov := &unix.Iovec{Base: unsafe.SliceData(text)}
 	iov.SetLen(len(text))
@@ -201,6 +202,8 @@ func controlsIn(oob []byte) (came []control, fds []int, err error) {
 	return came, fds, nil
 }
 
+// isKnown reports whether a control message has a row. One that has none is labrun's lack and not an
+// answer: to leave it out would be to say that nothing came.
 func isKnown(h unix.Cmsghdr) bool {
 	as := option{int(h.Level), int(h.Type)}
 	for _, kind := range controlKinds {

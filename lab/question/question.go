@@ -181,7 +181,9 @@ func (r resolver) want(rule lab.WantRule, at string) (want Want, err error) {
 	return want, nil
 }
 
-// addrs resolves the one address among values, and those in control messages.
+// addrs resolves the one address among values, and those in control messages. A call has one address
+// at most, and so has an answer, since none has both a value that is an address and a sender; of
+// control messages there may be several, and each comes back in its place.
 func (r resolver) addrs(values []lab.Arg, at string) (one netip.AddrPort, inner []netip.Addr, err error) {
 	for _, v := range values {
 		addr, err := r.addr(v, at)

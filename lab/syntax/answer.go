@@ -142,7 +142,8 @@ var ofNoSocket = []string{"EBADF", "ENOTSOCK"}
 // answer reads one answer, or several with bars between them.
 func (r *reader) answer(s span) (lab.Answer, []Mistake) {
 	parts := s.alternatives()
-	if isBar := func(t token) bool { return t.is("|") }; maskWords[r.Answers] != nil && !slices.ContainsFunc(s.tokens, isBar) {
+	isBar := func(t token) bool { return t.is("|") }
+	if maskWords[r.Answers] != nil && !slices.ContainsFunc(s.tokens, isBar) {
 		parts = []span{s} // POLLIN|POLLOUT is one answer, and POLLIN | POLLOUT are two
 	}
 	if len(parts) == 1 {
@@ -175,7 +176,8 @@ func (r *reader) oneAnswer(s span) (lab.Answer, []Mistake) {
 		mistakes = append(mistakes, more...)
 	}
 	if mistakes == nil && a.Outcome != lab.OK && (a.From != nil || a.With != nil) {
-		mistakes = s.wrong("%s: only what was received has a sender, or something that came along; found %s", r.Name, s.found())
+		mistakes = s.wrong("%s: only what was received has a sender, or something that came along; found %s", r.Name,
+			s.found())
 	}
 	return a, mistakes
 }

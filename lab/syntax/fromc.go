@@ -51,6 +51,10 @@ func fromC(text string) string {
 	value := answer // where a success has one
 	switch call {
 	case "socket":
+		if long := longSocket(args); long != nil && !straceSockets[straceType(args)] {
+			args = long
+			break
+		}
 		kind, flags := socketType(args)
 		if args = []string{kind}; flags != "" {
 			args = append(args, flags)

@@ -30,7 +30,8 @@ func control(s span, came bool) (lab.Arg, []Mistake) {
 	sig, known := lab.ControlOf(name.text)
 	if !known || name.str || len(s.tokens) > 1 && s.closing(1) != len(s.tokens)-1 {
 		names := namesOf(lab.Controls, func(s lab.Signature) string { return s.Name })
-		return nil, s.wrong("unknown control message %s%s", wording.Quote(s.text()), wording.Hint(name.text, "allowed", names))
+		return nil, s.wrong("unknown control message %s%s", wording.Quote(s.text()),
+			wording.Hint(name.text, "allowed", names))
 	}
 	r := &reader{Signature: sig, came: came}
 	var list []span

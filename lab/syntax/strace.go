@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"labrun/lab"
 	"labrun/lab/once"
 )
 
@@ -21,7 +22,7 @@ func isStrace(text string) bool {
 	is := func(i int, values ...string) bool { return i >= len(args) || slices.Contains(values, args[i]) }
 	switch call {
 	case "socket":
-		return len(args) == 3 && straceSockets[straceType(args)]
+		return len(args) == 3 && (straceSockets[straceType(args)] || longSocket(args) != nil)
 	case "bind", "connect":
 		return len(args) == 3 && straceFamily().MatchString(args[1]) && cSize().MatchString(args[2])
 	case "setsockopt", "getsockopt":
@@ -77,6 +78,41 @@ func straceType(args []string) string {
 		protocol = ""
 	}
 	return strings.Replace(domain, "AF_LOCAL", "AF_UNIX", 1) + " " + kind + " " + protocol
+}
+
+// longSocket returns the three arguments of socket(2) in the words of socket(inet, stream, udp), nil when
+// one of them has none. Of the protocols of netlink NETLINK_ROUTE alone has one, 0.
+func longSocket(args []string) []string {
+	if len(args) != 3 {
+		return nil
+	}
+	long := make([]string, 3)
+	for i, words := range [][]string{lab.Domains, lab.SocketKinds, lab.Protocols} {
+		var all []string
+		for word := range strings.SplitSeq(args[i], "|") {
+			word = strings.TrimSpace(word)
+			if !slices.Contains(lab.SocketFlags, word) {
+				_, word, _ = strings.Cut(word, "_")
+				word = strings.Replace(strings.ToLower(word), "local", "unix", 1)
+			}
+			if !slices.Contains(words, word) {
+				all = nil
+				break
+			}
+			all = append(all, word)
+		}
+		long[i] = strings.Join(all, "|")
+	}
+	switch p := args[2]; {
+	case p == "IPPROTO_IP" || p == "NETLINK_ROUTE":
+		long[2] = "0"
+	case p != "" && strings.Trim(p, "0123456789") == "":
+		long[2] = p
+	}
+	if slices.Contains(long, "") {
+		return nil
+	}
+	return long
 }
 
 // straceSockets are those that socketType knows exactly.

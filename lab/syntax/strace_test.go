@@ -12,7 +12,10 @@ func TestStrace(t *testing.T) {
 		{`socket(AF_INET6, SOCK_DGRAM|SOCK_NONBLOCK, IPPROTO_IP) = 4`, "4 = socket(udp6, SOCK_NONBLOCK) = ok"},
 		{`a = socket(AF_UNIX, SOCK_SEQPACKET, 0)`, "a = socket(unix-seqpacket) = ok"},
 		{`[pid  77] socket(AF_INET, SOCK_STREAM, IPPROTO_MPTCP) = 5`, "5 = socket(mptcp) = ok"},
-		{`socket(AF_INET, SOCK_STREAM, IPPROTO_UDP) = -1 EPROTONOSUPPORT (Protocol not supported)`, ""}, // another protocol
+		{`socket(AF_INET, SOCK_STREAM, IPPROTO_UDP) = -1 EPROTONOSUPPORT (Protocol not supported)`,
+			"a = socket(inet, stream, udp) = EPROTONOSUPPORT"},
+		{`socket(AF_NETLINK, SOCK_RAW|SOCK_CLOEXEC, NETLINK_ROUTE) = 3`, "3 = socket(netlink, raw|SOCK_CLOEXEC, 0) = ok"},
+		{`socket(AF_INET, SOCK_RAW, 253) = 3`, "3 = socket(inet, raw, 253) = ok"},
 		{`socket(AF_PACKET, SOCK_RAW, htons(ETH_P_ALL)) = 3`, ""},
 		{`bind(3, {sa_family=AF_INET, sin_port=htons(80), sin_addr=inet_addr("192.0.2.1")}, 16) = 0`,
 			"bind(3, 192.0.2.1:80) = ok"},
