@@ -67,6 +67,9 @@ var SpecWords = map[Kind][]string{
 	KindLink:      append(LinkKindNames(), "link", "id", "mode", "table", "remote", "dev", "dstport", "miimon"),
 }
 
+// TakesOf says what follows a word of a Spec.
+func TakesOf(word string) Takes { return takes[word] }
+
 // Term is a word of a Spec and what follows it.
 type Term struct {
 	Word  string

@@ -27,6 +27,32 @@ func stepsTopic() *cobra.Command {
 	for _, c := range lab.Controls {
 		fmt.Fprintf(&b, "    %-25s %s\n", syntax.MadeBy(c, syntax.KindExamples(c.Args)), c.Doc)
 	}
+	b.WriteString("\nThe words of ip(8) that hosts and steps are described with, and what follows each:\n")
+	for _, k := range specKinds {
+		fmt.Fprintf(&b, "\n    %s, %s\n", k.kind, k.where)
+		for _, w := range lab.SpecWords[k.kind] {
+			if kind, ok := lab.LinkKindOf(w); ok && k.kind == lab.KindLink {
+				fmt.Fprintf(&b, "        %-23s kernel module %s\n", strings.Join(append([]string{w}, kind.Words...), " "), kind.Module)
+			} else {
+				fmt.Fprintln(&b, strings.TrimRight(fmt.Sprintf("        %-23s %s", w, lab.TakesOf(w)), " "))
+			}
+		}
+	}
 	b.WriteString("\nREADME.md has the rest of what a step may say.")
 	return &cobra.Command{Use: "steps", Short: "the calls and socket options that steps may have", Long: b.String()}
+}
+
+// specKinds are the kinds of words of ip(8), and where they stand.
+var specKinds = []struct {
+	kind  lab.Kind
+	where string
+}{
+	{lab.KindRoute, "route_add(), route_del() and routes: of a host, ip-route(8)"},
+	{lab.KindRule, "rule_add(), rule_del() and rules: of a host, ip-rule(8)"},
+	{lab.KindNeighbour, "neigh_add(), neigh_del(), neigh() and neighbours: of a host, ip-neighbour(8)"},
+	{lab.KindTarget, "route(), ip route get of ip-route(8)"},
+	{lab.KindWay, "the answer of route()"},
+	{lab.KindKnown, "the answer of neigh()"},
+	{lab.KindEcho, "ping(), ping(8)"},
+	{lab.KindLink, "link_add() and type: of a NIC, ip-link(8)"},
 }

@@ -54,6 +54,19 @@ func TestVocabulary(t *testing.T) {
 	for _, c := range lab.Controls {
 		check(c.Name, `\bwith\b.* `+c.Name+`\b`, "    "+c.Name+"(")
 	}
+	for kind, words := range lab.SpecWords {
+		for _, w := range words {
+			check(string(kind)+" "+w, `[( \[]`+w+`\b`, "        "+w)
+		}
+		if !slices.ContainsFunc(specKinds, func(k struct {
+			kind  lab.Kind
+			where string
+		}) bool {
+			return k.kind == kind
+		}) {
+			t.Errorf("labrun help steps does not have %s", kind)
+		}
+	}
 	for _, o := range lab.Options {
 		check(o.Name, `sockopt\(\w+, `+o.Name+`\b`, "    "+o.Name+" ")
 	}
