@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -22,6 +23,16 @@ func stepsTopic() *cobra.Command {
 		"page:\n\n")
 	for _, o := range lab.Options {
 		fmt.Fprintf(&b, "    %-25s %s; %s\n", o.Name, o.Value, o.Doc)
+	}
+	b.WriteString("\nThe words of arguments, and of answers of the same kind:\n\n")
+	var seen []lab.Kind
+	for _, s := range lab.Signatures {
+		for _, k := range slices.Concat(s.Args, s.Long) {
+			if words := syntax.WordsOf(k); words != nil && !slices.Contains(seen, k) {
+				seen = append(seen, k)
+				fmt.Fprintf(&b, "    %-25s %s\n", k, strings.Join(words, ", "))
+			}
+		}
 	}
 	b.WriteString("\nThe control messages that sendmsg() takes and recvmsg() answers behind \"with\":\n\n")
 	for _, c := range lab.Controls {

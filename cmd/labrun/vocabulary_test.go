@@ -10,11 +10,13 @@ import (
 	"testing"
 
 	"labrun/lab"
+	"labrun/lab/syntax"
 )
 
 // TestVocabulary demands a line of the reference and an example that runs, in a lesson or in
-// a script, for every call and every socket option. That each has a row which carries it out
-// is for lab/process and lab/kernel/local to test, and that it fits the schema for lab/topology.
+// a script, for every call, every word of an argument, control message and socket option. That
+// each has a row which carries it out is for lab/process and lab/kernel/local to test, and that
+// it fits the schema for lab/topology.
 func TestVocabulary(t *testing.T) {
 	var help bytes.Buffer
 	if status := execute(rootCommand(), []string{"help", "steps"}, &help, os.Stderr); status != 0 {
@@ -49,6 +51,11 @@ func TestVocabulary(t *testing.T) {
 		}
 	}
 	for _, s := range lab.Signatures {
+		for _, k := range slices.Concat(s.Args, s.Long) {
+			for _, word := range syntax.WordsOf(k) {
+				check(word, `(^|[^\w-])`+word+`([^\w-]|$)`, word)
+			}
+		}
 		check(s.Name+"()", `\b`+s.Name+`\(`, s.Name+"(")
 	}
 	for _, c := range lab.Controls {

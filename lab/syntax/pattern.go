@@ -157,6 +157,20 @@ var SpecExamples = map[lab.Kind][]string{
 		"bond mode active-backup", "vxlan id 42 remote 192.0.2.1 dstport 4789", "wireguard"},
 }
 
+// WordsOf returns the words of a kind that takes one of a few, or several joined by '|'; nil for others.
+func WordsOf(k lab.Kind) []string {
+	switch k {
+	case lab.KindSockFlags:
+		return lab.SocketFlags
+	case lab.KindFlags:
+		return lab.MessageFlags
+	}
+	if words, ok := maskWords[k]; ok {
+		return words
+	}
+	return wordsOf[k]
+}
+
 // ValueExamples are values of socket options, one for each kind of value.
 var ValueExamples = map[lab.ValueKind]string{
 	lab.ValueInt: "1", lab.ValueErrno: "1", lab.ValueLinger: "{l_onoff=1, l_linger=0}", lab.ValueDevice: "eth0",
