@@ -98,9 +98,10 @@ type (
 	}
 	// Selector is a program for SO_ATTACH_REUSEPORT_CBPF and _EBPF, which picks a
 	// socket of a group: index(1) the second one to have joined it, mod(2) the
-	// first four bytes of the payload modulo 2, cpu the processor's number.
+	// first four bytes of the payload modulo 2, cpu the processor's number,
+	// numa that of the memory node, which extended programs alone learn.
 	Selector struct {
-		Op string // index, mod or cpu
+		Op string // index, mod, cpu or numa
 		N  uint32
 	}
 )
@@ -132,7 +133,7 @@ func (p Prefix) String() string     { return netip.Prefix(p).String() }
 func (r Range) String() string      { return fmt.Sprintf("%d-%d", r.Low, r.High) }
 func (m Membership) String() string { return fmt.Sprintf("{%s, %s}", m.Group, Name(m.NIC)) }
 func (s Selector) String() string {
-	if s.Op == "cpu" {
+	if s.Op == "cpu" || s.Op == "numa" {
 		return s.Op
 	}
 	return fmt.Sprintf("%s(%d)", s.Op, s.N)

@@ -17,7 +17,7 @@ const (
 	// ValueRange is written 40000-40010, or 0-0 for none.
 	ValueRange      ValueKind = "a port range, 40000-40010"
 	ValueMembership ValueKind = "a group and a NIC, {233.252.0.1, eth0}"
-	ValueSelector   ValueKind = "a program, index(1), mod(2) or cpu"
+	ValueSelector   ValueKind = "a program, index(1), mod(2), cpu or numa"
 )
 
 // Option is a socket option that setsockopt and getsockopt know.

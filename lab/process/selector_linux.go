@@ -80,7 +80,7 @@ func reg(destination, source uint8) uint8 {
 // extended returns the program in the extended language: r0 is what it returns,
 // r1 holds the packet at its start, and loads from the packet want it in r6.
 func extended(s lab.Selector) []instruction {
-	const helperCPU = 8 // bpf_get_smp_processor_id
+	const helperCPU, helperNode = 8, 42 // bpf_get_smp_processor_id, bpf_get_numa_node_id
 	end := instruction{code: unix.BPF_JMP | unix.BPF_EXIT}
 	switch s.Op {
 	case "index":
@@ -94,6 +94,8 @@ func extended(s lab.Selector) []instruction {
 		}
 	case "cpu":
 		return []instruction{{code: unix.BPF_JMP | unix.BPF_CALL, imm: helperCPU}, end}
+	case "numa":
+		return []instruction{{code: unix.BPF_JMP | unix.BPF_CALL, imm: helperNode}, end}
 	}
 	return nil
 }

@@ -302,10 +302,13 @@ func (r *reader) pending(s span) (lab.Arg, []Mistake) {
 	return lab.Int(0), nil
 }
 
-// selector reads how a program picks a socket of a reuseport group: cpu, index(1), mod(2).
+// selector reads how a program picks a socket of a reuseport group: cpu, numa, index(1), mod(2).
 func (r *reader) selector(s span) (lab.Arg, []Mistake) {
 	op := s.token(0)
-	if len(s.tokens) == 1 && op.is("cpu") {
+	if len(s.tokens) == 1 && (op.is("cpu") || op.is("numa")) {
+		if op.is("numa") && r.option.Name == "SO_ATTACH_REUSEPORT_CBPF" {
+			return nil, s.wrong("%s: a classic BPF program does not learn the NUMA node; use SO_ATTACH_REUSEPORT_EBPF", r.Name)
+		}
 		return lab.Selector{Op: op.text}, nil
 	}
 	if (op.is("index") || op.is("mod")) && len(s.tokens) == 4 && s.tokens[1].is("(") && s.tokens[3].is(")") {
