@@ -42,7 +42,7 @@ func CallName(call string) string {
 }
 
 // Arg is an argument of a call, or the value that one answers. The types are Sock, Socks, New,
-// ProcessName, Addr, Bare, PacketAddr, NetlinkAddr, Control, Int, Text, Texts, Word, Name, Prefix,
+// Pending, ProcessName, Addr, Bare, PacketAddr, NetlinkAddr, Control, Int, Text, Texts, Word, Name, Prefix,
 // Linger, Range, Membership, Selector, Duration, States, Containing, Between, OneOf, Spec and Finish.
 type Arg interface {
 	String() string
@@ -56,6 +56,8 @@ type (
 	New string
 	// Texts are the messages that recvmmsg() answers.
 	Texts []Text
+	// Pending is the name of a call in the background, whose answer is asked for later.
+	Pending string
 	// ProcessName is the name of a process on the caller's own host.
 	ProcessName string
 	// Int is a whole number.
@@ -116,6 +118,7 @@ func (t Texts) String() string {
 	return strings.Join(words, " ")
 }
 func (p ProcessName) String() string { return string(p) }
+func (p Pending) String() string     { return string(p) }
 func (i Int) String() string         { return strconv.FormatInt(int64(i), 10) }
 func (t Text) String() string        { return strconv.Quote(string(t)) }
 func (w Word) String() string        { return string(w) }
@@ -168,6 +171,7 @@ func (OneOf) arg()       {}
 func (Sock) arg()        {}
 func (New) arg()         {}
 func (Texts) arg()       {}
+func (Pending) arg()     {}
 func (ProcessName) arg() {}
 func (Int) arg()         {}
 func (Text) arg()        {}

@@ -103,6 +103,9 @@ type Step struct {
 	Call    Call
 	Run     *Run // a real program; Call is only its words then
 	Want    Want
+	// Pending is the name of a call in the background: the step is over once the call has ended or waits
+	// in the kernel, and answer() gets what it answers. "" is a call that is waited for.
+	Pending string
 	Limit   time.Duration // 0 means DefaultLimit, or BlockedLimit
 	Until   time.Duration // not 0: make the call again until it answers so, for that long
 	Shown   bool          // its answer comes from the experiment's "want:", and is what a grid shows
@@ -214,24 +217,30 @@ func (s *Step) LimitFor(want Answer) time.Duration {
 	return s.LimitOr()
 }
 
-// Open reports whether the file leaves the step's answer open: it says "?", or no
+// Open reports whether the file leaves the step's answer open: it says "?", one of several, or no
 // value where the call answers one. asked reports whether a report shows that answer:
 // not the number of bytes that went out.
 func (s *Step) Open(want Answer) (open, asked bool) {
-	if s.Run != nil {
+	if s.Run != nil || s.Pending != "" {
 		return false, false
 	}
-	if want.Outcome == Unasked {
+	switch want.Outcome {
+	case Unasked:
 		return true, true
+	case Either: // which of them it is may depend on what the kernel leaves open
+		return true, false
 	}
 	sig, _ := SignatureOf(s.Call.Name)
-	reads := sig.Reads(len(s.Call.Args))
+	reads := sig.Reads(len(s.Call.Args)) && sig.Name != "answer" // a world demands the value of that
 	open = reads && want.Outcome == OK && want.Value == nil && (sig.Name != "recvmsg" || s.Call.Makes == "")
 	return open, open && !sig.Counts
 }
 
 // Waits returns how long the step's call may wait; 0 is a call that does not.
 func (s *Step) Waits(want Answer) time.Duration {
+	if s.Pending != "" {
+		return 0
+	}
 	if sig, _ := SignatureOf(s.Call.Name); s.Run != nil || sig.Waits {
 		return s.LimitFor(want)
 	}

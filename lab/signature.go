@@ -45,6 +45,8 @@ const (
 	KindBare       Kind = "an address without a port"
 	KindErrno      Kind = "an errno"
 	KindMessage    Kind = "a string or a socket"
+	KindPending    Kind = "the name of a call in the background"
+	KindAnswer     Kind = "what the call in the background answers"
 	KindPart       Kind = "an address, a control message or message flags"
 	KindRoute      Kind = "a route"
 	KindRule       Kind = "a routing rule"
@@ -148,6 +150,8 @@ var Signatures = []Signature{
 		Doc: "which watched sockets have events; waits for the first, epoll_wait(2)"},
 	{Name: "ioctl", Args: []Kind{KindSock, KindIoctl}, Answers: KindInt,
 		Doc: "bytes to read, bytes not yet acknowledged, whether the urgent byte is next, ioctl(2), tcp(7), udp(7)"},
+	{Name: "answer", Args: []Kind{KindPending}, Answers: KindAnswer, Waits: true, Sender: true, Controls: true, Touches: true,
+		Doc: "what a call in the background answers, when it does; blocked while it still waits, and it may be asked again"},
 	{Name: "shutdown", Args: []Kind{KindSock, KindHow}, Doc: "close one direction or both, shutdown(2)"},
 	{Name: "close", Args: []Kind{KindSock}, Waits: true, Doc: "close the process's descriptor, close(2)"},
 	{Name: "getsockname", Args: []Kind{KindSock}, Answers: KindAddr, Doc: "the local address, getsockname(2)"},
@@ -214,6 +218,13 @@ func (s Signature) For(n int) Signature {
 // last argument is what they set.
 func (s Signature) Reads(n int) bool {
 	return s.Answers != "" && (s.Name != "sysctl" && s.Name != "fcntl" || n < len(s.Args))
+}
+
+// MayPend reports whether the call may be in the background. close is not one: what waits in it is no
+// longer a socket of the process, and nothing that another thread does would end that. fill and drain are
+// more calls than one.
+func (s Signature) MayPend() bool {
+	return s.Waits && s.By == ByProcess && !slices.Contains([]string{"close", "answer", "fill", "drain"}, s.Name)
 }
 
 // Kind returns the kind of an argument by its place.

@@ -23,8 +23,9 @@ type agent struct {
 	table   int      // sockstat of the host, -1 before it is asked for
 	watched sync.Once
 	batch   *compiledBatch // the batch that was loaded
-	lingers bool           // a call close may still be on another thread
-	imprint string         // of the process in its first host; "" for one that is not a pool's
+	lingers bool           // a call may still be on another thread
+	pending map[string]*pendingCall
+	imprint string // of the process in its first host; "" for one that is not a pool's
 }
 
 // respond sends a reply, which is one message of the pair. With MSG_NOSIGNAL the end of a keeper
@@ -91,4 +92,16 @@ func (a *agent) openProc(path string) (int, error) {
 		dir, path = unix.AT_FDCWD, "/proc/"+path
 	}
 	return unix.Openat(dir, path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+}
+
+// readProc reads the beginning of a file of the machine's /proc.
+func (a *agent) readProc(path string) ([]byte, error) {
+	fd, err := a.openProc(path)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(fd)
+	var b [1024]byte
+	n, err := unix.Read(fd, b[:])
+	return b[:max(n, 0)], err
 }

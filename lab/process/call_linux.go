@@ -50,6 +50,7 @@ var calls = map[string]func(a *agent, r *request) reply{
 	"seteuid":     seteuid,
 	"exec":        execSelf,
 	"sleep":       sleep,
+	"answer":      answer,
 
 	"fork":  fork,
 	"exit":  exit,
@@ -60,29 +61,43 @@ var calls = map[string]func(a *agent, r *request) reply{
 	"leave": leave,
 	"reset": reset,
 	"load":  load,
+	"rest":  func(*agent, *request) reply { return reply{Outcome: lab.OK} }, // do settles what waits
 	"cells": cells,
 }
 
-func init() { calls["calls"] = several } // which looks into calls itself
+// These look into calls themselves.
+func init() { calls["calls"], calls["begin"] = several, begin }
 
 // do carries out one call. A name that was never given a socket is a mistake in the experiment;
 // one whose socket is closed is descriptor -1, and the kernel's to refuse.
 func do(a *agent, r *request) reply {
-	call, ok := calls[r.Call]
-	if !ok {
-		return reply{Broken: fmt.Sprintf("no call %q", r.Call)}
+	if wrong := a.find(r); wrong != nil {
+		return *wrong
+	}
+	done := calls[r.Call](a, r)
+	if err := a.settleAll(); err != nil {
+		return reply{Broken: err.Error()}
+	}
+	return done
+}
+
+// find finds the sockets of a call, or says what is wrong with it.
+func (a *agent) find(r *request) *reply {
+	if calls[r.Call] == nil {
+		return &reply{Broken: fmt.Sprintf("no call %q", r.Call)}
 	}
 	r.fds = r.fds[:0]
 	for _, v := range r.Args {
 		if sock, ok := v.of.(lab.Sock); ok {
 			h, ok := a.socks[string(sock)]
 			if !ok {
-				return unknown(string(sock))
+				wrong := unknown(string(sock))
+				return &wrong
 			}
 			r.fds = append(r.fds, h.fd)
 		}
 	}
-	return call(a, r)
+	return nil
 }
 
 func exit(_ *agent, r *request) reply {

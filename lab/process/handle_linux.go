@@ -40,15 +40,18 @@ const markCloexec = "^"
 // handles are a process's descriptors by the names of the experiment.
 type handles map[string]handle
 
+// former is behind the name of a descriptor that has lost it to another one.
+const former = "'"
+
 // keep gives a descriptor a name. One that had the name is still open, as it is
 // in C when a variable is overwritten; it goes by the name with a prime.
 func (all handles) keep(name string, h handle) {
 	if old, ok := all[name]; ok && old.fd >= 0 {
-		former := name + "'"
-		for all[former].fd > 0 {
-			former += "'"
+		name := name + former
+		for all[name].fd > 0 {
+			name += former
 		}
-		all[former] = old
+		all[name] = old
 	}
 	all[name] = h
 }

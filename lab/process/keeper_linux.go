@@ -34,6 +34,7 @@ type Process struct {
 	last  *os.File // what it and its children wrote to standard error
 	pool  *Pool    // that may keep it; nil when none does
 	owes  int      // how many requests it has not answered, as far as is known
+	began bool     // a call in the background
 	moves bool     // the first of them is to enter its host
 
 	traces [][]string // of the batch that it has: what cells were answered

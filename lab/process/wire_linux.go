@@ -106,6 +106,7 @@ var kinds = map[reflect.Type][]lab.Kind{
 		lab.KindPart, lab.KindErrno, lab.KindFamily, lab.KindSockType, lab.KindProtocol, lab.KindEvents, lab.KindEpollOp,
 		lab.KindEpoll, lab.KindIoctl,
 	},
+	reflect.TypeFor[lab.Pending]():     {lab.KindPending},
 	reflect.TypeFor[lab.Duration]():    {lab.KindDuration},
 	reflect.TypeFor[address]():         {lab.KindAddr, lab.KindPart},
 	reflect.TypeFor[lab.PacketAddr]():  {lab.KindAddr, lab.KindPart},

@@ -216,6 +216,7 @@ type stepJSON struct {
 	Run     *runJSON   `json:"run,omitempty"`
 	Want    []wantJSON `json:"want"`
 	Until   float64    `json:"until_seconds,omitempty"`
+	Pending string     `json:"background_as,omitempty"`
 }
 
 type runJSON struct {
@@ -242,7 +243,7 @@ type wantJSON struct {
 func (s Step) MarshalJSON() ([]byte, error) {
 	out := stepJSON{Line: s.Pos.Words(), Process: s.Process.String(), Call: s.Call.String(), Address: words(s.Addr),
 		Inner: allWords(s.Inner), Spec: s.Spec,
-		Until: s.Until.Seconds()}
+		Until: s.Until.Seconds(), Pending: s.Pending}
 	if s.Run != nil {
 		out.Run = &runJSON{Argv: s.Run.Argv, Background: s.Run.Background}
 		if s.Run.Stdout != nil {

@@ -79,7 +79,9 @@ type Step struct {
 	Want  []Want        // the first that holds counts
 	Limit time.Duration // 0 means lab.DefaultLimit, or lab.BlockedLimit
 	Until time.Duration // not 0: make the call again until it answers so, for that long
-	Pos   lab.Pos
+	// Pending is the name of a call in the background, see lab.Step.
+	Pending string
+	Pos     lab.Pos
 }
 
 // Want is a lab.WantRule with the address in its answer resolved.
@@ -136,7 +138,8 @@ func (r resolver) process(p lab.Process) lab.Process {
 }
 
 func (r resolver) step(s *lab.Step) (Step, error) {
-	q := Step{Process: r.process(s.Process), Call: s.Call, Run: s.Run, Limit: s.Limit, Until: s.Until, Pos: s.Pos}
+	q := Step{Process: r.process(s.Process), Call: s.Call, Run: s.Run, Limit: s.Limit, Until: s.Until, Pos: s.Pos,
+		Pending: s.Pending}
 	var err error
 	if q.Addr, q.Inner, err = r.addrs(s.Call.Args, q.Process.Host); err != nil {
 		return q, err

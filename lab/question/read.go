@@ -118,7 +118,7 @@ func (s *Step) UnmarshalJSON(text []byte) error {
 	if err != nil {
 		return err
 	}
-	*s = Step{Process: processOf(from.Process), Until: seconds(from.Until), Spec: from.Spec}
+	*s = Step{Process: processOf(from.Process), Until: seconds(from.Until), Spec: from.Spec, Pending: from.Pending}
 	if _, err := fmt.Sscanf(from.Line, "line %d", &s.Pos.Line); err != nil {
 		return fmt.Errorf("%q is not a line", from.Line)
 	}

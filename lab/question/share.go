@@ -15,7 +15,7 @@ func shares(q *Question) bool {
 		return false
 	}
 	for s := range q.Steps() {
-		if sig, _ := lab.SignatureOf(s.Call.Name); sig.Touches {
+		if sig, _ := lab.SignatureOf(s.Call.Name); sig.Touches || s.Pending != "" {
 			return false
 		}
 	}

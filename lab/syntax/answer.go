@@ -252,6 +252,8 @@ func (r *reader) answerValue(s span) (lab.Arg, []Mistake) {
 		return r.texts(s)
 	case lab.KindEvents, lab.KindFDFlags:
 		return mask(r.Answers, s)
+	case lab.KindAnswer:
+		return r.late(s)
 	}
 	if low, high, ok := strings.Cut(s.text(), ".."); ok && r.isNumber() {
 		return between(s, low, high)
@@ -298,6 +300,29 @@ func (r *reader) socks(s span) (lab.Arg, []Mistake) {
 	slices.SortStableFunc(socks, func(a, b lab.Sock) int {
 		return slices.Index(r.args, lab.Arg(a)) - slices.Index(r.args, lab.Arg(b))
 	})
+	return socks, nil
+}
+
+// late reads what a call in the background answers. Which call that is another step says; a world looks
+// whether it can answer so.
+func (r *reader) late(s span) (lab.Arg, []Mistake) {
+	word, ok := s.word()
+	switch {
+	case s.tokens[0].str:
+		return r.value(lab.KindText, s)
+	case ok && strings.Trim(word, "0123456789") == "":
+		return r.value(lab.KindInt, s)
+	}
+	var socks lab.Socks
+	for _, t := range s.tokens {
+		if !t.word() {
+			return nil, r.expected(r.Answers, s)
+		}
+		if mistakes := s.check(socketName, t.text); mistakes != nil {
+			return nil, mistakes
+		}
+		socks = append(socks, lab.Sock(t.text))
+	}
 	return socks, nil
 }
 

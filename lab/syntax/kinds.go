@@ -16,6 +16,9 @@ func (r *reader) arg(k lab.Kind, s span) (lab.Arg, []Mistake) {
 	case lab.KindSock:
 		word, mistakes := r.word(k, s, socketName)
 		return lab.Sock(word), mistakes
+	case lab.KindPending:
+		word, mistakes := r.word(k, s, PendingName)
+		return lab.Pending(word), mistakes
 	case lab.KindProcess:
 		if word, ok := s.word(); ok && strings.Contains(word, "/") {
 			return nil, s.wrong("%s names a process of the caller's own host, without a host before it; found %s", r.Name,

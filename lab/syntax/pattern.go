@@ -86,6 +86,8 @@ func kindPattern(k lab.Kind) string {
 	switch k {
 	case lab.KindSock:
 		return Inner(socketName)
+	case lab.KindPending:
+		return Inner(PendingName)
 	case lab.KindProcess:
 		return Inner(ProcessName)
 	case lab.KindAddr:
@@ -136,7 +138,7 @@ const SpecPattern = `[^\s,()"]+(?:\s+[^\s,()"]+)*`
 
 // examplesOf are arguments to complete a call with, of the kinds that are not one of a few words.
 var examplesOf = map[lab.Kind]string{
-	lab.KindSock: "a", lab.KindProcess: "child", lab.KindAddr: "x:80", lab.KindInt: "5", lab.KindLength: "16",
+	lab.KindSock: "a", lab.KindPending: "s", lab.KindProcess: "child", lab.KindAddr: "x:80", lab.KindInt: "5", lab.KindLength: "16",
 	lab.KindText: `"1"`, lab.KindPath: `"name"`, lab.KindDuration: "100ms", lab.KindSockFlags: lab.SocketFlags[0],
 	lab.KindFlags: "MSG_PEEK", lab.KindUser: "1000", lab.KindSysctl: "net.ipv4.tcp_tw_reuse", lab.KindNIC: "eth0",
 	lab.KindPrefix: "192.0.2.77/24", lab.KindMessage: `"text"`, lab.KindPart: "pktinfo(x, eth0)", lab.KindBare: "x",

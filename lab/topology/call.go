@@ -21,6 +21,9 @@ type maker struct {
 	limit time.Duration
 	until time.Duration
 	waits bool // for the answers, by until
+
+	background bool   // the next step does not wait for the answer
+	as         string // by which name answer() asks for it, "" for that of the socket it makes
 }
 
 // lost notes that steps are missing: what they would have made may be there.
@@ -105,7 +108,31 @@ func (r *slotReader) call(by maker, raw *yaml.Node, around yaml.Style) {
 		r.Wrong(n, "%s: until waits for the answer behind a step, and this one takes any; write %s", r.scope(),
 			wording.Quote(step.Call.String()+" = "+cmp.Or(readers[step.Call.Name], string(lab.OK))))
 	}
+	if by.background {
+		r.background(by, &placed)
+	}
 	r.steps = append(r.steps, placed)
+}
+
+// background makes a step one that does not wait for its call's answer.
+func (r *slotReader) background(by maker, p *placedStep) {
+	if len(p.Mistakes) > 0 {
+		return
+	}
+	sig, _ := lab.SignatureOf(p.Call.Name)
+	p.step.Pending = cmp.Or(by.as, p.Call.Makes)
+	switch {
+	case !sig.MayPend():
+		r.Wrong(p.node, "%s: %s does not wait for anything, so it cannot be in the background", r.scope(), p.Call.Name)
+	case p.step.Pending == "":
+		r.Wrong(p.node, "%s: a call in the background needs a name for its answer: as: r, and later answer(r)", r.scope())
+	case by.limit != 0 || by.until != 0:
+		r.Wrong(p.node, "%s: limit and until are for answer(%s), a call in the background takes as long as it likes",
+			r.scope(), p.step.Pending)
+	case len(p.Want) != 1 || p.Want[0].Answer.Outcome != lab.OK || len(p.Want[0].Answer.Parts()) > 0:
+		r.Wrong(p.node, "%s: the answer of a call in the background is that of answer(%s), write it there", r.scope(),
+			p.step.Pending)
+	}
 }
 
 // readers are calls that always succeed on a socket that there is, each with an answer

@@ -10,7 +10,7 @@ import (
 
 // besideCalls are the keys that may stand beside a process and its calls. All other keys of steps
 // cannot be a process, as in experimentReader.process.
-var besideCalls = []string{"limit", "until", "repeat"}
+var besideCalls = []string{"limit", "until", "repeat", "background", "as"}
 
 // stepsSchema is a list of steps, of an experiment or of a process.
 func stepsSchema() object {
@@ -62,7 +62,11 @@ func callsSchema() object {
 				lab.DefaultLimit), "duration"),
 			"until":  described("Make the call again until it is answered so, for at most this long.", "duration"),
 			"repeat": repeatSchema(),
-			"run":    runSchema(), // with it the step is a program; here it is for editors to complete
+			"background": either("true: go on once the call waits in the kernel; answer(NAME) gets its answer.",
+				object{"type": "boolean"}, object{"type": "string", "pattern": "^(?:true|false)$|" + syntax.FillPattern}),
+			"as": like("With background: the NAME for answer(NAME), else that of the socket which the call makes.",
+				"^"+syntax.Inner(syntax.PendingName)+"$|"+syntax.FillPattern, "r"),
+			"run": runSchema(), // with it the step is a program; here it is for editors to complete
 		}),
 		"propertyNames": object{"pattern": processPattern + "|" + syntax.FillPattern,
 			"not":                 object{"enum": append(taken, "peer")},

@@ -67,8 +67,8 @@ func (d *experimentReader) slot(x *experiment, item *yaml.Node, around yaml.Styl
 func (s *slot) variant(known map[string]int32, steps []placedStep) int32 {
 	var key strings.Builder
 	for _, p := range steps {
-		fmt.Fprintf(&key, "%d:%d %s/%s %d %d %q", p.node.Line, p.node.Column, p.process.Host, p.process.Name,
-			p.step.Limit, p.step.Until, p.Text)
+		fmt.Fprintf(&key, "%d:%d %s/%s %d %d %q %q", p.node.Line, p.node.Column, p.process.Host, p.process.Name,
+			p.step.Limit, p.step.Until, p.step.Pending, p.Text)
 		for _, rule := range p.step.Want {
 			if rule.Line != 0 {
 				fmt.Fprintf(&key, " %d", rule.Line)

@@ -51,13 +51,24 @@ func (r *slotReader) group(by maker, n *yaml.Node) {
 			by.limit = r.duration(e)
 		case "until":
 			by.until, by.waits = r.duration(e), true
+		case "background":
+			if n, ok := r.fill(e.Value); ok {
+				by.background = r.Truth(n, s.String()+", background")
+			}
+		case "as":
+			if n, ok := r.fill(e.Value); ok {
+				by.as, ok = r.Text(n, s.String()+", as")
+				if problem := syntax.PendingName.Check(by.as); ok && problem != "" {
+					r.Wrong(e.Value, "%s: %s", r.scope(), problem)
+				}
+			}
 		default:
 			near := misspelt(e)
 			if near == "" {
 				calls = append(calls, e)
 				continue
 			}
-			r.Complain(e.Pos, "unknown key %s in %s, did you mean %q? allowed: a process, limit, repeat, run, until",
+			r.Complain(e.Pos, "unknown key %s in %s, did you mean %q? allowed: a process, as, background, limit, repeat, run, until",
 				wording.Quote(e.Key), s.Inner, near)
 			r.lost(e.Value)
 			if near == "run" {
@@ -85,6 +96,9 @@ func (r *slotReader) group(by maker, n *yaml.Node) {
 			r.Complain(e.Pos, "unknown key %s in %s%s", wording.Quote(e.Key), s.Inner, keyHint(e))
 			return true
 		})
+	}
+	if by.as != "" && !by.background {
+		r.Wrong(n, "%s: \"as\" beside calls is the name of a call in the background, and needs background: true", r.scope())
 	}
 	for i, e := range calls {
 		key, ok := r.fillText(e)
@@ -120,12 +134,12 @@ func keyHint(e yamlpos.Entry) string {
 		return "; the answer is written behind the call: bind(a, x:80) = EADDRINUSE"
 	case is("process", "host", "name", "call", "step", "as", "on"):
 		return "; a process is the key of its calls: peer/web: [CALL, ...]"
-	case is("stdout", "stderr", "exit", "background"):
+	case is("stdout", "stderr", "exit"):
 		return "; it is for a program, beside run"
 	case is("doc", "comment", "description"):
 		return "; a comment begins with #, and doc is for a whole experiment"
 	}
-	return "; allowed: a process, limit, repeat, run, until"
+	return "; allowed: a process, as, background, limit, repeat, run, until"
 }
 
 // misspelt returns the key of a step that an entry was meant to have, "" when it has
@@ -137,7 +151,7 @@ func misspelt(e yamlpos.Entry) string {
 	if slices.Contains([]string{"cmd", "command", "exec", "program", "shell", "sh"}, e.Key) {
 		return "run"
 	}
-	return wording.Nearest(e.Key, []string{"limit", "repeat", "run", "until"})
+	return wording.Nearest(e.Key, []string{"background", "limit", "repeat", "run", "until"})
 }
 
 // holdsCalls reports whether a value looks like steps: a mapping, or a text with a parenthesis or

@@ -41,6 +41,13 @@ type Process struct {
 	Program bool // a real one, in the background
 	ended   string
 	sockets map[string]socket
+	pending map[string]pending
+}
+
+// pending is a call in the background that no answer() has seen the end of.
+type pending struct {
+	line int
+	call lab.Call
 }
 
 // socket is a name that a process has for one.
@@ -56,9 +63,10 @@ type Step struct {
 	Line       int
 	Call       lab.Call
 	Want       lab.Want
-	Program    bool // it runs a program
-	Background bool // which goes on while others act
-	Repeated   bool // it stands in repeat
+	Program    bool   // it runs a program
+	Background bool   // which goes on while others act
+	Repeated   bool   // it stands in repeat
+	Pending    string // the name of a call in the background
 
 	// What is wrong with a step that could not be read whole, or is in another notation.
 	Mistaken bool     // it has mistakes
@@ -122,7 +130,7 @@ func (w *World) Apply(s Step) []Problem {
 func (w *World) caller(s Step) *Process {
 	key := w.Same(s.Process)
 	if w.processes[key] == nil {
-		w.processes[key] = &Process{First: s.Line, sockets: map[string]socket{}}
+		w.processes[key] = &Process{First: s.Line, sockets: map[string]socket{}, pending: map[string]pending{}}
 	}
 	return w.processes[key]
 }
@@ -157,7 +165,9 @@ func (a *applier) apply() {
 	if a.Known {
 		a.checkSockets()
 	}
-	if a.Call.Makes != "" {
+	if a.Pending != "" {
+		a.begin()
+	} else if a.Call.Makes != "" {
 		a.makeSocket(a.Call.Makes)
 	}
 	for _, arg := range a.Call.Args {
@@ -295,6 +305,67 @@ func (p *Process) open() []string {
 	return wording.Sorted(names...)
 }
 
+// begin notes a call in the background.
+func (a *applier) begin() {
+	if other, ok := a.process.pending[a.Pending]; ok {
+		a.complain(OfStep, "process %q has a call %q in the background already, from line %d", a.Step.Process, a.Pending,
+			other.line)
+	}
+	a.process.pending[a.Pending] = pending{a.Line, a.Call}
+}
+
+// answer takes the answer of a call in the background, which is over then: unless it can only be that it
+// still waits.
+func (a *applier) answer() {
+	name := string(a.Call.Args[0].(lab.Pending))
+	call, ok := a.process.pending[name]
+	if !ok {
+		if !a.doubt {
+			a.complain(0, "process %q has no call %q in the background%s", a.Step.Process, name,
+				wording.Hint(name, "waiting", wording.Sorted(slices.Collect(maps.Keys(a.process.pending))...)))
+		}
+		return
+	}
+	sig, _ := lab.SignatureOf(call.call.Name)
+	if call.call.Makes != "" {
+		sig.Answers = ""
+	}
+	over := false
+	for answer := range a.answers() {
+		over = over || answer.Outcome != lab.Blocked
+		if answer.Outcome == lab.OK && answer.Value == nil && sig.Answers != "" {
+			a.complain(OfCall, "%q is %s, from line %d, which answers %s: write that, or ?", name, call.call, call.line,
+				sig.Answers)
+			continue
+		}
+		if !isOf(sig.Answers, answer.Value) || answer.From != nil && !sig.Sender || answer.With != nil && !sig.Controls {
+			a.complain(OfCall, "%q is %s, from line %d, which cannot answer %s", name, call.call, call.line, answer)
+		}
+	}
+	if !over {
+		return
+	}
+	delete(a.process.pending, name)
+	if call.call.Makes != "" {
+		a.makeSocket(call.call.Makes)
+	}
+}
+
+// isOf reports whether a call that answers values of a kind may answer that one.
+func isOf(kind lab.Kind, value lab.Arg) bool {
+	switch value.(type) {
+	case nil:
+		return true
+	case lab.Text:
+		return kind == lab.KindText
+	case lab.Int:
+		return kind == lab.KindInt
+	case lab.Socks:
+		return kind == lab.KindSocks
+	}
+	return false
+}
+
 func (a *applier) makeSocket(name string) {
 	p := a.process
 	switch k, ok := p.sockets[name]; {
@@ -343,6 +414,10 @@ func (a *applier) carryOut() {
 		k := a.process.sockets[name]
 		k.closed = a.Line
 		a.process.sockets[name] = k
+	case "answer":
+		a.answer()
+	case "exec": // it ends the other threads, execve(2)
+		clear(a.process.pending)
 	case "exit":
 		a.process.ended = fmt.Sprintf("exit() on line %d", a.Line)
 	case "fork":
@@ -378,7 +453,7 @@ func (a *applier) fork() {
 	if only := a.Call.Args[1:]; len(only) > 0 {
 		maps.DeleteFunc(inherited, func(name string, _ socket) bool { return !slices.Contains(only, lab.Arg(lab.Sock(name))) })
 	}
-	a.processes[a.Same(child)] = &Process{First: a.Line, Forked: true, sockets: inherited}
+	a.processes[a.Same(child)] = &Process{First: a.Line, Forked: true, sockets: inherited, pending: map[string]pending{}}
 }
 
 // end follows kill() and wait(), which end a process, unless the signal may be one that it
@@ -426,7 +501,7 @@ func (s *Step) Kind() string {
 	fmt.Fprintf(&b, "%s %s=%s %t %t %t %t(", s.Process, s.Call.Makes, s.Call.Name, s.Known, s.Mistaken, s.mayEndWell(), s.Program)
 	for i, a := range s.Call.Args {
 		switch a.(type) {
-		case lab.Sock, lab.New, lab.ProcessName, lab.Control:
+		case lab.Sock, lab.New, lab.ProcessName, lab.Pending, lab.Control:
 			fmt.Fprintf(&b, "%s,", a)
 		default:
 			fmt.Fprintf(&b, "%s,", s.argVariable(i))
@@ -434,6 +509,11 @@ func (s *Step) Kind() string {
 	}
 	for a := range s.answers() {
 		fmt.Fprintf(&b, "=%s%t", s.answerVariable(a), saysClosed(a))
+		fmt.Fprintf(&b, "=%s%t", s.answerVariable(a), a.Errno == "EBADF")
+		if s.Call.Name == "answer" {
+			b.WriteString(a.String())
+		}
 	}
+	b.WriteString(s.Pending)
 	return b.String() + ");"
 }

@@ -70,7 +70,7 @@ func (c *cell) together(args process.Args) []process.Args {
 // one is answered ok.
 func (c *cell) needsOnlyOK(s *question.Step) bool {
 	want := s.On(c.on).Answer
-	return s.Until == 0 && s.Call.Name != "exec" &&
+	return s.Until == 0 && s.Pending == "" && s.Call.Name != "exec" &&
 		(want.Outcome == lab.Unasked || want.Outcome == lab.OK && len(want.Parts()) == 0 && want.With == nil)
 }
 
@@ -78,7 +78,7 @@ func (c *cell) needsOnlyOK(s *question.Step) bool {
 // answered: it names no port and no address that the kernel will choose. To exec the process
 // answers as another program, which knows of no other calls.
 func (c *cell) isForeseen(s *question.Step) bool {
-	if _, ok := performers[s.Call.Name]; ok || !s.ByProcess() || s.Until != 0 || s.Call.Name == "exec" {
+	if _, ok := performers[s.Call.Name]; ok || !s.ByProcess() || s.Until != 0 || s.Pending != "" || s.Call.Name == "exec" {
 		return false
 	}
 	for _, a := range s.Call.Args {

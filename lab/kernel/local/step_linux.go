@@ -33,6 +33,11 @@ func (c *cell) step(ctx context.Context, s *question.Step) (done stepped, err er
 		want, _ = c.match(want, g)
 		c.keepName(want, g)
 	}
+	for _, who := range c.born { // what the step has woken is to be over it before the next one
+		if err := c.processes[who].Rest(ctx); err != nil {
+			return done, err
+		}
+	}
 	if sig, _ := lab.SignatureOf(s.Call.Name); s.Run != nil || sig.By == lab.ByHost && sig.Touches {
 		clear(c.stuck) // what nothing came for may come now
 	}
@@ -154,6 +159,10 @@ func (c *cell) call(ctx context.Context, s *question.Step, want question.Want) (
 	if err != nil {
 		return got{}, err
 	}
+	if s.Pending != "" {
+		args.Sender, args.With = c.isAsked(s)
+		return got{Answer: lab.Answer{Outcome: lab.OK}}, p.Begin(ctx, s.Pending, args)
+	}
 	g, err := c.byProcess(ctx, p, s, args)
 	if err == nil && s.Call.Name == "bind" && g.Outcome == lab.OK {
 		err = c.keepChoice(ctx, p, s)
@@ -165,6 +174,20 @@ func (c *cell) call(ctx context.Context, s *question.Step, want question.Want) (
 		c.recordMade(madeBy{s.Process, s.Call.Makes}, s, g)
 	}
 	return g, err
+}
+
+// isAsked reports whether a later step asks who sent what a call in the background answers, and what came
+// along: that is part of the call.
+func (c *cell) isAsked(call *question.Step) (sender, with bool) {
+	for _, s := range c.steps[c.at+1:] {
+		if s.Call.Name != "answer" || s.Process != call.Process || s.Call.Args[0] != lab.Arg(lab.Pending(call.Pending)) {
+			continue
+		}
+		for _, a := range s.On(c.on).Answer.All() {
+			sender, with = sender || a.From != nil, with || a.With != nil
+		}
+	}
+	return sender, with
 }
 
 // keepChoice stores the port that the kernel chose in a bind to x:$p, where $p stood for none.
