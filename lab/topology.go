@@ -86,6 +86,7 @@ type Host struct {
 	Routes     []HostSpec `json:"routes,omitempty"`
 	Rules      []HostSpec `json:"rules,omitempty"`
 	Neighbours []HostSpec `json:"neighbours,omitempty"`
+	NFT        string     `json:"nft,omitempty"` // rules for nft(8), "" for none
 	Pos        Pos        `json:"-"`
 }
 
@@ -133,6 +134,9 @@ func (h *Host) Settings() []string {
 	}
 	for _, s := range h.Sysctls {
 		lines = append(lines, s.String())
+	}
+	if h.NFT != "" {
+		lines = append(lines, "nft rules")
 	}
 	return lines
 }

@@ -107,6 +107,9 @@ func (b *builder) words(o plan.Op) string {
 	if a, ok := o.(plan.Add); ok && !a.From.IsZero() && b.namespaces[a.NS] != nil {
 		return fmt.Sprintf("%s: host %q: %s %s", a.From, b.namespaces[a.NS].host.Name(), a.Object, a.Spec)
 	}
+	if r, ok := o.(plan.NFT); ok && b.namespaces[r.NS] != nil {
+		return fmt.Sprintf("host %q: nft", b.namespaces[r.NS].host.Name())
+	}
 	if l, ok := o.(plan.AddLink); ok && b.namespaces[l.NS] != nil {
 		return fmt.Sprintf("host %q: NIC %q", b.namespaces[l.NS].host.Name(), l.Name)
 	}
@@ -141,6 +144,8 @@ func (b *builder) do(o plan.Op) error {
 		return err
 	case plan.Add:
 		return b.in(o.NS, func(s *namespace) error { return s.rtnl.ip(o.Verb(), o.Object, o.Spec) })
+	case plan.NFT:
+		return b.in(o.NS, func(s *namespace) error { return s.host.loadRules(o.Text) })
 	case plan.LinkUp:
 		return b.onLink(o.NS, o.Name, linkUp)
 	}

@@ -83,6 +83,11 @@ type (
 		Spec   lab.Spec
 		From   lab.Pos `json:",omitzero"` // where the file has it
 	}
+	// NFT hands rules to nft(8), in the host.
+	NFT struct {
+		NS, Text string
+		From     lab.Pos `json:",omitzero"`
+	}
 	// LinkUp brings a link up.
 	LinkUp struct{ NS, Name string }
 )
@@ -99,6 +104,7 @@ func (SetMaster) op()    {}
 func (AddAddress) op()   {}
 func (LinkUp) op()       {}
 func (Add) op()          {}
+func (NFT) op()          {}
 
 func (o AddNamespace) String() string { return lab.Command("ip", "netns", "add", o.NS) }
 
@@ -146,6 +152,8 @@ func (o AddLink) String() string {
 	}
 	return lab.Command(append(args, strings.Fields("type "+strings.Join(words, " "))...)...)
 }
+
+func (o NFT) String() string { return lab.Command("ip", "netns", "exec", o.NS, "nft", o.Text) }
 
 func (o SetMaster) String() string {
 	return lab.Command("ip", "-n", o.NS, "link", "set", "dev", o.Name, "master", o.Master)

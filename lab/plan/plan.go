@@ -189,6 +189,9 @@ func (p *Plan) finishHost(h *lab.Host) {
 	for object, s := range h.Specs() {
 		p.add(Add{NS: p.hostNS(h.Name), Object: object, Spec: p.resolve(h, s.Spec), From: p.from(s.Pos)})
 	}
+	if h.NFT != "" {
+		p.add(NFT{NS: p.hostNS(h.Name), Text: h.NFT, From: p.from(h.Pos)})
+	}
 }
 
 // from completes a place in the topology's own file.

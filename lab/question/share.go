@@ -28,7 +28,11 @@ func shares(q *Question) bool {
 func (q *Question) MakesOnlySockets() bool {
 	// A router may tell hosts of better ways and of smaller packets (ICMP redirects and fragmentation
 	// needed), which they remember; no count that fabric.Lab.Clear looks at has those of IPv6.
-	if slices.ContainsFunc(q.Plan.Ops, func(o plan.Op) bool { _, ok := o.(plan.Add); return ok }) {
+	if slices.ContainsFunc(q.Plan.Ops, func(o plan.Op) bool {
+		_, routes := o.(plan.Add)
+		_, rules := o.(plan.NFT) // and connections that conntrack knows
+		return routes || rules
+	}) {
 		return false
 	}
 	datagrams, sends := false, false

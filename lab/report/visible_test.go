@@ -110,6 +110,7 @@ func whole() result.Report {
 	m.Layout.Hosts = slices.Clone(m.Layout.Hosts)
 	m.Layout.Hosts[0].NICs = append(slices.Clone(m.Layout.Hosts[0].NICs),
 		lab.NIC{Name: "v5", Type: "vlan id 5 link eth0", Master: "br0"})
+	m.Layout.Hosts[0].NFT = "table t {}"
 	m.Layout.Hosts[0].Routes = []lab.HostSpec{{Spec: "default via 192.0.2.2"}}
 	m.Layout.Hosts[0].Sysctls = []lab.Sysctl{{Name: "net.ipv4.ip_forward", Value: "1"}}
 	for i := range m.Claims {

@@ -142,6 +142,8 @@ func hostsSchema() object {
 			"routes":     specsSchema(lab.KindRoute, "Routes as ip-route(8) writes them, beside those that follow from addresses."),
 			"rules":      specsSchema(lab.KindRule, "Rules that choose a routing table, ip-rule(8)."),
 			"neighbours": specsSchema(lab.KindNeighbour, "Static entries of the neighbour table, ip-neighbour(8)."),
+			"nft": text("Rules for nft(8), which is a skip where it is not installed: nft: |",
+				"table inet t { chain c { type filter hook input priority 0; tcp dport 80 drop; }; }"),
 			"forwarding": object{"enum": []any{true, false, "true", "false"},
 				"description": "The host is a router: it forwards packets of IPv4 and IPv6."},
 		}))

@@ -4,6 +4,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"labrun/lab"
+	"labrun/lab/once"
 	"labrun/lab/syntax"
 	"labrun/lab/wording"
 	"labrun/lab/yamlpos"
@@ -21,7 +22,10 @@ var specKeys = []struct {
 }
 
 // hostKeys are all keys of a host.
-var hostKeys = []string{"nics", "routes", "rules", "neighbours", "forwarding", "sysctls"}
+var hostKeys = []string{"nics", "routes", "rules", "neighbours", "forwarding", "nft", "sysctls"}
+
+// namesFile is the one word by which rules of nft(8) reach for files.
+var namesFile = once.Regexp(`\binclude\b`)
 
 // decodeRouting reads what a host says about where packets go.
 func (d *layoutReader) decodeRouting(h *host, keys map[string]yamlpos.Entry, s yamlpos.Scope) {
@@ -33,6 +37,12 @@ func (d *layoutReader) decodeRouting(h *host, keys map[string]yamlpos.Entry, s y
 			h.Forwarding = text == "true"
 		default:
 			d.Wrong(k.Value, "%s: forwarding is true or false, found %s", s, wording.Quote(text))
+		}
+	}
+	if k, ok := keys["nft"]; ok {
+		h.NFT, _ = d.Text(k.Value, s.String()+", nft")
+		if namesFile().MatchString(h.NFT) {
+			d.Wrong(k.Value, "%s, nft: the rules stand here, include names a file", s)
 		}
 	}
 	for _, section := range specKeys {
