@@ -24,9 +24,10 @@ var LinkKinds = []LinkKind{
 	{Name: "ipvlan", Module: "ipvlan", Words: []string{"link", "mode"}, Needs: []string{"link"},
 		Modes: []string{"l2", "l3", "l3s"}},
 	{Name: "bond", Module: "bonding", Words: []string{"mode", "miimon"}, MAC: true,
-		Modes: []string{"balance-rr", "active-backup", "balance-xor", "broadcast", "802.3ad", "balance-tlb", "balance-alb"}},
-	{Name: "vxlan", Module: "vxlan", Words: []string{"id", "remote", "dev", "dstport"}, Needs: []string{"id", "dstport"},
-		MAC: true},
+		Modes: []string{"balance-rr", "active-backup", "balance-xor", "broadcast", "802.3ad", "balance-tlb",
+			"balance-alb"}},
+	{Name: "vxlan", Module: "vxlan", Words: []string{"id", "remote", "dev", "dstport"},
+		Needs: []string{"id", "dstport"}, MAC: true},
 	{Name: "wireguard", Module: "wireguard"},
 }
 

@@ -43,7 +43,8 @@ func stepsTopic() *cobra.Command {
 		fmt.Fprintf(&b, "\n    %s, %s\n", k.kind, k.where)
 		for _, w := range lab.SpecWords[k.kind] {
 			if kind, ok := lab.LinkKindOf(w); ok && k.kind == lab.KindLink {
-				fmt.Fprintf(&b, "        %-23s kernel module %s\n", strings.Join(append([]string{w}, kind.Words...), " "), kind.Module)
+				words := strings.Join(append([]string{w}, kind.Words...), " ")
+				fmt.Fprintf(&b, "        %-23s kernel module %s\n", words, kind.Module)
 			} else {
 				fmt.Fprintln(&b, strings.TrimRight(fmt.Sprintf("        %-23s %s", w, lab.TakesOf(w)), " "))
 			}

@@ -12,7 +12,8 @@ import (
 var kinds = func() map[string]reflect.Type {
 	all := map[string]reflect.Type{}
 	for _, o := range []Op{
-		AddNamespace{}, Stock{}, Neighbours{}, Sysctl{}, AddBridge{}, AddVeth{}, AddCable{}, AddAddress{}, LinkUp{}, Add{}, AddLink{}, SetMaster{}, NFT{},
+		AddNamespace{}, Stock{}, Neighbours{}, Sysctl{}, AddBridge{}, AddVeth{}, AddCable{}, AddAddress{}, LinkUp{},
+		Add{}, AddLink{}, SetMaster{}, NFT{},
 	} {
 		all[kindOf(o)] = reflect.TypeOf(o)
 	}

@@ -131,7 +131,8 @@ func hostsSchema() object {
 			"as": alias,
 			"type": like("A NIC on no network, in the words of ip-link(8). A kernel that lacks the kind is a skip.",
 				"^"+syntax.SpecPattern+"$", syntax.SpecExamples[lab.KindLink]...),
-			"master": nameValue(syntax.NicName, "The bridge or bond that it is put under, or its VRF: a NIC that stands before it."),
+			"master": nameValue(syntax.NicName,
+				"The bridge or bond that it is put under, or its VRF: a NIC that stands before it."),
 		})
 	nic["oneOf"] = []object{{"required": []string{"network"}}, {"required": []string{"type"}}}
 	nics := named("The host's NICs by name.", syntax.NicName, nic)
@@ -139,7 +140,8 @@ func hostsSchema() object {
 	nics["defaultSnippets"] = []object{{"label": "two NICs", "body": twoNICs}}
 	o := named("Hosts by name. A host is a network namespace with NICs; experiments run in every one.", syntax.HostName,
 		closed("A host: a network namespace.", schemas{"nics": nics, "sysctls": sysctlsSchema(),
-			"routes":     specsSchema(lab.KindRoute, "Routes as ip-route(8) writes them, beside those that follow from addresses."),
+			"routes": specsSchema(lab.KindRoute,
+				"Routes as ip-route(8) writes them, beside those that follow from addresses."),
 			"rules":      specsSchema(lab.KindRule, "Rules that choose a routing table, ip-rule(8)."),
 			"neighbours": specsSchema(lab.KindNeighbour, "Static entries of the neighbour table, ip-neighbour(8)."),
 			"nft": text("Rules for nft(8), which is a skip where it is not installed: nft: |",
