@@ -34,6 +34,8 @@ func (Control) arg() {}
 var Controls = []Signature{
 	{Name: "pktinfo", Args: []Kind{KindBare, KindNIC}, Optional: 1,
 		Doc: "the host's own address and NIC, IP_PKTINFO of ip(7), IPV6_PKTINFO of ipv6(7)"},
+	{Name: "origdst", Args: []Kind{KindAddr},
+		Doc: "the address with its port that it was sent to, IP_RECVORIGDSTADDR of ip(7); it only comes"},
 	{Name: "ttl", Args: []Kind{KindInt}, Doc: "IP_TTL of ip(7), IPV6_HOPLIMIT of ipv6(7)"},
 	{Name: "tos", Args: []Kind{KindInt}, Doc: "IP_TOS of ip(7), IPV6_TCLASS of ipv6(7)"},
 	{Name: "mark", Args: []Kind{KindInt}, Doc: "SO_MARK of socket(7); comes after SO_RCVMARK (Linux 6.3)"},
@@ -42,6 +44,7 @@ var Controls = []Signature{
 	{Name: "timestampns", Doc: "the same after SO_TIMESTAMPNS"},
 	{Name: "credentials", Args: []Kind{KindUser, KindUser},
 		Doc: "user and group of the sender, SCM_CREDENTIALS of unix(7), with its own process number"},
+	{Name: "pidfd", Doc: "a descriptor of the sender's process, SO_PASSPIDFD of unix(7) (Linux 6.5); it only comes"},
 	{Name: "rights", Args: []Kind{KindSock}, Repeats: true,
 		Doc: "descriptors, SCM_RIGHTS of unix(7); in an answer how many: rights(2)"},
 	{Name: "recverr", Args: []Kind{KindErrno}, Doc: "an error of an earlier datagram, IP_RECVERR of ip(7)"},

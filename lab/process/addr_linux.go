@@ -73,7 +73,7 @@ func newSockaddr(r *request, i int) (*sockaddr, error) {
 		s.setFamily(f)
 	}
 	// A number after an address may be flags as well, those of sendto.
-	if sig, _ := lab.SignatureOf(r.Call); i+1 < len(r.Args) && sig.Kind(i+1) == lab.KindLength {
+	if sig, _ := lab.SignatureOf(r.Call); sig.Args != nil && i+1 < len(r.Args) && sig.Kind(i+1) == lab.KindLength {
 		s.length = int32(arg[lab.Int](r, i+1))
 	}
 	return s, nil

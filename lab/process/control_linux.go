@@ -26,6 +26,8 @@ type controlKind struct {
 var controlKinds = map[string]controlKind{
 	"pktinfo": {v4: option{unix.IPPROTO_IP, unix.IP_PKTINFO}, v6: option{unix.IPPROTO_IPV6, unix.IPV6_PKTINFO},
 		bytes: pktinfoBytes, args: pktinfoArgs},
+	"origdst": {v4: option{unix.IPPROTO_IP, unix.IP_ORIGDSTADDR}, v6: option{unix.IPPROTO_IPV6, unix.IPV6_ORIGDSTADDR},
+		bytes: addressBytes, args: addressArgs},
 	"ttl": {v4: option{unix.IPPROTO_IP, unix.IP_TTL}, v6: option{unix.IPPROTO_IPV6, unix.IPV6_HOPLIMIT},
 		bytes: numberBytes, args: numberArgs},
 	"tos": {v4: option{unix.IPPROTO_IP, unix.IP_TOS}, v6: option{unix.IPPROTO_IPV6, unix.IPV6_TCLASS},
@@ -36,10 +38,14 @@ var controlKinds = map[string]controlKind{
 	"timestamp":   ofSocket(unix.SO_TIMESTAMP, noBytes, noArgs),
 	"timestampns": ofSocket(unix.SO_TIMESTAMPNS, noBytes, noArgs),
 	"credentials": ofSocket(unix.SCM_CREDENTIALS, credentialsBytes, credentialsArgs),
+	"pidfd":       ofSocket(scmPidfd, noBytes, noArgs),
 	"rights":      ofSocket(unix.SCM_RIGHTS, rightsBytes, rightsArgs),
 	"recverr": {v4: option{unix.IPPROTO_IP, unix.IP_RECVERR}, v6: option{unix.IPPROTO_IPV6, unix.IPV6_RECVERR},
 		bytes: recverrBytes, args: recverrArgs},
 }
+
+// scmPidfd is SCM_PIDFD of linux/socket.h, which x/sys has not.
+const scmPidfd = 4
 
 // ofSocket is a kind that is the same for all families.
 func ofSocket(number int, bytes func(*agent, []value, bool) ([]byte, error),
@@ -113,6 +119,22 @@ func pktinfoArgs(data []byte) ([]value, error) {
 	}
 	nic, err := nicName(index)
 	return []value{{ip}, {lab.Name(nic)}}, err
+}
+
+// addressBytes are a sockaddr, which no kernel takes: it says where something was sent to.
+func addressBytes(_ *agent, args []value, _ bool) ([]byte, error) {
+	s, err := newSockaddr(&request{Args: args}, 0)
+	if err != nil {
+		return nil, err
+	}
+	return s.bytes[:s.length], nil
+}
+
+func addressArgs(data []byte) ([]value, error) {
+	s := &sockaddr{length: int32(len(data))}
+	copy(s.bytes[:], data)
+	of, err := s.value()
+	return []value{{of}}, err
 }
 
 // credentialsBytes are a struct ucred with this process's own number: another one is EPERM, and which

@@ -1,6 +1,7 @@
 package process
 
 import (
+	"encoding/binary"
 	"fmt"
 	"runtime"
 	"slices"
@@ -119,7 +120,7 @@ func recvmsg(a *agent, r *request) reply {
 		}
 	}
 	switch {
-	case err != nil:
+	case err != nil && r.With: // else nothing asks what it is
 		return reply{Broken: "recvmsg: " + err.Error()}
 	case r.Makes != "" && len(fds) == 0:
 		return reply{Broken: "recvmsg: no descriptor came along"}
@@ -186,6 +187,9 @@ func controlsIn(oob []byte) (came []control, fds []int, err error) {
 			c := control{Name: sig.Name}
 			if c.Args, err = kind.args(m.Data); err != nil {
 				return came, fds, fmt.Errorf("%s: %w", sig.Name, err)
+			}
+			if sig.Name == "pidfd" && len(m.Data) >= 4 {
+				_ = unix.Close(int(int32(binary.NativeEndian.Uint32(m.Data)))) // that it came is all that is told
 			}
 			if sig.Name == "rights" {
 				more, _ := unix.ParseUnixRights(&m) // args has read it

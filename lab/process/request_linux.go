@@ -51,11 +51,14 @@ func newRequest(a Args) (request, error) {
 			to := control{Name: c.Name}
 			for _, arg := range c.Args {
 				one := value{arg}
-				if _, ok := arg.(lab.Bare); ok {
+				for addr := range lab.AddrsIn(arg) {
 					if len(inner) == 0 {
 						return request{}, fmt.Errorf("%s: %s stands for no address", a.Call, arg)
 					}
-					one.of, inner = inner[0], inner[1:]
+					if one.of = inner[0]; arg == lab.Arg(addr) {
+						one.of = address{IP: netip.AddrPortFrom(inner[0], addr.Port.Number)}
+					}
+					inner = inner[1:]
 				}
 				to.Args = append(to.Args, one)
 			}

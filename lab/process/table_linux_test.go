@@ -98,7 +98,7 @@ func TestCallsHaveRows(t *testing.T) {
 func TestControlsHaveRows(t *testing.T) {
 	args := map[lab.Kind]value{
 		lab.KindBare: {netip.MustParseAddr("2001:db8::1")}, lab.KindNIC: {lab.Name("")}, lab.KindInt: {lab.Int(7)},
-		lab.KindUser: {lab.Int(1000)}, lab.KindErrno: {lab.Word("ECONNREFUSED")}, lab.KindSock: {lab.Sock("a")},
+		lab.KindAddr: {address{IP: netip.MustParseAddrPort("[2001:db8::1]:80")}}, lab.KindUser: {lab.Int(1000)}, lab.KindErrno: {lab.Word("ECONNREFUSED")}, lab.KindSock: {lab.Sock("a")},
 	}
 	a := &agent{socks: handles{"a": {fd: 7}}}
 	for _, s := range lab.Controls {
@@ -116,6 +116,8 @@ func TestControlsHaveRows(t *testing.T) {
 			t.Errorf("%s: %v", s.Name, err)
 		}
 		switch s.Name {
+		case "origdst":
+			want[0].of = netip.MustParseAddrPort("[2001:db8::1]:80")
 		case "rights":
 			want[0].of = lab.Int(1)
 		case "segment":

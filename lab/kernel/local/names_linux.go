@@ -266,8 +266,15 @@ func (n *names) cameWith(want question.Want, g got) bool {
 			return false
 		}
 		for i, a := range w.Args {
-			if _, ok := a.(lab.Bare); ok {
+			switch v := a.(type) {
+			case lab.Bare:
 				a, inner = lab.Bare{IP: inner[0]}, inner[1:]
+			case lab.Addr:
+				at := netip.AddrPortFrom(inner[0], v.Port.Number)
+				inner = inner[1:]
+				if came, ok := g.Args[i].(lab.Addr); ok && n.matchesAddr(v, at, addrPort(came)) {
+					continue
+				}
 			}
 			if a != g.Args[i] {
 				return false
