@@ -11,8 +11,29 @@ import (
 type Run struct {
 	Argv       []string
 	Background bool     // the next step does not wait for its end
+	FDs        []FD     // sockets that it is given, as descriptors 3 and up
 	Stdout     *Pattern // what it must print; nil takes anything
 	Stderr     *Pattern
+}
+
+// FD is a socket of a process on the program's host.
+type FD struct{ Process, Sock string }
+
+// String writes it as a file does: w of the process main, web:w of another one.
+func (f FD) String() string {
+	if f.Process == "main" {
+		return f.Sock
+	}
+	return f.Process + ":" + f.Sock
+}
+
+// ParseFD reads what String writes.
+func ParseFD(text string) FD {
+	process, sock, ok := strings.Cut(text, ":")
+	if !ok {
+		return FD{"main", text}
+	}
+	return FD{process, sock}
 }
 
 // Pattern is a text that output must be, but for a last line end, or a regular expression that must be

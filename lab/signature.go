@@ -45,6 +45,7 @@ const (
 	KindBare       Kind = "an address without a port"
 	KindErrno      Kind = "an errno"
 	KindMessage    Kind = "a string or a socket"
+	KindNumber     Kind = "the number of a program's descriptor"
 	KindPending    Kind = "the name of a call in the background"
 	KindAnswer     Kind = "what the call in the background answers"
 	KindPart       Kind = "an address, a control message or message flags"
@@ -150,8 +151,9 @@ var Signatures = []Signature{
 		Doc: "which watched sockets have events; waits for the first, epoll_wait(2)"},
 	{Name: "ioctl", Args: []Kind{KindSock, KindIoctl}, Answers: KindInt,
 		Doc: "bytes to read, bytes not yet acknowledged, whether the urgent byte is next, ioctl(2), tcp(7), udp(7)"},
-	{Name: "answer", Args: []Kind{KindPending}, Answers: KindAnswer, Waits: true, Sender: true, Controls: true, Touches: true,
-		Doc: "what a call in the background answers, when it does; blocked while it still waits, and it may be asked again"},
+	{Name: "answer", Args: []Kind{KindPending}, Answers: KindAnswer, Waits: true, Sender: true, Controls: true,
+		Touches: true,
+		Doc:     "what a call in the background answers, when it does; blocked while it still waits, to be asked again"},
 	{Name: "shutdown", Args: []Kind{KindSock, KindHow}, Doc: "close one direction or both, shutdown(2)"},
 	{Name: "close", Args: []Kind{KindSock}, Waits: true, Doc: "close the process's descriptor, close(2)"},
 	{Name: "getsockname", Args: []Kind{KindSock}, Answers: KindAddr, Doc: "the local address, getsockname(2)"},
@@ -172,6 +174,8 @@ var Signatures = []Signature{
 	{Name: "wait", Args: []Kind{KindProcess}, Answers: KindInt, Waits: true, By: ByLabrun, Touches: true,
 		Doc: "wait for a program in the background to end, answers its exit status, 128 and the signal when one " +
 			"ended it"},
+	{Name: "pidfd_getfd", Args: []Kind{KindProcess, KindNumber}, Makes: true, By: ByLabrun, Touches: true,
+		Doc: "a socket of a program in the background, by its descriptor's number there, pidfd_getfd(2)"},
 	{Name: "sleep", Args: []Kind{KindDuration}, Doc: "do nothing for a while, nanosleep(2)"},
 	{Name: "sockets", Args: []Kind{KindAddr}, Answers: KindStates, By: ByHost,
 		Doc: "what netstat shows at an address (any: all of them), from sock_diag(7); waits for the states that " +

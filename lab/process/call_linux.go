@@ -61,6 +61,7 @@ var calls = map[string]func(a *agent, r *request) reply{
 	"leave": leave,
 	"reset": reset,
 	"load":  load,
+	"take":  take,
 	"rest":  func(*agent, *request) reply { return reply{Outcome: lab.OK} }, // do settles what waits
 	"cells": cells,
 }

@@ -62,7 +62,7 @@ func owned(a *agent, r *request) reply {
 		case err != nil:
 			return reply{Broken: "stat socket " + name + ": " + err.Error()}
 		}
-		o := Owned{Name: name, Inode: uint32(st.Ino), UID: st.Uid, Protocol: protocolOf(fd)}
+		o := Owned{Name: name, FD: fd, Inode: uint32(st.Ino), UID: st.Uid, Protocol: protocolOf(fd)}
 		o.Local, _ = valueOf[netip.AddrPort](nameOf(fd, unix.SYS_GETSOCKNAME))
 		asked := o.Local.IsValid() && slices.Contains(which.Ports, o.Local.Port()) ||
 			which.Unix && strings.HasPrefix(o.Protocol, "unix")

@@ -203,6 +203,7 @@ type ownedSockets []Owned
 // other sockets could have stood in the way of a call.
 type Owned struct {
 	Name     string         `json:"name"`
+	FD       int            `json:"fd"`
 	Inode    uint32         `json:"inode"`
 	Protocol string         `json:"protocol"`
 	UID      uint32         `json:"uid"`

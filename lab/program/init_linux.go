@@ -251,10 +251,27 @@ func startCopy(hostname string, argv []string) (pid int, err error) {
 	if s.User != nil {
 		attr.Sys.Credential = &syscall.Credential{Uid: *s.User, Gid: *s.User}
 	}
-	if pid, err = child.Start(path, argv, attr); err != nil {
+	if s.Sockets > 0 {
+		for i := range s.Sockets {
+			attr.Files = append(attr.Files, uintptr(sockFD+i))
+		}
+		path, argv = listening(path, argv, s.Sockets)
+	}
+	pid, err = child.Start(path, argv, attr)
+	for i := range s.Sockets {
+		unix.Close(sockFD + i) // a listener is closed when the program has closed it
+	}
+	if err != nil {
 		return 0, &os.PathError{Op: "exec", Path: path, Err: err}
 	}
 	return pid, nil
+}
+
+// listening returns the command that starts a program with sockets: it has to be told its own number, which
+// is known only once it exists. The shell sets that, and becomes the program.
+func listening(path string, argv []string, sockets int) (shell string, command []string) {
+	set := fmt.Sprintf(`LISTEN_PID=$$ LISTEN_FDS=%d exec "$@"`, sockets)
+	return "/bin/sh", append([]string{"sh", "-c", "export LISTEN_PID LISTEN_FDS; " + set, "sh", path}, argv[1:]...)
 }
 
 // keepDescriptors keeps those from the program that labrun's own caller left

@@ -32,12 +32,13 @@ type Spec struct {
 	In       func(f func() error) error // runs f on a thread that is in the host's namespace
 	Hostname string
 	Argv     []string
-	User     *uint32  // uid and gid; nil keeps the caller's
-	Hosts    string   // what /etc/hosts says
-	Dir      string   // the working directory, the topology file's; "" is /
-	Files    *Files   // its /run and /tmp, nil for some of its own
-	Env      []string // beside PATH, HOME and LANG; nothing comes from labrun's own
-	Shared   []string // kernel parameters that are not the host's alone: read-only
+	User     *uint32    // uid and gid; nil keeps the caller's
+	Hosts    string     // what /etc/hosts says
+	Dir      string     // the working directory, the topology file's; "" is /
+	Files    *Files     // its /run and /tmp, nil for some of its own
+	Env      []string   // beside PATH, HOME and LANG; nothing comes from labrun's own
+	Sockets  []*os.File // its descriptors 3 and up, with LISTEN_FDS and LISTEN_PID, sd_listen_fds(3)
+	Shared   []string   // kernel parameters that are not the host's alone: read-only
 }
 
 // Running is a program that was started.
@@ -106,6 +107,8 @@ func (s Spec) launch(r *Running, theirs *os.File) (err error) {
 		argv: append([]string{arg0Init, s.Hostname, viewCopy, ""}, s.Argv...),
 		fds:  [...]uintptr{null.Fd(), stdout.Fd(), stderr.Fd(), theirs.Fd(), exe.Fd()},
 		how:  &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWIPC, Setsid: true},
+
+		sockets: s.Sockets,
 	}.start()
 	return err
 }
@@ -195,6 +198,15 @@ func (r *Running) Ended() (status int, ended bool) {
 	default:
 		return 0, false
 	}
+}
+
+// Socket returns a descriptor of the program's.
+func (r *Running) Socket(number int) (*os.File, error) {
+	fd, err := unix.PidfdGetfd(r.pidfd, number, 0)
+	if err != nil {
+		return nil, os.NewSyscallError("pidfd_getfd", err)
+	}
+	return os.NewFile(uintptr(fd), "socket"), nil
 }
 
 // Died returns an error when the init of the program's namespace has ended, and with

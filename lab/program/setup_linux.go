@@ -21,6 +21,7 @@ const (
 	tmpFD    = child.ControlFD + 3 // with runFD the lab's files, see Files.mounts
 	runFD    = child.ControlFD + 4
 	folderFD = child.ControlFD + 5
+	sockFD   = child.ControlFD + 6 // with those behind it the program's sockets
 )
 
 // arg0Init is the argv[0] of the init of a program's PID namespace.
@@ -41,6 +42,7 @@ type setup struct {
 	Env       []string
 	HasFiles  bool    // as tmpFD and runFD
 	HasFolder bool    // as folderFD
+	Sockets   int     // as sockFD and those behind it
 	Self      ownFile // labrun's
 	Shared    []string
 }
@@ -81,12 +83,15 @@ type initStart struct {
 	argv  []string
 	fds   [setupFD]uintptr // the standard ones, the pair's end, and exeFD
 	how   *syscall.SysProcAttr
+
+	sockets []*os.File // that the program is to have
 }
 
 const noFD = ^uintptr(0) // closed, to syscall.ForkExec
 
 func (s initStart) start() (pid int, err error) {
 	s.HasFiles, s.HasFolder = s.files != nil, s.given != nil
+	s.Sockets = len(s.sockets)
 	in, err := s.memfd()
 	if err != nil {
 		return 0, err
@@ -104,6 +109,9 @@ func (s initStart) start() (pid int, err error) {
 	}
 	if s.given != nil {
 		fds[folderFD] = s.given.Fd()
+	}
+	for _, f := range s.sockets {
+		fds = append(fds, f.Fd())
 	}
 	s.how.Cloneflags |= unix.CLONE_NEWPID | unix.CLONE_NEWNS | unix.CLONE_NEWUTS
 	err = s.in(func() error {

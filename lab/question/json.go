@@ -222,6 +222,7 @@ type stepJSON struct {
 type runJSON struct {
 	Argv       []string `json:"argv"`
 	Background bool     `json:"background,omitempty"`
+	FDs        []lab.FD `json:"fds,omitempty"`
 	Stdout     string   `json:"stdout,omitempty"`
 	Stderr     string   `json:"stderr,omitempty"`
 }
@@ -245,7 +246,7 @@ func (s Step) MarshalJSON() ([]byte, error) {
 		Inner: allWords(s.Inner), Spec: s.Spec,
 		Until: s.Until.Seconds(), Pending: s.Pending}
 	if s.Run != nil {
-		out.Run = &runJSON{Argv: s.Run.Argv, Background: s.Run.Background}
+		out.Run = &runJSON{Argv: s.Run.Argv, Background: s.Run.Background, FDs: s.Run.FDs}
 		if s.Run.Stdout != nil {
 			out.Run.Stdout = s.Run.Stdout.String()
 		}

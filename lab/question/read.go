@@ -131,7 +131,7 @@ func (s *Step) UnmarshalJSON(text []byte) error {
 	}
 	if from.Run != nil {
 		s.Call = lab.Call{Name: "run", Args: []lab.Arg{lab.Text(lab.Command(from.Run.Argv...))}}
-		s.Run = &lab.Run{Argv: from.Run.Argv, Background: from.Run.Background}
+		s.Run = &lab.Run{Argv: from.Run.Argv, Background: from.Run.Background, FDs: from.Run.FDs}
 		if s.Run.Stdout, err = pattern(from.Run.Stdout); err != nil {
 			return err
 		}

@@ -318,7 +318,7 @@ func (r *reader) late(s span) (lab.Arg, []Mistake) {
 		if !t.word() {
 			return nil, r.expected(r.Answers, s)
 		}
-		if mistakes := s.check(socketName, t.text); mistakes != nil {
+		if mistakes := s.check(SocketName, t.text); mistakes != nil {
 			return nil, mistakes
 		}
 		socks = append(socks, lab.Sock(t.text))

@@ -14,7 +14,7 @@ import (
 func (r *reader) arg(k lab.Kind, s span) (lab.Arg, []Mistake) {
 	switch k {
 	case lab.KindSock:
-		word, mistakes := r.word(k, s, socketName)
+		word, mistakes := r.word(k, s, SocketName)
 		return lab.Sock(word), mistakes
 	case lab.KindPending:
 		word, mistakes := r.word(k, s, PendingName)
@@ -42,7 +42,7 @@ func (r *reader) arg(k lab.Kind, s span) (lab.Arg, []Mistake) {
 		}
 		return flags(noun(k), maskWords[k], s)
 	case lab.KindNew:
-		word, mistakes := r.word(k, s, socketName)
+		word, mistakes := r.word(k, s, SocketName)
 		return lab.New(word), mistakes
 	case lab.KindAddr:
 		value, mistakes := r.value(k, s)
@@ -127,6 +127,8 @@ func (r *reader) bounds(k lab.Kind) (low, high int64, ok bool) {
 		return 0, MaxUser, true
 	case k == lab.KindLength:
 		return 0, 4096, true // more than any sockaddr; the kernel takes at most 128 bytes, MAX_SOCK_ADDR
+	case k == lab.KindNumber:
+		return 0, math.MaxInt32, true
 	case k == lab.KindDescriptor:
 		return math.MinInt32, -1, true // one that is open could be labrun's own
 	}

@@ -46,7 +46,7 @@ var (
 		[]string{"not"}}
 	ProcessName = NameRule{"a process's name", once.Regexp(`^[A-Za-z0-9_][A-Za-z0-9_-]*$`),
 		"letters, digits, '_', '-', not '-' first", 63, []string{"peer", "subject"}}
-	socketName = NameRule{"a socket's name", ProcessName.Syntax, ProcessName.Words, 63, nil}
+	SocketName = NameRule{"a socket's name", ProcessName.Syntax, ProcessName.Words, 63, nil}
 	// A call in the background has a name of its own, or that of the socket which it makes.
 	PendingName = NameRule{"the name of a call in the background", ProcessName.Syntax, ProcessName.Words, 63, nil}
 	portName    = NameRule{"a port variable's name", once.Regexp(`^[A-Za-z_][A-Za-z0-9_]*$`),

@@ -22,7 +22,7 @@ func DescribeCall(s lab.Signature) string {
 func CallPattern(s lab.Signature, option string) string {
 	made := ""
 	if s.Makes {
-		made = Inner(socketName) + `\s*=\s*`
+		made = Inner(SocketName) + `\s*=\s*`
 		if s.Unnamed {
 			made = "(?:" + made + ")?"
 		}
@@ -85,14 +85,14 @@ func kindPattern(k lab.Kind) string {
 	}
 	switch k {
 	case lab.KindSock:
-		return Inner(socketName)
+		return Inner(SocketName)
 	case lab.KindPending:
 		return Inner(PendingName)
 	case lab.KindProcess:
 		return Inner(ProcessName)
 	case lab.KindAddr:
 		return `(?:unspec|(?:packet|netlink)\([^()]*\)|` + stringPattern + `|(?:family|mapped)\([^"]*\)\s*:\s*[^\s,()":]+|[^\s,()"]*:[^\s,()":]+)`
-	case lab.KindInt, lab.KindLength, lab.KindUser, lab.KindDescriptor:
+	case lab.KindInt, lab.KindLength, lab.KindUser, lab.KindDescriptor, lab.KindNumber:
 		return `-?[0-9]+`
 	case lab.KindText, lab.KindPath:
 		return stringPattern
@@ -101,7 +101,7 @@ func kindPattern(k lab.Kind) string {
 	case lab.KindFamily, lab.KindSockType, lab.KindProtocol:
 		return `(?:-?[0-9]+|` + flagsPattern(maskWords[k]) + ")"
 	case lab.KindNew:
-		return Inner(socketName)
+		return Inner(SocketName)
 	case lab.KindSockFlags:
 		return flagsPattern(lab.SocketFlags)
 	case lab.KindFlags:
@@ -138,7 +138,8 @@ const SpecPattern = `[^\s,()"]+(?:\s+[^\s,()"]+)*`
 
 // examplesOf are arguments to complete a call with, of the kinds that are not one of a few words.
 var examplesOf = map[lab.Kind]string{
-	lab.KindSock: "a", lab.KindPending: "s", lab.KindProcess: "child", lab.KindAddr: "x:80", lab.KindInt: "5", lab.KindLength: "16",
+	lab.KindSock: "a", lab.KindPending: "s", lab.KindNumber: "3", lab.KindProcess: "child",
+	lab.KindAddr: "x:80", lab.KindInt: "5", lab.KindLength: "16",
 	lab.KindText: `"1"`, lab.KindPath: `"name"`, lab.KindDuration: "100ms", lab.KindSockFlags: lab.SocketFlags[0],
 	lab.KindFlags: "MSG_PEEK", lab.KindUser: "1000", lab.KindSysctl: "net.ipv4.tcp_tw_reuse", lab.KindNIC: "eth0",
 	lab.KindPrefix: "192.0.2.77/24", lab.KindMessage: `"text"`, lab.KindPart: "pktinfo(x, eth0)", lab.KindBare: "x",

@@ -74,7 +74,7 @@ func (s *Step) wrong(at int, format string, args ...any) { s.add(wrong(at, forma
 func (s *Step) parse(all span) {
 	if all.token(0).word() && all.token(1).is("=") && all.token(2).word() && all.token(3).is("(") {
 		name := all.part(0, 1)
-		s.add(name.check(socketName, name.text()))
+		s.add(name.check(SocketName, name.text()))
 		s.Call.Makes = name.text()
 		all = all.from(2)
 	}

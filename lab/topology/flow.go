@@ -132,7 +132,7 @@ func (s placedStep) inWorld() world.Step {
 		Pending: s.step.Pending,
 	}
 	if w.Program {
-		w.Background = s.step.Run.Background
+		w.Background, w.FDs = s.step.Run.Background, s.step.Run.FDs
 	}
 	if w.Mistaken {
 		w.Mentions = variableSyntax().FindAllString(s.Text, -1)

@@ -30,7 +30,7 @@ func (r *slotReader) program(raw *yaml.Node) {
 		return
 	}
 	s := yamlpos.Scope{Outer: r.scope().String(), Inner: "this program"}
-	keys, ok := r.Fields(n, s, "run", "as", "background", "until", "stdout", "stderr", "exit", "limit")
+	keys, ok := r.Fields(n, s, "run", "as", "background", "until", "stdout", "stderr", "exit", "limit", "fds")
 	if !ok {
 		return
 	}
@@ -48,6 +48,9 @@ func (r *slotReader) program(raw *yaml.Node) {
 	}
 	if k, ok := keys["background"]; ok {
 		p.step.Run.Background = r.Truth(k.Value, s.String()+", background")
+	}
+	if k, ok := keys["fds"]; ok {
+		p.step.Run.FDs = r.fds(s, k)
 	}
 	r.finish(s, &p, keys)
 	p.step.Process = p.process
@@ -68,6 +71,23 @@ func (r *slotReader) program(raw *yaml.Node) {
 		by := maker{Process: lab.Process{Host: p.process.Host, Name: "until"}, limit: p.step.Limit, waits: true}
 		r.call(by, k.Value, 0)
 	}
+}
+
+// fds reads the sockets that a program is given: [w, web:w].
+func (r *slotReader) fds(s yamlpos.Scope, e yamlpos.Entry) (all []lab.FD) {
+	for _, item := range yamlpos.List(e.Value) {
+		text, ok := r.Text(item, s.String()+", fds")
+		if !ok {
+			continue
+		}
+		fd := lab.ParseFD(text)
+		if problem := cmp.Or(syntax.ProcessName.Check(fd.Process), syntax.SocketName.Check(fd.Sock)); problem != "" {
+			r.Wrong(item, "%s, fds: a socket is written w, or web:w of another process than main: %s", s, problem)
+			continue
+		}
+		all = append(all, fd)
+	}
+	return all
 }
 
 // finish reads how the program must end and what it must print. One in the background goes on while

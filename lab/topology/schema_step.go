@@ -114,6 +114,9 @@ func programSchema() object {
 		"stdout": printed("output"),
 		"stderr": printed("error"),
 		"exit":   filled("The exit status that it must have (0).", 0, 255),
+		"fds": object{"type": "array", "minItems": 1,
+			"items":       text("A socket of main, w, or of another process, web:w.", "w"),
+			"description": "Sockets that it is given as descriptors 3 and up, with LISTEN_FDS and LISTEN_PID."},
 		"limit":  described(fmt.Sprintf("How long it may take (%s).", programLimit), "duration"),
 		"repeat": repeatSchema(),
 	}, "run")

@@ -75,7 +75,7 @@ func (s *slot) variant(known map[string]int32, steps []placedStep) int32 {
 			}
 		}
 		if p.step.Run != nil {
-			fmt.Fprintf(&key, " %q %t %s", p.step.Run.Argv, p.step.Run.Background, p.Want)
+			fmt.Fprintf(&key, " %q %t %v %s", p.step.Run.Argv, p.step.Run.Background, p.step.Run.FDs, p.Want)
 		}
 	}
 	i, ok := known[key.String()]

@@ -63,10 +63,11 @@ type Step struct {
 	Line       int
 	Call       lab.Call
 	Want       lab.Want
-	Program    bool   // it runs a program
-	Background bool   // which goes on while others act
-	Repeated   bool   // it stands in repeat
-	Pending    string // the name of a call in the background
+	Program    bool     // it runs a program
+	FDs        []lab.FD // sockets that it is given
+	Background bool     // which goes on while others act
+	Repeated   bool     // it stands in repeat
+	Pending    string   // the name of a call in the background
 
 	// What is wrong with a step that could not be read whole, or is in another notation.
 	Mistaken bool     // it has mistakes
@@ -189,6 +190,18 @@ func (a *applier) program() {
 	if p.First != a.Line && !p.Program && p.ended == "" {
 		a.complain(OfStep, "%q is a process, from line %d; give the program another name", name, p.First)
 		return
+	}
+	for _, fd := range a.FDs {
+		giver := a.World.Process(lab.Process{Host: name.Host, Name: fd.Process})
+		if a.doubt {
+			break
+		}
+		if giver == nil {
+			a.complain(OfStep, "fds: no process %q exists so far on the program's host", fd.Process)
+		} else if k, made := giver.sockets[fd.Sock]; !made || k.closed > 0 {
+			a.complain(OfStep, "fds: process %q has no socket %q%s", fd.Process, fd.Sock,
+				wording.Hint(fd.Sock, "open", giver.open()))
+		}
 	}
 	p.Program = true
 	if !a.Background {
@@ -414,6 +427,10 @@ func (a *applier) carryOut() {
 		k := a.process.sockets[name]
 		k.closed = a.Line
 		a.process.sockets[name] = k
+	case "pidfd_getfd":
+		if v := a.World.Process(a.named()); !a.doubt && (v == nil || !v.Program || v.ended != "") {
+			a.complain(0, "no program %q is in the background", a.named())
+		}
 	case "answer":
 		a.answer()
 	case "exec": // it ends the other threads, execve(2)

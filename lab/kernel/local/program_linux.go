@@ -12,6 +12,7 @@ import (
 	"labrun/lab/program"
 	"labrun/lab/question"
 	"labrun/lab/result"
+	"labrun/lab/sys"
 )
 
 // program runs a real program, to its end unless it is one for the background.
@@ -35,6 +36,18 @@ func (c *cell) program(ctx context.Context, who lab.Process, s *question.Step) (
 	var err error
 	if spec.Files, err = c.sharedFiles(); err != nil {
 		return got{}, err
+	}
+	for _, fd := range s.Run.FDs {
+		giver := c.processes[lab.Process{Host: who.Host, Name: fd.Process}]
+		if giver == nil {
+			return got{}, fmt.Errorf("process %s does not exist", fd.Process)
+		}
+		sock, err := giver.Hand(ctx, fd.Sock)
+		if err != nil {
+			return got{}, c.noGetfd(s, err)
+		}
+		defer sock.Close()
+		spec.Sockets = append(spec.Sockets, sock)
 	}
 	c.lab.Spoil()
 	running, err := spec.Start()
@@ -121,6 +134,36 @@ func wait(ctx context.Context, c *cell, s *question.Step, _ question.Want) (got,
 		return got{Answer: lab.Answer{Outcome: lab.Blocked}}, nil
 	}
 	return got{Answer: lab.Answer{Outcome: lab.OK, Value: lab.Int(status)}}, nil
+}
+
+// takeSocket gives the process a socket of a program in the background.
+func takeSocket(ctx context.Context, c *cell, s *question.Step, _ question.Want) (g got, err error) {
+	p, err := c.caller(s)
+	if err != nil {
+		return got{}, err
+	}
+	running := c.programs[childOf(s)]
+	if running == nil {
+		return got{}, fmt.Errorf("program %s does not exist", childOf(s))
+	}
+	sock, err := running.Socket(int(s.Call.Args[1].(lab.Int)))
+	if err != nil {
+		a, ok := sys.AnswerOf(err)
+		if ok && a.Errno != "ENOSYS" {
+			return got{Answer: a}, nil
+		}
+		return got{}, c.noGetfd(s, err)
+	}
+	defer sock.Close()
+	return got{Answer: lab.Answer{Outcome: lab.OK}}, p.Take(ctx, s.Call.Makes, sock)
+}
+
+// noGetfd makes a skip of the error of a kernel before 5.6, which lacks the call.
+func (c *cell) noGetfd(s *question.Step, err error) error {
+	if a, ok := sys.AnswerOf(err); ok && a.Errno == "ENOSYS" {
+		return errSkip(c.q.Place(s) + ": this kernel lacks pidfd_getfd(2)")
+	}
+	return err
 }
 
 // outputs returns what the cell's programs have printed so far.

@@ -113,12 +113,14 @@ type performer func(ctx context.Context, c *cell, s *question.Step, want questio
 
 // performers are the calls of lab.Signatures that no process makes by itself.
 var performers = map[string]performer{
-	"fork":    fork,
-	"exit":    exit,
-	"kill":    kill,
-	"wait":    wait,
-	"sockets": sockets,
-	"sysctl":  sysctl,
+	"fork": fork,
+	"exit": exit,
+	"kill": kill,
+	"wait": wait,
+
+	"pidfd_getfd": takeSocket,
+	"sockets":     sockets,
+	"sysctl":      sysctl,
 	"addr_add": onHost(func(h *fabric.Host, args []lab.Arg) error {
 		return h.AddAddress(word(args, 0), netip.Prefix(args[1].(lab.Prefix)), word(args, 2))
 	}),
