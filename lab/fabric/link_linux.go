@@ -79,6 +79,7 @@ func (r *rtnl) addLink(name string, s lab.Spec, mac *plan.MAC, table uint32) err
 	if mac != nil {
 		m.AddData(address(*mac))
 	}
+	// The link below is an attribute of the link itself, all else of its kind (IFLA_INFO_DATA).
 	for _, t := range s.Terms()[1:] {
 		switch t.Word {
 		case "link", "dev":
@@ -101,9 +102,11 @@ func (r *rtnl) addLink(name string, s lab.Spec, mac *plan.MAC, table uint32) err
 			data.AddChild(attr)
 		}
 	}
+	// vrf_newlink answers EINVAL without one; what ip(8) has no default for, labrun has.
 	if kind == "vrf" {
 		data.AddRtAttr(nl.IFLA_VRF_TABLE, nl.Uint32Attr(table))
 	}
+	// As ip(8) does: no attribute where no word was said, so that the kind has its own defaults.
 	if data.Len() > unix.SizeofRtAttr {
 		info.AddChild(data)
 	}

@@ -43,6 +43,7 @@ func (h *Host) Neighbour(s lab.Spec) (known lab.Spec, err error) {
 				return err
 			}
 		}
+		// A dump, since RTM_GETNEIGH for one address wants a link, too (neigh_valid_get_req).
 		answers, err := r.dump(func() *nl.NetlinkRequest {
 			return message(unix.RTM_GETNEIGH, unix.NLM_F_DUMP, make(ndMsg, unix.SizeofNdMsg))
 		})

@@ -95,6 +95,7 @@ func (e *echo) connect(s lab.Spec) error {
 	if to == nil {
 		return unix.EDESTADDRREQ
 	}
+	// Last, as connect looks for the route: from that address, by that link, with that mark.
 	return unix.Connect(e.fd, to)
 }
 
@@ -117,7 +118,8 @@ const (
 	echoRequest6, echoReply6 = 128, 129
 )
 
-// exchange sends the request and waits for its answer.
+// exchange sends the request and waits for its answer. It sends one: what is lost on the way, or
+// dropped, is what the file asks about, and a second one could be answered otherwise than the first.
 func (e *echo) exchange(ctx context.Context, deadline time.Time) (bool, error) {
 	request := []byte{echoRequest, 0, 0, 0, 0, 0, 0, 1}
 	if e.six {

@@ -61,7 +61,8 @@ func (r *rtnl) ip(verb, object string, s lab.Spec) error {
 	return r.send(m)
 }
 
-// specMessage puts terms into a message.
+// specMessage puts terms into a message. The family is known before: a destination may be
+// "default", which has none, so it follows from the whole Spec and not from the first address.
 type specMessage struct {
 	*rtnl
 	six, add bool
@@ -100,6 +101,7 @@ func (b *specMessage) prefix(value string) ([]byte, uint8, error) {
 // tableNumbers are the numbers that iproute2 gives names, rt_tables.
 var tableNumbers = map[string]string{"default": "253", "main": "254", "local": "255"}
 
+// specScopes and specTypes are words of ip-route(8); "unicast" is what goes without saying.
 var specScopes = map[string]uint8{
 	"global": unix.RT_SCOPE_UNIVERSE, "link": unix.RT_SCOPE_LINK, "host": unix.RT_SCOPE_HOST,
 }
@@ -136,7 +138,8 @@ func (b *specMessage) gateway(value string) (*nl.RtAttr, error) {
 	return nl.NewRtAttr(unix.RTA_VIA, append(binary.NativeEndian.AppendUint16(nil, family), ip.AsSlice()...)), nil
 }
 
-// hop is a struct rtnexthop with its attributes.
+// hop is a struct rtnexthop with its attributes. The kernel walks a list of them by their
+// lengths, which attributes keep multiples of four (RTNH_ALIGN).
 type hop struct {
 	unix.RtNexthop
 	attrs []*nl.RtAttr
@@ -185,6 +188,7 @@ func (b *specMessage) route(m *nl.NetlinkRequest, terms []lab.Term) error {
 		case "metric":
 			attr = u32(unix.RTA_PRIORITY, number(t.Value))
 		case "table":
+			// The header has a byte for it; the attribute counts when the header says nothing.
 			table = true
 			msg.Table = unix.RT_TABLE_UNSPEC
 			attr = u32(unix.RTA_TABLE, number(t.Value))
@@ -205,6 +209,7 @@ func (b *specMessage) route(m *nl.NetlinkRequest, terms []lab.Term) error {
 		case "nexthop":
 			hops = append(hops, &hop{})
 		case "weight":
+			// A byte that is one less, so that 0 is a weight of 1; ip(8) refuses the others as well.
 			if n := number(t.Value); len(hops) == 0 || n < 1 || n > 256 {
 				err = unix.EINVAL
 			} else {
@@ -215,6 +220,7 @@ func (b *specMessage) route(m *nl.NetlinkRequest, terms []lab.Term) error {
 				msg.Type = kind
 			}
 		}
+		// Behind "nexthop", gateway and link are that nexthop's; all else is the route's.
 		switch {
 		case err != nil:
 			return err
@@ -239,9 +245,13 @@ func (b *specMessage) route(m *nl.NetlinkRequest, terms []lab.Term) error {
 	if metrics.Len() > unix.SizeofRtAttr {
 		m.AddData(metrics)
 	}
+	// What a route to the host itself is by default: in the table that is looked into first, or bind
+	// and packets would not find it.
 	if msg.Type == unix.RTN_LOCAL && !table {
 		msg.Table = unix.RT_TABLE_LOCAL
 	}
+	// The scope says how far the destination is: a gateway has to be nearer than what it leads to
+	// (fib_check_nh). To delete, ip(8) leaves it open, so that any matches.
 	switch {
 	case scope:
 	case b.six:
@@ -307,6 +317,7 @@ func (b *specMessage) rule(m *nl.NetlinkRequest, terms []lab.Term) error {
 		case "oif":
 			attr = nl.NewRtAttr(nl.FRA_OIFNAME, nl.ZeroTerminated(t.Value))
 		case "fwmark":
+			// Without a mask the kernel compares all bits (fib_nl2rule).
 			mark, mask, ok := strings.Cut(t.Value, "/")
 			if ok {
 				m.AddData(u32(nl.FRA_FWMASK, number(mask)))
@@ -317,7 +328,7 @@ func (b *specMessage) rule(m *nl.NetlinkRequest, terms []lab.Term) error {
 			if !ok {
 				p = uint8(number(t.Value))
 			}
-			if t.Value == "icmp" && b.six {
+			if t.Value == "icmp" && b.six { // a protocol of its own
 				p = unix.IPPROTO_ICMPV6
 			}
 			attr = nl.NewRtAttr(fraIPProto, []byte{p})
@@ -348,6 +359,7 @@ func (b *specMessage) rule(m *nl.NetlinkRequest, terms []lab.Term) error {
 			m.AddData(attr)
 		}
 	}
+	// To delete, a rule that names no table is any with the other words.
 	if b.add && !table && msg.Type == nl.FR_ACT_TO_TBL {
 		msg.Table = unix.RT_TABLE_MAIN
 	}
@@ -494,6 +506,7 @@ func (r *rtnl) way(answer []byte) (lab.Spec, error) {
 	add := func(word string, takes lab.Takes, value string) {
 		terms = append(terms, lab.Term{Word: word, Takes: takes, Value: value})
 	}
+	// Of several nexthops the answer has the one that this packet would take (fib_select_path).
 	via := attrs[unix.RTA_GATEWAY].Value
 	if v := attrs[unix.RTA_VIA].Value; len(v) > 2 {
 		via = v[2:]
@@ -508,6 +521,8 @@ func (r *rtnl) way(answer []byte) (lab.Spec, error) {
 		}
 		add("dev", lab.TakesNIC, name)
 	}
+	// The source that a socket would take. When the question has one, IPv4 does not repeat it
+	// (rt_fill_info).
 	if ip, ok := netip.AddrFromSlice(attrs[unix.RTA_PREFSRC].Value); ok {
 		add("src", lab.TakesAddr, ip.String())
 	}

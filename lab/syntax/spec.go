@@ -34,7 +34,9 @@ func ParseSpec(k lab.Kind, text string) (lab.Spec, string) {
 	if len(terms) == 0 {
 		return "", "no words that say " + strings.TrimPrefix(string(k), "a ")
 	}
-	hops := 0 // a route's nexthops have words of their own
+	// ip(8) takes a word twice and forgets the first; here that is a mistake, as a route then is another
+	// one than it reads like. The nexthops of a route have words of their own.
+	hops := 0
 	seen := map[string]int{}
 	for _, t := range terms {
 		if t.Word == "nexthop" {
@@ -70,6 +72,7 @@ func linkProblem(s lab.Spec) string {
 	if kind.Name == "" {
 		return "a kind of link stands first" + wording.Hint(terms[0].Word, "allowed", lab.LinkKindNames())
 	}
+	// Words are the kind's own: a vlan with a mode is a macvlan that was meant.
 	has := map[string]bool{}
 	for _, t := range terms[1:] {
 		has[t.Word] = true
@@ -88,6 +91,8 @@ func linkProblem(s lab.Spec) string {
 	return ""
 }
 
+// What addresses and numbers look like. A name is an alias or HOST.ALIAS; whether the host has it
+// depends on the column, so topology looks.
 var (
 	specName  = once.Regexp(`^(?:[\pL\pN_-]+\.)?[\pL\pN_-]+$`)
 	specRange = once.Regexp(`^[0-9]{1,10}(?:-[0-9]{1,10})?$`)
@@ -101,6 +106,7 @@ func specProblem(t lab.Term) string {
 		_, err := strconv.ParseUint(text, 0, 32)
 		return err == nil
 	}
+	// A zone would be a link's number, which no file can know, and a mapped address has no route.
 	ok := true
 	switch t.Takes {
 	case lab.TakesNothing:
@@ -111,7 +117,7 @@ func specProblem(t lab.Term) string {
 		p, err := netip.ParsePrefix(t.Value)
 		ip, err2 := netip.ParseAddr(t.Value)
 		switch {
-		case err == nil && p.Masked() != p:
+		case err == nil && p.Masked() != p: // the kernel answers EINVAL, which would look like a rule of routing
 			return "takes a prefix without bits of a host: " + p.Masked().String() + ", not " + wording.Quote(t.Value)
 		case err != nil && err2 != nil:
 			ok = like(specName())
@@ -139,6 +145,7 @@ func specProblem(t lab.Term) string {
 	case lab.TakesRange:
 		low, high, two := strings.Cut(t.Value, "-")
 		ok = like(specRange()) && number(low) && (!two || number(high))
+		// Ports have 16 bits, and would be cut to those without a word.
 		if limit := uint64(math.MaxUint16); ok && t.Word != "uidrange" {
 			for _, end := range []string{low, high} {
 				n, _ := strconv.ParseUint(end, 10, 64)

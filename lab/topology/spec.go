@@ -27,7 +27,8 @@ var hostKeys = []string{"nics", "routes", "rules", "neighbours", "forwarding", "
 // namesFile is the one word by which rules of nft(8) reach for files.
 var namesFile = once.Regexp(`\binclude\b`)
 
-// decodeRouting reads what a host says about where packets go.
+// decodeRouting reads what a host says about where packets go. Names in it are looked at later, by
+// checkRouting: a route may lead over a host that stands behind it in the file.
 func (d *layoutReader) decodeRouting(h *host, keys map[string]yamlpos.Entry, s yamlpos.Scope) {
 	if k, ok := keys["forwarding"]; ok {
 		text, ok := d.Text(k.Value, s.String()+", forwarding")
@@ -64,6 +65,8 @@ func (d *layoutReader) decodeRouting(h *host, keys map[string]yamlpos.Entry, s y
 	}
 }
 
+// decodeSpec reads one item. What is right for ip(8) may still be refused by the kernel, and is an
+// error of the lab then, with this place.
 func (d *layoutReader) decodeSpec(n *yaml.Node, k lab.Kind, what string) (lab.Spec, bool) {
 	text, ok := d.Text(n, what)
 	if !ok {
@@ -92,7 +95,10 @@ func staticProblem(s lab.Spec) string {
 	return "a neighbour is written " + syntax.SpecExamples[lab.KindNeighbour][0] + ", or proxy 192.0.2.1 dev eth0"
 }
 
-// checkRouting complains about names in the routing of hosts, once all of these are known.
+// checkRouting complains about names in the routing of hosts, once all of these are known. A host
+// that had a mistake may have a name for all that is known, and is passed over (host.unsure): one
+// mistake makes one complaint. The names stay in the layout as they are written, since drawings and
+// reports show them; plan puts addresses in their place.
 func (d *layoutReader) checkRouting() {
 	names := &checker{complaints: d.complaints, layout: d.layout}
 	for _, h := range d.order {
@@ -119,6 +125,7 @@ func (d *layoutReader) checkRouting() {
 				case t.Takes == lab.TakesNIC:
 					problem = names.nicProblem(h, "", t.Value)
 				case a.Name == "":
+				// A lab is built before any experiment has a subject.
 				case a.Host == "peer", a.Host == "subject":
 					problem = wording.Quote(a.Host) + " is another host in each column of an experiment; name the host"
 				case a.Host == "":

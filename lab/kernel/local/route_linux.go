@@ -16,7 +16,8 @@ func change(object, verb string) performer {
 	}
 }
 
-// reading returns what makes a call that reads it.
+// reading returns what makes a call that reads it. The answer has addresses, as the wanted one has
+// by then (question.Want.Spec), and gets its names where it is shown.
 func reading(read func(*fabric.Host, lab.Spec) (lab.Spec, error)) performer {
 	return func(_ context.Context, c *cell, s *question.Step, _ question.Want) (got, error) {
 		answer, err := read(c.lab.Host(s.Process.Host), s.Spec)
@@ -28,7 +29,8 @@ func reading(read func(*fabric.Host, lab.Spec) (lab.Spec, error)) performer {
 	}
 }
 
-// ping sends an echo request from a host.
+// ping sends an echo request from a host. labrun does it and no process, as a process with a user
+// of its own may not open such a socket, and the question is about the way, not about that.
 func ping(ctx context.Context, c *cell, s *question.Step, want question.Want) (got, error) {
 	answered, err := c.lab.Host(s.Process.Host).Ping(ctx, s.Spec, s.LimitFor(want.Answer))
 	switch {
