@@ -82,6 +82,9 @@ func owned(a *agent, r *request) reply {
 		}
 		socks = append(socks, o)
 	}
+	if len(which.Ports) > 0 && len(socks) < manyOwned {
+		socks = append(socks, a.held()...)
+	}
 	return okWith(socks)
 }
 

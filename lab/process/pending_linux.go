@@ -26,7 +26,8 @@ type pendingCall struct {
 	done  chan struct{} // closed when it has ended
 	reply reply
 
-	before, socks handles // the process's, before the call and after
+	before, socks handles  // the process's, before the call and after
+	inodes        []uint32 // of the sockets in which it waits
 }
 
 // forever is the limit of a call in the background: longer than any cell. How long a file waits for the
@@ -70,6 +71,12 @@ func begin(a *agent, r *request) reply {
 		runtime.GOMAXPROCS(n + 1)
 	}
 	p := &pendingCall{done: make(chan struct{}), before: maps.Clone(a.socks), socks: maps.Clone(a.socks)}
+	for _, fd := range of.fds {
+		var st unix.Stat_t
+		if unix.Fstat(fd, &st) == nil {
+			p.inodes = append(p.inodes, uint32(st.Ino))
+		}
+	}
 	apart := &agent{name: a.name, socks: p.socks, proc: a.proc, table: -1}
 	apart.watched.Do(func() {}) // a does
 	user, ready := unix.Geteuid(), make(chan error)
@@ -188,6 +195,32 @@ func (p *pendingCall) settle(a *agent) (ended bool, err error) {
 		case <-time.After(pause):
 		}
 	}
+}
+
+// held are the sockets that the process has closed, and in which calls in the background wait: they exist
+// until these have ended.
+func (a *agent) held() (socks ownedSockets) {
+	open := map[uint32]bool{}
+	for _, h := range a.socks {
+		var st unix.Stat_t
+		if unix.Fstat(h.fd, &st) == nil {
+			open[uint32(st.Ino)] = true
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(a.pending)) {
+		p := a.pending[name]
+		select {
+		case <-p.done:
+			continue
+		default:
+		}
+		for _, inode := range p.inodes {
+			if !open[inode] {
+				socks = append(socks, Owned{Name: "closed, " + name + " waits in it", Inode: inode})
+			}
+		}
+	}
+	return socks
 }
 
 // waiting are the system calls in which a call in the background waits, and no thread of the Go runtime
