@@ -315,7 +315,7 @@ func inode(t *testing.T, p *process.Process) uint32 {
 	if err != nil || len(owned) != 1 {
 		t.Fatal(owned, err)
 	}
-	want := process.Owned{Name: "a", Inode: owned[0].Inode, Protocol: "tcp",
+	want := process.Owned{Name: "a", FD: owned[0].FD, Inode: owned[0].Inode, Protocol: "tcp",
 		Local: netip.MustParseAddrPort("192.0.2.1:80")}
 	if diff := cmp.Diff(want, owned[0], cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })); diff != "" {
 		t.Error(diff)
