@@ -43,7 +43,7 @@ func CallName(call string) string {
 
 // Arg is an argument of a call, or the value that one answers. The types are Sock, Socks, New,
 // Pending, ProcessName, Addr, Bare, PacketAddr, NetlinkAddr, Control, Int, Text, Texts, Word, Name, Prefix,
-// Linger, Range, Membership, Selector, Duration, States, Containing, Between, OneOf, Spec and Finish.
+// Linger, Range, Membership, Selector, Duration, Bytes, States, Containing, Between, OneOf, Spec and Finish.
 type Arg interface {
 	String() string
 	arg()
@@ -82,6 +82,8 @@ type (
 	Containing States
 	// Between is a number that an answer may be, both ends included: 1..10.
 	Between struct{ Low, High int64 }
+	// Bytes is memory as the kernel gets it or gives it: bytes(01 00).
+	Bytes string
 	// OneOf is several answers, one of which is expected: EADDRINUSE | EINVAL.
 	OneOf []Answer
 	// Linger is the value of SO_LINGER, socket(7).
@@ -165,6 +167,9 @@ func (o OneOf) String() string {
 	return strings.Join(words, " | ")
 }
 
+func (b Bytes) String() string { return fmt.Sprintf("bytes(% x)", string(b)) }
+
+func (Bytes) arg()       {}
 func (Containing) arg()  {}
 func (Between) arg()     {}
 func (OneOf) arg()       {}

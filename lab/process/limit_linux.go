@@ -27,11 +27,20 @@ const tick = 10 * time.Millisecond
 // the limit had passed: connect then says that it is in progress though it is not
 // any more (inet_wait_for_connect tells by the time that is left). So the call is
 // made once more, for a moment.
+//
+// A socket may have a time-out of the experiment's. A shorter one ends the wait by itself, and
+// its errno is the answer; in any case the socket has it back afterwards.
 func bounded(a *agent, fd, option int, limit time.Duration, flags int, call func() unix.Errno) reply {
 	if flags&unix.MSG_DONTWAIT != 0 || nonblocking(fd) {
 		return ended(retry(call))
 	}
 	a.watch()
+	if own, err := unix.GetsockoptTimeval(fd, unix.SOL_SOCKET, option); err == nil {
+		if given := time.Duration(own.Nano()); given > 0 && given < limit {
+			return ended(retry(call))
+		}
+		defer unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, option, own)
+	}
 	began, again := time.Now(), false
 	for {
 		left := max(limit-time.Since(began), 0) + tick

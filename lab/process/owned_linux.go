@@ -91,7 +91,7 @@ func owned(a *agent, r *request) reply {
 // isSet reports whether an option is on. On what is not a socket, or a socket of a family
 // without the option, it is not.
 func isSet(fd int, name string) bool {
-	o := options[name]
+	o := optionNamed(name)
 	v, err := unix.GetsockoptInt(fd, o.level, o.number)
 	return err == nil && v != 0
 }

@@ -16,7 +16,7 @@ import (
 // chooses by hash.
 func setSelector(o option, r *request) error {
 	fd, s := r.fds[0], arg[lab.Selector](r, 2)
-	if o == options["SO_ATTACH_REUSEPORT_CBPF"] {
+	if o == optionNamed("SO_ATTACH_REUSEPORT_CBPF") {
 		filter := classic(s)
 		if filter == nil {
 			return errors.New("no program " + s.Op)

@@ -24,7 +24,12 @@ func setsockopt(_ *agent, r *request) reply {
 	if err != nil {
 		return ended(err)
 	}
-	return ended(setOption(r.fds[0], o, unsafe.Pointer(unsafe.SliceData(b)), uintptr(len(b))))
+	size := len(b)
+	if length, ok := hasArg[lab.Int](r, 3); ok { // what lies past the value is zeros
+		size = int(length)
+		b = append(b, make([]byte, max(size-len(b), 0))...)
+	}
+	return ended(setOption(r.fds[0], o, unsafe.Pointer(unsafe.SliceData(b)), uintptr(size)))
 }
 
 // getsockopt reads an option. Of those that can only be set the kernel says so.
@@ -35,6 +40,10 @@ func getsockopt(_ *agent, r *request) reply {
 	}
 	given := make([]byte, max(kind.room, 4))
 	size := uint32(len(given))
+	if length, ok := hasArg[lab.Int](r, 2); ok {
+		kind, size = optionKinds[lab.ValueBytes], uint32(length)
+		given = make([]byte, max(length, 4))
+	}
 	_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, uintptr(r.fds[0]), uintptr(o.level), uintptr(o.number),
 		uintptr(unsafe.Pointer(unsafe.SliceData(given))), uintptr(unsafe.Pointer(&size)), 0)
 	if errno != 0 {
@@ -43,6 +52,9 @@ func getsockopt(_ *agent, r *request) reply {
 	if kind.value == nil {
 		return okWith(lab.Int(int32(binary.NativeEndian.Uint32(given))))
 	}
+	if kind.whole {
+		given = given[:min(int(size), len(given))]
+	}
 	v, err := kind.value(o, given)
 	if err != nil {
 		return reply{Broken: err.Error()}
@@ -50,8 +62,7 @@ func getsockopt(_ *agent, r *request) reply {
 	return okWith(v)
 }
 
-// HasOption reports whether the kernel knows an option of lab.Options, for any
-// kind of TCP or UDP socket.
+// HasOption reports whether the kernel knows an option, for any kind of socket that lab.Options are about.
 func (p *Process) HasOption(ctx context.Context, name string) (bool, error) {
 	r, err := p.ask(ctx, request{Call: "knows", Args: []value{{lab.Word(name)}}}, nil)
 	if err != nil {
@@ -65,16 +76,19 @@ func (p *Process) HasOption(ctx context.Context, name string) (bool, error) {
 // know IPV6_V6ONLY, whatever its headers say.
 func knows(_ *agent, r *request) reply {
 	name := string(arg[lab.Word](r, 0))
-	o, ok := options[name]
-	if !ok {
+	if _, ok := lab.OptionOf(name); !ok {
 		return reply{Broken: "no option " + name}
 	}
+	o := optionNamed(name)
 	var n lab.Int
-	for _, kind := range []string{"tcp", "udp", "tcp6", "udp6"} {
-		t := socketTypes[kind]
+	for _, kind := range []string{"tcp", "udp", "tcp6", "udp6", "unix", "mptcp", "packet"} {
+		t, ok := socketTypes[kind]
+		if !ok {
+			t = [3]int{unix.AF_PACKET, unix.SOCK_DGRAM, 0}
+		}
 		fd, err := unix.Socket(t[0], t[1]|unix.SOCK_CLOEXEC, t[2])
 		if err != nil {
-			continue // no IPv6
+			continue // no IPv6, or no privilege
 		}
 		if takes(fd, o) {
 			n = 1

@@ -4,8 +4,14 @@ import (
 	"encoding/json"
 	"maps"
 	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -18,12 +24,9 @@ import (
 // TestTables holds the numbers here and the names in the vocabulary together.
 func TestTables(t *testing.T) {
 	for _, o := range lab.Options {
-		if _, ok := options[o.Name]; !ok {
+		if _, ok := lab.OptionLevels[o.Level]; !ok {
 			t.Errorf("option %s has no number", o.Name)
 		}
-	}
-	if len(options) != len(lab.Options) {
-		t.Errorf("%d options have numbers, the vocabulary has %d", len(options), len(lab.Options))
 	}
 	for _, w := range lab.SocketTypes {
 		if _, ok := socketTypes[w]; !ok {
@@ -68,6 +71,50 @@ func TestCapabilities(t *testing.T) {
 	if _, err := capabilities([]string{"CAP_FLY"}); err == nil {
 		t.Error("CAP_FLY is known")
 	}
+}
+
+// The numbers of options and levels are those that the headers have, as far as package unix knows them.
+func TestOptionNumbers(t *testing.T) {
+	dir, err := exec.Command("go", "list", "-f", "{{.Dir}}", "golang.org/x/sys/unix").Output()
+	if err != nil {
+		t.Skipf("go list: %v", err)
+	}
+	known := map[string]int64{}
+	for _, arch := range []string{"", "_amd64", "_arm64", "_riscv64", "_loong64", "_s390x"} {
+		text, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(dir)), "zerrors_linux"+arch+".go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`(?m)^\s+([A-Z0-9_]+)\s+= (-?(?:0x)?[0-9a-f]+)$`).FindAllSubmatch(text, -1) {
+			n, err := strconv.ParseInt(string(m[2]), 0, 64)
+			if err != nil {
+				continue // too large for an option
+			}
+			name := string(m[1])
+			if had, ok := known[name]; ok && had != n && strings.HasPrefix(name, "SO_") {
+				t.Errorf("%s is %d on one architecture and %d on another", name, had, n)
+			}
+			known[name] = n
+		}
+	}
+	compared := 0
+	for _, o := range lab.Options {
+		if n, ok := known[o.Name]; ok {
+			compared++
+			if int(n) != o.Number {
+				t.Errorf("%s is %d, want %d", o.Name, o.Number, n)
+			}
+		}
+	}
+	for name, number := range lab.OptionLevels {
+		if n, ok := known[name]; ok && int(n) != number {
+			t.Errorf("%s is %d, want %d", name, number, n)
+		}
+	}
+	if compared < 180 {
+		t.Errorf("only %d of %d options are known", compared, len(lab.Options))
+	}
+	t.Logf("%d of %d options compared", compared, len(lab.Options))
 }
 
 // TestTakes has an option that no kernel knows.
@@ -145,7 +192,7 @@ func TestValuesKeepTheirTypes(t *testing.T) {
 		lab.New("b"), lab.PacketAddr{NIC: "eth0", Protocol: 0x800},
 		lab.NetlinkAddr{Port: lab.OwnPort, Groups: 1}, lab.Texts{"one", "two"}, lab.Word("A|B"), lab.Duration(5), lab.Name("eth0"), netip.MustParseAddr("fe80::1%eth0"),
 		control{Name: "pktinfo", Args: []value{{netip.MustParseAddr("192.0.2.1")}, {lab.Name("eth0")}}},
-		lab.Linger{On: 1, Seconds: 2}, lab.Range{Low: 1, High: 2}, lab.Selector{Op: "mod", N: 2},
+		lab.Bytes("\x00\xff"), lab.Linger{On: 1, Seconds: 2}, lab.Range{Low: 1, High: 2}, lab.Selector{Op: "mod", N: 2},
 		lab.Membership{Group: netip.MustParseAddr("233.252.0.1"), NIC: "eth0"},
 		address{IP: netip.MustParseAddrPort("[fe80::1%eth0]:80"), Family: "AF_UNIX"}, address{Family: "AF_UNSPEC"},
 		netip.MustParseAddrPort("192.0.2.1:80"), forkArgs{Name: "child", Socks: []string{"a"}},

@@ -21,6 +21,7 @@ type optionKind struct {
 	set   func(o option, r *request) error              // in place of bytes, where these are not all
 	room  int                                           // for what getsockopt(2) gives, an int when 0
 	value func(o option, given []byte) (lab.Arg, error) // an int when nil; given is room bytes, zeros past its end
+	whole bool                                          // or just those that the kernel gave
 }
 
 // optionKinds are the kinds of lab.Options. A new one is a row here.
@@ -33,6 +34,11 @@ var optionKinds = map[lab.ValueKind]optionKind{
 	lab.ValueRange:      {bytes: rangeBytes, value: rangeValue},
 	lab.ValueMembership: {bytes: membershipBytes},
 	lab.ValueSelector:   {set: setSelector},
+	lab.ValueTime:       {bytes: timeBytes, room: timevalSize, value: timeValue},
+	lab.ValueText:       {bytes: textBytes, room: 256, value: deviceValue},
+	lab.ValueBytes:      {bytes: plainBytes, room: 1024, value: plainValue, whole: true},
+	lab.ValueAny:        {bytes: anyBytes, room: 1024, value: anyValue, whole: true},
+	lab.ValueInfo:       {bytes: plainBytes, room: unix.SizeofTCPInfo}, // its value depends on the part, see optionOf
 }
 
 // optionOf returns the option that is the second argument.
@@ -42,7 +48,11 @@ func optionOf(r *request) (option, optionKind, error) {
 	if !ok {
 		return option{}, optionKind{}, errors.New("no option " + name)
 	}
-	return options[name], optionKinds[o.Value], nil
+	kind := optionKinds[o.Value]
+	if o.Value == lab.ValueInfo {
+		kind.value = func(_ option, given []byte) (lab.Arg, error) { return infoValue(name, given) }
+	}
+	return optionNamed(name), kind, nil
 }
 
 // uints returns numbers as they lie in a struct of C.
@@ -98,8 +108,8 @@ func rangeValue(_ option, given []byte) (lab.Arg, error) {
 
 // The options whose value is the index of a NIC, and not as the others have it.
 var (
-	multicastIf = options["IP_MULTICAST_IF"]                                     // a struct ip_mreqn
-	inNetOrder  = []option{options["IP_UNICAST_IF"], options["IPV6_UNICAST_IF"]} // ip(7)
+	multicastIf = optionNamed("IP_MULTICAST_IF")                                         // a struct ip_mreqn
+	inNetOrder  = []option{optionNamed("IP_UNICAST_IF"), optionNamed("IPV6_UNICAST_IF")} // ip(7)
 )
 
 func indexBytes(o option, r *request) ([]byte, error) {

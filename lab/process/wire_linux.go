@@ -41,6 +41,14 @@ func arg[T any](r *request, i int) (v T) {
 	return v
 }
 
+// hasArg is arg for what may be left out, and reports whether it is there.
+func hasArg[T any](r *request, i int) (v T, ok bool) {
+	if i < len(r.Args) {
+		v, ok = r.Args[i].of.(T)
+	}
+	return v, ok
+}
+
 // reply is the answer to a request. What the kernel answers, an errno included, is an outcome;
 // Broken is labrun's own failure, and ends the cell with an error: neither is ever taken for the
 // other.
@@ -107,7 +115,8 @@ var kinds = map[reflect.Type][]lab.Kind{
 		lab.KindEpoll, lab.KindIoctl,
 	},
 	reflect.TypeFor[lab.Pending]():     {lab.KindPending},
-	reflect.TypeFor[lab.Duration]():    {lab.KindDuration},
+	reflect.TypeFor[lab.Duration]():    {lab.KindDuration, lab.KindValue},
+	reflect.TypeFor[lab.Bytes]():       {lab.KindValue},
 	reflect.TypeFor[address]():         {lab.KindAddr, lab.KindPart},
 	reflect.TypeFor[lab.PacketAddr]():  {lab.KindAddr, lab.KindPart},
 	reflect.TypeFor[lab.NetlinkAddr](): {lab.KindAddr, lab.KindPart},
@@ -146,7 +155,10 @@ var types = func() map[string]reflect.Type {
 // cannot have all.
 func (v value) MarshalJSON() ([]byte, error) {
 	name, of := reflect.TypeOf(v.of).Name(), v.of
-	if text, ok := of.(lab.Text); ok {
+	switch text := of.(type) {
+	case lab.Text:
+		of = []byte(text)
+	case lab.Bytes:
 		of = []byte(text)
 	}
 	b, err := json.Marshal(of)
@@ -160,10 +172,10 @@ func (v *value) UnmarshalJSON(b []byte) error {
 	switch {
 	case !ok || t == nil:
 		return fmt.Errorf("%s is not a value", b)
-	case t == reflect.TypeFor[lab.Text]():
+	case t == reflect.TypeFor[lab.Text](), t == reflect.TypeFor[lab.Bytes]():
 		var text []byte
 		err := json.Unmarshal(of, &text)
-		v.of = lab.Text(text)
+		v.of = reflect.ValueOf(string(text)).Convert(t).Interface()
 		return err
 	}
 	p := reflect.New(t)

@@ -205,6 +205,7 @@ func (r *reader) plain(s span) (lab.Answer, []Mistake) {
 			return lab.Answer{Outcome: lab.OK, Value: lab.Word(errno)}, nil
 		case known:
 			return lab.Answer{Outcome: lab.Failed, Errno: errno}, nil
+		case r.Answers == lab.KindValue && r.option.Value == lab.ValueInfo:
 		case r.Answers != lab.KindStates && errnoSyntax().MatchString(t.text):
 			near := ""
 			if n := wording.Nearest(t.text, lab.ErrnoNames()); n != "" {

@@ -2,6 +2,7 @@ package syntax
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"net/netip"
 	"slices"
@@ -98,21 +99,22 @@ func oneOf(noun string, words []string, s span) (lab.Arg, []Mistake) {
 	return nil, s.wrong("unknown %s %s%s", noun, wording.Quote(found), ending)
 }
 
-// otherOptions lists options, those first that begin as the one that was found: SO_, TCP_.
+// otherOptions ends a complaint about an option that is like none: those that begin as it does, SO_ or
+// TCP_, and how an option without a name is written.
 func otherOptions(found string, names []string) string {
-	prefix, _, ok := strings.Cut(found, "_")
-	var alike, others []string
-	for _, n := range names {
-		if ok && strings.HasPrefix(n, prefix+"_") {
-			alike = append(alike, n)
-		} else {
-			others = append(others, n)
-		}
+	const other = "any other is LEVEL:NUMBER, such as SOL_TCP:5"
+	if level, _, ok := strings.Cut(found, ":"); ok {
+		return "; an option without a name is LEVEL:NUMBER, such as SOL_TCP:5" +
+			wording.Hint(level, "levels", slices.Sorted(maps.Keys(lab.OptionLevels)))
 	}
-	list := append(alike, others...)
-	shown := min(max(12, len(alike)), len(list))
-	return fmt.Sprintf("; allowed: %s and %d more, in \"labrun schema topology\"", strings.Join(list[:shown], ", "),
-		len(list)-shown)
+	prefix, _, ok := strings.Cut(found, "_")
+	alike := slices.DeleteFunc(slices.Clone(names), func(n string) bool { return !ok || !strings.HasPrefix(n, prefix+"_") })
+	if len(alike) == 0 {
+		return fmt.Sprintf("; \"labrun help steps\" lists %d, and %s", len(names), other)
+	}
+	const shown = 12
+	return fmt.Sprintf("; allowed: %s and others, \"labrun help steps\" lists all; %s",
+		strings.Join(alike[:min(shown, len(alike))], ", "), other)
 }
 
 // flags reads words joined by '|'. They are printed as they were written, in no other order.

@@ -27,9 +27,16 @@ func (r *reader) arg(k lab.Kind, s span) (lab.Arg, []Mistake) {
 		word, mistakes := r.word(k, s, ProcessName)
 		return lab.ProcessName(word), mistakes
 	case lab.KindOption:
-		a, mistakes := oneOf(optionNoun, optionNames(), s)
-		r.option, _ = lab.OptionOf(s.text())
-		return a, mistakes
+		var ok bool
+		if r.option, ok = lab.OptionOf(s.text()); ok {
+			return lab.Word(s.text()), nil
+		}
+		return oneOf(optionNoun, optionNames(), s)
+	case lab.KindLength:
+		if r.Name == "getsockopt" { // what the kernel gave is shown with its length
+			r.option.Value = lab.ValueBytes
+		}
+		return r.number(s, 0, maxLength)
 	case lab.KindSockFlags:
 		return flags("socket flag", lab.SocketFlags, s)
 	case lab.KindFlags:
@@ -112,6 +119,9 @@ var wordsOf = map[lab.Kind][]string{
 // receivers are the calls whose number is how many bytes they take.
 var receivers = []string{"recv", "recvfrom", "recvmsg"}
 
+// maxLength is more than any sockaddr, of which the kernel takes at most 128 bytes (MAX_SOCK_ADDR).
+const maxLength = 4096
+
 // bounds returns what a number may be. They are wide, since what a kernel answers to a wrong
 // number is a question like any other; but exit(2) cuts a status to a byte, and what recv
 // takes is memory of labrun's.
@@ -125,8 +135,6 @@ func (r *reader) bounds(k lab.Kind) (low, high int64, ok bool) {
 		return math.MinInt32, math.MaxInt32, true
 	case k == lab.KindUser:
 		return 0, MaxUser, true
-	case k == lab.KindLength:
-		return 0, 4096, true // more than any sockaddr; the kernel takes at most 128 bytes, MAX_SOCK_ADDR
 	case k == lab.KindNumber:
 		return 0, math.MaxInt32, true
 	case k == lab.KindDescriptor:
@@ -183,6 +191,22 @@ func (r *reader) optionValue(s span) (lab.Arg, []Mistake) {
 		return r.membership(s)
 	case lab.ValueSelector:
 		return r.selector(s)
+	case lab.ValueTime:
+		if s.text() == "0s" {
+			return lab.Duration(0), nil
+		}
+		return r.duration(s)
+	case lab.ValueText:
+		return r.text(string(lab.ValueText), s)
+	case lab.ValueBytes:
+		return r.bytes(s)
+	case lab.ValueAny:
+		if s.token(0).is("bytes") {
+			return r.bytes(s)
+		}
+		return r.number(s, math.MinInt32, math.MaxInt32)
+	case lab.ValueInfo:
+		return r.info(s)
 	}
 	return nil, nil // of an unknown option, which is a mistake already
 }

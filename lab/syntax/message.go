@@ -77,11 +77,11 @@ func errno(s span) (lab.Arg, []Mistake) {
 // clauses cuts an answer before the words "from" and "with" that stand outside of parentheses. The
 // first word is never one of them: it may be the name of a socket, behind who().
 func (s span) clauses() (value, from, with span) {
-	value = s
 	cut := len(s.tokens)
+	open := s.depths()
 	for i := len(s.tokens) - 1; i > 0; i-- {
-		switch depth := s.depth(i); {
-		case depth > 0:
+		switch {
+		case open[i] > 0:
 		case s.tokens[i].is("with") && len(with.tokens) == 0:
 			with, cut = s.part(i, cut), i
 		case s.tokens[i].is("from"):
@@ -91,9 +91,12 @@ func (s span) clauses() (value, from, with span) {
 	return s.part(0, cut), from, with
 }
 
-// depth returns how many brackets are open before a token.
-func (s span) depth(at int) (n int) {
-	for _, t := range s.tokens[:at] {
+// depths returns how many brackets are open before each token.
+func (s span) depths() []int {
+	all := make([]int, len(s.tokens))
+	n := 0
+	for i, t := range s.tokens {
+		all[i] = n
 		switch {
 		case t.is("("), t.is("["):
 			n++
@@ -101,7 +104,7 @@ func (s span) depth(at int) (n int) {
 			n--
 		}
 	}
-	return n
+	return all
 }
 
 // sender reads who sent it: from ADDR.

@@ -179,6 +179,8 @@ func WordsOf(k lab.Kind) []string {
 var ValueExamples = map[lab.ValueKind]string{
 	lab.ValueInt: "1", lab.ValueErrno: "1", lab.ValueLinger: "{l_onoff=1, l_linger=0}", lab.ValueDevice: "eth0",
 	lab.ValueIndex: "eth0",
+	lab.ValueTime:  "100ms", lab.ValueText: `"reno"`, lab.ValueBytes: "bytes(01 00 00 00)", lab.ValueAny: "1",
+	lab.ValueInfo:  "0",
 	lab.ValueRange: "40000-40010", lab.ValueMembership: "{233.252.0.1, eth0}", lab.ValueSelector: "index(1)",
 }
 

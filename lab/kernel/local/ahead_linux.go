@@ -50,7 +50,7 @@ func (c *cell) together(args process.Args) []process.Args {
 		if err != nil {
 			break
 		}
-		if asksAboutWait(next, a) {
+		if c.asksAboutWait(next, a) {
 			a.Limit = lab.BlockedLimit
 		}
 		for _, arg := range a.Call.Args {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"labrun/lab"
@@ -21,7 +22,7 @@ import (
 // seen. To call connect once more is to go on with the wait (inet_stream_connect in
 // net/ipv4/af_inet.c, SS_CONNECTING).
 func (c *cell) byProcess(ctx context.Context, p *process.Process, s *question.Step, args process.Args) (g got, err error) {
-	if !asksAboutWait(s, args) {
+	if !c.asksAboutWait(s, args) {
 		g.Answer, g.addr, err = c.reply(ctx, p, args)
 		return g, err
 	}
@@ -44,9 +45,13 @@ func (c *cell) byProcess(ctx context.Context, p *process.Process, s *question.St
 	}
 }
 
-// asksAboutWait reports whether byProcess asks about a connect.
-func asksAboutWait(s *question.Step, args process.Args) bool {
-	return s.Call.Name == "connect" && s.Limit == 0 && args.Limit > lab.BlockedLimit && args.Addr.IsValid()
+// asksAboutWait reports whether byProcess asks about a connect: not where an experiment has a
+// time-out of its own, which would begin again each time.
+func (c *cell) asksAboutWait(s *question.Step, args process.Args) bool {
+	setsTimeout := func(s *question.Step) bool {
+		return s.Call.Name == "setsockopt" && strings.HasPrefix(s.Call.Args[1].String(), "SO_SNDTIMEO")
+	}
+	return !slices.ContainsFunc(c.steps, setsTimeout) && s.Call.Name == "connect" && s.Limit == 0 && args.Limit > lab.BlockedLimit && args.Addr.IsValid()
 }
 
 // inVain says why nothing can answer a connect that waits, "" when something may. Only
