@@ -28,7 +28,11 @@ func (r *reader) arg(k lab.Kind, s span) (lab.Arg, []Mistake) {
 		return lab.ProcessName(word), mistakes
 	case lab.KindOption:
 		var ok bool
-		if r.option, ok = lab.OptionOf(s.text()); ok {
+		r.option, ok = lab.OptionOf(s.text())
+		switch {
+		case ok && r.option.Value == lab.ValueInfo && r.Name == "setsockopt":
+			return nil, s.wrong("%s is a part of what TCP_INFO answers, and can only be read", s.text())
+		case ok:
 			return lab.Word(s.text()), nil
 		}
 		return oneOf(optionNoun, optionNames(), s)

@@ -38,6 +38,9 @@ func signatureSchema(s lab.Signature) object {
 	}
 	var forms []object
 	for _, option := range lab.Options {
+		if option.Value == lab.ValueInfo && s.Name == "setsockopt" {
+			continue // it can only be read
+		}
 		args := syntax.KindExamples(s.Args[:len(s.Args)-s.Optional])
 		args[at] = option.Name
 		if i := slices.Index(s.Args, lab.KindValue); i >= 0 {
@@ -49,6 +52,7 @@ func signatureSchema(s lab.Signature) object {
 			"examples": []string{syntax.MadeBy(s, args)},
 		})
 	}
-	o["anyOf"] = append(forms, object{"pattern": `^\s*` + s.Name + `\s*\([\s\S]*` + syntax.FillPattern})
+	o["anyOf"] = append(forms, object{"pattern": `^\s*` + s.Name + `\s*\([\s\S]*` + syntax.FillPattern},
+		object{"pattern": `^\s*` + s.Name + `\s*\([^,]*,\s*SOL_[A-Z0-9]+:[0-9]+`})
 	return o
 }
