@@ -7,8 +7,6 @@ import (
 	"labrun/lab/result"
 )
 
-const captureUsage = "write what every cell sends into the folder `DIR`, in pcapng files for Wireshark and tshark"
-
 const captureHelp = `With --capture DIR every cell gets a folder in DIR, called NAME@HOST, with axes
 NAME,axis=value@HOST, where a sign that may not stand in a name is a %XX. In it is a
 file for each network, and lo.pcapng for what never leaves a host:

@@ -113,6 +113,7 @@ func kept(file string) []*lab.Topology {
 	return topologies
 }
 
+// offerHosts offers hosts with their NICs: alpha and beta are told apart by what they have.
 func offerHosts(_ *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
 	var offers []string
 	for _, t := range readable(args) {

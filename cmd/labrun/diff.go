@@ -82,6 +82,8 @@ func (o *diffOutputs) flags(f *pflag.FlagSet) {
 		"when there is no such FILE: " + list(diffNames())
 }
 
+// diffNames are the formats that can say what differs: TAP and JUnit have tests that pass or fail,
+// and a cell that has changed is neither.
 func diffNames() []string {
 	var names []string
 	for _, f := range report.Formats {

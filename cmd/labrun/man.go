@@ -14,6 +14,8 @@ import (
 	"labrun/lab"
 )
 
+// manCommand makes "labrun man". The pages are written at the user's wish and are not shipped: a
+// page of another version than the program's is worse than none.
 func manCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "man FOLDER",
@@ -96,6 +98,7 @@ func longOf(cmd *cobra.Command) string {
 	return cmd.Short
 }
 
+// manualFlag sets a flag as man-pages(7) has it: bold what is typed, italic what is replaced.
 func manualFlag(b *strings.Builder, f *pflag.Flag) {
 	operand, usage := pflag.UnquoteUsage(f)
 	b.WriteString(".TP\n")

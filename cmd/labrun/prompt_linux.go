@@ -107,6 +107,8 @@ PROMPT="($LABRUN_LAB/$LABRUN_HOST) $PROMPT"
 exec 3<&-
 `
 
+// fish has no file to read in the place of another one, fish(1): the prompt is a function, and the
+// user's is kept and called.
 const fishInit = `functions --copy fish_prompt labrun_own_prompt
 function fish_prompt
     echo -n "($LABRUN_LAB/$LABRUN_HOST) "

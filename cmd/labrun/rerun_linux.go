@@ -24,6 +24,9 @@ type rerunOptions struct {
 	kept    outputOptions // of the new report; it has files alone
 }
 
+// rerunCommand makes "labrun rerun". A report that came with a bug is a question to another
+// kernel: it holds the texts of its topologies, so no repository has to be found in the state that
+// it had.
 func rerunCommand() *cobra.Command {
 	var o rerunOptions
 	cmd := &cobra.Command{

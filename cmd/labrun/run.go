@@ -59,6 +59,8 @@ type askOptions struct {
 	patterns []lab.Selection // only, parsed by check
 }
 
+// flags says of each flag what it takes and what comes of it, in one sentence: --help, the manual
+// and completion have no other text.
 func (o *askOptions) flags(f *pflag.FlagSet) {
 	f.IntVarP(&o.jobs, "jobs", "j", 0,
 		"keep `N` cells busy at a time (default one per processor); cells that wait do not count")
@@ -75,7 +77,8 @@ func (o *askOptions) flags(f *pflag.FlagSet) {
 		"run all `N` times; a cell that answers differently has failed, and says how often it answered what")
 	f.BoolVar(&o.pause, "pause-on-fail", false,
 		"open a shell in the host of the first cell that fails, with its sockets there (on a terminal)")
-	f.StringVar(&o.capture, "capture", "", captureUsage)
+	f.StringVar(&o.capture, "capture", "",
+		"write what every cell sends into the folder `DIR`, in pcapng files for Wireshark and tshark")
 }
 
 // check finds mistakes in the flags before anything is built.
@@ -95,6 +98,7 @@ func (o *askOptions) check(topologies []*lab.Topology) error {
 				cmp.Or(didYouMean(name, hostNames(topologies)), ";"), strings.Join(hostNames(topologies), ", "))
 		}
 	}
+	// With --watch the flags are checked again for every run, of files that have changed.
 	o.patterns = nil
 	for _, text := range o.only {
 		p, err := lab.ParseSelection(text)
@@ -112,6 +116,8 @@ func (o *askOptions) check(topologies []*lab.Topology) error {
 	return nil
 }
 
+// chosenWords tells apart a host that no experiment runs on from one that --only leaves none for:
+// the user mends another flag.
 func chosenWords(only []string) string {
 	if len(only) == 0 {
 		return ""

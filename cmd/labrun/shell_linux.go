@@ -22,6 +22,8 @@ import (
 
 const afterUsage = "first run `EXPERIMENT` in that host, to its end or its first red step, and keep its sockets"
 
+// shellCommand makes "labrun shell". What a report says can be doubted there with any program that
+// the machine has: ip(8) and ss(8) show the same namespaces that the experiment ran in.
 func shellCommand() *cobra.Command {
 	var after string
 	cmd := &cobra.Command{
@@ -51,6 +53,8 @@ files as ever, and find both names in LABRUN_LAB and LABRUN_HOST.
 	return cmd
 }
 
+// execCommand makes "labrun exec", the shell for scripts: no prompt, no words of labrun's on
+// standard output, and the status of the command as labrun's own.
 func execCommand() *cobra.Command {
 	var after string
 	cmd := &cobra.Command{

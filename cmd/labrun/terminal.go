@@ -56,6 +56,7 @@ type firstError struct {
 	err error
 }
 
+// Write goes on after an error: what prints does not look, and the error is told at the end.
 func (f *firstError) Write(b []byte) (int, error) {
 	n, err := f.w.Write(b)
 	if f.err == nil {

@@ -14,6 +14,8 @@ import (
 	"labrun/lab/program"
 )
 
+// upCommand makes "labrun up". A shell of labrun's ends its lab; this is for labs that several
+// terminals, or a debugger, or a program in an editor are to enter, none of which owns it.
 func upCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "up FILE",

@@ -24,6 +24,8 @@ type upLab struct {
 	done     func()
 }
 
+// freshLab is a lab that no experiment has touched. Programs in it see the machine's /tmp and
+// /run: a person wants to find the files that a program writes.
 func freshLab(t *lab.Topology, l *fabric.Lab) *upLab {
 	return &upLab{topology: t, host: l.Host, done: func() { _ = l.Close() }}
 }
@@ -75,6 +77,8 @@ func (u *upLab) shell(stderr io.Writer, h *lab.Host, state, end string) (int, er
 // another terminal.
 type held []heldHost
 
+// heldHost is a host with the process that stands in it. nsenter(1) needs a number of a process to
+// enter by, as the namespaces of a lab have no names in the file system.
 type heldHost struct {
 	*lab.Host
 	*program.Hold

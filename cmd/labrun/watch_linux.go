@@ -73,6 +73,8 @@ func stamps(files []string) []stamp {
 	return all
 }
 
+// same compares what editors change: some write in place, which changes size or time, and some put
+// a new file in the old one's place, whose time may be older.
 func (s stamp) same(t stamp) bool {
 	if s.file == nil || t.file == nil {
 		return s.file == nil && t.file == nil
