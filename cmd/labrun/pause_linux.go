@@ -31,14 +31,9 @@ func pause(stderr io.Writer, topologies []*lab.Topology, s *status, clock *timeo
 // listed before it: many a question is answered by them, and the shell is left at once.
 func lookAround(ctx context.Context, stderr io.Writer, topologies []*lab.Topology, m *result.Matrix,
 	kept *local.Kept) error {
-	if err := textFor(stderr).Last(stderr, m, &m.Cells[0]); err != nil {
+	if err := tell(ctx, stderr, m, kept, true); err != nil {
 		return err
 	}
-	sockets, err := kept.Sockets(ctx)
-	if err != nil {
-		return err
-	}
-	writeSockets(stderr, sockets)
 	t := topologies[0]
 	for _, other := range topologies {
 		if other.File == m.File {
@@ -47,7 +42,7 @@ func lookAround(ctx context.Context, stderr io.Writer, topologies []*lab.Topolog
 	}
 	h := t.Host(m.Columns[0].Host)
 	up := keptLab(t, kept) // which the run closes
-	_, err = up.shell(stderr, h, " as it failed", "the run goes on when this shell ends")
+	_, err := up.shell(stderr, h, " as it failed", "the run goes on when this shell ends")
 	return err
 }
 

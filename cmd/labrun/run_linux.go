@@ -152,15 +152,15 @@ func printReport(cmd *cobra.Command, r result.Report, d *compare.Difference, out
 
 // writeGitHub writes the report to standard output, and annotations after it.
 func writeGitHub(stdout, stderr io.Writer, r result.Report, f report.Format, verbose bool) error {
-	var err error
 	switch f.Name {
 	case "github":
-		err = writeReport(stdout, inRepository(r), f, verbose)
+		return writeReport(stdout, inRepository(r), f, verbose)
 	case "text":
-		err = inTurn(func() error { return writeReport(stdout, r, f, verbose) },
-			func() error { return report.GitHub(stdout, inRepository(r)) })
-	default: // a program reads it and expects nothing else; commands may come here too
-		err = errors.Join(writeReport(stdout, r, f, verbose), report.GitHub(stderr, inRepository(r)))
+		if err := writeReport(stdout, r, f, verbose); err != nil {
+			return err
+		}
+		return report.GitHub(stdout, inRepository(r))
 	}
-	return err
+	// a program reads it and expects nothing else; commands may come here too
+	return errors.Join(writeReport(stdout, r, f, verbose), report.GitHub(stderr, inRepository(r)))
 }

@@ -14,7 +14,6 @@ import (
 	"labrun/lab/kernel/local"
 	"labrun/lab/plan"
 	"labrun/lab/question"
-	"labrun/lab/report"
 	"labrun/lab/result"
 	"labrun/lab/run"
 	"labrun/lab/sys"
@@ -141,17 +140,9 @@ func labOf(ctx context.Context, stderr io.Writer, t *lab.Topology, e *lab.Experi
 		return nil, err
 	}
 	up := keptLab(t, kept)
-	if err := (report.Text{Colour: colour(stderr)}).Last(stderr, &m, &m.Cells[0]); err != nil {
+	if err := tell(ctx, stderr, &m, kept, sockets); err != nil {
 		up.done()
 		return nil, err
-	}
-	if sockets {
-		all, err := kept.Sockets(ctx)
-		if err != nil {
-			up.done()
-			return nil, err
-		}
-		writeSockets(stderr, all)
 	}
 	return up, nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -115,16 +116,24 @@ func (all held) close() {
 	}
 }
 
-// writeSockets lists the sockets of all hosts.
-func writeSockets(w io.Writer, sockets []result.SocketInfo) {
-	if len(sockets) == 0 {
+// tell says how the cell of a kept lab ended, and with sockets which there are on all hosts.
+func tell(ctx context.Context, w io.Writer, m *result.Matrix, kept *local.Kept, sockets bool) error {
+	if err := textFor(w).Last(w, m, &m.Cells[0]); err != nil || !sockets {
+		return err
+	}
+	all, err := kept.Sockets(ctx)
+	if err != nil {
+		return err
+	}
+	if len(all) == 0 {
 		fmt.Fprintln(w, "no socket has a port or a name, on any host")
-		return
+		return nil
 	}
 	fmt.Fprintln(w, "the sockets of all hosts:")
-	for _, s := range sockets {
+	for _, s := range all {
 		fmt.Fprintln(w, "  "+s.String())
 	}
+	return nil
 }
 
 // nsenter is the command that the user types to stand where a process is.
