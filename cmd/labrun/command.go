@@ -133,6 +133,7 @@ func rootCommand() *cobra.Command {
 		diffCommand(),
 		schemaCommand(), manCommand(), versionCommand(), stepsTopic())
 	root.AddCommand(linuxCommands()...)
+	// cobra adds these two when it executes, which is too late to change them.
 	root.InitDefaultCompletionCmd()
 	shells(root)
 	bashCompletion(root)

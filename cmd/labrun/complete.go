@@ -139,6 +139,7 @@ func offerCells(_ *cobra.Command, args []string, begun string) ([]string, cobra.
 				}
 				continue
 			}
+			// Half a million cells are no offer: a shell would ask whether to show them all.
 			for _, c := range e.Combos {
 				if name := e.CellName(c); strings.HasPrefix(name, begun) && len(offers) < mostOffered {
 					offers = append(offers, name)

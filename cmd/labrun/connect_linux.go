@@ -71,6 +71,8 @@ func connect(out io.Writer, fd int, to netip.AddrPort, keep bool) error {
 		return callFailed(out, "connect", err)
 	}
 	fmt.Fprintln(out, "connect succeed")
+	// Both ends are watched at once: a peer that closes ends the program also where its input
+	// stays open.
 	fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}, {Fd: 0, Events: unix.POLLIN}}
 	if keep {
 		fds = fds[:1]

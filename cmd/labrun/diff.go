@@ -48,6 +48,7 @@ Exit status: 0 the outcome is the same, 1 it differs, 2 a report cannot be read.
 					return usageError{err}
 				}
 			}
+			// After both are read, as the output may be one of them.
 			open, err := outputs.open()
 			if err != nil {
 				return err

@@ -34,6 +34,8 @@ func topologyFiles(stderr io.Writer, paths []string) ([]string, error) {
 				continue
 			}
 			file := filepath.Join(p, e.Name())
+			// A folder of lessons often has other files as well. They are counted and not run: one with a
+			// mistake in the wrong place would else be left out unseen.
 			if what := leftOut(file); what != "" {
 				left[what]++
 				continue

@@ -161,7 +161,7 @@ func replaceByCopy(f *os.File, between, name string) (err error) {
 	return unix.Rename(between, name)
 }
 
-// lockBetween opens the file in between, which is nobody else's, and locks it. It is the
+// lockBetween opens the file in between, which no other program has, and locks it. It is the
 // one of that name until the lock is given back.
 func lockBetween(between string) (*os.File, error) {
 	const tries = 100

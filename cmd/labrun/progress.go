@@ -93,6 +93,7 @@ func firstRed(m *result.Matrix, c *result.Cell) string {
 func (s *status) redraw(now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	// A run of less than a second is over before anything could be read.
 	since := now.Sub(s.began)
 	if !s.hidden.IsZero() || since < time.Second {
 		return

@@ -79,7 +79,9 @@ func rerun(cmd *cobra.Command, file string, o rerunOptions) error {
 			return err
 		}
 	}
-	if err := privilege(false); err != nil { // before standard input is read
+	// A report from standard input can be read once, and a labrun that is started anew in a user
+	// namespace has to find it there.
+	if err := privilege(false); err != nil {
 		return err
 	}
 	before, err := loadOutcome(file)

@@ -94,6 +94,7 @@ func enter(cmd *cobra.Command, file, hostName, after string, argv []string) erro
 			return usagef("--after %s: that experiment does not run on %s, only on %s", after, hostName, list(e.Hosts))
 		}
 	}
+	// Of an interactive program the terminal is shared: ^C and job control are the shell's.
 	if err := privilege(true); err != nil {
 		return err
 	}
@@ -114,6 +115,7 @@ func enter(cmd *cobra.Command, file, hostName, after string, argv []string) erro
 	if err != nil {
 		return err
 	}
+	// Not an error of labrun's, so nothing is said: the program has told the user itself.
 	if status != 0 {
 		return exitStatus(status)
 	}

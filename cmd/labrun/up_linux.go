@@ -65,6 +65,7 @@ func up(stdout io.Writer, t *lab.Topology) (err error) {
 			dead <- h.Name
 		}()
 	}
+	// In one piece: a script waits for the last line and then reads the commands.
 	w := bufio.NewWriter(stdout)
 	for i := range t.Hosts {
 		h := &t.Hosts[i]
@@ -74,6 +75,7 @@ func up(stdout io.Writer, t *lab.Topology) (err error) {
 	if err := w.Flush(); err != nil {
 		return err
 	}
+	// ^C is how this is meant to end: a status of 0.
 	select {
 	case <-ctx.Done():
 		return nil

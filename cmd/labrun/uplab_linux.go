@@ -58,6 +58,7 @@ func (u *upLab) shell(stderr io.Writer, h *lab.Host, state, end string) (int, er
 	if program.Folder != nil {
 		defer program.Folder.Close()
 	}
+	// Held until the shell ends: without a process in them the other hosts cannot be entered.
 	others, err := u.others(h)
 	if err != nil {
 		return 0, err
@@ -141,7 +142,7 @@ func nsenter(pid int) string {
 	words := []string{"nsenter"}
 	switch {
 	case fabric.IsReexec():
-		// Whoever made a user namespace may enter it, as its root; and no groups can
+		// The user who made a user namespace may enter it, as its root; and no groups can
 		// be set in there, user_namespaces(7).
 		words = append(words, "-U", "--preserve-credentials")
 	case os.Getenv("SUDO_UID") != "":

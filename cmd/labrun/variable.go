@@ -49,6 +49,8 @@ func readVariables(cmd *cobra.Command) (used []string, err error) {
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		name := variableOf(cmd, f)
 		text := os.Getenv(name)
+		// The flag wins, and an empty variable is none: "LABRUN_ONLY= labrun" is how sh unsets one for a
+		// command.
 		if f.Changed || name == "" || text == "" || err != nil {
 			return
 		}

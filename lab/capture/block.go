@@ -73,6 +73,7 @@ func (b *block) timeOption(code uint16, t time.Time) {
 	b.option(code, value)
 }
 
+// count appends a counter of 64 bits, which stays right however long a run is.
 func (b *block) count(code uint16, n uint64) {
 	b.option(code, binary.LittleEndian.AppendUint64(nil, n))
 }
@@ -107,7 +108,17 @@ func section(i *Section) block {
 	return b
 }
 
-// linkEthernet is LINKTYPE_ETHERNET. The loopback says that it is one, too.
+// link is an interface of a file.
+type link struct {
+	host, name  string
+	description string
+	prefixes    []netip.Prefix
+
+	packets, dropped int
+}
+
+// linkEthernet is LINKTYPE_ETHERNET. The loopback says that it is one, too, with addresses of zeros:
+// so one reader serves every interface of a file.
 const linkEthernet = 1
 
 // description is the block of an interface. Its times count in nanoseconds (if_tsresol 9), as the

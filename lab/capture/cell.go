@@ -3,7 +3,6 @@ package capture
 import (
 	"cmp"
 	"errors"
-	"net/netip"
 	"os"
 	"path"
 	"path/filepath"
@@ -34,15 +33,6 @@ type at struct {
 type place struct {
 	file *file
 	id   int
-}
-
-// link is an interface of a file.
-type link struct {
-	host, name  string
-	description string
-	prefixes    []netip.Prefix
-
-	packets, dropped int
 }
 
 // Cell makes the files of a cell, with all their interfaces.
