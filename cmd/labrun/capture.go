@@ -26,6 +26,7 @@ there are replaced. Several FILEs get a folder each, --repeat makes run-1, run-2
 const mostCaptured = 5000
 
 // checkCaptures refuses to capture too many cells.
+// A file of half a million cells would fill a disk with folders before the first is looked at.
 func checkCaptures(cells int) error {
 	if cells > mostCaptured {
 		return usagef("--capture: %d cells would make as many folders, and it takes %d at most; choose some with "+

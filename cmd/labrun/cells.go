@@ -78,6 +78,7 @@ func meantCell(p lab.Selection, e *lab.Experiment) string {
 
 // cellOf returns the one cell of that name: an experiment, or with axes one
 // combination of them.
+// One cell has one lab to look into: of several that a pattern chooses it would be a guess which.
 func cellOf(flag, text string, t *lab.Topology) (*lab.Experiment, lab.Combo, error) {
 	p, err := lab.ParseSelection(text)
 	if err != nil {

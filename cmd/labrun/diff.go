@@ -73,6 +73,7 @@ func loadOutcome(file string) (result.Report, error) {
 }
 
 // diffOutputs are outputOptions for a difference, which has fewer formats.
+// It is a type of its own so that a command cannot offer a format that writes no difference.
 type diffOutputs struct{ outputOptions }
 
 func (o *diffOutputs) flags(f *pflag.FlagSet) {

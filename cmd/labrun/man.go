@@ -44,6 +44,7 @@ of its --help.
 
 // writeManual writes the pages of a command and of those below it. They are made of the
 // text of --help, for two texts about one flag differ sooner or later.
+// Commands of cobra's own, such as completion, have pages too: the list under COMMANDS names them.
 func writeManual(folder string, cmd *cobra.Command) error {
 	file := filepath.Join(folder, pageOf(cmd)+".1")
 	if err := os.WriteFile(file, []byte(manual(cmd)), 0o644); err != nil {

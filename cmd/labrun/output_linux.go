@@ -132,6 +132,8 @@ func inMemory(f *os.File) bool {
 // replaceByCopy does so with a copy. Only the program that has the lock of the file in between
 // writes it, or removes it: another labrun at the same name waits until it is whole and has
 // its place.
+// linkat(2) does not cross file systems, and a file of memfd_create(2) is in one that has no
+// names.
 func replaceByCopy(f *os.File, between, name string) (err error) {
 	out, err := lockBetween(between)
 	if err != nil {

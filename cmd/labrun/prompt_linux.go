@@ -55,6 +55,7 @@ func asShell(p *program.Shell) error {
 
 // withFolder gives a shell a directory with those files. Where the kernel makes no
 // such directories it comes as it is, in the environment that it had.
+// A folder in /tmp would be found by other users, and would stay after kill -9.
 func withFolder(p *program.Shell, env []string, files map[string]string) error {
 	dir, err := fabric.NewDir()
 	if err != nil {
