@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -40,11 +41,10 @@ func usagef(format string, args ...any) error { return usageError{fmt.Errorf(for
 // read because the machine is short of something is none: a script that takes status 2 for "mend
 // the file" would blame the wrong one.
 func exitOf(err error) int {
-	for _, shortage := range []syscall.Errno{syscall.ENOMEM, syscall.EMFILE, syscall.ENFILE, syscall.EINTR,
-		syscall.EIO, syscall.ENOSPC, syscall.EDQUOT} {
-		if errors.Is(err, shortage) {
-			return exitError
-		}
+	shortages := []error{syscall.ENOMEM, syscall.EMFILE, syscall.ENFILE, syscall.EINTR, syscall.EIO, syscall.ENOSPC,
+		syscall.EDQUOT}
+	if slices.ContainsFunc(shortages, func(s error) bool { return errors.Is(err, s) }) {
+		return exitError
 	}
 	return exitUsage
 }

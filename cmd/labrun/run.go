@@ -1,9 +1,7 @@
 package main
 
 import (
-	"cmp"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -95,7 +93,7 @@ func (o *askOptions) check(topologies []*lab.Topology) error {
 	for _, name := range o.hosts {
 		if !slices.ContainsFunc(topologies, func(t *lab.Topology) bool { return t.Host(name) != nil }) {
 			return usagef("--host %s: no such host%s there are %s", name,
-				cmp.Or(didYouMean(name, hostNames(topologies)), ";"), strings.Join(hostNames(topologies), ", "))
+				meant(name, hostNames(topologies)), list(hostNames(topologies)))
 		}
 	}
 	// With --watch the flags are checked again for every run, of files that have changed.
@@ -111,18 +109,13 @@ func (o *askOptions) check(topologies []*lab.Topology) error {
 		o.patterns = append(o.patterns, p)
 	}
 	if len(o.hosts) > 0 && o.countCells(topologies) == 0 {
-		return usagef("--host %s: no experiment%s has a cell there", strings.Join(o.hosts, ", "), chosenWords(o.only))
+		chosen := ""
+		if len(o.only) > 0 { // then it may be the other flag that is to be mended
+			chosen = " that --only chooses"
+		}
+		return usagef("--host %s: no experiment%s has a cell there", list(o.hosts), chosen)
 	}
 	return nil
-}
-
-// chosenWords tells apart a host that no experiment runs on from one that --only leaves none for:
-// the user mends another flag.
-func chosenWords(only []string) string {
-	if len(only) == 0 {
-		return ""
-	}
-	return " that --only chooses"
 }
 
 // selects returns which cells are to run, nil when all are.
