@@ -50,7 +50,8 @@ func textFor(w io.Writer) report.Text {
 }
 
 // firstError keeps the first error of standard output, for those that do not look at what they
-// print: cobra, the note's programs, lists. Each of them would need a check after every line, and one is forgotten sooner or later.
+// print: cobra, the note's programs, lists. Each of them would need a check after every line,
+// and one is forgotten sooner or later.
 type firstError struct {
 	w   io.Writer
 	err error
