@@ -29,7 +29,7 @@ func Print(w io.Writer, t *lab.Topology) error {
 		}
 	}
 	probes := ask(t.Probes, func(e *lab.Experiment, host string) bool { return host == e.Hosts[0] })
-	return print(w, &t.Layout, Features(t), probes, ask(t.Experiments, (*lab.Experiment).RunsOn))
+	return print(w, t.File, &t.Layout, Features(t), probes, ask(t.Experiments, (*lab.Experiment).RunsOn))
 }
 
 // Print writes what was read, as it was printed.
@@ -43,14 +43,16 @@ func (a *Asked) Print(w io.Writer) error {
 			}
 		}
 	}
-	return print(w, &a.Layout, a.Features, each(a.Probes), each(a.Questions))
+	return print(w, a.File, &a.Layout, a.Features, each(a.Probes), each(a.Questions))
 }
 
 // print takes the questions one by one: those of a thousand hosts are many.
-func print(w io.Writer, l *lab.Layout, features []lab.Feature, probes, questions iter.Seq2[*Question, error]) error {
+func print(w io.Writer, file string, l *lab.Layout, features []lab.Feature,
+	probes, questions iter.Seq2[*Question, error]) error {
 	p := &printer{w: w}
 	p.open("{")
 	p.member("topology", l.Name)
+	p.member("file", file)
 	lines(p, "networks", l.Networks)
 	lines(p, "hosts", l.Hosts)
 	list(p, "features", slices.Values(features), func(f lab.Feature) { p.value(f.String()) })
@@ -195,7 +197,7 @@ func (p *printer) question(q *Question) {
 
 // MarshalJSON writes who the process is and as whom it runs.
 func (p Process) MarshalJSON() ([]byte, error) {
-	return json.Marshal(processJSON{p.Process.String(), p.Program, p.Child, p.User, p.Keeps})
+	return json.Marshal(processJSON{p.Process.String(), p.Program, p.Child, p.User, p.Named, p.Keeps})
 }
 
 type processJSON struct {
@@ -203,11 +205,12 @@ type processJSON struct {
 	Program bool     `json:"program,omitempty"`
 	Child   bool     `json:"forked,omitempty"`
 	User    *uint32  `json:"user,omitempty"`
+	Named   string   `json:"named,omitempty"`
 	Keeps   []string `json:"capabilities,omitempty"`
 }
 
 type stepJSON struct {
-	Line    string     `json:"at"`
+	At      lab.Pos    `json:"at"`
 	Process string     `json:"process"`
 	Call    string     `json:"call"`
 	Address string     `json:"address,omitempty"`
@@ -234,7 +237,7 @@ type wantJSON struct {
 // MarshalJSON writes the step, with what the address in its call stands for, and after
 // how long it is given up with each of the answers.
 func (s Step) MarshalJSON() ([]byte, error) {
-	out := stepJSON{Line: s.Pos.Words(), Process: s.Process.String(), Call: s.Call.String(), Address: words(s.Addr),
+	out := stepJSON{At: s.Pos, Process: s.Process.String(), Call: s.Call.String(), Address: words(s.Addr),
 		Until: s.Until.Seconds()}
 	if s.Run != nil {
 		out.Run = &runJSON{Argv: s.Run.Argv, Background: s.Run.Background}

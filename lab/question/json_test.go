@@ -87,16 +87,16 @@ func TestPrintedIsRead(t *testing.T) {
 	}
 }
 
-// bare leaves out what only messages need, and what is the same in all of a topology.
+// bare leaves out the line of an answer's rule, which only the asker prints, and what is the same
+// in all of a topology.
 func bare(q *Question) *Question {
 	b := *q
-	b.File, b.Layout, b.Plan = "", nil, plan.Plan{Name: q.Plan.Name, Ops: q.Plan.Ops}
+	b.Layout, b.Plan = nil, plan.Plan{Name: q.Plan.Name, Ops: q.Plan.Ops}
 	if len(b.Kept) == 0 {
 		b.Kept = nil
 	}
-	b.Processes = append([]Process(nil), q.Processes...)
-	for i := range b.Processes {
-		b.Processes[i].Named = ""
+	if len(b.Processes) == 0 {
+		b.Processes = nil
 	}
 	b.Slots = slices.Clone(q.Slots)
 	for i := range b.Slots {
@@ -104,7 +104,6 @@ func bare(q *Question) *Question {
 		for v, steps := range b.Slots[i].Variants {
 			steps = slices.Clone(steps)
 			for n := range steps {
-				steps[n].Pos.Col = 0
 				steps[n].Want = slices.Clone(steps[n].Want)
 				for w := range steps[n].Want {
 					steps[n].Want[w].Line = 0

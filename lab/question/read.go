@@ -18,17 +18,19 @@ import (
 
 // Asked is all that a topology asks a kernel, as it was printed.
 type Asked struct {
+	File      string // as it was named to the labrun that printed
 	Layout    lab.Layout
 	Features  []lab.Feature
 	Probes    []*Question
 	Questions []*Question
 }
 
-// Read reads what Print wrote. What only messages need is not in it: the topology's file,
-// columns in it, and which rule an answer comes from.
+// Read returns what Print wrote. The line of the rule that an answer comes from is not in it: the
+// asker alone prints that, and has the topology (result.NewRow).
 func Read(r io.Reader) (*Asked, error) {
 	var from struct {
 		Topology  string
+		File      string
 		Networks  []lab.Network
 		Hosts     []lab.Host
 		Features  []string
@@ -38,7 +40,7 @@ func Read(r io.Reader) (*Asked, error) {
 	if err := json.NewDecoder(r).Decode(&from); err != nil {
 		return nil, fmt.Errorf("read questions: %w", err)
 	}
-	a := &Asked{Layout: lab.Layout{Name: from.Topology, Networks: from.Networks, Hosts: from.Hosts},
+	a := &Asked{File: from.File, Layout: lab.Layout{Name: from.Topology, Networks: from.Networks, Hosts: from.Hosts},
 		Probes: from.Probes, Questions: from.Questions}
 	for _, text := range from.Features {
 		f, err := condition(text)
@@ -48,7 +50,7 @@ func Read(r io.Reader) (*Asked, error) {
 		a.Features = append(a.Features, *f.Has)
 	}
 	for _, q := range slices.Concat(a.Probes, a.Questions) {
-		q.Layout, q.Plan.Name = &a.Layout, a.Layout.Name
+		q.File, q.Layout, q.Plan.Name = a.File, &a.Layout, a.Layout.Name
 	}
 	return a, nil
 }
@@ -99,10 +101,7 @@ func (p *Process) UnmarshalJSON(text []byte) error {
 		return err
 	}
 	*p = Process{Process: processOf(from.Name), Program: from.Program, Child: from.Child, User: from.User,
-		Keeps: from.Keeps}
-	if p.User != nil {
-		p.Named = from.Name
-	}
+		Named: from.Named, Keeps: from.Keeps}
 	return nil
 }
 
@@ -118,11 +117,7 @@ func (s *Step) UnmarshalJSON(text []byte) error {
 	if err != nil {
 		return err
 	}
-	*s = Step{Process: processOf(from.Process), Until: seconds(from.Until)}
-	if _, err := fmt.Sscanf(from.Line, "line %d", &s.Pos.Line); err != nil {
-		return fmt.Errorf("%q is not a line", from.Line)
-	}
-	_, s.Pos.File, _ = strings.Cut(from.Line, " of ")
+	*s = Step{Process: processOf(from.Process), Until: seconds(from.Until), Pos: from.At}
 	if s.Addr, err = address(from.Address); err != nil {
 		return err
 	}
