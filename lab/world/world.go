@@ -334,7 +334,9 @@ func (a *applier) fork() {
 	inherited := maps.Clone(a.process.sockets)
 	a.copied += len(inherited)
 	if only := a.Call.Args[1:]; len(only) > 0 {
-		maps.DeleteFunc(inherited, func(name string, _ socket) bool { return !slices.Contains(only, lab.Arg(lab.Sock(name))) })
+		maps.DeleteFunc(inherited, func(name string, _ socket) bool {
+			return !slices.Contains(only, lab.Arg(lab.Sock(name)))
+		})
 	}
 	a.processes[a.Same(child)] = &Process{First: a.Line, Forked: true, sockets: inherited}
 }
@@ -377,11 +379,14 @@ func (a *applier) living() []string {
 	return wording.Sorted(names...)
 }
 
-// Kind returns what a world looks at of a step: two worlds that are alike stay so after steps of
-// the same kind, but for the lines in their words.
+// Kind returns all that a world looks at of a step: two worlds that are alike stay so after steps of
+// the same kind, but for the lines in their words. Of combinations with steps of the same kinds the
+// check follows one, so what Apply looks at and Kind leaves out is a mistake that is found or not by
+// the order of an axis's values.
 func (s *Step) Kind() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s=%s %t %t %t %t(", s.Process, s.Call.Makes, s.Call.Name, s.Known, s.Mistaken, s.mayEndWell(), s.Program)
+	fmt.Fprintf(&b, "%s %s=%s %v %q(", s.Process, s.Call.Makes, s.Call.Name, []bool{
+		s.Known, s.Makes, s.Foreign, s.Mistaken, s.Program, s.Background, s.mayEndWell(), s.isFatal()}, s.Mentions)
 	for i, a := range s.Call.Args {
 		switch a.(type) {
 		case lab.Sock, lab.ProcessName:

@@ -19,7 +19,8 @@ func step(t *testing.T, line int, text string) world.Step {
 	name, call, isCall := strings.Cut(text, ": ")
 	if !isCall {
 		words := strings.Fields(text)
-		return world.Step{Process: lab.Process{Name: words[0]}, Line: line, Program: true, Background: words[len(words)-1] == "&"}
+		return world.Step{Process: lab.Process{Name: words[0]}, Line: line, Program: true,
+			Background: words[len(words)-1] == "&"}
 	}
 	host, process, other := strings.Cut(name, "/")
 	if !other {
@@ -29,7 +30,8 @@ func step(t *testing.T, line int, text string) world.Step {
 	if len(s.Mistakes) > 0 {
 		t.Fatalf("%s: %v", call, s.Mistakes)
 	}
-	return world.Step{Process: lab.Process{Host: host, Name: process}, Line: line, Call: s.Call, Want: s.Want, Known: true, Makes: s.Makes}
+	return world.Step{Process: lab.Process{Host: host, Name: process}, Line: line, Call: s.Call, Want: s.Want,
+		Known: true, Makes: s.Makes}
 }
 
 // same takes the host alpha for the subject.
@@ -135,6 +137,9 @@ func TestKind(t *testing.T) {
 		{"main: bind(a, x:80)", "main: bind(a, x:$p)", false},
 		{"main: a = socket(tcp)", "main: a = socket(tcp) = EACCES", false},
 		{"main: close(a)", "main: close(a) = EBADF", false},
+		{"main: kill(web, SIGTERM)", "main: kill(web, SIGKILL)", false}, // which ends it
+		{"main: kill(web, SIGTERM)", "main: kill(web, SIGHUP)", true},
+		{"web run", "web run &", false}, // it is gone, or goes on
 	} {
 		if got := kind(pair.a) == kind(pair.b); got != pair.same {
 			t.Errorf("%s and %s are of one kind: %v", pair.a, pair.b, got)
