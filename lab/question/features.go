@@ -6,8 +6,9 @@ import (
 	"labrun/lab"
 )
 
-// Features returns the features that answers of the topology depend on, each once: a
-// kernel has to be asked for them first.
+// Features returns the features that answers of the topology depend on, each once, those
+// of probes first. A kernel is asked for them before any question, since which of its wanted answers holds
+// depends on them. Has and lacks are one feature: Not is left out.
 func Features(t *lab.Topology) []lab.Feature {
 	var all []lab.Feature
 	for _, list := range [][]lab.Experiment{t.Probes, t.Experiments} {

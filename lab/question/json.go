@@ -15,7 +15,10 @@ import (
 
 // Print writes, as JSON, everything that a topology asks a kernel: what it has to have, the
 // probes, and the questions of every experiment in every host. It is the same on every
-// machine.
+// machine for the same t.File, so that two machines can be shown to be asked the same, and a
+// kernel can answer elsewhere.
+//
+// A probe is asked in one host alone: it finds out about the kernel, which all hosts have.
 func Print(w io.Writer, t *lab.Topology) error {
 	ask := func(list []lab.Experiment, on func(*lab.Experiment, string) bool) iter.Seq2[*Question, error] {
 		return func(yield func(*Question, error) bool) {
@@ -46,7 +49,8 @@ func (a *Asked) Print(w io.Writer) error {
 	return print(w, a.File, &a.Layout, a.Features, each(a.Probes), each(a.Questions))
 }
 
-// print takes the questions one by one: those of a thousand hosts are many.
+// print takes the questions one by one: those of a thousand hosts are many, so each is
+// written and forgotten before the next is made.
 func print(w io.Writer, file string, l *lab.Layout, features []lab.Feature,
 	probes, questions iter.Seq2[*Question, error]) error {
 	p := &printer{w: w}
@@ -64,7 +68,8 @@ func print(w io.Writer, file string, l *lab.Layout, features []lab.Feature,
 }
 
 // printer writes JSON piece by piece, indented, but for a line to each host, operation,
-// process and step: a topology may have a thousand hosts.
+// process and step: a topology may have a thousand hosts. encoding/json indents all or nothing, and
+// either a value to a line or one line for all is a diff that cannot be read.
 type printer struct {
 	w     io.Writer
 	err   error // the first one
@@ -102,13 +107,19 @@ func (p *printer) close(bracket string) {
 
 // value writes one that stands on a line.
 func (p *printer) value(v any) {
+	text, err := marshal(v)
+	p.err = cmp.Or(p.err, err)
+	p.printf("%s", text)
+}
+
+// marshal is json.Marshal without HTML's escapes: "< 6.2" would be written as "\u003c 6.2", also by
+// a MarshalJSON that calls json.Marshal, whatever the encoder around it is set to.
+func marshal(v any) ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil && p.err == nil {
-		p.err = err
-	}
-	p.printf("%s", bytes.TrimSpace(b.Bytes()))
+	err := enc.Encode(v)
+	return bytes.TrimSpace(b.Bytes()), err
 }
 
 func (p *printer) member(key string, v any) {
@@ -149,7 +160,7 @@ func (p *printer) questions(key string, all iter.Seq2[*Question, error]) {
 }
 
 // question writes an experiment in a host, in the words of the file and with what they
-// stand for.
+// stand for. Combinations that are all there are go by their number.
 func (p *printer) question(q *Question) {
 	p.open("{")
 	p.member("experiment", q.Experiment)
@@ -195,9 +206,9 @@ func (p *printer) question(q *Question) {
 	p.close("}")
 }
 
-// MarshalJSON writes who the process is and as whom it runs.
+// MarshalJSON writes the process's name, what it is and the user that it runs as.
 func (p Process) MarshalJSON() ([]byte, error) {
-	return json.Marshal(processJSON{p.Process.String(), p.Program, p.Child, p.User, p.Named, p.Keeps})
+	return marshal(processJSON{p.Process.String(), p.Program, p.Child, p.User, p.Named, p.Keeps})
 }
 
 type processJSON struct {
@@ -209,6 +220,7 @@ type processJSON struct {
 	Keeps   []string `json:"capabilities,omitempty"`
 }
 
+// stepJSON is a step as text that syntax reads back, so that the printed form has no second grammar.
 type stepJSON struct {
 	At      lab.Pos    `json:"at"`
 	Process string     `json:"process"`
@@ -219,6 +231,8 @@ type stepJSON struct {
 	Until   float64    `json:"until_seconds,omitempty"`
 }
 
+// runJSON has a program's words apart: joined to a command line they could not be told from each
+// other by a kernel without a shell.
 type runJSON struct {
 	Argv       []string `json:"argv"`
 	Background bool     `json:"background,omitempty"`
@@ -226,6 +240,8 @@ type runJSON struct {
 	Stderr     string   `json:"stderr,omitempty"`
 }
 
+// wantJSON is a wanted answer with its conditions. Limits are in seconds and always written out: a
+// kernel elsewhere need not know the defaults of the labrun that asks.
 type wantJSON struct {
 	Answer  string   `json:"answer"`
 	Address string   `json:"address,omitempty"`
@@ -258,9 +274,10 @@ func (s Step) MarshalJSON() ([]byte, error) {
 		}
 		out.Want = append(out.Want, to)
 	}
-	return json.Marshal(out)
+	return marshal(out)
 }
 
+// words returns "" for an address that does not exist, where String says "invalid AddrPort".
 func words(a netip.AddrPort) string {
 	if !a.IsValid() {
 		return ""

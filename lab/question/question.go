@@ -18,10 +18,15 @@ import (
 
 // Question is the cells of an experiment in one host: what to build, which processes
 // there are, what they call, and what the answers should be.
+//
+// All combinations of the axes stand in one question, since their steps are mostly the same: the
+// cells of a large matrix are a number each (lab.Combo), and the steps of one are put together when
+// it is asked (StepsOf). The wanted answers are a part of it, because until and sockets(...) wait for
+// them, and how long a call may take depends on them.
 type Question struct {
 	Experiment string
 	Host       string      // the subject
-	File       string      // of the topology; programs begin in its folder
+	File       string      // of the topology, as it was named; programs begin in its folder, reasons name it
 	Layout     *lab.Layout // all hosts, by which addresses have names; shared by questions of a topology
 	Hosts      []string    // that the plan builds, in the order of the file
 	Plan       plan.Plan
@@ -49,7 +54,8 @@ func (q *Question) Place(s *Step) string {
 	return at.String()
 }
 
-// Process is who makes calls, or a program.
+// Process is what makes calls, or a program. Its user and capabilities stand here and not in a step:
+// it has them before its first call.
 type Process struct {
 	lab.Process          // with the name of its host
 	Program     bool     // a step runs it
@@ -59,14 +65,16 @@ type Process struct {
 	Keeps       []string // capabilities that it keeps as that user
 }
 
-// Slot is a lab.Slot with every name resolved.
+// Slot is a lab.Slot with every name resolved. A variant that several combinations have stands once;
+// VariantOf says which of them has which.
 type Slot struct {
 	Axes      []int
 	VariantOf lab.VariantOf `json:"which"`
 	Variants  [][]Step
 }
 
-// Step is a lab.Step with every name resolved.
+// Step is a lab.Step with every name resolved. The call keeps the file's words beside what they stand
+// for, since reports quote them and sockets have names rather than numbers.
 type Step struct {
 	Process lab.Process // with the name of its host
 	Call    lab.Call    // as the file writes it
@@ -86,7 +94,8 @@ type Want struct {
 	Addr netip.AddrPort // invalid when it has none
 }
 
-// Of returns what an experiment asks in a host.
+// Of returns what an experiment asks in a host. It depends on its arguments alone, never on the
+// machine, and fails only when a name does not resolve in that host.
 func Of(t *lab.Topology, e *lab.Experiment, host string) (*Question, error) {
 	r := resolver{layout: &t.Layout, host: host}
 	q := &Question{
@@ -120,7 +129,8 @@ func Of(t *lab.Topology, e *lab.Experiment, host string) (*Question, error) {
 	return q, nil
 }
 
-// resolver turns names into what they stand for in cells of a host.
+// resolver turns names into what they stand for in cells of a host. Words such as subject, peer and
+// x stand for something else in every host, which is why a question is of one.
 type resolver struct {
 	layout *lab.Layout
 	host   string
@@ -162,7 +172,9 @@ func (r resolver) addr(a lab.Arg, at string) (netip.AddrPort, error) {
 	return netip.AddrPortFrom(ip, addr.Port.Number), err
 }
 
-// processes lists the processes of all combinations.
+// processes lists the processes of all combinations, in the order in which steps name them. A user
+// of a process that no step of this question names is left out: a kernel that lacks that user can
+// answer all the same.
 func (r resolver) processes(q *Question, users []lab.ProcessUser) []Process {
 	var all []Process
 	at := map[lab.Process]int{}
@@ -195,7 +207,8 @@ func (r resolver) processes(q *Question, users []lab.ProcessUser) []Process {
 	return all
 }
 
-// Steps returns every step of every combination, each once.
+// Steps returns every step of every combination, each once: what the cells of a question have in
+// common, such as its processes and whether they share a lab, follows from these.
 func (q *Question) Steps() func(func(*Step) bool) {
 	return func(yield func(*Step) bool) {
 		for _, slot := range q.Slots {
@@ -210,7 +223,8 @@ func (q *Question) Steps() func(func(*Step) bool) {
 	}
 }
 
-// StepsOf returns the steps of a combination.
+// StepsOf returns the steps of a combination, in their order. They are those of the question, which
+// other combinations have too: do not change them.
 func (q *Question) StepsOf(c lab.Combo) []*Step {
 	shape := lab.ShapeOf(q.Axes)
 	values := shape.Values(c)
@@ -246,7 +260,8 @@ func (s *Step) ByProcess() bool {
 	return s.Run == nil && sig.By != lab.ByHost && s.Call.Name != "wait"
 }
 
-// NamesPath reports whether the step's call names a file.
+// NamesPath reports whether the step's call names a file. Names that begin with @ are abstract
+// (unix(7)) and go with the network namespace; a path needs a folder of the cell's own.
 func (s *Step) NamesPath() bool {
 	sig, _ := lab.SignatureOf(s.Call.Name)
 	for i, a := range s.Call.Args {
@@ -259,7 +274,8 @@ func (s *Step) NamesPath() bool {
 	return false
 }
 
-// On returns the answer that the step is to get from that kernel.
+// On returns the answer that the step is to get from that kernel: the first whose condition holds, and
+// ok where none does, as a step without an answer means success.
 func (s *Step) On(k lab.Kernel) Want {
 	for _, w := range s.Want {
 		if w.Holds(k) {

@@ -16,7 +16,8 @@ import (
 	"labrun/lab/syntax"
 )
 
-// Asked is all that a topology asks a kernel, as it was printed.
+// Asked is all that a topology asks a kernel, as it was printed. A kernel that gets it needs neither
+// the file nor package topology.
 type Asked struct {
 	File      string // as it was named to the labrun that printed
 	Layout    lab.Layout
@@ -55,7 +56,8 @@ func Read(r io.Reader) (*Asked, error) {
 	return a, nil
 }
 
-// UnmarshalJSON reads a question, but for the layout, which all of a topology share.
+// UnmarshalJSON reads a question, but for the file and the layout, which all of a topology share:
+// Read sets them.
 func (q *Question) UnmarshalJSON(text []byte) error {
 	var from struct {
 		Experiment   string
@@ -148,7 +150,8 @@ func (s *Step) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// want reads an answer to the step's call.
+// want reads an answer to the step's call, on which its form depends: "LISTEN" is a state after
+// sockets() and a mistake elsewhere.
 func (s *Step) want(from wantJSON) (w Want, err error) {
 	if w.Addr, err = address(from.Address); err != nil {
 		return w, err
@@ -171,7 +174,8 @@ func (s *Step) want(from wantJSON) (w Want, err error) {
 	return w, err
 }
 
-// end reads how a program must end: "exit 0, stdout ...", or ok where it is not waited for.
+// end reads how a program must end: "exit 0, stdout ...", or ok where it is not waited for. What its
+// output must match stands in runJSON and is taken from there: quoted twice it could differ.
 func (s *Step) end(text string) (lab.Answer, error) {
 	if text == string(lab.OK) {
 		return lab.Answer{Outcome: lab.OK}, nil

@@ -8,7 +8,10 @@ import (
 )
 
 // shares reports whether the cells of a question may share a lab and its processes: they make
-// nothing but sockets, and touch nothing else of a process either.
+// nothing but sockets, and touch nothing else of a process either. A question of one cell has nothing
+// to share. Making a lab takes far longer than most cells' calls, so this decides how fast a
+// matrix is; a wrong yes would let one cell change the answers of the next, so what is not known is
+// a no.
 func shares(q *Question) bool {
 	if len(q.Axes) == 0 || !q.MakesOnlySockets() {
 		return false
@@ -64,7 +67,9 @@ func plain(c lab.Call) bool {
 }
 
 // batch returns the process that makes every call of the question, in calls that it can
-// make in a batch, nil when it takes more than that.
+// make in a batch, nil when it takes more than that. A batch is one message for thousands of cells:
+// nothing outside the process can be looked at between two of its calls, so none of them may wait,
+// be made until it answers otherwise, or answer with a value.
 func batch(q *Question) *lab.Process {
 	if !q.Shares {
 		return nil
@@ -87,7 +92,8 @@ func batch(q *Question) *lab.Process {
 }
 
 // inBatch reports whether a process can make the call in a batch, and tell whether it
-// got that answer.
+// got that answer: an errno or none. It goes by what the process's batch understands
+// (process.Batch), which is fewer calls than it can make one by one.
 func inBatch(c lab.Call, want lab.Answer) bool {
 	if want.Outcome == lab.Blocked || want.Value != nil {
 		return false
