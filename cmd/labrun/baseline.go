@@ -22,6 +22,7 @@ func (o *runOptions) loadBaseline() (*result.Report, error) {
 	if err != nil {
 		return nil, usagef("--baseline: %w", err)
 	}
+	// The flags were checked against the files, so the same patterns choose among the kept cells.
 	r = o.narrow(r)
 	return &r, nil
 }
@@ -75,6 +76,7 @@ func compared(cmd *cobra.Command, d *compare.Difference, o runOptions, printed e
 	if err := writeDiff(w, text, fmt.Sprintf("\ncompared with %s\n\n", o.baseline), d); err != nil {
 		return err
 	}
+	// Red cells keep their status, however they compare: a baseline excuses nothing.
 	if printed == nil && d.Outcome() {
 		return exitStatus(exitFailed)
 	}

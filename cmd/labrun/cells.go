@@ -37,15 +37,7 @@ func noCell(flag string, p lab.Selection, topologies []*lab.Topology) error {
 	for _, t := range topologies {
 		for i := range t.Experiments {
 			if ok, _ := path.Match(p.Name, t.Experiments[i].Name); ok {
-				var axes []string
-				for _, a := range t.Experiments[i].Axes {
-					axes = append(axes, a.Name+" ("+strings.Join(a.Values, ", ")+")")
-				}
-				if len(axes) == 0 {
-					return usagef("%s %s: experiment %s has no axes", flag, p.Text, t.Experiments[i].Name)
-				}
-				return usagef("%s %s: no such combination%s the axes of %s are %s", flag, p.Text,
-					cmp.Or(meantCell(p, &t.Experiments[i]), ";"), t.Experiments[i].Name, strings.Join(axes, "; "))
+				return noCombination(flag, p, &t.Experiments[i])
 			}
 		}
 	}
@@ -55,7 +47,20 @@ func noCell(flag string, p lab.Selection, topologies []*lab.Topology) error {
 	}
 	names := experimentNames(topologies)
 	return usagef("%s %s: no experiment of that name%s%s there are %s", flag, p.Text, in,
-		cmp.Or(didYouMean(p.Name, names), ";"), list(names))
+		meant(p.Name, names), list(names))
+}
+
+// noCombination says so of an experiment whose name the pattern matches.
+func noCombination(flag string, p lab.Selection, e *lab.Experiment) error {
+	if len(e.Axes) == 0 {
+		return usagef("%s %s: experiment %s has no axes", flag, p.Text, e.Name)
+	}
+	var axes []string
+	for _, a := range e.Axes {
+		axes = append(axes, a.Name+" ("+list(a.Values)+")")
+	}
+	return usagef("%s %s: no such combination%s the axes of %s are %s", flag, p.Text, cmp.Or(meantCell(p, e), ";"), e.Name,
+		strings.Join(axes, "; "))
 }
 
 // meantCell says which axis or value of an experiment a pattern has wrong.
@@ -78,6 +83,7 @@ func meantCell(p lab.Selection, e *lab.Experiment) string {
 
 // cellOf returns the one cell of that name: an experiment, or with axes one
 // combination of them.
+// One cell has one lab to look into: of several that a pattern chooses it would be a guess which.
 func cellOf(flag, text string, t *lab.Topology) (*lab.Experiment, lab.Combo, error) {
 	p, err := lab.ParseSelection(text)
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 // are given here alone, so that a test can read what they say.
 func execute(root *cobra.Command, args []string, stdout, stderr io.Writer) int {
 	root.SilenceErrors, root.SilenceUsage = true, true
+	// cobra's messages about flags name no kind of value that would be right.
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usagef("%w\ntype %q for help", mistakenFlag(cmd, err), cmd.CommandPath()+" --help")
 	})
@@ -20,6 +21,8 @@ func execute(root *cobra.Command, args []string, stdout, stderr io.Writer) int {
 	out := &firstError{w: stdout}
 	root.SetOut(out)
 	root.SetErr(stderr)
+	// A bad value may come from the environment, where the user has long forgotten it: what was set
+	// there is told below a complaint.
 	var variables []string
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) (err error) {
 		variables, err = readVariables(cmd)
@@ -27,6 +30,8 @@ func execute(root *cobra.Command, args []string, stdout, stderr io.Writer) int {
 	}
 	err := root.Execute()
 	var status exitStatus
+	// Output that did not arrive is never a success: "labrun check >/dev/full" would tell a script
+	// that a file is good without a word of it written. An error that says more stays.
 	if out.err != nil && (err == nil || errors.As(err, &status)) {
 		err = fmt.Errorf("write standard output: %w", out.err)
 	}
@@ -54,6 +59,8 @@ func execute(root *cobra.Command, args []string, stdout, stderr io.Writer) int {
 	return exitError
 }
 
+// rootHelp teaches by an example that can be pasted: a reader without the repository has no
+// topology to begin with.
 const rootHelp = `labrun asks the Linux kernel what it answers to bind, listen and connect.
 
 A topology file declares hosts (network namespaces with two or more NICs) and
@@ -101,6 +108,9 @@ the manual pages.
 Exit status: 0 all passed, 1 some failed, 2 bad usage or a bad file, 3 some
 could not be asked.`
 
+// rootCommand returns the whole tree of commands. It is made anew for every use, as tests do:
+// flags keep their values in it. The order at the end is one of need: variables and completions
+// are those of all commands, cobra's own among them, so these are made before.
 func rootCommand() *cobra.Command {
 	var o runOptions
 	root := &cobra.Command{
@@ -123,6 +133,7 @@ func rootCommand() *cobra.Command {
 		diffCommand(),
 		schemaCommand(), manCommand(), versionCommand(), stepsTopic())
 	root.AddCommand(linuxCommands()...)
+	// cobra adds these two when it executes, which is too late to change them.
 	root.InitDefaultCompletionCmd()
 	shells(root)
 	bashCompletion(root)

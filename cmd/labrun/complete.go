@@ -81,6 +81,7 @@ func offerFileAndHost(cmd *cobra.Command, args []string, begun string) ([]string
 
 // readable returns the topologies of the arguments that are good files, or in good
 // reports: a half-typed command line is not the place to complain.
+// A report holds its topologies, and "labrun rerun" chooses among their cells.
 func readable(args []string) []*lab.Topology {
 	var topologies []*lab.Topology
 	for _, file := range args {
@@ -113,6 +114,7 @@ func kept(file string) []*lab.Topology {
 	return topologies
 }
 
+// offerHosts offers hosts with their NICs: alpha and beta are told apart by what they have.
 func offerHosts(_ *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
 	var offers []string
 	for _, t := range readable(args) {
@@ -138,6 +140,7 @@ func offerCells(_ *cobra.Command, args []string, begun string) ([]string, cobra.
 				}
 				continue
 			}
+			// Half a million cells are no offer: a shell would ask whether to show them all.
 			for _, c := range e.Combos {
 				if name := e.CellName(c); strings.HasPrefix(name, begun) && len(offers) < mostOffered {
 					offers = append(offers, name)
@@ -168,6 +171,8 @@ func offer(cmd *cobra.Command, flag string, f complete) {
 }
 
 // completions says what is offered for every command.
+// It is one list by names of flags and commands, made when the tree is whole: a flag by the name
+// of another one, such as --host, is completed alike in all commands.
 func completions(root *cobra.Command) {
 	reportFormats := cobra.FixedCompletions(formatNames(), cobra.ShellCompDirectiveNoFileComp)
 	root.ValidArgsFunction = offerFilesToo

@@ -29,6 +29,8 @@ with --keep its input does not matter, and it can be kept in the background.
 
 Exit status: 0 it connected, 1 a call failed, 2 bad usage.`
 
+// connectCommand makes "labrun connect", the note's other program. Its output is the note's, with
+// its English: it is there to be compared with the note line by line.
 func connectCommand() *cobra.Command {
 	var reuse, keep bool
 	var bind uint16
@@ -69,6 +71,8 @@ func connect(out io.Writer, fd int, to netip.AddrPort, keep bool) error {
 		return callFailed(out, "connect", err)
 	}
 	fmt.Fprintln(out, "connect succeed")
+	// Both ends are watched at once: a peer that closes ends the program also where its input
+	// stays open.
 	fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}, {Fd: 0, Events: unix.POLLIN}}
 	if keep {
 		fds = fds[:1]
@@ -125,6 +129,8 @@ func callFailed(out io.Writer, call string, err error) error {
 	return exitStatus(exitFailed)
 }
 
+// addrPort reads the two arguments of the note's programs. A zone is refused, since sockaddr has
+// no place for it: the kernel would be asked about another address than the one typed.
 func addrPort(ip, port string) (netip.AddrPort, error) {
 	addr, err := netip.ParseAddr(ip)
 	if err != nil || addr.Zone() != "" {
@@ -137,6 +143,8 @@ func addrPort(ip, port string) (netip.AddrPort, error) {
 	return netip.AddrPortFrom(addr, uint16(n)), nil
 }
 
+// unspecified is the wildcard address of the same family, which "-b PORT" binds: a socket of one
+// family cannot be bound to an address of the other.
 func unspecified(like netip.Addr) netip.Addr {
 	if like.Is4() {
 		return netip.IPv4Unspecified()

@@ -48,6 +48,7 @@ Exit status: 0 the outcome is the same, 1 it differs, 2 a report cannot be read.
 					return usageError{err}
 				}
 			}
+			// After both are read, as the output may be one of them.
 			open, err := outputs.open()
 			if err != nil {
 				return err
@@ -72,6 +73,7 @@ func loadOutcome(file string) (result.Report, error) {
 }
 
 // diffOutputs are outputOptions for a difference, which has fewer formats.
+// It is a type of its own so that a command cannot offer a format that writes no difference.
 type diffOutputs struct{ outputOptions }
 
 func (o *diffOutputs) flags(f *pflag.FlagSet) {
@@ -82,6 +84,8 @@ func (o *diffOutputs) flags(f *pflag.FlagSet) {
 		"when there is no such FILE: " + list(diffNames())
 }
 
+// diffNames are the formats that can say what differs: TAP and JUnit have tests that pass or fail,
+// and a cell that has changed is neither.
 func diffNames() []string {
 	var names []string
 	for _, f := range report.Formats {

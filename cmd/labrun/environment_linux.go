@@ -37,6 +37,8 @@ func environment(ctx context.Context) (result.Environment, error) {
 	if k.Release, _, k.Machine, err = sys.Uname(); err != nil {
 		return env, err
 	}
+	// Read in a host of a lab: hosts take nothing over from the machine, see plan.Stock, so its own
+	// values are not those that experiments meet.
 	probe := lab.Layout{Name: "probe", Hosts: []lab.Host{{Name: "probe"}}}
 	l, err := fabric.Up(ctx, plan.New(&probe))
 	if err != nil {

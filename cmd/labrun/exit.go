@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -32,16 +33,18 @@ type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
 
+// usagef is fmt.Errorf for a mistake of the user. A message says what was found and what is
+// allowed, as complaints about files do.
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
-// exitOf returns the exit status of a mistake in the command line or a file, which what
-// is wrong with the machine is not.
+// exitOf returns the exit status of a mistake in the command line or a file. A file that cannot be
+// read because the machine is short of something is none: a script that takes status 2 for "mend
+// the file" would blame the wrong one.
 func exitOf(err error) int {
-	for _, shortage := range []syscall.Errno{syscall.ENOMEM, syscall.EMFILE, syscall.ENFILE, syscall.EINTR,
-		syscall.EIO, syscall.ENOSPC, syscall.EDQUOT} {
-		if errors.Is(err, shortage) {
-			return exitError
-		}
+	shortages := []error{syscall.ENOMEM, syscall.EMFILE, syscall.ENFILE, syscall.EINTR, syscall.EIO, syscall.ENOSPC,
+		syscall.EDQUOT}
+	if slices.ContainsFunc(shortages, func(s error) bool { return errors.Is(err, s) }) {
+		return exitError
 	}
 	return exitUsage
 }

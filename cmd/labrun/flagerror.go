@@ -17,6 +17,8 @@ var kinds = map[string]string{
 
 // badValue says of a value that a flag, or a variable in its place, does not take
 // what it would take. Other errors stay as they are.
+// pflag's own words end in those of strconv, "invalid syntax", which do not say what would be
+// right.
 func badValue(name string, err error) error {
 	var invalid *pflag.InvalidValueError
 	if !errors.As(err, &invalid) {

@@ -34,6 +34,8 @@ func topologyFiles(stderr io.Writer, paths []string) ([]string, error) {
 				continue
 			}
 			file := filepath.Join(p, e.Name())
+			// A folder of lessons often has other files as well. They are counted and not run: one with a
+			// mistake in the wrong place would else be left out unseen.
 			if what := leftOut(file); what != "" {
 				left[what]++
 				continue
@@ -64,6 +66,8 @@ func topologyFiles(stderr io.Writer, paths []string) ([]string, error) {
 	return files, nil
 }
 
+// sharedPart is a file that topologies include and that has no hosts: run by itself it would be a
+// mistake, and a folder that is shared by lessons has some.
 const sharedPart = "part"
 
 // leftOut returns what a file of a folder is when it is not a topology, else "".
@@ -89,6 +93,8 @@ func leftOut(file string) string {
 	return "other YAML file"
 }
 
+// isTopology reports whether a file of a folder is called like a topology. Hidden files are left
+// out, as by a shell's *: editors keep theirs beside the file under such names.
 func isTopology(name string) bool {
 	return !strings.HasPrefix(name, ".") && slices.Contains(topologySuffixes,
 		strings.ToLower(strings.TrimPrefix(filepath.Ext(name), ".")))

@@ -22,6 +22,8 @@ type outputOptions struct {
 	quiet   bool            // every report goes to a file
 }
 
+// flags names the formats from report.Formats: one that is added there is in --help, in the manual
+// and in completion at once.
 func (o *outputOptions) flags(f *pflag.FlagSet) {
 	f.StringArrayVarP(&o.files, "output", "o", nil,
 		"also write the report to `FILE`, in the format that its suffix tells: "+suffixes()+"; as often as you like")
@@ -30,6 +32,7 @@ func (o *outputOptions) flags(f *pflag.FlagSet) {
 			"FILE: "+list(formatNames()))
 }
 
+// suffixes lists what the name of a FILE may end in to tell its format.
 func suffixes() string {
 	var all []string
 	for _, f := range report.Formats {

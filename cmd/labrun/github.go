@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -85,13 +84,11 @@ func inRepository(r result.Report) result.Report {
 // as it is named where it is not in there.
 func repositoryFile(file string) string {
 	root := os.Getenv("GITHUB_WORKSPACE")
-	whole, err := filepath.Abs(file)
-	if root == "" || err != nil {
+	if root == "" {
 		return file
 	}
-	rel, err := filepath.Rel(root, whole)
-	if err != nil || rel == ".." || strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
-		return file
+	if inside := relative(root, file); inside != ".." && !strings.HasPrefix(inside, "../") {
+		return inside
 	}
-	return filepath.ToSlash(rel)
+	return file
 }

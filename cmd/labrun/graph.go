@@ -33,6 +33,7 @@ Mermaid, which Markdown pages show, or in Graphviz's DOT.
     labrun graph --format svg topologies/dual-nic.yaml >dual-nic.svg`,
 		Args: args(1, 1, "a FILE"),
 		RunE: func(cmd *cobra.Command, files []string) error {
+			// Before the file is read: a mistaken flag is told whatever the file is.
 			i := slices.Index(graphFormatNames(), format)
 			if i < 0 {
 				return usagef("--format %s: no such format%s there are %s", format, meant(format, graphFormatNames()),

@@ -73,6 +73,8 @@ func lesson(t *lab.Topology) string {
 
 // writeTable writes rows with a head; the last column is folded to the width that
 // is left for it, on a terminal too narrow for that on lines of its own.
+// It is not text/tabwriter, which folds nothing: the last column is a sentence, wider than any
+// terminal.
 func writeTable(w io.Writer, width int, rows [][]string) {
 	last := len(rows[0]) - 1
 	widths := make([]int, last)

@@ -25,6 +25,8 @@ func load(cmd *cobra.Command, files []string) ([]*lab.Topology, error) {
 	for _, file := range files {
 		t, err := topology.Load(topology.Source{File: file})
 		var found topology.Diagnostics
+		// JSON is YAML, so a kept report is read as a topology full of mistakes: hundreds of complaints
+		// where one does.
 		if errors.As(err, &found) {
 			if text := mistakenReport(file, found[0].Source.Text); text != "" {
 				return nil, usageError{errors.New(text)}
@@ -34,6 +36,7 @@ func load(cmd *cobra.Command, files []string) ([]*lab.Topology, error) {
 		case err == nil:
 			topologies = append(topologies, t)
 			show(cmd.ErrOrStderr(), topology.Warnings(t))
+		// All files are read before labrun gives up: a hook shows all there is to mend at once.
 		case errors.As(err, &found):
 			status = max(status, exitUsage)
 			show(cmd.ErrOrStderr(), found)

@@ -14,6 +14,8 @@ import (
 	"labrun/lab"
 )
 
+// manCommand makes "labrun man". The pages are written at the user's wish and are not shipped: a
+// page of another version than the program's is worse than none.
 func manCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "man FOLDER",
@@ -42,6 +44,7 @@ of its --help.
 
 // writeManual writes the pages of a command and of those below it. They are made of the
 // text of --help, for two texts about one flag differ sooner or later.
+// Commands of cobra's own, such as completion, have pages too: the list under COMMANDS names them.
 func writeManual(folder string, cmd *cobra.Command) error {
 	file := filepath.Join(folder, pageOf(cmd)+".1")
 	if err := os.WriteFile(file, []byte(manual(cmd)), 0o644); err != nil {
@@ -96,6 +99,7 @@ func longOf(cmd *cobra.Command) string {
 	return cmd.Short
 }
 
+// manualFlag sets a flag as man-pages(7) has it: bold what is typed, italic what is replaced.
 func manualFlag(b *strings.Builder, f *pflag.Flag) {
 	operand, usage := pflag.UnquoteUsage(f)
 	b.WriteString(".TP\n")

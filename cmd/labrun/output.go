@@ -23,6 +23,10 @@ type output struct {
 	direct bool // not a regular file: a pipe, /dev/null
 }
 
+// openOutput makes the file that a report is written to. An old report stays whole under its name
+// until the new one is: a program that reads it in between, or a run that is killed, finds one or
+// the other. What is not a regular file is written to directly, for it cannot be replaced, and
+// whatever reads a pipe waits for its end.
 func openOutput(name string) (*output, error) {
 	out := &output{name: name, target: name}
 	info, err := os.Stat(name)
@@ -73,6 +77,8 @@ func (out *output) write(r result.Report) error {
 	return out.writeBy(func(w io.Writer) error { return out.format.Write(w, r) })
 }
 
+// writeBy writes and then names the file. One that could not be written leaves nothing behind,
+// also not on systems where it has a name of its own in the meantime.
 func (out *output) writeBy(write func(io.Writer) error) error {
 	if err := write(out.file); err != nil {
 		return errors.Join(err, out.discard())
@@ -95,6 +101,7 @@ func (out *output) writeBy(write func(io.Writer) error) error {
 // isHidden reports whether the file has a name of its own.
 func (out *output) isHidden() bool { return !out.direct && out.file.Name() != out.target }
 
+// discard removes what has a name; a file without one goes with its descriptor.
 func (out *output) discard() error {
 	if out.isHidden() {
 		return os.Remove(out.file.Name())

@@ -70,6 +70,8 @@ func nameIt(f *os.File, name string) error {
 	return nil
 }
 
+// link gives an open file a name by its descriptor. linkat(2) with AT_EMPTY_PATH would say the
+// same and demands CAP_DAC_READ_SEARCH; through /proc an ordinary user may.
 func link(f *os.File, name string) error {
 	self := fmt.Sprintf("/proc/self/fd/%d", f.Fd())
 	return unix.Linkat(unix.AT_FDCWD, self, unix.AT_FDCWD, name, unix.AT_SYMLINK_FOLLOW)
@@ -130,6 +132,8 @@ func inMemory(f *os.File) bool {
 // replaceByCopy does so with a copy. Only the program that has the lock of the file in between
 // writes it, or removes it: another labrun at the same name waits until it is whole and has
 // its place.
+// linkat(2) does not cross file systems, and a file of memfd_create(2) is in one that has no
+// names.
 func replaceByCopy(f *os.File, between, name string) (err error) {
 	out, err := lockBetween(between)
 	if err != nil {
@@ -159,7 +163,7 @@ func replaceByCopy(f *os.File, between, name string) (err error) {
 	return unix.Rename(between, name)
 }
 
-// lockBetween opens the file in between, which is nobody else's, and locks it. It is the
+// lockBetween opens the file in between, which no other program has, and locks it. It is the
 // one of that name until the lock is given back.
 func lockBetween(between string) (*os.File, error) {
 	const tries = 100
@@ -211,11 +215,14 @@ func between(name string) string {
 	return filepath.Join(filepath.Dir(name), fmt.Sprintf(".labrun-%x", h.Sum64()))
 }
 
+// inUserNamespace reports whether root here is an ordinary user elsewhere: then files belong to
+// that user already, and SUDO_UID means a number of another namespace.
 func inUserNamespace() bool {
 	in, err := sys.InUserNamespace()
 	return in && err == nil
 }
 
+// isTerminal asks as isatty(3) does. /dev/null is a character device too, and no terminal.
 func isTerminal(f *os.File) bool {
 	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
 	return err == nil

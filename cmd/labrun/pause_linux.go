@@ -27,16 +27,13 @@ func pause(stderr io.Writer, topologies []*lab.Topology, s *status, clock *timeo
 	}
 }
 
+// lookAround says how the cell failed and which sockets stand, and opens the shell. Sockets are
+// listed before it: many a question is answered by them, and the shell is left at once.
 func lookAround(ctx context.Context, stderr io.Writer, topologies []*lab.Topology, m *result.Matrix,
 	kept *local.Kept) error {
-	if err := textFor(stderr).Last(stderr, m, &m.Cells[0]); err != nil {
+	if err := tell(ctx, stderr, m, kept, true); err != nil {
 		return err
 	}
-	sockets, err := kept.Sockets(ctx)
-	if err != nil {
-		return err
-	}
-	writeSockets(stderr, sockets)
 	t := topologies[0]
 	for _, other := range topologies {
 		if other.File == m.File {
@@ -44,7 +41,8 @@ func lookAround(ctx context.Context, stderr io.Writer, topologies []*lab.Topolog
 		}
 	}
 	h := t.Host(m.Columns[0].Host)
-	_, err = keptLab(t, kept).shell(stderr, h, " as it failed", "the run goes on when this shell ends") // the run closes it
+	up := keptLab(t, kept) // which the run closes
+	_, err := up.shell(stderr, h, " as it failed", "the run goes on when this shell ends")
 	return err
 }
 

@@ -34,6 +34,7 @@ func privilege(interactive bool) error {
 }
 
 // forbidden says why an ordinary user cannot run labs here, and what to type.
+// The errno does not tell the three reasons apart, and each of them takes another remedy.
 func forbidden(err error) error {
 	why := ""
 	for _, s := range []struct{ name, bad string }{

@@ -32,6 +32,8 @@ type status struct {
 	line   int    // how many characters are on the screen
 }
 
+// newStatus returns the status of a run that begins now. It draws only on a terminal: standard
+// error in a log of CI would have a line for every fifth of a second.
 func newStatus(stderr io.Writer, runs int) *status {
 	s := &status{began: time.Now(), runs: max(runs, 1), stop: make(chan struct{})}
 	if terminal(stderr) {
@@ -55,6 +57,8 @@ func (s *status) draw() {
 	}
 }
 
+// show is called after every cell, hundreds of thousands of times a minute: it stores, and another
+// goroutine looks.
 func (s *status) show(done, total int) {
 	s.done.Store(int64(done))
 	s.total.Store(int64(total))
@@ -84,9 +88,12 @@ func firstRed(m *result.Matrix, c *result.Cell) string {
 		last.Words(last.Got), last.Words(last.Want))
 }
 
+// redraw draws the line, and before it the first failure, which stays above: a user who sees it
+// after a second of a run of an hour can stop there.
 func (s *status) redraw(now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	// A run of less than a second is over before anything could be read.
 	since := now.Sub(s.began)
 	if !s.hidden.IsZero() || since < time.Second {
 		return

@@ -55,6 +55,7 @@ func asShell(p *program.Shell) error {
 
 // withFolder gives a shell a directory with those files. Where the kernel makes no
 // such directories it comes as it is, in the environment that it had.
+// A folder in /tmp would be found by other users, and would stay after kill -9.
 func withFolder(p *program.Shell, env []string, files map[string]string) error {
 	dir, err := fabric.NewDir()
 	if err != nil {
@@ -107,6 +108,8 @@ PROMPT="($LABRUN_LAB/$LABRUN_HOST) $PROMPT"
 exec 3<&-
 `
 
+// fish has no file to read in the place of another one, fish(1): the prompt is a function, and the
+// user's is kept and called.
 const fishInit = `functions --copy fish_prompt labrun_own_prompt
 function fish_prompt
     echo -n "($LABRUN_LAB/$LABRUN_HOST) "

@@ -52,6 +52,7 @@ Exit status: 0 whatever the report says, 2 when it cannot be read.`,
 				return err
 			}
 			defer closeOutputs(open)
+			// What was edited is said above, on standard error: standard output may be a program's.
 			if err := writeOutputs(r, open); err != nil || outputs.quiet {
 				return err
 			}

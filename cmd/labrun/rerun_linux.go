@@ -24,6 +24,9 @@ type rerunOptions struct {
 	kept    outputOptions // of the new report; it has files alone
 }
 
+// rerunCommand makes "labrun rerun". A report that came with a bug is a question to another
+// kernel: it holds the texts of its topologies, so no repository has to be found in the state that
+// it had.
 func rerunCommand() *cobra.Command {
 	var o rerunOptions
 	cmd := &cobra.Command{
@@ -76,7 +79,9 @@ func rerun(cmd *cobra.Command, file string, o rerunOptions) error {
 			return err
 		}
 	}
-	if err := privilege(false); err != nil { // before standard input is read
+	// A report from standard input can be read once, and a labrun that is started anew in a user
+	// namespace has to find it there.
+	if err := privilege(false); err != nil {
 		return err
 	}
 	before, err := loadOutcome(file)

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"cmp"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -59,6 +57,8 @@ type askOptions struct {
 	patterns []lab.Selection // only, parsed by check
 }
 
+// flags says of each flag what it takes and what comes of it, in one sentence: --help, the manual
+// and completion have no other text.
 func (o *askOptions) flags(f *pflag.FlagSet) {
 	f.IntVarP(&o.jobs, "jobs", "j", 0,
 		"keep `N` cells busy at a time (default one per processor); cells that wait do not count")
@@ -75,7 +75,8 @@ func (o *askOptions) flags(f *pflag.FlagSet) {
 		"run all `N` times; a cell that answers differently has failed, and says how often it answered what")
 	f.BoolVar(&o.pause, "pause-on-fail", false,
 		"open a shell in the host of the first cell that fails, with its sockets there (on a terminal)")
-	f.StringVar(&o.capture, "capture", "", captureUsage)
+	f.StringVar(&o.capture, "capture", "",
+		"write what every cell sends into the folder `DIR`, in pcapng files for Wireshark and tshark")
 }
 
 // check finds mistakes in the flags before anything is built.
@@ -92,9 +93,10 @@ func (o *askOptions) check(topologies []*lab.Topology) error {
 	for _, name := range o.hosts {
 		if !slices.ContainsFunc(topologies, func(t *lab.Topology) bool { return t.Host(name) != nil }) {
 			return usagef("--host %s: no such host%s there are %s", name,
-				cmp.Or(didYouMean(name, hostNames(topologies)), ";"), strings.Join(hostNames(topologies), ", "))
+				meant(name, hostNames(topologies)), list(hostNames(topologies)))
 		}
 	}
+	// With --watch the flags are checked again for every run, of files that have changed.
 	o.patterns = nil
 	for _, text := range o.only {
 		p, err := lab.ParseSelection(text)
@@ -107,16 +109,13 @@ func (o *askOptions) check(topologies []*lab.Topology) error {
 		o.patterns = append(o.patterns, p)
 	}
 	if len(o.hosts) > 0 && o.countCells(topologies) == 0 {
-		return usagef("--host %s: no experiment%s has a cell there", strings.Join(o.hosts, ", "), chosenWords(o.only))
+		chosen := ""
+		if len(o.only) > 0 { // then it may be the other flag that is to be mended
+			chosen = " that --only chooses"
+		}
+		return usagef("--host %s: no experiment%s has a cell there", list(o.hosts), chosen)
 	}
 	return nil
-}
-
-func chosenWords(only []string) string {
-	if len(only) == 0 {
-		return ""
-	}
-	return " that --only chooses"
 }
 
 // selects returns which cells are to run, nil when all are.

@@ -19,7 +19,9 @@ import (
 	"labrun/lab/sys"
 )
 
-// runFiles does the main job: files to a report on standard output.
+// runFiles does the main job: files to a report on standard output. Everything that the user can
+// mend is found before labrun asks for privilege, which may start it anew in a user namespace:
+// what is wrong with a file has nothing to do with what the system allows.
 func runFiles(cmd *cobra.Command, paths []string, o runOptions) error {
 	if o.pause {
 		if err := canPause(cmd.ErrOrStderr()); err != nil {
@@ -53,7 +55,8 @@ func runFiles(cmd *cobra.Command, paths []string, o runOptions) error {
 	return runOnce(untilSignal(), cmd, topologies, o)
 }
 
-// loadFor reads the files and checks the flags, which may name what is in them.
+// loadFor reads the files and checks the flags, which may name what is in them. With --watch it
+// does so for every run, as an experiment may have got another name.
 func loadFor(cmd *cobra.Command, files []string, o *runOptions) ([]*lab.Topology, error) {
 	topologies, err := load(cmd, files)
 	if err != nil {
@@ -62,7 +65,9 @@ func loadFor(cmd *cobra.Command, files []string, o *runOptions) ([]*lab.Topology
 	return topologies, o.check(topologies)
 }
 
-// runOnce runs topologies once.
+// runOnce runs topologies once. Baseline, outputs and the folder of captures are opened before the
+// first cell: a run of an hour must not end with a report that has no place to go. The capture is
+// closed last, when all is printed, since what it lacks is no reason to keep a report back.
 func runOnce(ctx context.Context, cmd *cobra.Command, topologies []*lab.Topology, o runOptions) error {
 	baseline, err := o.loadBaseline()
 	if err != nil {
@@ -116,8 +121,10 @@ func ask(ctx context.Context, stderr io.Writer, topologies []*lab.Topology, o as
 		return result.Report{}, err
 	}
 	defer kernel.Close()
+	// Packets of cells that share a lab could not be told apart.
 	options.Apart = folder != nil
 	matrices, err := run.Run(ctx, kernel, version, topologies, options)
+	// The line of progress is gone before anything is printed: both are on one terminal.
 	status.close()
 	if err != nil {
 		return result.Report{}, err
@@ -152,15 +159,15 @@ func printReport(cmd *cobra.Command, r result.Report, d *compare.Difference, out
 
 // writeGitHub writes the report to standard output, and annotations after it.
 func writeGitHub(stdout, stderr io.Writer, r result.Report, f report.Format, verbose bool) error {
-	var err error
 	switch f.Name {
 	case "github":
-		err = writeReport(stdout, inRepository(r), f, verbose)
+		return writeReport(stdout, inRepository(r), f, verbose)
 	case "text":
-		err = inTurn(func() error { return writeReport(stdout, r, f, verbose) },
-			func() error { return report.GitHub(stdout, inRepository(r)) })
-	default: // a program reads it and expects nothing else; commands may come here too
-		err = errors.Join(writeReport(stdout, r, f, verbose), report.GitHub(stderr, inRepository(r)))
+		if err := writeReport(stdout, r, f, verbose); err != nil {
+			return err
+		}
+		return report.GitHub(stdout, inRepository(r))
 	}
-	return err
+	// a program reads it and expects nothing else; commands may come here too
+	return errors.Join(writeReport(stdout, r, f, verbose), report.GitHub(stderr, inRepository(r)))
 }

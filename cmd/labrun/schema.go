@@ -10,6 +10,8 @@ import (
 )
 
 // schemas are the JSON Schemas that labrun publishes.
+// That of the topology is made of the tables of the vocabulary when it is asked for; the others
+// are files beside the code that writes the reports.
 var schemas = []struct {
 	name string
 	text func() []byte

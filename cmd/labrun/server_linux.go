@@ -29,6 +29,9 @@ Exit status: 1 a call failed, 2 bad usage; it does not end by itself.`
 // arg0Child is the argv[0] of a server's child.
 const arg0Child = "server-child"
 
+// serverCommand makes "labrun server", which does call by call what the note's server does. It is
+// a command of labrun so that claims of the note can be tried by hand where no compiler is, and a
+// program by the name "server" in the shells of labs.
 func serverCommand() *cobra.Command {
 	var reuse bool
 	var bind string

@@ -14,7 +14,6 @@ import (
 	"labrun/lab/kernel/local"
 	"labrun/lab/plan"
 	"labrun/lab/question"
-	"labrun/lab/report"
 	"labrun/lab/result"
 	"labrun/lab/run"
 	"labrun/lab/sys"
@@ -22,6 +21,8 @@ import (
 
 const afterUsage = "first run `EXPERIMENT` in that host, to its end or its first red step, and keep its sockets"
 
+// shellCommand makes "labrun shell". What a report says can be doubted there with any program that
+// the machine has: ip(8) and ss(8) show the same namespaces that the experiment ran in.
 func shellCommand() *cobra.Command {
 	var after string
 	cmd := &cobra.Command{
@@ -51,6 +52,8 @@ files as ever, and find both names in LABRUN_LAB and LABRUN_HOST.
 	return cmd
 }
 
+// execCommand makes "labrun exec", the shell for scripts: no prompt, no words of labrun's on
+// standard output, and the status of the command as labrun's own.
 func execCommand() *cobra.Command {
 	var after string
 	cmd := &cobra.Command{
@@ -91,6 +94,7 @@ func enter(cmd *cobra.Command, file, hostName, after string, argv []string) erro
 			return usagef("--after %s: that experiment does not run on %s, only on %s", after, hostName, list(e.Hosts))
 		}
 	}
+	// Of an interactive program the terminal is shared: ^C and job control are the shell's.
 	if err := privilege(true); err != nil {
 		return err
 	}
@@ -111,6 +115,7 @@ func enter(cmd *cobra.Command, file, hostName, after string, argv []string) erro
 	if err != nil {
 		return err
 	}
+	// Not an error of labrun's, so nothing is said: the program has told the user itself.
 	if status != 0 {
 		return exitStatus(status)
 	}
@@ -137,17 +142,9 @@ func labOf(ctx context.Context, stderr io.Writer, t *lab.Topology, e *lab.Experi
 		return nil, err
 	}
 	up := keptLab(t, kept)
-	if err := (report.Text{Colour: colour(stderr)}).Last(stderr, &m, &m.Cells[0]); err != nil {
+	if err := tell(ctx, stderr, &m, kept, sockets); err != nil {
 		up.done()
 		return nil, err
-	}
-	if sockets {
-		all, err := kept.Sockets(ctx)
-		if err != nil {
-			up.done()
-			return nil, err
-		}
-		writeSockets(stderr, all)
 	}
 	return up, nil
 }

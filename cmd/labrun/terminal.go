@@ -49,13 +49,15 @@ func textFor(w io.Writer) report.Text {
 	return t
 }
 
-// firstError keeps the first error of a writer, for those that do not look at what they
-// print: cobra, and the note's programs.
+// firstError keeps the first error of standard output, for those that do not look at what they
+// print: cobra, the note's programs, lists. Each of them would need a check after every line,
+// and one is forgotten sooner or later.
 type firstError struct {
 	w   io.Writer
 	err error
 }
 
+// Write goes on after an error: what prints does not look, and the error is told at the end.
 func (f *firstError) Write(b []byte) (int, error) {
 	n, err := f.w.Write(b)
 	if f.err == nil {

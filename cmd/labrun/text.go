@@ -10,6 +10,7 @@ import (
 	"labrun/lab/wording"
 )
 
+// count is a number with its noun, for lines that programs and people read alike.
 func count(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
@@ -50,6 +51,7 @@ func experimentNames(topologies []*lab.Topology) []string {
 	return unique(names)
 }
 
+// unique sorts names for a list in a complaint; several files have hosts of the same name.
 func unique(names []string) []string {
 	slices.Sort(names)
 	return slices.Compact(names)

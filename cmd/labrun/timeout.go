@@ -31,6 +31,7 @@ func withTimeout(ctx context.Context, d time.Duration) (context.Context, *timeou
 }
 
 // halt makes the clock stand still.
+// Stop reports false where the time is over already: then nothing is left to keep.
 func (t *timeout) halt() {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -14,6 +14,8 @@ import (
 	"labrun/lab/program"
 )
 
+// upCommand makes "labrun up". A shell of labrun's ends its lab; this is for labs that several
+// terminals, or a debugger, or a program in an editor are to enter, none of which owns it.
 func upCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "up FILE",
@@ -63,6 +65,7 @@ func up(stdout io.Writer, t *lab.Topology) (err error) {
 			dead <- h.Name
 		}()
 	}
+	// In one piece: a script waits for the last line and then reads the commands.
 	w := bufio.NewWriter(stdout)
 	for i := range t.Hosts {
 		h := &t.Hosts[i]
@@ -72,6 +75,7 @@ func up(stdout io.Writer, t *lab.Topology) (err error) {
 	if err := w.Flush(); err != nil {
 		return err
 	}
+	// ^C is how this is meant to end: a status of 0.
 	select {
 	case <-ctx.Done():
 		return nil

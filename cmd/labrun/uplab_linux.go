@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -24,6 +25,8 @@ type upLab struct {
 	done     func()
 }
 
+// freshLab is a lab that no experiment has touched. Programs in it see the machine's /tmp and
+// /run: a person wants to find the files that a program writes.
 func freshLab(t *lab.Topology, l *fabric.Lab) *upLab {
 	return &upLab{topology: t, host: l.Host, done: func() { _ = l.Close() }}
 }
@@ -55,6 +58,7 @@ func (u *upLab) shell(stderr io.Writer, h *lab.Host, state, end string) (int, er
 	if program.Folder != nil {
 		defer program.Folder.Close()
 	}
+	// Held until the shell ends: without a process in them the other hosts cannot be entered.
 	others, err := u.others(h)
 	if err != nil {
 		return 0, err
@@ -75,6 +79,8 @@ func (u *upLab) shell(stderr io.Writer, h *lab.Host, state, end string) (int, er
 // another terminal.
 type held []heldHost
 
+// heldHost is a host with the process that stands in it. nsenter(1) needs a number of a process to
+// enter by, as the namespaces of a lab have no names in the file system.
 type heldHost struct {
 	*lab.Host
 	*program.Hold
@@ -111,16 +117,24 @@ func (all held) close() {
 	}
 }
 
-// writeSockets lists the sockets of all hosts.
-func writeSockets(w io.Writer, sockets []result.SocketInfo) {
-	if len(sockets) == 0 {
+// tell says how the cell of a kept lab ended, and with sockets which there are on all hosts.
+func tell(ctx context.Context, w io.Writer, m *result.Matrix, kept *local.Kept, sockets bool) error {
+	if err := textFor(w).Last(w, m, &m.Cells[0]); err != nil || !sockets {
+		return err
+	}
+	all, err := kept.Sockets(ctx)
+	if err != nil {
+		return err
+	}
+	if len(all) == 0 {
 		fmt.Fprintln(w, "no socket has a port or a name, on any host")
-		return
+		return nil
 	}
 	fmt.Fprintln(w, "the sockets of all hosts:")
-	for _, s := range sockets {
+	for _, s := range all {
 		fmt.Fprintln(w, "  "+s.String())
 	}
+	return nil
 }
 
 // nsenter is the command that the user types to stand where a process is.
@@ -128,7 +142,7 @@ func nsenter(pid int) string {
 	words := []string{"nsenter"}
 	switch {
 	case fabric.IsReexec():
-		// Whoever made a user namespace may enter it, as its root; and no groups can
+		// The user who made a user namespace may enter it, as its root; and no groups can
 		// be set in there, user_namespaces(7).
 		words = append(words, "-U", "--preserve-credentials")
 	case os.Getenv("SUDO_UID") != "":

@@ -30,6 +30,7 @@ func variableOf(cmd *cobra.Command, f *pflag.Flag) string {
 const hostVar = "LABRUN_HOST"
 
 // documentVariables makes the help of every flag name its variable.
+// It walks the tree of commands, so no list of variables has to be kept in step with the flags.
 func documentVariables(cmd *cobra.Command) {
 	cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
 		if v := variableOf(cmd, f); v != "" {
@@ -45,10 +46,14 @@ func documentVariables(cmd *cobra.Command) {
 // returns these variables. An empty one is none, and one for a flag that may be
 // given several times has several values, with blanks between them, quoted as for
 // sh(1).
+// The values go through the flags' own Set: a variable takes what its flag takes, and complaints
+// about it are the same but for the name.
 func readVariables(cmd *cobra.Command) (used []string, err error) {
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		name := variableOf(cmd, f)
 		text := os.Getenv(name)
+		// The flag wins, and an empty variable is none: "LABRUN_ONLY= labrun" is how sh unsets one for a
+		// command.
 		if f.Changed || name == "" || text == "" || err != nil {
 			return
 		}

@@ -8,6 +8,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// versionCommand makes "labrun version". Go's version and the platform are part of it, since a
+// report of a bug needs them: errnos and system calls differ between platforms.
 func versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",

@@ -19,6 +19,7 @@ func watch(cmd *cobra.Command, files []string, once func(context.Context) error)
 	ctx := untilSignal()
 	for {
 		all := dependencies(files)
+		// Before the files are read: what changes while the cells run is seen as a change.
 		seen := stamps(all)
 		if terminal(cmd.OutOrStdout()) {
 			fmt.Fprint(cmd.OutOrStdout(), "\x1b[H\x1b[2J\x1b[3J") // as clear(1)
@@ -26,6 +27,8 @@ func watch(cmd *cobra.Command, files []string, once func(context.Context) error)
 		err := once(ctx)
 		var status exitStatus
 		var usage usageError
+		// A run that ended in red, or a file that is half written, is what --watch is for. Only what the
+		// user cannot mend in the file ends it.
 		switch {
 		case err == nil, errors.As(err, &status), ctx.Err() != nil:
 		case errors.As(err, &usage):
@@ -73,6 +76,8 @@ func stamps(files []string) []stamp {
 	return all
 }
 
+// same compares what editors change: some write in place, which changes size or time, and some put
+// a new file in the old one's place, whose time may be older.
 func (s stamp) same(t stamp) bool {
 	if s.file == nil || t.file == nil {
 		return s.file == nil && t.file == nil

@@ -27,6 +27,8 @@ func commandNames(root *cobra.Command) []string {
 }
 
 // shells has "labrun completion" take the name of a shell that it knows, and nothing else.
+// cobra prints its help and succeeds for a shell that it does not know: a line in ~/.bashrc would
+// load that text as a script.
 func shells(root *cobra.Command) {
 	cmd := named(root, "completion")
 	names := commandNames(cmd)
@@ -45,6 +47,7 @@ func shells(root *cobra.Command) {
 }
 
 // helpTopics has "labrun help" know the commands, and no other topics.
+// cobra's own prints "Unknown help topic" and the usage of the root, with status 0.
 func helpTopics(root *cobra.Command) {
 	help := named(root, "help")
 	help.Run = nil
@@ -74,6 +77,7 @@ func named(root *cobra.Command, name string) *cobra.Command {
 
 // mistakenFlag adds to the error about a flag that does not exist the one that was
 // meant, most likely.
+// An unknown letter is left as it is: every letter is near every other one.
 func mistakenFlag(cmd *cobra.Command, err error) error {
 	var unknown *pflag.NotExistError
 	if !errors.As(err, &unknown) {
@@ -92,6 +96,8 @@ func mistakenFlag(cmd *cobra.Command, err error) error {
 
 // mistakenReport says what to do with a kept report that was taken for a topology
 // file, "" when the text is none.
+// Both kinds of file are named on the same command lines, and a message about line 1 of a JSON
+// text helps no user who took one for the other.
 func mistakenReport(file string, text []byte) string {
 	object, ok := bytes.CutPrefix(bytes.TrimSpace(text), []byte("{"))
 	object = bytes.TrimSpace(object)

@@ -73,6 +73,7 @@ func (b *block) timeOption(code uint16, t time.Time) {
 	b.option(code, value)
 }
 
+// count appends a counter of 64 bits, which stays right however long a run is.
 func (b *block) count(code uint16, n uint64) {
 	b.option(code, binary.LittleEndian.AppendUint64(nil, n))
 }
@@ -90,6 +91,8 @@ func (b block) appendTo(file block, kind uint32) block {
 	return file
 }
 
+// section is the block that begins a file. The length is left open: files are written as packets
+// come, and a reader takes what is there, also when the writing was cut off.
 func section(i *Section) block {
 	var b block
 	b.uint32(0x1a2b3c4d) // tells the order of bytes
@@ -105,9 +108,21 @@ func section(i *Section) block {
 	return b
 }
 
-// linkEthernet is LINKTYPE_ETHERNET. The loopback says that it is one, too.
+// link is an interface of a file.
+type link struct {
+	host, name  string
+	description string
+	prefixes    []netip.Prefix
+
+	packets, dropped int
+}
+
+// linkEthernet is LINKTYPE_ETHERNET. The loopback says that it is one, too, with addresses of zeros:
+// so one reader serves every interface of a file.
 const linkEthernet = 1
 
+// description is the block of an interface. Its times count in nanoseconds (if_tsresol 9), as the
+// kernel stamps packets: in microseconds a SYN and its answer would often be at the same time.
 func description(i *link) block {
 	var b block
 	b.uint16(linkEthernet)
@@ -148,11 +163,15 @@ func names(records []record) block {
 	return b
 }
 
+// record is a name of an address. Wireshark shows alpha.x for 192.0.2.10 by it, so that a capture
+// reads as the steps do.
 type record struct {
 	addr netip.Addr
 	name string
 }
 
+// packet is the block of a packet. length is that on the wire; data may be shorter where the
+// kernel cut it for the listener.
 func packet(id uint32, at time.Time, data []byte, length int) block {
 	var b block
 	b.uint32(id)
@@ -163,6 +182,8 @@ func packet(id uint32, at time.Time, data []byte, length int) block {
 	return b
 }
 
+// statistics is the block that ends an interface. Without it a reader could not tell a host that
+// sent nothing from one whose packets were lost.
 func statistics(id uint32, i *link, start, end time.Time) block {
 	var b block
 	b.uint32(id)

@@ -3,7 +3,6 @@ package capture
 import (
 	"cmp"
 	"errors"
-	"net/netip"
 	"os"
 	"path"
 	"path/filepath"
@@ -34,15 +33,6 @@ type at struct {
 type place struct {
 	file *file
 	id   int
-}
-
-// link is an interface of a file.
-type link struct {
-	host, name  string
-	description string
-	prefixes    []netip.Prefix
-
-	packets, dropped int
 }
 
 // Cell makes the files of a cell, with all their interfaces.
@@ -102,6 +92,8 @@ func linkOf(host string, n *lab.NIC) *link {
 	return l
 }
 
+// add gives a link the next number of its file: packets name their interface by the order of the
+// descriptions, as pcapng has it.
 func (c *Cell) add(f *file, where at, l *link) place {
 	p := place{f, len(f.links)}
 	f.links = append(f.links, l)
@@ -166,6 +158,8 @@ func (c *Cell) Close(dropped map[string]int) ([]string, error) {
 	return names, c.err
 }
 
+// fail keeps the first error. A full disk is one error and not one for every packet, and the cell
+// goes on: its answers are the kernel's, whether they are captured or not.
 func (c *Cell) fail(err error) { c.err = cmp.Or(c.err, err) }
 
 // abandon closes the files as they are.

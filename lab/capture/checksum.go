@@ -23,6 +23,8 @@ func complete(frame []byte) {
 	binary.BigEndian.PutUint16(segment[at:], sum)
 }
 
+// The numbers of protocols that stand in IP headers. SCTP and DCCP have checksums of their own,
+// which no card fills in here: such packets are left as they are.
 const (
 	protocolTCP = 6
 	protocolUDP = 17

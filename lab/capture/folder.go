@@ -70,6 +70,7 @@ func (f *Folder) Fail(err error) {
 	f.err = cmp.Or(f.err, err)
 }
 
+// lose counts packets that the kernel dropped before they were read, packet(7).
 func (f *Folder) lose(cell string, packets int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -77,6 +77,8 @@ type drawing struct {
 	nameWidth     int // of the longest NIC's name
 }
 
+// measure finds the size of the whole before anything is drawn, since bars are as long as the
+// picture and stand in it first. Texts cannot be measured without a font: see charWidth.
 func (d *drawing) measure() {
 	d.left = margin + max(0, (len(d.Networks)-1)*barStep+barWidth) + reach
 	d.top = margin + len(d.Networks)*row + gap
@@ -112,6 +114,8 @@ func textWidth(s string) int { return int(float64(utf8.RuneCountInString(s)) * c
 // lines is how many lines a NIC takes: one for each address, at least one.
 func lines(n *lab.NIC) int { return max(1, len(addresses(n))) }
 
+// boxHeight has to agree with host, which draws line by line: a box that is too low would be drawn
+// over by the next.
 func boxHeight(h *lab.Host) int {
 	height := row + pad + len(h.Settings())*row
 	for i := range h.NICs {
@@ -200,4 +204,6 @@ func Style() string {
 	return b.String()
 }
 
+// escape makes a text safe within elements and attributes alike: names come from a file that may
+// be a stranger's, and the drawing is part of a page.
 var escape = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;").Replace

@@ -28,3 +28,12 @@
 // Importing it locks the main goroutine to the main thread, which then is in the
 // caller's namespaces for good. On other systems than Linux tests are skipped.
 package labtest
+
+import "testing"
+
+// Run runs the experiments of a topology file. Every cell is a subtest of t, called
+// TOPOLOGY/EXPERIMENT/HOST. All cells have run when the first of them reports.
+func Run(t *testing.T, file string) {
+	t.Helper()
+	Options{}.Run(t, file)
+}

@@ -16,13 +16,6 @@ type Options struct {
 	Jobs int // cells at a time; 0 is one per processor
 }
 
-// Run runs the experiments of a topology file. Every cell is a subtest of t, called
-// TOPOLOGY/EXPERIMENT/HOST. All cells have run when the first of them reports.
-func Run(t *testing.T, file string) {
-	t.Helper()
-	Options{}.Run(t, file)
-}
-
 // selection returns which cells are to run, and fails the test where a pattern chooses
 // none.
 func (o Options) selection(t *testing.T, file string, top *lab.Topology) func(*lab.Experiment, lab.Combo) bool {
