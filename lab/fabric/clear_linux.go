@@ -3,6 +3,7 @@ package fabric
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -11,7 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
@@ -134,10 +134,17 @@ func (h *Host) forgetPeers() error {
 	}
 	req := nl.NewNetlinkRequest(int(family), unix.NLM_F_ACK)
 	req.Sockets = map[int]*nl.SocketHandle{unix.NETLINK_GENERIC: {Socket: h.generic}}
-	req.AddData(&nl.Genlmsg{Command: tcpMetricsDelete, Version: 1})
+	req.AddData(genericHeader{tcpMetricsDelete, 1})
 	_, err = req.Execute(unix.NETLINK_GENERIC, 0)
 	return explainSilence(err)
 }
+
+// genericHeader is a struct genlmsghdr of linux/genetlink.h: command, version, reserved. nl's Genlmsg
+// has two bytes and is sent as four (v1.3.1): the others are of whatever lies behind it.
+type genericHeader [4]byte
+
+func (h genericHeader) Len() int          { return len(h) }
+func (h genericHeader) Serialize() []byte { return h[:] }
 
 // tcpMetricsDelete is TCP_METRICS_CMD_DEL of linux/tcp_metrics.h. Without an address it is
 // about all of the namespace.
@@ -146,11 +153,20 @@ const tcpMetricsDelete = 2
 // tcpMetrics returns the number that generic netlink has for the family: the machine's, in
 // every namespace.
 var tcpMetrics = sync.OnceValues(func() (uint16, error) {
-	f, err := netlink.GenlFamilyGet("tcp_metrics")
+	req := nl.NewNetlinkRequest(unix.GENL_ID_CTRL, 0)
+	req.AddData(genericHeader{unix.CTRL_CMD_GETFAMILY, 2})
+	req.AddData(nl.NewRtAttr(unix.CTRL_ATTR_FAMILY_NAME, nl.ZeroTerminated("tcp_metrics")))
+	answers, err := req.Execute(unix.NETLINK_GENERIC, 0)
 	if err != nil {
-		return 0, err
+		return 0, explainSilence(err)
 	}
-	return f.ID, nil
+	for _, a := range answers {
+		attrs, err := nl.ParseRouteAttrAsMap(a[len(genericHeader{}):])
+		if id := attrs[unix.CTRL_ATTR_FAMILY_ID].Value; err == nil && len(id) == 2 {
+			return binary.NativeEndian.Uint16(id), nil
+		}
+	}
+	return 0, errors.New("the kernel does not say the number of tcp_metrics")
 })
 
 // tally is what a host has counted since it exists, of IPv4 and IPv6 together.
