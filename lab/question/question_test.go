@@ -49,6 +49,8 @@ func TestSharedLabIsChanged(t *testing.T) {
 	for _, steps := range []string{
 		`["u = socket(unix)", 'bind(u, "s")']`, `["u = socket(sctp)"]`,
 		`["u = socket(tcp)", 'sendto(u, "x", x:80, MSG_FASTOPEN)']`,
+		`["u = socket(tcp)", "setsockopt(u, SOL_TCP:23, 5)"]`, // TCP_FASTOPEN by its number
+		`["u = socket(tcp6)", "setsockopt(u, IPV6_FLOWLABEL_MGR, bytes(00))"]`,
 		`[run: "true"]`, `["u = socket(udp)", "connect(u, x:9)", 'send(u, "x") = ?']`,
 	} {
 		top := mustParse(t, fmt.Sprintf("experiments: {e: {axes: {a: [b, c]}, steps: [{main: ['${a} = "+
