@@ -2,6 +2,7 @@ package process
 
 import (
 	"errors"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -35,11 +36,11 @@ func bounded(a *agent, fd, option int, limit time.Duration, flags int, call func
 		return ended(retry(call))
 	}
 	a.watch()
-	if own, err := unix.GetsockoptTimeval(fd, unix.SOL_SOCKET, option); err == nil {
+	if own, err := borrowTimeout(fd, option); err == nil {
+		defer returnTimeout(fd, option)
 		if given := time.Duration(own.Nano()); given > 0 && given < limit {
 			return ended(retry(call))
 		}
-		defer unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, option, own)
 	}
 	began, again := time.Now(), false
 	for {
@@ -64,6 +65,47 @@ func bounded(a *agent, fd, option int, limit time.Duration, flags int, call func
 			}
 		}
 		return ended(errno)
+	}
+}
+
+// borrowed are the time-outs of sockets in which calls wait, as the experiment set them: several
+// threads may wait in one, and none of them is to take another one's limit for the socket's own.
+var borrowed = struct {
+	sync.Mutex
+	of map[[2]int]*timeout // by descriptor and option
+}{of: map[[2]int]*timeout{}}
+
+type timeout struct {
+	own   unix.Timeval
+	calls int
+}
+
+// borrowTimeout returns a socket's own time-out, which the caller may change until returnTimeout.
+func borrowTimeout(fd, option int) (own unix.Timeval, err error) {
+	borrowed.Lock()
+	defer borrowed.Unlock()
+	t := borrowed.of[[2]int{fd, option}]
+	if t == nil {
+		now, err := unix.GetsockoptTimeval(fd, unix.SOL_SOCKET, option)
+		if err != nil {
+			return own, err
+		}
+		t = &timeout{own: *now}
+		borrowed.of[[2]int{fd, option}] = t
+	}
+	t.calls++
+	return t.own, nil
+}
+
+// returnTimeout gives the socket its own time-out back when the last call in it has ended.
+func returnTimeout(fd, option int) {
+	borrowed.Lock()
+	defer borrowed.Unlock()
+	key := [2]int{fd, option}
+	t := borrowed.of[key]
+	if t.calls--; t.calls == 0 {
+		delete(borrowed.of, key)
+		_ = unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, option, &t.own)
 	}
 }
 

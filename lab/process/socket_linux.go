@@ -105,14 +105,17 @@ func accept(a *agent, r *request) reply {
 		return reply{Outcome: lab.Blocked}
 	}
 	from := room()
-	own, _ := unix.GetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO)
+	own, noSocket := borrowTimeout(fd, unix.SO_RCVTIMEO)
+	if noSocket == nil {
+		defer returnTimeout(fd, unix.SO_RCVTIMEO)
+	}
 	done := bounded(a, fd, unix.SO_RCVTIMEO, r.Limit, 0, func() unix.Errno {
 		to, size := from.ask(r)
 		conn, _, errno := unix.Syscall6(unix.SYS_ACCEPT4, uintptr(fd), uintptr(to), uintptr(size),
 			uintptr(flags|unix.SOCK_CLOEXEC), 0, 0)
 		if errno == 0 {
-			if own != nil { // it may have the listener's of a moment ago, sk_clone_lock
-				_ = unix.SetsockoptTimeval(int(conn), unix.SOL_SOCKET, unix.SO_RCVTIMEO, own)
+			if noSocket == nil { // it may have the listener's of a moment ago, sk_clone_lock
+				_ = unix.SetsockoptTimeval(int(conn), unix.SOL_SOCKET, unix.SO_RCVTIMEO, &own)
 			}
 			a.socks.keep(r.Makes, handle{int(conn), flags&unix.SOCK_CLOEXEC != 0})
 		}
