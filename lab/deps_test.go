@@ -41,14 +41,19 @@ var chain = map[string][]string{
 		"lab/plan", "lab/sys", "lab/fabric", "lab/process", "lab/program", "lab/capture", "lab/question", "lab/result",
 		"lab/kernel", "lab/world",
 	},
-	"lab/run":     {"lab/question", "lab/result", "lab/kernel", "lab/capture"}, // of capture the names of folders
-	"lab/compare": {"lab/result"},                                              // two results in, what differs out
+	// Between what asks and a kernel elsewhere; knows neither what boots it nor where.
+	"lab/kernel/remote": {"lab/question", "lab/result", "lab/kernel"},
+	"lab/kernel/image":  nil, // files; starts none of them
+	// Its init is this program, and asks the guest's kernel as local does this machine's.
+	"lab/kernel/guest": {"lab/kernel/image", "lab/kernel/remote", "lab/kernel/local"},
+	"lab/run":          {"lab/question", "lab/result", "lab/kernel", "lab/capture"}, // of capture the names of folders
+	"lab/compare":      {"lab/result"},                                              // two results in, what differs out
 	// pure, for reports as much as for commands
 	"lab/graph":  nil,
 	"lab/report": {"lab/result", "lab/compare", "lab/graph"}, // prints, computes nothing
 	"cmd/labrun": {
 		"lab/wording", "lab/syntax", "lab/topology", "lab/plan", "lab/sys", "lab/fabric", "lab/program", "lab/capture",
-		"lab/question", "lab/result", "lab/kernel", "lab/kernel/local", "lab/run", "lab/compare", "lab/report",
+		"lab/question", "lab/result", "lab/kernel", "lab/kernel/local", "lab/kernel/image", "lab/kernel/guest", "lab/run", "lab/compare", "lab/report",
 		"lab/graph",
 	},
 	// All of the chain as a test of somebody else's, beside cmd/labrun at its end.
@@ -67,11 +72,13 @@ var owners = map[string]struct {
 	"github.com/spf13/":            {[]string{"cmd/labrun"}, "the command line stays in cmd"},
 	"github.com/jedib0t/go-pretty": {[]string{"lab/report"}, "only reports print tables"},
 	"golang.org/x/sys/": {[]string{"lab/sys", "lab/child", "lab/orphan", "lab/fabric", "lab/process",
-		"lab/program", "cmd/labrun"}, "the rest runs on every system"},
+		"lab/program", "lab/kernel/guest", "cmd/labrun"}, "the rest runs on every system"},
+	"github.com/ulikunitz/xz":       {[]string{"lab/kernel/guest"}, "modules of kernels are compressed, and indexed"},
+	"github.com/klauspost/compress": {[]string{"lab/kernel/guest"}, "modules of kernels are compressed, and indexed"},
 	"github.com/go-json-experiment/": {[]string{"lab/report"},
 		"reports alone are so large that they are read as a stream"},
 	"encoding/json": {[]string{"lab", "lab/plan", "lab/process", "lab/program", "lab/question",
-		"lab/report", "lab/topology"}, "questions, results, the wire and schemas alone are JSON"},
+		"lab/kernel/remote", "lab/kernel/guest", "lab/report", "lab/topology"}, "questions, results, the wire and schemas alone are JSON"},
 }
 
 func TestImportsPointOneWay(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"strings"
 
+	"labrun/lab/kernel/guest"
 	"labrun/lab/kernel/local"
 )
 
@@ -15,6 +16,7 @@ func init() { runtime.LockOSThread() }
 // beProcess is the life of a process of a lab, or of one of the note's programs,
 // when this program was started as one.
 func beProcess() {
+	guest.Main()
 	local.Main()
 	if status, is := seedMain(os.Args); is {
 		os.Exit(status)

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -18,10 +19,11 @@ import (
 // in the first second. It looks at the clock and at the window's width by itself: a
 // cell costs it two stores.
 type status struct {
-	w           io.Writer // nil shows nothing
-	runs        int
-	done, total atomic.Int64
-	stop        chan struct{}
+	w    io.Writer // nil shows nothing
+	runs int
+	stop chan struct{}
+
+	counters sync.Map // *counter by kernel
 
 	mu     sync.Mutex
 	began  time.Time // but for the time in which it was hidden
@@ -57,11 +59,35 @@ func (s *status) draw() {
 	}
 }
 
-// show is called after every cell, hundreds of thousands of times a minute: it stores, and another
-// goroutine looks.
-func (s *status) show(done, total int) {
-	s.done.Store(int64(done))
-	s.total.Store(int64(total))
+// counter is how far a kernel has come.
+type counter struct{ done, total atomic.Int64 }
+
+// of returns what is to be called after every cell of a kernel, hundreds of thousands of times a minute:
+// it stores, and another goroutine looks. Called before the first one, it tells that a kernel boots.
+func (s *status) of(kernel string) func(done, total int) {
+	var c counter
+	s.counters.Store(kernel, &c)
+	return func(done, total int) {
+		c.done.Store(int64(done))
+		c.total.Store(int64(total))
+	}
+}
+
+// sum adds the kernels up, and names those that are under way where there are several.
+func (s *status) sum() (done, total int, under []string) {
+	for kernel, value := range s.counters.Range {
+		c := value.(*counter)
+		d, t := int(c.done.Load()), int(c.total.Load())
+		done, total = done+d, total+t
+		switch {
+		case t == 0:
+			under = append(under, fmt.Sprintf("%s boots", kernel))
+		case d < t:
+			under = append(under, fmt.Sprintf("%s %d/%d", kernel, d, t))
+		}
+	}
+	slices.Sort(under)
+	return done, total, under
 }
 
 // note takes note of a cell that failed or is an error.
@@ -103,8 +129,12 @@ func (s *status) redraw(now time.Time) {
 		fmt.Fprintln(s.w, s.first)
 		s.first = ""
 	}
-	if total := int(s.total.Load()); total > 0 {
-		line := cut(s.words(int(s.done.Load()), total, since), width(s.w)-1)
+	if done, total, under := s.sum(); total > 0 || len(under) > 0 {
+		words := s.words(done, total, since)
+		if _, alone := s.counters.Load(""); !alone {
+			words += "; " + strings.Join(under, ", ")
+		}
+		line := cut(words, width(s.w)-1)
 		s.line = utf8.RuneCountInString(line)
 		fmt.Fprint(s.w, line)
 	}

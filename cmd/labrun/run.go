@@ -52,7 +52,8 @@ type askOptions struct {
 	failFast bool
 	repeat   int
 	pause    bool
-	capture  string // the folder that gets packets; "" is none
+	capture  string   // the folder that gets packets; "" is none
+	kernels  []string // that are asked; none is this machine's
 
 	patterns []lab.Selection // only, parsed by check
 }
@@ -75,6 +76,9 @@ func (o *askOptions) flags(f *pflag.FlagSet) {
 		"run all `N` times; a cell that answers differently has failed, and says how often it answered what")
 	f.BoolVar(&o.pause, "pause-on-fail", false,
 		"open a shell in the host of the first cell that fails, with its sockets there (on a terminal)")
+	f.StringArrayVar(&o.kernels, "kernel", nil,
+		"ask the kernel `KERNEL`, each in a column of its own: host, a vmlinuz, a folder with boot/vmlinuz* and "+
+			"lib/modules, a package linux-image-*.deb, debian:VERSION; see \"labrun help kernels\"")
 	f.StringVar(&o.capture, "capture", "",
 		"write what every cell sends into the folder `DIR`, in pcapng files for Wireshark and tshark")
 }
@@ -89,6 +93,9 @@ func (o *askOptions) check(topologies []*lab.Topology) error {
 	}
 	if o.repeat < 1 {
 		return usagef("--repeat %d: a number of runs, at least 1", o.repeat)
+	}
+	if err := o.checkKernels(); err != nil {
+		return err
 	}
 	for _, name := range o.hosts {
 		if !slices.ContainsFunc(topologies, func(t *lab.Topology) bool { return t.Host(name) != nil }) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -12,11 +13,11 @@ import (
 	"labrun/lab"
 	"labrun/lab/capture"
 	"labrun/lab/compare"
+	"labrun/lab/kernel"
 	"labrun/lab/kernel/local"
 	"labrun/lab/report"
 	"labrun/lab/result"
 	"labrun/lab/run"
-	"labrun/lab/sys"
 )
 
 // runFiles does the main job: files to a report on standard output. Everything that the user can
@@ -33,7 +34,7 @@ func runFiles(cmd *cobra.Command, paths []string, o runOptions) error {
 		return err
 	}
 	if o.watch {
-		if err := privilege(false); err != nil {
+		if err := o.privilege(); err != nil {
 			return err
 		}
 		return watch(cmd, files, func(ctx context.Context) error {
@@ -49,7 +50,7 @@ func runFiles(cmd *cobra.Command, paths []string, o runOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := privilege(false); err != nil {
+	if err := o.privilege(); err != nil {
 		return err
 	}
 	return runOnce(untilSignal(), cmd, topologies, o)
@@ -91,45 +92,57 @@ func runOnce(ctx context.Context, cmd *cobra.Command, topologies []*lab.Topology
 	return captured(cmd.ErrOrStderr(), folder, compared(cmd, d, o, printed))
 }
 
-// ask runs the cells that the options choose, in the way that the flags say. The packets
-// go to the folder, if it is not nil. All that differs between two runs of a file goes into
-// the environment here, and nothing of it into a matrix: so two machines can compare theirs.
+// ask runs the cells that the options choose, in the way that the flags say, on this machine's kernel or on
+// those that --kernel names. The packets go to the folder, if it is not nil.
 func ask(ctx context.Context, stderr io.Writer, topologies []*lab.Topology, o askOptions, options run.Options,
 	folder *capture.Folder) (result.Report, error) {
-	version, err := sys.KernelVersion()
-	if err != nil {
-		return result.Report{}, err
-	}
-	env, err := environment(ctx)
-	if err != nil {
-		return result.Report{}, err
-	}
 	ctx, clock := withTimeout(ctx, o.timeout)
 	defer clock.end()
-	env.Jobs = o.jobs
-	if o.jobs == 0 {
-		env.Jobs = runtime.NumCPU()
-	}
-	options.FailFast, options.Runs, options.Seconds = o.failFast, o.repeat, &env.Seconds
+	options.FailFast, options.Runs = o.failFast, o.repeat
+	options.Jobs = cmp.Or(o.jobs, runtime.NumCPU())
 	status := newStatus(stderr, o.repeat)
-	options.Jobs, options.Progress, options.Red = env.Jobs, status.show, status.note
+	defer status.close()
+	options.Red = status.note
+	if len(o.kernels) > 0 {
+		return askKernels(ctx, o.kernels, topologies, options, status)
+	}
+	options.Progress = status.of("")
 	if o.pause {
 		options.Pause = pause(stderr, topologies, status, clock)
 	}
-	kernel, err := local.New(folder)
+	return askHere(ctx, topologies, options, folder)
+}
+
+// askHere asks this machine's kernel.
+func askHere(ctx context.Context, topologies []*lab.Topology, options run.Options,
+	folder *capture.Folder) (result.Report, error) {
+	began := time.Now()
+	info, on, err := local.Info(ctx)
 	if err != nil {
 		return result.Report{}, err
 	}
-	defer kernel.Close()
+	k, err := local.New(folder)
+	if err != nil {
+		return result.Report{}, err
+	}
+	defer k.Close()
 	// Packets of cells that share a lab could not be told apart.
 	options.Apart = folder != nil
-	matrices, err := run.Run(ctx, kernel, version, topologies, options)
-	// The line of progress is gone before anything is printed: both are on one terminal.
-	status.close()
+	return askKernel(ctx, k, info, on, topologies, options, began)
+}
+
+// askKernel asks one kernel. All that differs between two runs of a file goes into
+// the environment here, and nothing of it into a matrix: so two machines can compare theirs.
+func askKernel(ctx context.Context, k kernel.Kernel, info result.KernelInfo, on lab.KernelVersion,
+	topologies []*lab.Topology, options run.Options, began time.Time) (result.Report, error) {
+	env := result.Environment{Labrun: version(), Started: began.UTC(), Kernels: []result.KernelInfo{info},
+		Jobs: options.Jobs}
+	options.Seconds = &env.Seconds
+	matrices, err := run.Run(ctx, k, on, topologies, options)
 	if err != nil {
 		return result.Report{}, err
 	}
-	env.Elapsed = time.Since(env.Started).Seconds()
+	env.Elapsed = time.Since(began).Seconds()
 	return result.NewReport(env, matrices), nil
 }
 

@@ -43,17 +43,27 @@ func Read(r io.Reader) (*Asked, error) {
 	}
 	a := &Asked{File: from.File, Layout: lab.Layout{Name: from.Topology, Networks: from.Networks, Hosts: from.Hosts},
 		Probes: from.Probes, Questions: from.Questions}
-	for _, text := range from.Features {
-		f, err := condition(text)
-		if err != nil {
-			return nil, fmt.Errorf("read questions: %w", err)
-		}
-		a.Features = append(a.Features, *f.Has)
+	var err error
+	if a.Features, err = ParseFeatures(from.Features); err != nil {
+		return nil, fmt.Errorf("read questions: %w", err)
 	}
 	for _, q := range slices.Concat(a.Probes, a.Questions) {
 		q.File, q.Layout, q.Plan.Name = a.File, &a.Layout, a.Layout.Name
 	}
 	return a, nil
+}
+
+// ParseFeatures reads features as they print themselves.
+func ParseFeatures(texts []string) ([]lab.Feature, error) {
+	var all []lab.Feature
+	for _, text := range texts {
+		f, err := condition(text)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, *f.Has)
+	}
+	return all, nil
 }
 
 // UnmarshalJSON reads a question, but for the file and the layout, which all of a topology share:

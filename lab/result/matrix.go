@@ -2,6 +2,7 @@ package result
 
 import (
 	"cmp"
+	"slices"
 
 	"labrun/lab"
 )
@@ -54,6 +55,17 @@ func (m *Matrix) Heads() []string {
 	var names []string
 	for _, c := range m.Columns {
 		names = append(names, c.String())
+	}
+	return names
+}
+
+// Kernels names the kernels of the columns, each once.
+func (m *Matrix) Kernels() []string {
+	var names []string
+	for _, c := range m.Columns {
+		if !slices.Contains(names, c.Kernel) {
+			names = append(names, c.Kernel)
+		}
 	}
 	return names
 }

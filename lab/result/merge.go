@@ -18,7 +18,7 @@ type Part struct {
 }
 
 // Merge returns the report of a run from reports of its parts, each of some cells of the
-// same files, asked by the same labrun of the same kernel. A cell may be in several of
+// same files, asked by the same labrun of one kernel or of several. A cell may be in several of
 // them, when they agree on it. Counts, digest and claims follow from the cells.
 //
 // Topologies, experiments and columns stand in the order in which the parts have them.
@@ -146,29 +146,20 @@ func mergeMatrices(pieces []piece) (Matrix, []float32, error) {
 	return whole, seconds, nil
 }
 
-// weave gives the matrix the rows, columns and claims of all pieces. Rows of one name must be
-// equal, down to what each step wants: cells say nothing that their row says already, so a
-// cell under another row would have answered another question.
+// weave gives the matrix the rows, columns and claims of all pieces. Rows of one name must ask the
+// same. What a step wants may differ from kernel to kernel, and else must be equal as well: cells say
+// nothing that their row says already, so a cell under another row would have answered another question.
 func (m *Matrix) weave(pieces []piece) error {
 	rows, columns := make([][]Row, len(pieces)), make([][]Column, len(pieces))
 	claims := make([][]ClaimResult, len(pieces))
-	type asked struct {
-		row *Row
-		of  string
-	}
-	known := map[string]asked{} // by name, in the first piece that has it
+	known := map[string][]asked{} // by name
 	var parts []string
 	for i, p := range pieces {
 		rows[i], columns[i], claims[i], parts = p.Rows, p.Columns, p.Claims, append(parts, p.of)
+		on := p.kernels()
 		for j := range p.Rows {
 			r := &p.Rows[j]
-			was, ok := known[r.Name]
-			switch {
-			case !ok:
-				known[r.Name] = asked{r, p.of}
-			case !reflect.DeepEqual(r, was.row):
-				return fmt.Errorf("%s and %s ask or want something else in %s of %s", was.of, p.of, r.Name, m.File)
-			}
+			known[r.Name] = append(known[r.Name], asked{r, p.of, on[j]})
 		}
 	}
 	var ok [3]bool
@@ -180,7 +171,103 @@ func (m *Matrix) weave(pieces []piece) error {
 		return fmt.Errorf("%s: the experiments, hosts or claims of %s stand in another order in each",
 			strings.Join(parts, ", "), m.File)
 	}
+	kernels := m.Kernels()
+	for i := range m.Rows {
+		r, err := join(known[m.Rows[i].Name], kernels)
+		if err != nil {
+			return fmt.Errorf("%w in %s of %s", err, m.Rows[i].Name, m.File)
+		}
+		m.Rows[i] = r
+	}
 	return nil
+}
+
+// asked is a row of a part, and the kernels that answered it there.
+type asked struct {
+	row     *Row
+	of      string // the part's name
+	kernels map[string]bool
+}
+
+// kernels returns which kernels have cells of each row.
+func (p *piece) kernels() []map[string]bool {
+	on := make([]map[string]bool, len(p.Rows))
+	for i := range p.Cells {
+		c := &p.Cells[i]
+		if i > 0 && c.Row == p.Cells[i-1].Row && c.Column == p.Cells[i-1].Column {
+			continue // combinations, by the thousand
+		}
+		if on[c.Row] == nil {
+			on[c.Row] = map[string]bool{}
+		}
+		on[c.Row][p.Columns[c.Column].Kernel] = true
+	}
+	return on
+}
+
+// join returns the row of which parts have one each, with what each of the kernels, in their order, has
+// to answer: the first of them that was asked has the row's own steps.
+func join(parts []asked, kernels []string) (Row, error) {
+	first := parts[0]
+	differs := slices.IndexFunc(parts, func(a asked) bool { return !reflect.DeepEqual(a.row, first.row) })
+	if differs < 0 {
+		return *first.row, nil
+	}
+	row := *first.row
+	row.Slots = slices.Clone(row.Slots)
+	based := false
+	for _, k := range kernels {
+		var says *asked // what this kernel has to answer
+		for i := range parts {
+			a := &parts[i]
+			switch {
+			case !sameQuestion(a.row, first.row):
+				return row, fmt.Errorf("%s and %s ask something else", first.of, a.of)
+			case !a.kernels[k]:
+			case says == nil:
+				says = a
+			case !a.row.sameOn(says.row, k):
+				return row, fmt.Errorf("%s and %s want something else", says.of, a.of)
+			}
+		}
+		if says == nil {
+			continue
+		}
+		for i := range row.Slots {
+			slot, on := &row.Slots[i], says.row.Slots[i].On(k)
+			if !based {
+				slot.Variants, slot.Others = on, nil
+				continue
+			}
+			slot.add(k, on)
+		}
+		based = true
+	}
+	return row, nil
+}
+
+// sameOn reports whether two rows want the same of a kernel.
+func (r *Row) sameOn(other *Row, kernel string) bool {
+	for i := range r.Slots {
+		if !reflect.DeepEqual(r.Slots[i].On(kernel), other.Slots[i].On(kernel)) {
+			return false
+		}
+	}
+	return true
+}
+
+// sameQuestion reports whether two rows are of one experiment, whatever answers they want.
+func sameQuestion(a, b *Row) bool {
+	x, y := *a, *b
+	x.Slots, y.Slots = nil, nil
+	return reflect.DeepEqual(x, y) && slices.EqualFunc(a.Slots, b.Slots, func(s, t RowSlot) bool {
+		return slices.Equal(s.Axes, t.Axes) && s.Shown == t.Shown && reflect.DeepEqual(s.VariantOf, t.VariantOf) &&
+			slices.EqualFunc(s.Variants, t.Variants, func(v, w []RowStep) bool {
+				return slices.EqualFunc(v, w, func(a, b RowStep) bool {
+					return a.Line == b.Line && a.Process == b.Process && a.Call == b.Call
+				})
+			})
+	})
 }
 
 // cursor goes through the cells of a piece, as the whole numbers their rows and columns. No

@@ -49,6 +49,7 @@ func (e *Environment) Kernel(name string) KernelInfo {
 type KernelInfo struct {
 	Name    string            `json:"name"`              // as a Column has it
 	Release string            `json:"kernel"`            // uname(2)
+	Version string            `json:"version,omitempty"` // where Release does not say which it is: Debian's 6.1.0-50 is a 6.1.176
 	Machine string            `json:"machine"`           // architecture, uname(2)
 	User    string            `json:"user"`              // "root" or "user namespace"
 	Sysctls map[string]string `json:"sysctls,omitempty"` // of a fresh network namespace

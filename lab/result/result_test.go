@@ -314,23 +314,42 @@ func TestRowsOfKernels(t *testing.T) {
 			{Variants: [][]lab.Step{listen("EINVAL")}},
 			{Axes: []int{0}, Variants: [][]lab.Step{listen("EACCES"), listen("EINVAL"), listen("EPERM")}},
 		}}
-	row := result.NewRow(&e, lab.Kernel{Version: lab.KernelVersion{6, 1, 0}})
-	row.Add("6.1.9", &e, lab.Kernel{Version: lab.KernelVersion{6, 1, 9}})
-	row.Add("6.18", &e, lab.Kernel{Version: lab.KernelVersion{6, 18, 0}})
+	var parts []result.Part
+	for i, version := range []lab.KernelVersion{{6, 1, 0}, {6, 1, 9}, {6, 18, 0}} {
+		part := result.Matrix{Rows: []result.Row{result.NewRow(&e, lab.Kernel{Version: version})},
+			Columns: []result.Column{{Host: "alpha", Kernel: version.String()}}, Cells: make([]result.Cell, 3)}
+		for c := range part.Cells {
+			part.Cells[c] = result.Cell{Combo: lab.Combo(c), Verdict: result.Fail, Got: &[]string{"EINVAL", "ok"}}
+		}
+		env := result.Environment{Kernels: []result.KernelInfo{{Name: version.String()}}}
+		parts = append(parts, result.Part{Name: string(rune('a' + i)), Report: result.NewReport(env, []result.Matrix{part})})
+	}
+	whole, err := result.Merge(parts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The parts of the newer two first, and then the oldest: the columns' order is another one, and so are
+	// the steps that the row has itself.
+	early, err := result.Merge(parts[1:]...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := result.Merge(parts[0], result.Part{Name: "d", Report: early})
+	if err != nil || asJSON(t, again) != asJSON(t, whole) {
+		t.Errorf("merged in two steps: %v, another report", err)
+	}
+	m := whole.Matrices[0]
+	row := m.Rows[0]
 	if n := len(row.Slots[0].Others); n != 0 {
 		t.Errorf("the first step is kept for %d kernels more, and is the same on all", n)
 	}
-	if o := row.Slots[1].Others; len(o) != 1 || o[0].Kernel != "6.18" || !slices.Equal(o[0].Indices, []int{0, 2}) {
+	if o := row.Slots[1].Others; len(o) != 1 || o[0].Kernel != "6.18.0" || !slices.Equal(o[0].Indices, []int{0, 2}) {
 		t.Errorf("the second step has %+v", o)
 	}
-	m := result.Matrix{Rows: []result.Row{row},
-		Columns: []result.Column{{Host: "alpha"}, {"alpha", "6.1.9"}, {"alpha", "6.18"}}}
 	for column, want := range []string{"EINVAL EINVAL EINVAL", "EINVAL EINVAL EINVAL", "EACCES EINVAL EPERM"} {
 		var wants []string
 		for combo := range lab.Combo(3) {
-			got := []string{"EINVAL", "ok"}
-			m.Cells = append(m.Cells, result.Cell{Column: int32(column), Combo: combo, Verdict: result.Fail, Got: &got})
-			steps := m.StepsOf(&m.Cells[len(m.Cells)-1])
+			steps := m.StepsOf(&m.Cells[3*column+int(combo)])
 			wants = append(wants, steps[1].Want)
 		}
 		if got := strings.Join(wants, " "); got != want {

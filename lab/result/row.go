@@ -89,18 +89,16 @@ func newRowStep(s *lab.Step, k lab.Kernel) RowStep {
 	}
 }
 
-// Add gives the row what a further kernel has to answer to the experiment.
-func (r *Row) Add(kernel string, e *lab.Experiment, k lab.Kernel) {
-	for i, s := range NewRow(e, k).Slots {
-		other := Other{Kernel: kernel}
-		for v, steps := range s.Variants {
-			if !slices.Equal(steps, r.Slots[i].Variants[v]) {
-				other.Indices, other.Variants = append(other.Indices, v), append(other.Variants, steps)
-			}
+// add gives the slot what it is on a further kernel.
+func (s *RowSlot) add(kernel string, variants [][]RowStep) {
+	other := Other{Kernel: kernel}
+	for v, steps := range variants {
+		if !slices.Equal(steps, s.Variants[v]) {
+			other.Indices, other.Variants = append(other.Indices, v), append(other.Variants, steps)
 		}
-		if other.Indices != nil {
-			r.Slots[i].Others = append(r.Slots[i].Others, other)
-		}
+	}
+	if other.Indices != nil {
+		s.Others = append(s.Others, other)
 	}
 }
 

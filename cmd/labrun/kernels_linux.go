@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"labrun/lab"
+	"labrun/lab/kernel"
+	"labrun/lab/kernel/guest"
+	"labrun/lab/kernel/image"
+	"labrun/lab/result"
+	"labrun/lab/run"
+)
+
+// privilege gets what it takes to make labs, where this machine's kernel is asked. A guest needs none.
+func (o *askOptions) privilege() error {
+	if len(o.kernels) > 0 && !slices.Contains(o.kernels, hostKernel) {
+		return nil
+	}
+	return privilege(false)
+}
+
+// askKernels asks several kernels, side by side where there are processors, and puts their reports together.
+// One that cannot be booted, or that ends in the middle, has errors in its column; the others go on.
+func askKernels(ctx context.Context, names []string, topologies []*lab.Topology, options run.Options,
+	status *status) (result.Report, error) {
+	parts, errs := make([]result.Part, len(names)), make([]error, len(names))
+	room := make(chan bool, min(options.Jobs, runtime.NumCPU()))
+	var group sync.WaitGroup
+	for i, name := range names {
+		room <- true
+		group.Go(func() {
+			defer func() { <-room }()
+			o := options
+			o.Progress = status.of(name)
+			var r result.Report
+			if name == hostKernel {
+				r, errs[i] = askHere(ctx, topologies, o, nil)
+			} else {
+				r, errs[i] = askGuest(ctx, name, topologies, o)
+			}
+			parts[i] = result.Part{Name: name, Report: r}
+		})
+	}
+	group.Wait()
+	for i, err := range errs {
+		if err != nil {
+			return result.Report{}, fmt.Errorf("kernel %s: %w", names[i], err)
+		}
+	}
+	if len(parts) == 1 {
+		return parts[0].Report, nil
+	}
+	for i := range parts {
+		nameKernel(parts, i)
+	}
+	return result.Merge(parts...)
+}
+
+// nameKernel gives the only kernel of a part the name that its columns have in the whole: its version, and
+// what tells it from another kernel of that version.
+func nameKernel(parts []result.Part, i int) {
+	r := &parts[i].Report
+	k := &r.Environment.Kernels[0]
+	taken := func() bool {
+		return slices.ContainsFunc(parts[:i], func(p result.Part) bool { return p.Report.Environment.Kernels[0].Name == k.Name })
+	}
+	k.Name = k.Version
+	for _, more := range []string{" " + k.Machine, " " + k.Release, " " + parts[i].Name} {
+		if taken() {
+			k.Name += more
+		}
+	}
+	for j := range r.Matrices {
+		for c := range r.Matrices[j].Columns {
+			r.Matrices[j].Columns[c].Kernel = k.Name
+		}
+	}
+}
+
+// askGuest boots a kernel and asks it. A kernel that cannot be asked has errors in every cell.
+func askGuest(ctx context.Context, name string, topologies []*lab.Topology, options run.Options) (result.Report, error) {
+	began := time.Now()
+	options.Jobs = 1 // a guest has one processor
+	i, err := image.Open(name)
+	if err != nil {
+		return result.Report{}, err
+	}
+	k, err := guest.Start(ctx, i)
+	if err != nil {
+		info := result.KernelInfo{Release: i.Release, Version: i.Version.String(), Machine: i.Machine, User: "root"}
+		return askKernel(ctx, kernel.Lost{Why: err}, info, i.Version, topologies, options, began)
+	}
+	defer k.Close()
+	return askKernel(ctx, k, k.Hello.Kernel, k.Hello.Version, topologies, options, began)
+}

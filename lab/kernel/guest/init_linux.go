@@ -1,0 +1,230 @@
+package guest
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"runtime"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"labrun/lab/kernel/local"
+	"labrun/lab/kernel/remote"
+)
+
+// Main is the whole life of a guest's init, and of the program that its kernel starts to load a
+// module; otherwise it returns at once. Call it first thing in main.
+func Main() {
+	if len(os.Args) == 0 || os.Args[0] != initFile && os.Args[0] != helperFile {
+		return
+	}
+	if os.Args[0] == helperFile {
+		os.Exit(modprobe(os.Args[1:]))
+	}
+	if os.Getpid() != 1 {
+		return
+	}
+	if err := initMain(); err != nil {
+		fmt.Println("labrun: guest:", err)
+	}
+	leave()
+}
+
+// The init, and the same program as kernel.modprobe.
+const (
+	initFile   = "/init"
+	helperFile = "/modprobe"
+)
+
+// leave ends the guest. Where nothing restarts (User-mode Linux, reboot=t of QEMU with -no-reboot)
+// a restart is the quickest way off; it does not return.
+func leave() {
+	unix.Sync()
+	_ = unix.Reboot(unix.LINUX_REBOOT_CMD_RESTART)
+	_ = unix.Reboot(unix.LINUX_REBOOT_CMD_POWER_OFF)
+	select {}
+}
+
+func initMain() error {
+	if err := mounts(); err != nil {
+		return err
+	}
+	index, err := readIndex()
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile("/proc/sys/kernel/modprobe", []byte(helperFile), 0); err != nil && len(index) > 0 {
+		return err
+	}
+	for _, name := range atOnce {
+		if err := index.load(name); err != nil && !errors.Is(err, errNoModule) {
+			return err
+		}
+	}
+	channel, err := openChannel()
+	if err != nil {
+		return err
+	}
+	k, err := local.New(nil)
+	if err != nil {
+		return err
+	}
+	info, version, err := local.Info(context.Background())
+	if err != nil {
+		return err
+	}
+	return remote.Serve(channel, remote.Hello{Kernel: info, Version: version}, k)
+}
+
+// mounts makes the machine that labrun expects. pivot_root(2) refuses to move the root that the kernel
+// has unpacked the initramfs to, so the same files become a mount of their own.
+func mounts() error {
+	const root = "/root"
+	if err := errors.Join(
+		mount("/", root, "", unix.MS_BIND),
+		os.Chdir(root),
+		mount(".", "/", "", unix.MS_MOVE),
+		unix.Chroot("."),
+		os.Chdir("/"),
+	); err != nil {
+		return err
+	}
+	return errors.Join(
+		mount("proc", "/proc", "proc", 0),
+		mount("sysfs", "/sys", "sysfs", 0),
+		mount("devtmpfs", "/dev", "devtmpfs", 0),
+		mount("tmpfs", "/tmp", "tmpfs", 0),
+		mount("tmpfs", "/run", "tmpfs", 0),
+	)
+}
+
+func mount(source, target, kind string, flags uintptr) error {
+	if err := unix.Mount(source, target, kind, flags, ""); err != nil {
+		return fmt.Errorf("mount %s: %w", target, err)
+	}
+	return nil
+}
+
+// openChannel opens the line to the labrun that asks, which console= does not name.
+func openChannel() (*os.File, error) {
+	cmdline, err := os.ReadFile("/proc/cmdline")
+	if err != nil {
+		return nil, err
+	}
+	name := ""
+	for word := range strings.FieldsSeq(string(cmdline)) {
+		if v, ok := strings.CutPrefix(word, "labrun.channel="); ok {
+			name = v
+		}
+	}
+	f, err := os.OpenFile(path.Join("/dev", name), os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		return nil, err
+	}
+	t, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
+	if err != nil {
+		return f, nil // not a terminal
+	}
+	// cfmakeraw(3)
+	t.Iflag &^= unix.IGNBRK | unix.BRKINT | unix.PARMRK | unix.ISTRIP | unix.INLCR | unix.IGNCR | unix.ICRNL | unix.IXON
+	t.Oflag &^= unix.OPOST
+	t.Lflag &^= unix.ECHO | unix.ECHONL | unix.ICANON | unix.ISIG | unix.IEXTEN
+	t.Cflag = t.Cflag&^(unix.CSIZE|unix.PARENB) | unix.CS8 | unix.CLOCAL
+	t.Cc[unix.VMIN], t.Cc[unix.VTIME] = 1, 0
+	return f, unix.IoctlSetTermios(int(f.Fd()), unix.TCSETS, t)
+}
+
+// modules is a guest's index.
+type modules map[string]module
+
+func readIndex() (modules, error) {
+	text, err := os.ReadFile("/" + indexFile)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil // a kernel that needs none
+	}
+	if err != nil {
+		return nil, err
+	}
+	all := modules{}
+	dec := json.NewDecoder(bufio.NewReader(bytes.NewReader(text)))
+	for dec.More() {
+		var m module
+		if err := dec.Decode(&m); err != nil {
+			return nil, err
+		}
+		all[m.Name] = m
+	}
+	return all, nil
+}
+
+var errNoModule = errors.New("no such module")
+
+// load loads a module and what it depends on.
+func (all modules) load(name string) error {
+	m, ok := all[name]
+	if !ok {
+		return fmt.Errorf("%s: %w", name, errNoModule)
+	}
+	for _, d := range m.Depends {
+		if err := all.load(strings.ReplaceAll(d, "-", "_")); err != nil && !errors.Is(err, errNoModule) {
+			return err
+		}
+	}
+	if err := insert("/" + m.File); err != nil && !errors.Is(err, unix.EEXIST) {
+		return fmt.Errorf("load module %s: %w", name, err)
+	}
+	return nil
+}
+
+// insert loads a file, compressed or not. Kernels before 5.17, and those that were built so, leave it to
+// modprobe to decompress (MODULE_INIT_COMPRESSED_FILE of finit_module(2)).
+func insert(file string) error {
+	f, err := os.Open(file)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if path.Ext(file) == ".ko" {
+		return unix.FinitModule(int(f.Fd()), "", 0)
+	}
+	const compressed = 4
+	err = unix.FinitModule(int(f.Fd()), "", compressed)
+	if err == nil || errors.Is(err, unix.EEXIST) {
+		return err
+	}
+	content, err := readModule(file)
+	if err != nil {
+		return err
+	}
+	return unix.InitModule(content, "")
+}
+
+// modprobe is what the kernel starts for a module that it lacks: "modprobe -q -- ALIAS".
+func modprobe(args []string) int {
+	runtime.LockOSThread()
+	index, err := readIndex()
+	if err != nil || len(args) == 0 {
+		return 1
+	}
+	alias := strings.ReplaceAll(args[len(args)-1], "-", "_")
+	for name, m := range index {
+		if name == alias || slices.ContainsFunc(m.Aliases, func(a string) bool {
+			ok, err := path.Match(strings.ReplaceAll(a, "-", "_"), alias)
+			return ok && err == nil
+		}) {
+			if err := index.load(name); err != nil {
+				fmt.Println("labrun: guest:", err)
+				return 1
+			}
+			return 0
+		}
+	}
+	return 1
+}

@@ -1,0 +1,313 @@
+package remote
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"labrun/lab"
+	"labrun/lab/kernel"
+	"labrun/lab/question"
+)
+
+// Cells are granted ahead, so that the other end need not wait for a message between two of them:
+// few, since other workers share them, and many where one process makes thousands by itself.
+const (
+	ahead      = 3
+	aheadBatch = 2048
+)
+
+// keptQuestions is how many questions the other end remembers.
+const keptQuestions = 64
+
+// grace is how long the other end has to answer once a run was cancelled.
+const grace = 5 * time.Second
+
+// Kernel is the kernel at the other end of a connection.
+type Kernel struct {
+	*end
+	Hello
+
+	mu       sync.Mutex
+	last     int // number of a request
+	requests map[int]chan<- report
+	gone     chan struct{} // closed when the connection has ended
+	why      error         // it did
+
+	sending   sync.Mutex
+	questions map[*question.Question]int // that the other end has, by number
+	numbered  []*question.Question       // in their order
+}
+
+// Dial waits for the other end's Serve.
+func Dial(rw io.ReadWriter) (*Kernel, error) {
+	k := &Kernel{end: newEnd(rw), requests: map[int]chan<- report{}, gone: make(chan struct{}),
+		questions: map[*question.Question]int{}}
+	if err := k.listen(); err != nil {
+		return nil, err
+	}
+	if err := k.speak(); err != nil {
+		return nil, err
+	}
+	var r report
+	if err := k.dec.Decode(&r); err != nil {
+		return nil, fmt.Errorf("wait for the other end: %w", err)
+	}
+	if r.Hello == nil {
+		return nil, errors.New("the other end does not say which kernel it is")
+	}
+	k.Hello = *r.Hello
+	go k.read()
+	return k, nil
+}
+
+// read hands reports to their requests until the connection ends.
+func (k *Kernel) read() {
+	for {
+		var r report
+		if err := k.dec.Decode(&r); err != nil {
+			k.fail(fmt.Errorf("the connection has ended: %w", err))
+			return
+		}
+		k.mu.Lock()
+		to := k.requests[r.ID]
+		k.mu.Unlock()
+		if to != nil {
+			to <- r
+		}
+	}
+}
+
+// fail ends every request, those to come as well. The first reason counts.
+func (k *Kernel) fail(why error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.why == nil {
+		k.why = why
+		close(k.gone)
+	}
+}
+
+// begin returns a new request's number and its reports. The channel has to be read until the
+// request is over; finish takes what is left.
+func (k *Kernel) begin() (int, <-chan report) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.last++
+	c := make(chan report, 16)
+	k.requests[k.last] = c
+	return k.last, c
+}
+
+func (k *Kernel) finish(id int, c <-chan report) {
+	k.mu.Lock()
+	delete(k.requests, id)
+	k.mu.Unlock()
+	for { // read may be about to send one
+		select {
+		case <-c:
+		default:
+			return
+		}
+	}
+}
+
+// Has asks the other end.
+func (k *Kernel) Has(ctx context.Context, features []lab.Feature) (map[lab.Feature]bool, error) {
+	has := map[lab.Feature]bool{}
+	if len(features) == 0 {
+		return has, nil
+	}
+	id, c := k.begin()
+	defer k.finish(id, c)
+	words := make([]string, len(features))
+	for i, f := range features {
+		words[i] = f.String()
+	}
+	if err := k.say(order{ID: id, Features: words}); err != nil {
+		return nil, err
+	}
+	select {
+	case r := <-c:
+		if r.Err != "" {
+			return nil, errors.New(r.Err)
+		}
+		for _, f := range features {
+			has[f] = r.Has[f.String()]
+		}
+		return has, nil
+	case <-k.gone:
+		return nil, k.why
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// Answer asks the other end. Cells that it had not answered when the connection ended are errors.
+func (k *Kernel) Answer(ctx context.Context, r kernel.Request, each func(int, kernel.Answer)) {
+	id, c := k.begin()
+	defer k.finish(id, c)
+	a := &asking{Kernel: k, id: id, request: r, each: each, open: map[int]bool{}}
+	defer a.waiting.Wait()
+	if err := a.ask(); err != nil {
+		a.lose(err)
+		return
+	}
+	done := ctx.Done()
+	var late <-chan time.Time
+	for {
+		select {
+		case r := <-c:
+			if r.Done {
+				a.release(len(a.waits))
+				if r.Err != "" {
+					a.lose(errors.New(r.Err))
+				}
+				a.lose(errors.New("the other end left it out")) // nothing, unless its kernel breaks its word
+				return
+			}
+			if err := a.take(r); err != nil {
+				a.lose(err)
+				return
+			}
+		case <-k.gone:
+			a.lose(k.why)
+			return
+		case <-done:
+			done = nil // once
+			timer := time.NewTimer(grace)
+			defer timer.Stop()
+			late = timer.C
+			_ = k.say(order{ID: id, Cancel: context.Cause(ctx).Error()}) // gone tells of an end
+		case <-late:
+			a.lose(context.Cause(ctx))
+			return
+		}
+	}
+}
+
+// asking is a request under way.
+type asking struct {
+	*Kernel
+	id      int
+	request kernel.Request
+	each    func(int, kernel.Answer)
+	open    map[int]bool // cells that were granted and are not answered
+	ended   bool         // Next has no more
+	waits   []chan struct{}
+	waiting sync.WaitGroup // those that wait are this request's workers
+}
+
+// ask sends the question, if the other end has it not, the request, and the first cells.
+func (a *asking) ask() error {
+	number, err := a.give(a.request.Question)
+	if err != nil {
+		return err
+	}
+	r := &a.request
+	out := &ask{Question: number, Combos: r.Combos, Version: r.On.Version, Evidence: r.Evidence, Place: r.Place, Run: r.Run}
+	for _, f := range r.Question.Features() {
+		if r.On.Has != nil && r.On.Has(f) {
+			out.Has = append(out.Has, f.String())
+		}
+	}
+	if err := a.say(order{ID: a.id, Ask: out}); err != nil {
+		return err
+	}
+	n := ahead
+	if r.Question.Batch != nil {
+		n = aheadBatch
+	}
+	return a.grant(n)
+}
+
+// give sends a question that the other end does not have, and returns its number.
+func (k *Kernel) give(q *question.Question) (int, error) {
+	k.sending.Lock()
+	defer k.sending.Unlock()
+	if n, ok := k.questions[q]; ok {
+		return n, nil
+	}
+	var b bytes.Buffer
+	asked := question.Asked{File: q.File, Layout: *q.Layout, Questions: []*question.Question{q}}
+	if err := asked.Print(&b); err != nil {
+		return 0, err
+	}
+	n := len(k.numbered)
+	if err := k.say(order{Question: &text{Number: n, Text: b.Bytes()}}); err != nil {
+		return 0, err
+	}
+	k.questions[q] = n
+	k.numbered = append(k.numbered, q)
+	if old := n - keptQuestions; old >= 0 {
+		delete(k.questions, k.numbered[old])
+		k.numbered[old] = nil
+	}
+	return n, nil
+}
+
+// grant lets the other end go on with further cells.
+func (a *asking) grant(n int) error {
+	if a.ended {
+		return nil
+	}
+	var cells []int
+	for range n {
+		i, ok := a.request.Next()
+		if !ok {
+			a.ended = true
+			break
+		}
+		a.open[i] = true
+		cells = append(cells, i)
+	}
+	return a.say(order{ID: a.id, Cells: cells, End: a.ended})
+}
+
+// take takes a report in.
+func (a *asking) take(r report) error {
+	switch {
+	case r.Waits > 0:
+		c := make(chan struct{})
+		a.waits = append(a.waits, c)
+		if a.request.Waits != nil {
+			a.waiting.Go(func() { a.request.Waits(func() { <-c }) })
+		}
+	case r.Waits < 0:
+		a.release(1)
+	case r.Answer != nil:
+		delete(a.open, r.Answer.Cell)
+		a.each(r.Answer.Cell, r.Answer.answer())
+		return a.grant(1)
+	}
+	return nil
+}
+
+// release ends waits that the other end has told of.
+func (a *asking) release(n int) {
+	for _, c := range a.waits[:min(n, len(a.waits))] {
+		close(c)
+	}
+	a.waits = a.waits[min(n, len(a.waits)):]
+}
+
+// lose answers what is left with an error.
+func (a *asking) lose(why error) {
+	a.release(len(a.waits))
+	for i := range a.request.Combos {
+		if a.open[i] {
+			a.each(i, kernel.Answer{Err: why})
+		}
+	}
+	a.open = nil
+	for !a.ended {
+		i, ok := a.request.Next()
+		if a.ended = !ok; ok {
+			a.each(i, kernel.Answer{Err: why})
+		}
+	}
+}
