@@ -26,10 +26,10 @@ var chain = map[string][]string{
 	"lab/question": {"lab/plan", "lab/syntax"}, // reads calls as it prints them
 	"lab/result":   nil,
 	"lab/kernel":   {"lab/question", "lab/result"},
-	"lab/once":     nil,         // remembers for all that come after it
-	"lab/sys":      nil,         // what this machine's kernel says, for all that run on it
-	"lab/child":    nil,         // what a process and the init of a program have in common
-	"lab/orphan":   {"lab/sys"}, // either ends the connections of a host, whichever is left to
+	"lab/once":     nil,          // remembers for all that come after it
+	"lab/sys":      nil,          // what this machine's kernel says, for all that run on it
+	"lab/child":    {"lab/once"}, // what a process and the init of a program have in common
+	"lab/orphan":   {"lab/sys"},  // either ends the connections of a host, whichever is left to
 	"lab/fabric":   {"lab/plan", "lab/sys", "lab/once", "lab/orphan"},
 	// Either gets its host as a function, and a process the lab's files, too: a process knows
 	// nothing of programs, nor a program of processes.
@@ -45,7 +45,7 @@ var chain = map[string][]string{
 	"lab/kernel/remote": {"lab/question", "lab/result", "lab/kernel"},
 	"lab/kernel/image":  nil, // files; starts none of them
 	// Its init is this program, and asks the guest's kernel as local does this machine's.
-	"lab/kernel/guest": {"lab/kernel/image", "lab/kernel/remote", "lab/kernel/local"},
+	"lab/kernel/guest": {"lab/child", "lab/kernel/image", "lab/kernel/remote", "lab/kernel/local"},
 	"lab/run":          {"lab/question", "lab/result", "lab/kernel", "lab/capture"}, // of capture the names of folders
 	"lab/compare":      {"lab/result"},                                              // two results in, what differs out
 	// pure, for reports as much as for commands

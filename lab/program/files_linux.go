@@ -1,19 +1,15 @@
 package program
 
 import (
-	"debug/elf"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"labrun/lab/child"
-	"labrun/lab/once"
 )
 
 // Files is /tmp and /run of a lab, empty at first, which its processes and programs
@@ -26,7 +22,7 @@ type Files struct{ ns *os.File }
 func NewFiles(in func(f func() error) error) (*Files, error) {
 	f := new(Files)
 	err := in(func() error {
-		libs, err := findLibraries()
+		libs, err := child.FindLibraries()
 		if err != nil {
 			return err
 		}
@@ -54,7 +50,7 @@ func NewFiles(in func(f func() error) error) (*Files, error) {
 func (f *Files) Close() error { return f.ns.Close() }
 
 // makeFiles makes them the root of this thread's mount namespace.
-func makeFiles(libs libraries) error {
+func makeFiles(libs child.Libraries) error {
 	if err := detachMounts(); err != nil {
 		return err
 	}
@@ -70,7 +66,7 @@ func makeFiles(libs libraries) error {
 			return err
 		}
 	}
-	if err := libs.bindBelow(baseDir); err != nil {
+	if err := bindBelow(libs, baseDir); err != nil {
 		return err
 	}
 	if err := pivot(baseDir); err != nil {
@@ -163,65 +159,9 @@ var kinds = map[uint32]string{
 	unix.S_IFIFO: "a pipe", unix.S_IFCHR: "a device", unix.S_IFBLK: "a device",
 }
 
-// libraries is what it takes to execute this program where the machine's files are
-// not: a program that is linked with the C library, as Go does where there is one,
-// is executed by an interpreter, ld.so(8), which is looked up from the root.
-type libraries struct {
-	interpreter string // its path, "" of a static program
-	file        string // what is behind that
-	dirs        []string
-}
-
-var findLibraries = once.Good(func() (l libraries, err error) {
-	if l.interpreter, err = interpreterOf(child.Self); err != nil || l.interpreter == "" {
-		return l, err
-	}
-	if l.file, err = filepath.EvalSymlinks(l.interpreter); err != nil {
-		return l, err
-	}
-	l.dirs = []string{filepath.Dir(l.file)}
-	exe, err := os.Readlink(child.Self)
-	if err != nil {
-		return l, err
-	}
-	maps, err := os.ReadFile("/proc/self/maps")
-	if err != nil {
-		return l, err
-	}
-	for line := range strings.Lines(string(maps)) {
-		// address perms offset dev inode path, proc_pid_maps(5)
-		fields := strings.SplitN(strings.TrimSuffix(line, "\n"), " ", 6)
-		path := strings.TrimLeft(fields[len(fields)-1], " ")
-		if !strings.HasPrefix(path, "/") || path == exe || !strings.Contains(fields[1], "x") {
-			continue
-		}
-		if dir := filepath.Dir(path); !slices.Contains(l.dirs, dir) {
-			l.dirs = append(l.dirs, dir)
-		}
-	}
-	return l, nil
-})
-
-// interpreterOf returns the interpreter that an executable file names, elf(5).
-func interpreterOf(file string) (string, error) {
-	f, err := elf.Open(file)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	for _, p := range f.Progs {
-		if p.Type == elf.PT_INTERP {
-			b := make([]byte, p.Filesz)
-			_, err := p.ReadAt(b, 0)
-			return strings.TrimRight(string(b), "\x00"), err
-		}
-	}
-	return "", nil
-}
-
-// bindBelow shows the libraries below root, read-only.
-func (l libraries) bindBelow(root string) error {
-	for _, dir := range l.dirs {
+// bindBelow shows what it takes to execute this program below root, read-only.
+func bindBelow(l child.Libraries, root string) error {
+	for _, dir := range l.Folders() {
 		if err := os.MkdirAll(root+dir, 0o755); err != nil {
 			return err
 		}
@@ -229,11 +169,11 @@ func (l libraries) bindBelow(root string) error {
 			return err
 		}
 	}
-	if l.interpreter == "" {
+	if l.Interpreter == "" {
 		return nil
 	}
-	if _, err := os.Lstat(root + l.interpreter); err == nil {
+	if _, err := os.Lstat(root + l.Interpreter); err == nil {
 		return nil
 	}
-	return errors.Join(os.MkdirAll(root+filepath.Dir(l.interpreter), 0o755), os.Symlink(l.file, root+l.interpreter))
+	return errors.Join(os.MkdirAll(root+filepath.Dir(l.Interpreter), 0o755), os.Symlink(l.File, root+l.Interpreter))
 }

@@ -6,15 +6,17 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"labrun/lab/child"
 )
 
 // TestShortagePasses has no descriptor left when it finds out about this program, and then
 // finds it out all the same. What was found out is remembered, so it takes a process of its own.
 func TestShortagePasses(t *testing.T) {
-	const child = "LABRUN_TEST_SHORTAGE"
-	if os.Getenv(child) == "" {
+	const again = "LABRUN_TEST_SHORTAGE"
+	if os.Getenv(again) == "" {
 		cmd := exec.Command("/proc/self/exe", "-test.run", "^TestShortagePasses$")
-		cmd.Env = append(os.Environ(), child+"=1")
+		cmd.Env = append(os.Environ(), again+"=1")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Errorf("%v:\n%s", err, out)
 		}
@@ -28,7 +30,7 @@ func TestShortagePasses(t *testing.T) {
 		name string
 		find func() error
 	}{
-		{"libraries", func() error { _, err := findLibraries(); return err }},
+		{"libraries", func() error { _, err := child.FindLibraries(); return err }},
 		{"copy of labrun", func() error { _, err := sealed(); return err }},
 	} {
 		none := unix.Rlimit{Cur: 0, Max: limit.Max}

@@ -8,15 +8,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 
+	"labrun/lab/child"
 	"labrun/lab/kernel/image"
 	"labrun/lab/kernel/remote"
 )
@@ -144,6 +147,21 @@ func initramfs(i image.Image) (*os.File, error) {
 		a.folder(dir)
 	}
 	a.file("init", cpioExec, self)
+	libs, err := child.FindLibraries()
+	if err != nil {
+		return nil, err
+	}
+	copies, err := libs.Copies()
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(copies)) {
+		content, err := os.ReadFile(copies[name])
+		if err != nil {
+			return nil, err
+		}
+		a.file(strings.TrimPrefix(name, "/"), cpioExec, content)
+	}
 	a.entry("modprobe", cpioLink, []byte("init"))
 	a.file("etc/passwd", cpioFile, []byte("root:x:0:0:root:/:/bin/sh\n"))
 	if i.Modules != "" {
