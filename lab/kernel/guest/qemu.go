@@ -23,7 +23,7 @@ var machines = map[string]machine{
 		options: []string{"-machine", "microvm,isa-serial=on,acpi=off", "-serial", "chardev:console",
 			"-device", "isa-serial,chardev=channel,iobase=0x2f8,irq=3"},
 		console: "ttyS0", channel: "ttyS1",
-		append: "noapic reboot=t",
+		append: "noapic reboot=t uhash_entries=65536",
 	},
 }
 
