@@ -68,7 +68,7 @@ func Start(ctx context.Context, i image.Image) (*Kernel, error) {
 	dialed := make(chan error, 1)
 	go func() {
 		var err error
-		k.Kernel, err = remote.Dial(channel)
+		k.Kernel, err = remote.Dial(channel, k.explain)
 		dialed <- err
 	}()
 	select {

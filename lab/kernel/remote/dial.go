@@ -2,12 +2,12 @@ package remote
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"sync"
-	"time"
 
 	"labrun/lab"
 	"labrun/lab/kernel"
@@ -24,9 +24,6 @@ const (
 // keptQuestions is how many questions the other end remembers.
 const keptQuestions = 64
 
-// grace is how long the other end has to answer once a run was cancelled.
-const grace = 5 * time.Second
-
 // Kernel is the kernel at the other end of a connection.
 type Kernel struct {
 	*end
@@ -37,16 +34,18 @@ type Kernel struct {
 	requests map[int]chan<- report
 	gone     chan struct{} // closed when the connection has ended
 	why      error         // it did
+	explain  func(error) error
 
 	sending   sync.Mutex
 	questions map[*question.Question]int // that the other end has, by number
 	numbered  []*question.Question       // in their order
 }
 
-// Dial waits for the other end's Serve.
-func Dial(rw io.ReadWriter) (*Kernel, error) {
+// Dial waits for the other end's Serve. What ends the connection later is what explain, if not nil, makes of
+// the error of reading: whoever started the other end may know more. The caller closes rw.
+func Dial(rw io.ReadWriter, explain func(error) error) (*Kernel, error) {
 	k := &Kernel{end: newEnd(rw), requests: map[int]chan<- report{}, gone: make(chan struct{}),
-		questions: map[*question.Question]int{}}
+		questions: map[*question.Question]int{}, explain: explain}
 	if err := k.listen(); err != nil {
 		return nil, err
 	}
@@ -70,7 +69,11 @@ func (k *Kernel) read() {
 	for {
 		var r report
 		if err := k.dec.Decode(&r); err != nil {
-			k.fail(fmt.Errorf("the connection has ended: %w", err))
+			err = fmt.Errorf("the connection has ended: %w", err)
+			if k.explain != nil {
+				err = k.explain(err)
+			}
+			k.fail(err)
 			return
 		}
 		k.mu.Lock()
@@ -116,6 +119,19 @@ func (k *Kernel) finish(id int, c <-chan report) {
 	}
 }
 
+// Ping returns when the other end has answered that it is alive.
+func (k *Kernel) Ping() error {
+	id, c := k.begin()
+	defer k.finish(id, c)
+	k.tell(order{ID: id, Ping: true})
+	select {
+	case <-c:
+		return nil
+	case <-k.gone:
+		return k.why
+	}
+}
+
 // Has asks the other end.
 func (k *Kernel) Has(ctx context.Context, features []lab.Feature) (map[lab.Feature]bool, error) {
 	has := map[lab.Feature]bool{}
@@ -128,9 +144,7 @@ func (k *Kernel) Has(ctx context.Context, features []lab.Feature) (map[lab.Featu
 	for i, f := range features {
 		words[i] = f.String()
 	}
-	if err := k.say(order{ID: id, Features: words}); err != nil {
-		return nil, err
-	}
+	k.tell(order{ID: id, Features: words})
 	select {
 	case r := <-c:
 		if r.Err != "" {
@@ -153,39 +167,43 @@ func (k *Kernel) Answer(ctx context.Context, r kernel.Request, each func(int, ke
 	defer k.finish(id, c)
 	a := &asking{Kernel: k, id: id, request: r, each: each, open: map[int]bool{}}
 	defer a.waiting.Wait()
+	a.lose(a.talk(ctx, c))
+}
+
+// errLeftOut is the answer to nothing, unless the kernel of the other end breaks its word.
+var errLeftOut = errors.New("the other end left it out")
+
+// talk returns when everything was answered, or with the reason why no more comes. What has come
+// before that reason counts.
+func (a *asking) talk(ctx context.Context, c <-chan report) error {
 	if err := a.ask(); err != nil {
-		a.lose(err)
-		return
+		return err
 	}
-	done := ctx.Done()
-	var late <-chan time.Time
 	for {
+		var end error
 		select {
 		case r := <-c:
-			if r.Done {
-				a.release(len(a.waits))
-				if r.Err != "" {
-					a.lose(errors.New(r.Err))
+			if over, err := a.take(r); over || err != nil {
+				return cmp.Or(err, errLeftOut)
+			}
+			continue
+		case <-a.gone:
+			end = a.why
+		case <-ctx.Done():
+			// The other end is not waited for, since it may hang.
+			end = context.Cause(ctx)
+			a.tell(order{ID: a.id, Cancel: end.Error()})
+		}
+		for {
+			select {
+			case r := <-c:
+				if over, err := a.take(r); over || err != nil {
+					return cmp.Or(err, errLeftOut)
 				}
-				a.lose(errors.New("the other end left it out")) // nothing, unless its kernel breaks its word
-				return
+				continue
+			default:
+				return end
 			}
-			if err := a.take(r); err != nil {
-				a.lose(err)
-				return
-			}
-		case <-k.gone:
-			a.lose(k.why)
-			return
-		case <-done:
-			done = nil // once
-			timer := time.NewTimer(grace)
-			defer timer.Stop()
-			late = timer.C
-			_ = k.say(order{ID: id, Cancel: context.Cause(ctx).Error()}) // gone tells of an end
-		case <-late:
-			a.lose(context.Cause(ctx))
-			return
 		}
 	}
 }
@@ -204,56 +222,56 @@ type asking struct {
 
 // ask sends the question, if the other end has it not, the request, and the first cells.
 func (a *asking) ask() error {
-	number, err := a.give(a.request.Question)
-	if err != nil {
-		return err
-	}
 	r := &a.request
-	out := &ask{Question: number, Combos: r.Combos, Version: r.On.Version, Evidence: r.Evidence, Place: r.Place, Run: r.Run}
+	out := ask{Combos: r.Combos, Version: r.On.Version, Evidence: r.Evidence, Place: r.Place, Run: r.Run}
 	for _, f := range r.Question.Features() {
 		if r.On.Has != nil && r.On.Has(f) {
 			out.Has = append(out.Has, f.String())
 		}
 	}
-	if err := a.say(order{ID: a.id, Ask: out}); err != nil {
+	if err := a.send(a.id, out, r.Question); err != nil {
 		return err
 	}
 	n := ahead
 	if r.Question.Batch != nil {
 		n = aheadBatch
 	}
-	return a.grant(n)
+	a.grant(n)
+	return nil
 }
 
-// give sends a question that the other end does not have, and returns its number.
-func (k *Kernel) give(q *question.Question) (int, error) {
-	k.sending.Lock()
+// send sends a request, and before it its question if the other end does not have that.
+func (k *Kernel) send(id int, a ask, q *question.Question) error {
+	k.sending.Lock() // until the request is sent: others could make the other end forget the question
 	defer k.sending.Unlock()
-	if n, ok := k.questions[q]; ok {
-		return n, nil
+	n, ok := k.questions[q]
+	if !ok {
+		var b bytes.Buffer
+		asked := question.Asked{File: q.File, Layout: *q.Layout, Questions: []*question.Question{q}}
+		if err := asked.Print(&b); err != nil {
+			return err
+		}
+		n = len(k.numbered)
+		k.tell(order{Question: &text{Number: n, Text: b.Bytes()}})
+		k.questions[q] = n
+		k.numbered = append(k.numbered, q)
+		if old := n - keptQuestions; old >= 0 {
+			delete(k.questions, k.numbered[old])
+			k.numbered[old] = nil
+		}
 	}
-	var b bytes.Buffer
-	asked := question.Asked{File: q.File, Layout: *q.Layout, Questions: []*question.Question{q}}
-	if err := asked.Print(&b); err != nil {
-		return 0, err
-	}
-	n := len(k.numbered)
-	if err := k.say(order{Question: &text{Number: n, Text: b.Bytes()}}); err != nil {
-		return 0, err
-	}
-	k.questions[q] = n
-	k.numbered = append(k.numbered, q)
-	if old := n - keptQuestions; old >= 0 {
-		delete(k.questions, k.numbered[old])
-		k.numbered[old] = nil
-	}
-	return n, nil
+	a.Question = n
+	k.tell(order{ID: id, Ask: &a})
+	return nil
 }
+
+// tell says something, to an end that may be gone: reading tells that better, and why.
+func (k *Kernel) tell(o order) { _ = k.say(o) }
 
 // grant lets the other end go on with further cells.
-func (a *asking) grant(n int) error {
+func (a *asking) grant(n int) {
 	if a.ended {
-		return nil
+		return
 	}
 	var cells []int
 	for range n {
@@ -265,12 +283,16 @@ func (a *asking) grant(n int) error {
 		a.open[i] = true
 		cells = append(cells, i)
 	}
-	return a.say(order{ID: a.id, Cells: cells, End: a.ended})
+	a.tell(order{ID: a.id, Cells: cells, End: a.ended})
 }
 
-// take takes a report in.
-func (a *asking) take(r report) error {
+// take takes a report in, and returns whether it is the last one.
+func (a *asking) take(r report) (over bool, err error) {
 	switch {
+	case r.Done && r.Err != "":
+		return true, errors.New(r.Err)
+	case r.Done:
+		return true, nil
 	case r.Waits > 0:
 		c := make(chan struct{})
 		a.waits = append(a.waits, c)
@@ -280,11 +302,14 @@ func (a *asking) take(r report) error {
 	case r.Waits < 0:
 		a.release(1)
 	case r.Answer != nil:
+		if !a.open[r.Answer.Cell] {
+			return true, fmt.Errorf("the other end answers cell %d, which it was not asked", r.Answer.Cell)
+		}
 		delete(a.open, r.Answer.Cell)
 		a.each(r.Answer.Cell, r.Answer.answer())
-		return a.grant(1)
+		a.grant(1)
 	}
-	return nil
+	return false, nil
 }
 
 // release ends waits that the other end has told of.

@@ -20,15 +20,16 @@ func Serve(rw io.ReadWriter, hello Hello, k kernel.Kernel) error {
 	if err := e.speak(); err != nil {
 		return err
 	}
-	if err := e.say(report{Hello: &hello}); err != nil {
+	if err := e.listen(); err != nil {
 		return err
 	}
-	if err := e.listen(); err != nil {
+	if err := e.say(report{Hello: &hello}); err != nil {
 		return err
 	}
 	s := &server{end: e, kernel: k, requests: map[int]*served{}, questions: map[int]*question.Question{}}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
+	// Nothing is said from here: two ends that both wait until the other one reads would wait forever.
 	for {
 		var o order
 		if err := e.dec.Decode(&o); err != nil {
@@ -46,12 +47,15 @@ func Serve(rw io.ReadWriter, hello Hello, k kernel.Kernel) error {
 type server struct {
 	*end
 	kernel    kernel.Kernel
-	requests  map[int]*served
 	questions map[int]*question.Question
+
+	mu       sync.Mutex
+	requests map[int]*served
 }
 
 // served is a request whose cells come one by one.
 type served struct {
+	limit  int // number of the request's combinations
 	mu     sync.Mutex
 	change sync.Cond
 	cells  []int
@@ -61,6 +65,8 @@ type served struct {
 
 func (s *server) obey(ctx context.Context, o order) error {
 	switch {
+	case o.Ping:
+		go func() { _ = s.say(report{ID: o.ID, Done: true}) }() // this goroutine only reads: see Serve
 	case o.Features != nil:
 		go s.has(ctx, o)
 	case o.Question != nil:
@@ -68,32 +74,50 @@ func (s *server) obey(ctx context.Context, o order) error {
 		if err != nil {
 			return err
 		}
+		if len(asked.Questions) != 1 {
+			return fmt.Errorf("read an order: %d questions in place of one", len(asked.Questions))
+		}
 		s.questions[o.Question.Number] = asked.Questions[0]
 		delete(s.questions, o.Question.Number-keptQuestions)
 	case o.Ask != nil:
-		r := &served{}
+		q := s.questions[o.Ask.Question]
+		if q == nil {
+			return fmt.Errorf("read an order: it asks question %d, which was not sent, or long ago", o.Ask.Question)
+		}
+		r := &served{limit: len(o.Ask.Combos)}
 		r.change.L = &r.mu
-		s.requests[o.ID] = r
 		var cancelled context.Context
 		cancelled, r.cancel = context.WithCancelCause(ctx)
-		go s.answer(cancelled, o.ID, *o.Ask, s.questions[o.Ask.Question], r)
+		s.mu.Lock()
+		s.requests[o.ID] = r
+		s.mu.Unlock()
+		go s.answer(cancelled, o.ID, *o.Ask, q, r)
 	}
+	s.mu.Lock()
 	r := s.requests[o.ID]
-	if r == nil {
+	s.mu.Unlock()
+	switch {
+	case r == nil: // it is over, which the other end has not read yet
 		return nil
-	}
-	if o.Cancel != "" {
+	case o.Cancel != "":
 		r.cancel(errors.New(o.Cancel))
+	case len(o.Cells) > 0 || o.End:
+		return r.add(o.Cells, o.End)
 	}
-	if len(o.Cells) > 0 || o.End {
-		r.mu.Lock()
-		r.cells, r.ended = append(r.cells, o.Cells...), r.ended || o.End
-		r.mu.Unlock()
-		r.change.Broadcast()
-		if o.End {
-			delete(s.requests, o.ID) // nothing more comes for it
+	return nil
+}
+
+// add adds cells that the request is to go on with; there are no more after the end.
+func (r *served) add(cells []int, end bool) error {
+	for _, i := range cells {
+		if i < 0 || i >= r.limit {
+			return fmt.Errorf("read an order: cell %d of %d", i, r.limit)
 		}
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.cells, r.ended = append(r.cells, cells...), r.ended || end
+	r.change.Broadcast()
 	return nil
 }
 
@@ -115,7 +139,13 @@ func (s *server) has(ctx context.Context, o order) {
 }
 
 func (s *server) answer(ctx context.Context, id int, a ask, q *question.Question, r *served) {
-	defer r.cancel(nil)
+	defer context.AfterFunc(ctx, func() { _ = r.add(nil, true) })() // no more cells, next must not wait
+	defer func() {
+		r.cancel(nil)
+		s.mu.Lock()
+		delete(s.requests, id)
+		s.mu.Unlock()
+	}()
 	has := map[string]bool{}
 	for _, f := range a.Has {
 		has[f] = true

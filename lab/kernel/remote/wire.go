@@ -32,6 +32,7 @@ type order struct {
 	Cells    []int    `json:"cells,omitempty"` // further indices that Next is to return
 	End      bool     `json:"end,omitempty"`   // it returns no more
 	Cancel   string   `json:"cancel,omitempty"`
+	Ping     bool     `json:"ping,omitempty"` // answered at once
 }
 
 // text is a question as package question prints it. Many requests have the same one.
