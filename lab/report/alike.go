@@ -28,10 +28,10 @@ type call struct {
 	call string
 }
 
-// combination is a combination of axes, in some hosts.
+// combination is a combination of axes, in some columns.
 type combination struct {
-	combo lab.Combo
-	hosts []string
+	combo   lab.Combo
+	columns []int32
 }
 
 // alikes returns the failed cells of each row, those together that are alike. It is one pass
@@ -101,7 +101,7 @@ func (a *alike) add(m *result.Matrix, c *result.Cell, of call, rule int) {
 		i = len(a.combos)
 		a.combos = append(a.combos, combination{combo: c.Combo})
 	}
-	a.combos[i].hosts = append(a.combos[i].hosts, m.ColumnOf(c))
+	a.combos[i].columns = append(a.combos[i].columns, c.Column)
 }
 
 // seenAlike reports whether the same was seen in two red cells, so that what explains the
@@ -127,8 +127,7 @@ func (a *alike) name(m *result.Matrix) (name, on string) {
 		name = m.Rows[a.first.Row].Name
 	}
 	if a.oneHosts() {
-		hosts := a.combos[0].hosts
-		on = " on " + listFirst(hosts, len(hosts))
+		on = " on " + columnWords(m, kernelsIn(m), a.combos[0].columns)
 	}
 	if len(a.combos) > 1 {
 		on += fmt.Sprintf(", %d cells", a.cells)
@@ -138,7 +137,8 @@ func (a *alike) name(m *result.Matrix) (name, on string) {
 
 // oneHosts reports whether the hosts are the same in all combinations.
 func (a *alike) oneHosts() bool {
-	return !slices.ContainsFunc(a.combos, func(x combination) bool { return !slices.Equal(x.hosts, a.combos[0].hosts) })
+	first := a.combos[0].columns
+	return !slices.ContainsFunc(a.combos, func(x combination) bool { return !slices.Equal(x.columns, first) })
 }
 
 // list lists the cells, when their name does not: each combination with its hosts, or without
@@ -152,9 +152,9 @@ func (a *alike) list(b io.Writer, m *result.Matrix) {
 	for _, x := range a.combos {
 		s := lab.CellName("", m.Rows[a.first.Row].Axes, x.combo)
 		if !oneHosts {
-			s += " on " + listFirst(x.hosts, len(x.hosts))
+			s += " on " + columnWords(m, kernelsIn(m), x.columns)
 		}
-		cells, listed = append(cells, s), listed+len(x.hosts)
+		cells, listed = append(cells, s), listed+len(x.columns)
 	}
 	if left := a.cells - listed; left > 0 {
 		cells = append(cells, fmt.Sprintf("and %d more", left))

@@ -25,9 +25,10 @@ const (
 
 // grids draws the answers of every experiment with axes, and of others what the file
 // only asks for.
-func (t Text) grids(b io.Writer, m *result.Matrix) {
-	for _, cells := range runs(m.Cells, inRow) {
-		g := newGrid(t, m, cells[0].Row)
+func (t Text) grids(b io.Writer, r *result.Report, matrix int) {
+	of := newGrids(t, r, matrix)
+	for _, cells := range runs(of.m.Cells, inRow) {
+		g := of.row(cells[0].Row)
 		blocks, left := g.blocks(cells)
 		for _, block := range blocks {
 			fmt.Fprintf(b, "%s\n\n", block)
@@ -50,6 +51,9 @@ func (g *grid) blocks(cells []result.Cell) (blocks []string, left int) {
 	}
 	draw := g.outcome
 	switch {
+	case len(g.kernels) > 0 && len(outcomes) > 1 && len(g.row.Axes) > 0:
+		all := outcomes // the kernel is one more axis
+		draw, outcomes = func(b io.Writer, first *outcome) { g.byKernel(b, first, all) }, all[:1]
 	case len(g.row.Axes) == 1 && len(outcomes[0].cells) <= mostCells:
 		all := outcomes // in one table
 		draw, outcomes = func(b io.Writer, _ *outcome) { g.column(b, all) }, all[:1]
@@ -88,35 +92,112 @@ func (g *grid) asked(b io.Writer, o *outcome) {
 // column draws the answers of an experiment with one axis: its values down, the hosts
 // that answered alike across.
 func (g *grid) column(b io.Writer, outcomes []*outcome) {
+	fmt.Fprint(b, g.paint(bold, g.row.Name))
+	g.drawn(b, g.beside(outcomes, func(lab.Combo) bool { return true }))
+}
+
+// byKernel draws the answers with the kernel as one more axis, across. Of a grid with more rows than a page can
+// bear those follow in which columns differ, after what the first one answered.
+func (g *grid) byKernel(b io.Writer, first *outcome, outcomes []*outcome) {
+	if len(first.cells) <= mostRows {
+		g.column(b, outcomes)
+		return
+	}
+	g.outcome(b, first)
+	differs := map[lab.Combo]bool{}
+	for _, o := range outcomes[1:] {
+		var d drawing
+		at := 0
+		for i := range o.cells {
+			for at < len(first.cells) && first.cells[at].Combo < o.cells[i].Combo {
+				at++
+			}
+			c := &o.cells[i]
+			differs[c.Combo] = differs[c.Combo] || at == len(first.cells) || first.cells[at].Combo != c.Combo ||
+				g.word(&first.cells[at], &d) != g.word(c, &d)
+		}
+	}
+	fmt.Fprintf(b, "\n%s, the rows in which columns differ", g.paint(bold, g.row.Name))
+	g.drawn(b, g.beside(outcomes, func(c lab.Combo) bool { return differs[c] }))
+}
+
+// beside draws outcomes beside each other: all axes go down.
+func (g *grid) beside(outcomes []*outcome, shows func(lab.Combo) bool) drawing {
 	var d drawing
-	d.heads, d.header = 1, []string{g.row.Axes[0].Name}
+	d.heads = len(g.row.Axes)
+	var down []int
+	for i, a := range g.row.Axes {
+		down, d.header = append(down, i), append(d.header, a.Name)
+	}
 	words := map[place]string{}
 	var columns []int
 	for i, o := range outcomes {
 		d.header, columns = append(d.header, g.hosts(o)), append(columns, i)
 		for j := range o.cells {
 			c := &o.cells[j]
-			words[place{int(c.Combo), i}] = g.word(c, &d)
+			if !shows(c.Combo) {
+				continue
+			}
+			word := g.word(c, &d)
+			if g.changed != nil && g.changed(c) {
+				word, d.marked = word+g.paint(bold, mark), true
+			}
+			words[place{int(c.Combo), i}] = word
 		}
 	}
-	d.fill(words, columns, func(row int) []string { return []string{g.row.Axes[0].Values[row]} })
-	fmt.Fprint(b, g.paint(bold, g.row.Name))
-	g.drawn(b, d)
+	d.fill(words, columns, g.heads(down, func(row int) []int { return g.shape.Values(lab.Combo(row)) }))
+	return d
+}
+
+// heads returns what heads a row: its values of the axes that go down.
+func (g *grid) heads(down []int, valuesOf func(row int) []int) func(row int) []string {
+	var above []int
+	return func(row int) []string {
+		values := valuesOf(row)
+		var head []string
+		blank := above != nil // what is as in the row above is left blank, as in a book
+		for i, a := range down {
+			if blank = blank && i < len(down)-1 && values[a] == above[a]; blank {
+				head = append(head, "")
+			} else {
+				head = append(head, g.row.Axes[a].Values[values[a]])
+			}
+		}
+		above = values
+		return head
+	}
 }
 
 // grid draws the answers of one experiment. People compare answers across an axis, not
 // cells: one table of four by four shows the rule that sixteen lines hide.
 type grid struct {
-	Text
-	m      *result.Matrix
+	grids
 	row    *result.Row
 	shape  lab.Shape
 	values []int  // of the cell at hand
 	tells  []bool // slots; when none does its last step is shown
 }
 
-func newGrid(t Text, m *result.Matrix, row int32) *grid {
-	g := &grid{Text: t, m: m, row: &m.Rows[row]}
+// grids is what the grids of a matrix have in common.
+type grids struct {
+	Text
+	m       *result.Matrix
+	kernels []string                  // of several, older ones first
+	changed func(c *result.Cell) bool // nil when there is one kernel
+}
+
+func newGrids(t Text, r *result.Report, matrix int) grids {
+	of := grids{Text: t, m: &r.Matrices[matrix]}
+	if of.kernels = kernelsOf(r, of.m); of.kernels != nil {
+		changed := r.Changed()
+		of.changed = func(c *result.Cell) bool { return changed(matrix, c) }
+	}
+	return of
+}
+
+// row returns the grid of an experiment.
+func (of grids) row(row int32) *grid {
+	g := &grid{grids: of, row: &of.m.Rows[row]}
 	g.shape = lab.ShapeOf(g.row.Axes)
 	g.values = make([]int, len(g.shape))
 	for i := range g.row.Slots {
@@ -141,25 +222,35 @@ func isTold(s result.RowStep) bool { return s.Shown || s.Asked }
 // outcome is what some hosts answered alike. Hosts mostly do, and then one grid stands
 // for all of them; a host of its own grid is what the reader is to see.
 type outcome struct {
-	hosts []string
-	cells []result.Cell // of the first of them
+	columns []int32
+	cells   []result.Cell // of the first of them
 }
 
 // outcomes sorts the hosts by what they answered. Hosts are compared with the first of each
 // outcome only, cell by cell and mostly by their answers alone: words are made for the few
 // that differ there, as a file may leave the difference open.
 func (g *grid) outcomes(cells []result.Cell) []*outcome {
-	var all []*outcome
+	var blocks [][]result.Cell
 	for _, of := range runs(cells, inBlock) {
+		blocks = append(blocks, of)
+	}
+	slices.SortStableFunc(blocks, func(a, b []result.Cell) int { // older kernels first
+		return g.kernel(a[0].Column) - g.kernel(b[0].Column)
+	})
+	var all []*outcome
+	for _, of := range blocks {
 		i := slices.IndexFunc(all, func(o *outcome) bool { return slices.EqualFunc(o.cells, of, g.same) })
 		if i < 0 {
 			i = len(all)
 			all = append(all, &outcome{cells: of})
 		}
-		all[i].hosts = append(all[i].hosts, g.m.ColumnOf(&of[0]))
+		all[i].columns = append(all[i].columns, of[0].Column)
 	}
 	return all
 }
+
+// kernel returns which kernel a column is on.
+func (g *grid) kernel(column int32) int { return slices.Index(g.kernels, g.m.Columns[column].Kernel) }
 
 // same reports whether two cells look alike in a grid.
 func (g *grid) same(a, b result.Cell) bool {
@@ -247,10 +338,10 @@ func (g *grid) headline(b io.Writer, o *outcome) {
 }
 
 func (g *grid) hosts(o *outcome) string {
-	if len(o.hosts) == len(g.m.Columns) && len(o.hosts) > 3 {
+	if len(o.columns) == len(g.m.Columns) && len(o.columns) > 3 && g.kernels == nil {
 		return "all hosts"
 	}
-	return listFirst(o.hosts, len(o.hosts))
+	return columnWords(g.m, g.kernels, o.columns)
 }
 
 // mostSummed bounds the answers that a summary lists.
@@ -347,6 +438,7 @@ type drawing struct {
 	left   int  // rows that it has no room for
 	pruned bool // some places have no cell
 	unmade bool // some steps were not made
+	marked bool // some were answered otherwise by the kernel before
 }
 
 // place is where a cell stands in a drawing.
@@ -413,21 +505,7 @@ func (g *grid) across(cells []result.Cell, across int) drawing {
 	for _, v := range used {
 		d.header = append(d.header, g.row.Axes[across].Values[v])
 	}
-	var above []int
-	d.fill(words, used, func(row int) []string {
-		var head []string
-		blank := above != nil // what is as in the row above is left blank, as in a book
-		for _, a := range down {
-			value := rows[row][a]
-			if blank = blank && value == above[a]; blank {
-				head = append(head, "")
-			} else {
-				head = append(head, g.row.Axes[a].Values[value])
-			}
-		}
-		above = rows[row]
-		return head
-	})
+	d.fill(words, used, g.heads(down, func(row int) []int { return rows[row] }))
 	return d
 }
 
@@ -442,6 +520,9 @@ func (g *grid) legend(d drawing) string {
 	}
 	if d.pruned {
 		words = append(words, `"." is left out by the file`)
+	}
+	if d.marked {
+		words = append(words, legendOfMark)
 	}
 	return strings.Join(words, "; ")
 }

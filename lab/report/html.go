@@ -59,7 +59,7 @@ func HTML(w io.Writer, r result.Report) error {
 	p.say("<main id=\"main\" tabindex=\"-1\">\n")
 	for i := range r.Matrices {
 		p.id = fmt.Sprint("t", i)
-		p.topology(&r.Matrices[i], len(r.Matrices) == 1)
+		p.topology(&r, i)
 	}
 	p.foot(r)
 	p.say("<script type=\"application/json\" id=\"data\">")

@@ -178,7 +178,7 @@ func TestPageSaysTheSameInBrowser(t *testing.T) {
 		for j := range m.Cells {
 			cell := &m.Cells[j]
 			lines := []string{m.NameOf(cell), "on", m.ColumnOf(cell), wordsOf[cell.Verdict],
-				newGrid(Text{}, m, cell.Row).answer(cell, &drawing{})}
+				newGrids(Text{}, &r, i).row(cell.Row).answer(cell, &drawing{})}
 			for _, s := range m.StepsOf(cell) {
 				lines = append(lines, fmt.Sprint(s.Line, " ", s.Process, " ", s.Call, " ", s.Words(s.Want), " ",
 					s.Words(s.Got), " ", s.Red))

@@ -102,7 +102,8 @@ func plural(n int, word string) string {
 
 // topology writes one topology; its scripts add the cells. Files come last, as steps lead
 // to their lines.
-func (p *pageText) topology(m *result.Matrix, alone bool) {
+func (p *pageText) topology(r *result.Report, matrix int) {
+	m, alone := &r.Matrices[matrix], len(r.Matrices) == 1
 	p.say("<section class=\"topology\" id=\"%s\" aria-labelledby=\"%s-name\">\n<div class=\"title\">", p.id, p.id)
 	if alone { // the page's head has it
 		p.say("<h2 id=\"%s-name\" class=\"hidden\">%s</h2> ", p.id, m.Name)
@@ -117,7 +118,7 @@ func (p *pageText) topology(m *result.Matrix, alone bool) {
 	p.say("<div id=\"%s-attention\"></div>\n", p.id)
 	p.claims(claimsOf(m))
 	p.say("</div>\n<div class=\"cells\" id=\"%s-cells\"></div>\n", p.id)
-	p.plain(m)
+	p.plain(r, matrix)
 	if m.Source != "" {
 		p.source(p.id, "The file", m.File, m.Source)
 	}
@@ -238,27 +239,31 @@ var claimClasses = map[result.ClaimVerdict]string{
 
 // plain writes the matrix for a browser without scripts, and what did not pass, as a text
 // report has it. Mail programs and viewers of build artifacts often forbid scripts.
-func (p *pageText) plain(m *result.Matrix) {
-	all := lines(m)
+func (p *pageText) plain(r *result.Report, matrix int) {
+	m, of := &r.Matrices[matrix], layoutOf(r, matrix)
+	all := lines(m, &of)
 	p.say("<noscript><h3>Matrix</h3>\n")
 	if len(all) == 0 {
 		p.say("<p>No experiment to run.</p></noscript>\n")
 		return
 	}
 	p.say("<div class=\"scroll\"><table class=\"matrix\">\n<thead><tr><th scope=\"col\">experiment</th>")
-	for _, h := range headsOf(m) {
+	for _, h := range of.oneLine() {
 		p.say("<th scope=\"col\">%s</th>", h)
 	}
 	p.say("</tr></thead>\n<tbody>\n")
 	for _, l := range all[:min(len(all), mostRows)] {
 		p.say("<tr><th scope=\"row\">%s</th>", l.name)
-		for _, word := range l.words(func(n result.Counts) string { return Text{}.tally(n, l.one) },
+		for _, word := range l.words(&of, func(n tally) string { return Text{}.tally(n.Counts, l.one) + n.mark() },
 			func(_ result.Verdict, n int) string { return strconv.Itoa(n) }) {
 			p.say("<td>%s</td>", word)
 		}
 		p.say("</tr>\n")
 	}
 	p.say("</tbody></table></div>\n")
+	if marked(all) {
+		p.say("<p class=\"note\">%s</p>\n", legendOfMark)
+	}
 	if left := len(all) - mostRows; left > 0 {
 		p.say("<p class=\"note\">And %s, which a browser with scripts shows.</p>\n", plural(left, "more line"))
 	}

@@ -23,6 +23,10 @@ func JSON(w io.Writer, r result.Report) error {
 	j.environment(&r.Environment)
 	j.field("digest", r.Digest)
 	j.field("counts", r.Counts)
+	if len(r.Kernels) > 0 {
+		j.lines("by_kernel", len(r.Kernels), func(i int) { j.value(&r.Kernels[i]) })
+		j.lines("changes", len(r.Changes), func(i int) { j.value(&r.Changes[i]) })
+	}
 	j.lines("topologies", len(r.Matrices), func(i int) { j.matrix(&r.Matrices[i]) })
 	return j.end()
 }

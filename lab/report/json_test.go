@@ -152,7 +152,9 @@ func TestKernels(t *testing.T) {
 	for _, want := range []string{
 		"FAIL one on alpha, linux 6.18\n  lab.yaml:5: main: bind(a, x:80)\n    wanted  ok\n",
 		"FAIL one on alpha, linux 6.1\n  lab.yaml:5: main: bind(a, x:80)\n    wanted  EACCES\n",
-		"linux 6.18.44 x86_64, linux 6.1.0-49-amd64 x86_64, labrun v1, root, sha256:",
+		"\nlinux 6.1   6.1.0-49-amd64  x86_64  0 passed, 1 failed, 0 skipped  sha256:",
+		"\nlinux 6.18  6.18.44         x86_64  0 passed, 1 failed, 0 skipped  sha256:",
+		"\n2 kernels, labrun v1, root, sha256:",
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
@@ -182,9 +184,9 @@ func TestEveryFieldIsWritten(t *testing.T) {
 		value  any
 		fields string
 	}{
-		{result.Report{}, "Environment Digest Counts Matrices"},
+		{result.Report{}, "Environment Digest Counts Kernels Changes Matrices"},
 		{result.Environment{}, "Labrun Kernels Started Elapsed Jobs Seconds"},
-		{result.KernelInfo{}, "Name Release Machine User Sysctls"},
+		{result.KernelInfo{}, "Name Release Version Machine User Sysctls"},
 		{result.Matrix{}, "File Name Doc Source Included Layout Columns Rows Cells Claims"},
 		{lab.Layout{}, "File Name Networks Hosts"}, // a report says File and Name of its matrix,
 		{result.Row{}, "Name Doc Claim File Line Axes Slots"},
@@ -309,7 +311,7 @@ func change(tb testing.TB, old, new string) string {
 
 func TestReadJSONSaysWhatIsWrong(t *testing.T) {
 	for _, c := range []struct{ old, new, want string }{
-		{`"digest"`, `"disgust"`, `unknown key "disgust"; allowed: counts, digest, environment, topologies`},
+		{`"digest"`, `"disgust"`, `unknown key "disgust"; allowed: by_kernel, changes, counts, digest, `},
 		{`"passed"`, `"past"`, `:13: counts: unknown key "past"`},
 		{`"file"`, `"fill"`,
 			`topologies: [0]: unknown key "fill"; allowed: cells, claims, doc, file, hosts, included, name, rows, source, topology`},

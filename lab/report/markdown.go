@@ -25,14 +25,14 @@ func Markdown(w io.Writer, r result.Report) error {
 	always := make([]struct{ matrix, claims string }, len(r.Matrices))
 	for i := range r.Matrices {
 		m := &r.Matrices[i]
-		always[i].matrix, always[i].claims = markdownMatrix(m), markdownClaims(m)
+		always[i].matrix, always[i].claims = markdownMatrix(&r, i), markdownClaims(m)
 		k.room -= len(always[i].matrix) + len(always[i].claims)
 	}
-	environment := markdownEnvironment(r)
+	environment := markdownChanges(&r) + markdownEnvironment(r)
 	k.room -= len(environment)
 	for i := range r.Matrices {
 		k.say("%s", always[i].matrix)
-		k.details(&r.Matrices[i])
+		k.details(&r, i)
 		k.say("%s", always[i].claims)
 	}
 	k.say("%s", environment)
@@ -65,7 +65,8 @@ func (k *markdown) fold(summary, text string) {
 // details folds the failures, the reasons of errors and skips, and last, as long
 // as there is room, the grids. A piece that is too long is left out, and a shorter one after
 // it may still fit.
-func (k *markdown) details(m *result.Matrix) {
+func (k *markdown) details(r *result.Report, matrix int) {
+	m := &r.Matrices[matrix]
 	k.left = 0
 	for _, kinds := range alikes(m) {
 		for _, a := range kinds {
@@ -87,7 +88,7 @@ func (k *markdown) details(m *result.Matrix) {
 			k.fold(wordsOf[v]+" "+codeHTML(listFirst(s.first, s.cells)), text.String())
 		}
 	}
-	k.grids(m)
+	k.grids(r, matrix)
 	if k.left > 0 {
 		k.say("And %d more that a comment has no room for: `-o FILE.json` has them all.\n\n", k.left)
 	}
@@ -96,9 +97,10 @@ func (k *markdown) details(m *result.Matrix) {
 // grids folds the grids of answers. They come last: a failure is why a person opens the
 // comment, and a grid is what they then compare with. What a terminal shows is a block of code: a
 // table of Markdown has one line of heads and no cells that are left blank.
-func (k *markdown) grids(m *result.Matrix) {
-	for _, cells := range runs(m.Cells, inRow) {
-		blocks, left := newGrid(Text{}, m, cells[0].Row).blocks(cells)
+func (k *markdown) grids(r *result.Report, matrix int) {
+	of := newGrids(Text{}, r, matrix)
+	for _, cells := range runs(of.m.Cells, inRow) {
+		blocks, left := of.row(cells[0].Row).blocks(cells)
 		k.left += left
 		for _, block := range blocks {
 			head, grid, _ := strings.Cut(block, "\n")
@@ -109,7 +111,8 @@ func (k *markdown) grids(m *result.Matrix) {
 
 // markdownMatrix is the table of a topology. Of one with very many experiments the lines
 // that passed are left out: people look for the others.
-func markdownMatrix(m *result.Matrix) string {
+func markdownMatrix(r *result.Report, matrix int) string {
+	m := &r.Matrices[matrix]
 	var b strings.Builder
 	fmt.Fprintf(&b, "### %s", escapeMarkdown(m.Name))
 	if doc := dash(m.Doc); doc != "" {
@@ -119,20 +122,22 @@ func markdownMatrix(m *result.Matrix) string {
 	if len(m.Rows) == 0 {
 		return b.String() + "No experiment to run.\n\n"
 	}
-	head := []string{"experiment"}
-	for _, h := range headsOf(m) {
+	head, of := []string{"experiment"}, layoutOf(r, matrix)
+	for _, h := range of.oneLine() {
 		head = append(head, escapeMarkdown(h))
 	}
 	fmt.Fprintf(&b, "| %s |\n|%s\n", strings.Join(head, " | "), strings.Repeat("---|", len(head)))
-	all := lines(m)
+	all := lines(m, &of)
 	shown := 0
 	for _, l := range all {
 		if n := l.total(); len(all) > mostRows && (n.Passed == n.Sum() || shown == mostRows) {
 			continue
 		}
 		shown++
-		words := l.words(
-			func(n result.Counts) string { return strong(Text{}.tally(n, l.one), n.Failed+n.Errors > 0) },
+		words := l.words(&of,
+			func(n tally) string {
+				return strong(Text{}.tally(n.Counts, l.one), n.Failed+n.Errors > 0) + escapeMarkdown(n.mark())
+			},
 			func(v result.Verdict, n int) string {
 				return strong(strconv.Itoa(n), n > 0 && (v == result.Fail || v == result.Error))
 			})
@@ -141,6 +146,9 @@ func markdownMatrix(m *result.Matrix) string {
 	if left := len(all) - shown; left > 0 {
 		fmt.Fprintf(&b, "\nAnd %d more lines, of which those that did not pass were shown first: `-o FILE.json` "+
 			"has them all.\n", left)
+	}
+	if marked(all) {
+		fmt.Fprintf(&b, "\n%s\n", escapeMarkdown(legendOfMark))
 	}
 	b.WriteString("\n")
 	return b.String()
@@ -182,6 +190,41 @@ func markdownClaims(m *result.Matrix) string {
 				b.WriteString("\n")
 			}
 		}
+	}
+	return b.String() + "\n"
+}
+
+// markdownChanges lists what changed between kernels, and then what each of them came to.
+func markdownChanges(r *result.Report) string {
+	if len(r.Kernels) == 0 {
+		return ""
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "### %s\n\n", changesTitle)
+	changes, left := few(r.Changes)
+	if len(changes) > 0 {
+		b.WriteString("| experiment | before | after | where | why |\n|---|---|---|---|---|\n")
+	} else {
+		b.WriteString("Nothing.\n")
+	}
+	for i := range changes {
+		c := &changes[i]
+		fmt.Fprintf(&b, "| %s | %s: %s | %s: %s | %s line %d: %s on %s | %s |\n",
+			cellCode(experimentOf(r, c)+strings.TrimPrefix(cellsOf(c), ": ")), escapeMarkdown(c.Before.Kernel),
+			cellCode(oneLine(c.Before.Answer)), escapeMarkdown(c.After.Kernel), cellCode(oneLine(c.After.Answer)),
+			cellCode(c.File), c.Line, cellCode(c.Call), escapeMarkdown(listFirst(c.Hosts, len(c.Hosts))),
+			escapeMarkdown(c.Explanation()))
+	}
+	if left > 0 {
+		fmt.Fprintf(&b, "\nAnd %d more: `-o FILE.json` has them all.\n", left)
+	}
+	b.WriteString("\n| kernel | release | architecture | cells | digest |\n|---|---|---|---|---|\n")
+	for _, k := range r.Kernels {
+		words := kernelWords(r, &k)
+		for i := range words {
+			words[i] = escapeMarkdown(words[i])
+		}
+		fmt.Fprintf(&b, "| %s |\n", strings.Join(words, " | "))
 	}
 	return b.String() + "\n"
 }

@@ -39,11 +39,14 @@ func ReadJSON(file string, r io.Reader) (result.Report, error) {
 // them; so they are read on, matrix by matrix, as what is left of them.
 func (d *jsonReader) report(r *result.Report) error {
 	cells := 0 // of the matrices so far
-	return d.fields(fields{
+	err := d.fields(fields{
 		"version":     d.version,
 		"environment": func() error { return d.environment(&r.Environment) },
 		"digest":      d.into(&r.Digest),
 		"counts":      d.into(&r.Counts),
+		// What the kernels come to follows from their cells; a later labrun may know more of why.
+		"by_kernel": d.into(&[]result.KernelResult{}),
+		"changes":   d.into(&[]result.Change{}),
 		"topologies": func() error {
 			return d.array(func() error {
 				var m result.Matrix
@@ -54,6 +57,10 @@ func (d *jsonReader) report(r *result.Report) error {
 			})
 		},
 	}, "environment", "digest", "counts", "topologies")
+	if err == nil {
+		*r = r.ByKernel()
+	}
+	return err
 }
 
 // version refuses what a later labrun has written: it may mean what this one cannot tell.

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -13,6 +14,7 @@ import (
 type sheet struct {
 	heads  int        // how many do
 	over   string     // what the columns behind those have in common; "" is nothing
+	groups []string   // of each column: what it and those after it have in common, "" as the one before; may be nil
 	header []string   // of each column
 	rows   [][]string // as long as the header
 }
@@ -26,6 +28,9 @@ func (s *sheet) widths() []int {
 	widths := make([]int, len(s.header))
 	for i, h := range s.header {
 		widths[i] = prettytext.LongestLineLen(h)
+		if s.groups != nil && !s.oneGroup() {
+			widths[i] = max(widths[i], prettytext.LongestLineLen(s.groups[i]))
+		}
 	}
 	for _, row := range s.rows {
 		for i, word := range row {
@@ -58,7 +63,7 @@ func (s *sheet) draw(most int) string {
 	}
 	var pieces []string
 	for from := s.heads; from < len(widths); {
-		to, width := from+1, heads+max(widths[from], prettytext.LongestLineLen(s.over))
+		to, width := from+1, heads+max(widths[from], prettytext.LongestLineLen(cmp.Or(s.over, s.group(from))))
 		for to < len(widths) && (most == 0 || width+len(gap)+widths[to] <= most) {
 			width += len(gap) + widths[to]
 			to++
@@ -67,6 +72,22 @@ func (s *sheet) draw(most int) string {
 		from = to
 	}
 	return strings.Join(pieces, "\n\n")
+}
+
+// oneGroup reports whether all columns are of the same group: then its name stands on a line of
+// its own, and makes no column wide.
+func (s *sheet) oneGroup() bool {
+	return s.groups != nil && !slices.ContainsFunc(s.groups[s.heads+1:], func(g string) bool { return g != "" })
+}
+
+// group names the group of a column, if that stands over its columns.
+func (s *sheet) group(column int) string {
+	if s.groups == nil || s.oneGroup() {
+		return ""
+	}
+	for ; column > s.heads && s.groups[column] == ""; column-- {
+	}
+	return s.groups[column]
 }
 
 // piece draws the heads of the rows and some of the columns. What the columns have in
@@ -80,14 +101,22 @@ func (s *sheet) piece(from, to int) string {
 		}
 		return cells
 	}
-	if s.over != "" {
-		over := make([]string, len(s.header))
+	over := make([]string, len(s.header))
+	switch {
+	case s.over != "":
 		over[from] = s.over
+		w.AppendHeader(cut(over))
+	case s.groups != nil && !s.oneGroup():
+		copy(over, s.groups)
+		over[from] = s.group(from)
 		w.AppendHeader(cut(over))
 	}
 	w.AppendHeader(cut(s.header))
 	for _, row := range s.rows {
 		w.AppendRow(cut(row))
+	}
+	if s.oneGroup() {
+		return "on " + s.groups[s.heads] + "\n" + w.Render()
 	}
 	return w.Render()
 }

@@ -24,29 +24,31 @@ func (t Text) Write(w io.Writer, r result.Report) error {
 	b := bufio.NewWriterSize(w, 1<<16)
 	for i := range r.Matrices {
 		m := &r.Matrices[i]
-		t.matrix(b, m)
+		t.matrix(b, &r, i)
 		if t.Verbose {
 			t.steps(b, m)
 		}
 		t.details(b, m)
 		t.claims(b, m)
 	}
-	fmt.Fprintln(b, t.paint(faint, r.Environment.String()+", "+r.Digest))
+	t.changes(b, &r)
+	t.kernels(b, &r)
 	fmt.Fprintln(b, t.paint(coloursOf[worst(r.Counts)], r.Counts.String()))
 	return b.Flush()
 }
 
 // matrix writes the table, and below it the answers that the file is about.
-func (t Text) matrix(b io.Writer, m *result.Matrix) {
+func (t Text) matrix(b io.Writer, r *result.Report, matrix int) {
+	m := &r.Matrices[matrix]
 	fmt.Fprintln(b, t.paint(bold, m.Name)+dash(m.Doc))
 	if len(m.Rows) == 0 {
 		fmt.Fprint(b, "no experiment to run\n\n")
 		return
 	}
 	fmt.Fprintln(b)
-	fmt.Fprintln(b, t.table(m))
+	fmt.Fprintln(b, t.table(r, matrix))
 	fmt.Fprintln(b)
-	t.grids(b, m)
+	t.grids(b, r, matrix)
 }
 
 // dash joins the first line of a doc to the name before it.

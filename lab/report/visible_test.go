@@ -118,6 +118,17 @@ func whole() result.Report {
 		m.Claims[i].Text, m.Claims[i].For, m.Claims[i].Against, m.Claims[i].Unknown = "text", evidence, evidence,
 			evidence
 	}
+	return withChanges(r)
+}
+
+// withChanges sets every string of what several kernels have beside cells.
+func withChanges(r result.Report) result.Report {
+	r.Kernels = []result.KernelResult{{Name: "6.18", Digest: "sha256:"}}
+	r.Changes = []result.Change{{Topology: "lab", Experiment: "wrong", Cells: []string{"wrong[a=b]"},
+		Hosts: []string{"alpha"}, File: "lab.yaml", Line: 1, Process: "main", Call: "bind(a, x:80)",
+		Before: result.KernelSaid{Kernel: "6.1", Answer: "ok"},
+		After:  result.KernelSaid{Kernel: "6.18", Answer: "EINVAL"}, Machines: []string{"x86_64", "aarch64"},
+		Known: result.KnownChange{Versions: "6.2", Says: "a sentence", Function: "inet_csk_get_port"}}}
 	return r
 }
 

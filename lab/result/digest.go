@@ -14,20 +14,38 @@ import (
 // that it builds, nor the evidence about red cells, nor after how long a call was
 // "blocked".
 func DigestOf(matrices []Matrix) string {
+	return digestOf(matrices, func(c Column) (string, bool) { return c.String(), true })
+}
+
+// DigestOn names the outcome of one kernel of several: it is the digest of a run on that kernel alone,
+// whose columns have no name but their hosts'. So kernels with equal digests gave the same answers.
+func DigestOn(matrices []Matrix, kernel string) string {
+	return digestOf(matrices, func(c Column) (string, bool) { return c.Host, c.Kernel == kernel })
+}
+
+// digestOf digests the cells of columns that have a name.
+func digestOf(matrices []Matrix, nameOf func(Column) (name string, counts bool)) string {
 	h := sha256.New()
 	var d digest
 	for i := range matrices {
 		m := &matrices[i]
+		names, counts := make([]string, len(m.Columns)), make([]bool, len(m.Columns))
+		for j, c := range m.Columns {
+			names[j], counts[j] = nameOf(c)
+		}
 		row := int32(-1)
 		for j := range m.Cells {
 			c := &m.Cells[j]
+			if !counts[c.Column] {
+				continue
+			}
 			if c.Row != row {
 				row = c.Row
 				d.shape = lab.ShapeOf(m.Rows[row].Axes)
 				d.values = make([]int, len(d.shape))
 			}
 			d.b = d.b[:0]
-			d.cell(m, c)
+			d.cell(m, c, names[c.Column])
 			h.Write(d.b) // a hash takes every write
 		}
 	}
@@ -50,16 +68,16 @@ func (d *digest) word(s string) {
 	d.b = append(d.b, s...)
 }
 
-// cell writes down a cell: its name, its column, its verdict, and the steps that it made with
+// cell writes down a cell: its name, its column's, its verdict, and the steps that it made with
 // what each wanted and was answered. An answer that the file leaves open is written as "?",
 // unless it made the cell red.
-func (d *digest) cell(m *Matrix, c *Cell) {
+func (d *digest) cell(m *Matrix, c *Cell, column string) {
 	r := &m.Rows[c.Row]
 	d.name = lab.AppendCellName(d.name[:0], r.Name, r.Axes, c.Combo)
 	d.word(m.Name)
 	d.number(len(d.name))
 	d.b = append(d.b, d.name...)
-	d.word(m.ColumnOf(c))
+	d.word(column)
 	d.b = append(d.b, byte(c.Verdict))
 	got := c.Answers()
 	n := len(got)

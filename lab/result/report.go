@@ -22,15 +22,23 @@ type Environment struct {
 
 // String says in a line what was asked, and by which program.
 func (e *Environment) String() string {
-	var words, users []string
+	var words []string
 	for _, k := range e.Kernels {
 		words = append(words, fmt.Sprintf("linux %s %s", k.Release, k.Machine))
+	}
+	words = append(words, "labrun "+e.Labrun)
+	return strings.Join(append(words, e.Users()...), ", ")
+}
+
+// Users says as whom the kernels were asked, each once.
+func (e *Environment) Users() []string {
+	var users []string
+	for _, k := range e.Kernels {
 		if !slices.Contains(users, k.User) {
 			users = append(users, k.User)
 		}
 	}
-	words = append(words, "labrun "+e.Labrun)
-	return strings.Join(append(words, users...), ", ")
+	return users
 }
 
 // Kernel returns the kernel that columns call so; it is zero when there is none.
@@ -49,7 +57,7 @@ func (e *Environment) Kernel(name string) KernelInfo {
 type KernelInfo struct {
 	Name    string            `json:"name"`              // as a Column has it
 	Release string            `json:"kernel"`            // uname(2)
-	Version string            `json:"version,omitempty"` // where Release does not say which it is: Debian's 6.1.0-50 is a 6.1.176
+	Version string            `json:"version,omitempty"` // Debian's release 6.1.0-50 is a 6.1.176
 	Machine string            `json:"machine"`           // architecture, uname(2)
 	User    string            `json:"user"`              // "root" or "user namespace"
 	Sysctls map[string]string `json:"sysctls,omitempty"` // of a fresh network namespace
@@ -115,10 +123,12 @@ func (c Counts) String() string {
 
 // Report is a whole run.
 type Report struct {
-	Environment Environment `json:"environment"`
-	Digest      string      `json:"digest"` // of Matrices alone, see DigestOf
-	Counts      Counts      `json:"counts"`
-	Matrices    []Matrix    `json:"topologies"`
+	Environment Environment    `json:"environment"`
+	Digest      string         `json:"digest"` // of Matrices alone, see DigestOf
+	Counts      Counts         `json:"counts"`
+	Kernels     []KernelResult `json:"by_kernel,omitempty"` // of several, by their versions; nil when there is one
+	Changes     []Change       `json:"changes,omitempty"`   // between those, see ChangesOf
+	Matrices    []Matrix       `json:"topologies"`
 }
 
 // SecondsOf returns how long each cell of a matrix took; nil unless that is known of all.
@@ -147,5 +157,5 @@ func NewReport(env Environment, matrices []Matrix) Report {
 	for i := range matrices {
 		r.Counts.Add(CountsOf(matrices[i].Cells))
 	}
-	return r
+	return r.ByKernel()
 }
