@@ -43,7 +43,7 @@ var chain = map[string][]string{
 	},
 	// Between what asks and a kernel elsewhere; knows neither what boots it nor where.
 	"lab/kernel/remote": {"lab/question", "lab/result", "lab/kernel"},
-	"lab/kernel/image":  nil, // files; starts none of them
+	"lab/kernel/image":  {"lab/wording"}, // files; starts none of them
 	// Its init is this program, and asks the guest's kernel as local does this machine's.
 	"lab/kernel/guest": {"lab/child", "lab/kernel/image", "lab/kernel/remote", "lab/kernel/local"},
 	"lab/run":          {"lab/question", "lab/result", "lab/kernel", "lab/capture"}, // of capture the names of folders

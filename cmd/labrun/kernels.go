@@ -19,8 +19,8 @@ func (o *askOptions) checkKernels() error {
 		if name == hostKernel {
 			continue
 		}
-		if _, err := image.Open(name); err != nil {
-			return usageError{fmt.Errorf("--kernel %w", err)}
+		if err := image.Check(name); err != nil {
+			return usageError{fmt.Errorf("--kernel %s: %w", name, err)}
 		}
 	}
 	asksOthers := slices.ContainsFunc(o.kernels, func(name string) bool { return name != hostKernel })

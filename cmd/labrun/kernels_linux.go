@@ -86,9 +86,10 @@ func nameKernel(parts []result.Part, i int) {
 func askGuest(ctx context.Context, name string, topologies []*lab.Topology, options run.Options) (result.Report, error) {
 	began := time.Now()
 	options.Jobs = 1 // a guest has one processor
-	i, err := image.Open(name)
+	i, err := image.Open(ctx, name)
 	if err != nil {
-		return result.Report{}, err
+		return askKernel(ctx, kernel.Lost{Why: err}, result.KernelInfo{Release: name, User: "root"}, lab.KernelVersion{},
+			topologies, options, began)
 	}
 	k, err := guest.Start(ctx, i)
 	if err != nil {

@@ -23,6 +23,10 @@ type Image struct {
 	Modules  string // its lib/modules/VERSION; "" where it has none
 	Machine  string // architecture, as uname(2) has it
 	UserMode bool   // User-mode Linux, a program of this machine
+	GVisor   bool   // runsc, a kernel of its own that is a program of this machine
+	// Libraries is the folder that a User-mode Linux has to be started in, with LD_LIBRARY_PATH set to it; ""
+	// where the machine's C library fits. It has ld.so and libc.so.6 of the suite that the program is from.
+	Libraries string
 	// Release is what the file says of itself, as /proc/version does after "Linux version"; "" where it
 	// is compressed too well to tell.
 	Release string
@@ -37,63 +41,106 @@ func (i Image) String() string {
 	return fmt.Sprintf("%s (%s)", i.Version, i.Spec)
 }
 
-// Kinds says what a name of a kernel may be, for messages and --help.
-const Kinds = "a kernel's file (vmlinuz, bzImage, vmlinux, a User-mode Linux), a folder with boot/vmlinuz* and " +
-	"lib/modules, a linux-image-*.deb, or debian:VERSION"
-
-// Open finds the kernel that a file or a folder is.
-func Open(spec string) (Image, error) {
+// openFile finds the kernel that a file or a folder is.
+func openFile(spec string) (Image, error) {
 	st, err := os.Stat(spec)
 	if err != nil {
-		return Image{}, fmt.Errorf("kernel %s: %w; a kernel is %s", spec, errors.Unwrap(err), Kinds)
+		return Image{}, errors.Unwrap(err)
 	}
 	i := Image{Spec: spec, Kernel: spec}
 	if st.IsDir() {
-		if i.Kernel, i.Modules, err = inFolder(spec); err != nil {
-			return i, fmt.Errorf("kernel %s: %w", spec, err)
-		}
+		i.Kernel, err = inFolder(spec)
+	} else if !st.Mode().IsRegular() {
+		err = errors.New("neither a file nor a folder")
+	}
+	if err != nil {
+		return i, err
 	}
 	if err := i.read(); err != nil {
-		return i, fmt.Errorf("kernel %s: %w", i.Kernel, err)
+		if i.Kernel != spec {
+			err = fmt.Errorf("%s: %w", i.Kernel, err)
+		}
+		return i, err
 	}
-	return i, nil
+	root := spec
+	if !st.IsDir() {
+		root = rootOf(spec)
+	}
+	i.Modules, err = i.findModules(root)
+	return i, err
 }
 
-// inFolder returns the newest kernel of a folder, and its modules.
-func inFolder(dir string) (kernel, modules string, err error) {
-	for _, pattern := range []string{"boot/vmlinuz*", "boot/vmlinux*", "usr/lib/modules/*/vmlinuz", "lib/modules/*/vmlinuz", "usr/bin/linux*"} {
+// kernelFiles are where a folder has its kernel: those of a machine, of a package, and of packages since 6.19.
+var kernelFiles = []string{"boot/vmlinuz*", "boot/vmlinux*", "usr/lib/modules/*/vmlinuz", "lib/modules/*/vmlinuz",
+	"usr/bin/linux*"}
+
+// inFolder returns the kernel of a folder.
+func inFolder(dir string) (string, error) {
+	for _, pattern := range kernelFiles {
 		found, err := filepath.Glob(filepath.Join(dir, pattern))
 		if err != nil {
-			return "", "", err
+			return "", err
 		}
 		switch {
 		case len(found) > 1:
-			return "", "", fmt.Errorf("it has several kernels, %s; name one", strings.Join(found, ", "))
+			return "", fmt.Errorf("it has %d kernels, %s; name one", len(found), strings.Join(found, ", "))
 		case len(found) == 1:
-			kernel = found[0]
-		}
-		if kernel != "" {
-			break
+			return found[0], nil
 		}
 	}
-	if kernel == "" {
-		return "", "", errors.New("it has no boot/vmlinuz*")
+	return "", errors.New("the folder has no kernel, no boot/vmlinuz* and no lib/modules/*/vmlinuz")
+}
+
+// rootOf returns the folder below which the modules of a kernel that is a file lie; "" is none. The
+// kernels of a machine are boot/vmlinuz-RELEASE or lib/modules/RELEASE/vmlinuz.
+func rootOf(kernel string) string {
+	kernel, err := filepath.Abs(kernel)
+	if err != nil {
+		return ""
 	}
+	dir := filepath.Dir(kernel)
+	switch {
+	case filepath.Base(dir) == "boot":
+		return filepath.Dir(dir)
+	case filepath.Base(filepath.Dir(dir)) == "modules":
+		return filepath.Dir(filepath.Dir(filepath.Dir(dir)))
+	}
+	return ""
+}
+
+// findModules returns the folder of a kernel's modules below root: the one that is named after its release,
+// or else the only one; "" where there are none.
+func (i Image) findModules(root string) (string, error) {
+	if root == "" {
+		return "", nil
+	}
+	var all []string
 	for _, pattern := range []string{"lib/modules/*/kernel", "usr/lib/modules/*/kernel", "usr/lib/uml/modules/*/kernel"} {
-		found, err := filepath.Glob(filepath.Join(dir, pattern))
+		found, err := filepath.Glob(filepath.Join(root, pattern))
 		if err != nil {
-			return "", "", err
+			return "", err
 		}
-		if len(found) > 0 {
-			modules = filepath.Dir(found[len(found)-1])
-			break
+		for _, f := range found {
+			all = append(all, filepath.Dir(f))
 		}
 	}
-	return kernel, modules, nil
+	base := filepath.Base(i.Kernel)
+	for _, dir := range all {
+		name := filepath.Base(dir)
+		if name == i.Release || strings.HasSuffix(base, "-"+name) || filepath.Dir(i.Kernel) == dir {
+			return dir, nil
+		}
+	}
+	// Those of another release are not loaded: the kernel compares.
+	if len(all) == 1 && i.Release == "" {
+		return all[0], nil
+	}
+	return "", nil
 }
 
 // machines are Go's names of architectures, as uname(2) has them.
-var machines = map[string]string{"amd64": "x86_64", "arm64": "aarch64", "riscv64": "riscv64", "s390x": "s390x", "386": "i686"}
+var machines = map[string]string{"amd64": "x86_64", "arm64": "aarch64", "riscv64": "riscv64", "s390x": "s390x",
+	"386": "i686"}
 
 // Host returns this machine's architecture, as uname(2) has it.
 func Host() string { return machines[runtime.GOARCH] }
@@ -143,8 +190,8 @@ func (i *Image) read() error {
 			i.Machine = "s390x"
 			break
 		}
-		return fmt.Errorf("it is not a kernel of an architecture that labrun knows; it knows vmlinuz and bzImage of x86-64, " +
-			"Image of arm64 and riscv64, bzImage of s390x, and vmlinux")
+		return fmt.Errorf("it is not a kernel of an architecture that labrun knows; it knows vmlinuz and bzImage of " +
+			"x86-64, Image of arm64 and riscv64, bzImage of s390x, and vmlinux")
 	}
 	if i.Release == "" {
 		i.search(f)
