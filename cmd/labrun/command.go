@@ -130,7 +130,7 @@ func rootCommand() *cobra.Command {
 	}
 	o.flags(root.Flags())
 	root.AddCommand(checkCommand(), planCommand(), listCommand(), graphCommand(), reportCommand(),
-		diffCommand(),
+		diffCommand(), mergeCommand(),
 		schemaCommand(), manCommand(), versionCommand(), stepsTopic())
 	root.AddCommand(linuxCommands()...)
 	// cobra adds these two when it executes, which is too late to change them.

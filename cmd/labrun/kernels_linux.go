@@ -55,31 +55,8 @@ func askKernels(ctx context.Context, names []string, topologies []*lab.Topology,
 	if len(parts) == 1 {
 		return parts[0].Report, nil
 	}
-	for i := range parts {
-		nameKernel(parts, i)
-	}
+	result.NameKernels(parts)
 	return result.Merge(parts...)
-}
-
-// nameKernel gives the only kernel of a part the name that its columns have in the whole: its version, and
-// what tells it from another kernel of that version.
-func nameKernel(parts []result.Part, i int) {
-	r := &parts[i].Report
-	k := &r.Environment.Kernels[0]
-	taken := func() bool {
-		return slices.ContainsFunc(parts[:i], func(p result.Part) bool { return p.Report.Environment.Kernels[0].Name == k.Name })
-	}
-	k.Name = k.Version
-	for _, more := range []string{" " + k.Machine, " " + k.Release, " " + parts[i].Name} {
-		if taken() {
-			k.Name += more
-		}
-	}
-	for j := range r.Matrices {
-		for c := range r.Matrices[j].Columns {
-			r.Matrices[j].Columns[c].Kernel = k.Name
-		}
-	}
 }
 
 // askGuest boots a kernel and asks it. A kernel that cannot be asked has errors in every cell.

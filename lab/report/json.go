@@ -177,6 +177,7 @@ func (j *jsonWriter) environment(e *result.Environment) {
 		j.lines("kernels", len(e.Kernels), func(i int) { j.value(&e.Kernels[i]) })
 	} else {
 		j.field("kernel", only.Release)
+		j.text("kernel_version", only.Version)
 		j.field("machine", only.Machine)
 		j.field("user", only.User)
 	}

@@ -81,6 +81,7 @@ func (d *jsonReader) environment(e *result.Environment) error {
 	err := d.fields(fields{
 		"labrun":          d.into(&e.Labrun),
 		"kernel":          d.into(&only.Release),
+		"kernel_version":  d.into(&only.Version),
 		"machine":         d.into(&only.Machine),
 		"user":            d.into(&only.User),
 		"sysctls":         d.into(&only.Sysctls),

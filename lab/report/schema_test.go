@@ -126,7 +126,7 @@ func TestSchemaHasEveryField(t *testing.T) {
 		case result.Report:
 			want = append(want, "version") // of the form, and not of the run
 		case result.Environment:
-			want = append(want, "kernel", "machine", "user", "sysctls") // of an only kernel
+			want = append(want, "kernel", "kernel_version", "machine", "user", "sysctls") // of an only kernel
 		case result.Row:
 			want = append(want, "when") // with claim, one value
 		}
