@@ -3,6 +3,7 @@ package lab
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -43,7 +44,7 @@ func CallName(call string) string {
 
 // Arg is an argument of a call, or the value that one answers. The types are Sock, Socks, New,
 // Pending, ProcessName, Addr, Bare, PacketAddr, NetlinkAddr, Control, Int, Text, Texts, Word, Name, Prefix,
-// Linger, Range, Membership, Selector, Duration, Bytes, States, Containing, Between, OneOf, Spec and Finish.
+// Linger, Range, Membership, Selector, Duration, Bytes, States, Containing, Between, OneOf, Act, Outcomes, Spec and Finish.
 type Arg interface {
 	String() string
 	arg()
@@ -58,6 +59,15 @@ type (
 	Texts []Text
 	// Pending is the name of a call in the background, whose answer is asked for later.
 	Pending string
+	// Act is a call that is made at the same instant as others, by that process: p: listen(a, 5). Without
+	// a name it is the process whose step it is in.
+	Act struct {
+		Process Process
+		Call    Call
+	}
+	// Outcomes are what calls made at the same instant answer, each as often as it is answered, whichever
+	// call that is: {EADDRINUSE, ok}. They are sorted by their words.
+	Outcomes []Answer
 	// ProcessName is the name of a process on the caller's own host.
 	ProcessName string
 	// Int is a whole number.
@@ -119,6 +129,22 @@ func (t Texts) String() string {
 	}
 	return strings.Join(words, " ")
 }
+func (a Act) String() string {
+	if a.Process.Name == "" {
+		return a.Call.String()
+	}
+	return a.Process.String() + ": " + a.Call.String()
+}
+
+// String writes them in their order, so that what came first is not to be seen.
+func (o Outcomes) String() string {
+	words := make([]string, len(o))
+	for i, a := range o {
+		words[i] = a.String()
+	}
+	slices.Sort(words)
+	return "{" + strings.Join(words, ", ") + "}"
+}
 func (p ProcessName) String() string { return string(p) }
 func (p Pending) String() string     { return string(p) }
 func (i Int) String() string         { return strconv.FormatInt(int64(i), 10) }
@@ -173,6 +199,8 @@ func (Bytes) arg()       {}
 func (Containing) arg()  {}
 func (Between) arg()     {}
 func (OneOf) arg()       {}
+func (Act) arg()         {}
+func (Outcomes) arg()    {}
 func (Sock) arg()        {}
 func (New) arg()         {}
 func (Texts) arg()       {}

@@ -48,6 +48,8 @@ const (
 	KindNumber     Kind = "the number of a program's descriptor"
 	KindPending    Kind = "the name of a call in the background"
 	KindAnswer     Kind = "what the call in the background answers"
+	KindAct        Kind = "a call, of another process as NAME: CALL"
+	KindOutcomes   Kind = "what the calls answer, {ok, EADDRINUSE}"
 	KindPart       Kind = "an address, a control message or message flags"
 	KindRoute      Kind = "a route"
 	KindRule       Kind = "a routing rule"
@@ -156,6 +158,10 @@ var Signatures = []Signature{
 	{Name: "answer", Args: []Kind{KindPending}, Answers: KindAnswer, Waits: true, Sender: true, Controls: true,
 		Touches: true,
 		Doc:     "what a call in the background answers, when it does; blocked while it still waits, to be asked again"},
+	{Name: "together", Args: []Kind{KindAct, KindAct}, Repeats: true, Answers: KindOutcomes, Waits: true, By: ByLabrun,
+		Touches: true,
+		Doc: "calls of several processes, or threads of one, released at the same instant; which of them answers what " +
+			"is left open"},
 	{Name: "shutdown", Args: []Kind{KindSock, KindHow}, Doc: "close one direction or both, shutdown(2)"},
 	{Name: "close", Args: []Kind{KindSock}, Waits: true, Doc: "close the process's descriptor, close(2)"},
 	{Name: "getsockname", Args: []Kind{KindSock}, Answers: KindAddr, Doc: "the local address, getsockname(2)"},
@@ -231,6 +237,12 @@ func (s Signature) Reads(n int) bool {
 // more calls than one.
 func (s Signature) MayPend() bool {
 	return s.Waits && s.By == ByProcess && !slices.Contains([]string{"close", "answer", "fill", "drain"}, s.Name)
+}
+
+// MayRace reports whether the call may be one of several that are made at the same instant. What seteuid and
+// exec change is the thread's, or ends all others.
+func (s Signature) MayRace() bool {
+	return s.By == ByProcess && !slices.Contains([]string{"answer", "exec", "seteuid"}, s.Name)
 }
 
 // Kind returns the kind of an argument by its place.

@@ -44,7 +44,7 @@ func TestEveryCallIsKnown(t *testing.T) {
 			p := mustStartIn(t, g, process.Spec{In: l.Host("alpha").Do, Enter: newFiles(t, l).Enter})
 			ask(t, p, call("a", "socket", lab.Word("unix")), "", 0)
 			if s.Name == "answer" {
-				if err := p.Begin(t.Context(), "r", process.Args{Call: call("", "recv", lab.Sock("a"))}); err != nil {
+				if err := p.Begin(t.Context(), "r", process.Args{Call: call("", "recv", lab.Sock("a"))}, nil); err != nil {
 					t.Error(err)
 				}
 			}

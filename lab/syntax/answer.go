@@ -255,6 +255,8 @@ func (r *reader) answerValue(s span) (lab.Arg, []Mistake) {
 		return mask(r.Answers, s)
 	case lab.KindAnswer:
 		return r.late(s)
+	case lab.KindOutcomes:
+		return r.outcomes(s)
 	}
 	if low, high, ok := strings.Cut(s.text(), ".."); ok && r.isNumber() {
 		return between(s, low, high)
@@ -325,6 +327,29 @@ func (r *reader) late(s span) (lab.Arg, []Mistake) {
 		socks = append(socks, lab.Sock(t.text))
 	}
 	return socks, nil
+}
+
+// outcomes reads what calls made at the same instant answer: {ok, EADDRINUSE}, one for each, in any order.
+func (r *reader) outcomes(s span) (lab.Arg, []Mistake) {
+	if !s.token(0).is("{") || s.closing(0) != len(s.tokens)-1 {
+		return nil, s.wrong("%s: what each of the calls answers is written {ok, EADDRINUSE}, in any order; found %s", r.Name,
+			s.found())
+	}
+	var all lab.Outcomes
+	var mistakes []Mistake
+	of := &reader{Signature: lab.Signature{Name: r.Name, Answers: lab.KindAnswer}}
+	for _, one := range s.part(1, len(s.tokens)-1).split() {
+		a, wrong := of.plain(one)
+		if a.Outcome == lab.Unasked {
+			wrong = one.wrong("? takes any answer; it cannot be one of several")
+		}
+		all, mistakes = append(all, a), append(mistakes, wrong...)
+	}
+	if mistakes == nil && len(all) != len(r.args) {
+		mistakes = s.wrong("%s: %s for %s", r.Name, wording.Count(len(all), "answer"), wording.Count(len(r.args), "call"))
+	}
+	slices.SortStableFunc(all, func(a, b lab.Answer) int { return cmp.Compare(a.String(), b.String()) })
+	return all, mistakes
 }
 
 // afterCall ends a complaint about what follows a call in the place of an answer.

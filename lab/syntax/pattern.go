@@ -96,6 +96,8 @@ func kindPattern(k lab.Kind) string {
 		return `-?[0-9]+`
 	case lab.KindText, lab.KindPath:
 		return stringPattern
+	case lab.KindAct:
+		return `(?:[^\s(){}\[\],:]+:\s*)?(?:[^\s(){}\[\],=]+\s*=\s*)?[a-z_0-9]+\([^()]*(?:\([^()]*\)[^()]*)*\)`
 	case lab.KindFDFlags, lab.KindEvents, lab.KindEpoll:
 		return flagsPattern(maskWords[k])
 	case lab.KindFamily, lab.KindSockType, lab.KindProtocol:
@@ -148,7 +150,7 @@ var examplesOf = map[lab.Kind]string{
 	lab.KindEpoll: "EPOLLIN|EPOLLET", lab.KindFamily: "inet", lab.KindSockType: "stream", lab.KindProtocol: "0",
 	lab.KindRoute: SpecExamples[lab.KindRoute][0], lab.KindRule: SpecExamples[lab.KindRule][0],
 	lab.KindLink: "dummy", lab.KindNeighbour: SpecExamples[lab.KindNeighbour][0], lab.KindTarget: "peer.x",
-	lab.KindEcho: "peer.x",
+	lab.KindEcho: "peer.x", lab.KindAct: "other: listen(b, 5)",
 }
 
 // SpecExamples are what sections of a host have, and steps take.

@@ -52,7 +52,7 @@ func (c *cell) step(ctx context.Context, s *question.Step) (done stepped, err er
 		return done, err
 	}
 	c.keep(want, g)
-	if s.Run != nil {
+	if s.Run != nil || s.Call.Name == "together" && want.Answer.Outcome != lab.Unasked {
 		done.answer = want.Answer.String() // what a program prints may differ where nobody looks
 	}
 	if c.evidence && g.Outcome == lab.Failed {
@@ -118,6 +118,8 @@ var performers = map[string]performer{
 	"kill": kill,
 	"wait": wait,
 
+	"together": together,
+
 	"pidfd_getfd": takeSocket,
 	"sockets":     sockets,
 	"sysctl":      sysctl,
@@ -163,7 +165,11 @@ func (c *cell) call(ctx context.Context, s *question.Step, want question.Want) (
 	}
 	if s.Pending != "" {
 		args.Sender, args.With = c.isAsked(s)
-		return got{Answer: lab.Answer{Outcome: lab.OK}}, p.Begin(ctx, s.Pending, args)
+		g := got{Answer: lab.Answer{Outcome: lab.OK}}
+		if s.Held {
+			return g, c.hold(ctx, p, s, args)
+		}
+		return g, p.Begin(ctx, s.Pending, args, nil)
 	}
 	g, err := c.byProcess(ctx, p, s, args)
 	if err == nil && s.Call.Name == "bind" && g.Outcome == lab.OK {
