@@ -129,7 +129,7 @@ func rootCommand() *cobra.Command {
 		},
 	}
 	o.flags(root.Flags())
-	root.AddCommand(checkCommand(), planCommand(), listCommand(), graphCommand(), reportCommand(),
+	root.AddCommand(checkCommand(), fmtCommand(), planCommand(), listCommand(), graphCommand(), reportCommand(),
 		diffCommand(),
 		schemaCommand(), manCommand(), versionCommand(), stepsTopic())
 	root.AddCommand(linuxCommands()...)
