@@ -148,9 +148,18 @@ func (o Outcomes) String() string {
 func (p ProcessName) String() string { return string(p) }
 func (p Pending) String() string     { return string(p) }
 func (i Int) String() string         { return strconv.FormatInt(int64(i), 10) }
-func (t Text) String() string        { return strconv.Quote(string(t)) }
 func (w Word) String() string        { return string(w) }
 func (d Duration) String() string    { return time.Duration(d).String() }
+
+// String prints a text as a step has it. One of a single letter, longer than a line has room for beside
+// the call, is printed as "x"*3000.
+func (t Text) String() string {
+	if n := len(t); n > 40 && strings.Count(string(t), string(t[:1])) == n {
+		return strconv.Quote(string(t[:1])) + "*" + strconv.Itoa(n)
+	}
+	return strconv.Quote(string(t))
+}
+
 func (l Linger) String() string {
 	return fmt.Sprintf("{l_onoff=%d, l_linger=%d}", l.On, l.Seconds)
 }

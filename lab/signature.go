@@ -41,6 +41,8 @@ const (
 	KindEpollOp    Kind = "a command of epoll_ctl"
 	KindEpoll      Kind = "events of epoll"
 	KindIoctl      Kind = "a command of ioctl"
+	KindRequest    Kind = "a number or a link"                     // what the command is about
+	KindSetting    Kind = "a number or an address without a port" // that a command sets, or answers
 	KindTexts      Kind = "strings"
 	KindBare       Kind = "an address without a port"
 	KindErrno      Kind = "an errno"
@@ -153,8 +155,9 @@ var Signatures = []Signature{
 		Doc: "have an epoll instance watch a socket, epoll_ctl(2)"},
 	{Name: "epoll_wait", Args: []Kind{KindSock}, Answers: KindSocks, Waits: true, Hears: true,
 		Doc: "which watched sockets have events; waits for the first, epoll_wait(2)"},
-	{Name: "ioctl", Args: []Kind{KindSock, KindIoctl}, Answers: KindInt,
-		Doc: "bytes to read, bytes not yet acknowledged, whether the urgent byte is next, ioctl(2), tcp(7), udp(7)"},
+	{Name: "ioctl", Args: []Kind{KindSock, KindIoctl, KindRequest, KindSetting}, Optional: 2, Answers: KindSetting,
+		Touches: true,
+		Doc:     "bytes of a queue, whether the urgent byte is next, FIONBIO, a link's address, mask or MTU, ioctl(2), netdevice(7)"},
 	{Name: "answer", Args: []Kind{KindPending}, Answers: KindAnswer, Waits: true, Sender: true, Controls: true,
 		Touches: true,
 		Doc:     "what a call in the background answers, when it does; blocked while it still waits, to be asked again"},
@@ -211,6 +214,8 @@ var Signatures = []Signature{
 		Doc: "an echo request of ICMP: ok when the answer came, else the error that the network tells of, ping(8)"},
 	{Name: "link_up", Args: []Kind{KindNIC}, By: ByHost, Touches: true, Doc: "ip link set NIC up, ip-link(8)"},
 	{Name: "link_down", Args: []Kind{KindNIC}, By: ByHost, Touches: true, Doc: "ip link set NIC down, ip-link(8)"},
+	{Name: "link_mtu", Args: []Kind{KindNIC, KindInt}, By: ByHost, Touches: true,
+		Doc: "ip link set NIC mtu: how long a packet may be, ip-link(8)"},
 	{Name: "link_add", Args: []Kind{KindNIC, KindLink}, By: ByHost, Touches: true,
 		Doc: "make a link, down: dummy, vrf table 7, vlan id 5 link eth0, ..., ip-link(8)"},
 	{Name: "link_del", Args: []Kind{KindNIC}, By: ByHost, Touches: true, Doc: "remove a link, ip-link(8)"},
@@ -229,7 +234,7 @@ func (s Signature) For(n int) Signature {
 // Reads reports whether a call with so many arguments answers a value. Of those that read or set, the
 // last argument is what they set.
 func (s Signature) Reads(n int) bool {
-	return s.Answers != "" && (s.Name != "sysctl" && s.Name != "fcntl" || n < len(s.Args))
+	return s.Answers != "" && (s.Name != "sysctl" && s.Name != "fcntl" && s.Name != "ioctl" || n < len(s.Args))
 }
 
 // MayPend reports whether the call may be in the background. close is not one: what waits in it is no
@@ -290,8 +295,10 @@ var (
 	EpollCommands = []string{"EPOLL_CTL_ADD", "EPOLL_CTL_MOD", "EPOLL_CTL_DEL"}
 	EpollEvents   = []string{"EPOLLIN", "EPOLLPRI", "EPOLLOUT", "EPOLLRDHUP", "EPOLLET", "EPOLLONESHOT",
 		"EPOLLEXCLUSIVE"}
-	// IoctlCommands are those of tcp(7), udp(7) and unix(7).
-	IoctlCommands = []string{"SIOCINQ", "SIOCOUTQ", "SIOCOUTQNSD", "SIOCATMARK"}
+	// IoctlCommands are those of tcp(7), udp(7) and unix(7), and of netdevice(7).
+	IoctlCommands = []string{"SIOCINQ", "SIOCOUTQ", "SIOCOUTQNSD", "SIOCATMARK", "FIONBIO",
+		"SIOCGIFADDR", "SIOCSIFADDR", "SIOCGIFNETMASK", "SIOCSIFNETMASK", "SIOCGIFBRDADDR", "SIOCSIFBRDADDR",
+		"SIOCGIFMTU", "SIOCSIFMTU"}
 	// Signals are those that kill() takes, signal(7).
 	Signals = []string{"SIGHUP", "SIGINT", "SIGQUIT", "SIGKILL", "SIGUSR1", "SIGUSR2", "SIGTERM", "SIGWINCH"}
 	// AddressFlags are the words that addr_add() takes after an address, ip-address(8).

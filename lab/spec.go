@@ -42,8 +42,9 @@ var takes = map[string]Takes{
 	"to": TakesPrefix, "from": TakesPrefix, "via": TakesAddr, "src": TakesAddr,
 	"dev": TakesNIC, "iif": TakesNIC, "oif": TakesNIC, "lladdr": TakesMAC,
 	"metric": TakesNumber, "priority": TakesNumber, "table": TakesTable, "scope": TakesScope,
-	"mtu": TakesNumber, "advmss": TakesNumber, "initcwnd": TakesNumber, "suppress_prefixlength": TakesNumber,
-	"fwmark": TakesMark, "mark": TakesNumber, "ipproto": TakesProto, "sport": TakesRange, "dport": TakesRange,
+	"mtu": TakesNumber, "advmss": TakesNumber, "initcwnd": TakesNumber, "hoplimit": TakesNumber,
+	"suppress_prefixlength": TakesNumber,
+	"fwmark":                TakesMark, "mark": TakesNumber, "ipproto": TakesProto, "sport": TakesRange, "dport": TakesRange,
 	"uidrange":  TakesRange,
 	"PERMANENT": "",
 	"link":      TakesNIC, "id": TakesNumber, "mode": TakesMode, "remote": TakesAddr, "dstport": TakesNumber,
@@ -56,13 +57,13 @@ var takes = map[string]Takes{
 // ip route get takes, and what it answers.
 var SpecWords = map[Kind][]string{
 	KindRoute: {"-6", "unicast", "blackhole", "unreachable", "prohibit", "throw", "local", "to", "via", "dev", "src",
-		"metric", "table", "scope", "mtu", "advmss", "initcwnd", "onlink", "nexthop", "weight"},
+		"metric", "table", "scope", "mtu", "advmss", "initcwnd", "hoplimit", "onlink", "nexthop", "weight"},
 	KindRule: {"-6", "not", "from", "to", "iif", "oif", "fwmark", "ipproto", "sport", "dport", "uidrange", "priority",
 		"suppress_prefixlength", "table", "blackhole", "unreachable", "prohibit"},
 	KindNeighbour: {"to", "proxy", "dev", "lladdr"},
 	KindTarget:    {"to", "from", "iif", "oif", "mark"},
 	KindEcho:      {"to", "from", "oif", "mark"},
-	KindWay:       {"local", "broadcast", "multicast", "via", "dev", "src"},
+	KindWay:       {"local", "broadcast", "multicast", "via", "dev", "src", "mtu"},
 	KindKnown:     {"lladdr", "PERMANENT"},
 	KindLink:      append(LinkKindNames(), "link", "id", "mode", "table", "remote", "dev", "dstport", "miimon"),
 }

@@ -194,9 +194,20 @@ func fcntl(a *agent, r *request) reply {
 	return okWith(words)
 }
 
-// ioctl reads a number about a socket's queues.
+// ioctl reads a number about a socket's queues, sets one, or asks for and sets what a link has.
 func ioctl(_ *agent, r *request) reply {
-	n, err := unix.IoctlGetInt(r.fds[0], uint(arg[lab.Int](r, 1)))
+	command := uint(arg[lab.Int](r, 1))
+	if isAddress, ok := linkCommands[command]; ok {
+		return ioctlLink(r, command, isAddress)
+	}
+	if len(r.Args) > 2 {
+		n, ok := r.Args[2].of.(lab.Int)
+		if !ok {
+			return reply{Broken: fmt.Sprintf("ioctl %#x is not about a link", command)}
+		}
+		return ended(unix.IoctlSetPointerInt(r.fds[0], command, int(n)))
+	}
+	n, err := unix.IoctlGetInt(r.fds[0], command)
 	if err != nil {
 		return ended(err)
 	}

@@ -82,11 +82,18 @@ var numbers = map[lab.Kind]map[string]int{
 	},
 	lab.KindIoctl: {
 		"SIOCINQ": unix.SIOCINQ, "SIOCOUTQ": unix.SIOCOUTQ, "SIOCOUTQNSD": unix.SIOCOUTQNSD, "SIOCATMARK": siocatmark,
+		"FIONBIO": fionbio, "SIOCGIFADDR": unix.SIOCGIFADDR, "SIOCSIFADDR": unix.SIOCSIFADDR,
+		"SIOCGIFNETMASK": unix.SIOCGIFNETMASK, "SIOCSIFNETMASK": unix.SIOCSIFNETMASK,
+		"SIOCGIFBRDADDR": unix.SIOCGIFBRDADDR, "SIOCSIFBRDADDR": unix.SIOCSIFBRDADDR,
+		"SIOCGIFMTU": unix.SIOCGIFMTU, "SIOCSIFMTU": unix.SIOCSIFMTU,
 	},
 }
 
-// siocatmark is what asm-generic/sockios.h has and x/sys has not.
-const siocatmark = 0x8905
+// What asm-generic/sockios.h and ioctls.h have and x/sys has not.
+const (
+	siocatmark = 0x8905
+	fionbio    = 0x5421
+)
 
 // numberOf returns the number that words stand for, joined by '|'; "" is 0.
 func numberOf(of map[string]int, joined lab.Word) (n lab.Int, err error) {

@@ -2,6 +2,7 @@ package syntax
 
 import (
 	"math"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -52,6 +53,18 @@ func (r *reader) arg(k lab.Kind, s span) (lab.Arg, []Mistake) {
 			return lab.Int(n), nil
 		}
 		return flags(noun(k), maskWords[k], s)
+	case lab.KindEpollOp: // what is none of the three is a question as well
+		if n, problem := Decimal(s.text(), math.MinInt32, math.MaxInt32); problem == "" {
+			return lab.Int(n), nil
+		}
+		return oneOf(noun(k), wordsOf[k], s)
+	case lab.KindRequest:
+		// Commands of netdevice(7) are about a link, the others about the socket: none takes the other's.
+		command, _ := r.args[1].(lab.Word)
+		if strings.HasPrefix(string(command), "SIOCG") || strings.HasPrefix(string(command), "SIOCS") {
+			return r.nic(s)
+		}
+		return r.number(s, math.MinInt32, math.MaxInt32)
 	case lab.KindNew:
 		word, mistakes := r.word(k, s, SocketName)
 		return lab.New(word), mistakes
@@ -173,6 +186,10 @@ func (r *reader) value(k lab.Kind, s span) (lab.Arg, []Mistake) {
 		return r.optionValue(s)
 	case lab.KindWay, lab.KindKnown:
 		return r.spec(k, s)
+	case lab.KindSetting:
+		if ip, err := netip.ParseAddr(s.text()); err == nil {
+			return lab.Word(ip.String()), nil
+		}
 	}
 	return r.number(s, math.MinInt32, math.MaxInt32)
 }

@@ -74,12 +74,15 @@ func argsPattern(s lab.Signature, option string) string {
 	return b.String()
 }
 
-// stringPattern is a string in double quotes, with any escapes.
-const stringPattern = `"(?:[^"\\]|\\[\s\S])*"`
+// stringPattern is a string in double quotes, with any escapes, and how many times it stands there.
+const stringPattern = `"(?:[^"\\]|\\[\s\S])*"(?:\*[0-9]+)?`
 
 // kindPattern is what an argument looks like. Of some kinds anything will do,
 // Load looks closer. It is a case for each kind that arg reads.
 func kindPattern(k lab.Kind) string {
+	if k == lab.KindEpollOp {
+		return `(?:-?[0-9]+|` + oneOfPattern(wordsOf[k]) + ")"
+	}
 	if words, ok := wordsOf[k]; ok {
 		return oneOfPattern(words)
 	}
@@ -94,6 +97,10 @@ func kindPattern(k lab.Kind) string {
 		return `(?:unspec|(?:packet|netlink)\([^()]*\)|` + stringPattern + `|(?:family|mapped)\([^"]*\)\s*:\s*[^\s,()":]+|[^\s,()"]*:[^\s,()":]+)`
 	case lab.KindInt, lab.KindLength, lab.KindUser, lab.KindDescriptor, lab.KindNumber:
 		return `-?[0-9]+`
+	case lab.KindRequest:
+		return `(?:-?[0-9]+|` + stringPattern + `|[^\s,()"]+)`
+	case lab.KindSetting:
+		return `(?:-?[0-9]+|[0-9.]+)`
 	case lab.KindText, lab.KindPath:
 		return stringPattern
 	case lab.KindAct:
@@ -145,7 +152,7 @@ var examplesOf = map[lab.Kind]string{
 	lab.KindText: `"1"`, lab.KindPath: `"name"`, lab.KindDuration: "100ms", lab.KindSockFlags: lab.SocketFlags[0],
 	lab.KindFlags: "MSG_PEEK", lab.KindUser: "1000", lab.KindSysctl: "net.ipv4.tcp_tw_reuse", lab.KindNIC: "eth0",
 	lab.KindPrefix: "192.0.2.77/24", lab.KindMessage: `"text"`, lab.KindPart: "pktinfo(x, eth0)", lab.KindBare: "x",
-	lab.KindErrno: "ECONNREFUSED", lab.KindDescriptor: "-1", lab.KindOption: "SO_REUSEADDR", lab.KindValue: "1",
+	lab.KindErrno: "ECONNREFUSED", lab.KindRequest: "eth0", lab.KindSetting: "1400", lab.KindDescriptor: "-1", lab.KindOption: "SO_REUSEADDR", lab.KindValue: "1",
 	lab.KindNew: "b", lab.KindFDFlags: "O_NONBLOCK", lab.KindEvents: "POLLIN|POLLOUT",
 	lab.KindEpoll: "EPOLLIN|EPOLLET", lab.KindFamily: "inet", lab.KindSockType: "stream", lab.KindProtocol: "0",
 	lab.KindRoute: SpecExamples[lab.KindRoute][0], lab.KindRule: SpecExamples[lab.KindRule][0],
