@@ -151,11 +151,14 @@ func (i Int) String() string         { return strconv.FormatInt(int64(i), 10) }
 func (w Word) String() string        { return string(w) }
 func (d Duration) String() string    { return time.Duration(d).String() }
 
-// String prints a text as a step has it. One of a single letter, longer than a line has room for beside
-// the call, is printed as "x"*3000.
+// String prints a text as a step has it. One that is the same again and again, longer than a line has
+// room for beside the call, is printed as "x"*3000.
 func (t Text) String() string {
-	if n := len(t); n > 40 && strings.Count(string(t), string(t[:1])) == n {
-		return strconv.Quote(string(t[:1])) + "*" + strconv.Itoa(n)
+	const short = 40
+	for size := 1; len(t) > short && size <= len(t)/2; size++ {
+		if len(t)%size == 0 && strings.Repeat(string(t[:size]), len(t)/size) == string(t) {
+			return strconv.Quote(string(t[:size])) + "*" + strconv.Itoa(len(t)/size)
+		}
 	}
 	return strconv.Quote(string(t))
 }

@@ -234,7 +234,8 @@ func (s *Step) Open(want Answer) (open, asked bool) {
 	}
 	sig, _ := SignatureOf(s.Call.Name)
 	reads := sig.Reads(len(s.Call.Args)) && sig.Answers != KindAnswer // a world demands the value of that
-	if sig.Name == "ioctl" && len(s.Call.Args) == 3 { // about a link it asks, about the socket it sets
+	if sig.Name == "ioctl" && len(s.Call.Args) == 3 {
+		// About a link it asks, about the socket it sets.
 		_, sets := s.Call.Args[2].(Int)
 		reads = !sets
 	}

@@ -41,7 +41,7 @@ const (
 	KindEpollOp    Kind = "a command of epoll_ctl"
 	KindEpoll      Kind = "events of epoll"
 	KindIoctl      Kind = "a command of ioctl"
-	KindRequest    Kind = "a number or a link"                     // what the command is about
+	KindRequest    Kind = "a number or a link"                    // what the command is about
 	KindSetting    Kind = "a number or an address without a port" // that a command sets, or answers
 	KindTexts      Kind = "strings"
 	KindBare       Kind = "an address without a port"

@@ -202,6 +202,9 @@ func KindExamples(kinds []lab.Kind) []string {
 		if words := wordsOf[k]; words != nil {
 			args[i] = words[0]
 		}
+		if k == lab.KindIoctl && slices.Contains(kinds, lab.KindRequest) { // one that is about a link
+			args[i] = "SIOCSIFMTU"
+		}
 	}
 	return args
 }
