@@ -23,6 +23,9 @@ const (
 	KindFcntl      Kind = "a command of fcntl"
 	KindFDFlags    Kind = "descriptor flags"
 	KindSignal     Kind = "a signal"
+	KindHandled    Kind = "a way to handle a signal"
+	KindRestart    Kind = "a flag of sigaction"
+	KindCaught     Kind = "signals"
 	KindUser       Kind = "a user's number"
 	KindOption     Kind = "a socket option"
 	KindValue      Kind = "a value" // of the option that stands before it
@@ -182,6 +185,11 @@ var Signatures = []Signature{
 		Doc: "end the calling process, _exit(2)"},
 	{Name: "kill", Args: []Kind{KindProcess, KindSignal}, Optional: 1, By: ByLabrun, Touches: true,
 		Doc: "end a process or a program by SIGKILL, or send it the signal, kill(2)"},
+	{Name: "sigaction", Args: []Kind{KindSignal, KindHandled, KindRestart}, Optional: 1, Touches: true,
+		Doc: "what the process does on a signal; kill() interrupts the call that has waited longest in the background, " +
+			"sigaction(2)"},
+	{Name: "signals", Answers: KindCaught, Touches: true,
+		Doc: "which signals the handlers have had since this was last asked, none or joined by |, signal(7)"},
 	{Name: "wait", Args: []Kind{KindProcess}, Answers: KindInt, Waits: true, By: ByLabrun, Touches: true,
 		Doc: "wait for a program in the background to end, answers its exit status, 128 and the signal when one " +
 			"ended it"},
@@ -300,7 +308,11 @@ var (
 		"SIOCGIFADDR", "SIOCSIFADDR", "SIOCGIFNETMASK", "SIOCSIFNETMASK", "SIOCGIFBRDADDR", "SIOCSIFBRDADDR",
 		"SIOCGIFMTU", "SIOCSIFMTU"}
 	// Signals are those that kill() takes, signal(7).
-	Signals = []string{"SIGHUP", "SIGINT", "SIGQUIT", "SIGKILL", "SIGUSR1", "SIGUSR2", "SIGTERM", "SIGWINCH"}
+	Signals = []string{"SIGHUP", "SIGINT", "SIGQUIT", "SIGKILL", "SIGUSR1", "SIGUSR2", "SIGPIPE", "SIGTERM",
+		"SIGWINCH"}
+	// Handlings are what sigaction() has a process do on a signal; SIG_DFL ends it, mostly. RestartFlags are its flags.
+	Handlings    = []string{"handler", "SIG_IGN", "SIG_DFL"}
+	RestartFlags = []string{"SA_RESTART"}
 	// AddressFlags are the words that addr_add() takes after an address, ip-address(8).
 	AddressFlags = []string{"nodad", "optimistic"}
 	// Families are the words that family() takes in an address, socket(2).

@@ -51,10 +51,13 @@ var calls = map[string]func(a *agent, r *request) reply{
 	"exec":        execSelf,
 	"sleep":       sleep,
 	"answer":      answer,
+	"sigaction":   onSignal,
+	"signals":     signals,
 
 	"fork":  fork,
 	"exit":  exit,
 	"kill":  kill,
+	"aim":   aim,
 	"owned": owned,
 	"knows": knows,
 	"enter": enter,

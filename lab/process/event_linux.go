@@ -70,7 +70,7 @@ func epollWait(a *agent, r *request) reply {
 		last = left == 0
 		n, err := unix.EpollWait(r.fds[0], events[:], int((left+time.Millisecond-1)/time.Millisecond))
 		switch {
-		case errors.Is(err, unix.EINTR):
+		case errors.Is(err, unix.EINTR) && !a.interrupted():
 			continue
 		case err != nil:
 			return ended(err)

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -23,6 +24,9 @@ import (
 // the call makes has its name in the process when the answer is asked for.
 type pendingCall struct {
 	tid   int
+	began int           // how many began before it
+	held  bool          // at a gate
+	aimed atomic.Bool   // a signal of the experiment was sent to the thread
 	done  chan struct{} // closed when it has ended
 	reply reply
 
@@ -85,7 +89,9 @@ func begin(a *agent, r *request) reply {
 			p.inodes = append(p.inodes, uint32(st.Ino))
 		}
 	}
-	apart := &agent{name: a.name, socks: p.socks, proc: a.proc, table: -1}
+	p.began, p.held = a.begun, r.passed >= 0
+	a.begun++
+	apart := &agent{name: a.name, socks: p.socks, proc: a.proc, table: -1, caught: a.caught, aimed: &p.aimed}
 	apart.watched.Do(func() {}) // a does
 	user, ready := unix.Geteuid(), make(chan error)
 	go func() {

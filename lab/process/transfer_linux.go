@@ -23,7 +23,7 @@ func sendto(a *agent, r *request) reply {
 func sendTo(a *agent, r *request, flags int, to unsafe.Pointer, size uintptr) reply {
 	return transmit(a, r, flags, []byte(arg[lab.Text](r, 1)), func(rest []byte) (int, unix.Errno) {
 		n, _, errno := unix.Syscall6(unix.SYS_SENDTO, uintptr(r.fds[0]), uintptr(unsafe.Pointer(unsafe.SliceData(rest))),
-			uintptr(len(rest)), uintptr(flags|unix.MSG_NOSIGNAL), uintptr(to), size)
+			uintptr(len(rest)), uintptr(flags|a.unsignalled()), uintptr(to), size)
 		return int(n), errno
 	})
 }
@@ -42,7 +42,7 @@ func transmit(a *agent, r *request, flags int, text []byte, call func(rest []byt
 			return errno
 		}
 		sent += n
-		if whole && sent < len(text) {
+		if whole && sent < len(text) && !a.interrupted() {
 			return unix.EAGAIN // the limit passed in the middle
 		}
 		return 0

@@ -113,7 +113,8 @@ var kinds = map[reflect.Type][]lab.Kind{
 	reflect.TypeFor[lab.Word](): {
 		lab.KindType, lab.KindSockFlags, lab.KindFlags, lab.KindHow, lab.KindFcntl, lab.KindFDFlags, lab.KindOption,
 		lab.KindPart, lab.KindErrno, lab.KindFamily, lab.KindSockType, lab.KindProtocol, lab.KindEvents, lab.KindEpollOp,
-		lab.KindEpoll, lab.KindIoctl, lab.KindSetting,
+		lab.KindEpoll, lab.KindIoctl, lab.KindSetting, lab.KindSignal, lab.KindHandled,
+		lab.KindRestart,
 	},
 	reflect.TypeFor[lab.Pending]():     {lab.KindPending},
 	reflect.TypeFor[lab.Duration]():    {lab.KindDuration, lab.KindValue},

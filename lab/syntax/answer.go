@@ -251,7 +251,7 @@ func (r *reader) answerValue(s span) (lab.Arg, []Mistake) {
 		return r.socks(s)
 	case lab.KindTexts:
 		return r.texts(s)
-	case lab.KindEvents, lab.KindFDFlags:
+	case lab.KindEvents, lab.KindFDFlags, lab.KindCaught:
 		return mask(r.Answers, s)
 	case lab.KindAnswer:
 		return r.late(s)

@@ -46,7 +46,7 @@ func (r *reader) arg(k lab.Kind, s span) (lab.Arg, []Mistake) {
 		return flags("socket flag", lab.SocketFlags, s)
 	case lab.KindFlags:
 		return flags("message flag", lab.MessageFlags, s)
-	case lab.KindFDFlags, lab.KindEvents, lab.KindEpoll:
+	case lab.KindFDFlags, lab.KindEvents, lab.KindEpoll, lab.KindRestart:
 		return flags(noun(k), maskWords[k], s)
 	case lab.KindFamily, lab.KindSockType, lab.KindProtocol:
 		if n, problem := Decimal(s.text(), math.MinInt32, math.MaxInt32); problem == "" {
@@ -123,13 +123,14 @@ func noun(k lab.Kind) string {
 // maskWords are the words of the kinds that take several of a few, joined by '|'.
 var maskWords = map[lab.Kind][]string{
 	lab.KindFDFlags: lab.DescriptorFlags, lab.KindEvents: lab.PollEvents, lab.KindEpoll: lab.EpollEvents,
+	lab.KindCaught: lab.Signals, lab.KindRestart: lab.RestartFlags,
 	lab.KindFamily: lab.Domains, lab.KindSockType: lab.SocketKinds, lab.KindProtocol: lab.Protocols,
 }
 
 // wordsOf are the words of the kinds that take one of a few.
 var wordsOf = map[lab.Kind][]string{
 	lab.KindType: lab.SocketTypes, lab.KindHow: lab.ShutdownHows, lab.KindFcntl: lab.FcntlCommands,
-	lab.KindEpollOp: lab.EpollCommands, lab.KindIoctl: lab.IoctlCommands, lab.KindSignal: lab.Signals,
+	lab.KindEpollOp: lab.EpollCommands, lab.KindIoctl: lab.IoctlCommands, lab.KindSignal: lab.Signals, lab.KindHandled: lab.Handlings,
 	lab.KindAddrFlag: lab.AddressFlags,
 }
 

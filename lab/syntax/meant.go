@@ -107,7 +107,7 @@ func meantWord(noun, found string, words []string) string {
 	found = strings.Trim(found, `"`)
 	if noun == "signal" {
 		// signal(7), in the order of lab.Signals
-		if i := slices.Index([]string{"1", "2", "3", "9", "10", "12", "15", "28"}, found); i >= 0 {
+		if i := slices.Index([]string{"1", "2", "3", "9", "10", "12", "13", "15", "28"}, found); i >= 0 {
 			return words[i]
 		}
 	}

@@ -105,7 +105,7 @@ func kindPattern(k lab.Kind) string {
 		return stringPattern
 	case lab.KindAct:
 		return `(?:[^\s(){}\[\],:]+:\s*)?(?:[^\s(){}\[\],=]+\s*=\s*)?[a-z_0-9]+\([^()]*(?:\([^()]*\)[^()]*)*\)`
-	case lab.KindFDFlags, lab.KindEvents, lab.KindEpoll:
+	case lab.KindFDFlags, lab.KindEvents, lab.KindEpoll, lab.KindRestart:
 		return flagsPattern(maskWords[k])
 	case lab.KindFamily, lab.KindSockType, lab.KindProtocol:
 		return `(?:-?[0-9]+|` + flagsPattern(maskWords[k]) + ")"
@@ -154,7 +154,7 @@ var examplesOf = map[lab.Kind]string{
 	lab.KindPrefix: "192.0.2.77/24", lab.KindMessage: `"text"`, lab.KindPart: "pktinfo(x, eth0)", lab.KindBare: "x",
 	lab.KindErrno: "ECONNREFUSED", lab.KindRequest: "eth0", lab.KindSetting: "1400", lab.KindDescriptor: "-1", lab.KindOption: "SO_REUSEADDR", lab.KindValue: "1",
 	lab.KindNew: "b", lab.KindFDFlags: "O_NONBLOCK", lab.KindEvents: "POLLIN|POLLOUT",
-	lab.KindEpoll: "EPOLLIN|EPOLLET", lab.KindFamily: "inet", lab.KindSockType: "stream", lab.KindProtocol: "0",
+	lab.KindEpoll: "EPOLLIN|EPOLLET", lab.KindRestart: "SA_RESTART", lab.KindFamily: "inet", lab.KindSockType: "stream", lab.KindProtocol: "0",
 	lab.KindRoute: SpecExamples[lab.KindRoute][0], lab.KindRule: SpecExamples[lab.KindRule][0],
 	lab.KindLink: "dummy", lab.KindNeighbour: SpecExamples[lab.KindNeighbour][0], lab.KindTarget: "peer.x",
 	lab.KindEcho: "peer.x", lab.KindAct: "other: listen(b, 5)",
