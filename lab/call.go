@@ -149,7 +149,12 @@ func (p ProcessName) String() string { return string(p) }
 func (p Pending) String() string     { return string(p) }
 func (i Int) String() string         { return strconv.FormatInt(int64(i), 10) }
 func (w Word) String() string        { return string(w) }
-func (d Duration) String() string    { return time.Duration(d).String() }
+func (d Duration) String() string {
+	if t := time.Duration(d); t < time.Minute || t%time.Second != 0 {
+		return t.String()
+	}
+	return fmt.Sprintf("%ds", time.Duration(d)/time.Second) // 1m0s, as Go has it, says no more
+}
 
 // String prints a text as a step has it. One that is the same again and again, longer than a line has
 // room for beside the call, is printed as "x"*3000.

@@ -131,7 +131,8 @@ func rootCommand() *cobra.Command {
 	o.flags(root.Flags())
 	root.AddCommand(checkCommand(), fmtCommand(), planCommand(), listCommand(), graphCommand(), reportCommand(),
 		diffCommand(),
-		schemaCommand(), manCommand(), versionCommand(), stepsTopic())
+		schemaCommand(), manCommand(), versionCommand())
+	root.AddCommand(topics()...)
 	root.AddCommand(linuxCommands()...)
 	// cobra adds these two when it executes, which is too late to change them.
 	root.InitDefaultCompletionCmd()

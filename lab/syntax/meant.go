@@ -39,7 +39,11 @@ func callHint(found string) string {
 	if meant := wording.Synonym(callsElsewhere, strings.ToLower(found)); meant != "" {
 		return fmt.Sprintf(", did you mean %q?", meant)
 	}
-	return wording.Hint(found, "calls", CallNames())
+	hint := wording.Hint(found, "calls", CallNames())
+	if strings.HasSuffix(hint, " more") {
+		hint += `, "labrun help calls" has all`
+	}
+	return hint
 }
 
 // outcomes are what answers are called elsewhere; errnos by the words of strerror(3), which
