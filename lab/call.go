@@ -44,7 +44,8 @@ func CallName(call string) string {
 
 // Arg is an argument of a call, or the value that one answers. The types are Sock, Socks, New,
 // Pending, ProcessName, Addr, Bare, PacketAddr, NetlinkAddr, Control, Int, Text, Texts, Word, Name, Prefix,
-// Linger, Range, Membership, Selector, Duration, Bytes, States, Containing, Between, OneOf, Act, Outcomes, Spec and Finish.
+// Linger, Range, Membership, Selector, Duration, Bytes, States, Containing, Between, OneOf, Act,
+// Outcomes, Pointer, Room, Spec and Finish.
 type Arg interface {
 	String() string
 	arg()
@@ -68,6 +69,10 @@ type (
 	// Outcomes are what calls made at the same instant answer, each as often as it is answered, whichever
 	// call that is: {EADDRINUSE, ok}. They are sorted by their words.
 	Outcomes []Answer
+	// Pointer stands where memory is passed to the kernel, one of Pointers.
+	Pointer string
+	// Room is how many bytes there are for an address that the kernel answers.
+	Room int64
 	// ProcessName is the name of a process on the caller's own host.
 	ProcessName string
 	// Int is a whole number.
@@ -145,6 +150,8 @@ func (o Outcomes) String() string {
 	slices.Sort(words)
 	return "{" + strings.Join(words, ", ") + "}"
 }
+func (p Pointer) String() string     { return string(p) }
+func (r Room) String() string        { return strconv.FormatInt(int64(r), 10) }
 func (p ProcessName) String() string { return string(p) }
 func (p Pending) String() string     { return string(p) }
 func (i Int) String() string         { return strconv.FormatInt(int64(i), 10) }
@@ -216,6 +223,8 @@ func (Bytes) arg()       {}
 func (Containing) arg()  {}
 func (Between) arg()     {}
 func (OneOf) arg()       {}
+func (Pointer) arg()     {}
+func (Room) arg()        {}
 func (Act) arg()         {}
 func (Outcomes) arg()    {}
 func (Sock) arg()        {}

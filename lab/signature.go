@@ -26,6 +26,7 @@ const (
 	KindHandled    Kind = "a way to handle a signal"
 	KindRestart    Kind = "a flag of sigaction"
 	KindCaught     Kind = "signals"
+	KindRoom       Kind = "room for an address, or a pointer"
 	KindUser       Kind = "a user's number"
 	KindOption     Kind = "a socket option"
 	KindValue      Kind = "a value" // of the option that stands before it
@@ -113,7 +114,7 @@ var Signatures = []Signature{
 	{Name: "dup", Args: []Kind{KindSock}, Makes: true, Doc: "another descriptor of the same socket, dup(2)"},
 	{Name: "setsockopt", Args: []Kind{KindSock, KindOption, KindValue, KindLength}, Optional: 1,
 		Doc: "set an option, of another length than its value's if that is said, setsockopt(2)"},
-	{Name: "getsockopt", Args: []Kind{KindSock, KindOption, KindLength}, Optional: 1, Answers: KindValue,
+	{Name: "getsockopt", Args: []Kind{KindSock, KindOption, KindLength, KindLength}, Optional: 2, Answers: KindValue,
 		Doc: "read an option; with room for so many bytes, answers the bytes that the kernel gave, getsockopt(2)"},
 	{Name: "bind", Args: []Kind{KindSock, KindAddr, KindLength}, Optional: 1,
 		Doc: "give a socket its local address, bind(2)"},
@@ -170,8 +171,11 @@ var Signatures = []Signature{
 			"is left open"},
 	{Name: "shutdown", Args: []Kind{KindSock, KindHow}, Doc: "close one direction or both, shutdown(2)"},
 	{Name: "close", Args: []Kind{KindSock}, Waits: true, Doc: "close the process's descriptor, close(2)"},
-	{Name: "getsockname", Args: []Kind{KindSock}, Answers: KindAddr, Doc: "the local address, getsockname(2)"},
-	{Name: "getpeername", Args: []Kind{KindSock}, Answers: KindAddr, Doc: "the remote address, getpeername(2)"},
+	{Name: "getsockname", Args: []Kind{KindSock, KindRoom, KindRoom}, Optional: 2, Answers: KindAddr,
+		Doc: "the local address, getsockname(2); with so much room, or a pointer to it and one to the length, the length " +
+			"that the kernel answers"},
+	{Name: "getpeername", Args: []Kind{KindSock, KindRoom, KindRoom}, Optional: 2, Answers: KindAddr,
+		Doc: "the remote address, getpeername(2); the rest as of getsockname()"},
 	{Name: "fchown", Args: []Kind{KindSock, KindUser}, Doc: "make the socket somebody else's, fchown(2)"},
 	{Name: "unlink", Args: []Kind{KindPath}, Touches: true, Doc: "remove a unix socket's name, unlink(2)"},
 	{Name: "fcntl", Args: []Kind{KindSock, KindFcntl, KindFDFlags}, Optional: 1, Answers: KindFDFlags, Touches: true,
@@ -233,6 +237,9 @@ var Signatures = []Signature{
 
 // For returns the signature of a call with so many arguments.
 func (s Signature) For(n int) Signature {
+	if s.Answers == KindAddr && n > 1 {
+		s.Answers = KindInt // the length of the address
+	}
 	if s.Long != nil && n == len(s.Long) {
 		s.Args, s.Optional = s.Long, 0
 	}
@@ -276,6 +283,30 @@ var SocketTypes = []string{
 	"tcp", "udp", "tcp6", "udp6", "mptcp", "mptcp6", "sctp", "sctp6", "dccp", "dccp6", "udplite", "udplite6",
 	"raw", "raw6", "ping", "ping6", "unix", "unix-dgram", "unix-seqpacket",
 }
+
+// TakesPointer reports whether an argument of a call is, or has in it, memory of the process: a Pointer may
+// stand in its place.
+func (s Signature) TakesPointer(i int) bool {
+	if s.By != ByProcess {
+		return false
+	}
+	switch k := s.Kind(i); k {
+	case KindAddr, KindValue, KindMessage, KindEpoll, KindRoom, KindPart:
+		return true
+	case KindText:
+		return s.Name == "send" || s.Name == "sendto"
+	case KindInt: // the size of the memory that is received into
+		return i == 1 && (s.Name == "recv" || s.Name == "recvfrom")
+	case KindLength:
+		return s.Name == "getsockopt"
+	case KindSockFlags:
+		return s.Name == "accept"
+	}
+	return false
+}
+
+// Pointers are the words for a pointer: NULL, and one to memory that the process may not touch.
+var Pointers = []string{"nil", "bad"}
 
 // The words that flags and such arguments are made of; flags are joined by '|'.
 var (

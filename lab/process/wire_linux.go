@@ -116,6 +116,11 @@ var kinds = map[reflect.Type][]lab.Kind{
 		lab.KindEpoll, lab.KindIoctl, lab.KindSetting, lab.KindSignal, lab.KindHandled,
 		lab.KindRestart,
 	},
+	reflect.TypeFor[lab.Pointer](): {
+		lab.KindAddr, lab.KindText, lab.KindValue, lab.KindMessage, lab.KindEpoll, lab.KindRoom, lab.KindPart, lab.KindInt,
+		lab.KindLength, lab.KindSockFlags,
+	},
+	reflect.TypeFor[lab.Room]():        {lab.KindRoom, lab.KindSockFlags},
 	reflect.TypeFor[lab.Pending]():     {lab.KindPending},
 	reflect.TypeFor[lab.Duration]():    {lab.KindDuration, lab.KindValue},
 	reflect.TypeFor[lab.Bytes]():       {lab.KindValue},

@@ -116,6 +116,9 @@ func inBatch(c lab.Call, want lab.Answer) bool {
 	if want.Outcome == lab.Blocked || want.Value != nil {
 		return false
 	}
+	if slices.ContainsFunc(c.Args, func(a lab.Arg) bool { _, ok := a.(lab.Pointer); return ok }) {
+		return false
+	}
 	switch c.Name {
 	case "socket":
 		return len(c.Args) == 1

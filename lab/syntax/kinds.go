@@ -41,7 +41,7 @@ func (r *reader) arg(k lab.Kind, s span) (lab.Arg, []Mistake) {
 		if r.Name == "getsockopt" { // what the kernel gave is shown with its length
 			r.option.Value = lab.ValueBytes
 		}
-		return r.number(s, 0, maxLength)
+		return r.number(s, math.MinInt32, maxLength)
 	case lab.KindSockFlags:
 		return flags("socket flag", lab.SocketFlags, s)
 	case lab.KindFlags:
@@ -115,6 +115,23 @@ func (r *reader) arg(k lab.Kind, s span) (lab.Arg, []Mistake) {
 	return r.value(k, s)
 }
 
+// pointer reads nil or bad in the place of memory, and how many bytes that has, nil for anything else.
+func (r *reader) pointer(i int, s span) (lab.Arg, []Mistake) {
+	word, ok := s.word()
+	switch {
+	case !ok || !r.TakesPointer(i):
+	case slices.Contains(lab.Pointers, word):
+		return lab.Pointer(word), nil
+	case r.Kind(i) == lab.KindRoom, r.Kind(i) == lab.KindSockFlags && strings.Trim(word, "-0123456789") == "":
+		n, mistakes := r.number(s, math.MinInt32, maxLength)
+		if mistakes != nil {
+			return lab.Room(0), mistakes
+		}
+		return lab.Room(n.(lab.Int)), nil
+	}
+	return nil, nil
+}
+
 // noun is how a complaint calls one of the kind.
 func noun(k lab.Kind) string {
 	return strings.TrimPrefix(strings.TrimPrefix(string(k), "a "), "an ")
@@ -130,7 +147,7 @@ var maskWords = map[lab.Kind][]string{
 // wordsOf are the words of the kinds that take one of a few.
 var wordsOf = map[lab.Kind][]string{
 	lab.KindType: lab.SocketTypes, lab.KindHow: lab.ShutdownHows, lab.KindFcntl: lab.FcntlCommands,
-	lab.KindEpollOp: lab.EpollCommands, lab.KindIoctl: lab.IoctlCommands, lab.KindSignal: lab.Signals, lab.KindHandled: lab.Handlings,
+	lab.KindEpollOp: lab.EpollCommands, lab.KindIoctl: lab.IoctlCommands, lab.KindSignal: lab.Signals, lab.KindHandled: lab.Handlings, lab.KindRoom: lab.Pointers,
 	lab.KindAddrFlag: lab.AddressFlags,
 }
 

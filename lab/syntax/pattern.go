@@ -51,6 +51,9 @@ func argsPattern(s lab.Signature, option string) string {
 	var b strings.Builder
 	for i, k := range s.Args {
 		one := kindPattern(k)
+		if s.TakesPointer(i) {
+			one = "(?:" + oneOfPattern(lab.Pointers) + "|" + one + ")"
+		}
 		if k == lab.KindOption {
 			one = option
 		}
@@ -80,6 +83,9 @@ const stringPattern = `"(?:[^"\\]|\\[\s\S])*"(?:\*[0-9]+)?`
 // kindPattern is what an argument looks like. Of some kinds anything will do,
 // Load looks closer. It is a case for each kind that arg reads.
 func kindPattern(k lab.Kind) string {
+	if k == lab.KindRoom {
+		return `(?:-?[0-9]+|` + oneOfPattern(lab.Pointers) + ")"
+	}
 	if k == lab.KindEpollOp {
 		return `(?:-?[0-9]+|` + oneOfPattern(wordsOf[k]) + ")"
 	}
@@ -112,7 +118,7 @@ func kindPattern(k lab.Kind) string {
 	case lab.KindNew:
 		return Inner(SocketName)
 	case lab.KindSockFlags:
-		return flagsPattern(lab.SocketFlags)
+		return `(?:-?[0-9]+|` + flagsPattern(lab.SocketFlags) + ")" // room for an address, of accept
 	case lab.KindFlags:
 		return flagsPattern(lab.MessageFlags)
 	case lab.KindSysctl:

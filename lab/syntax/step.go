@@ -132,7 +132,10 @@ func (s *Step) parseArgs(r *reader, all span) {
 			s.add(mistakes)
 			continue
 		}
-		value, mistakes := r.arg(r.Kind(i), one)
+		value, mistakes := r.pointer(i, one)
+		if value == nil {
+			value, mistakes = r.arg(r.Kind(i), one)
+		}
 		if mistakes != nil {
 			value = nil
 		}
