@@ -125,13 +125,15 @@ func (r *slotReader) acts(by maker, together placedStep) {
 	}
 	for i, a := range together.Call.Args {
 		act, read := a.(lab.Act), together.Acts[i]
-		p := placedStep{Step: read, node: together.node, process: by.Process, with: together.with, repeated: together.repeated}
+		p := together
+		p.Step, p.process = read, by.Process
 		if act.Process.Name != "" {
 			p.process, _ = r.process(r.Source.Within(p.node, p.node.Value, together.ArgsAt[i]), r.scope(), act.Process.String())
 		}
 		p.step = lab.Step{Process: p.process, Call: read.Call, Want: read.Want, Pos: together.step.Pos, Held: true,
 			Pending: fmt.Sprintf("%s (%s%s)", act, together.step.Pos.Words(), strings.TrimSuffix(", turn "+r.turn, ", turn "))}
-		if slices.ContainsFunc(r.steps[len(r.steps)-i:], func(o placedStep) bool { return o.step.Pending == p.step.Pending }) {
+		same := func(o placedStep) bool { return o.step.Pending == p.step.Pending }
+		if slices.ContainsFunc(r.steps[len(r.steps)-i:], same) {
 			p.step.Pending += fmt.Sprintf(", call %d", i+1)
 		}
 		r.steps = append(r.steps, p)
