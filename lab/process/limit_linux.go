@@ -143,7 +143,7 @@ func readable(a *agent, fd int, limit time.Duration) bool {
 	for began := time.Now(); ; {
 		timeout := unix.NsecToTimespec(int64(max(limit-time.Since(began), 0)))
 		n, err := unix.Ppoll(fds, &timeout, nil)
-		if !errors.Is(err, unix.EINTR) {
+		if !errors.Is(err, unix.EINTR) || a.interrupted() {
 			return n > 0
 		}
 	}

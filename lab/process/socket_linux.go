@@ -102,6 +102,9 @@ func accept(a *agent, r *request) reply {
 	flags := int(arg[lab.Int](r, 1))
 	fd := r.fds[0]
 	if multipath(fd) && !nonblocking(fd) && !readable(a, fd, r.Limit) {
+		if a.interrupted() {
+			return ended(unix.EINTR)
+		}
 		return reply{Outcome: lab.Blocked}
 	}
 	from := room()

@@ -420,8 +420,16 @@ func (h heldCall) socks() (all []heldSock) {
 // mayAnswer reports whether a call may answer so.
 func mayAnswer(call lab.Call, answer lab.Answer) bool {
 	sig, _ := lab.SignatureOf(call.Name)
+	sig = sig.For(len(call.Args))
 	if call.Makes != "" {
 		sig.Answers = ""
+	}
+	switch _, number := answer.Value.(lab.Int); {
+	case sig.Answers == lab.KindValue && number:
+		return true
+	case sig.Answers == lab.KindEvents, sig.Answers == lab.KindFDFlags, sig.Answers == lab.KindCaught:
+		_, words := answer.Value.(lab.Socks) // POLLIN looks as the name of a socket does
+		return words || answer.Value == nil
 	}
 	return isOf(sig.Answers, answer.Value)
 }
