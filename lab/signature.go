@@ -34,6 +34,7 @@ const (
 	KindSysctl     Kind = "a kernel parameter"
 	KindNIC        Kind = "a link"
 	KindLink       Kind = "a kind of link"
+	KindNetem      Kind = "what becomes of packets"
 	KindPrefix     Kind = "an address with a length"
 	KindAddrFlag   Kind = "an address flag"
 	KindDescriptor Kind = "a descriptor's number"

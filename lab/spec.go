@@ -30,6 +30,8 @@ const (
 	TakesScope   Takes = "link, host or global"
 	TakesMAC     Takes = "a link-layer address, or HOST.NIC, the NIC that has it"
 	TakesMode    Takes = "a mode"
+	TakesTime    Takes = "a time such as 100ms"
+	TakesPercent Takes = "a percentage such as 10%"
 	TakesProto   Takes = "tcp, udp, icmp or a number"
 )
 
@@ -49,7 +51,9 @@ var takes = map[string]Takes{
 	"PERMANENT": "",
 	"link":      TakesNIC, "id": TakesNumber, "mode": TakesMode, "remote": TakesAddr, "dstport": TakesNumber,
 	"miimon": TakesNumber,
-	"dummy":  "", "vrf": "", "bridge": "", "ifb": "", "vlan": "", "macvlan": "", "ipvlan": "", "bond": "", "vxlan": "",
+	"delay":  TakesTime, "loss": TakesPercent, "duplicate": TakesPercent, "reorder": TakesPercent,
+	"limit": TakesNumber,
+	"dummy": "", "vrf": "", "bridge": "", "ifb": "", "vlan": "", "macvlan": "", "ipvlan": "", "bond": "", "vxlan": "",
 	"wireguard": "",
 }
 
@@ -65,6 +69,7 @@ var SpecWords = map[Kind][]string{
 	KindEcho:      {"to", "from", "oif", "mark"},
 	KindWay:       {"local", "broadcast", "multicast", "via", "dev", "src", "mtu"},
 	KindKnown:     {"lladdr", "PERMANENT"},
+	KindNetem:     {"delay", "loss", "duplicate", "reorder", "limit"},
 	KindLink:      append(LinkKindNames(), "link", "id", "mode", "table", "remote", "dev", "dstport", "miimon"),
 }
 

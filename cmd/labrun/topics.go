@@ -332,6 +332,7 @@ var specKinds = []struct {
 	{lab.KindWay, "the answer of route()"},
 	{lab.KindKnown, "the answer of neigh()"},
 	{lab.KindEcho, "ping(), ping(8)"},
+	{lab.KindNetem, "netem: of a NIC, tc-netem(8), kernel module " + lab.NetemModule},
 	{lab.KindLink, "link_add() and type: of a NIC, ip-link(8)"},
 }
 

@@ -33,8 +33,9 @@ func (q *Question) MakesOnlySockets() bool {
 	// needed), which they remember; no count that fabric.Lab.Clear looks at has those of IPv6.
 	if slices.ContainsFunc(q.Plan.Ops, func(o plan.Op) bool {
 		_, routes := o.(plan.Add)
-		_, rules := o.(plan.NFT) // and connections that conntrack knows
-		return routes || rules
+		_, rules := o.(plan.NFT)   // and connections that conntrack knows
+		_, netem := o.(plan.Netem) // and packets that it holds back
+		return routes || rules || netem
 	}) {
 		return false
 	}

@@ -142,12 +142,17 @@ var ofNoSocket = []string{"EBADF", "ENOTSOCK"}
 // answer reads one answer, or several with bars between them.
 func (r *reader) answer(s span) (lab.Answer, []Mistake) {
 	parts := s.alternatives()
-	isBar := func(t token) bool { return t.is("|") }
-	if maskWords[r.Answers] != nil && !slices.ContainsFunc(s.tokens, isBar) {
-		parts = []span{s} // POLLIN|POLLOUT is one answer, and POLLIN | POLLOUT are two
+	if maskWords[r.Answers] != nil {
+		parts = s.atBars() // POLLIN|POLLOUT is one answer, and POLLIN | POLLOUT are two
 	}
 	if len(parts) == 1 {
 		return r.oneAnswer(s)
+	}
+	if words := maskWords[r.Answers]; words != nil && !slices.ContainsFunc(parts, func(part span) bool {
+		return !slices.Contains(words, part.text())
+	}) {
+		r.doubts = append(r.doubts, wrong(s.at, "%s is one of these alone; all of them at once are written without blanks: %s",
+			wording.Quote(s.text()), strings.Join(strings.Fields(s.text()), ""))...)
 	}
 	var all lab.OneOf
 	var mistakes []Mistake

@@ -22,6 +22,7 @@ type reader struct {
 	option lab.Option // that setsockopt or getsockopt names
 	args   []lab.Arg
 	came   bool // it is a control message of an answer
+	doubts []Mistake
 }
 
 // expected says which kind of value belongs here. Kinds and their names are the vocabulary's, so

@@ -172,6 +172,7 @@ var SpecExamples = map[lab.Kind][]string{
 		"blackhole 203.0.113.0/24", "default nexthop via 192.0.2.1 nexthop via 198.51.100.1"},
 	lab.KindRule:      {"from x table 100", "fwmark 1 table 100 priority 1000"},
 	lab.KindNeighbour: {"192.0.2.1 lladdr 02:00:00:00:00:01 dev eth0"},
+	lab.KindNetem:     {"delay 100ms", "delay 10ms loss 5% duplicate 1%", "delay 10ms reorder 25%"},
 	lab.KindLink: {"dummy", "vrf table 7", "bridge", "vlan id 5 link eth0", "macvlan link eth0 mode bridge",
 		"bond mode active-backup", "vxlan id 42 remote 192.0.2.1 dstport 4789", "wireguard"},
 }

@@ -20,11 +20,12 @@ type Step struct {
 	WantsAt  []int // where each answer begins
 	Mistakes []Mistake
 	CallAt   int
-	Known    bool    // the call is one that there is
-	Makes    bool    // and one that makes a socket
-	Open     bool    // a parenthesis is not closed
-	Foreign  bool    // it is in another notation, and read as what it would be here
-	Acts     []*Step // the calls of together(), with offsets in this text
+	Known    bool      // the call is one that there is
+	Makes    bool      // and one that makes a socket
+	Open     bool      // a parenthesis is not closed
+	Doubts   []Mistake // it says what it says, and another thing may be meant
+	Foreign  bool      // it is in another notation, and read as what it would be here
+	Acts     []*Step   // the calls of together(), with offsets in this text
 }
 
 // Parse reads a step with all its mistakes and where each of its parts stands.
@@ -103,6 +104,7 @@ func (s *Step) parse(all span) {
 	case s.Known:
 		s.parseArgs(r, all.part(2, end))
 		s.parseAnswer(r, all.from(end+1))
+		s.Doubts = r.doubts
 	}
 }
 

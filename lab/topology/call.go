@@ -109,6 +109,13 @@ func (r *slotReader) call(by maker, raw *yaml.Node, around yaml.Style) {
 		r.Wrong(n, "%s: until waits for the answer behind a step, and this one takes any; write %s", r.scope(),
 			wording.Quote(step.Call.String()+" = "+cmp.Or(readers[step.Call.Name], string(lab.OK))))
 	}
+	for _, m := range step.Doubts {
+		pos := yamlpos.PosOf(raw)
+		if raw.Value == n.Value {
+			pos = r.Source.Within(raw, raw.Value, m.At)
+		}
+		r.Warn(pos, "%s: %s", r.scope(), m.Msg)
+	}
 	if by.background {
 		r.background(by, &placed)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"sync"
 	"time"
 
 	"labrun/lab"
@@ -12,6 +13,7 @@ import (
 	"labrun/lab/process"
 	"labrun/lab/question"
 	"labrun/lab/result"
+	"labrun/lab/sys"
 )
 
 // stepped is a step that was carried out.
@@ -62,6 +64,9 @@ func (c *cell) step(ctx context.Context, s *question.Step) (done stepped, err er
 	}
 	return done, err
 }
+
+// tellsSyscalls is asked once: it is the kernel's configuration.
+var tellsSyscalls = sync.OnceValue(sys.TellsSyscalls)
 
 // notTheKernel returns an error when the answer of a red step says nothing about the
 // kernel's rules: the machine is short of something, or the kernel lacks it.
@@ -165,6 +170,10 @@ func (c *cell) call(ctx context.Context, s *question.Step, want question.Want) (
 		return got{}, err
 	}
 	if s.Pending != "" {
+		if !tellsSyscalls() {
+			return got{}, errSkip(c.q.Place(s) + ": a call in the background needs to be seen waiting, and this kernel does " +
+				"not tell (CONFIG_HAVE_ARCH_TRACEHOOK)")
+		}
 		args.Sender, args.With = c.isAsked(s)
 		g := got{Answer: lab.Answer{Outcome: lab.OK}}
 		if s.Held {
