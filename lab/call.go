@@ -3,6 +3,7 @@ package lab
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -43,7 +44,8 @@ func CallName(call string) string {
 
 // Arg is an argument of a call, or the value that one answers. The types are Sock, Socks, New,
 // Pending, ProcessName, Addr, Bare, PacketAddr, NetlinkAddr, Control, Int, Text, Texts, Word, Name, Prefix,
-// Linger, Range, Membership, Selector, Duration, Bytes, States, Containing, Between, OneOf, Spec and Finish.
+// Linger, Range, Membership, Selector, Duration, Bytes, States, Containing, Between, OneOf, Act,
+// Outcomes, Pointer, Room, Spec and Finish.
 type Arg interface {
 	String() string
 	arg()
@@ -58,6 +60,19 @@ type (
 	Texts []Text
 	// Pending is the name of a call in the background, whose answer is asked for later.
 	Pending string
+	// Act is a call that is made at the same instant as others, by that process: p: listen(a, 5). Without
+	// a name it is the process whose step it is in.
+	Act struct {
+		Process Process
+		Call    Call
+	}
+	// Outcomes are what calls made at the same instant answer, each as often as it is answered, whichever
+	// call that is: {EADDRINUSE, ok}. They are sorted by their words.
+	Outcomes []Answer
+	// Pointer stands where memory is passed to the kernel, one of Pointers.
+	Pointer string
+	// Room is how many bytes there are for an address that the kernel answers.
+	Room int64
 	// ProcessName is the name of a process on the caller's own host.
 	ProcessName string
 	// Int is a whole number.
@@ -119,12 +134,47 @@ func (t Texts) String() string {
 	}
 	return strings.Join(words, " ")
 }
+func (a Act) String() string {
+	if a.Process.Name == "" {
+		return a.Call.String()
+	}
+	return a.Process.String() + ": " + a.Call.String()
+}
+
+// String writes them in their order, so that what came first is not to be seen.
+func (o Outcomes) String() string {
+	words := make([]string, len(o))
+	for i, a := range o {
+		words[i] = a.String()
+	}
+	slices.Sort(words)
+	return "{" + strings.Join(words, ", ") + "}"
+}
+func (p Pointer) String() string     { return string(p) }
+func (r Room) String() string        { return strconv.FormatInt(int64(r), 10) }
 func (p ProcessName) String() string { return string(p) }
 func (p Pending) String() string     { return string(p) }
 func (i Int) String() string         { return strconv.FormatInt(int64(i), 10) }
-func (t Text) String() string        { return strconv.Quote(string(t)) }
 func (w Word) String() string        { return string(w) }
-func (d Duration) String() string    { return time.Duration(d).String() }
+func (d Duration) String() string {
+	if t := time.Duration(d); t < time.Minute || t%time.Second != 0 {
+		return t.String()
+	}
+	return fmt.Sprintf("%ds", time.Duration(d)/time.Second) // 1m0s, as Go has it, says no more
+}
+
+// String prints a text as a step has it. One that is the same again and again, longer than a line has
+// room for beside the call, is printed as "x"*3000.
+func (t Text) String() string {
+	const short = 40
+	for size := 1; len(t) > short && size <= len(t)/2; size++ {
+		if len(t)%size == 0 && strings.Repeat(string(t[:size]), len(t)/size) == string(t) {
+			return strconv.Quote(string(t[:size])) + "*" + strconv.Itoa(len(t)/size)
+		}
+	}
+	return strconv.Quote(string(t))
+}
+
 func (l Linger) String() string {
 	return fmt.Sprintf("{l_onoff=%d, l_linger=%d}", l.On, l.Seconds)
 }
@@ -173,6 +223,10 @@ func (Bytes) arg()       {}
 func (Containing) arg()  {}
 func (Between) arg()     {}
 func (OneOf) arg()       {}
+func (Pointer) arg()     {}
+func (Room) arg()        {}
+func (Act) arg()         {}
+func (Outcomes) arg()    {}
 func (Sock) arg()        {}
 func (New) arg()         {}
 func (Texts) arg()       {}

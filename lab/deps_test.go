@@ -78,7 +78,8 @@ var owners = map[string]struct {
 	"github.com/go-json-experiment/": {[]string{"lab/report"},
 		"reports alone are so large that they are read as a stream"},
 	"encoding/json": {[]string{"lab", "lab/plan", "lab/process", "lab/program", "lab/question",
-		"lab/kernel/remote", "lab/kernel/guest", "lab/report", "lab/topology"}, "questions, results, the wire and schemas alone are JSON"},
+		"lab/kernel/remote", "lab/kernel/guest", "lab/report", "lab/topology", "cmd/labrun"},
+		"questions, results, the wire and schemas alone are JSON"},
 }
 
 func TestImportsPointOneWay(t *testing.T) {

@@ -106,10 +106,12 @@ type Step struct {
 	// Pending is the name of a call in the background: the step is over once the call has ended or waits
 	// in the kernel, and answer() gets what it answers. "" is a call that is waited for.
 	Pending string
-	Limit   time.Duration // 0 means DefaultLimit, or BlockedLimit
-	Until   time.Duration // not 0: make the call again until it answers so, for that long
-	Shown   bool          // its answer comes from the experiment's "want:", and is what a grid shows
-	Pos     Pos
+	// Held is a call in the background that waits for the next together(), and is made then.
+	Held  bool
+	Limit time.Duration // 0 means DefaultLimit, or BlockedLimit
+	Until time.Duration // not 0: make the call again until it answers so, for that long
+	Shown bool          // its answer comes from the experiment's "want:", and is what a grid shows
+	Pos   Pos
 }
 
 // RunsOn reports whether the experiment has a cell in the column of that host.
@@ -231,7 +233,12 @@ func (s *Step) Open(want Answer) (open, asked bool) {
 		return true, false
 	}
 	sig, _ := SignatureOf(s.Call.Name)
-	reads := sig.Reads(len(s.Call.Args)) && sig.Name != "answer" // a world demands the value of that
+	reads := sig.Reads(len(s.Call.Args)) && sig.Answers != KindAnswer // a world demands the value of that
+	if sig.Name == "ioctl" && len(s.Call.Args) == 3 {
+		// About a link it asks, about the socket it sets.
+		_, sets := s.Call.Args[2].(Int)
+		reads = !sets
+	}
 	open = reads && want.Outcome == OK && want.Value == nil && (sig.Name != "recvmsg" || s.Call.Makes == "")
 	return open, open && !sig.Counts
 }

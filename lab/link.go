@@ -1,6 +1,10 @@
 package lab
 
-import "slices"
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
 
 // LinkKind is a kind of link that a host may have beside its NICs, ip-link(8).
 type LinkKind struct {
@@ -55,4 +59,14 @@ func (s Spec) LinkKind() LinkKind {
 		return k
 	}
 	return LinkKind{}
+}
+
+// NetemModule is the kernel's module for what becomes of packets that a NIC sends, tc-netem(8).
+const NetemModule = "sch_netem"
+
+// Percent reads a percentage as tc(8) writes one, as a part of 1.
+func Percent(text string) (float64, bool) {
+	digits, ok := strings.CutSuffix(text, "%")
+	p, err := strconv.ParseFloat(digits, 64)
+	return p / 100, ok && err == nil && p >= 0 && p <= 100
 }

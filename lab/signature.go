@@ -23,6 +23,10 @@ const (
 	KindFcntl      Kind = "a command of fcntl"
 	KindFDFlags    Kind = "descriptor flags"
 	KindSignal     Kind = "a signal"
+	KindHandled    Kind = "a way to handle a signal"
+	KindRestart    Kind = "a flag of sigaction"
+	KindCaught     Kind = "signals"
+	KindRoom       Kind = "room for an address, or a pointer"
 	KindUser       Kind = "a user's number"
 	KindOption     Kind = "a socket option"
 	KindValue      Kind = "a value" // of the option that stands before it
@@ -30,6 +34,7 @@ const (
 	KindSysctl     Kind = "a kernel parameter"
 	KindNIC        Kind = "a link"
 	KindLink       Kind = "a kind of link"
+	KindNetem      Kind = "what becomes of packets"
 	KindPrefix     Kind = "an address with a length"
 	KindAddrFlag   Kind = "an address flag"
 	KindDescriptor Kind = "a descriptor's number"
@@ -41,6 +46,8 @@ const (
 	KindEpollOp    Kind = "a command of epoll_ctl"
 	KindEpoll      Kind = "events of epoll"
 	KindIoctl      Kind = "a command of ioctl"
+	KindRequest    Kind = "a number or a link"                    // what the command is about
+	KindSetting    Kind = "a number or an address without a port" // that a command sets, or answers
 	KindTexts      Kind = "strings"
 	KindBare       Kind = "an address without a port"
 	KindErrno      Kind = "an errno"
@@ -48,6 +55,8 @@ const (
 	KindNumber     Kind = "the number of a program's descriptor"
 	KindPending    Kind = "the name of a call in the background"
 	KindAnswer     Kind = "what the call in the background answers"
+	KindAct        Kind = "a call, of another process as NAME: CALL"
+	KindOutcomes   Kind = "what the calls answer, {ok, EADDRINUSE}"
 	KindPart       Kind = "an address, a control message or message flags"
 	KindRoute      Kind = "a route"
 	KindRule       Kind = "a routing rule"
@@ -106,7 +115,7 @@ var Signatures = []Signature{
 	{Name: "dup", Args: []Kind{KindSock}, Makes: true, Doc: "another descriptor of the same socket, dup(2)"},
 	{Name: "setsockopt", Args: []Kind{KindSock, KindOption, KindValue, KindLength}, Optional: 1,
 		Doc: "set an option, of another length than its value's if that is said, setsockopt(2)"},
-	{Name: "getsockopt", Args: []Kind{KindSock, KindOption, KindLength}, Optional: 1, Answers: KindValue,
+	{Name: "getsockopt", Args: []Kind{KindSock, KindOption, KindLength, KindLength}, Optional: 2, Answers: KindValue,
 		Doc: "read an option; with room for so many bytes, answers the bytes that the kernel gave, getsockopt(2)"},
 	{Name: "bind", Args: []Kind{KindSock, KindAddr, KindLength}, Optional: 1,
 		Doc: "give a socket its local address, bind(2)"},
@@ -151,15 +160,23 @@ var Signatures = []Signature{
 		Doc: "have an epoll instance watch a socket, epoll_ctl(2)"},
 	{Name: "epoll_wait", Args: []Kind{KindSock}, Answers: KindSocks, Waits: true, Hears: true,
 		Doc: "which watched sockets have events; waits for the first, epoll_wait(2)"},
-	{Name: "ioctl", Args: []Kind{KindSock, KindIoctl}, Answers: KindInt,
-		Doc: "bytes to read, bytes not yet acknowledged, whether the urgent byte is next, ioctl(2), tcp(7), udp(7)"},
+	{Name: "ioctl", Args: []Kind{KindSock, KindIoctl, KindRequest, KindSetting}, Optional: 2, Answers: KindSetting,
+		Touches: true,
+		Doc:     "bytes of a queue, whether the urgent byte is next, FIONBIO, a link's address, mask or MTU, ioctl(2), netdevice(7)"},
 	{Name: "answer", Args: []Kind{KindPending}, Answers: KindAnswer, Waits: true, Sender: true, Controls: true,
 		Touches: true,
 		Doc:     "what a call in the background answers, when it does; blocked while it still waits, to be asked again"},
+	{Name: "together", Args: []Kind{KindAct, KindAct}, Repeats: true, Answers: KindOutcomes, Waits: true, By: ByLabrun,
+		Touches: true,
+		Doc: "calls of several processes, or threads of one, released at the same instant; which of them answers what " +
+			"is left open"},
 	{Name: "shutdown", Args: []Kind{KindSock, KindHow}, Doc: "close one direction or both, shutdown(2)"},
 	{Name: "close", Args: []Kind{KindSock}, Waits: true, Doc: "close the process's descriptor, close(2)"},
-	{Name: "getsockname", Args: []Kind{KindSock}, Answers: KindAddr, Doc: "the local address, getsockname(2)"},
-	{Name: "getpeername", Args: []Kind{KindSock}, Answers: KindAddr, Doc: "the remote address, getpeername(2)"},
+	{Name: "getsockname", Args: []Kind{KindSock, KindRoom, KindRoom}, Optional: 2, Answers: KindAddr,
+		Doc: "the local address, getsockname(2); with so much room, or a pointer to it and one to the length, the length " +
+			"that the kernel answers"},
+	{Name: "getpeername", Args: []Kind{KindSock, KindRoom, KindRoom}, Optional: 2, Answers: KindAddr,
+		Doc: "the remote address, getpeername(2); the rest as of getsockname()"},
 	{Name: "fchown", Args: []Kind{KindSock, KindUser}, Doc: "make the socket somebody else's, fchown(2)"},
 	{Name: "unlink", Args: []Kind{KindPath}, Touches: true, Doc: "remove a unix socket's name, unlink(2)"},
 	{Name: "fcntl", Args: []Kind{KindSock, KindFcntl, KindFDFlags}, Optional: 1, Answers: KindFDFlags, Touches: true,
@@ -173,6 +190,11 @@ var Signatures = []Signature{
 		Doc: "end the calling process, _exit(2)"},
 	{Name: "kill", Args: []Kind{KindProcess, KindSignal}, Optional: 1, By: ByLabrun, Touches: true,
 		Doc: "end a process or a program by SIGKILL, or send it the signal, kill(2)"},
+	{Name: "sigaction", Args: []Kind{KindSignal, KindHandled, KindRestart}, Optional: 1, Touches: true,
+		Doc: "what the process does on a signal; kill() interrupts the call that has waited longest in the background, " +
+			"sigaction(2)"},
+	{Name: "signals", Answers: KindCaught, Touches: true,
+		Doc: "which signals the handlers have had since this was last asked, none or joined by |, signal(7)"},
 	{Name: "wait", Args: []Kind{KindProcess}, Answers: KindInt, Waits: true, By: ByLabrun, Touches: true,
 		Doc: "wait for a program in the background to end, answers its exit status, 128 and the signal when one " +
 			"ended it"},
@@ -205,6 +227,8 @@ var Signatures = []Signature{
 		Doc: "an echo request of ICMP: ok when the answer came, else the error that the network tells of, ping(8)"},
 	{Name: "link_up", Args: []Kind{KindNIC}, By: ByHost, Touches: true, Doc: "ip link set NIC up, ip-link(8)"},
 	{Name: "link_down", Args: []Kind{KindNIC}, By: ByHost, Touches: true, Doc: "ip link set NIC down, ip-link(8)"},
+	{Name: "link_mtu", Args: []Kind{KindNIC, KindInt}, By: ByHost, Touches: true,
+		Doc: "ip link set NIC mtu: how long a packet may be, ip-link(8)"},
 	{Name: "link_add", Args: []Kind{KindNIC, KindLink}, By: ByHost, Touches: true,
 		Doc: "make a link, down: dummy, vrf table 7, vlan id 5 link eth0, ..., ip-link(8)"},
 	{Name: "link_del", Args: []Kind{KindNIC}, By: ByHost, Touches: true, Doc: "remove a link, ip-link(8)"},
@@ -214,6 +238,9 @@ var Signatures = []Signature{
 
 // For returns the signature of a call with so many arguments.
 func (s Signature) For(n int) Signature {
+	if s.Answers == KindAddr && n > 1 {
+		s.Answers = KindInt // the length of the address
+	}
 	if s.Long != nil && n == len(s.Long) {
 		s.Args, s.Optional = s.Long, 0
 	}
@@ -223,7 +250,7 @@ func (s Signature) For(n int) Signature {
 // Reads reports whether a call with so many arguments answers a value. Of those that read or set, the
 // last argument is what they set.
 func (s Signature) Reads(n int) bool {
-	return s.Answers != "" && (s.Name != "sysctl" && s.Name != "fcntl" || n < len(s.Args))
+	return s.Answers != "" && (s.Name != "sysctl" && s.Name != "fcntl" && s.Name != "ioctl" || n < len(s.Args))
 }
 
 // MayPend reports whether the call may be in the background. close is not one: what waits in it is no
@@ -231,6 +258,12 @@ func (s Signature) Reads(n int) bool {
 // more calls than one.
 func (s Signature) MayPend() bool {
 	return s.Waits && s.By == ByProcess && !slices.Contains([]string{"close", "answer", "fill", "drain"}, s.Name)
+}
+
+// MayRace reports whether the call may be one of several that are made at the same instant. What seteuid and
+// exec change is the thread's, or ends all others.
+func (s Signature) MayRace() bool {
+	return s.By == ByProcess && !slices.Contains([]string{"answer", "exec", "seteuid"}, s.Name)
 }
 
 // Kind returns the kind of an argument by its place.
@@ -251,6 +284,30 @@ var SocketTypes = []string{
 	"tcp", "udp", "tcp6", "udp6", "mptcp", "mptcp6", "sctp", "sctp6", "dccp", "dccp6", "udplite", "udplite6",
 	"raw", "raw6", "ping", "ping6", "unix", "unix-dgram", "unix-seqpacket",
 }
+
+// TakesPointer reports whether an argument of a call is, or has in it, memory of the process: a Pointer may
+// stand in its place.
+func (s Signature) TakesPointer(i int) bool {
+	if s.By != ByProcess {
+		return false
+	}
+	switch k := s.Kind(i); k {
+	case KindAddr, KindValue, KindMessage, KindEpoll, KindRoom, KindPart:
+		return true
+	case KindText:
+		return s.Name == "send" || s.Name == "sendto"
+	case KindInt: // the size of the memory that is received into
+		return i == 1 && (s.Name == "recv" || s.Name == "recvfrom")
+	case KindLength:
+		return s.Name == "getsockopt"
+	case KindSockFlags:
+		return s.Name == "accept"
+	}
+	return false
+}
+
+// Pointers are the words for a pointer: NULL, and one to memory that the process may not touch.
+var Pointers = []string{"nil", "bad"}
 
 // The words that flags and such arguments are made of; flags are joined by '|'.
 var (
@@ -278,10 +335,16 @@ var (
 	EpollCommands = []string{"EPOLL_CTL_ADD", "EPOLL_CTL_MOD", "EPOLL_CTL_DEL"}
 	EpollEvents   = []string{"EPOLLIN", "EPOLLPRI", "EPOLLOUT", "EPOLLRDHUP", "EPOLLET", "EPOLLONESHOT",
 		"EPOLLEXCLUSIVE"}
-	// IoctlCommands are those of tcp(7), udp(7) and unix(7).
-	IoctlCommands = []string{"SIOCINQ", "SIOCOUTQ", "SIOCOUTQNSD", "SIOCATMARK"}
+	// IoctlCommands are those of tcp(7), udp(7) and unix(7), and of netdevice(7).
+	IoctlCommands = []string{"SIOCINQ", "SIOCOUTQ", "SIOCOUTQNSD", "SIOCATMARK", "FIONBIO",
+		"SIOCGIFADDR", "SIOCSIFADDR", "SIOCGIFNETMASK", "SIOCSIFNETMASK", "SIOCGIFBRDADDR", "SIOCSIFBRDADDR",
+		"SIOCGIFMTU", "SIOCSIFMTU"}
 	// Signals are those that kill() takes, signal(7).
-	Signals = []string{"SIGHUP", "SIGINT", "SIGQUIT", "SIGKILL", "SIGUSR1", "SIGUSR2", "SIGTERM", "SIGWINCH"}
+	Signals = []string{"SIGHUP", "SIGINT", "SIGQUIT", "SIGKILL", "SIGUSR1", "SIGUSR2", "SIGPIPE", "SIGTERM",
+		"SIGWINCH"}
+	// Handlings are what sigaction() has a process do on a signal; SIG_DFL ends it, mostly. RestartFlags are its flags.
+	Handlings    = []string{"handler", "SIG_IGN", "SIG_DFL"}
+	RestartFlags = []string{"SA_RESTART"}
 	// AddressFlags are the words that addr_add() takes after an address, ip-address(8).
 	AddressFlags = []string{"nodad", "optimistic"}
 	// Families are the words that family() takes in an address, socket(2).

@@ -30,6 +30,8 @@ const (
 	TakesScope   Takes = "link, host or global"
 	TakesMAC     Takes = "a link-layer address, or HOST.NIC, the NIC that has it"
 	TakesMode    Takes = "a mode"
+	TakesTime    Takes = "a time such as 100ms"
+	TakesPercent Takes = "a percentage such as 10%"
 	TakesProto   Takes = "tcp, udp, icmp or a number"
 )
 
@@ -42,13 +44,16 @@ var takes = map[string]Takes{
 	"to": TakesPrefix, "from": TakesPrefix, "via": TakesAddr, "src": TakesAddr,
 	"dev": TakesNIC, "iif": TakesNIC, "oif": TakesNIC, "lladdr": TakesMAC,
 	"metric": TakesNumber, "priority": TakesNumber, "table": TakesTable, "scope": TakesScope,
-	"mtu": TakesNumber, "advmss": TakesNumber, "initcwnd": TakesNumber, "suppress_prefixlength": TakesNumber,
-	"fwmark": TakesMark, "mark": TakesNumber, "ipproto": TakesProto, "sport": TakesRange, "dport": TakesRange,
+	"mtu": TakesNumber, "advmss": TakesNumber, "initcwnd": TakesNumber, "hoplimit": TakesNumber,
+	"suppress_prefixlength": TakesNumber,
+	"fwmark":                TakesMark, "mark": TakesNumber, "ipproto": TakesProto, "sport": TakesRange, "dport": TakesRange,
 	"uidrange":  TakesRange,
 	"PERMANENT": "",
 	"link":      TakesNIC, "id": TakesNumber, "mode": TakesMode, "remote": TakesAddr, "dstport": TakesNumber,
 	"miimon": TakesNumber,
-	"dummy":  "", "vrf": "", "bridge": "", "ifb": "", "vlan": "", "macvlan": "", "ipvlan": "", "bond": "", "vxlan": "",
+	"delay":  TakesTime, "loss": TakesPercent, "duplicate": TakesPercent, "reorder": TakesPercent,
+	"limit": TakesNumber,
+	"dummy": "", "vrf": "", "bridge": "", "ifb": "", "vlan": "", "macvlan": "", "ipvlan": "", "bond": "", "vxlan": "",
 	"wireguard": "",
 }
 
@@ -56,14 +61,15 @@ var takes = map[string]Takes{
 // ip route get takes, and what it answers.
 var SpecWords = map[Kind][]string{
 	KindRoute: {"-6", "unicast", "blackhole", "unreachable", "prohibit", "throw", "local", "to", "via", "dev", "src",
-		"metric", "table", "scope", "mtu", "advmss", "initcwnd", "onlink", "nexthop", "weight"},
+		"metric", "table", "scope", "mtu", "advmss", "initcwnd", "hoplimit", "onlink", "nexthop", "weight"},
 	KindRule: {"-6", "not", "from", "to", "iif", "oif", "fwmark", "ipproto", "sport", "dport", "uidrange", "priority",
 		"suppress_prefixlength", "table", "blackhole", "unreachable", "prohibit"},
 	KindNeighbour: {"to", "proxy", "dev", "lladdr"},
 	KindTarget:    {"to", "from", "iif", "oif", "mark"},
 	KindEcho:      {"to", "from", "oif", "mark"},
-	KindWay:       {"local", "broadcast", "multicast", "via", "dev", "src"},
+	KindWay:       {"local", "broadcast", "multicast", "via", "dev", "src", "mtu"},
 	KindKnown:     {"lladdr", "PERMANENT"},
+	KindNetem:     {"delay", "loss", "duplicate", "reorder", "limit"},
 	KindLink:      append(LinkKindNames(), "link", "id", "mode", "table", "remote", "dev", "dstport", "miimon"),
 }
 

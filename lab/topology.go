@@ -166,6 +166,7 @@ type NIC struct {
 	Name      string    `json:"name"` // ip-link(8) takes at most 15 bytes, without '/' or space
 	Network   string    `json:"network"`
 	Type      Spec      `json:"type,omitempty"`   // of one that is on no network: vlan id 5 link eth0
+	Netem     Spec      `json:"netem,omitempty"`  // what becomes of what it sends: delay 100ms loss 10%
 	Master    string    `json:"master,omitempty"` // the bridge or bond that it is under, or its VRF
 	Addresses []Address `json:"addresses,omitempty"`
 	Pos       Pos       `json:"-"`

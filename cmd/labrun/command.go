@@ -129,9 +129,10 @@ func rootCommand() *cobra.Command {
 		},
 	}
 	o.flags(root.Flags())
-	root.AddCommand(checkCommand(), planCommand(), listCommand(), graphCommand(), reportCommand(),
+	root.AddCommand(checkCommand(), fmtCommand(), planCommand(), listCommand(), graphCommand(), reportCommand(),
 		diffCommand(), mergeCommand(),
-		schemaCommand(), manCommand(), versionCommand(), stepsTopic())
+		schemaCommand(), manCommand(), versionCommand())
+	root.AddCommand(topics()...)
 	root.AddCommand(linuxCommands()...)
 	// cobra adds these two when it executes, which is too late to change them.
 	root.InitDefaultCompletionCmd()

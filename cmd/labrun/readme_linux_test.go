@@ -120,6 +120,7 @@ func TestReadmeStatuses(t *testing.T) {
 	bad := file("bad.yaml", "name: bad\n")
 	idle := file("idle.yaml", "name: idle\nnetworks: {red: 192.0.2.0/24}\nhosts: {alpha: {}}\n")
 	failing := file("failing.yaml", strings.Replace(read(t, good), "socket(tcp)", "socket(tcp) = EACCES", 1))
+	messy := file("messy.yaml", read(t, good)+"\n\n")
 	kept := map[string]string{}
 	for name, topology := range map[string]string{"passed": good, "failed": failing} {
 		kept[name] = filepath.Join(dir, name+".json")
@@ -138,7 +139,7 @@ func TestReadmeStatuses(t *testing.T) {
 		{"report " + kept["failed"], 0}, {"report " + bad, 2},
 		{"report " + kept["failed"] + " -o /dev/full --format json", 3},
 		{"check " + good, 0}, {"check " + bad, 2}, {"check --strict " + idle, 2}, {"list " + good, 0},
-		{"list " + bad, 2},
+		{"list " + bad, 2}, {"fmt " + good, 0}, {"fmt --check " + messy, 1}, {"fmt " + bad, 2}, {"fmt /nonexistent", 2},
 		{"plan " + good, 0}, {"plan " + bad, 2}, {"graph " + good, 0}, {"graph " + bad, 2}, {"schema topology", 0},
 		{"schema", 2},
 		{"man", 2}, {"man " + file("f", "") + "/x", 3}, {"completion bash", 0}, {"version", 0}, {"version x", 2},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"flag"
 	"fmt"
 	"path/filepath"
@@ -138,5 +139,18 @@ FAIL claim-1-established on alpha, beta
 		if !strings.Contains(string(out), want) {
 			t.Errorf("no %q in:\n%s", want, out)
 		}
+	}
+}
+
+// TestLessonsFormatted: lessons are in the form that labrun fmt writes.
+func TestLessonsFormatted(t *testing.T) {
+	parts, err := filepath.Glob("../../topologies/*/*.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	args := append([]string{"fmt", "--diff", "../../topologies"}, parts...)
+	if status := execute(rootCommand(), args, &out, &out); status != 0 {
+		t.Errorf("exit %d:\n%s", status, out.String())
 	}
 }

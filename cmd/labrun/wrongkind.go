@@ -46,7 +46,18 @@ func shells(root *cobra.Command) {
 	}
 }
 
-// helpTopics has "labrun help" know the commands, and no other topics.
+// topicNames returns the names of the pages of the reference.
+func topicNames(root *cobra.Command) []string {
+	var names []string
+	for _, cmd := range root.Commands() {
+		if cmd.IsAdditionalHelpTopicCommand() {
+			names = append(names, cmd.Name())
+		}
+	}
+	return names
+}
+
+// helpTopics has "labrun help" know the commands and the pages of the reference, and no other topics.
 // cobra's own prints "Unknown help topic" and the usage of the root, with status 0.
 func helpTopics(root *cobra.Command) {
 	help := named(root, "help")
@@ -61,8 +72,13 @@ func helpTopics(root *cobra.Command) {
 			cmd = root
 		}
 		found, names := topic[len(topic)-1], commandNames(cmd)
-		return usagef("labrun help %s: no such command%s there are %s", strings.Join(topic, " "), meant(found, names),
-			list(names))
+		if cmd != root {
+			return usagef("labrun help %s: no such command%s there are %s", strings.Join(topic, " "), meant(found, names),
+				list(names))
+		}
+		pages := topicNames(root)
+		return usagef("labrun help %s: no such command or topic%s there are the commands %s, and the topics %s",
+			strings.Join(topic, " "), meant(found, slices.Concat(names, pages)), list(names), list(pages))
 	}
 }
 

@@ -104,6 +104,14 @@ func (h *Host) SetLink(nic string, up bool) error {
 	return h.change(h.ip("link", "set", "dev", nic, "down"), nic, func(r *rtnl, link int) error { return r.send(linkDown(link)) })
 }
 
+// SetMTU says how long the packets of a link may be. Its IPv6 addresses go where that is less than 1280
+// bytes (addrconf_notify), and routes that were learnt with the old one are forgotten.
+func (h *Host) SetMTU(nic string, bytes int) error {
+	return h.change(h.ip("link", "set", "dev", nic, "mtu", strconv.Itoa(bytes)), nic, func(r *rtnl, link int) error {
+		return r.send(linkMTU(link, uint32(bytes)))
+	})
+}
+
 // DelLink removes a link. A NIC takes its port in the fabric along.
 func (h *Host) DelLink(name string) error {
 	return h.change(h.ip("link", "del", "dev", name), name, func(r *rtnl, link int) error { return r.send(delLink(link)) })

@@ -104,6 +104,12 @@ func linkDown(link int) *nl.NetlinkRequest {
 	return message(unix.RTM_NEWLINK, unix.NLM_F_ACK, msg)
 }
 
+func linkMTU(link int, bytes uint32) *nl.NetlinkRequest {
+	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
+	msg.Index = int32(link)
+	return message(unix.RTM_NEWLINK, unix.NLM_F_ACK, msg, u32(unix.IFLA_MTU, bytes))
+}
+
 func delLink(link int) *nl.NetlinkRequest {
 	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
 	msg.Index = int32(link)

@@ -200,6 +200,8 @@ func (b *specMessage) route(m *nl.NetlinkRequest, terms []lab.Term) error {
 			metrics.AddChild(u32(unix.RTAX_ADVMSS, number(t.Value)))
 		case "initcwnd":
 			metrics.AddChild(u32(unix.RTAX_INITCWND, number(t.Value)))
+		case "hoplimit":
+			metrics.AddChild(u32(unix.RTAX_HOPLIMIT, number(t.Value)))
 		case "onlink":
 			if len(hops) == 0 {
 				msg.Flags |= unix.RTNH_F_ONLINK
@@ -526,5 +528,26 @@ func (r *rtnl) way(answer []byte) (lab.Spec, error) {
 	if ip, ok := netip.AddrFromSlice(attrs[unix.RTA_PREFSRC].Value); ok {
 		add("src", lab.TakesAddr, ip.String())
 	}
+	// Only what the route says, or a router on the way has said (an exception of the route): the link's
+	// own is no metric (rt_fill_info, rt6_fill_node).
+	mtu, err := metricOf(attrs[unix.RTA_METRICS].Value, unix.RTAX_MTU)
+	if err != nil {
+		return "", err
+	}
+	if mtu != 0 {
+		add("mtu", lab.TakesNumber, strconv.FormatUint(uint64(mtu), 10))
+	}
 	return lab.SpecOf(terms), nil
+}
+
+// metricOf reads one of a route's metrics, 0 where it has none.
+func metricOf(metrics []byte, which uint16) (uint32, error) {
+	all, err := nl.ParseRouteAttrAsMap(metrics)
+	if err != nil {
+		return 0, err
+	}
+	if value := all[which].Value; len(value) == 4 {
+		return binary.NativeEndian.Uint32(value), nil
+	}
+	return 0, nil
 }

@@ -110,6 +110,9 @@ func (b *builder) words(o plan.Op) string {
 	if r, ok := o.(plan.NFT); ok && b.namespaces[r.NS] != nil {
 		return fmt.Sprintf("host %q: nft", b.namespaces[r.NS].host.Name())
 	}
+	if n, ok := o.(plan.Netem); ok && b.namespaces[n.NS] != nil {
+		return fmt.Sprintf("%s: host %q: NIC %q: netem %s", n.From, b.namespaces[n.NS].host.Name(), n.NIC, n.Spec)
+	}
 	if l, ok := o.(plan.AddLink); ok && b.namespaces[l.NS] != nil {
 		return fmt.Sprintf("host %q: NIC %q", b.namespaces[l.NS].host.Name(), l.Name)
 	}
@@ -146,6 +149,8 @@ func (b *builder) do(o plan.Op) error {
 		return b.in(o.NS, func(s *namespace) error { return s.rtnl.ip(o.Verb(), o.Object, o.Spec) })
 	case plan.NFT:
 		return b.in(o.NS, func(s *namespace) error { return s.host.loadRules(o.Text) })
+	case plan.Netem:
+		return lackingNetem(b.onLink(o.NS, o.NIC, func(nic int) *nl.NetlinkRequest { return addNetem(nic, o.Spec) }))
 	case plan.LinkUp:
 		return b.onLink(o.NS, o.Name, linkUp)
 	}

@@ -71,6 +71,9 @@ func addresses(n *lab.NIC) (words []string) {
 	if n.Type != "" {
 		words = append(words, n.Type.String())
 	}
+	if n.Netem != "" {
+		words = append(words, "netem "+n.Netem.String())
+	}
 	if n.Master != "" {
 		words = append(words, "master "+n.Master)
 	}

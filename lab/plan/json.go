@@ -13,7 +13,7 @@ var kinds = func() map[string]reflect.Type {
 	all := map[string]reflect.Type{}
 	for _, o := range []Op{
 		AddNamespace{}, Stock{}, Neighbours{}, Sysctl{}, AddBridge{}, AddVeth{}, AddCable{}, AddAddress{}, LinkUp{},
-		Add{}, AddLink{}, SetMaster{}, NFT{},
+		Add{}, AddLink{}, SetMaster{}, NFT{}, Netem{},
 	} {
 		all[kindOf(o)] = reflect.TypeOf(o)
 	}

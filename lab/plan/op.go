@@ -88,6 +88,12 @@ type (
 		NS, Text string
 		From     lab.Pos `json:",omitzero"`
 	}
+	// Netem says what becomes of packets that a NIC sends, tc-netem(8).
+	Netem struct {
+		NS, NIC string
+		Spec    lab.Spec
+		From    lab.Pos `json:",omitzero"`
+	}
 	// LinkUp brings a link up.
 	LinkUp struct{ NS, Name string }
 )
@@ -105,6 +111,7 @@ func (AddAddress) op()   {}
 func (LinkUp) op()       {}
 func (Add) op()          {}
 func (NFT) op()          {}
+func (Netem) op()        {}
 
 func (o AddNamespace) String() string { return lab.Command("ip", "netns", "add", o.NS) }
 
@@ -151,6 +158,11 @@ func (o AddLink) String() string {
 		}
 	}
 	return lab.Command(append(args, strings.Fields("type "+strings.Join(words, " "))...)...)
+}
+
+func (o Netem) String() string {
+	args := []string{"tc", "-n", o.NS, "qdisc", "add", "dev", o.NIC, "root", "netem"}
+	return lab.Command(append(args, strings.Fields(string(o.Spec))...)...)
 }
 
 func (o NFT) String() string { return lab.Command("ip", "netns", "exec", o.NS, "nft", o.Text) }

@@ -189,6 +189,11 @@ func (p *Plan) finishHost(h *lab.Host) {
 	for object, s := range h.Specs() {
 		p.add(Add{NS: p.hostNS(h.Name), Object: object, Spec: p.resolve(h, s.Spec), From: p.from(s.Pos)})
 	}
+	for _, n := range h.NICs {
+		if n.Netem != "" {
+			p.add(Netem{NS: p.hostNS(h.Name), NIC: n.Name, Spec: n.Netem, From: p.from(n.Pos)})
+		}
+	}
 	if h.NFT != "" {
 		p.add(NFT{NS: p.hostNS(h.Name), Text: h.NFT, From: p.from(h.Pos)})
 	}

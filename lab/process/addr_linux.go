@@ -21,6 +21,7 @@ import (
 type sockaddr struct {
 	bytes  [256]byte
 	length int32
+	memory unsafe.Pointer // of the bytes, or what the experiment says instead
 }
 
 // families are the numbers of lab.Families.
@@ -34,6 +35,7 @@ var families = map[string]uint16{
 // says: the kernel is asked what the file says.
 func newSockaddr(r *request, i int) (*sockaddr, error) {
 	s := new(sockaddr)
+	s.memory = pointerOf(r, i, unsafe.Pointer(&s.bytes))
 	to := arg[address](r, i)
 	ip, port := to.IP.Addr(), to.IP.Port()
 	path, isUnix := r.Args[i].of.(lab.Text)
@@ -41,6 +43,8 @@ func newSockaddr(r *request, i int) (*sockaddr, error) {
 	switch {
 	case isUnix:
 		s.setPath(string(path))
+	case s.memory != unsafe.Pointer(&s.bytes):
+		s.length = unknownSize
 	case isLow:
 		if err := s.setLow(low); err != nil {
 			return nil, err
@@ -156,15 +160,26 @@ func (s *sockaddr) low() (lab.Arg, error) {
 }
 
 // pointer and size are the two arguments of a system call that takes an address.
-func (s *sockaddr) pointer() unsafe.Pointer { return unsafe.Pointer(&s.bytes) }
+func (s *sockaddr) pointer() unsafe.Pointer { return s.memory }
 func (s *sockaddr) size() uintptr           { return uintptr(s.length) }
 
 // nameOf answers getsockname or getpeername, by their system call's number.
-func nameOf(fd int, call uintptr) reply {
+func nameOf(r *request, call uintptr) reply {
 	s := room()
-	_, _, errno := unix.Syscall(call, uintptr(fd), uintptr(s.pointer()), uintptr(unsafe.Pointer(&s.length)))
+	s.memory = pointerOf(r, 1, s.memory)
+	length := pointerOf(r, 2, unsafe.Pointer(&s.length))
+	if given, ok := hasArg[lab.Room](r, 1); ok {
+		s.length = int32(given)
+	}
+	if given, ok := hasArg[lab.Room](r, 2); ok {
+		s.length = int32(given)
+	}
+	_, _, errno := unix.Syscall(call, uintptr(r.fds[0]), uintptr(s.pointer()), uintptr(length))
 	if errno != 0 {
 		return ended(errno)
+	}
+	if len(r.Args) > 1 {
+		return okWith(lab.Int(s.length))
 	}
 	of, err := s.value()
 	if err != nil {
@@ -174,7 +189,11 @@ func nameOf(fd int, call uintptr) reply {
 }
 
 // room is where the kernel writes an address, and its length in the place of the room's.
-func room() *sockaddr { return &sockaddr{length: int32(len(sockaddr{}.bytes))} }
+func room() *sockaddr {
+	s := &sockaddr{length: int32(len(sockaddr{}.bytes))}
+	s.memory = unsafe.Pointer(&s.bytes)
+	return s
+}
 
 // value returns the address that the kernel has written: an AddrPort, which is not valid when
 // there is none, or the Text of a name of unix(7).
@@ -212,6 +231,17 @@ func (s *sockaddr) value() (any, error) {
 // ask returns what a call passes to the kernel for the sender's address: nothing, unless it was
 // asked for, so that the call is the one that it has always been.
 func (s *sockaddr) ask(r *request) (to, size unsafe.Pointer) {
+	if given, ok := hasArg[lab.Room](r, 1); ok {
+		s.length = int32(given)
+		return s.pointer(), unsafe.Pointer(&s.length)
+	}
+	if word, ok := hasArg[lab.Pointer](r, 1); ok && r.Call == "accept" {
+		s.memory = pointerOf(r, 1, nil)
+		if s.length = int32(len(s.bytes)); word == "nil" {
+			return nil, nil
+		}
+		return s.pointer(), unsafe.Pointer(&s.length)
+	}
 	if !r.Sender {
 		return nil, nil
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"runtime"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
@@ -25,7 +26,10 @@ type agent struct {
 	batch   *compiledBatch // the batch that was loaded
 	lingers bool           // a call may still be on another thread
 	pending map[string]*pendingCall
-	imprint string // of the process in its first host; "" for one that is not a pool's
+	begun   int          // calls in the background
+	caught  *catcher     // of signals that have handlers, nil for none
+	aimed   *atomic.Bool // a signal of the experiment was sent to the thread, see aim
+	imprint string       // of the process in its first host; "" for one that is not a pool's
 }
 
 // respond sends a reply, which is one message of the pair. With MSG_NOSIGNAL the end of a keeper

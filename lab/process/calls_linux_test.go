@@ -25,10 +25,11 @@ var sample = map[lab.Kind]lab.Arg{
 	lab.KindSockFlags: lab.Word("SOCK_CLOEXEC"), lab.KindFlags: lab.Word("MSG_DONTWAIT"), lab.KindHow: lab.Word("SHUT_RD"),
 	lab.KindFcntl: lab.Word("F_SETFD"), lab.KindFDFlags: lab.Word("0"), lab.KindUser: lab.Int(0),
 	lab.KindNew: lab.New("c"), lab.KindEvents: lab.Word("POLLIN"), lab.KindEpollOp: lab.Word("EPOLL_CTL_ADD"),
-	lab.KindEpoll: lab.Word("EPOLLIN"), lab.KindIoctl: lab.Word("SIOCINQ"), lab.KindFamily: lab.Word("inet"),
+	lab.KindEpoll: lab.Word("EPOLLIN"), lab.KindIoctl: lab.Word("SIOCINQ"), lab.KindRequest: lab.Int(1), lab.KindSetting: lab.Int(0), lab.KindFamily: lab.Word("inet"),
 	lab.KindSockType: lab.Word("stream|SOCK_CLOEXEC"), lab.KindProtocol: lab.Int(0),
 	lab.KindOption: lab.Word("SO_REUSEADDR"), lab.KindMessage: lab.Text("x"), lab.KindPart: lab.Word("MSG_DONTWAIT"),
-	lab.KindPending: lab.Pending("r"), lab.KindValue: lab.Int(1), lab.KindDescriptor: lab.Int(-1),
+	lab.KindPending: lab.Pending("r"), lab.KindRoom: lab.Room(16), lab.KindSignal: lab.Word("SIGUSR1"), lab.KindHandled: lab.Word("handler"),
+	lab.KindRestart: lab.Word("SA_RESTART"), lab.KindValue: lab.Int(1), lab.KindDescriptor: lab.Int(-1),
 }
 
 // TestEveryCallIsKnown makes each call of the vocabulary that a process makes by
@@ -44,7 +45,7 @@ func TestEveryCallIsKnown(t *testing.T) {
 			p := mustStartIn(t, g, process.Spec{In: l.Host("alpha").Do, Enter: newFiles(t, l).Enter})
 			ask(t, p, call("a", "socket", lab.Word("unix")), "", 0)
 			if s.Name == "answer" {
-				if err := p.Begin(t.Context(), "r", process.Args{Call: call("", "recv", lab.Sock("a"))}); err != nil {
+				if err := p.Begin(t.Context(), "r", process.Args{Call: call("", "recv", lab.Sock("a"))}, nil); err != nil {
 					t.Error(err)
 				}
 			}

@@ -5,6 +5,7 @@ import (
 	"hash/fnv"
 	"slices"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -50,7 +51,9 @@ func epoll(a *agent, r *request) reply {
 func epollCtl(_ *agent, r *request) reply {
 	key := keyOf(string(arg[lab.Sock](r, 2)))
 	event := unix.EpollEvent{Events: uint32(arg[lab.Int](r, 3)), Fd: int32(key), Pad: int32(key >> 32)}
-	return ended(unix.EpollCtl(r.fds[0], int(arg[lab.Int](r, 1)), r.fds[1], &event))
+	_, _, errno := unix.Syscall6(unix.SYS_EPOLL_CTL, uintptr(r.fds[0]), uintptr(arg[lab.Int](r, 1)), uintptr(r.fds[1]),
+		uintptr(pointerOf(r, 3, unsafe.Pointer(&event))), 0, 0)
+	return ended(errno)
 }
 
 // keyOf is 64 bits long, as epoll_data is: names that clash would take more of them than a file has.
@@ -70,7 +73,7 @@ func epollWait(a *agent, r *request) reply {
 		last = left == 0
 		n, err := unix.EpollWait(r.fds[0], events[:], int((left+time.Millisecond-1)/time.Millisecond))
 		switch {
-		case errors.Is(err, unix.EINTR):
+		case errors.Is(err, unix.EINTR) && !a.interrupted():
 			continue
 		case err != nil:
 			return ended(err)

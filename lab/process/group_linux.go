@@ -166,7 +166,15 @@ func (p *Process) Exit(ctx context.Context, status int) (lab.Answer, error) {
 // host. When SIGKILL was allowed, it waits until the other has ended; what
 // another signal does to it, and when, is not looked at.
 func (p *Process) Kill(ctx context.Context, victim *Process, signal string) (lab.Answer, error) {
-	r, err := p.ask(ctx, request{Call: "kill", Args: []value{{lab.Int(victim.pid)}, {lab.Word(signal)}}}, nil)
+	var thread lab.Int
+	if victim.began && !victim.dead {
+		r, err := victim.ask(ctx, request{Call: "aim", Args: []value{{lab.Word(signal)}}}, nil)
+		if err != nil {
+			return lab.Answer{}, err
+		}
+		thread, _ = valueOf[lab.Int](r)
+	}
+	r, err := p.ask(ctx, request{Call: "kill", Args: []value{{lab.Int(victim.pid)}, {lab.Word(signal)}, {thread}}}, nil)
 	if err != nil {
 		return lab.Answer{}, err
 	}

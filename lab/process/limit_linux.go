@@ -31,15 +31,18 @@ const tick = 10 * time.Millisecond
 //
 // A socket may have a time-out of the experiment's. A shorter one ends the wait by itself, and
 // its errno is the answer; in any case the socket has it back afterwards.
+//
+// A call in the background has no limit, and needs no time-out. With one it would answer EINTR after a
+// signal whatever SA_RESTART says, signal(7).
 func bounded(a *agent, fd, option int, limit time.Duration, flags int, call func() unix.Errno) reply {
-	if flags&unix.MSG_DONTWAIT != 0 || nonblocking(fd) {
-		return ended(retry(call))
+	if flags&unix.MSG_DONTWAIT != 0 || nonblocking(fd) || limit == forever {
+		return ended(a.retry(call))
 	}
 	a.watch()
 	if own, err := borrowTimeout(fd, option); err == nil {
 		defer returnTimeout(fd, option)
 		if given := time.Duration(own.Nano()); given > 0 && given < limit {
-			return ended(retry(call))
+			return ended(a.retry(call))
 		}
 	}
 	began, again := time.Now(), false
@@ -48,7 +51,7 @@ func bounded(a *agent, fd, option int, limit time.Duration, flags int, call func
 		timeout := unix.NsecToTimeval(int64(left))
 		if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, option, &timeout); err != nil {
 			if errors.Is(err, unix.EBADF) || errors.Is(err, unix.ENOTSOCK) {
-				return ended(retry(call))
+				return ended(a.retry(call))
 			}
 			return reply{Broken: "set a time-out: " + err.Error()}
 		}
@@ -111,9 +114,9 @@ func returnTimeout(fd, option int) {
 
 // retry makes a call that does not block until no signal of the Go runtime's
 // comes between.
-func retry(call func() unix.Errno) unix.Errno {
+func (a *agent) retry(call func() unix.Errno) unix.Errno {
 	for {
-		if errno := call(); errno != unix.EINTR {
+		if errno := call(); errno != unix.EINTR || a.interrupted() {
 			return errno
 		}
 	}
@@ -140,7 +143,7 @@ func readable(a *agent, fd int, limit time.Duration) bool {
 	for began := time.Now(); ; {
 		timeout := unix.NsecToTimespec(int64(max(limit-time.Since(began), 0)))
 		n, err := unix.Ppoll(fds, &timeout, nil)
-		if !errors.Is(err, unix.EINTR) {
+		if !errors.Is(err, unix.EINTR) || a.interrupted() {
 			return n > 0
 		}
 	}
@@ -167,7 +170,7 @@ func who(a *agent, r *request) reply {
 	for left, last := time.Duration(0), false; ; {
 		timeout := unix.NsecToTimespec(int64(left))
 		_, err := unix.Ppoll(fds, &timeout, nil)
-		if err != nil && !errors.Is(err, unix.EINTR) {
+		if err != nil && (!errors.Is(err, unix.EINTR) || a.interrupted()) {
 			return ended(err)
 		}
 		var ready lab.Socks

@@ -74,7 +74,7 @@ func sendmsg(a *agent, r *request) reply {
 	if err != nil {
 		return ended(err)
 	}
-	text := []byte(arg[lab.Text](r, 1))
+	text := textOf(r)
 	if _, ok := r.Args[1].of.(lab.Sock); ok {
 		text = []byte{0}
 		m.oob = append(m.oob, unix.UnixRights(r.fds[1])...)
@@ -83,7 +83,9 @@ func sendmsg(a *agent, r *request) reply {
 		if len(rest) < len(text) {
 			m.oob = nil // it went with the first part
 		}
-		return m.call(unix.SYS_SENDMSG, r.fds[0], m.header(rest), m.flags|unix.MSG_NOSIGNAL)
+		h := m.header(rest)
+		h.Iov.Base = (*byte)(pointerOf(r, 1, unsafe.Pointer(h.Iov.Base)))
+		return m.call(unix.SYS_SENDMSG, r.fds[0], h, m.flags|a.unsignalled())
 	})
 	if len(r.fds) > 1 {
 		done.Value = value{}
@@ -234,7 +236,7 @@ func sendmmsg(a *agent, r *request) reply {
 	n := 0
 	done := bounded(a, r.fds[0], unix.SO_SNDTIMEO, r.Limit, 0, func() unix.Errno {
 		sent, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, uintptr(r.fds[0]), uintptr(unsafe.Pointer(unsafe.SliceData(all))),
-			uintptr(len(all)), unix.MSG_NOSIGNAL, 0, 0)
+			uintptr(len(all)), uintptr(a.unsignalled()), 0, 0)
 		n = int(sent)
 		return errno
 	})

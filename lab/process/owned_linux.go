@@ -63,13 +63,13 @@ func owned(a *agent, r *request) reply {
 			return reply{Broken: "stat socket " + name + ": " + err.Error()}
 		}
 		o := Owned{Name: name, FD: fd, Inode: uint32(st.Ino), UID: st.Uid, Protocol: protocolOf(fd)}
-		o.Local, _ = valueOf[netip.AddrPort](nameOf(fd, unix.SYS_GETSOCKNAME))
+		o.Local, _ = valueOf[netip.AddrPort](nameOf(&request{fds: []int{fd}}, unix.SYS_GETSOCKNAME))
 		asked := o.Local.IsValid() && slices.Contains(which.Ports, o.Local.Port()) ||
 			which.Unix && strings.HasPrefix(o.Protocol, "unix")
 		if name != which.Name && !asked || len(socks) == manyOwned {
 			continue
 		}
-		o.Remote, _ = valueOf[netip.AddrPort](nameOf(fd, unix.SYS_GETPEERNAME))
+		o.Remote, _ = valueOf[netip.AddrPort](nameOf(&request{fds: []int{fd}}, unix.SYS_GETPEERNAME))
 		o.V6Only = isSet(fd, "IPV6_V6ONLY")
 		o.Device, _ = unix.GetsockoptString(fd, unix.SOL_SOCKET, unix.SO_BINDTODEVICE) // none of what is not a socket
 		if v, err := unix.GetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_LOCAL_PORT_RANGE); err == nil {

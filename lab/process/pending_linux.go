@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -23,11 +24,15 @@ import (
 // the call makes has its name in the process when the answer is asked for.
 type pendingCall struct {
 	tid   int
+	began int           // how many began before it
+	held  bool          // at a gate
+	aimed atomic.Bool   // a signal of the experiment was sent to the thread
 	done  chan struct{} // closed when it has ended
 	reply reply
 
 	before, socks handles  // the process's, before the call and after
 	inodes        []uint32 // of the sockets in which it waits
+	paths         []string // that it has bound
 }
 
 // forever is the limit of a call in the background: longer than any cell. How long a file waits for the
@@ -39,14 +44,21 @@ const maxThreads = 64
 
 // Begin makes the process carry out a call in the background. It returns when that has ended or waits in
 // the kernel: what comes next finds it waiting, on every run.
-func (p *Process) Begin(ctx context.Context, name string, a Args) error {
+//
+// With a gate, the call is made when that is opened.
+func (p *Process) Begin(ctx context.Context, name string, a Args, gate *Gate) error {
 	r, err := newRequest(a)
 	if err != nil {
 		return fmt.Errorf("process %s: %w", p.Name, err)
 	}
 	r.Limit = forever
 	p.began = true
-	_, err = p.ask(ctx, request{Call: "begin", Args: []value{{lab.Pending(name)}, {r}}}, nil)
+	var entry *os.File
+	if gate != nil {
+		entry = gate.entry
+		gate.waiting++
+	}
+	_, err = p.ask(ctx, request{Call: "begin", Args: []value{{lab.Pending(name)}, {r}}}, entry)
 	return err
 }
 
@@ -77,7 +89,9 @@ func begin(a *agent, r *request) reply {
 			p.inodes = append(p.inodes, uint32(st.Ino))
 		}
 	}
-	apart := &agent{name: a.name, socks: p.socks, proc: a.proc, table: -1}
+	p.began, p.held = a.begun, r.passed >= 0
+	a.begun++
+	apart := &agent{name: a.name, socks: p.socks, proc: a.proc, table: -1, caught: a.caught, aimed: &p.aimed}
 	apart.watched.Do(func() {}) // a does
 	user, ready := unix.Geteuid(), make(chan error)
 	go func() {
@@ -87,7 +101,8 @@ func begin(a *agent, r *request) reply {
 		p.tid = unix.Gettid()
 		ready <- err
 		if err == nil {
-			p.reply = calls[of.Call](apart, &of)
+			p.reply = apart.makeCall(&of, r.passed)
+			p.paths = apart.paths
 			close(p.done)
 		}
 	}()
@@ -99,6 +114,20 @@ func begin(a *agent, r *request) reply {
 	}
 	a.pending[name] = p
 	return reply{Outcome: lab.OK} // do returns once it has settled
+}
+
+// makeCall makes a call, behind a gate when one came along.
+func (a *agent) makeCall(r *request, entry int) reply {
+	if entry < 0 {
+		return calls[r.Call](a, r)
+	}
+	all, err := admit(entry)
+	if err != nil {
+		return reply{Broken: err.Error()}
+	}
+	defer all.leave()
+	all.pass()
+	return calls[r.Call](a, r)
 }
 
 // settleAll returns when no call in the background is on its way: each has ended or waits. One that a
@@ -157,10 +186,15 @@ func answer(a *agent, r *request) reply {
 	}
 	delete(a.pending, name)
 	for _, sock := range p.socks.names() {
-		if h := p.socks[sock]; h != p.before[sock] && !strings.HasSuffix(sock, former) {
+		switch h := p.socks[sock]; {
+		case h == p.before[sock], strings.HasSuffix(sock, former):
+		case h.fd < 0 || h.fd == p.before[sock].fd: // closed, or its flags are others
+			a.socks[sock] = h
+		default:
 			a.socks.keep(sock, h)
 		}
 	}
+	a.paths = append(a.paths, p.paths...)
 	done := p.reply
 	if !r.Sender {
 		done.From = value{}

@@ -18,7 +18,7 @@ func TestCallsInBackground(t *testing.T) {
 	const calls = 100
 	name := func(i int) string { return "r" + lab.Int(i).String() }
 	for i := range calls {
-		if err := p.Begin(t.Context(), name(i), process.Args{Call: call("", "recv", lab.Sock("a"))}); err != nil {
+		if err := p.Begin(t.Context(), name(i), process.Args{Call: call("", "recv", lab.Sock("a"))}, nil); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -17,19 +17,21 @@ func setsockopt(_ *agent, r *request) reply {
 	if err != nil {
 		return reply{Broken: err.Error()}
 	}
-	if kind.set != nil {
+	if _, isPointer := hasArg[lab.Pointer](r, 2); kind.set != nil && !isPointer {
 		return ended(kind.set(o, r))
 	}
-	b, err := kind.bytes(o, r)
-	if err != nil {
-		return ended(err)
+	b := make([]byte, unknownSize)
+	if _, ok := hasArg[lab.Pointer](r, 2); !ok {
+		if b, err = kind.bytes(o, r); err != nil {
+			return ended(err)
+		}
 	}
 	size := len(b)
 	if length, ok := hasArg[lab.Int](r, 3); ok { // what lies past the value is zeros
 		size = int(length)
 		b = append(b, make([]byte, max(size-len(b), 0))...)
 	}
-	return ended(setOption(r.fds[0], o, unsafe.Pointer(unsafe.SliceData(b)), uintptr(size)))
+	return ended(setOption(r.fds[0], o, pointerOf(r, 2, unsafe.Pointer(unsafe.SliceData(b))), uintptr(size)))
 }
 
 // getsockopt reads an option. Of those that can only be set the kernel says so.
@@ -45,7 +47,8 @@ func getsockopt(_ *agent, r *request) reply {
 		given = make([]byte, max(length, 4))
 	}
 	_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, uintptr(r.fds[0]), uintptr(o.level), uintptr(o.number),
-		uintptr(unsafe.Pointer(unsafe.SliceData(given))), uintptr(unsafe.Pointer(&size)), 0)
+		uintptr(pointerOf(r, 2, unsafe.Pointer(unsafe.SliceData(given)))),
+		uintptr(pointerOf(r, 3, unsafe.Pointer(&size))), 0)
 	if errno != 0 {
 		return ended(errno)
 	}

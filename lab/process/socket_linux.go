@@ -102,6 +102,9 @@ func accept(a *agent, r *request) reply {
 	flags := int(arg[lab.Int](r, 1))
 	fd := r.fds[0]
 	if multipath(fd) && !nonblocking(fd) && !readable(a, fd, r.Limit) {
+		if a.interrupted() {
+			return ended(unix.EINTR)
+		}
 		return reply{Outcome: lab.Blocked}
 	}
 	from := room()
@@ -194,9 +197,20 @@ func fcntl(a *agent, r *request) reply {
 	return okWith(words)
 }
 
-// ioctl reads a number about a socket's queues.
+// ioctl reads a number about a socket's queues, sets one, or asks for and sets what a link has.
 func ioctl(_ *agent, r *request) reply {
-	n, err := unix.IoctlGetInt(r.fds[0], uint(arg[lab.Int](r, 1)))
+	command := uint(arg[lab.Int](r, 1))
+	if isAddress, ok := linkCommands[command]; ok {
+		return ioctlLink(r, command, isAddress)
+	}
+	if len(r.Args) > 2 {
+		n, ok := r.Args[2].of.(lab.Int)
+		if !ok {
+			return reply{Broken: fmt.Sprintf("ioctl %#x is not about a link", command)}
+		}
+		return ended(unix.IoctlSetPointerInt(r.fds[0], command, int(n)))
+	}
+	n, err := unix.IoctlGetInt(r.fds[0], command)
 	if err != nil {
 		return ended(err)
 	}

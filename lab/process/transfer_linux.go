@@ -21,11 +21,20 @@ func sendto(a *agent, r *request) reply {
 
 // sendTo is sendto(2), which send(2) is without an address.
 func sendTo(a *agent, r *request, flags int, to unsafe.Pointer, size uintptr) reply {
-	return transmit(a, r, flags, []byte(arg[lab.Text](r, 1)), func(rest []byte) (int, unix.Errno) {
-		n, _, errno := unix.Syscall6(unix.SYS_SENDTO, uintptr(r.fds[0]), uintptr(unsafe.Pointer(unsafe.SliceData(rest))),
-			uintptr(len(rest)), uintptr(flags|unix.MSG_NOSIGNAL), uintptr(to), size)
+	return transmit(a, r, flags, textOf(r), func(rest []byte) (int, unix.Errno) {
+		text := pointerOf(r, 1, unsafe.Pointer(unsafe.SliceData(rest)))
+		n, _, errno := unix.Syscall6(unix.SYS_SENDTO, uintptr(r.fds[0]), uintptr(text),
+			uintptr(len(rest)), uintptr(flags|a.unsignalled()), uintptr(to), size)
 		return int(n), errno
 	})
+}
+
+// textOf returns the text that is sent. In the place of a pointer it is as long as that says.
+func textOf(r *request) []byte {
+	if _, ok := hasArg[lab.Pointer](r, 1); ok {
+		return make([]byte, unknownSize)
+	}
+	return []byte(arg[lab.Text](r, 1))
 }
 
 // transmit sends a text by a call that sends what is left of it. On a socket that blocks, the kernel
@@ -42,7 +51,7 @@ func transmit(a *agent, r *request, flags int, text []byte, call func(rest []byt
 			return errno
 		}
 		sent += n
-		if whole && sent < len(text) {
+		if whole && sent < len(text) && !a.interrupted() {
 			return unix.EAGAIN // the limit passed in the middle
 		}
 		return 0
@@ -59,7 +68,8 @@ func recv(a *agent, r *request) reply {
 	flags := int(arg[lab.Int](r, 2))
 	done := receiveText(a, r, flags, func(b []byte) (int, unix.Errno) {
 		to, room := from.ask(r)
-		n, _, errno := unix.Syscall6(unix.SYS_RECVFROM, uintptr(r.fds[0]), uintptr(unsafe.Pointer(unsafe.SliceData(b))),
+		text := pointerOf(r, 1, unsafe.Pointer(unsafe.SliceData(b)))
+		n, _, errno := unix.Syscall6(unix.SYS_RECVFROM, uintptr(r.fds[0]), uintptr(text),
 			uintptr(len(b)), uintptr(flags), uintptr(to), uintptr(room))
 		return int(n), errno
 	})
@@ -70,8 +80,8 @@ func recv(a *agent, r *request) reply {
 func receiveText(a *agent, r *request, flags int, call func(b []byte) (int, unix.Errno)) reply {
 	fd := r.fds[0]
 	size := lab.Int(maxText)
-	if len(r.Args) > 1 {
-		size = arg[lab.Int](r, 1)
+	if given, ok := hasArg[lab.Int](r, 1); ok {
+		size = given
 	}
 	if size < 0 || size > maxText {
 		return reply{Broken: "a call receives from 0 to 65536 bytes"}

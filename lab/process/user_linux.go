@@ -43,5 +43,8 @@ func kill(_ *agent, r *request) reply {
 	if !ok {
 		return reply{Broken: "no signal " + signal}
 	}
+	if tid := int(arg[lab.Int](r, 2)); tid != 0 {
+		return ended(unix.Tgkill(pid, tid, s))
+	}
 	return ended(unix.Kill(pid, s))
 }

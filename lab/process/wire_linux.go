@@ -105,6 +105,7 @@ var kinds = map[reflect.Type][]lab.Kind{
 	reflect.TypeFor[lab.Int](): {
 		lab.KindFamily, lab.KindSockType, lab.KindProtocol, lab.KindEvents, lab.KindEpollOp, lab.KindEpoll, lab.KindIoctl,
 		lab.KindInt, lab.KindPart, lab.KindLength, lab.KindDescriptor, lab.KindUser, lab.KindFDFlags, lab.KindValue,
+		lab.KindRequest, lab.KindSetting,
 	},
 	reflect.TypeFor[lab.Text](): {
 		lab.KindText, lab.KindValue, lab.KindAddr, lab.KindPath, lab.KindMessage, lab.KindPart,
@@ -112,15 +113,21 @@ var kinds = map[reflect.Type][]lab.Kind{
 	reflect.TypeFor[lab.Word](): {
 		lab.KindType, lab.KindSockFlags, lab.KindFlags, lab.KindHow, lab.KindFcntl, lab.KindFDFlags, lab.KindOption,
 		lab.KindPart, lab.KindErrno, lab.KindFamily, lab.KindSockType, lab.KindProtocol, lab.KindEvents, lab.KindEpollOp,
-		lab.KindEpoll, lab.KindIoctl,
+		lab.KindEpoll, lab.KindIoctl, lab.KindSetting, lab.KindSignal, lab.KindHandled,
+		lab.KindRestart,
 	},
+	reflect.TypeFor[lab.Pointer](): {
+		lab.KindAddr, lab.KindText, lab.KindValue, lab.KindMessage, lab.KindEpoll, lab.KindRoom, lab.KindPart, lab.KindInt,
+		lab.KindLength, lab.KindSockFlags,
+	},
+	reflect.TypeFor[lab.Room]():        {lab.KindRoom, lab.KindSockFlags},
 	reflect.TypeFor[lab.Pending]():     {lab.KindPending},
 	reflect.TypeFor[lab.Duration]():    {lab.KindDuration, lab.KindValue},
 	reflect.TypeFor[lab.Bytes]():       {lab.KindValue},
 	reflect.TypeFor[address]():         {lab.KindAddr, lab.KindPart},
 	reflect.TypeFor[lab.PacketAddr]():  {lab.KindAddr, lab.KindPart},
 	reflect.TypeFor[lab.NetlinkAddr](): {lab.KindAddr, lab.KindPart},
-	reflect.TypeFor[lab.Name]():        {lab.KindNIC},
+	reflect.TypeFor[lab.Name]():        {lab.KindNIC, lab.KindRequest},
 	reflect.TypeFor[netip.Addr]():      {lab.KindBare},
 	reflect.TypeFor[control]():         {lab.KindPart},
 	reflect.TypeFor[lab.Linger]():      {lab.KindValue},

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"labrun/lab"
+	"labrun/lab/sys"
 )
 
 // socketTypes are the arguments of socket(2) for lab.SocketTypes. They are also what SO_DOMAIN,
@@ -47,7 +48,8 @@ var numbers = map[lab.Kind]map[string]int{
 		"MSG_TRUNC": unix.MSG_TRUNC, "MSG_WAITALL": unix.MSG_WAITALL,
 		"MSG_ZEROCOPY": unix.MSG_ZEROCOPY,
 	},
-	lab.KindHow: {"SHUT_RD": unix.SHUT_RD, "SHUT_WR": unix.SHUT_WR, "SHUT_RDWR": unix.SHUT_RDWR},
+	lab.KindCaught: caughtBits(),
+	lab.KindHow:    {"SHUT_RD": unix.SHUT_RD, "SHUT_WR": unix.SHUT_WR, "SHUT_RDWR": unix.SHUT_RDWR},
 	lab.KindFcntl: {
 		"F_GETFD": unix.F_GETFD, "F_SETFD": unix.F_SETFD, "F_GETFL": unix.F_GETFL, "F_SETFL": unix.F_SETFL,
 	},
@@ -82,11 +84,27 @@ var numbers = map[lab.Kind]map[string]int{
 	},
 	lab.KindIoctl: {
 		"SIOCINQ": unix.SIOCINQ, "SIOCOUTQ": unix.SIOCOUTQ, "SIOCOUTQNSD": unix.SIOCOUTQNSD, "SIOCATMARK": siocatmark,
+		"FIONBIO": fionbio, "SIOCGIFADDR": unix.SIOCGIFADDR, "SIOCSIFADDR": unix.SIOCSIFADDR,
+		"SIOCGIFNETMASK": unix.SIOCGIFNETMASK, "SIOCSIFNETMASK": unix.SIOCSIFNETMASK,
+		"SIOCGIFBRDADDR": unix.SIOCGIFBRDADDR, "SIOCSIFBRDADDR": unix.SIOCSIFBRDADDR,
+		"SIOCGIFMTU": unix.SIOCGIFMTU, "SIOCSIFMTU": unix.SIOCSIFMTU,
 	},
 }
 
-// siocatmark is what asm-generic/sockios.h has and x/sys has not.
-const siocatmark = 0x8905
+// What asm-generic/sockios.h and ioctls.h have and x/sys has not.
+const (
+	siocatmark = 0x8905
+	fionbio    = 0x5421
+)
+
+// caughtBits are the signals as bits of a set.
+func caughtBits() map[string]int {
+	bits := map[string]int{}
+	for name, s := range sys.Signals {
+		bits[name] = 1 << s
+	}
+	return bits
+}
 
 // numberOf returns the number that words stand for, joined by '|'; "" is 0.
 func numberOf(of map[string]int, joined lab.Word) (n lab.Int, err error) {

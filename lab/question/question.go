@@ -89,6 +89,7 @@ type Step struct {
 	Until time.Duration // not 0: make the call again until it answers so, for that long
 	// Pending is the name of a call in the background, see lab.Step.
 	Pending string
+	Held    bool // until together()
 	Pos     lab.Pos
 }
 
@@ -149,7 +150,7 @@ func (r resolver) process(p lab.Process) lab.Process {
 
 func (r resolver) step(s *lab.Step) (Step, error) {
 	q := Step{Process: r.process(s.Process), Call: s.Call, Run: s.Run, Limit: s.Limit, Until: s.Until, Pos: s.Pos,
-		Pending: s.Pending}
+		Pending: s.Pending, Held: s.Held}
 	var err error
 	if q.Addr, q.Inner, err = r.addrs(s.Call.Args, q.Process.Host); err != nil {
 		return q, err

@@ -130,7 +130,8 @@ func (s *Step) UnmarshalJSON(text []byte) error {
 		return err
 	}
 	*s = Step{Process: processOf(from.Process), Until: seconds(from.Until), Spec: from.Spec, Pending: from.Pending,
-		Pos: from.At}
+		Held: from.Held,
+		Pos:  from.At}
 	if s.Addr, err = address(from.Address); err != nil {
 		return err
 	}

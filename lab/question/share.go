@@ -33,8 +33,9 @@ func (q *Question) MakesOnlySockets() bool {
 	// needed), which they remember; no count that fabric.Lab.Clear looks at has those of IPv6.
 	if slices.ContainsFunc(q.Plan.Ops, func(o plan.Op) bool {
 		_, routes := o.(plan.Add)
-		_, rules := o.(plan.NFT) // and connections that conntrack knows
-		return routes || rules
+		_, rules := o.(plan.NFT)   // and connections that conntrack knows
+		_, netem := o.(plan.Netem) // and packets that it holds back
+		return routes || rules || netem
 	}) {
 		return false
 	}
@@ -114,6 +115,9 @@ func batch(q *Question) *lab.Process {
 // (process.Batch), which is fewer calls than it can make one by one.
 func inBatch(c lab.Call, want lab.Answer) bool {
 	if want.Outcome == lab.Blocked || want.Value != nil {
+		return false
+	}
+	if slices.ContainsFunc(c.Args, func(a lab.Arg) bool { _, ok := a.(lab.Pointer); return ok }) {
 		return false
 	}
 	switch c.Name {

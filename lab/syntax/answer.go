@@ -142,12 +142,17 @@ var ofNoSocket = []string{"EBADF", "ENOTSOCK"}
 // answer reads one answer, or several with bars between them.
 func (r *reader) answer(s span) (lab.Answer, []Mistake) {
 	parts := s.alternatives()
-	isBar := func(t token) bool { return t.is("|") }
-	if maskWords[r.Answers] != nil && !slices.ContainsFunc(s.tokens, isBar) {
-		parts = []span{s} // POLLIN|POLLOUT is one answer, and POLLIN | POLLOUT are two
+	if maskWords[r.Answers] != nil {
+		parts = s.atBars() // POLLIN|POLLOUT is one answer, and POLLIN | POLLOUT are two
 	}
 	if len(parts) == 1 {
 		return r.oneAnswer(s)
+	}
+	if words := maskWords[r.Answers]; words != nil && !slices.ContainsFunc(parts, func(part span) bool {
+		return !slices.Contains(words, part.text())
+	}) {
+		r.doubts = append(r.doubts, wrong(s.at, "%s is one of these alone; all of them at once are written without blanks: %s",
+			wording.Quote(s.text()), strings.Join(strings.Fields(s.text()), ""))...)
 	}
 	var all lab.OneOf
 	var mistakes []Mistake
@@ -251,10 +256,12 @@ func (r *reader) answerValue(s span) (lab.Arg, []Mistake) {
 		return r.socks(s)
 	case lab.KindTexts:
 		return r.texts(s)
-	case lab.KindEvents, lab.KindFDFlags:
+	case lab.KindEvents, lab.KindFDFlags, lab.KindCaught:
 		return mask(r.Answers, s)
 	case lab.KindAnswer:
 		return r.late(s)
+	case lab.KindOutcomes:
+		return r.outcomes(s)
 	}
 	if low, high, ok := strings.Cut(s.text(), ".."); ok && r.isNumber() {
 		return between(s, low, high)
@@ -268,7 +275,7 @@ func (r *reader) answerValue(s span) (lab.Arg, []Mistake) {
 
 // isNumber reports whether the call answers a number.
 func (r *reader) isNumber() bool {
-	return r.Answers == lab.KindInt || r.Answers == lab.KindValue && r.option.Value == lab.ValueInt
+	return r.Answers == lab.KindInt || r.Answers == lab.KindSetting || r.Answers == lab.KindValue && r.option.Value == lab.ValueInt
 }
 
 // between reads LOW..HIGH, for numbers of which a kernel may answer several: how much a buffer holds.
@@ -325,6 +332,29 @@ func (r *reader) late(s span) (lab.Arg, []Mistake) {
 		socks = append(socks, lab.Sock(t.text))
 	}
 	return socks, nil
+}
+
+// outcomes reads what calls made at the same instant answer: {ok, EADDRINUSE}, one for each, in any order.
+func (r *reader) outcomes(s span) (lab.Arg, []Mistake) {
+	if !s.token(0).is("{") || s.closing(0) != len(s.tokens)-1 {
+		return nil, s.wrong("%s: what each of the calls answers is written {ok, EADDRINUSE}, in any order; found %s", r.Name,
+			s.found())
+	}
+	var all lab.Outcomes
+	var mistakes []Mistake
+	of := &reader{Signature: lab.Signature{Name: r.Name, Answers: lab.KindAnswer}}
+	for _, one := range s.part(1, len(s.tokens)-1).split() {
+		a, wrong := of.plain(one)
+		if a.Outcome == lab.Unasked {
+			wrong = one.wrong("? takes any answer; it cannot be one of several")
+		}
+		all, mistakes = append(all, a), append(mistakes, wrong...)
+	}
+	if mistakes == nil && len(all) != len(r.args) {
+		mistakes = s.wrong("%s: %s for %s", r.Name, wording.Count(len(all), "answer"), wording.Count(len(r.args), "call"))
+	}
+	slices.SortStableFunc(all, func(a, b lab.Answer) int { return cmp.Compare(a.String(), b.String()) })
+	return all, mistakes
 }
 
 // afterCall ends a complaint about what follows a call in the place of an answer.

@@ -22,10 +22,11 @@ type reader struct {
 	option lab.Option // that setsockopt or getsockopt names
 	args   []lab.Arg
 	came   bool // it is a control message of an answer
+	doubts []Mistake
 }
 
 // expected says which kind of value belongs here. Kinds and their names are the vocabulary's, so
-// a complaint, the JSON Schema and "labrun help steps" call them alike.
+// a complaint, the JSON Schema and "labrun help calls" call them alike.
 func (r *reader) expected(what any, s span) []Mistake {
 	return s.wrong("%s: %s is expected here, found %s", r.Name, what, s.found())
 }
@@ -110,10 +111,10 @@ func otherOptions(found string, names []string) string {
 	prefix, _, ok := strings.Cut(found, "_")
 	alike := slices.DeleteFunc(slices.Clone(names), func(n string) bool { return !ok || !strings.HasPrefix(n, prefix+"_") })
 	if len(alike) == 0 {
-		return fmt.Sprintf("; \"labrun help steps\" lists %d, and %s", len(names), other)
+		return fmt.Sprintf("; \"labrun help options\" lists %d, and %s", len(names), other)
 	}
 	const shown = 12
-	return fmt.Sprintf("; allowed: %s and others, \"labrun help steps\" lists all; %s",
+	return fmt.Sprintf("; allowed: %s and others, \"labrun help options\" lists all; %s",
 		strings.Join(alike[:min(shown, len(alike))], ", "), other)
 }
 

@@ -62,7 +62,7 @@ func fromC(text string) string {
 	case "bind", "connect":
 		length := arg(2)
 		usual := map[bool]string{true: "16", false: "28"}[strings.Contains(arg(1), "AF_INET,")]
-		args = []string{args[0], cAddress(arg(1))}
+		args = []string{args[0], cmp.Or(cAddress(arg(1)), "nil")}
 		if cSize().MatchString(length) && length != usual && !cPath().MatchString(arg(1)) {
 			args = append(args, length)
 		}
@@ -98,12 +98,49 @@ func fromC(text string) string {
 			call = "recvfrom"
 		}
 		value, args = cmp.Or(answer, arg(1)), args[:1]
+	case "sendmsg", "recvmsg":
+		text, to := straceText().FindString(arg(1)), ""
+		if m := straceName().FindStringSubmatch(arg(1)); m != nil {
+			to = cAddress(m[1])
+		}
+		_, text, _ = strings.Cut(text, "=")
+		flags := slices.DeleteFunc(slices.Clone(args[min(2, len(args)):]), func(a string) bool { return a == "0" })
+		if args = args[:1]; call == "recvmsg" {
+			if to != "" {
+				text += " from " + to
+			}
+			value = cmp.Or(answer, text)
+			break
+		}
+		if args = append(args, text); to != "" {
+			args = append(args, to)
+		}
+		args = append(args, flags...)
+	case "poll":
+		m := stracePoll().FindStringSubmatch(arg(0))
+		if m == nil {
+			return ""
+		}
+		args = m[1:]
+		if value = answer; value == "" {
+			_, value, _ = strings.Cut(result, "revents=")
+			value = cmp.Or(strings.TrimRight(value, "}])"), "none")
+		}
+	case "epoll_create1", "epoll_create":
+		call, args = "epoll", nil
+	case "epoll_ctl":
+		events := strings.Trim(straceEvents().FindString(arg(3)), "{,")
+		events = strings.TrimPrefix(events, "events=")
+		if arg(3) == "NULL" {
+			events = "nil"
+		}
+		args = append(args[:min(3, len(args))], events)
 	case "listen", "shutdown", "close":
 	default:
 		return ""
 	}
 	step := call + "(" + strings.Join(args, ", ") + ")"
-	if sig, _ := lab.SignatureOf(call); sig.Makes {
+	if sig, _ := lab.SignatureOf(call); sig.Makes && !sig.Unnamed {
 		if answer == "" && cResult().MatchString(result) {
 			name = result
 		}
@@ -120,11 +157,17 @@ func fromC(text string) string {
 
 var (
 	// cArgument finds what only C or Python write in the place of an argument.
-	cArgument = once.Regexp(`sa_family=|^[AP]F_[A-Z]|^SOCK_|\| *SOCK_|^SOL_|^IPPROTO_|^NULL$|^\(.*\)|^&|^sizeof`)
+	cArgument = once.Regexp(`sa_family=|^[AP]F_[A-Z]|^SOCK_|\| *SOCK_|^SOL_|^IPPROTO_|^NULL$|^\(.*\)|^&|^sizeof|` +
+		`^\{msg_name=|^\[\{fd=|^EPOLL_CLOEXEC$|^\{(events=)?EPOLL`)
 	// cLevel is the level of setsockopt(2), which an option's name says already.
 	cLevel = once.Regexp(`^(SOL|IPPROTO)_[A-Z0-9]+$|^(socket\.)?SOL_`)
 	// cResult is a number that strace prints behind a call: a descriptor, bytes, -1.
 	cResult = once.Regexp(`^-?[0-9]+\b`)
+	// What strace prints of a struct msghdr with one text, of a struct pollfd and of a struct epoll_event.
+	straceText   = once.Regexp(`iov_base="(?:[^"\\]|\\.)*"`)
+	straceName   = once.Regexp(`msg_name=(\{[^}]*\})`)
+	stracePoll   = once.Regexp(`^\[\{fd=(\d+), events=([A-Z|]+)\}\]$`)
+	straceEvents = once.Regexp(`^\{(?:events=)?[A-Z|]+,`)
 	// cSize is a length.
 	cSize = once.Regexp(`^[0-9]+$`)
 	// errnoAfter finds the errno in "-1 EADDRINUSE (Address already in use)".

@@ -2,6 +2,7 @@ package syntax
 
 import (
 	"math"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -40,18 +41,30 @@ func (r *reader) arg(k lab.Kind, s span) (lab.Arg, []Mistake) {
 		if r.Name == "getsockopt" { // what the kernel gave is shown with its length
 			r.option.Value = lab.ValueBytes
 		}
-		return r.number(s, 0, maxLength)
+		return r.number(s, math.MinInt32, maxLength)
 	case lab.KindSockFlags:
 		return flags("socket flag", lab.SocketFlags, s)
 	case lab.KindFlags:
 		return flags("message flag", lab.MessageFlags, s)
-	case lab.KindFDFlags, lab.KindEvents, lab.KindEpoll:
+	case lab.KindFDFlags, lab.KindEvents, lab.KindEpoll, lab.KindRestart:
 		return flags(noun(k), maskWords[k], s)
 	case lab.KindFamily, lab.KindSockType, lab.KindProtocol:
 		if n, problem := Decimal(s.text(), math.MinInt32, math.MaxInt32); problem == "" {
 			return lab.Int(n), nil
 		}
 		return flags(noun(k), maskWords[k], s)
+	case lab.KindEpollOp: // what is none of the three is a question as well
+		if n, problem := Decimal(s.text(), math.MinInt32, math.MaxInt32); problem == "" {
+			return lab.Int(n), nil
+		}
+		return oneOf(noun(k), wordsOf[k], s)
+	case lab.KindRequest:
+		// Commands of netdevice(7) are about a link, the others about the socket: none takes the other's.
+		command, _ := r.args[1].(lab.Word)
+		if strings.HasPrefix(string(command), "SIOCG") || strings.HasPrefix(string(command), "SIOCS") {
+			return r.nic(s)
+		}
+		return r.number(s, math.MinInt32, math.MaxInt32)
 	case lab.KindNew:
 		word, mistakes := r.word(k, s, SocketName)
 		return lab.New(word), mistakes
@@ -102,6 +115,23 @@ func (r *reader) arg(k lab.Kind, s span) (lab.Arg, []Mistake) {
 	return r.value(k, s)
 }
 
+// pointer reads nil or bad in the place of memory, and how many bytes that has, nil for anything else.
+func (r *reader) pointer(i int, s span) (lab.Arg, []Mistake) {
+	word, ok := s.word()
+	switch {
+	case !ok || !r.TakesPointer(i):
+	case slices.Contains(lab.Pointers, word):
+		return lab.Pointer(word), nil
+	case r.Kind(i) == lab.KindRoom, r.Kind(i) == lab.KindSockFlags && strings.Trim(word, "-0123456789") == "":
+		n, mistakes := r.number(s, math.MinInt32, maxLength)
+		if mistakes != nil {
+			return lab.Room(0), mistakes
+		}
+		return lab.Room(n.(lab.Int)), nil
+	}
+	return nil, nil
+}
+
 // noun is how a complaint calls one of the kind.
 func noun(k lab.Kind) string {
 	return strings.TrimPrefix(strings.TrimPrefix(string(k), "a "), "an ")
@@ -110,13 +140,14 @@ func noun(k lab.Kind) string {
 // maskWords are the words of the kinds that take several of a few, joined by '|'.
 var maskWords = map[lab.Kind][]string{
 	lab.KindFDFlags: lab.DescriptorFlags, lab.KindEvents: lab.PollEvents, lab.KindEpoll: lab.EpollEvents,
+	lab.KindCaught: lab.Signals, lab.KindRestart: lab.RestartFlags,
 	lab.KindFamily: lab.Domains, lab.KindSockType: lab.SocketKinds, lab.KindProtocol: lab.Protocols,
 }
 
 // wordsOf are the words of the kinds that take one of a few.
 var wordsOf = map[lab.Kind][]string{
 	lab.KindType: lab.SocketTypes, lab.KindHow: lab.ShutdownHows, lab.KindFcntl: lab.FcntlCommands,
-	lab.KindEpollOp: lab.EpollCommands, lab.KindIoctl: lab.IoctlCommands, lab.KindSignal: lab.Signals,
+	lab.KindEpollOp: lab.EpollCommands, lab.KindIoctl: lab.IoctlCommands, lab.KindSignal: lab.Signals, lab.KindHandled: lab.Handlings, lab.KindRoom: lab.Pointers,
 	lab.KindAddrFlag: lab.AddressFlags,
 }
 
@@ -173,6 +204,10 @@ func (r *reader) value(k lab.Kind, s span) (lab.Arg, []Mistake) {
 		return r.optionValue(s)
 	case lab.KindWay, lab.KindKnown:
 		return r.spec(k, s)
+	case lab.KindSetting:
+		if ip, err := netip.ParseAddr(s.text()); err == nil {
+			return lab.Word(ip.String()), nil
+		}
 	}
 	return r.number(s, math.MinInt32, math.MaxInt32)
 }

@@ -53,7 +53,11 @@ func lex(text string) ([]token, []Mistake) {
 			if m != nil {
 				return nil, wrong(i+m.At, "%s", m.Msg)
 			}
-			t.text, t.str, t.end = value, true, i+length
+			times, more, m := lexTimes(text[i+length:], len(value))
+			if m != nil {
+				return nil, wrong(i+length+m.At, "%s", m.Msg)
+			}
+			t.text, t.str, t.end = strings.Repeat(value, times), true, i+length+more
 		case strings.ContainsRune("<>=", r):
 			if strings.HasPrefix(text[i+1:], "=") {
 				t.end++
@@ -101,6 +105,21 @@ func lexString(text string) (string, int, *Mistake) {
 		rest = tail
 	}
 	return string(value), len(text) - len(rest) + 1, nil
+}
+
+// lexTimes reads how many times a string stands there, "x"*3000, and returns the length of what says it.
+// Texts longer than a packet are of one letter mostly, and a file is read by people.
+func lexTimes(rest string, size int) (times, length int, m *Mistake) {
+	digits, ok := strings.CutPrefix(rest, "*")
+	if !ok {
+		return 1, 0, nil
+	}
+	length = len(digits) - len(strings.TrimLeft(digits, "0123456789"))
+	times, err := strconv.Atoi(digits[:length])
+	if most := maxText / max(size, 1); err != nil || times < 1 || times > most {
+		return 0, 0, &Mistake{0, fmt.Sprintf("behind * stands how many times the string is there, from 1 to %d", most)}
+	}
+	return times, 1 + length, nil
 }
 
 // Mistake is something wrong at an offset of a step. Whatever reads a part of a step returns

@@ -39,7 +39,11 @@ func callHint(found string) string {
 	if meant := wording.Synonym(callsElsewhere, strings.ToLower(found)); meant != "" {
 		return fmt.Sprintf(", did you mean %q?", meant)
 	}
-	return wording.Hint(found, "calls", CallNames())
+	hint := wording.Hint(found, "calls", CallNames())
+	if strings.HasSuffix(hint, " more") {
+		hint += `, "labrun help calls" has all`
+	}
+	return hint
 }
 
 // outcomes are what answers are called elsewhere; errnos by the words of strerror(3), which
@@ -107,7 +111,7 @@ func meantWord(noun, found string, words []string) string {
 	found = strings.Trim(found, `"`)
 	if noun == "signal" {
 		// signal(7), in the order of lab.Signals
-		if i := slices.Index([]string{"1", "2", "3", "9", "10", "12", "15", "28"}, found); i >= 0 {
+		if i := slices.Index([]string{"1", "2", "3", "9", "10", "12", "13", "15", "28"}, found); i >= 0 {
 			return words[i]
 		}
 	}

@@ -160,7 +160,7 @@ func (r *reader) with(s span) ([]lab.Control, []Mistake) {
 // written "none", or 0 where a program would print that.
 func mask(k lab.Kind, s span) (lab.Arg, []Mistake) {
 	words := maskWords[k]
-	if k == lab.KindEvents && len(s.tokens) == 1 && s.tokens[0].is("none") {
+	if k != lab.KindFDFlags && len(s.tokens) == 1 && s.tokens[0].is("none") {
 		return lab.Word("none"), nil
 	}
 	a, mistakes := flags(noun(k), words, s)

@@ -51,6 +51,9 @@ func argsPattern(s lab.Signature, option string) string {
 	var b strings.Builder
 	for i, k := range s.Args {
 		one := kindPattern(k)
+		if s.TakesPointer(i) {
+			one = "(?:" + oneOfPattern(lab.Pointers) + "|" + one + ")"
+		}
 		if k == lab.KindOption {
 			one = option
 		}
@@ -74,12 +77,18 @@ func argsPattern(s lab.Signature, option string) string {
 	return b.String()
 }
 
-// stringPattern is a string in double quotes, with any escapes.
-const stringPattern = `"(?:[^"\\]|\\[\s\S])*"`
+// stringPattern is a string in double quotes, with any escapes, and how many times it stands there.
+const stringPattern = `"(?:[^"\\]|\\[\s\S])*"(?:\*[0-9]+)?`
 
 // kindPattern is what an argument looks like. Of some kinds anything will do,
 // Load looks closer. It is a case for each kind that arg reads.
 func kindPattern(k lab.Kind) string {
+	if k == lab.KindRoom {
+		return `(?:-?[0-9]+|` + oneOfPattern(lab.Pointers) + ")"
+	}
+	if k == lab.KindEpollOp {
+		return `(?:-?[0-9]+|` + oneOfPattern(wordsOf[k]) + ")"
+	}
 	if words, ok := wordsOf[k]; ok {
 		return oneOfPattern(words)
 	}
@@ -94,16 +103,22 @@ func kindPattern(k lab.Kind) string {
 		return `(?:unspec|(?:packet|netlink)\([^()]*\)|` + stringPattern + `|(?:family|mapped)\([^"]*\)\s*:\s*[^\s,()":]+|[^\s,()"]*:[^\s,()":]+)`
 	case lab.KindInt, lab.KindLength, lab.KindUser, lab.KindDescriptor, lab.KindNumber:
 		return `-?[0-9]+`
+	case lab.KindRequest:
+		return `(?:-?[0-9]+|` + stringPattern + `|[^\s,()"]+)`
+	case lab.KindSetting:
+		return `(?:-?[0-9]+|[0-9.]+)`
 	case lab.KindText, lab.KindPath:
 		return stringPattern
-	case lab.KindFDFlags, lab.KindEvents, lab.KindEpoll:
+	case lab.KindAct:
+		return `(?:[^\s(){}\[\],:]+:\s*)?(?:[^\s(){}\[\],=]+\s*=\s*)?[a-z_0-9]+\([^()]*(?:\([^()]*\)[^()]*)*\)`
+	case lab.KindFDFlags, lab.KindEvents, lab.KindEpoll, lab.KindRestart:
 		return flagsPattern(maskWords[k])
 	case lab.KindFamily, lab.KindSockType, lab.KindProtocol:
 		return `(?:-?[0-9]+|` + flagsPattern(maskWords[k]) + ")"
 	case lab.KindNew:
 		return Inner(SocketName)
 	case lab.KindSockFlags:
-		return flagsPattern(lab.SocketFlags)
+		return `(?:-?[0-9]+|` + flagsPattern(lab.SocketFlags) + ")" // room for an address, of accept
 	case lab.KindFlags:
 		return flagsPattern(lab.MessageFlags)
 	case lab.KindSysctl:
@@ -143,12 +158,12 @@ var examplesOf = map[lab.Kind]string{
 	lab.KindText: `"1"`, lab.KindPath: `"name"`, lab.KindDuration: "100ms", lab.KindSockFlags: lab.SocketFlags[0],
 	lab.KindFlags: "MSG_PEEK", lab.KindUser: "1000", lab.KindSysctl: "net.ipv4.tcp_tw_reuse", lab.KindNIC: "eth0",
 	lab.KindPrefix: "192.0.2.77/24", lab.KindMessage: `"text"`, lab.KindPart: "pktinfo(x, eth0)", lab.KindBare: "x",
-	lab.KindErrno: "ECONNREFUSED", lab.KindDescriptor: "-1", lab.KindOption: "SO_REUSEADDR", lab.KindValue: "1",
+	lab.KindErrno: "ECONNREFUSED", lab.KindRequest: "eth0", lab.KindSetting: "1400", lab.KindDescriptor: "-1", lab.KindOption: "SO_REUSEADDR", lab.KindValue: "1",
 	lab.KindNew: "b", lab.KindFDFlags: "O_NONBLOCK", lab.KindEvents: "POLLIN|POLLOUT",
-	lab.KindEpoll: "EPOLLIN|EPOLLET", lab.KindFamily: "inet", lab.KindSockType: "stream", lab.KindProtocol: "0",
+	lab.KindEpoll: "EPOLLIN|EPOLLET", lab.KindRestart: "SA_RESTART", lab.KindFamily: "inet", lab.KindSockType: "stream", lab.KindProtocol: "0",
 	lab.KindRoute: SpecExamples[lab.KindRoute][0], lab.KindRule: SpecExamples[lab.KindRule][0],
 	lab.KindLink: "dummy", lab.KindNeighbour: SpecExamples[lab.KindNeighbour][0], lab.KindTarget: "peer.x",
-	lab.KindEcho: "peer.x",
+	lab.KindEcho: "peer.x", lab.KindAct: "other: listen(b, 5)",
 }
 
 // SpecExamples are what sections of a host have, and steps take.
@@ -157,6 +172,7 @@ var SpecExamples = map[lab.Kind][]string{
 		"blackhole 203.0.113.0/24", "default nexthop via 192.0.2.1 nexthop via 198.51.100.1"},
 	lab.KindRule:      {"from x table 100", "fwmark 1 table 100 priority 1000"},
 	lab.KindNeighbour: {"192.0.2.1 lladdr 02:00:00:00:00:01 dev eth0"},
+	lab.KindNetem:     {"delay 100ms", "delay 10ms loss 5% duplicate 1%", "delay 10ms reorder 25%"},
 	lab.KindLink: {"dummy", "vrf table 7", "bridge", "vlan id 5 link eth0", "macvlan link eth0 mode bridge",
 		"bond mode active-backup", "vxlan id 42 remote 192.0.2.1 dstport 4789", "wireguard"},
 }
@@ -192,6 +208,9 @@ func KindExamples(kinds []lab.Kind) []string {
 		args[i] = examplesOf[k]
 		if words := wordsOf[k]; words != nil {
 			args[i] = words[0]
+		}
+		if k == lab.KindIoctl && slices.Contains(kinds, lab.KindRequest) { // one that is about a link
+			args[i] = "SIOCSIFMTU"
 		}
 	}
 	return args

@@ -95,18 +95,27 @@ func (s span) alternatives() []span {
 		}
 	}
 	whole := span{s.step, tokens, s.at, s.end}
+	parts := whole.atBars()
+	if len(parts) == 1 {
+		return []span{s}
+	}
+	return parts
+}
+
+// atBars cuts a span at every bar that stands alone.
+func (s span) atBars() []span {
 	var parts []span
 	begin := 0
-	for i, t := range tokens {
+	for i, t := range s.tokens {
 		if t.is("|") {
-			parts = append(parts, whole.part(begin, i))
+			parts = append(parts, s.part(begin, i))
 			begin = i + 1
 		}
 	}
 	if parts == nil {
 		return []span{s}
 	}
-	return append(parts, whole.from(begin))
+	return append(parts, s.from(begin))
 }
 
 // split cuts the span at the commas outside of any brackets: f() has no arguments, f(a,) has

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"labrun/lab"
 	"labrun/lab/once"
@@ -62,6 +63,9 @@ func ParseSpec(k lab.Kind, text string) (lab.Spec, string) {
 	spec := lab.SpecOf(terms)
 	if k == lab.KindLink {
 		return spec, linkProblem(spec)
+	}
+	if words := strings.Fields(text); slices.Contains(words, "reorder") && !slices.Contains(words, "delay") {
+		return "", "reorder sends some at once and needs a delay for the others, as with tc-netem(8)"
 	}
 	return spec, ""
 }
@@ -139,6 +143,11 @@ func specProblem(t lab.Term) string {
 	case lab.TakesMAC:
 		mac, err := net.ParseMAC(t.Value)
 		ok = err == nil && len(mac) == 6 && strings.Count(t.Value, ":") == 5 || err != nil && like(specName())
+	case lab.TakesTime:
+		d, err := time.ParseDuration(t.Value)
+		ok = err == nil && d > 0 && d <= MaxWait
+	case lab.TakesPercent:
+		_, ok = lab.Percent(t.Value)
 	case lab.TakesProto:
 		n, err := strconv.ParseUint(t.Value, 10, 8)
 		ok = slices.Contains([]string{"tcp", "udp", "icmp"}, t.Value) || err == nil && n > 0

@@ -20,10 +20,12 @@ type Step struct {
 	WantsAt  []int // where each answer begins
 	Mistakes []Mistake
 	CallAt   int
-	Known    bool // the call is one that there is
-	Makes    bool // and one that makes a socket
-	Open     bool // a parenthesis is not closed
-	Foreign  bool // it is in another notation, and read as what it would be here
+	Known    bool      // the call is one that there is
+	Makes    bool      // and one that makes a socket
+	Open     bool      // a parenthesis is not closed
+	Doubts   []Mistake // it says what it says, and another thing may be meant
+	Foreign  bool      // it is in another notation, and read as what it would be here
+	Acts     []*Step   // the calls of together(), with offsets in this text
 }
 
 // Parse reads a step with all its mistakes and where each of its parts stands.
@@ -102,6 +104,7 @@ func (s *Step) parse(all span) {
 	case s.Known:
 		s.parseArgs(r, all.part(2, end))
 		s.parseAnswer(r, all.from(end+1))
+		s.Doubts = r.doubts
 	}
 }
 
@@ -125,7 +128,16 @@ func (s *Step) parseArgs(r *reader, all span) {
 		return
 	}
 	for i, one := range list {
-		value, mistakes := r.arg(r.Kind(i), one)
+		if r.Kind(i) == lab.KindAct {
+			act, mistakes := s.act(one)
+			r.args, s.ArgsAt = append(r.args, act), append(s.ArgsAt, one.at)
+			s.add(mistakes)
+			continue
+		}
+		value, mistakes := r.pointer(i, one)
+		if value == nil {
+			value, mistakes = r.arg(r.Kind(i), one)
+		}
 		if mistakes != nil {
 			value = nil
 		}
@@ -136,11 +148,46 @@ func (s *Step) parseArgs(r *reader, all span) {
 	s.Call.Args = r.args
 }
 
+// act reads a call within together(), which may have the name of its process before it.
+func (s *Step) act(one span) (act lab.Act, mistakes []Mistake) {
+	if first := one.token(0); first.word() && one.token(1).is(":") {
+		host, name, ok := strings.Cut(first.text, "/")
+		if !ok {
+			host, name = "", host
+		}
+		act.Process = lab.Process{Host: host, Name: name}
+		if mistakes = one.check(ProcessName, name); mistakes == nil && host != "" && host != "peer" {
+			mistakes = one.check(HostName, host)
+		}
+		one = one.from(2)
+	}
+	inner := &Step{Text: s.Text}
+	inner.parse(one)
+	sig, _ := lab.SignatureOf(inner.Call.Name)
+	switch {
+	case mistakes != nil:
+	case len(inner.Mistakes) > 0:
+		mistakes = inner.Mistakes
+	case !sig.MayRace():
+		mistakes = wrong(inner.CallAt, "%s cannot be made at the same instant as others", inner.Call.Name)
+	case len(inner.WantsAt) > 0:
+		mistakes = wrong(inner.WantsAt[0], "what calls made at the same instant answer is written behind together(...): "+
+			"= {ok, EADDRINUSE}")
+	}
+	act.Call = inner.Call
+	s.Acts = append(s.Acts, inner)
+	return act, mistakes
+}
+
 // parseAnswer reads what follows the call: = ANSWER [ANSWER on linux < 6.2]. In a Want the
 // answer for all kernels comes last, so that the first rule which holds is the one that counts.
 func (s *Step) parseAnswer(r *reader, all span) {
 	plain := lab.WantRule{Answer: lab.Answer{Outcome: lab.OK}}
 	if len(all.tokens) == 0 {
+		if r.Answers == lab.KindOutcomes {
+			plain.Answer.Value = lab.Outcomes(slices.Repeat([]lab.Answer{{Outcome: lab.OK}}, len(r.args)))
+			s.WantsAt = []int{s.CallAt}
+		}
 		s.Want = lab.Want{plain}
 		return
 	}
@@ -170,6 +217,17 @@ func (s *Step) parseAnswer(r *reader, all span) {
 		rest = rest.from(end + 1)
 	}
 	s.Want, s.WantsAt = append(s.Want, plain), append(s.WantsAt, one.at)
+	if r.Answers != lab.KindOutcomes || len(s.Mistakes) > 0 {
+		return
+	}
+	for i, rule := range s.Want {
+		for _, a := range rule.Answer.All() {
+			if a.Value == nil && a.Outcome != lab.Unasked {
+				s.wrong(s.WantsAt[i], "%s: what each of the calls answers is written {ok, EADDRINUSE}, in any order; found %s",
+					r.Name, wording.Quote(a.String()))
+			}
+		}
+	}
 }
 
 // notCall ends a complaint about a text that is not a call at all: a call with a word before it,

@@ -24,7 +24,7 @@ func isStrace(text string) bool {
 	case "socket":
 		return len(args) == 3 && (straceSockets[straceType(args)] || longSocket(args) != nil)
 	case "bind", "connect":
-		return len(args) == 3 && straceFamily().MatchString(args[1]) && cSize().MatchString(args[2])
+		return len(args) == 3 && (args[1] == "NULL" || straceFamily().MatchString(args[1])) && cSize().MatchString(args[2])
 	case "setsockopt", "getsockopt":
 		return len(args) == 5 && slices.Contains(straceLevels[prefixOf(args[2])], args[1]) && is(4, "4", "[4]")
 	case "send", "sendto", "write":
@@ -34,6 +34,19 @@ func isStrace(text string) bool {
 		return len(args) > 2 && is(3, "0")
 	case "accept", "accept4", "getsockname", "getpeername":
 		return len(args) > 2
+	case "sendmsg", "recvmsg":
+		m := straceMessage().FindStringSubmatch(args[min(1, len(args)-1)])
+		if len(args) != 3 || m == nil {
+			return false
+		}
+		text, err := strconv.Unquote(m[1])
+		return err == nil && (call == "recvmsg" && is(2, "0") || m[2] == strconv.Itoa(len(text)))
+	case "poll": // which does not wait here
+		return len(args) == 3 && stracePoll().MatchString(args[0]) && args[1] == "1" && args[2] == "0"
+	case "epoll_create1":
+		return len(args) == 1 && args[0] == "0"
+	case "epoll_ctl":
+		return len(args) == 4 && (args[3] == "NULL" || straceEvents().MatchString(args[3]))
 	case "listen", "shutdown":
 		return len(args) == 2
 	case "close":
@@ -47,8 +60,13 @@ var (
 	// has cut short.
 	straceNot    = once.Regexp(`^&|^\(|sizeof|^'|\.\.\.$|\*`)
 	straceFamily = once.Regexp(`sa_family=AF_(INET6?|UNIX),`)
+	// straceMessage is a struct msghdr with one text and nothing beside it.
+	straceMessage = once.Regexp(`^\{msg_name=(?:NULL|\{sa_family=AF_(?:INET6?|UNIX),[^}]*\}), ` +
+		`msg_namelen=[0-9]+(?: => [0-9]+)?, ` +
+		`msg_iov=\[\{iov_base=("(?:[^"\\]|\\.)*"), iov_len=([0-9]+)\}\], msg_iovlen=1, msg_controllen=0, msg_flags=0\}$`)
 	// straceResult is a number, or the errno.
-	straceResult = once.Regexp(`^-1 E[A-Z0-9]+ \(.*\)$|^-?[0-9]+$`)
+	straceResult = once.Regexp(`^-1 E[A-Z0-9]+ \(.*\)$|^-?[0-9]+$|^0 \(Timeout\)$|` +
+		`^1 \(\[\{fd=[0-9]+, revents=[A-Z|]+\}\]\)$`)
 )
 
 // straceLevels are the levels of the options of a prefix, in strace's words.

@@ -39,6 +39,25 @@ func TestStrace(t *testing.T) {
 		{`recvfrom(4, "hello", 4096, 0, NULL, NULL) = 5`, `recv(4) = "hello"`},
 		{`recvfrom(4, "hello"..., 4096, 0, NULL, NULL) = 4096`, ""},
 		{`recvfrom(4, 0x7ffd, 4096, MSG_DONTWAIT, NULL, NULL) = -1 EAGAIN (Resource temporarily unavailable)`, ""},
+		{`sendmsg(3, {msg_name={sa_family=AF_INET, sin_port=htons(53), sin_addr=inet_addr("192.0.2.1")}, msg_namelen=16, ` +
+			`msg_iov=[{iov_base="hi", iov_len=2}], msg_iovlen=1, msg_controllen=0, msg_flags=0}, MSG_DONTWAIT) = 2`,
+			`sendmsg(3, "hi", 192.0.2.1:53, MSG_DONTWAIT) = ok`},
+		{`sendmsg(3, {msg_name=NULL, msg_namelen=0, msg_iov=[{iov_base="hi", iov_len=2}], msg_iovlen=1, ` +
+			`msg_control=[{cmsg_len=20}], msg_controllen=24, msg_flags=0}, 0) = 2`, ""}, // nor is what goes along
+		{`recvmsg(3, {msg_name={sa_family=AF_INET, sin_port=htons(53), sin_addr=inet_addr("192.0.2.1")}, ` +
+			`msg_namelen=128 => 16, msg_iov=[{iov_base="hi", iov_len=64}], msg_iovlen=1, msg_controllen=0, ` +
+			`msg_flags=0}, 0) = 2`,
+			`recvmsg(3) = "hi" from 192.0.2.1:53`},
+		{`poll([{fd=3, events=POLLIN|POLLOUT}], 1, 0) = 1 ([{fd=3, revents=POLLOUT}])`, "poll(3, POLLIN|POLLOUT) = POLLOUT"},
+		{`poll([{fd=3, events=POLLIN}], 1, 0) = 0 (Timeout)`, "poll(3, POLLIN) = none"},
+		{`poll([{fd=3, events=POLLIN}], 1, 1000) = 0 (Timeout)`, ""}, // which waits
+		{`epoll_create1(0) = 4`, "4 = epoll() = ok"},
+		{`epoll_ctl(4, EPOLL_CTL_ADD, 3, {EPOLLIN|EPOLLET, {u32=3, u64=3}}) = 0`,
+			"epoll_ctl(4, EPOLL_CTL_ADD, 3, EPOLLIN|EPOLLET) = ok"},
+		{`epoll_ctl(4, EPOLL_CTL_MOD, 3, {events=EPOLLOUT, data={u32=3, u64=3}}) = -1 ENOENT (No such file or directory)`,
+			"epoll_ctl(4, EPOLL_CTL_MOD, 3, EPOLLOUT) = ENOENT"},
+		{`epoll_ctl(4, EPOLL_CTL_DEL, 3, NULL) = 0`, "epoll_ctl(4, EPOLL_CTL_DEL, 3, nil) = ok"},
+		{`bind(3, NULL, 16) = -1 EFAULT (Bad address)`, "bind(3, nil, 16) = EFAULT"},
 		{`close(3) = 0`, "close(3) = ok"},
 		{`listen(a, 5);`, ""},
 		{`s.bind(("", 80))`, ""},

@@ -33,5 +33,6 @@ func AnswerOf(err error) (lab.Answer, bool) {
 // Signals are the numbers of lab.Signals.
 var Signals = map[string]unix.Signal{
 	"SIGHUP": unix.SIGHUP, "SIGINT": unix.SIGINT, "SIGQUIT": unix.SIGQUIT, "SIGKILL": unix.SIGKILL,
-	"SIGUSR1": unix.SIGUSR1, "SIGUSR2": unix.SIGUSR2, "SIGTERM": unix.SIGTERM, "SIGWINCH": unix.SIGWINCH,
+	"SIGUSR1": unix.SIGUSR1, "SIGUSR2": unix.SIGUSR2, "SIGPIPE": unix.SIGPIPE, "SIGTERM": unix.SIGTERM,
+	"SIGWINCH": unix.SIGWINCH,
 }

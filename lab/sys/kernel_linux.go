@@ -27,6 +27,13 @@ func KernelVersion() (lab.KernelVersion, error) {
 	return lab.KernelVersionOf(release, version)
 }
 
+// TellsSyscalls reports whether the kernel tells in which system call a thread is, proc_pid_syscall(5): some
+// architectures lack what that needs (CONFIG_HAVE_ARCH_TRACEHOOK).
+func TellsSyscalls() bool {
+	_, err := os.Stat("/proc/thread-self/syscall")
+	return err == nil
+}
+
 // HasIPv6 reports whether the kernel has IPv6: a module may be missing, or
 // ipv6.disable=1 on its command line.
 func HasIPv6() bool {

@@ -2,6 +2,7 @@ package topology
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -108,10 +109,42 @@ func (r *slotReader) call(by maker, raw *yaml.Node, around yaml.Style) {
 		r.Wrong(n, "%s: until waits for the answer behind a step, and this one takes any; write %s", r.scope(),
 			wording.Quote(step.Call.String()+" = "+cmp.Or(readers[step.Call.Name], string(lab.OK))))
 	}
+	for _, m := range step.Doubts {
+		pos := yamlpos.PosOf(raw)
+		if raw.Value == n.Value {
+			pos = r.Source.Within(raw, raw.Value, m.At)
+		}
+		r.Warn(pos, "%s: %s", r.scope(), m.Msg)
+	}
 	if by.background {
 		r.background(by, &placed)
 	}
+	if len(step.Mistakes) == 0 && len(step.Acts) > 0 {
+		r.acts(by, placed)
+	}
 	r.steps = append(r.steps, placed)
+}
+
+// acts adds a step for each of the calls of together(), which is held until that releases all of them.
+func (r *slotReader) acts(by maker, together placedStep) {
+	if by.until != 0 {
+		r.Wrong(together.node, "%s: until would make the calls again, and they are made once", r.scope())
+	}
+	for i, a := range together.Call.Args {
+		act, read := a.(lab.Act), together.Acts[i]
+		p := together
+		p.Step, p.process = read, by.Process
+		if act.Process.Name != "" {
+			p.process, _ = r.process(r.Source.Within(p.node, p.node.Value, together.ArgsAt[i]), r.scope(), act.Process.String())
+		}
+		p.step = lab.Step{Process: p.process, Call: read.Call, Want: read.Want, Pos: together.step.Pos, Held: true,
+			Pending: fmt.Sprintf("%s (%s%s)", act, together.step.Pos.Words(), strings.TrimSuffix(", turn "+r.turn, ", turn "))}
+		same := func(o placedStep) bool { return o.step.Pending == p.step.Pending }
+		if slices.ContainsFunc(r.steps[len(r.steps)-i:], same) {
+			p.step.Pending += fmt.Sprintf(", call %d", i+1)
+		}
+		r.steps = append(r.steps, p)
+	}
 }
 
 // background makes a step one that does not wait for its call's answer.

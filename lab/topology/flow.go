@@ -129,7 +129,7 @@ func (s placedStep) inWorld() world.Step {
 	w := world.Step{
 		Process: s.process, Line: s.node.Line, Call: s.Call, Want: s.Want, Repeated: s.repeated, Program: s.step.Run != nil,
 		Mistaken: len(s.Mistakes) > 0, Known: s.Known, Makes: s.Makes, Foreign: s.Foreign,
-		Pending: s.step.Pending,
+		Pending: s.step.Pending, Held: s.step.Held,
 	}
 	if w.Program {
 		w.Background, w.FDs = s.step.Run.Background, s.step.Run.FDs

@@ -99,7 +99,7 @@ func (d *layoutReader) decodeNIC(h *host, s yamlpos.Scope, e yamlpos.Entry) *nic
 		d.peersUnsure = true
 		return n
 	}
-	keys, _ := d.Fields(e.Value, s, "network", "type", "master", "address", "as")
+	keys, _ := d.Fields(e.Value, s, "network", "type", "netem", "master", "address", "as")
 	if k, ok := keys["as"]; ok {
 		n.alias, n.aliasPos = d.aliasOf(k.Value, s)
 	}
@@ -109,6 +109,9 @@ func (d *layoutReader) decodeNIC(h *host, s yamlpos.Scope, e yamlpos.Entry) *nic
 			d.Wrong(k.Value, "%s: no bridge, bond or VRF %s stands before it on host %q", s, wording.Quote(n.Master),
 				h.Name)
 		}
+	}
+	if k, ok := keys["netem"]; ok {
+		n.Netem, _ = d.decodeSpec(k.Value, lab.KindNetem, s.String()+", netem")
 	}
 	k, ok := keys["network"]
 	if t, typed := keys["type"]; typed {

@@ -13,7 +13,7 @@ var experimentKeys = []string{"doc", "claim", "when", "hosts", "linux", "needs",
 // stepKeys are the keys of a step beside its process, and some kept for later. No process has such a
 // name, so a key that comes to mean something will not change what a file says.
 var stepKeys = []string{"run", "as", "limit", "background", "until", "stdout", "stderr", "exit",
-	"repeat", "fds", "doc", "want", "skip", "only", "axes"}
+	"repeat", "fds", "together", "answers", "doc", "want", "skip", "only", "axes"}
 
 // topologyKeys are what a topology has for itself, and a file that it includes has not.
 var topologyKeys = []string{"name", "networks", "hosts"}

@@ -131,6 +131,8 @@ func hostsSchema() object {
 			"as": alias,
 			"type": like("A NIC on no network, in the words of ip-link(8). A kernel that lacks the kind is a skip.",
 				"^"+syntax.SpecPattern+"$", syntax.SpecExamples[lab.KindLink]...),
+			"netem": like("What becomes of packets that the NIC sends, in the words of tc-netem(8).",
+				"^"+syntax.SpecPattern+"$", syntax.SpecExamples[lab.KindNetem]...),
 			"master": nameValue(syntax.NicName,
 				"The bridge or bond that it is put under, or its VRF: a NIC that stands before it."),
 		})

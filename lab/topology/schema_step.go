@@ -10,7 +10,7 @@ import (
 
 // besideCalls are the keys that may stand beside a process and its calls. All other keys of steps
 // cannot be a process, as in experimentReader.process.
-var besideCalls = []string{"limit", "until", "repeat", "background", "as"}
+var besideCalls = []string{"limit", "until", "repeat", "background", "as", "together", "answers"}
 
 // stepsSchema is a list of steps, of an experiment or of a process.
 func stepsSchema() object {
@@ -66,6 +66,11 @@ func callsSchema() object {
 				object{"type": "boolean"}, object{"type": "string", "pattern": "^(?:true|false)$|" + syntax.FillPattern}),
 			"as": like("With background: the NAME for answer(NAME), else that of the socket which the call makes.",
 				"^"+syntax.Inner(syntax.PendingName)+"$|"+syntax.FillPattern, "r"),
+			"together": object{"type": "array", "minItems": 2, "items": object{"type": []string{"string", "object"}},
+				"description": "Calls, CALL or PROCESS: CALL, that are released at the same instant."},
+			"answers": either("What they answer, in any order, whichever call that is.",
+				object{"type": "array", "minItems": 2, "items": text("What one of them answers.", "ok", "EADDRINUSE")},
+				object{"type": "string", "pattern": `^\s*\{|` + syntax.FillPattern}),
 			"run": runSchema(), // with it the step is a program; here it is for editors to complete
 		}),
 		"propertyNames": object{"pattern": processPattern + "|" + syntax.FillPattern,

@@ -37,6 +37,9 @@ func (r *slotReader) group(by maker, n *yaml.Node) {
 		r.program(n)
 		return
 	}
+	if at := yamlpos.KeyAt(n, "together"); at >= 0 {
+		n = r.together(n, at)
+	}
 	s := yamlpos.Scope{Outer: r.scope().String(), Inner: "this step"}
 	list, _ := r.Entries(n, s, "")
 	var calls []yamlpos.Entry
@@ -68,7 +71,7 @@ func (r *slotReader) group(by maker, n *yaml.Node) {
 				calls = append(calls, e)
 				continue
 			}
-			r.Complain(e.Pos, "unknown key %s in %s, did you mean %q? allowed: a process, as, background, limit, repeat, run, until",
+			r.Complain(e.Pos, "unknown key %s in %s, did you mean %q? allowed: a process, as, background, limit, repeat, run, together, until",
 				wording.Quote(e.Key), s.Inner, near)
 			r.lost(e.Value)
 			if near == "run" {
@@ -121,6 +124,44 @@ func (r *slotReader) group(by maker, n *yaml.Node) {
 	}
 }
 
+// together returns {together: [CALL, {q: CALL}], answers: [ANSWER, ANSWER]} as the call that it is. In a list a
+// call has no need of quotes for the colon and the braces that it would have in one text.
+func (r *slotReader) together(n *yaml.Node, at int) *yaml.Node {
+	var calls []string
+	for _, item := range yamlpos.List(n.Content[at+1]) {
+		switch {
+		case item.Kind == yaml.MappingNode && len(item.Content) == 2:
+			calls = append(calls, item.Content[0].Value+": "+yamlpos.Deref(item.Content[1]).Value)
+		default:
+			calls = append(calls, item.Value)
+		}
+	}
+	call := *n.Content[at+1]
+	call.Kind, call.Tag, call.Style, call.Content = yaml.ScalarNode, "!!str", 0, nil
+	call.Value = "together(" + strings.Join(calls, ", ") + ")"
+	step := *n
+	step.Content = nil
+	for i := 0; i < len(n.Content); i += 2 {
+		switch value := yamlpos.Deref(n.Content[i+1]); {
+		case i == at:
+		case n.Content[i].Value != "answers":
+			step.Content = append(step.Content, n.Content[i], value)
+		case value.Kind == yaml.SequenceNode:
+			var all []string
+			for _, a := range yamlpos.List(value) {
+				all = append(all, a.Value)
+			}
+			call.Value += " = {" + strings.Join(all, ", ") + "}"
+		default:
+			call.Value += " = " + value.Value
+		}
+	}
+	main := *n.Content[at]
+	main.Value = "main"
+	step.Content = append(step.Content, &main, &call)
+	return &step
+}
+
 // keyHint ends a complaint about a key of a step that has calls under another one.
 func keyHint(e yamlpos.Entry) string {
 	word, rest, _ := strings.Cut(e.Key, " ")
@@ -139,7 +180,7 @@ func keyHint(e yamlpos.Entry) string {
 	case is("doc", "comment", "description"):
 		return "; a comment begins with #, and doc is for a whole experiment"
 	}
-	return "; allowed: a process, as, background, limit, repeat, run, until"
+	return "; allowed: a process, as, background, limit, repeat, run, together, until"
 }
 
 // misspelt returns the key of a step that an entry was meant to have, "" when it has
@@ -151,7 +192,7 @@ func misspelt(e yamlpos.Entry) string {
 	if slices.Contains([]string{"cmd", "command", "exec", "program", "shell", "sh"}, e.Key) {
 		return "run"
 	}
-	return wording.Nearest(e.Key, []string{"background", "limit", "repeat", "run", "until"})
+	return wording.Nearest(e.Key, []string{"background", "limit", "repeat", "run", "together", "until"})
 }
 
 // holdsCalls reports whether a value looks like steps: a mapping, or a text with a parenthesis or

@@ -30,6 +30,7 @@ type World struct {
 	processes map[lab.Process]*Process
 	kept      map[string]bool // ports and names, as $p and @$n
 	ran       map[lab.Process]bool
+	held      []heldCall // for the next together()
 	doubt     bool
 	copied    int
 }
@@ -50,8 +51,16 @@ type pending struct {
 	call lab.Call
 }
 
+// heldCall is a call that together() releases.
+type heldCall struct {
+	process *Process
+	name    string
+	call    lab.Call
+}
+
 // socket is a name that a process has for one.
 type socket struct {
+	raced  int // not 0: the line of a together() that left open what it did to this one
 	made   int
 	closed int  // 0 while it is open
 	doubt  bool // it was missing once, and may exist
@@ -68,6 +77,7 @@ type Step struct {
 	Background bool     // which goes on while others act
 	Repeated   bool     // it stands in repeat
 	Pending    string   // the name of a call in the background
+	Held       bool     // until together()
 
 	// What is wrong with a step that could not be read whole, or is in another notation.
 	Mistaken bool     // it has mistakes
@@ -299,6 +309,9 @@ func (a *applier) checkSocket(arg int, name string) {
 	case !made && a.Foreign:
 	case !made:
 		a.complain(arg, "process %q has no socket %q%s", process, name, wording.Hint(name, "open", p.open()))
+	case k.raced > 0 && !a.Held && !slices.Contains(indifferent, a.Call.Name) && !a.leavesOpen():
+		a.complain(arg, "what together on line %d did to socket %q of process %q is left open, so this may answer one thing "+
+			"or another: write = ANSWER | ANSWER, or = ?", k.raced, name, process)
 	case k.closed > 0 && !a.expectsClosed():
 		a.complain(arg, "socket %q of process %q was closed on line %d", name, process, k.closed)
 	default:
@@ -325,6 +338,113 @@ func (a *applier) begin() {
 			other.line)
 	}
 	a.process.pending[a.Pending] = pending{a.Line, a.Call}
+	if a.Held {
+		a.held = append(a.held, heldCall{a.process, a.Pending, a.Call})
+	}
+}
+
+// together releases the calls that were held. Which of them is answered what is left open, unless all are
+// answered alike: a socket that one of them may have made exists or not, and one that they were about is in
+// one state or another. Where all are about the same sockets that does not matter.
+func (a *applier) together() {
+	held := a.held
+	a.held = nil
+	var outcomes []lab.Answer
+	alike, allOK := true, true
+	for answer := range a.answers() {
+		all, ok := answer.Value.(lab.Outcomes)
+		outcomes = append(outcomes, all...)
+		for _, one := range all {
+			alike = alike && one.Outcome == all[0].Outcome && one.Errno == all[0].Errno
+			allOK = allOK && one.Outcome == lab.OK
+		}
+		allOK = allOK && ok
+		alike = alike && ok
+	}
+	for _, one := range outcomes {
+		if !slices.ContainsFunc(held, func(h heldCall) bool { return mayAnswer(h.call, one) }) {
+			a.complain(OfCall, "none of the calls can answer %s", one)
+		}
+	}
+	same := len(held) > 0
+	for _, h := range held {
+		same = same && h.call.Makes == "" && slices.Equal(h.socks(), held[0].socks())
+	}
+	for _, h := range held {
+		delete(h.process.pending, h.name)
+		if h.call.Name == "close" {
+			name := string(h.call.Args[0].(lab.Sock))
+			k := h.process.sockets[name]
+			k.closed = a.Line
+			h.process.sockets[name] = k
+		}
+		made := []string{h.call.Makes}
+		for _, arg := range h.call.Args {
+			switch arg := arg.(type) {
+			case lab.New:
+				made = append(made, string(arg))
+			case lab.Sock:
+				if k, ok := h.process.sockets[string(arg)]; ok && !alike && !same {
+					k.raced = a.Line
+					h.process.sockets[string(arg)] = k
+				}
+			}
+		}
+		for _, name := range made {
+			switch {
+			case name == "":
+			case allOK:
+				h.process.sockets[name] = socket{made: a.Line}
+			default:
+				h.process.sockets[name] = socket{doubt: true, raced: a.Line}
+			}
+		}
+	}
+}
+
+// heldSock is a socket of a call that was held: inherited from the same one it is the same.
+type heldSock struct {
+	name string
+	made int
+}
+
+func (h heldCall) socks() (all []heldSock) {
+	for _, arg := range h.call.Args {
+		if name, ok := arg.(lab.Sock); ok {
+			all = append(all, heldSock{string(name), h.process.sockets[string(name)].made})
+		}
+	}
+	return all
+}
+
+// mayAnswer reports whether a call may answer so.
+func mayAnswer(call lab.Call, answer lab.Answer) bool {
+	sig, _ := lab.SignatureOf(call.Name)
+	sig = sig.For(len(call.Args))
+	if call.Makes != "" {
+		sig.Answers = ""
+	}
+	switch _, number := answer.Value.(lab.Int); {
+	case sig.Answers == lab.KindValue && number:
+		return true
+	case sig.Answers == lab.KindEvents, sig.Answers == lab.KindFDFlags, sig.Answers == lab.KindCaught:
+		_, words := answer.Value.(lab.Socks) // POLLIN looks as the name of a socket does
+		return words || answer.Value == nil
+	}
+	return isOf(sig.Answers, answer.Value)
+}
+
+// indifferent are calls whose answers do not tell what an earlier one did to the socket.
+var indifferent = []string{"close", "setsockopt", "fcntl", "dup", "epoll_ctl", "fchown", "together", "fork"}
+
+// leavesOpen reports whether more than one answer will do.
+func (s *Step) leavesOpen() bool {
+	for _, r := range s.Want {
+		if r.Answer.Outcome != lab.Unasked && r.Answer.Outcome != lab.Either {
+			return false
+		}
+	}
+	return true
 }
 
 // answer takes the answer of a call in the background, which is over then: unless it can only be that it
@@ -433,6 +553,8 @@ func (a *applier) carryOut() {
 		}
 	case "answer":
 		a.answer()
+	case "together":
+		a.together()
 	case "exec": // it ends the other threads, execve(2)
 		clear(a.process.pending)
 	case "exit":
@@ -532,10 +654,10 @@ func (s *Step) Kind() string {
 	for a := range s.answers() {
 		fmt.Fprintf(&b, "=%s%t", s.answerVariable(a), saysClosed(a))
 		fmt.Fprintf(&b, "=%s%t", s.answerVariable(a), a.Errno == "EBADF")
-		if s.Call.Name == "answer" {
+		if s.Call.Name == "answer" || s.Call.Name == "together" {
 			b.WriteString(a.String())
 		}
 	}
-	b.WriteString(s.Pending)
+	fmt.Fprintf(&b, "%s%t", s.Pending, s.leavesOpen())
 	return b.String() + ");"
 }

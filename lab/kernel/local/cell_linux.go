@@ -21,6 +21,7 @@ type cell struct {
 	at       int               // the step that is carried out
 	ahead    []process.Reply   // to the calls of the steps from that one on
 	made     map[madeBy]string // the sockets that were not made, and why
+	race     *race             // the calls that the next together() releases, nil for none
 }
 
 func newCell(q *question.Question, combo lab.Combo, on lab.Kernel) *cell {

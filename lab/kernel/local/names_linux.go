@@ -191,6 +191,9 @@ func (n *names) matches(want question.Want, g got) bool {
 		}
 	case lab.Spec:
 		return g.Value == lab.Arg(want.Spec)
+	case lab.Outcomes:
+		all, ok := g.Value.(lab.Outcomes)
+		return ok && matchesAll(v, all)
 	case lab.States:
 		states, ok := g.Value.(lab.States)
 		return ok && slices.Equal(v, states)

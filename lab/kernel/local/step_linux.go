@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"sync"
 	"time"
 
 	"labrun/lab"
@@ -12,6 +13,7 @@ import (
 	"labrun/lab/process"
 	"labrun/lab/question"
 	"labrun/lab/result"
+	"labrun/lab/sys"
 )
 
 // stepped is a step that was carried out.
@@ -52,7 +54,7 @@ func (c *cell) step(ctx context.Context, s *question.Step) (done stepped, err er
 		return done, err
 	}
 	c.keep(want, g)
-	if s.Run != nil {
+	if s.Run != nil || s.Call.Name == "together" && want.Answer.Outcome != lab.Unasked {
 		done.answer = want.Answer.String() // what a program prints may differ where nobody looks
 	}
 	if c.evidence && g.Outcome == lab.Failed {
@@ -62,6 +64,9 @@ func (c *cell) step(ctx context.Context, s *question.Step) (done stepped, err er
 	}
 	return done, err
 }
+
+// tellsSyscalls is asked once: it is the kernel's configuration.
+var tellsSyscalls = sync.OnceValue(sys.TellsSyscalls)
 
 // notTheKernel returns an error when the answer of a red step says nothing about the
 // kernel's rules: the machine is short of something, or the kernel lacks it.
@@ -118,6 +123,8 @@ var performers = map[string]performer{
 	"kill": kill,
 	"wait": wait,
 
+	"together": together,
+
 	"pidfd_getfd": takeSocket,
 	"sockets":     sockets,
 	"sysctl":      sysctl,
@@ -138,6 +145,7 @@ var performers = map[string]performer{
 	"ping":      ping,
 	"link_up":   onHost(func(h *fabric.Host, args []lab.Arg) error { return h.SetLink(word(args, 0), true) }),
 	"link_down": onHost(func(h *fabric.Host, args []lab.Arg) error { return h.SetLink(word(args, 0), false) }),
+	"link_mtu":  onHost(func(h *fabric.Host, args []lab.Arg) error { return h.SetMTU(word(args, 0), int(args[1].(lab.Int))) }),
 	"link_add": func(_ context.Context, c *cell, s *question.Step, _ question.Want) (got, error) {
 		return c.refused(s, c.lab.Host(s.Process.Host).AddLink(word(s.Call.Args, 0), s.Spec))
 	},
@@ -162,8 +170,16 @@ func (c *cell) call(ctx context.Context, s *question.Step, want question.Want) (
 		return got{}, err
 	}
 	if s.Pending != "" {
+		if !tellsSyscalls() {
+			return got{}, errSkip(c.q.Place(s) + ": a call in the background needs to be seen waiting, and this kernel does " +
+				"not tell (CONFIG_HAVE_ARCH_TRACEHOOK)")
+		}
 		args.Sender, args.With = c.isAsked(s)
-		return got{Answer: lab.Answer{Outcome: lab.OK}}, p.Begin(ctx, s.Pending, args)
+		g := got{Answer: lab.Answer{Outcome: lab.OK}}
+		if s.Held {
+			return g, c.hold(ctx, p, s, args)
+		}
+		return g, p.Begin(ctx, s.Pending, args, nil)
 	}
 	g, err := c.byProcess(ctx, p, s, args)
 	if err == nil && s.Call.Name == "bind" && g.Outcome == lab.OK {
