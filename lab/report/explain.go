@@ -68,6 +68,9 @@ func environmentOf(r result.Report) (run, sysctls [][2]string) {
 			sysctls = append(sysctls, [2]string{k.Setting(name), k.Sysctls[name]})
 		}
 	}
+	for _, k := range r.Kernels {
+		run = append(run, [2]string{"digest (" + k.Name + ")", k.Digest})
+	}
 	return append(run, [2]string{"started", e.Started.UTC().Format("2006-01-02T15:04:05Z")},
 		[2]string{"elapsed", fmt.Sprintf("%.3f s", e.Elapsed)}, [2]string{"jobs", fmt.Sprint(e.Jobs)},
 		[2]string{"digest", r.Digest}), sysctls

@@ -11,13 +11,18 @@ import (
 )
 
 // GitHub writes workflow commands that annotate the topology files: one for each
-// line of a file at which cells failed, and one for each reason why cells could
-// not be asked. GitHub shows ten of a step.
+// line of a file at which cells failed, one for each reason why cells could
+// not be asked, and a notice for each change between kernels. GitHub shows ten of a kind and step.
 func GitHub(w io.Writer, r result.Report) error {
 	r = visible(r)
 	b := bufio.NewWriter(w)
 	for i := range r.Matrices {
 		annotate(b, &r.Matrices[i])
+	}
+	for i := range r.Changes {
+		c := &r.Changes[i]
+		fmt.Fprintf(b, "::notice file=%s,line=%d,title=%s::%s\n", githubProperty(c.File), c.Line,
+			githubProperty(c.Experiment+" changed between kernels"), githubData(changeLine(c)))
 	}
 	return b.Flush()
 }

@@ -190,7 +190,7 @@ func newGrids(t Text, r *result.Report, matrix int) grids {
 	of := grids{Text: t, m: &r.Matrices[matrix]}
 	if of.kernels = kernelsOf(r, of.m); of.kernels != nil {
 		changed := r.Changed()
-		of.changed = func(c *result.Cell) bool { return changed(matrix, c) }
+		of.changed = func(c *result.Cell) bool { return changed(matrix, c) != nil }
 	}
 	return of
 }

@@ -57,6 +57,7 @@ func HTML(w io.Writer, r result.Report) error {
 	p.say("<body>\n")
 	p.top(r)
 	p.say("<main id=\"main\" tabindex=\"-1\">\n")
+	p.kernels(&r)
 	for i := range r.Matrices {
 		p.id = fmt.Sprint("t", i)
 		p.topology(&r, i)

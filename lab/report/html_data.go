@@ -2,6 +2,7 @@ package report
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -65,6 +66,21 @@ type pageTopology struct {
 	Rows   []pageRow `json:"rows"`
 	Blocks [][]any   `json:"blocks"`
 	Noted  []int     `json:"noted"` // cells and their notes, in turn
+
+	// Of several kernels.
+	Kernels []string     `json:"kernels,omitempty"` // older ones first
+	On      []int        `json:"on,omitempty"`      // the kernel of each of Hosts
+	Table   []pageColumn `json:"table,omitempty"`   // the columns of the matrix
+	Sums    bool         `json:"sums,omitempty"`    // a column has the cells of all its hosts, and not of one for all
+	Changes []string     `json:"changes,omitempty"` // in a line each
+	Changed []int        `json:"changed,omitempty"` // cells and their changes, in turn
+}
+
+// A pageColumn is a column of the matrix: hosts that are alike on a kernel.
+type pageColumn struct {
+	Head  string `json:"head"`
+	Group string `json:"group"` // the name of the hosts
+	Of    []int  `json:"of"`    // of the topology's Hosts
 }
 
 type pageRow struct {
@@ -108,7 +124,7 @@ func dataBlock(b *bufio.Writer, r result.Report) error {
 		if i > 0 {
 			raw(",")
 		}
-		raw(d.encode(d.topology(&r.Matrices[i])))
+		raw(d.encode(d.topology(&r, i)))
 	}
 	steps := []int{}
 	for _, s := range d.steps.all {
@@ -135,7 +151,8 @@ func (d *pageData) encode(v any) string {
 	return string(text)
 }
 
-func (d *pageData) topology(m *result.Matrix) pageTopology {
+func (d *pageData) topology(r *result.Report, matrix int) pageTopology {
+	m := &r.Matrices[matrix]
 	t := pageTopology{File: m.File, Name: m.Name, Hosts: append([]string{}, m.Heads()...), Rows: []pageRow{},
 		Blocks: [][]any{}, Noted: []int{}}
 	if slices.ContainsFunc(m.Columns, func(c result.Column) bool { return c.Kernel != "" }) {
@@ -143,6 +160,7 @@ func (d *pageData) topology(m *result.Matrix) pageTopology {
 			t.Alone = append(t.Alone, c.Host)
 		}
 	}
+	t.kernels(r, matrix)
 	for i := range m.Rows {
 		t.Rows = append(t.Rows, d.row(m, &m.Rows[i]))
 	}
@@ -159,6 +177,41 @@ func (d *pageData) topology(m *result.Matrix) pageTopology {
 		}
 	}
 	return t
+}
+
+// kernels adds what scripts have to know of several kernels.
+func (t *pageTopology) kernels(r *result.Report, matrix int) {
+	m := &r.Matrices[matrix]
+	if t.Kernels = kernelsOf(r, m); t.Kernels == nil {
+		return
+	}
+	of := layoutOf(r, matrix)
+	t.Sums = of.sums
+	group := ""
+	for i, head := range of.heads {
+		group = cmp.Or(of.groups[i], group)
+		t.Table = append(t.Table, pageColumn{Head: head, Group: group, Of: []int{}})
+	}
+	for i, c := range m.Columns {
+		t.On = append(t.On, slices.Index(t.Kernels, c.Kernel))
+		if at := of.stands[i]; at >= 0 {
+			t.Table[at].Of = append(t.Table[at].Of, i)
+		}
+	}
+	changed, known := r.Changed(), map[*result.Change]int{}
+	for i := range m.Cells {
+		change := changed(matrix, &m.Cells[i])
+		if change == nil {
+			continue
+		}
+		at, ok := known[change]
+		if !ok {
+			at = len(t.Changes)
+			known[change] = at
+			t.Changes = append(t.Changes, changeLine(change))
+		}
+		t.Changed = append(t.Changed, i, at)
+	}
 }
 
 func (d *pageData) row(m *result.Matrix, r *result.Row) pageRow {

@@ -441,3 +441,43 @@ func TestPrintedSocketsInBrowser(t *testing.T) {
 	c.expect(cells+".length", "14")
 	c.expect(cells+".filter((e) => e.clientHeight > 40).map((e) => e.innerText).join()", "")
 }
+
+// TestPageOfSeveralKernelsInBrowser: hosts that are alike are one group of columns, a kernel each; what changed has a
+// mark, a line on top that leads to the experiment, and a grid with the kernel as one more axis.
+func TestPageOfSeveralKernelsInBrowser(t *testing.T) {
+	c := mustChromium(t)
+	c.look(1280, 2400, "light")
+	c.load(mustPage(t, several(t)))
+	c.keep("kernels.png")
+	c.expect(`[...document.querySelectorAll('#t0-cells table.matrix thead th')].map((e) => e.innerText).join()`,
+		"on alpha, beta,experiment,5.10.218,6.1.10,6.18.44,7.2.13")
+	c.expect(`[...document.querySelectorAll('#t1-cells table.matrix thead tr.over th')].map((e) => e.innerText + e.colSpan).join()`,
+		"on alpha, beta4,on gamma4")
+	const row = `[...[...document.querySelectorAll('#t0-cells table.matrix tbody tr')].find((e) => e.innerText.startsWith('%s')).cells].slice(1).map((e) => e.innerText.trim().replace(/\s+/g, ' ')).join()`
+	c.expect(fmt.Sprintf(row, "as-wanted"), "✓ pass,✓ pass,✓ pass *,✓ pass")
+	c.expect(fmt.Sprintf(row, "axes"), "✓ pass 6,✓ pass 6,✓ pass 6 *,✓ pass 6")
+	c.expect(fmt.Sprintf(row, "not-everywhere"), "– skip,✓ pass,✓ pass,! ERROR")
+	// One host of a group, chosen: its cells stand where those of both did.
+	c.eval("host.value = 'beta, linux 6.18.44'; host.dispatchEvent(new Event('change'))", nil)
+	c.expect(fmt.Sprintf(row, "as-wanted"), "·,·,✓ pass *,·")
+	c.eval("reset(); apply()", nil)
+
+	const grid = "views[0].grids.find((g) => g.r.name === 'axes')"
+	c.expect(grid+".grids[0].element.querySelector('table').innerText.trim().replace(/\\s+/g, ' ')",
+		"axes, by kernels first second linux 5.10.218, 6.1.10 linux 6.18.44, 7.2.13 x any ok EADDRINUSE *")
+	c.expect(grid+".grids.length", "3")
+	c.expect("document.querySelectorAll('ol.changes li').length", "5")
+	c.eval("[...document.querySelectorAll('ol.changes button')].find((e) => e.textContent === 'alike: red-on-one').click()", nil)
+	c.expect(found, "8 of 104 cells")
+	c.eval("openCell(topologies[0], topologies[0].find('as-wanted', 'beta, linux 6.18.44'))", nil)
+	if cell := c.text("document.getElementById('cell').innerText"); !strings.Contains(cell, "* Changed: bind(b, x:80): ok on linux 6.1.10") {
+		t.Errorf("the cell does not say what changed:\n%s", cell)
+	}
+	c.keep("kernels-cell.png")
+	c.press("Escape", "")
+	c.look(390, 800, "dark")
+	c.expect("document.documentElement.scrollWidth <= innerWidth", "true")
+	for _, complaint := range c.complaints() {
+		t.Error(complaint)
+	}
+}

@@ -68,6 +68,9 @@ func (p *pageText) top(r result.Report) {
 	run, sysctls := environmentOf(r)
 	p.say("<dl class=\"environment\">\n")
 	for _, kv := range run {
+		if name, _, ofKernel := strings.Cut(kv[0], " ("); ofKernel && len(r.Kernels) > 0 && name != "user" {
+			continue // in the table of kernels
+		}
 		p.say("<div class=\"env-%s\"><dt>%s</dt><dd>%s</dd></div>\n", kv[0], kv[0], kv[1])
 	}
 	p.say("</dl>\n")
@@ -235,6 +238,45 @@ func (p *pageText) evidence(class, side string, evidence []result.ClaimEvidence)
 var claimClasses = map[result.ClaimVerdict]string{
 	result.Holds: "held", result.Partly: "partly", result.Refuted: "refuted",
 	result.NotTested: "open", result.NotSettled: "open",
+}
+
+// kernels says which kernels were asked and what each came to, and what changed between them. An experiment is a
+// button that shows its cells.
+func (p *pageText) kernels(r *result.Report) {
+	if len(r.Kernels) == 0 {
+		return
+	}
+	p.say("<section class=\"kernels\" aria-labelledby=\"kernels\"><h2 id=\"kernels\">Kernels</h2>\n" +
+		"<div class=\"scroll\"><table class=\"plain\"><thead><tr>")
+	for _, head := range []string{"kernel", "release", "architecture", "cells", "digest of a run on it alone"} {
+		p.say("<th scope=\"col\">%s</th>", head)
+	}
+	p.say("</tr></thead>\n<tbody>\n")
+	for _, k := range r.Kernels {
+		words := kernelWords(r, &k)
+		p.say("<tr><th scope=\"row\">%s</th><td>%s</td><td>%s</td><td>%s</td><td><code>%s</code></td></tr>\n", words[0],
+			words[1], words[2], countList(k.Counts, false), words[4])
+	}
+	p.say("</tbody></table></div>\n<h3>What changed between kernels</h3>\n")
+	if len(r.Changes) == 0 {
+		p.say("<p>Nothing: each answered what the kernel before it did, where both answered.</p>\n</section>\n")
+		return
+	}
+	p.say("<ol class=\"changes\">\n")
+	shown := r.Changes[:min(len(r.Changes), mostRows)]
+	for i := range shown {
+		c := &shown[i]
+		p.say("<li><p><button type=\"button\" class=\"link\" data-experiment=\"%s\" data-topology=\"t%d\">%s</button>"+
+			" on %s%s</p>\n<p><code>%s</code></p>\n", c.Experiment, c.At.Matrix, experimentOf(r, c),
+			listFirst(c.Hosts, len(c.Hosts)), cellsOf(c), c.Call)
+		p.say("<p>%s: <b>%s</b> → %s: <b>%s</b></p>\n", c.Before.Kernel, c.Before.Answer, c.After.Kernel, c.After.Answer)
+		p.say("<p class=\"note\">%s</p></li>\n", c.Explanation())
+	}
+	p.say("</ol>\n")
+	if left := len(r.Changes) - len(shown); left > 0 {
+		p.say("<p class=\"note\">And %s, which the JSON has.</p>\n", plural(left, "more change"))
+	}
+	p.say("</section>\n")
 }
 
 // plain writes the matrix for a browser without scripts, and what did not pass, as a text

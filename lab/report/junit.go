@@ -18,7 +18,8 @@ import (
 // history of a test by its name, would lose it.
 func JUnit(w io.Writer, r result.Report) error {
 	r = visible(r)
-	x := &junit{bufio.NewWriterSize(w, 1<<16), nil}
+	x := &junit{Writer: bufio.NewWriterSize(w, 1<<16)}
+	changed := r.Changed()
 	x.raw(`<?xml version="1.0" encoding="UTF-8"?>` + "\n<testsuites")
 	x.attribute("name", "labrun")
 	x.counts(r.Counts)
@@ -27,6 +28,7 @@ func JUnit(w io.Writer, r result.Report) error {
 	for i := range r.Matrices {
 		m := &r.Matrices[i]
 		x.seconds = r.SecondsOf(i)
+		x.changed = func(c *result.Cell) *result.Change { return changed(i, c) }
 		for h, chunks := range byColumn(m) {
 			x.suite(&r, m, m.Columns[h], chunks)
 		}
@@ -56,7 +58,8 @@ func byColumn(m *result.Matrix) [][]chunk {
 // encoding/xml: half a million cells are written as they are met.
 type junit struct {
 	*bufio.Writer
-	seconds []float32 // of the cells of the matrix at hand; nil when they are not known
+	seconds []float32                           // of the cells of the matrix at hand; nil when they are not known
+	changed func(c *result.Cell) *result.Change // of those cells
 }
 
 func (x *junit) raw(s string) { _, _ = x.WriteString(s) }
@@ -132,15 +135,22 @@ func (x *junit) testcase(m *result.Matrix, c *result.Cell, seconds float64) {
 	x.attribute("file", m.FileOf(c))
 	x.attribute("line", strconv.Itoa(lineOf(m, c)))
 	x.time(seconds)
-	word := junitWords[c.Verdict]
-	if word == "" {
+	word, change := junitWords[c.Verdict], x.changed(c)
+	if word == "" && change == nil {
 		x.raw("/>\n")
 		return
 	}
-	x.raw(">\n      <" + word)
-	x.attribute("message", headline(m, c))
-	if c.Verdict != result.Skip {
-		x.attribute("type", c.Verdict.String())
+	x.raw(">\n")
+	if word != "" {
+		x.raw("      <" + word)
+		x.attribute("message", headline(m, c))
+		if c.Verdict != result.Skip {
+			x.attribute("type", c.Verdict.String())
+		}
+		x.raw(">" + escapeXML(explain(m, c), false) + "</" + word + ">\n")
 	}
-	x.raw(">" + escapeXML(explain(m, c), false) + "</" + word + ">\n    </testcase>\n")
+	if change != nil { // readers show it beside a test that passed, too
+		x.raw("      <system-out>" + escapeXML(changeLine(change), false) + "</system-out>\n")
+	}
+	x.raw("    </testcase>\n")
 }

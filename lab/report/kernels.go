@@ -80,6 +80,12 @@ func experimentOf(r *result.Report, c *result.Change) string {
 	return inTopology(r, c.Topology) + c.Experiment
 }
 
+// changeLine is a change in a line, for a reader who knows the experiment.
+func changeLine(c *result.Change) string {
+	return fmt.Sprintf("%s: %s on linux %s, %s on linux %s, on %s%s; %s", c.Call, c.Before.Answer, c.Before.Kernel,
+		c.After.Answer, c.After.Kernel, listFirst(c.Hosts, len(c.Hosts)), cellsOf(c), c.Explanation())
+}
+
 // changeLines are a change in a few lines, no wider than that: the kernels with their answers, the step, the cells,
 // and what explains it.
 func changeLines(c *result.Change, width int) []string {

@@ -58,6 +58,8 @@ type tableLayout struct {
 	heads  []string
 	groups []string // of several kernels: the hosts of the columns from there on, "" as before
 	at     []int    // the table's column of each of the matrix, -1 when another one stands for it
+	stands []int    // of several kernels: the table's column that stands for each of the matrix
+	sums   bool     // a column has the cells of all hosts on its kernel
 	counts bool     // the columns are verdicts: there are too many hosts
 	marks  func(c *result.Cell) bool
 }
@@ -78,18 +80,20 @@ func layoutOf(r *result.Report, matrix int) tableLayout {
 		return l
 	}
 	changed := r.Changed()
-	l.marks = func(c *result.Cell) bool { return changed(matrix, c) }
+	l.marks = func(c *result.Cell) bool { return changed(matrix, c) != nil }
 	groups := m.HostGroups(kernels)
 	if len(groups) > 1 && len(groups)*len(kernels) > manyHosts { // the kernels matter more
 		l.heads, l.groups = kernels, append([]string{allHosts(m)}, make([]string, len(kernels)-1)...)
 		for i, c := range m.Columns {
 			l.at[i] = slices.Index(kernels, c.Kernel)
 		}
+		l.stands, l.sums = l.at, true
 		return l
 	}
 	for i := range l.at {
 		l.at[i] = -1
 	}
+	l.stands = slices.Clone(l.at)
 	for _, g := range groups {
 		for i, k := range kernels {
 			name := ""
@@ -98,6 +102,11 @@ func layoutOf(r *result.Report, matrix int) tableLayout {
 			}
 			if g.Columns[i] >= 0 {
 				l.at[g.Columns[i]] = len(l.heads)
+			}
+			for j, c := range m.Columns {
+				if c.Kernel == k && slices.Contains(g.Hosts, c.Host) {
+					l.stands[j] = len(l.heads)
+				}
 			}
 			l.heads, l.groups = append(l.heads, k), append(l.groups, name)
 		}

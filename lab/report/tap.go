@@ -25,6 +25,13 @@ func TAP(w io.Writer, r result.Report) error {
 	for i := range r.Matrices {
 		t.matrix(i+1, &r.Matrices[i])
 	}
+	for i := range r.Changes {
+		c := &r.Changes[i]
+		t.printf("# changed: %s: %s\n", oneLine(experimentOf(&r, c)), oneLine(changeLine(c)))
+	}
+	for _, k := range r.Kernels {
+		t.printf("# %s\n", oneLine(strings.Join(kernelWords(&r, &k), ", ")))
+	}
 	t.printf("# %s\n", r.Counts)
 	return t.Flush()
 }

@@ -224,21 +224,21 @@ func (f *changeFinder) change(row int, key changeKey, call string, group cellGro
 	return c
 }
 
-// Changed returns whether the answer of a cell is not that of the kernel before it.
-func (r *Report) Changed() func(matrix int, c *Cell) bool {
+// Changed returns which change a cell is of, whose answer is not that of the kernel before it: nil of others.
+func (r *Report) Changed() func(matrix int, c *Cell) *Change {
 	type place struct {
 		matrix, row int
 		column      int32
 		combo       lab.Combo
 	}
-	at := map[place]bool{}
+	of := map[place]*Change{}
 	for i := range r.Changes {
 		c := &r.Changes[i].At
 		for _, column := range c.Columns {
 			for _, combo := range c.Combos {
-				at[place{c.Matrix, c.Row, column, combo}] = true
+				of[place{c.Matrix, c.Row, column, combo}] = &r.Changes[i]
 			}
 		}
 	}
-	return func(matrix int, c *Cell) bool { return at[place{matrix, int(c.Row), c.Column, c.Combo}] }
+	return func(matrix int, c *Cell) *Change { return of[place{matrix, int(c.Row), c.Column, c.Combo}] }
 }

@@ -98,6 +98,7 @@ function evidence(t, cell) {
   const steps = t.steps(cell), note = t.note(cell), r = t.row(cell);
   return [
     note.reason && el('pre', {class: 'reason'}, note.reason),
+    t.change(cell) && el('p', {class: 'note'}, el('b', {class: 'changed'}, '* '), 'Changed: ' + t.change(cell)),
     (steps.length > 0 || !note.reason) && stepTable(t, r, steps),
     causes(steps), outputs(note.outputs), captures(note.captures),
     el('div', {class: 'commands'},

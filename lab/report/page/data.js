@@ -26,7 +26,9 @@ const wantOf = (s, i, note) => timed(word(data.steps[STEP * s + 3]), s, i, note)
 
 class Topology {
   constructor(raw, index) {
-    Object.assign(this, {index, id: 't' + index, file: raw.file, name: raw.name, hosts: raw.hosts, rows: raw.rows, alone: raw.alone || raw.hosts});
+    Object.assign(this, {index, id: 't' + index, file: raw.file, name: raw.name, hosts: raw.hosts, rows: raw.rows, alone: raw.alone || raw.hosts,
+      kernels: raw.kernels || null, on: raw.on, sums: raw.sums === true, changes: raw.changes || [],
+      table: raw.table || raw.hosts.map((h, i) => ({head: h, group: '', of: [i]}))});
     for (const r of this.rows) {
       r.radix = r.axes.map((a) => a.values.length);
       r.weight = r.radix.map((_, i) => r.radix.slice(i + 1).reduce((a, b) => a * b, 1));
@@ -64,6 +66,8 @@ class Topology {
     });
     this.notes = new Map();
     for (let i = 0; i < raw.noted.length; i += 2) this.notes.set(raw.noted[i], raw.noted[i + 1]);
+    this.changed = new Map(); // cells that the kernel before answered otherwise
+    for (let i = 0; i < (raw.changed || []).length; i += 2) this.changed.set(raw.changed[i], raw.changed[i + 1]);
     this.shown = new Uint8Array(this.count).fill(1); // by the filter
   }
 
@@ -73,6 +77,8 @@ class Topology {
   hostAlone(cell) { return this.alone[this.column(cell)]; } // without its kernel, as commands take it
   got(cell) { return data.answers[this.answer[cell]]; }
   note(cell) { const n = this.notes.get(cell); return n === undefined ? {} : data.notes[n]; }
+
+  change(cell) { const n = this.changed.get(cell); return n === undefined ? '' : this.changes[n]; }
 
   // nameOf is the cell's, as --only takes it.
   nameOf(cell) {

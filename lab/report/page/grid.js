@@ -20,7 +20,9 @@ function outcomes(t, r) {
     }
     return true;
   };
-  for (const b of r.blocks) {
+  // older kernels first
+  const blocks = t.kernels ? [...r.blocks].sort((a, b) => t.on[a.host] - t.on[b.host] || a.host - b.host) : r.blocks;
+  for (const b of blocks) {
     const o = all.find((x) => same(x.block, b));
     if (o) o.blocks.push(b);
     else all.push({block: b, blocks: [b]});
@@ -191,8 +193,83 @@ class Grid {
   }
 }
 
+// kernelRange names some of the kernels: three or more that follow each other by the first and the last.
+function kernelRange(t, some) {
+  const words = [];
+  for (let i = 0; i < some.length;) {
+    let j = i;
+    while (j + 1 < some.length && some[j + 1] === some[j] + 1) j++;
+    const names = some.slice(i, j + 1).map((k) => t.kernels[k]);
+    words.push(names.length > 2 ? names[0] + ' to ' + names.at(-1) : names.join(', '));
+    i = j + 1;
+  }
+  return words.join(', ');
+}
+
+// columnWords names hosts with the kernels on which they are meant, unless those are all.
+function columnWords(t, columns) {
+  const names = [...new Set(t.alone)], groups = new Map();
+  for (const name of names) {
+    const on = columns.filter((c) => t.alone[c] === name).map((c) => t.on[c]).sort((a, b) => a - b);
+    if (on.length) groups.set(on.join(), [...(groups.get(on.join()) || []), name]);
+  }
+  return [...groups].map(([key, hosts]) => {
+    const on = key.split(',').map(Number), list = hosts.length > 4 ? hosts.slice(0, 4).join(', ') + ' and ' + (hosts.length - 4) + ' more' : hosts.join(', ');
+    if (on.length === t.kernels.length) return list;
+    return (hosts.length === names.length && names.length > 1 ? '' : list + ', ') + 'linux ' + kernelRange(t, on);
+  }).join('; ');
+}
+
+// KernelGrid has the kernel as one more axis: the combinations that columns differ in, with the hosts and kernels
+// that answered alike beside each other.
+const MOST_DIFFER = 200;
+class KernelGrid {
+  constructor(t, r, all) {
+    Object.assign(this, {t, r, all, at: all.map((o) => new Map())});
+    all.forEach((o, i) => { for (let c = o.block.from; c < o.block.to; c++) this.at[i].set(t.combo[c], c); });
+    const combos = [...new Set(this.at.flatMap((m) => [...m.keys()]))].sort((a, b) => a - b);
+    this.combos = combos.filter((x) => new Set(this.at.map((m) => (m.has(x) ? t.answers(m.get(x)).words + t.verdict[m.get(x)] : ''))).size > 1);
+    this.body = el('tbody', {});
+    this.table = el('table', {class: 'heat full'}, el('caption', {class: 'hidden'}, r.name + ', by kernels'),
+      el('thead', {}, el('tr', {}, r.axes.map((a) => el('th', {scope: 'col', class: 'axis'}, a.name)), all.map((o) => el('th', {scope: 'col'}, hostsOf(t, o))))), this.body);
+    arrows(this.table);
+    const left = this.combos.length - MOST_DIFFER;
+    this.element = el('div', {class: 'grid'}, el('div', {class: 'grid-head'}, el('span', {}, 'where ', el('b', {}, 'kernels'), ' or hosts differ')),
+      el('div', {class: 'scroll tall'}, this.table), t.changed.size > 0 && el('p', {class: 'note'}, '* ' + CHANGED),
+      left > 0 && el('p', {class: 'note'}, 'And ' + number(left) + ' more.'));
+    this.update();
+  }
+
+  // update draws the combinations that have a cell which the filter shows.
+  update() {
+    const {t, r} = this;
+    const shown = this.combos.filter((x) => this.at.some((m, i) => m.has(x) && this.cellShown(i, m.get(x)) >= 0)).slice(0, MOST_DIFFER);
+    this.body.replaceChildren(...shown.map((x) => el('tr', {},
+      r.axes.map((a, i) => el('th', {scope: 'row'}, a.values[valueOf(r, x, i)])),
+      this.at.map((m, i) => this.place(m.get(x), i)))));
+    oneStop(this.table);
+    return shown.length;
+  }
+
+  cellShown(i, cell) {
+    const o = this.all[i], b = o.blocks.find((b) => this.t.shown[b.from + cell - o.block.from]);
+    return b ? b.from + cell - o.block.from : -1;
+  }
+
+  place(cell, i) {
+    const {t} = this;
+    if (cell === undefined) return el('td', {class: 'left-out'}, el('span', {'aria-label': 'left out'}, '·'));
+    const a = t.answers(cell), v = t.verdict[cell], wrong = v === FAIL || v === ERROR, words = a.words + (a.want ? ', want ' + a.want : '');
+    const colour = a.words === 'ok' ? 'ok' : v === SKIP ? 'skip' : v === ERROR ? 'error' : 'c0';
+    return el('td', {}, button([wrong && el('span', {class: 'mark', 'aria-hidden': 'true'}, SIGNS[v]), words, t.changed.has(cell) && el('b', {class: 'changed', title: CHANGED}, ' *')].filter(Boolean),
+      {class: 'tile ' + colour + (wrong ? ' wrong' : ''), tabindex: '-1', 'data-key': t.combo[cell] + '/' + i,
+        'aria-label': words + ', ' + WORDS[v] + (t.changed.has(cell) ? ', changed' : ''), onclick: () => openCell(t, this.cellShown(i, cell) < 0 ? cell : this.cellShown(i, cell))}));
+  }
+}
+
 // hostsOf names the hosts of an outcome.
 function hostsOf(t, outcome) {
+  if (t.kernels) return columnWords(t, outcome.blocks.map((b) => b.host));
   const hosts = outcome.blocks.map((b) => t.hosts[b.host]);
   if (hosts.length === t.hosts.length && hosts.length > 3) return 'all ' + hosts.length + ' hosts';
   return hosts.length > 6 ? hosts.slice(0, 6).join(', ') + ' and ' + (hosts.length - 6) + ' more' : hosts.join(', ');
@@ -222,7 +299,8 @@ class GridsView {
   make() {
     if (this.grids) return;
     const all = outcomes(this.t, this.r);
-    this.grids = all.slice(0, MOST_GRIDS).map((o) => new (this.r.axes.length ? Grid : Asked)(this.t, this.r, o));
+    const byKernel = this.t.kernels && this.r.axes.length && all.length > 1 ? [new KernelGrid(this.t, this.r, all)] : [];
+    this.grids = byKernel.concat(all.slice(0, MOST_GRIDS).map((o) => new (this.r.axes.length ? Grid : Asked)(this.t, this.r, o)));
     this.element.append(...[this.r.doc && el('p', {class: 'lead'}, this.r.doc), ...this.grids.map((g) => g.element),
       all.length > MOST_GRIDS && el('p', {class: 'note'}, 'And ' + (all.length - MOST_GRIDS) + ' more outcomes: choose a host.')].filter(Boolean));
   }

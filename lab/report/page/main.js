@@ -7,7 +7,7 @@ const views = topologies.map((t) => {
   const v = {t, grids, matrix: new MatrixView(t, (r, host, verdict) => openRow(v, r, host, verdict)), list: null};
   v.attention = attention(t, () => { reset(); filter.verdicts = [false, true, false, false]; choose('list'); });
   v.none = el('p', {class: 'note', hidden: true}, t.count ? 'No cell that the filter shows.' : 'No experiment to run.');
-  v.matrixPart = el('div', {}, el('h3', {}, 'Matrix'), v.matrix.box, grids.length > 0 && el('h3', {}, 'Answers'), grids.map((g) => g.element));
+  v.matrixPart = el('div', {}, el('h3', {}, 'Matrix'), v.matrix.box, t.changed.size > 0 && el('p', {class: 'note'}, '* ' + CHANGED), grids.length > 0 && el('h3', {}, 'Answers'), grids.map((g) => g.element));
   v.listPart = el('div', {hidden: true}, el('h3', {}, 'Cells'));
   if (v.attention) document.getElementById(t.id + '-attention').append(v.attention);
   place.append(...[v.none, v.matrixPart, v.listPart].filter(Boolean));

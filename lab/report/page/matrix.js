@@ -1,16 +1,22 @@
 // The matrix of a topology: experiments by hosts, or, when there are too many hosts
-// for columns, by verdicts.
+// for columns, by verdicts; of several kernels by those, for each group of hosts that are alike.
+
+const CHANGED = 'answered otherwise by the kernel before it';
 
 class MatrixView {
   constructor(t, open) {
-    Object.assign(this, {t, open, many: t.hosts.length > MOST_HOSTS});
-    const heads = this.many ? WORDS : t.hosts;
+    Object.assign(this, {t, open, many: !t.kernels && t.hosts.length > MOST_HOSTS});
+    const heads = this.many ? WORDS : t.table.map((c) => c.head);
     this.width = heads.length;
     this.tally = new Uint32Array(t.rows.length * t.hosts.length * 4);
     this.one = new Int32Array(t.rows.length * t.hosts.length); // the last of the cells counted
+    this.marks = new Uint8Array(t.rows.length * t.hosts.length); // a cell was answered otherwise by the kernel before
     this.body = el('tbody', {});
+    const groups = t.kernels ? t.table.filter((c, i) => !i || c.group !== t.table[i - 1].group) : [];
     this.table = el('table', {class: 'matrix'}, el('caption', {class: 'hidden'}, 'Matrix of ' + t.name),
-      el('thead', {}, el('tr', {}, el('th', {scope: 'col'}, 'experiment'), heads.map((h) => el('th', {scope: 'col'}, h)))), this.body);
+      el('thead', {}, groups.length > 0 && el('tr', {class: 'over'}, el('td', {}),
+        groups.map((g) => el('th', {scope: 'colgroup', colspan: t.table.filter((c) => c.group === g.group).length}, 'on ' + g.group))),
+      el('tr', {}, el('th', {scope: 'col'}, 'experiment'), heads.map((h) => el('th', {scope: 'col'}, h)))), this.body);
     this.table.style.setProperty('--wide', 'calc(min(18rem, 45vw) + ' + 6.5 * this.width + 'rem)'); // where columns have fixed widths
     this.box = el('div', {class: 'scroll tall'}, this.table);
     this.rows = new VirtualRows(this.box, this.body, this.width + 1, 38);
@@ -21,12 +27,14 @@ class MatrixView {
   update() {
     const {t, tally} = this, hosts = t.hosts.length;
     tally.fill(0);
+    this.marks.fill(0);
     for (const b of t.blocks) {
       const place = b.row * hosts + b.host;
       for (let c = b.from; c < b.to; c++) {
         if (!t.shown[c]) continue;
         tally[place * 4 + t.verdict[c]]++;
         this.one[place] = c;
+        if (t.changed.has(c)) this.marks[place] = 1;
       }
     }
     const lines = [];
@@ -44,20 +52,24 @@ class MatrixView {
     if (r.axes.length) name.append(el('span', {class: 'axes'}, r.axes.map((a) => a.name).join(' × ')));
     const row = el('tr', {}, name);
     if (this.many) this.verdictCells(row, i);
-    else for (let h = 0; h < this.t.hosts.length; h++) row.append(this.hostCell(i, h));
+    else for (const column of this.t.table) row.append(this.hostCell(i, column));
     return row;
   }
 
-  hostCell(i, h) {
-    const place = i * this.t.hosts.length + h, n = this.tally.subarray(place * 4, place * 4 + 4);
-    const sum = n[0] + n[1] + n[2] + n[3];
+  // hostCell is a column's cells of an experiment: of the first of its hosts that the filter shows, or of all.
+  hostCell(i, column) {
+    const at = (h) => (i * this.t.hosts.length + h) * 4, total = (n) => n[0] + n[1] + n[2] + n[3];
+    const tally = (h) => this.tally.subarray(at(h), at(h) + 4);
+    const h = column.of.find((h) => total(tally(h))) ?? column.of[0], place = at(h) / 4;
+    const n = this.t.sums ? column.of.map(tally).reduce((a, b) => a.map((x, v) => x + b[v])) : h === undefined ? [0, 0, 0, 0] : tally(h);
+    const sum = total(n), marked = this.t.sums ? column.of.some((x) => this.marks[at(x) / 4]) : this.marks[place];
     if (!sum) return el('td', {class: 'empty'}, el('span', {'aria-label': 'no cell'}, '·'));
-    const r = this.t.rows[i], host = this.t.hosts[h];
+    const r = this.t.rows[i], host = this.t.sums ? '' : this.t.hosts[h];
     const worst = [ERROR, FAIL, SKIP, PASS].find((v) => n[v]);
     const alike = n[worst] === sum;
     const text = !r.axes.length ? WORDS[worst] : alike ? WORDS[worst] + ' ' + number(sum) : WORDS[worst] + ' ' + number(n[worst]) + ' of ' + number(sum);
-    const label = [r.name, 'on ' + host + ':', text].join(' ');
-    return el('td', {}, button(sign(worst, text), {class: 'tile ' + VERDICTS[worst], 'aria-label': label, tabindex: '-1', 'data-key': place,
+    const label = [r.name, 'on ' + (this.t.kernels ? column.group + ', linux ' + column.head : host) + ':', text].join(' ') + (marked ? ', changed' : '');
+    return el('td', {}, button([sign(worst, text), marked ? el('b', {class: 'changed', title: CHANGED}, ' *') : ''], {class: 'tile ' + VERDICTS[worst], 'aria-label': label, tabindex: '-1', 'data-key': place,
       onclick: () => (sum === 1 ? openCell(this.t, this.one[place]) : this.open(r, host))}));
   }
 
