@@ -14,6 +14,7 @@ type Topology struct {
 	Source   string // the text of the file
 	Included []Included
 	Doc      string
+	Kernels  []string // that are asked where the command line names none; none is this machine's
 	Claims   []Claim
 	Layout
 	Probes      []Experiment // ask what the kernel is like, before the experiments: its features of kind probe

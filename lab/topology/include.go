@@ -124,7 +124,7 @@ func (d *fileReader) open(p *part) bool {
 func (d *fileReader) sections(p *part) (root *yaml.Node, ok bool) {
 	d.Source = p.Source
 	if root, ok = d.tree(); ok {
-		of, allowed := yamlpos.Scope{Inner: "the file"}, slices.Concat(topologyKeys, []string{"defaults"}, sharedKeys)
+		of, allowed := yamlpos.Scope{Inner: "the file"}, slices.Concat(topologyKeys, ownKeys, sharedKeys)
 		if p.from != nil {
 			of.Inner, allowed = "an included file", sharedKeys
 		}

@@ -18,6 +18,9 @@ var stepKeys = []string{"run", "as", "limit", "background", "until", "stdout", "
 // topologyKeys are what a topology has for itself, and a file that it includes has not.
 var topologyKeys = []string{"name", "networks", "hosts"}
 
+// ownKeys are what a topology may have for itself.
+var ownKeys = []string{"defaults", "kernels"}
+
 // sharedKeys are what both have.
 var sharedKeys = []string{"doc", "include", "claims", "probes", "experiments"}
 
@@ -41,6 +44,7 @@ var keySynonyms = map[string][]string{
 	"background":  {"bg", "daemon"},
 	"hosts":       {"nodes", "machines"},
 	"name":        {"topology", "title"},
+	"kernels":     {"kernel"},
 	"doc":         {"description"},
 	"experiments": {"tests", "cases", "scenarios"},
 	"needs":       {"requires"},

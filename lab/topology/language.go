@@ -13,7 +13,7 @@ import (
 // or placeholder, and an expression by its slash: at that point nothing is read yet that could say.
 var language = &yamlpos.Dialect{
 	Noun: "topology", Item: "step",
-	Keys: slices.Concat(topologyKeys, sharedKeys, stepKeys, []string{"defaults", "sysctls", "routes", "rules",
+	Keys: slices.Concat(topologyKeys, sharedKeys, stepKeys, ownKeys, []string{"sysctls", "routes", "rules",
 		"neighbours", "forwarding", "nft", "type", "netem", "master", "nics", "network",
 		"address", "subnet", "subnet6", "link", "steps", "claim", "when", "processes", "hosts", "user", "capabilities"}),
 	// A program may stand in one line, and its command have commas: only before a key of its own has

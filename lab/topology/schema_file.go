@@ -28,6 +28,7 @@ func fileSchema() object {
 			"networks":    networksSchema(),
 			"defaults":    closed("What all hosts have.", schemas{"sysctls": sysctlsSchema()}),
 			"hosts":       hostsSchema(),
+			"kernels":     kernelsSchema(),
 			"probes":      probesSchema(),
 			"experiments": experimentsSchema(),
 		})

@@ -52,6 +52,9 @@ func Load(s Source) (*lab.Topology, error) {
 			top.Name = name
 		}
 	}
+	if e, ok := files.own.keys["kernels"]; ok {
+		top.Kernels = c.kernels(e)
+	}
 	files.each(c, "doc", func(e yamlpos.Entry) {
 		if doc := c.doc(e); c.Source == files.own.Source {
 			top.Doc = doc
