@@ -18,7 +18,7 @@ import (
 
 // privilege gets what it takes to make labs, where this machine's kernel is asked. A guest needs none.
 func (o *askOptions) privilege() error {
-	if len(o.kernels) > 0 && !slices.Contains(o.kernels, hostKernel) {
+	if len(o.asked) > 0 && !slices.ContainsFunc(o.asked, func(a asked) bool { return a.kernel == hostKernel }) {
 		return nil
 	}
 	return privilege(false)
@@ -26,30 +26,29 @@ func (o *askOptions) privilege() error {
 
 // askKernels asks several kernels, side by side where there are processors, and puts their reports together.
 // One that cannot be booted, or that ends in the middle, has errors in its column; the others go on.
-func askKernels(ctx context.Context, names []string, topologies []*lab.Topology, options run.Options,
-	status *status) (result.Report, error) {
-	parts, errs := make([]result.Part, len(names)), make([]error, len(names))
+func askKernels(ctx context.Context, kernels []asked, options run.Options, status *status) (result.Report, error) {
+	parts, errs := make([]result.Part, len(kernels)), make([]error, len(kernels))
 	room := make(chan bool, min(options.Jobs, runtime.NumCPU()))
 	var group sync.WaitGroup
-	for i, name := range names {
+	for i, a := range kernels {
 		room <- true
 		group.Go(func() {
 			defer func() { <-room }()
 			o := options
-			o.Progress = status.of(name)
+			o.Progress = status.of(a.kernel)
 			var r result.Report
-			if name == hostKernel {
-				r, errs[i] = askHere(ctx, topologies, o, nil)
+			if a.kernel == hostKernel {
+				r, errs[i] = askHere(ctx, a.topologies, o, nil)
 			} else {
-				r, errs[i] = askGuest(ctx, name, topologies, o)
+				r, errs[i] = askGuest(ctx, a.kernel, a.topologies, o)
 			}
-			parts[i] = result.Part{Name: name, Report: r}
+			parts[i] = result.Part{Name: a.kernel, Report: r}
 		})
 	}
 	group.Wait()
 	for i, err := range errs {
 		if err != nil {
-			return result.Report{}, fmt.Errorf("kernel %s: %w", names[i], err)
+			return result.Report{}, fmt.Errorf("kernel %s: %w", kernels[i].kernel, err)
 		}
 	}
 	if len(parts) == 1 {

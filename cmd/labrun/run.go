@@ -53,9 +53,12 @@ type askOptions struct {
 	repeat   int
 	pause    bool
 	capture  string   // the folder that gets packets; "" is none
-	kernels  []string // that are asked; none is this machine's
+	kernels  []string // that are asked; none is this machine's, or those that the files name
+	// kernelsFrom are files with more of them, one a line.
+	kernelsFrom []string
 
 	patterns []lab.Selection // only, parsed by check
+	asked    []asked         // the kernels, found by check; none is this machine's alone
 }
 
 // flags says of each flag what it takes and what comes of it, in one sentence: --help, the manual
@@ -78,7 +81,10 @@ func (o *askOptions) flags(f *pflag.FlagSet) {
 		"open a shell in the host of the first cell that fails, with its sockets there (on a terminal)")
 	f.StringArrayVar(&o.kernels, "kernel", nil,
 		"ask the kernel `KERNEL`, each in a column of its own: host, a vmlinuz, a folder with boot/vmlinuz* and "+
-			"lib/modules, a package linux-image-*.deb, debian:VERSION; see \"labrun help kernels\"")
+			"lib/modules, a package linux-image-*.deb, debian:VERSION, um:VERSION, gvisor, or all that the cache has; see "+
+			"\"labrun help kernels\"")
+	f.StringArrayVar(&o.kernelsFrom, "kernels-from", nil,
+		"ask the kernels that `FILE` names too, one a line; what follows a # is a comment")
 	f.StringVar(&o.capture, "capture", "",
 		"write what every cell sends into the folder `DIR`, in pcapng files for Wireshark and tshark")
 }
@@ -94,7 +100,7 @@ func (o *askOptions) check(topologies []*lab.Topology) error {
 	if o.repeat < 1 {
 		return usagef("--repeat %d: a number of runs, at least 1", o.repeat)
 	}
-	if err := o.checkKernels(); err != nil {
+	if err := o.checkKernels(topologies); err != nil {
 		return err
 	}
 	for _, name := range o.hosts {

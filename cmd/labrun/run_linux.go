@@ -103,8 +103,8 @@ func ask(ctx context.Context, stderr io.Writer, topologies []*lab.Topology, o as
 	status := newStatus(stderr, o.repeat)
 	defer status.close()
 	options.Red = status.note
-	if len(o.kernels) > 0 {
-		return askKernels(ctx, o.kernels, topologies, options, status)
+	if len(o.asked) > 0 {
+		return askKernels(ctx, o.asked, options, status)
 	}
 	options.Progress = status.of("")
 	if o.pause {

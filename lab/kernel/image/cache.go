@@ -185,6 +185,23 @@ func openCached(dir string) (Cached, error) {
 	return k, nil
 }
 
+// Exact returns a name that means this kernel and no other, also where the cache has several of its version.
+func (k Cached) Exact() string {
+	p := k.source()
+	_, exact := p.release()
+	kind := debianKind
+	switch {
+	case !k.FromApt:
+		return k.Dir
+	case p.Name == umlPackage:
+		kind, exact = umlKind, p.Version
+	}
+	if p.Arch != debianArch() {
+		exact += ":" + p.Arch
+	}
+	return kind + ":" + exact
+}
+
 // used marks a kernel of the cache as asked for now, for "labrun kernels clean" of those that are not.
 func (k Cached) used() {
 	now := time.Now()

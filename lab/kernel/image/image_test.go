@@ -421,21 +421,23 @@ func TestCheck(t *testing.T) {
 	}
 	t.Chdir(dir)
 	for spec, want := range map[string]string{
-		"kernel": "", "./kernel": "", "debian": "", "um:6.1": "", "gvisor:./runsc": "", "debian:6.1:s390x": "", "um": "",
+		"kernel": "", "./kernel": "", "debian": "", "um:6.1": "", "debian:6.1:s390x": "", "um": "",
 		"two": "it has 2 kernels, two/boot/vmlinuz-1, two/boot/vmlinuz-2; name one",
 		"text": "it is not a kernel of an architecture that labrun knows; it knows vmlinuz " +
 			"and bzImage of x86-64, Image of arm64 and riscv64, bzImage of s390x, and vmlinux",
-		".":           "the folder has no kernel, no boot/vmlinuz* and no lib/modules/*/vmlinuz",
-		"debain:6.1":  `no such file, did you mean "debian:6.1"?`,
-		"umm:6.1":     `no such file, did you mean "um:6.1"?`,
-		"6.1":         `no such file, did you mean "debian:6.1"?`,
-		"hsot":        `no such file, did you mean "host"?`,
-		"gvizor":      `no such file, did you mean "gvisor"?`,
-		"./vmlinuz":   "no such file; a kernel is host, " + image.Kinds,
-		"debian:":     "nothing stands after the colon; the name is debian or debian:VERSION",
-		"gvisor:":     "nothing stands after the colon; the name is gvisor or gvisor:PATH",
-		"debian:six":  `"six" is not a version, such as 6.1 or 6.12.117`,
-		"debian:6.1 ": `"6.1 " is not a version, such as 6.1 or 6.12.117`,
+		".":              "the folder has no kernel, no boot/vmlinuz* and no lib/modules/*/vmlinuz",
+		"debain:6.1":     `no such file, did you mean "debian:6.1"?`,
+		"umm:6.1":        `no such file, did you mean "um:6.1"?`,
+		"6.1":            `no such file, did you mean "debian:6.1"?`,
+		"hsot":           `no such file, did you mean "host"?`,
+		"gvisor:./runsc": "no such file or directory",
+		"gvisor:./text":  "permission denied",
+		"gvizor":         `no such file, did you mean "gvisor"?`,
+		"./vmlinuz":      "no such file; a kernel is host, " + image.Kinds,
+		"debian:":        "nothing stands after the colon; the name is debian or debian:VERSION",
+		"gvisor:":        "nothing stands after the colon; the name is gvisor or gvisor:PATH",
+		"debian:six":     `"six" is not a version, such as 6.1 or 6.12.117`,
+		"debian:6.1 ":    `"6.1 " is not a version, such as 6.1 or 6.12.117`,
 		"debian:6.1:amd46": `Debian has no architecture "amd46", did you mean "amd64"? labrun knows: ` +
 			`amd64, arm64, i386, riscv64, s390x`,
 	} {

@@ -72,8 +72,13 @@ func parse(spec string) (*name, error) {
 func Check(spec string) error {
 	n, err := parse(spec)
 	switch {
-	case err != nil || n != nil:
+	case err != nil:
 		return err
+	case n != nil && n.kind == gvisorKind && n.version != "":
+		_, err = openGVisor(spec, n.version)
+		return err
+	case n != nil:
+		return nil
 	case !exists(spec):
 		return noFile(spec)
 	case isDeb(spec):
@@ -137,6 +142,14 @@ func openGVisor(spec, path string) (Image, error) {
 	// With a "/" LookPath looks nowhere else, and sees whether it can be run.
 	if i.Kernel, err = filepath.Abs(path); err == nil {
 		_, err = exec.LookPath(i.Kernel)
+	}
+	var failed *exec.Error
+	if errors.As(err, &failed) {
+		err = failed.Err
+		var inner *fs.PathError
+		if errors.As(err, &inner) {
+			err = inner.Err
+		}
 	}
 	return i, err
 }
