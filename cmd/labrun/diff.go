@@ -25,8 +25,11 @@ cells that changed, with the step and its answers, that appeared and that vanish
 and claims with another verdict. Cells are matched by their names, wherever they
 stand. The environment (kernel, machine, user, parameters, version of labrun) is
 compared apart: it is not part of the outcome. Nor is an answer that the file leaves
-open, with "?" or no value where the call answers one: those are listed apart too. Neither privilege
-nor Linux is needed. With -o it prints nothing, unless --format names a format that no
+open, with "?" or no value where the call answers one: those are listed apart too.
+Reports about several kernels are compared kernel by kernel of the same name; a report
+about one with that of its version. Kernels of one report alone are left out, and
+listed. Two reports about one kernel each are compared whatever the kernels are.
+Neither privilege nor Linux is needed. With -o it prints nothing, unless --format names a format that no
 FILE takes.
 
     labrun diff before.json after.json

@@ -12,6 +12,7 @@ import (
 	"labrun/lab/kernel"
 	"labrun/lab/kernel/guest"
 	"labrun/lab/kernel/image"
+	"labrun/lab/kernel/local"
 	"labrun/lab/result"
 	"labrun/lab/run"
 )
@@ -74,4 +75,17 @@ func askGuest(ctx context.Context, name string, topologies []*lab.Topology, opti
 	}
 	defer k.Close()
 	return askKernel(ctx, k, k.Hello.Kernel, k.Hello.Version, topologies, options, began)
+}
+
+// versionOf returns the version of a kernel before it is booted. It is an error when that cannot be told.
+func versionOf(ctx context.Context, name string) (lab.KernelVersion, error) {
+	if name == hostKernel {
+		_, on, err := local.Info(ctx)
+		return on, err
+	}
+	i, err := image.Open(ctx, name)
+	if err == nil && i.Version == (lab.KernelVersion{}) {
+		err = fmt.Errorf("%s: it does not say which version it is", name)
+	}
+	return i.Version, err
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -35,11 +36,14 @@ func rerunCommand() *cobra.Command {
 		Long: `rerun asks this kernel what a report asked: the topologies are inside it, and the
 same cells run in the same hosts. It prints what differs, as "labrun diff" does, and
 with -o nothing. The files that the topologies came from are not read; programs begin
-in the folders of those files where they are there, and in / elsewhere.
+in the folders of those files where they are there, and in / elsewhere. With --kernel
+it asks those kernels instead. A report about several kernels is compared kernel by
+kernel of the same name, and what is in one report alone is left out, and listed.
 
     labrun rerun report.json
     labrun rerun report.json -o difference.md --report new.json
     labrun rerun report.json --only 'claim-4*' -v
+    labrun rerun report.json --kernel debian:6.1 --kernel host
 
 A report is data from somebody: the programs in it see your files, though they
 change none. "labrun report FILE.json -v" shows what it would run.
@@ -81,7 +85,7 @@ func rerun(cmd *cobra.Command, file string, o rerunOptions) error {
 	}
 	// A report from standard input can be read once, and a labrun that is started anew in a user
 	// namespace has to find it there.
-	if err := privilege(false); err != nil {
+	if err := o.privilege(); err != nil {
 		return err
 	}
 	before, err := loadOutcome(file)
@@ -93,6 +97,9 @@ func rerun(cmd *cobra.Command, file string, o rerunOptions) error {
 		return err
 	}
 	if err := o.askOptions.check(topologies); err != nil {
+		return err
+	}
+	if err := o.checkSame(cmd.Context(), file, &before); err != nil {
 		return err
 	}
 	if before = o.narrow(before); before.Counts.Sum() == 0 && len(o.only)+len(o.hosts) > 0 {
@@ -123,6 +130,32 @@ func rerun(cmd *cobra.Command, file string, o rerunOptions) error {
 		return captured(cmd.ErrOrStderr(), folder, err)
 	}
 	return captured(cmd.ErrOrStderr(), folder, compareAgain(cmd, &before, after, kept, outputs, &o))
+}
+
+// checkSame refuses, before anything is asked, a report about several kernels of which none would be asked: there
+// would be nothing to compare. A report about one kernel is compared with whatever kernel is asked.
+func (o *rerunOptions) checkSame(ctx context.Context, file string, before *result.Report) error {
+	if len(before.Kernels) == 0 {
+		return nil
+	}
+	asked := o.kernels
+	if len(asked) == 0 {
+		asked = []string{hostKernel}
+	}
+	var versions []string
+	for _, name := range asked {
+		v, err := versionOf(ctx, name)
+		if err != nil || slices.ContainsFunc(before.ByVersion(), func(k result.KernelInfo) bool { return k.Number() == v }) {
+			return nil // or nobody knows before it is booted
+		}
+		versions = append(versions, v.String())
+	}
+	var held []string
+	for _, k := range before.Kernels {
+		held = append(held, k.Name)
+	}
+	return usagef("%s is about linux %s, and %s would be asked; name one of those with --kernel", file, list(held),
+		list(versions))
 }
 
 // compareAgain writes what the two runs differ in, and keeps the new report.

@@ -321,3 +321,68 @@ func BenchmarkReports(b *testing.B) {
 		})
 	}
 }
+
+// onKernels is a report of one cell on kernels that answered so. A report about one kernel does not name it.
+func onKernels(version string, answers ...string) result.Report {
+	m := result.Matrix{Name: "lab", Rows: []result.Row{{Name: "one", Slots: []result.RowSlot{{
+		Variants: [][]result.RowStep{{{Line: 3, Process: "main", Call: "listen(a, 5)", Want: "ok"}}}}}}}}
+	env := result.Environment{Labrun: "v1"}
+	versions := strings.Fields(version)
+	for i, v := range versions {
+		info := result.KernelInfo{Release: v + "-cloud", Version: v, Machine: "x86_64"}
+		if len(versions) > 1 {
+			info.Name = v
+		}
+		env.Kernels = append(env.Kernels, info)
+		m.Columns = append(m.Columns, result.Column{Host: "alpha", Kernel: info.Name})
+		c := result.Cell{Column: int32(i), Got: &[]string{answers[i]}}
+		if answers[i] != "ok" {
+			c.Verdict = result.Fail
+		}
+		m.Cells = append(m.Cells, c)
+	}
+	return result.NewReport(env, []result.Matrix{m})
+}
+
+func TestKernelByKernel(t *testing.T) {
+	for _, c := range []struct {
+		name          string
+		before, after result.Report
+		want          []string
+		kernels       Kernels
+		differs       bool
+	}{
+		{"one each, not the same", onKernels("6.1.10", "ok"), onKernels("6.18.44", "ok"), []string{"same 1"}, Kernels{}, false},
+		{"the same, in another order", onKernels("6.1.10 6.18.44", "ok", "EINVAL"), onKernels("6.18.44 6.1.10", "EINVAL", "ok"),
+			[]string{"same 2"}, Kernels{Both: []string{"6.1.10", "6.18.44"}}, false},
+		{"a change on one", onKernels("6.1.10 6.18.44", "ok", "ok"), onKernels("6.1.10 6.18.44", "ok", "EINVAL"),
+			[]string{"changed lab one on alpha, linux 6.18.44; listen(a, 5) = ok want ok, listen(a, 5) = EINVAL want ok", "same 1"},
+			Kernels{Both: []string{"6.1.10", "6.18.44"}}, true},
+		{"others are left out", onKernels("5.10.218 6.1.10 6.18.44", "EINVAL", "ok", "ok"),
+			onKernels("6.1.10 6.18.44 7.2.13", "ok", "ok", "EINVAL"), []string{"same 2"},
+			Kernels{Both: []string{"6.1.10", "6.18.44"}, Before: []string{"5.10.218"}, After: []string{"7.2.13"}}, false},
+		{"one of several", onKernels("5.10.218 6.1.10", "ok", "EINVAL"), onKernels("6.1.10", "ok"),
+			[]string{"changed lab one on alpha; listen(a, 5) = EINVAL want ok, listen(a, 5) = ok want ok", "same 0"},
+			Kernels{Both: []string{"6.1.10"}, Before: []string{"5.10.218"}}, true},
+		{"none of several", onKernels("5.10.218 6.1.10", "ok", "ok"), onKernels("6.18.44", "ok"), []string{"same 0"},
+			Kernels{Before: []string{"5.10.218", "6.1.10"}, After: []string{"6.18.44"}}, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d := Reports(c.before, c.after)
+			if diff := cmp.Diff(c.want, words(d)); diff != "" {
+				t.Errorf("want (-), got (+):\n%s", diff)
+			}
+			if diff := cmp.Diff(c.kernels, d.Kernels); diff != "" {
+				t.Errorf("want (-), got (+):\n%s", diff)
+			}
+			if d.Outcome() != c.differs {
+				t.Errorf("it differs: %v", d.Outcome())
+			}
+			for _, k := range d.ByKernel() {
+				if k.Changed+k.Same != 1 {
+					t.Errorf("%+v, of one cell", k)
+				}
+			}
+		})
+	}
+}

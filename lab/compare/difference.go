@@ -9,14 +9,15 @@ import (
 
 // Difference is what two reports do not agree about.
 type Difference struct {
-	Before, After result.Report
-	Same          int     // cells of both that came out the same
-	Changed       []Pair  // cells of both that did not, in the order of Before
-	Open          []Pair  // cells of both in which an answer differs that the file leaves open, changed or the same
-	Appeared      []Place // cells of After alone
-	Vanished      []Place // cells of Before alone
-	Claims        []Claim // whose verdict changed; a claim of one report alone comes or goes with its cells
+	Before, After result.Report // of the kernels that are compared
+	Same          int           // cells of both that came out the same
+	Changed       []Pair        // cells of both that did not, in the order of Before
+	Open          []Pair        // cells of both in which an answer differs that the file leaves open, changed or the same
+	Appeared      []Place       // cells of After alone
+	Vanished      []Place       // cells of Before alone
+	Claims        []Claim       // whose verdict changed; a claim of one report alone comes or goes with its cells
 	Environment   []Setting
+	Kernels       Kernels // that Before and After are of, when either report is about several
 }
 
 // Place is where a cell stands in a report.
@@ -51,16 +52,19 @@ type Setting struct {
 }
 
 // Outcome reports whether the outcomes differ. The environment is not one, nor are
-// answers that the file leaves open.
+// answers that the file leaves open, nor a kernel that one report alone is about. Reports
+// without a common kernel differ: nobody knows that they do not.
 func (d *Difference) Outcome() bool {
-	return len(d.Changed)+len(d.Appeared)+len(d.Vanished)+len(d.Claims) > 0
+	return len(d.Changed)+len(d.Appeared)+len(d.Vanished)+len(d.Claims) > 0 || d.Kernels.nothing()
 }
 
 // Reports compares a report with a later one. Each one's cells stand in the order that
 // result.Matrix demands, and its digest is that of its cells: equal digests need no
-// look at a single cell, unless a file leaves answers open.
+// look at a single cell, unless a file leaves answers open. Reports about several kernels are
+// compared kernel by kernel of the same name.
 func Reports(a, b result.Report) Difference {
-	d := Difference{Before: a, After: b, Environment: settings(a.Environment, b.Environment)}
+	a, b, kernels := onSameKernels(a, b)
+	d := Difference{Before: a, After: b, Environment: settings(a.Environment, b.Environment), Kernels: kernels}
 	equal := a.Digest != "" && a.Digest == b.Digest && !leavesOpen(a.Matrices) && !leavesOpen(b.Matrices)
 	partners := partnersOf(a.Matrices, b.Matrices)
 	met := make([]bool, len(b.Matrices))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/text"
 
@@ -41,6 +42,13 @@ func (t Text) Diff(w io.Writer, d *compare.Difference) error {
 		}
 		fmt.Fprintln(b)
 	}
+	if lines := diffKernels(d); len(lines) > 0 {
+		fmt.Fprintln(b, t.paint(bold, "kernels"))
+		for _, line := range lines {
+			fmt.Fprintf(b, "  %s\n", line)
+		}
+		fmt.Fprintln(b)
+	}
 	digests := d.Before.Digest
 	if digests != d.After.Digest {
 		digests = arrow(digests, d.After.Digest)
@@ -51,6 +59,31 @@ func (t Text) Diff(w io.Writer, d *compare.Difference) error {
 	}
 	fmt.Fprintf(b, "%s\n%s\n", t.paint(faint, digests), t.paint(colour, diffCounts(d)))
 	return b.Flush()
+}
+
+// diffKernels says how many cells differ on each kernel of several, and which kernels were left out.
+func diffKernels(d *compare.Difference) []string {
+	var lines []string
+	k := d.Kernels
+	for _, n := range d.ByKernel() {
+		lines = append(lines, fmt.Sprintf("linux %s: %d changed, %d appeared, %d vanished, %d the same", oneLine(n.Name),
+			n.Changed, n.Appeared, n.Vanished, n.Same))
+	}
+	list := func(names []string) string { return oneLine("linux " + strings.Join(names, ", ")) }
+	switch {
+	case k.IsZero():
+	case len(k.Both) == 0:
+		lines = append(lines, "nothing was compared: no kernel is in both reports")
+	case len(k.Both) == 1 && len(k.Before)+len(k.After) > 0:
+		lines = append(lines, "compared: "+list(k.Both))
+	}
+	if len(k.Before) > 0 {
+		lines = append(lines, "left out, in the first report alone: "+list(k.Before))
+	}
+	if len(k.After) > 0 {
+		lines = append(lines, "left out, in the second report alone: "+list(k.After))
+	}
+	return lines
 }
 
 // diffCounts says in a line how much differs. Zeros are said too: whether none vanished is

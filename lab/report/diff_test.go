@@ -103,7 +103,27 @@ func differences() map[string]*compare.Difference {
 	nothing := compare.Reports(result.NewReport(result.Environment{}, nil), result.NewReport(result.Environment{}, nil))
 	same := compare.Reports(sample(), sample())
 	return map[string]*compare.Difference{"sample": difference(), "hostile": &hostile, "nothing": &nothing,
-		"same": &same, "many": manyDiffer(5000)}
+		"same": &same, "many": manyDiffer(5000), "kernels": kernelsDiffer()}
+}
+
+// kernelsDiffer is a difference of reports about several kernels, of which three are in both and one is another.
+func kernelsDiffer() *compare.Difference {
+	before, after := several(), several()
+	after = after.Only([]string{"5.10.218", "6.1.10", "6.18.44"})
+	for i := range after.Matrices[1].Cells {
+		if c := &after.Matrices[1].Cells[i]; c.Verdict == result.Fail {
+			c.Verdict, c.Got = result.Pass, &[]string{"ok"}
+		}
+	}
+	d := compare.Reports(before, after.Recount())
+	return &d
+}
+
+// TestDiffOfKernels holds a difference of several kernels to files.
+func TestDiffOfKernels(t *testing.T) {
+	golden(t, "diff-kernels.golden", writtenDiff(t, Text{}.Diff, kernelsDiffer()))
+	golden(t, "diff-kernels.json", writtenDiff(t, DiffJSON, kernelsDiffer()))
+	golden(t, "diff-kernels.md", writtenDiff(t, DiffMarkdown, kernelsDiffer()))
 }
 
 func writtenDiff(t *testing.T, write func(io.Writer, *compare.Difference) error, d *compare.Difference) string {

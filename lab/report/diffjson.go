@@ -63,6 +63,10 @@ func DiffJSON(w io.Writer, d *compare.Difference) error {
 	j.field("before", diffRun{d.Before.Digest, d.Before.Counts})
 	j.field("after", diffRun{d.After.Digest, d.After.Counts})
 	j.field("same", d.Same)
+	if !d.Kernels.IsZero() {
+		j.field("kernels", d.Kernels)
+		jsonList(j, "by_kernel", d.ByKernel(), func(k compare.KernelCounts) any { return k })
+	}
 	jsonList(j, "changed", d.Changed, func(p compare.Pair) any { return changedCell(d, p) })
 	jsonList(j, "appeared", d.Appeared, func(p compare.Place) any { return cellAlone(&d.After, p) })
 	jsonList(j, "vanished", d.Vanished, func(p compare.Place) any { return cellAlone(&d.Before, p) })

@@ -18,6 +18,13 @@ func DiffMarkdown(w io.Writer, d *compare.Difference) error {
 	k := &markdown{room: mostMarkdown}
 	k.say("## labrun diff: %s\n\n", diffCounts(d))
 	settings := markdownSettings(d)
+	kernels := ""
+	for _, line := range diffKernels(d) {
+		kernels += fmt.Sprintf("- %s\n", escapeMarkdown(line))
+	}
+	if kernels != "" {
+		settings = kernels + "\n" + settings
+	}
 	k.room -= len(settings)
 	if len(d.Changed) > 0 {
 		k.say("| cell | verdict | step | was | now |\n|---|---|---|---|---|\n")

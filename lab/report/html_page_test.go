@@ -447,7 +447,7 @@ func TestPrintedSocketsInBrowser(t *testing.T) {
 func TestPageOfSeveralKernelsInBrowser(t *testing.T) {
 	c := mustChromium(t)
 	c.look(1280, 2400, "light")
-	c.load(mustPage(t, several(t)))
+	c.load(mustPage(t, several()))
 	c.keep("kernels.png")
 	c.expect(`[...document.querySelectorAll('#t0-cells table.matrix thead th')].map((e) => e.innerText).join()`,
 		"on alpha, beta,experiment,5.10.218,6.1.10,6.18.44,7.2.13")

@@ -15,8 +15,7 @@ import (
 
 // several is a report of runs on four kernels, asked in another order than that of their versions. In the first
 // topology both hosts are alike, in the second they are not.
-func several(t testing.TB) result.Report {
-	t.Helper()
+func several() result.Report {
 	var parts []result.Part
 	for _, version := range []string{"6.18.44", "5.10.218", "7.2.13", "6.1.10"} {
 		k := result.KernelInfo{Name: version, Release: version[:strings.LastIndex(version, ".")] + ".0-cloud",
@@ -28,7 +27,7 @@ func several(t testing.TB) result.Report {
 	}
 	r, err := result.Merge(parts...)
 	if err != nil {
-		t.Fatal(err)
+		panic(err)
 	}
 	return r
 }
@@ -112,7 +111,7 @@ func unlikeHosts(version string) result.Matrix {
 
 // TestSeveralKernels holds every format of a report about several kernels to a file.
 func TestSeveralKernels(t *testing.T) {
-	r := several(t)
+	r := several()
 	for _, c := range []struct {
 		file  string
 		write func(*bytes.Buffer) error
@@ -142,7 +141,7 @@ func TestSeveralKernels(t *testing.T) {
 
 // TestDigestsOfKernelsArePrinted: the digest in a kernel's line is that which a run on it alone prints.
 func TestDigestsOfKernelsArePrinted(t *testing.T) {
-	r := several(t)
+	r := several()
 	text := write(t, Text{}.Write, r)
 	for _, k := range r.Kernels {
 		alone := r.On(k.Name)

@@ -80,23 +80,48 @@ func (r *Report) On(kernel string) Report {
 	return NewReport(env, matrices)
 }
 
-// On returns the matrix of one of the kernels alone.
-func (m *Matrix) On(kernel string) Matrix {
-	one := *m
-	one.Columns, one.Rows, one.Cells = nil, nil, nil
-	one.Claims = slices.Clone(m.Claims)
+// Only returns the report without the columns of other kernels than these.
+func (r *Report) Only(kernels []string) Report {
+	env := r.Environment
+	env.Seconds = nil
+	env.Kernels = slices.DeleteFunc(slices.Clone(env.Kernels),
+		func(k KernelInfo) bool { return !slices.Contains(kernels, k.Name) })
+	var matrices []Matrix
+	for i := range r.Matrices {
+		m := r.Matrices[i].only(func(k string) bool { return slices.Contains(kernels, k) })
+		m.Settle()
+		matrices = append(matrices, m)
+	}
+	return NewReport(env, matrices)
+}
+
+// only returns the matrix with the columns of some kernels. Its rows are shared: their steps on the others do no harm.
+func (m *Matrix) only(has func(kernel string) bool) Matrix {
+	some := *m
+	some.Columns, some.Cells = nil, nil
+	some.Claims = slices.Clone(m.Claims)
 	places := make([]int32, len(m.Columns)) // of columns in the new matrix
 	for i, c := range m.Columns {
-		if places[i] = -1; c.Kernel == kernel {
-			places[i] = int32(len(one.Columns))
-			one.Columns = append(one.Columns, Column{Host: c.Host})
+		if places[i] = -1; has(c.Kernel) {
+			places[i] = int32(len(some.Columns))
+			some.Columns = append(some.Columns, c)
 		}
 	}
 	for i := range m.Cells {
 		if c := m.Cells[i]; places[c.Column] >= 0 {
 			c.Column = places[c.Column]
-			one.Cells = append(one.Cells, c)
+			some.Cells = append(some.Cells, c)
 		}
+	}
+	return some
+}
+
+// On returns the matrix of one of the kernels alone.
+func (m *Matrix) On(kernel string) Matrix {
+	one := m.only(func(k string) bool { return k == kernel })
+	one.Rows = nil
+	for i := range one.Columns {
+		one.Columns[i].Kernel = ""
 	}
 	for i := range m.Rows {
 		row := m.Rows[i]
