@@ -21,7 +21,7 @@ type Libraries struct {
 
 // FindLibraries returns those of this program, which are mapped while it runs.
 var FindLibraries = once.Good(func() (l Libraries, err error) {
-	if l.Interpreter, err = interpreterOf(Self); err != nil || l.Interpreter == "" {
+	if l.Interpreter, err = InterpreterOf(Self); err != nil || l.Interpreter == "" {
 		return l, err
 	}
 	if l.File, err = filepath.EvalSymlinks(l.Interpreter); err != nil {
@@ -91,8 +91,8 @@ func (l Libraries) Copies() (map[string]string, error) {
 	return files, nil
 }
 
-// interpreterOf returns the interpreter that an executable file names, elf(5).
-func interpreterOf(file string) (string, error) {
+// InterpreterOf returns the interpreter that an executable file names, elf(5).
+func InterpreterOf(file string) (string, error) {
 	f, err := elf.Open(file)
 	if err != nil {
 		return "", err

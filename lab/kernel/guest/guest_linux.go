@@ -155,12 +155,19 @@ func initramfs(i image.Image) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
+	packed := map[string]bool{}
 	for _, name := range slices.Sorted(maps.Keys(copies)) {
+		packed[name] = true
 		content, err := os.ReadFile(copies[name])
 		if err != nil {
 			return nil, err
 		}
 		a.file(strings.TrimPrefix(name, "/"), cpioExec, content)
+	}
+	if i.Machine == image.Host() {
+		if err := packPrograms(a, packed); err != nil {
+			return nil, err
+		}
 	}
 	a.entry("modprobe", cpioLink, []byte("init"))
 	a.file("etc/passwd", cpioFile, []byte("root:x:0:0:root:/:/bin/sh\n"))

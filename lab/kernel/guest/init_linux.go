@@ -56,6 +56,9 @@ func initMain() error {
 	if err := mounts(); err != nil {
 		return err
 	}
+	if err := os.Setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"); err != nil { // a kernel starts its init without
+		return err
+	}
 	index, err := readIndex()
 	if err != nil {
 		return err
