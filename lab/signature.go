@@ -162,7 +162,7 @@ var Signatures = []Signature{
 		Doc: "which watched sockets have events; waits for the first, epoll_wait(2)"},
 	{Name: "ioctl", Args: []Kind{KindSock, KindIoctl, KindRequest, KindSetting}, Optional: 2, Answers: KindSetting,
 		Touches: true,
-		Doc:     "bytes of a queue, whether the urgent byte is next, FIONBIO, a link's address, mask or MTU, ioctl(2), netdevice(7)"},
+		Doc:     "bytes of a queue, whether the urgent byte is next, FIONBIO, what a link has, ioctl(2), netdevice(7)"},
 	{Name: "answer", Args: []Kind{KindPending}, Answers: KindAnswer, Waits: true, Sender: true, Controls: true,
 		Touches: true,
 		Doc:     "what a call in the background answers, when it does; blocked while it still waits, to be asked again"},

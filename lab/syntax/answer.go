@@ -275,7 +275,8 @@ func (r *reader) answerValue(s span) (lab.Arg, []Mistake) {
 
 // isNumber reports whether the call answers a number.
 func (r *reader) isNumber() bool {
-	return r.Answers == lab.KindInt || r.Answers == lab.KindSetting || r.Answers == lab.KindValue && r.option.Value == lab.ValueInt
+	return r.Answers == lab.KindInt || r.Answers == lab.KindSetting ||
+		r.Answers == lab.KindValue && r.option.Value == lab.ValueInt
 }
 
 // between reads LOW..HIGH, for numbers of which a kernel may answer several: how much a buffer holds.

@@ -2,6 +2,7 @@ package topology
 
 import (
 	"slices"
+	"strings"
 
 	"labrun/lab"
 	"labrun/lab/syntax"
@@ -19,7 +20,17 @@ func callSchema() object {
 		"description": "A step that begins with the value of an axis."})
 	return object{"type": "string", "anyOf": forms,
 		"description": "A call as strace writes it, with the answer that it must get: [NAME =] CALL(ARGUMENTS) [= " +
-			"ANSWER [ANSWER on linux < 6.2]]."}
+			"ANSWER [ANSWER on linux < 6.2]]. ANSWER is " + formsOf(lab.AnswerForms) + ". An address is " +
+			formsOf(lab.AddressForms) + "."}
+}
+
+// formsOf lists the ways in which something may be written. A pattern would not tell an author what they mean.
+func formsOf(forms []lab.Form) string {
+	var words []string
+	for _, f := range forms {
+		words = append(words, f.Form)
+	}
+	return strings.Join(words, "; ")
 }
 
 // noCall is what an editor says instead of a pattern that does not match, which no author would want

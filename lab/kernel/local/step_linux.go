@@ -145,7 +145,9 @@ var performers = map[string]performer{
 	"ping":      ping,
 	"link_up":   onHost(func(h *fabric.Host, args []lab.Arg) error { return h.SetLink(word(args, 0), true) }),
 	"link_down": onHost(func(h *fabric.Host, args []lab.Arg) error { return h.SetLink(word(args, 0), false) }),
-	"link_mtu":  onHost(func(h *fabric.Host, args []lab.Arg) error { return h.SetMTU(word(args, 0), int(args[1].(lab.Int))) }),
+	"link_mtu": onHost(func(h *fabric.Host, args []lab.Arg) error {
+		return h.SetMTU(word(args, 0), int(args[1].(lab.Int)))
+	}),
 	"link_add": func(_ context.Context, c *cell, s *question.Step, _ question.Want) (got, error) {
 		return c.refused(s, c.lab.Host(s.Process.Host).AddLink(word(s.Call.Args, 0), s.Spec))
 	},
