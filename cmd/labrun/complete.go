@@ -191,7 +191,7 @@ func completions(root *cobra.Command) {
 			offer(cmd, "format", cobra.FixedCompletions(diffNames(), cobra.ShellCompDirectiveNoFileComp))
 		case "check", "list":
 			cmd.ValidArgsFunction = offerFiles
-		case "plan", "up":
+		case "plan", "up", "bisect":
 			cmd.ValidArgsFunction = offerFile
 		case "graph":
 			cmd.ValidArgsFunction = offerFile

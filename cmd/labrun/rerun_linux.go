@@ -85,6 +85,9 @@ func rerun(cmd *cobra.Command, file string, o rerunOptions) error {
 	}
 	// A report from standard input can be read once, and a labrun that is started anew in a user
 	// namespace has to find it there.
+	if err := o.checkKernels(nil); err != nil { // those that the flags name
+		return err
+	}
 	if err := o.privilege(); err != nil {
 		return err
 	}
@@ -138,13 +141,13 @@ func (o *rerunOptions) checkSame(ctx context.Context, file string, before *resul
 	if len(before.Kernels) == 0 {
 		return nil
 	}
-	asked := o.kernels
-	if len(asked) == 0 {
-		asked = []string{hostKernel}
+	kernels := o.asked
+	if len(kernels) == 0 {
+		kernels = []asked{{kernel: hostKernel}}
 	}
 	var versions []string
-	for _, name := range asked {
-		v, err := versionOf(ctx, name)
+	for _, a := range kernels {
+		v, err := versionOf(ctx, a.kernel)
 		if err != nil || slices.ContainsFunc(before.ByVersion(), func(k result.KernelInfo) bool { return k.Number() == v }) {
 			return nil // or nobody knows before it is booted
 		}

@@ -54,7 +54,8 @@ func onSameKernels(a, b result.Report) (result.Report, result.Report, Kernels) {
 	return a.Only(left), b.Only(right), k
 }
 
-// sameKernel reports whether two kernels of two reports are the same one. One has no name when its report is about no other.
+// sameKernel reports whether two kernels of two reports are the same one. One has no name when its report is about
+// no other.
 func sameKernel(a, b *result.KernelInfo) bool {
 	if a.Name != "" && b.Name != "" {
 		return a.Name == b.Name

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"bufio"
 	"cmp"
 	"fmt"
 	"io"
@@ -44,6 +45,14 @@ func kernelWords(r *result.Report, k *result.KernelResult) []string {
 
 // The name of the section about changes, in every format.
 const changesTitle = "what changed between kernels"
+
+// Changes writes what changed between the kernels of a report, and what explains it.
+func (t Text) Changes(w io.Writer, r result.Report) error {
+	r = visible(r)
+	b := bufio.NewWriter(w)
+	t.changes(b, &r)
+	return b.Flush()
+}
 
 // changes tells what each kernel answered otherwise than the kernel before it, and what explains that. Of very many
 // the first few are shown: the JSON has them all.

@@ -135,6 +135,25 @@ func (m *Matrix) On(kernel string) Matrix {
 	return one
 }
 
+// Named returns a report about one kernel as one about several has it: its columns and its environment name it.
+func (r *Report) Named(kernel string) Report {
+	env := r.Environment
+	env.Kernels = slices.Clone(env.Kernels)
+	for i := range env.Kernels {
+		env.Kernels[i].Name = kernel
+	}
+	var matrices []Matrix
+	for i := range r.Matrices {
+		m := r.Matrices[i]
+		m.Columns = slices.Clone(m.Columns)
+		for c := range m.Columns {
+			m.Columns[c].Kernel = kernel
+		}
+		matrices = append(matrices, m)
+	}
+	return NewReport(env, matrices)
+}
+
 // HostGroup is hosts whose cells are equal on every kernel of a matrix: one column for each kernel stands for all.
 type HostGroup struct {
 	Hosts   []string
