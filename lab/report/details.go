@@ -69,6 +69,32 @@ type shared struct {
 	cells   int
 	first   []string // the first cells of them, named
 	outputs []result.Output
+	columns [][]int32     // of several kernels: those of each of the first
+	named   map[named]int // of several kernels: which cells it has, in order
+}
+
+// named is a cell whatever column it is in.
+type named struct {
+	row   int32
+	combo lab.Combo
+}
+
+// add counts a cell of a report about several kernels: once, with all its columns.
+func (s *shared) add(m *result.Matrix, c *result.Cell) {
+	cell := named{c.Row, c.Combo}
+	at, ok := s.named[cell]
+	switch {
+	case ok && at < len(s.first):
+		s.columns[at] = append(s.columns[at], c.Column)
+	case !ok:
+		if s.named == nil {
+			s.named = map[named]int{}
+		}
+		s.named[cell] = s.cells
+		if s.cells++; s.cells <= maxListed {
+			s.first, s.columns = append(s.first, m.NameOf(c)), append(s.columns, []int32{c.Column})
+		}
+	}
 }
 
 // sharedReasons returns why cells came to a verdict, skip or error, each reason with its
@@ -77,6 +103,7 @@ type shared struct {
 func sharedReasons(m *result.Matrix, v result.Verdict) []*shared {
 	var all []*shared
 	known := map[string]*shared{}
+	kernels := kernelsIn(m)
 	for i := range m.Cells {
 		c := &m.Cells[i]
 		if c.Verdict != v {
@@ -92,8 +119,17 @@ func sharedReasons(m *result.Matrix, v result.Verdict) []*shared {
 				known[s.reason] = s
 			}
 		}
+		if kernels != nil {
+			s.add(m, c)
+			continue
+		}
 		if s.cells++; s.cells <= maxListed {
 			s.first = append(s.first, m.NameOf(c)+" on "+m.ColumnOf(c))
+		}
+	}
+	for _, s := range all {
+		for i, columns := range s.columns {
+			s.first[i] += " on " + columnWords(m, kernels, columns)
 		}
 	}
 	return all

@@ -66,9 +66,12 @@ func (p *pageText) top(r result.Report) {
 		"hidden>Dark</button></div>\n", name)
 	p.say("<p class=\"verdict-line\">%s</p>\n%s\n", countList(r.Counts, true), shareBar(r.Counts))
 	run, sysctls := environmentOf(r)
+	if len(r.Kernels) > 0 {
+		run = append(run, [2]string{"user", strings.Join(r.Environment.Users(), ", ")})
+	}
 	p.say("<dl class=\"environment\">\n")
 	for _, kv := range run {
-		if name, _, ofKernel := strings.Cut(kv[0], " ("); ofKernel && len(r.Kernels) > 0 && name != "user" {
+		if strings.Contains(kv[0], " (") && len(r.Kernels) > 0 {
 			continue // in the table of kernels
 		}
 		p.say("<div class=\"env-%s\"><dt>%s</dt><dd>%s</dd></div>\n", kv[0], kv[0], kv[1])

@@ -21,6 +21,8 @@ type Change struct {
 	After      KernelSaid  `json:"after"`
 	Machines   []string    `json:"machines,omitempty"` // of both kernels, when it may be the architecture that matters
 	Known      KnownChange `json:"known,omitzero"`     // what explains it; zero is "not known"
+	// Lacking says that the older kernel has that change, as an update, and the newer one has not.
+	Lacking bool `json:"lacking,omitempty"`
 
 	At ChangePlace `json:"-"` // where the cells are
 }
@@ -41,6 +43,8 @@ type KernelSaid struct {
 // Explanation says in a line what explains the change.
 func (c *Change) Explanation() string {
 	switch {
+	case c.Lacking:
+		return "linux " + c.After.Kernel + " is without what " + c.Before.Kernel + " has: " + c.Known.String()
 	case c.Known != KnownChange{}:
 		return c.Known.String()
 	case len(c.Machines) > 0:
@@ -94,6 +98,7 @@ type changeKey struct {
 	process       string
 	was, is       string
 	known         KnownChange
+	lacking       bool
 }
 
 // row finds the changes of an experiment from its cells.
@@ -156,10 +161,11 @@ func (f *changeFinder) differ(before, after *Cell) (key changeKey, call string, 
 		if x[i].Got == y[i].Got || open {
 			continue
 		}
-		key = changeKey{f.of[after.Column], f.of[before.Column], y[i].Line, y[i].Process, x[i].Got, y[i].Got, KnownChange{}}
+		key = changeKey{after: f.of[after.Column], before: f.of[before.Column], line: y[i].Line, process: y[i].Process,
+			was: x[i].Got, is: y[i].Got}
 		was, is := &f.kernels[key.before], &f.kernels[key.after]
 		if was.Machine == is.Machine {
-			key.known = explain(was.Number(), is.Number(), y[:i+1], x[i].Got)
+			key.known, key.lacking = explain(was.Number(), is.Number(), y[:i+1], x[i].Got)
 		}
 		return key, y[i].Call, true
 	}
@@ -207,7 +213,7 @@ func (f *changeFinder) change(row int, key changeKey, call string, group cellGro
 	r := &f.m.Rows[row]
 	was, is := f.kernels[key.before], f.kernels[key.after]
 	c := Change{Topology: f.m.Name, Experiment: r.Name, File: f.m.File, Line: key.line, Process: key.process, Call: call,
-		Before: KernelSaid{was.Name, key.was}, After: KernelSaid{is.Name, key.is}, Known: key.known,
+		Before: KernelSaid{was.Name, key.was}, After: KernelSaid{is.Name, key.is}, Known: key.known, Lacking: key.lacking,
 		At: ChangePlace{f.matrix, row, group.columns, group.combos}}
 	if r.File != "" {
 		c.File = r.File

@@ -165,6 +165,7 @@ func TestChangesOfCombinations(t *testing.T) {
 // TestKnownChanges: what a row of the table explains, and what none does. Where point releases took a change, the
 // release before it and the one with it are told apart, and a release between that nobody looked at may be either.
 func TestKnownChanges(t *testing.T) {
+	const udp = "7.0, 6.19.11, 6.18.21, 6.12.80, 6.6.131, 6.1.168"
 	for _, c := range []struct {
 		older, newer string
 		calls        string // before the last one, which was answered otherwise
@@ -179,14 +180,21 @@ func TestKnownChanges(t *testing.T) {
 		{"6.7.12", "6.8", "setsockopt(a, SO_REUSEADDR, 0)", "bind(b, x:80)", "ok", "EADDRINUSE", "6.8"},
 		{"6.8", "6.9", "setsockopt(a, SO_REUSEADDR, 0)", "bind(b, x:80)", "ok", "EADDRINUSE", ""},
 		{"6.1.166", "6.18.15", "", "setsockopt(a, SO_REUSEPORT, 1)", "ok", "EOPNOTSUPP", ""},
-		{"5.10.265", "6.1.166", "", "setsockopt(a, SO_REUSEPORT, 1)", "ok", "EOPNOTSUPP", "6.13"},
-		{"6.1.100", "6.1.120", "", "setsockopt(a, SO_REUSEPORT, 1)", "ok", "EOPNOTSUPP", "6.13"},
+		{"5.10.265", "6.1.166", "", "setsockopt(a, SO_REUSEPORT, 1)", "ok", "EOPNOTSUPP",
+			"6.13, 6.12.9, 6.6.70, 6.1.124, 5.15.176"},
+		{"6.1.123", "6.1.124", "", "setsockopt(a, SO_REUSEPORT, 1)", "ok", "EOPNOTSUPP",
+			"6.13, 6.12.9, 6.6.70, 6.1.124, 5.15.176"},
+		{"6.1.110", "6.1.123", "", "setsockopt(a, SO_REUSEPORT, 1)", "ok", "EOPNOTSUPP", ""},
 		{"6.17.0", "6.17.13", "", "connect(a, peer.x:80)", "EADDRNOTAVAIL", "ok", "6.18, 6.17 after 6.17.0"},
 		{"6.16.12", "6.18.15", "", "connect(a, peer.x:80)", "EADDRNOTAVAIL", "ok", "6.18, 6.17 after 6.17.0"},
 		{"6.18.15", "7.2.13", "", "connect(a, peer.x:80)", "EADDRNOTAVAIL", "ok", ""},
-		{"5.10.46", "5.10.262", "connect(a, peer.x:81)", "getsockname(a)", "x:44567", "any:44567", "5.10.47 to 5.10.262"},
-		{"6.18.9", "6.18.44", "a = socket(udp)", "bind(a, any:80)", "ok", "EADDRINUSE", "7.0, stable updates of 2026"},
-		{"6.18.44", "7.2.13", "a = socket(unix)", "listen(a, 5)", "EINVAL", "ok", "after 6.18"},
+		{"5.10.46", "5.10.262", "connect(a, peer.x:81)", "getsockname(a)", "x:44567", "any:44567", "5.10.47 to 5.10.218"},
+		{"6.18.9", "6.18.44", "a = socket(udp)", "bind(a, any:80)", "ok", "EADDRINUSE", udp},
+		// An update of an older line came before the newer line's: that one answers as of old.
+		{"6.12.117", "6.18.15", "a = socket(udp)", "bind(a, any:80)", "EADDRINUSE", "ok", udp},
+		{"6.12.79", "6.18.15", "a = socket(udp)", "bind(a, any:80)", "EADDRINUSE", "ok", ""},
+		{"6.12.117", "6.18.15", "a = socket(unix)", "listen(a, 5)", "EINVAL", "ok", "6.16"},
+		{"6.18.15", "6.18.44", "a = socket(unix)", "listen(a, 5)", "ok", "EINVAL", "6.18.16 to 6.18.44, 6.19 to 7.2"},
 		{"6.18.44", "7.2.13", "a = socket(tcp)", "listen(a, 5)", "EINVAL", "ok", ""},
 	} {
 		name := fmt.Sprintf("%s to %s: %s", c.older, c.newer, c.call)
@@ -204,6 +212,9 @@ func TestKnownChanges(t *testing.T) {
 			}
 			if got = r.Changes[0].Known; got.Versions != c.want {
 				t.Errorf("explained by %q, want %q", got.Versions, c.want)
+			}
+			if r.Changes[0].Lacking != (c.want == udp && c.is == "ok") {
+				t.Errorf("the newer one is without it: %v", r.Changes[0].Lacking)
 			}
 			if text := r.Changes[0].Explanation(); (text == "not known") != (c.want == "") {
 				t.Errorf("the explanation is %q", text)

@@ -87,16 +87,33 @@ var knownChanges = []known{
 			return c.was == "EPERM" && strings.Contains(c.call, "SO_BINDTO") // DEVICE or IFINDEX
 		}},
 	{KnownChange{"5.14",
+		"a refused bind of a unix socket that has a name leaves no file behind",
+		"unix_bind, c0c3b8d380a8"},
+		[]landing{in(5, 14)}, false, func(c *change) bool { return c.name == "unlink" && c.uses("socket(unix") }},
+	{KnownChange{"5.14",
+		"the first address of a subnet is not a broadcast address any more",
+		"fib_add_ifaddr"},
+		[]landing{in(5, 14)}, false, func(c *change) bool {
+			return c.name == "bind" && c.is == "EADDRNOTAVAIL" && strings.Contains(c.call, ".0:")
+		}},
+	{KnownChange{"5.17",
+		"bind of a raw socket heeds IP_FREEBIND",
+		"raw_bind, 8ff978b8b222"},
+		[]landing{in(5, 17)}, false, func(c *change) bool {
+			return c.name == "bind" && c.uses("socket(raw") && c.uses("IP_FREEBIND")
+		}},
+	{KnownChange{"5.14",
 		"reuseport groups keep closed listeners for migration, tcp_migrate_req",
-		"reuseport_stop_listen_sock"},
+		"reuseport_stop_listen_sock, reuseport_migrate_sock"},
 		[]landing{in(5, 14)}, false, func(c *change) bool {
 			return c.uses("tcp_migrate_req") || c.uses("SO_REUSEPORT") && c.uses("shutdown(", "close(") &&
 				slices.Contains([]string{"bind", "listen", "connect", "accept"}, c.name)
 		}},
-	{KnownChange{"6.13",
+	{KnownChange{"6.13, 6.12.9, 6.6.70, 6.1.124, 5.15.176",
 		"SO_REUSEPORT on a socket that is not an inet one: EOPNOTSUPP",
-		"sk_setsockopt"},
-		[]landing{in(6, 13), between(6, 1, 0, 166), between(6, 12, 0, 15)}, true, func(c *change) bool {
+		"sk_setsockopt, 5b0af621c3f6"},
+		[]landing{in(6, 13), update(6, 12, 9), update(6, 6, 70), update(6, 1, 124), update(5, 15, 176)}, false,
+		func(c *change) bool {
 			return c.name == "setsockopt" && strings.Contains(c.call, "SO_REUSEPORT") && c.is == "EOPNOTSUPP"
 		}},
 	{KnownChange{"6.2",
@@ -141,10 +158,10 @@ var knownChanges = []known{
 		[]landing{in(6, 1)}, false, func(c *change) bool {
 			return c.name == "bind" && c.closes() && c.uses("IPV6_V6ONLY")
 		}},
-	{KnownChange{"6.9, 6.1 before 6.1.166",
+	{KnownChange{"6.9, 6.8.3, 6.1 before 6.1.166",
 		":: with IPV6_V6ONLY and then an IPv4 address is allowed again",
-		"inet_bhash2_conflict"},
-		[]landing{in(6, 9), between(6, 1, 0, 166)}, true, func(c *change) bool {
+		"inet_bhash2_conflict, d91ef1e1b55f"},
+		[]landing{in(6, 9), update(6, 8, 3), between(6, 1, 0, 166)}, true, func(c *change) bool {
 			return c.name == "bind" && c.opens() && c.uses("IPV6_V6ONLY")
 		}},
 	{KnownChange{"6.1",
@@ -153,10 +170,10 @@ var knownChanges = []known{
 		[]landing{in(6, 1)}, false, func(c *change) bool {
 			return c.name == "bind" && c.opens() && c.uses("mapped(", "::ffff:")
 		}},
-	{KnownChange{"6.6, 6.1 before 6.1.166",
+	{KnownChange{"6.6, 6.1.54",
 		"a mapped address and then the same IPv4 address is refused again",
-		"inet_bind2_bucket_match"},
-		[]landing{in(6, 6), between(6, 1, 0, 166)}, true, func(c *change) bool {
+		"inet_bind2_bucket_match, aa99e5f87bd5 and c48ef9c4aed3"},
+		[]landing{in(6, 6), update(6, 1, 54)}, true, func(c *change) bool {
 			return c.name == "bind" && c.closes() && c.uses("mapped(", "::ffff:")
 		}},
 	{KnownChange{"6.1",
@@ -193,10 +210,10 @@ var knownChanges = []known{
 		"DCCP was removed",
 		"dccp_init"},
 		[]landing{in(6, 16)}, false, func(c *change) bool { return c.uses("dccp", "DCCP") }},
-	{KnownChange{"6.17",
+	{KnownChange{"6.17, 6.16 after 6.16.3",
 		"SO_REUSEPORT compares the user who owns a closed socket, not root",
 		"inet_bind_conflict, sk_uid"},
-		[]landing{in(6, 17)}, false, func(c *change) bool {
+		[]landing{in(6, 17), between(6, 16, 3, 12)}, false, func(c *change) bool {
 			return (c.name == "bind" || c.name == "listen") && c.uses("SO_REUSEPORT") && c.uses("close(", "exit(", "kill(")
 		}},
 	{KnownChange{"6.18, 6.17 after 6.17.0",
@@ -205,23 +222,38 @@ var knownChanges = []known{
 		[]landing{in(6, 18), between(6, 17, 0, unreleased)}, false, func(c *change) bool {
 			return c.name == "connect" && (c.was == "EADDRNOTAVAIL" || c.is == "EADDRNOTAVAIL" || c.was == "EAGAIN")
 		}},
-	{KnownChange{"7.0, stable updates of 2026",
+	{KnownChange{"7.0, 6.19.11, 6.18.21, 6.12.80, 6.6.131, 6.1.168",
 		"a UDP wildcard bind after more than 10 specific ones is refused",
-		"udp_lib_get_port"},
-		[]landing{in(7, 0), between(6, 1, 166, unreleased), between(6, 12, 15, unreleased), between(6, 18, 9, 44)}, true,
-		func(c *change) bool { return c.name == "bind" && c.closes() && c.uses("socket(udp") }},
-	{KnownChange{"5.10.47 to 5.10.262",
+		"udp_lib_get_port, e537dd15d0d4"},
+		[]landing{in(7, 0), update(6, 19, 11), update(6, 18, 21), update(6, 12, 80), update(6, 6, 131), update(6, 1, 168)},
+		false, func(c *change) bool { return c.name == "bind" && c.closes() && c.uses("socket(udp") }},
+	{KnownChange{"5.10.47 to 5.10.218",
 		"after a refused connect the local address is any again; seen in User-mode Linux only",
 		"tcp_disconnect"},
-		[]landing{between(5, 10, 46, 262)}, false, func(c *change) bool {
+		[]landing{between(5, 10, 46, 218)}, false, func(c *change) bool {
 			return c.name == "getsockname" && c.uses("connect(")
 		}},
-	{KnownChange{"after 6.18",
-		"listen on a bound and connected unix stream socket succeeds",
+	{KnownChange{"6.16",
+		"listen on a bound and connected unix stream socket says that it succeeds, and does nothing",
 		"unix_listen"},
-		[]landing{{lab.KernelVersion{6, 18, unreleased}, lab.KernelVersion{unreleased}}}, false, func(c *change) bool {
-			return c.name == "listen" && c.was == "EINVAL" && c.is == "ok" && c.uses("unix")
+		[]landing{in(6, 16)}, false, func(c *change) bool {
+			return c.name == "listen" && c.was == "EINVAL" && c.is == "ok" && c.uses("socket(unix")
 		}},
+	{KnownChange{"6.18.16 to 6.18.44, 6.19 to 7.2",
+		"listen on a bound and connected unix stream socket is refused again",
+		"unix_listen"},
+		[]landing{{lab.KernelVersion{6, 18, unreleased}, lab.KernelVersion{7, 2, 0}}, between(6, 18, 15, 44)}, false,
+		func(c *change) bool {
+			return c.name == "listen" && c.was == "ok" && c.is == "EINVAL" && c.uses("socket(unix")
+		}},
+	{KnownChange{"6.4",
+		"connect to AF_UNSPEC under a connect that waits: EBUSY",
+		"tcp_disconnect"},
+		[]landing{in(6, 4)}, true, func(c *change) bool { return c.name == "connect" && c.is == "EBUSY" }},
+	{KnownChange{"6.7",
+		"a connect that waits is told when another process disconnects its socket",
+		"tcp_disconnect"},
+		[]landing{in(6, 7)}, true, func(c *change) bool { return c.is == "EPIPE" || c.was == "EBUSY" }},
 }
 
 // has reports whether a version has the change, and whether that is known.
@@ -242,21 +274,31 @@ func (k *known) has(v lab.KernelVersion) (has, sure bool) {
 }
 
 // explain returns the known change that the last of these steps shows, which the older kernel answered otherwise;
-// it is zero when there is none.
-func explain(older, newer lab.KernelVersion, steps []StepResult, was string) KnownChange {
+// it is zero when there is none. A kernel of an older line may have a change as an update that one of a newer line
+// is still without: then the newer one answers as kernels did before the change.
+func explain(older, newer lab.KernelVersion, steps []StepResult, was string) (of KnownChange, lacking bool) {
 	last := &steps[len(steps)-1]
 	c := change{call: last.Call, name: lab.CallName(last.Call), was: was, is: last.Got}
 	for i := range steps {
 		c.calls = append(c.calls, steps[i].Call)
 	}
+	if of = c.between(older, newer); of != (KnownChange{}) {
+		return of, false
+	}
+	c.was, c.is = c.is, c.was
+	of = c.between(newer, older)
+	return of, of != KnownChange{}
+}
+
+// between returns the known change that one kernel has and the other has not.
+func (c *change) between(without, with lab.KernelVersion) KnownChange {
 	for i := range knownChanges {
 		k := &knownChanges[i]
-		had, sureOfOlder := k.has(older)
-		has, sureOfNewer := k.has(newer)
-		if sureOfOlder && had || sureOfNewer && !has || !k.shows(&c) {
-			continue
+		had, sureOfOne := k.has(without)
+		has, sureOfOther := k.has(with)
+		if !(sureOfOne && had || sureOfOther && !has) && k.shows(c) {
+			return k.KnownChange
 		}
-		return k.KnownChange
 	}
 	return KnownChange{}
 }
