@@ -36,7 +36,7 @@
 //	  local        this machine's: builds, asks, looks for evidence
 //	lab/result     what was asked and answered: matrices, their counts, digest and claims; adds up; pure
 //	lab/run        questions to a kernel, in order; answers to a matrix
-//	lab/compare    two reports to what differs; pure
+//	lab/compare    two reports to what differs, and kernels to where an answer changed; pure
 //	lab/report     matrices to text, JSON and other formats; prints, computes nothing
 //	lab/graph      hosts and networks as a drawing; pure
 //	lab/labtest    all of it for go test: a cell is a subtest
@@ -83,7 +83,8 @@
 // in syntax (kinds.go, and pattern.go for the schema) and a row of process's kinds, or of its
 // optionKinds where only options have it; a new control message is a row in Controls and one
 // of process's controlKinds; a new operation on links is an Op in plan
-// and a case in fabric; a new report format is a file in report and a line in its Formats.
+// and a case in fabric; a new report format is a file in report and a line in its Formats; a change
+// of Linux that explains an answer is a row of result's knownChanges.
 //
 // # What makes a report the same on every run
 //

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 
 	"labrun/lab/result"
@@ -15,23 +16,33 @@ import (
 
 // kernels says which kernels were asked, and by which program. Of several each has a line with what it came to, and
 // with the digest of a run on it alone: kernels that answered alike have the same. The last digest is of the whole.
+// Where a terminal is too narrow for digests beside the rest, they stand below each other all the same.
 func (t Text) kernels(b io.Writer, r *result.Report) {
 	env := r.Environment
 	if len(r.Kernels) == 0 {
 		fmt.Fprintln(b, t.paint(faint, env.String()+", "+r.Digest))
 		return
 	}
-	w := newTable()
+	s := sheet{header: make([]string, 5)}
 	for _, k := range r.Kernels {
-		row := []any{}
-		for _, word := range kernelWords(r, &k) {
-			row = append(row, word)
-		}
-		row[3] = t.paint(coloursOf[worst(k.Counts)], k.Counts.String())
-		w.AppendRow(row)
+		s.rows = append(s.rows, kernelWords(r, &k))
 	}
-	for _, line := range strings.Split(w.Render(), "\n") {
-		fmt.Fprintln(b, line)
+	below := t.Width > 0 && s.width() > t.Width
+	w := newTable()
+	for i, row := range s.rows {
+		digest := row[4]
+		if below {
+			row[4] = ""
+		}
+		row[3] = t.paint(coloursOf[worst(r.Kernels[i].Counts)], row[3])
+		w.AppendRow(table.Row{row[0], row[1], row[2], row[3], row[4]})
+		row[4] = digest
+	}
+	for i, line := range strings.Split(w.Render(), "\n") {
+		fmt.Fprintln(b, strings.TrimRight(line, " "))
+		if below {
+			fmt.Fprintln(b, "  "+t.paint(faint, s.rows[i][4]))
+		}
 	}
 	fmt.Fprintln(b, t.paint(faint, fmt.Sprintf("%d kernels, labrun %s, %s, %s", len(r.Kernels), env.Labrun,
 		strings.Join(env.Users(), ", "), r.Digest)))
