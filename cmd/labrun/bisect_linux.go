@@ -12,6 +12,7 @@ import (
 
 	"labrun/lab"
 	"labrun/lab/compare"
+	"labrun/lab/kernel/image"
 	"labrun/lab/report"
 	"labrun/lab/result"
 	"labrun/lab/run"
@@ -23,7 +24,7 @@ func bisectCommand() *cobra.Command {
 	var o askOptions
 	var kept outputOptions
 	cmd := &cobra.Command{
-		Use:   "bisect FILE --only CELL --kernel A --kernel B ...",
+		Use:   "bisect FILE --only CELL",
 		Short: "find between which two kernels the answer of a cell changed",
 		Long: `bisect sorts the kernels by their versions, asks the two ends one cell, and then the
 kernels in the middle, one at a time: of 16 kernels it boots 6. A kernel that skips the
@@ -31,7 +32,7 @@ cell or cannot be asked is passed over for its neighbour. Each line has a kernel
 answer; the last say which step changed, and which known change of Linux explains it.
 Answers that the file leaves open do not count.
 
-    labrun bisect lab.yaml --only two-listeners --kernel all
+    labrun bisect lab.yaml --only two-listeners     # the kernels of the cache, and this one
     labrun bisect lab.yaml --only 'pairs[first=any,second=x]' --host beta \
         --kernel debian:5.10 --kernel debian:6.1 --kernel ./vmlinuz --kernel host
 
@@ -72,8 +73,14 @@ func bisectFile(cmd *cobra.Command, paths []string, o askOptions, kept outputOpt
 	if err != nil {
 		return err
 	}
+	if len(o.asked) == 0 && len(o.kernels)+len(o.kernelsFrom) == 0 {
+		if err := o.askCached(cell.topology); err != nil {
+			return err
+		}
+	}
 	if len(o.asked) < 2 {
-		return usagef("bisect takes two kernels or more: --kernel, --kernels-from, or kernels: in the file")
+		return usagef("bisect takes two kernels or more: --kernel, --kernels-from, kernels: in the file, or the cache, " +
+			"where \"labrun kernels get\" puts them")
 	}
 	if err := o.privilege(); err != nil {
 		return err
@@ -107,6 +114,19 @@ func bisectFile(cmd *cobra.Command, paths []string, o askOptions, kept outputOpt
 		err = errors.Join(err, writeOutputs(whole, open))
 	}
 	return err
+}
+
+// askCached asks the kernels of the cache, and this machine's: that is what bisect has where nothing names kernels.
+func (o *askOptions) askCached(t *lab.Topology) error {
+	cached, err := image.List()
+	if err != nil {
+		return err
+	}
+	o.asked = []asked{{hostKernel, []*lab.Topology{t}}}
+	for _, k := range cached {
+		o.asked = append(o.asked, asked{k.Exact(), []*lab.Topology{t}})
+	}
+	return nil
 }
 
 // oneCell returns the cell that the flags choose, which has to be one.

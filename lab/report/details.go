@@ -179,9 +179,14 @@ func (t Text) red(b io.Writer, m *result.Matrix, c *result.Cell) {
 }
 
 // look is the command to stand in that host and look. It takes the steps before the red one
-// in the same lab, so that ss(8) or a debugger sees what the kernel saw when it answered.
+// in the same lab, so that ss(8) or a debugger sees what the kernel saw when it answered. The shell is on this machine's
+// kernel, which is none of several or one of them: the line says so.
 func look(b io.Writer, m *result.Matrix, c *result.Cell) {
-	label(b, "look", lab.Command("labrun", "shell", "--after", m.NameOf(c), fileWord(m), m.HostOf(c)))
+	command := lab.Command("labrun", "shell", "--after", m.NameOf(c), fileWord(m), m.HostOf(c))
+	if m.Columns[c.Column].Kernel != "" {
+		command += "  # on this machine's kernel"
+	}
+	label(b, "look", command)
 }
 
 // Last writes how the cell ended: its verdict and its last step, with the

@@ -115,6 +115,7 @@ func (f *changeFinder) row(cells []Cell) []Change {
 		combo         lab.Combo
 	}
 	last := map[cellOn]*Cell{}
+	several := slices.ContainsFunc(f.kernels, func(k KernelInfo) bool { return k.Machine != f.kernels[0].Machine })
 	found := map[changeKey]*changed{}
 	var keys []changeKey
 	for _, c := range order {
@@ -126,10 +127,13 @@ func (f *changeFinder) row(cells []Cell) []Change {
 		anywhere := on
 		anywhere.machine = ""
 		before := last[on]
-		if before == nil {
-			before = last[anywhere]
+		last[on] = c
+		if several { // of an architecture that is seen for the first time
+			if before == nil {
+				before = last[anywhere]
+			}
+			last[anywhere] = c
 		}
-		last[on], last[anywhere] = c, c
 		if before == nil {
 			continue
 		}
