@@ -68,7 +68,7 @@ func askGuest(ctx context.Context, name string, topologies []*lab.Topology, opti
 		return askKernel(ctx, kernel.Lost{Why: err}, result.KernelInfo{Release: name, User: "root"}, lab.KernelVersion{},
 			topologies, options, began)
 	}
-	k, err := guest.Start(ctx, i)
+	k, err := guest.Start(ctx, i, guest.Options{})
 	if err != nil {
 		info := result.KernelInfo{Release: i.Release, Version: i.Version.String(), Machine: i.Machine, User: "root"}
 		return askKernel(ctx, kernel.Lost{Why: err}, info, i.Version, topologies, options, began)

@@ -3,23 +3,20 @@
 package guest
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
-	"slices"
-	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 
-	"labrun/lab/child"
 	"labrun/lab/kernel/image"
 	"labrun/lab/kernel/remote"
 )
@@ -27,23 +24,38 @@ import (
 // Kernel is a kernel in a guest that runs.
 type Kernel struct {
 	*remote.Kernel
+	program string // what runs it: QEMU, or the kernel itself
+	process *exec.Cmd
 	console *console
-	channel *os.File
-	process *os.Process
-	ended   chan struct{}
+	channel *counted
+	ended   chan struct{} // closed when the process has ended
+	closed  chan struct{} // closed when its end is wanted
+
+	mu     sync.Mutex
+	reason error // why labrun ended it
 }
 
-// Start boots a kernel and waits until it can be asked. The caller has to close it.
-func Start(ctx context.Context, i image.Image) (*Kernel, error) {
-	m, ok := machines[i.Machine]
-	if !ok {
-		return nil, fmt.Errorf("labrun knows no machine of QEMU for %s", i.Machine)
-	}
-	qemu, err := exec.LookPath(m.qemu)
+// Options is how to run guests.
+type Options struct {
+	Accel  string // "kvm" or "tcg"; "" is what works here
+	Labrun string // the file of a labrun for another architecture; "" builds one
+}
+
+// Start boots a kernel and waits until it can be asked. The caller has to close it. An error says why
+// the guest ended, and what its console said last.
+func Start(ctx context.Context, i image.Image, o Options) (*Kernel, error) {
+	cmd, err := commandFor(i, o.Accel)
 	if err != nil {
 		return nil, err
 	}
-	initrd, err := initramfs(i)
+	program, err := exec.LookPath(cmd.program)
+	if err == nil {
+		program, err = filepath.Abs(program)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("guest: %w", err)
+	}
+	initrd, err := initramfs(ctx, i, o.Labrun)
 	if err != nil {
 		return nil, err
 	}
@@ -55,67 +67,154 @@ func Start(ctx context.Context, i image.Image) (*Kernel, error) {
 	defer consoleEnd.Close()
 	channel, channelEnd, err := pair("channel")
 	if err != nil {
+		console.Close()
 		return nil, err
 	}
 	defer channelEnd.Close()
-	k := &Kernel{channel: channel, ended: make(chan struct{}), console: newConsole(console)}
-	cmd := &exec.Cmd{Path: qemu, Args: m.command(i.Kernel, 3, 4, 5, ""),
-		ExtraFiles: []*os.File{initrd, consoleEnd, channelEnd}, Stdout: k.console, Stderr: k.console,
-		SysProcAttr: &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}}
-	if err := k.run(cmd); err != nil {
-		return nil, err
+	k := &Kernel{program: program, console: newConsole(console), channel: &counted{File: channel},
+		ended: make(chan struct{}), closed: make(chan struct{})}
+	k.process = &exec.Cmd{Path: program, Args: cmd.args, Env: append(os.Environ(), cmd.env...), Dir: cmd.dir,
+		ExtraFiles: []*os.File{initrd, consoleEnd, channelEnd}, Stdout: consoleEnd, Stderr: consoleEnd,
+		SysProcAttr: cmd.attributes()}
+	if err := k.run(cmd.pinned); err != nil {
+		channel.Close()
+		k.console.Close()
+		return nil, fmt.Errorf("start %s: %w", program, err)
 	}
 	dialed := make(chan error, 1)
 	go func() {
-		var err error
-		k.Kernel, err = remote.Dial(channel, k.explain)
+		r, err := remote.Dial(k.channel, k.explain)
+		k.Kernel = r
 		dialed <- err
 	}()
+	booted := make(chan struct{})
+	go k.watch(booted)
 	select {
 	case err = <-dialed:
+		if err != nil {
+			err = k.explain(err)
+		}
 	case <-ctx.Done():
 		err = context.Cause(ctx)
+		k.kill(err)
+		<-dialed
 	}
 	if err != nil {
-		k.kill()
-		return nil, k.explain(err)
+		k.Close()
+		return nil, err
 	}
+	close(booted)
 	return k, nil
 }
 
-// run starts the emulator and waits for it. The kernel ends it with the thread that started it, if
-// labrun is killed (PR_SET_PDEATHSIG), so that thread does nothing else.
-func (k *Kernel) run(cmd *exec.Cmd) error {
+// attributes has the kernel end the command with labrun, and what it starts with it: pid_namespaces(7).
+func (c command) attributes() *syscall.SysProcAttr {
+	attr := &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if !c.family {
+		return attr
+	}
+	attr.Cloneflags = syscall.CLONE_NEWPID
+	if os.Geteuid() != 0 {
+		attr.Cloneflags |= syscall.CLONE_NEWUSER
+		attr.UidMappings = []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}}
+		attr.GidMappings = []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}}
+	}
+	return attr
+}
+
+// guests counts those that were started, so that those side by side are pinned to different processors.
+var guests atomic.Int32
+
+// run starts the program and waits for it. The kernel ends it with the thread that started it, if
+// labrun is killed (PR_SET_PDEATHSIG of prctl(2)), so that thread does nothing else.
+func (k *Kernel) run(pinned bool) error {
 	started := make(chan error)
 	go func() {
-		runtime.LockOSThread()
-		err := cmd.Start()
-		k.process = cmd.Process
+		runtime.LockOSThread() // for good: a pinned thread is of no use to others
+		if pinned {
+			pin(int(guests.Add(1)))
+		}
+		err := k.process.Start()
 		started <- err
 		if err == nil {
-			_ = cmd.Wait() // what it ends with, its console has said
-			k.channel.Close()
+			_ = k.process.Wait() // explain says what it ended with
 			close(k.ended)
+			k.channel.Close()
 		}
 	}()
 	return <-started
 }
 
-// explain adds what the guest's console said last.
-func (k *Kernel) explain(err error) error {
-	if last := k.console.last(); last != "" {
-		return fmt.Errorf("%w; the guest's last lines:\n%s", err, last)
+// pin keeps this thread, and what it starts, on the nth of the processors that it may use. Where that
+// is refused, the guest is slower.
+func pin(nth int) {
+	var may, one unix.CPUSet
+	if unix.SchedGetaffinity(0, &may) != nil || may.Count() == 0 {
+		return
 	}
-	return err
+	nth %= may.Count()
+	for cpu := 0; ; cpu++ {
+		if may.IsSet(cpu) {
+			if nth == 0 {
+				one.Set(cpu)
+				_ = unix.SchedSetaffinity(0, &one)
+				return
+			}
+			nth--
+		}
+	}
 }
 
-// Close ends the guest.
-func (k *Kernel) Close() { k.kill() }
+// kill ends the guest for a reason, the first of which counts.
+func (k *Kernel) kill(reason error) {
+	k.mu.Lock()
+	if k.reason == nil {
+		k.reason = reason
+	}
+	k.mu.Unlock()
+	_ = k.process.Process.Kill()
+}
 
-func (k *Kernel) kill() {
-	_ = k.process.Kill()
+var errClosed = errors.New("the guest is not needed any more")
+
+// Close ends the guest, and waits until it is gone.
+func (k *Kernel) Close() {
+	select {
+	case <-k.closed:
+	default:
+		close(k.closed)
+	}
+	k.kill(errClosed)
 	<-k.ended
 	k.console.Close()
+}
+
+// explain says why a guest cannot be asked any more, once that shows in an error of its channel.
+func (k *Kernel) explain(err error) error {
+	k.kill(nil) // a guest without a channel is of no use, and says no more
+	<-k.ended
+	k.console.drain()
+	k.mu.Lock()
+	reason := k.reason
+	k.mu.Unlock()
+	said := k.console.said()
+	state := k.process.ProcessState
+	switch {
+	case reason != nil:
+		err = reason
+	case panicOf(said) != "":
+		err = errors.New(panicOf(said))
+	case state.Sys().(syscall.WaitStatus).Signaled() && state.Sys().(syscall.WaitStatus).Signal() != unix.SIGKILL:
+		err = fmt.Errorf("%s ended: %s", k.program, state)
+	case state.Exited() && state.ExitCode() != 0:
+		err = fmt.Errorf("%s ended: %s", k.program, state)
+	default:
+		err = fmt.Errorf("the guest has ended: %w", err)
+	}
+	if last := lastLines(said); last != "" && reason != errClosed {
+		return fmt.Errorf("%w; its console's last lines:\n%s", err, last)
+	}
+	return err
 }
 
 // pair returns a connected pair of sockets, the second one for a child.
@@ -124,110 +223,25 @@ func pair(name string) (ours, theirs *os.File, err error) {
 	if err != nil {
 		return nil, nil, os.NewSyscallError("socketpair", err)
 	}
+	theirs = os.NewFile(uintptr(fds[1]), name)
 	if err := unix.SetNonblock(fds[0], true); err != nil { // so that a close ends a read
+		theirs.Close()
+		_ = unix.Close(fds[0])
 		return nil, nil, os.NewSyscallError("fcntl", err)
 	}
-	return os.NewFile(uintptr(fds[0]), name), os.NewFile(uintptr(fds[1]), name), nil
+	return os.NewFile(uintptr(fds[0]), name), theirs, nil
 }
 
-// initramfs returns what the guest's kernel unpacks, in memory: nothing is left of it.
-func initramfs(i image.Image) (*os.File, error) {
-	fd, err := unix.MemfdCreate("initramfs", unix.MFD_CLOEXEC)
-	if err != nil {
-		return nil, os.NewSyscallError("memfd_create", err)
-	}
-	f := os.NewFile(uintptr(fd), "initramfs")
-	self, err := os.ReadFile("/proc/self/exe")
-	if err != nil {
-		return nil, err
-	}
-	var b bytes.Buffer
-	a := newArchive(&b)
-	for _, dir := range []string{"proc", "sys", "dev", "tmp", "run", "root", "etc"} {
-		a.folder(dir)
-	}
-	a.file("init", cpioExec, self)
-	libs, err := child.FindLibraries()
-	if err != nil {
-		return nil, err
-	}
-	copies, err := libs.Copies()
-	if err != nil {
-		return nil, err
-	}
-	packed := map[string]bool{}
-	for _, name := range slices.Sorted(maps.Keys(copies)) {
-		packed[name] = true
-		content, err := os.ReadFile(copies[name])
-		if err != nil {
-			return nil, err
-		}
-		a.file(strings.TrimPrefix(name, "/"), cpioExec, content)
-	}
-	if i.Machine == image.Host() {
-		if err := packPrograms(a, packed); err != nil {
-			return nil, err
-		}
-	}
-	a.entry("modprobe", cpioLink, []byte("init"))
-	a.file("etc/passwd", cpioFile, []byte("root:x:0:0:root:/:/bin/sh\n"))
-	if i.Modules != "" {
-		all, err := indexModules(i.Modules)
-		if err == nil {
-			err = packModules(a, all)
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-	if err := a.end(); err != nil {
-		return nil, err
-	}
-	_, err = io.Copy(f, &b)
-	return f, errors.Join(err, f.Sync())
+// counted counts what is read from a file.
+type counted struct {
+	*os.File
+	n atomic.Int64
 }
 
-// console keeps what a guest and its emulator said last.
-type console struct {
-	mu    sync.Mutex
-	text  []byte
-	guest *os.File
-	done  chan struct{}
+func (c *counted) Read(b []byte) (int, error) {
+	n, err := c.File.Read(b)
+	c.n.Add(int64(n))
+	return n, err
 }
 
-const consoleKeeps = 16 << 10
-
-func newConsole(guest *os.File) *console {
-	c := &console{guest: guest, done: make(chan struct{})}
-	go func() {
-		defer close(c.done)
-		_, _ = io.Copy(c, guest)
-	}()
-	return c
-}
-
-func (c *console) Write(b []byte) (int, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if os.Getenv("LABRUN_CONSOLE") != "" {
-		os.Stderr.Write(b)
-	}
-	c.text = append(c.text, b...)
-	if n := len(c.text) - consoleKeeps; n > 0 {
-		c.text = append(c.text[:0], c.text[n:]...)
-	}
-	return len(b), nil
-}
-
-// last returns its last lines.
-func (c *console) last() string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	lines := strings.Split(strings.TrimSpace(string(c.text)), "\n")
-	return strings.Join(lines[max(0, len(lines)-10):], "\n")
-}
-
-func (c *console) Close() {
-	c.guest.Close()
-	<-c.done
-}
+var _ io.ReadWriter = (*counted)(nil)

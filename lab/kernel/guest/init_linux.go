@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -66,12 +67,16 @@ func initMain() error {
 	if err := os.WriteFile("/proc/sys/kernel/modprobe", []byte(helperFile), 0); err != nil && len(index) > 0 {
 		return err
 	}
-	for _, name := range atOnce {
+	words, err := commandLine()
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Concat(strings.Split(words[modulesWord], ","), atOnce) {
 		if err := index.load(name); err != nil && !errors.Is(err, errNoModule) {
 			return err
 		}
 	}
-	channel, err := openChannel()
+	channel, err := openChannel(words[channelWord])
 	if err != nil {
 		return err
 	}
@@ -115,21 +120,35 @@ func mount(source, target, kind string, flags uintptr) error {
 	return nil
 }
 
-// openChannel opens the line to the labrun that asks, which console= does not name.
-func openChannel() (*os.File, error) {
-	cmdline, err := os.ReadFile("/proc/cmdline")
+// commandLine returns the words NAME=VALUE that the kernel was started with.
+func commandLine() (map[string]string, error) {
+	text, err := os.ReadFile("/proc/cmdline")
 	if err != nil {
 		return nil, err
 	}
-	name := ""
-	for word := range strings.FieldsSeq(string(cmdline)) {
-		if v, ok := strings.CutPrefix(word, "labrun.channel="); ok {
-			name = v
+	words := map[string]string{}
+	for word := range strings.FieldsSeq(string(text)) {
+		if name, value, ok := strings.Cut(word, "="); ok {
+			words[name] = value
 		}
 	}
-	f, err := os.OpenFile(path.Join("/dev", name), os.O_RDWR|unix.O_NOCTTY, 0)
+	return words, nil
+}
+
+// deviceLimit is how long a device may take to come, in the guest's time.
+const deviceLimit = 10 * time.Second
+
+// openChannel opens the line to the labrun that asks, which console= does not name. A driver that was
+// loaded a moment ago makes its device when the machine has told it of that.
+func openChannel(name string) (f *os.File, err error) {
+	for began := time.Now(); ; time.Sleep(time.Millisecond) {
+		f, err = os.OpenFile(path.Join("/dev", name), os.O_RDWR|unix.O_NOCTTY, 0)
+		if !errors.Is(err, os.ErrNotExist) || time.Since(began) > deviceLimit {
+			break
+		}
+	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("the channel to labrun: %w", err)
 	}
 	t, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
 	if err != nil {

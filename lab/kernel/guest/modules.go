@@ -107,7 +107,7 @@ func indexModules(dir string) ([]module, error) {
 
 // packModules adds modules to an archive, and an index. Most of them no lab ever needs, so they stay
 // compressed; those that all need are not, which an emulated machine is slow at.
-func packModules(a *archive, all []module) error {
+func packModules(a *archive, all []module, atOnce []string) error {
 	var index bytes.Buffer
 	enc := json.NewEncoder(&index)
 	needed := closure(all, atOnce)

@@ -1,0 +1,124 @@
+package guest
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"labrun/lab/kernel/image"
+)
+
+// The descriptors of what runs a guest.
+const (
+	initrdFD  = 3 // the initramfs
+	consoleFD = 4 // what the kernel says
+	channelFD = 5 // what its init and this labrun say to each other
+)
+
+// command is how a guest is started: a program of this machine, which gets the descriptors.
+type command struct {
+	program string // looked up in PATH where it has no slash
+	args    []string
+	env     []string // beside this program's
+	dir     string   // where it is started; "" is where this program is
+	pinned  bool     // to one processor of this machine
+	family  bool     // it has children, which outlive it unless they are in a PID namespace with it
+}
+
+// commandFor returns how to start a kernel.
+func commandFor(i image.Image, accel string) (command, error) {
+	if i.UserMode {
+		return userMode(i), nil
+	}
+	m, ok := machines[i.Machine]
+	if !ok {
+		return command{}, fmt.Errorf("labrun knows no machine of QEMU for %s", i.Machine)
+	}
+	return m.command(i, accel), nil
+}
+
+// machine is how QEMU emulates an architecture.
+type machine struct {
+	qemu    string // qemu-system-...
+	options []string
+	console string // what console= is there
+	channel string // the device of the line to this labrun
+	modules string // what has to be loaded before that exists
+	append  string
+}
+
+// machines are those that guests are emulated on, by architecture as uname(2) has it. They are the
+// smallest ones. Where there is only one serial line, the channel is a port of virtio-serial.
+var machines = map[string]machine{
+	"x86_64": {
+		qemu: "qemu-system-x86_64",
+		options: []string{"-machine", "microvm,isa-serial=on,acpi=off", "-serial", "chardev:console",
+			"-device", "isa-serial,chardev=channel,iobase=0x2f8,irq=3"},
+		console: "ttyS0", channel: "ttyS1",
+		append: "noapic reboot=t earlyprintk=ttyS0", // the decompressor says what is wrong only then
+	},
+	"aarch64": {
+		qemu: "qemu-system-aarch64",
+		// Pointer authentication as in the architecture takes more time than all else together.
+		options: []string{"-machine", "virt", "-cpu", "max,pauth-impdef=on", "-serial", "chardev:console",
+			"-device", "virtio-serial-device", "-device", "virtserialport,chardev=channel"},
+		console: "ttyAMA0", channel: "vport0p1", modules: "virtio_mmio,virtio_console",
+	},
+	"riscv64": {
+		qemu: "qemu-system-riscv64",
+		options: []string{"-machine", "virt", "-serial", "chardev:console",
+			"-device", "virtio-serial-device", "-device", "virtserialport,chardev=channel"},
+		console: "ttyS0", channel: "vport0p1", modules: "virtio_mmio,virtio_console",
+	},
+	"s390x": {
+		qemu: "qemu-system-s390x",
+		options: []string{"-machine", "s390-ccw-virtio", "-device", "sclpconsole,chardev=console",
+			"-device", "virtio-serial-ccw", "-device", "virtserialport,chardev=channel"},
+		console: "ttysclp0", channel: "vport0p1", modules: "virtio_console",
+	},
+}
+
+// memory is what a guest gets, in MB: enough for the kernel, labrun and a lab of some hosts.
+const memory = 256
+
+// command returns QEMU's.
+func (m machine) command(i image.Image, accel string) command {
+	args := []string{m.qemu, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-smp", "1",
+		"-m", strconv.Itoa(memory), "-kernel", i.Kernel, "-initrd", fmt.Sprintf("/dev/fd/%d", initrdFD),
+		"-chardev", fmt.Sprintf("socket,id=console,fd=%d", consoleFD),
+		"-chardev", fmt.Sprintf("socket,id=channel,fd=%d", channelFD),
+	}
+	if accel == "kvm" {
+		args = append(args, "-accel", "kvm")
+	} else {
+		// The guest's clock counts instructions, and jumps over the time in which it has none to execute.
+		args = append(args, "-accel", "tcg", "-icount", "shift=0,sleep=off")
+	}
+	words := strings.Fields(fmt.Sprintf("console=%s %s=%s %s=%s panic=-1 quiet %s", m.console, channelWord, m.channel,
+		modulesWord, m.modules, m.append))
+	return command{program: m.qemu, args: slices.Concat(args, m.options, []string{"-append", strings.Join(words, " ")})}
+}
+
+// userMode returns the command of a kernel that is a program. It has one thread for all that runs in
+// it: on one processor, as many switches between that and its processes are quick, so it is pinned.
+func userMode(i image.Image) command {
+	var env []string
+	if i.Libraries != "" {
+		env = append(env, "LD_LIBRARY_PATH="+i.Libraries)
+	}
+	return command{program: i.Kernel, env: env, dir: i.Libraries, pinned: true, family: true, args: []string{"linux",
+		fmt.Sprintf("mem=%dM", memory), fmt.Sprintf("initrd=/proc/self/fd/%d", initrdFD),
+		fmt.Sprintf("con0=null,fd:%d", consoleFD), "con=null", fmt.Sprintf("ssl0=fd:%d", channelFD), "ssl=null",
+		"console=tty0", channelWord + "=ttyS0",
+		"seccomp=on",     // quicker than ptrace(2); kernels before 6.16 pass it on to init
+		"uml_dir=/proc/", // a folder that none can be made in: nothing is left of it
+		"panic=-1", "noreboot", "quiet",
+	}}
+}
+
+// The words of a guest's command line for its init.
+const (
+	channelWord = "labrun.channel"
+	modulesWord = "labrun.modules"
+)
