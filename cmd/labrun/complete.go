@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"labrun/lab"
+	"labrun/lab/kernel/image"
 	"labrun/lab/topology"
 )
 
@@ -159,6 +160,20 @@ func afterFile(offers, args []string) ([]string, cobra.ShellCompDirective) {
 	return offers, cobra.ShellCompDirectiveNoFileComp
 }
 
+// offerKernels offers the kernels that can be asked at once; with a file's name they are files too.
+func offerKernels(_ *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
+	offers := []string{hostKernel + "\tthis machine's", allKernels + "\tall that the cache has"}
+	cached, err := image.List()
+	if err != nil {
+		cached = nil
+	}
+	for _, k := range cached {
+		offers = append(offers, cachedName(k, cached)+"\t"+k.Version.String()+", "+k.Machine)
+	}
+	offers = slices.DeleteFunc(offers, func(o string) bool { return !strings.HasPrefix(o, begun) })
+	return offers, cobra.ShellCompDirectiveDefault
+}
+
 // offer says what is offered for a flag. Where there is only the name of a command,
 // on other systems than Linux, it has none.
 func offer(cmd *cobra.Command, flag string, f complete) {
@@ -182,6 +197,7 @@ func completions(root *cobra.Command) {
 		offer(cmd, "only", offerCells)
 		offer(cmd, "host", offerHosts)
 		offer(cmd, "capture", offerFolders)
+		offer(cmd, "kernel", offerKernels)
 		switch cmd.Name() {
 		case "report":
 			cmd.ValidArgsFunction = offerReports

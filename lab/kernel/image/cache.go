@@ -157,6 +157,30 @@ func List() ([]Cached, error) {
 	return all, nil
 }
 
+// Find returns those of the cached kernels that a name means, as debian:6.1 means all of that release line.
+func Find(cached []Cached, spec string) ([]Cached, error) {
+	n, err := parse(spec)
+	if err != nil {
+		return nil, err
+	}
+	var found []Cached
+	for _, k := range cached {
+		if n != nil && k.FromApt && n.matches(k.source()) || k.Spec == spec || k.Dir == spec {
+			found = append(found, k)
+		}
+	}
+	return found, nil
+}
+
+// Sweep removes what labruns that were killed have left unfinished in the cache.
+func Sweep() error {
+	c, err := userCache()
+	if err == nil {
+		c.sweep()
+	}
+	return err
+}
+
 // openCached reads a folder of the cache.
 func openCached(dir string) (Cached, error) {
 	text, err := os.ReadFile(filepath.Join(dir, aboutFile))

@@ -106,11 +106,8 @@ func (n name) choose(ctx context.Context, offers []Offer) (Offer, error) {
 			lines = append(lines, line(o.Version))
 		}
 	}
-	if i := slices.IndexFunc(whole, Offer.cloud); i >= 0 {
-		return whole[i], nil
-	}
-	if len(whole) > 0 {
-		return whole[0], nil
+	if o, ok := Newest(whole); ok {
+		return o, nil
 	}
 	if len(broken) > 0 {
 		return Offer{}, fmt.Errorf("apt has %s and no %s, which it depends on: Debian keeps them for its newest "+
@@ -119,6 +116,20 @@ func (n name) choose(ctx context.Context, offers []Offer) (Offer, error) {
 	lines = slices.Compact(lines)
 	slices.Reverse(lines)
 	return Offer{}, n.unknown(ctx, offers, lines)
+}
+
+// Newest returns the kernel of some that apt knows, newest first, which a name that means them all means: the
+// first one for guests, or of any kind where there is none. ok is false where none of them can be had.
+func Newest(offers []Offer) (o Offer, ok bool) {
+	whole := slices.DeleteFunc(slices.Clone(offers), func(o Offer) bool { return o.Lacks != "" })
+	i := max(0, slices.IndexFunc(whole, Offer.cloud))
+	switch {
+	case len(whole) > 0:
+		return whole[i], true
+	case len(offers) > 0:
+		return offers[0], false
+	}
+	return Offer{}, false
 }
 
 // suites are Debian's suites that have a release line of the kernel, as of the end of 2026, oldest suite first.
