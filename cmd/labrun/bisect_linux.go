@@ -242,7 +242,7 @@ func (b *bisection) boot(ctx context.Context, i int) (bool, error) {
 				lab.Visible(s.Words(s.Got)))
 		}
 	}
-	return c.Verdict == result.Pass || c.Verdict == result.Fail, ctx.Err()
+	return c.Answered(), ctx.Err()
 }
 
 // said puts what a kernel answered into a line: why it did not, or its verdict and its last step.

@@ -55,7 +55,7 @@ func (c *Change) Explanation() string {
 
 // ChangesOf returns what changed between kernels, which stand in order of their versions. Each answered cell is
 // compared with the same cell on the kernel before, of its own architecture where there is one: a kernel that has
-// no answer, as it skipped the cell or could not be asked, is passed over. Only answers count that the file does
+// no answer, as it skipped the cell or could not be asked, or answered now this and now that, is passed over. Only answers count that the file does
 // not leave open, as for a digest. They are in the order of the experiments, and in one by kernels.
 func ChangesOf(matrices []Matrix, kernels []KernelInfo) []Change {
 	var all []Change
@@ -119,7 +119,7 @@ func (f *changeFinder) row(cells []Cell) []Change {
 	found := map[changeKey]*changed{}
 	var keys []changeKey
 	for _, c := range order {
-		if c.Verdict != Pass && c.Verdict != Fail {
+		if !c.Answered() {
 			continue
 		}
 		machine := f.kernels[f.of[c.Column]].Machine

@@ -126,6 +126,47 @@ func TestChanges(t *testing.T) {
 	}
 }
 
+// TestChangesAreWhatDiffers: a cell is of a change when the one before it was answered otherwise, and of no other one.
+func TestChangesAreWhatDiffers(t *testing.T) {
+	seen := 0
+	differ := func(m *result.Matrix, a, b *result.Cell) bool {
+		x, y := m.StepsOf(a), m.StepsOf(b)
+		for i := range min(len(x), len(y)) {
+			if x[i].Got != y[i].Got && (x[i].Red || y[i].Red || !x[i].Open && !y[i].Open) {
+				return true
+			}
+		}
+		return false
+	}
+	err := quick.Check(func(w whole) bool {
+		changed := w.Changed()
+		for i := range w.Matrices {
+			m := &w.Matrices[i]
+			for j := range m.Cells {
+				c := &m.Cells[j]
+				want := false
+				for k := range m.Cells {
+					b := &m.Cells[k]
+					if on := m.Columns[c.Column]; on.Kernel == "6.18" && c.Row == b.Row && c.Combo == b.Combo &&
+						m.Columns[b.Column] == (result.Column{Host: on.Host, Kernel: "6.1"}) {
+						want = c.Answered() && b.Answered() && differ(m, b, c)
+					}
+				}
+				if change := changed(i, c); (change != nil) != want {
+					t.Logf("%s on %s: %v, want %v", m.NameOf(c), m.ColumnOf(c), change, want)
+					return false
+				} else if want {
+					seen++
+				}
+			}
+		}
+		return true
+	}, &quick.Config{MaxCount: 100})
+	if err != nil || seen == 0 {
+		t.Errorf("%v, %d cells of changes", err, seen)
+	}
+}
+
 // TestChangesOfCombinations: combinations that changed alike are one change, and those that changed on fewer hosts
 // another, so that every cell of a change is in each of its hosts.
 func TestChangesOfCombinations(t *testing.T) {

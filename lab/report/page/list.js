@@ -4,7 +4,7 @@ class ListView {
   constructor(t) {
     this.t = t;
     this.body = el('tbody', {});
-    this.table = el('table', {class: 'list'}, el('caption', {class: 'hidden'}, 'Cells of ' + t.name),
+    this.table = el('table', {class: t.kernels ? 'list several' : 'list'}, el('caption', {class: 'hidden'}, 'Cells of ' + t.name),
       el('thead', {}, el('tr', {}, ['verdict', 'cell', 'host', 'last answer'].map((s) => el('th', {scope: 'col'}, s)))), this.body);
     this.box = el('div', {class: 'scroll tall'}, this.table);
     this.rows = new VirtualRows(this.box, this.body, 4, 28);
