@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"strconv"
+	"strings"
 
 	"labrun/lab/result"
 )
@@ -130,7 +131,11 @@ var junitWords = map[result.Verdict]string{result.Fail: "failure", result.Skip: 
 // it in the element's text.
 func (x *junit) testcase(m *result.Matrix, c *result.Cell, seconds float64) {
 	x.raw("    <testcase")
-	x.attribute("classname", m.Name+"."+m.ColumnOf(c)) // readers cut it at the last dot
+	column := m.ColumnOf(c)
+	if m.Columns[c.Column].Kernel != "" { // readers cut the name at its last dot, and a version has some
+		column = strings.ReplaceAll(column, ".", "_")
+	}
+	x.attribute("classname", m.Name+"."+column)
 	x.attribute("name", m.NameOf(c))
 	x.attribute("file", m.FileOf(c))
 	x.attribute("line", strconv.Itoa(lineOf(m, c)))
