@@ -227,7 +227,7 @@ func cleanKernels(cmd *cobra.Command, names []string) error {
 			}
 			gone = append(gone, found...)
 		}
-	} else if err := image.Sweep(); err != nil {
+	} else if err := inTurn(image.Sweep, guest.Forget); err != nil {
 		return err
 	}
 	removed := map[string]bool{}

@@ -59,8 +59,18 @@ func isWanted(name string) (take, walk bool) {
 	return false, walk || name == "."
 }
 
-// indexModules describes those modules of a folder lib/modules/VERSION that labs may need.
+// indexModules describes those modules of a folder lib/modules/VERSION that labs may need. To decompress them takes
+// up to 15 s, so what comes of it is remembered.
 func indexModules(dir string) ([]module, error) {
+	paths, err := findModules(dir)
+	if err != nil {
+		return nil, err
+	}
+	return remembered(paths, describeModules)
+}
+
+// findModules returns the files of those modules.
+func findModules(dir string) ([]string, error) {
 	var paths []string
 	kernel := filepath.Join(dir, "kernel")
 	err := filepath.WalkDir(kernel, func(file string, d fs.DirEntry, err error) error {
@@ -84,6 +94,11 @@ func indexModules(dir string) ([]module, error) {
 		return nil, fmt.Errorf("read modules: %w", err)
 	}
 	slices.Sort(paths)
+	return paths, nil
+}
+
+// describeModules reads modules.
+func describeModules(paths []string) ([]module, error) {
 	all, errs := make([]module, len(paths)), make([]error, len(paths))
 	var group sync.WaitGroup
 	workers := runtime.NumCPU()
