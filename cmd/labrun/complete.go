@@ -189,7 +189,7 @@ func completions(root *cobra.Command) {
 		case "diff", "rerun":
 			cmd.ValidArgsFunction = offerReports
 			offer(cmd, "format", cobra.FixedCompletions(diffNames(), cobra.ShellCompDirectiveNoFileComp))
-		case "check", "list":
+		case "check", "fmt", "list":
 			cmd.ValidArgsFunction = offerFiles
 		case "plan", "up":
 			cmd.ValidArgsFunction = offerFile
