@@ -56,7 +56,7 @@ type Option struct {
 var OptionLevels = map[string]int{
 	"SOL_SOCKET": 1, "SOL_IP": 0, "SOL_TCP": 6, "SOL_UDP": 17, "SOL_IPV6": 41, "SOL_ICMPV6": 58, "SOL_SCTP": 132,
 	"SOL_UDPLITE": 136, "SOL_RAW": 255, "SOL_PACKET": 263, "SOL_NETLINK": 270, "SOL_TLS": 282, "SOL_MPTCP": 284,
-	"SOL_VSOCK": 287,
+	"SOL_DCCP": 269, "SOL_VSOCK": 287,
 }
 
 // Options lists the socket options by name: all that the headers of Linux 6.18 have for sockets,

@@ -191,8 +191,8 @@ var Signatures = []Signature{
 	{Name: "kill", Args: []Kind{KindProcess, KindSignal}, Optional: 1, By: ByLabrun, Touches: true,
 		Doc: "end a process or a program by SIGKILL, or send it the signal, kill(2)"},
 	{Name: "sigaction", Args: []Kind{KindSignal, KindHandled, KindRestart}, Optional: 1, Touches: true,
-		Doc: "what the process does on a signal; kill() interrupts the call that has waited longest in the background, " +
-			"sigaction(2)"},
+		Doc: "what the process does on a signal, raise(SIGUSR1) sends it another one; kill() interrupts the call that " +
+			"has waited longest in the background, sigaction(2)"},
 	{Name: "signals", Answers: KindCaught, Touches: true,
 		Doc: "which signals the handlers have had since this was last asked, none or joined by |, signal(7)"},
 	{Name: "wait", Args: []Kind{KindProcess}, Answers: KindInt, Waits: true, By: ByLabrun, Touches: true,
@@ -342,8 +342,10 @@ var (
 	// Signals are those that kill() takes, signal(7).
 	Signals = []string{"SIGHUP", "SIGINT", "SIGQUIT", "SIGKILL", "SIGUSR1", "SIGUSR2", "SIGPIPE", "SIGTERM",
 		"SIGWINCH"}
-	// Handlings are what sigaction() has a process do on a signal; SIG_DFL ends it, mostly. RestartFlags are its flags.
-	Handlings    = []string{"handler", "SIG_IGN", "SIG_DFL"}
+	// Handlings are what sigaction() has a process do on a signal; SIG_DFL ends it, mostly, and raise(SIGNAL) is a
+	// handler that sends another one, raise(3). RestartFlags are its flags.
+	Handlings = []string{"handler", "SIG_IGN", "SIG_DFL", "raise(SIGHUP)", "raise(SIGINT)", "raise(SIGQUIT)",
+		"raise(SIGUSR1)", "raise(SIGUSR2)", "raise(SIGPIPE)", "raise(SIGTERM)", "raise(SIGWINCH)"}
 	RestartFlags = []string{"SA_RESTART"}
 	// AddressFlags are the words that addr_add() takes after an address, ip-address(8).
 	AddressFlags = []string{"nodad", "optimistic"}

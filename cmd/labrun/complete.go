@@ -199,13 +199,13 @@ func completions(root *cobra.Command) {
 		offer(cmd, "capture", offerFolders)
 		offer(cmd, "kernel", offerKernels)
 		switch cmd.Name() {
-		case "report":
+		case "report", "merge":
 			cmd.ValidArgsFunction = offerReports
 			offer(cmd, "format", reportFormats)
 		case "diff", "rerun":
 			cmd.ValidArgsFunction = offerReports
 			offer(cmd, "format", cobra.FixedCompletions(diffNames(), cobra.ShellCompDirectiveNoFileComp))
-		case "check", "list":
+		case "check", "fmt", "list":
 			cmd.ValidArgsFunction = offerFiles
 		case "plan", "up", "bisect":
 			cmd.ValidArgsFunction = offerFile
@@ -215,7 +215,7 @@ func completions(root *cobra.Command) {
 		case "shell", "exec":
 			cmd.ValidArgsFunction = offerFileAndHost
 			offer(cmd, "after", offerCells)
-		case "version":
+		case "version", "kernels":
 			cmd.ValidArgsFunction = cobra.NoFileCompletions
 		}
 	}

@@ -90,7 +90,7 @@ func TestVocabulary(t *testing.T) {
 	for _, s := range lab.Signatures {
 		for _, k := range slices.Concat(s.Args, s.Long) {
 			for _, word := range syntax.WordsOf(k) {
-				check("calls", word, `(^|[^\w-])`+word+`([^\w-]|$)`, word)
+				check("calls", word, `(^|[^\w-])`+regexp.QuoteMeta(word)+`([^\w-]|$)`, word)
 			}
 		}
 		check("calls", s.Name+"()", `\b`+s.Name+`\(`, s.Name+"(")

@@ -82,6 +82,11 @@ func do(a *agent, r *request) reply {
 	if err := a.settleAll(); err != nil {
 		return reply{Broken: err.Error()}
 	}
+	if a.caught != nil && len(a.caught.raises) > 0 && done.Broken == "" {
+		if err := a.handle(); err != nil {
+			return reply{Broken: err.Error()}
+		}
+	}
 	return done
 }
 

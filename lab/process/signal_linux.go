@@ -1,8 +1,10 @@
 package process
 
 import (
+	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -16,6 +18,8 @@ import (
 type catcher struct {
 	came     chan os.Signal
 	handlers map[unix.Signal]bool
+	raises   map[unix.Signal]unix.Signal // what a handler sends the process itself
+	mask     uint64                      // that have come and were not asked for
 }
 
 // disposition is what rt_sigaction(2) has, the kernel's struct sigaction.
@@ -30,6 +34,7 @@ const (
 	sigIgnore = 1
 	handled   = unix.SIGURG
 	marker    = unix.SIGIO // no word of a file
+	maxRounds = 100        // of handlers that send signals to handlers
 )
 
 func act(s unix.Signal, set, get *disposition) error {
@@ -50,7 +55,8 @@ func onSignal(a *agent, r *request) reply {
 	}
 	a.lingers = true // the process is not as new
 	if a.caught == nil {
-		a.caught = &catcher{came: make(chan os.Signal, 256), handlers: map[unix.Signal]bool{}}
+		a.caught = &catcher{came: make(chan os.Signal, 256), handlers: map[unix.Signal]bool{},
+			raises: map[unix.Signal]unix.Signal{}}
 		signal.Notify(a.caught.came, marker)
 	}
 	var to disposition
@@ -58,11 +64,16 @@ func onSignal(a *agent, r *request) reply {
 	if s == unix.SIGKILL {
 		return ended(unix.EINVAL) // which the runtime would not ask the kernel for
 	}
-	a.caught.handlers[s] = how == "handler"
-	switch how {
-	case "SIG_IGN":
+	raised, raises := sys.Signals[strings.TrimSuffix(strings.TrimPrefix(string(how), "raise("), ")")]
+	a.caught.handlers[s] = how == "handler" || raises
+	delete(a.caught.raises, s)
+	switch {
+	case how == "SIG_IGN":
 		to.handler = sigIgnore
-	case "handler":
+	case a.caught.handlers[s]:
+		if raises {
+			a.caught.raises[s] = raised
+		}
 		signal.Notify(a.caught.came, s)
 		if err := act(handled, nil, &to); err != nil {
 			return reply{Broken: err.Error()}
@@ -77,30 +88,64 @@ func onSignal(a *agent, r *request) reply {
 	return ended(act(s, &to, nil))
 }
 
-// signals answers which have come. The runtime passes on what its handler has noted on a thread of its own,
-// several in one turn and in the order of their numbers: behind two of the process's own all that came
-// before are there.
+// signals answers which have come.
 func signals(a *agent, _ *request) reply {
+	if err := a.handle(); err != nil {
+		return reply{Broken: err.Error()}
+	}
 	var mask uint64
-	for range 2 {
-		if a.caught == nil {
-			break
-		}
-		if err := unix.Tgkill(unix.Getpid(), unix.Gettid(), marker); err != nil {
-			return reply{Broken: os.NewSyscallError("tgkill", err).Error()}
-		}
-		for s := range a.caught.came {
-			if s == marker {
-				break
-			}
-			mask |= 1 << s.(unix.Signal)
-		}
+	if a.caught != nil {
+		mask, a.caught.mask = a.caught.mask, 0
 	}
 	words, err := wordsOf(lab.KindCaught, lab.Signals, int(mask), "none")
 	if err != nil {
 		return reply{Broken: err.Error()}
 	}
 	return okWith(words)
+}
+
+// handle does what the handlers of the experiment do with the signals that have come: they note them, and
+// some raise another one. The runtime passes on what its handler has noted on a thread of its own, several
+// in one turn and in the order of their numbers: behind two of the process's own all that came before are
+// there.
+//
+// A signal that is raised goes to the thread that takes requests. It is handled before the first handler
+// returns in a program of C, so it cannot be what ends a call that waits, and there it ends none.
+func (a *agent) handle() error {
+	if a.caught == nil {
+		return nil
+	}
+	for range maxRounds {
+		again := false
+		for range 2 {
+			if err := a.send(marker); err != nil {
+				return err
+			}
+			for s := range a.caught.came {
+				if s == marker {
+					break
+				}
+				a.caught.mask |= 1 << s.(unix.Signal)
+				raised, ok := a.caught.raises[s.(unix.Signal)]
+				if !ok {
+					continue
+				}
+				again = true
+				if err := a.send(raised); err != nil {
+					return err
+				}
+			}
+		}
+		if !again {
+			return nil
+		}
+	}
+	return fmt.Errorf("the handlers of signals have raised others %d times, without an end", maxRounds)
+}
+
+// send sends a signal to the thread that makes the call.
+func (*agent) send(s unix.Signal) error {
+	return os.NewSyscallError("tgkill", unix.Tgkill(unix.Getpid(), unix.Gettid(), s))
 }
 
 // aim answers the thread that a signal to the process is to interrupt, 0 when there is no such one: of the
