@@ -27,7 +27,7 @@ func (o *askOptions) privilege() error {
 
 // askKernels asks several kernels, side by side where there are processors, and puts their reports together.
 // One that cannot be booted, or that ends in the middle, has errors in its column; the others go on.
-func askKernels(ctx context.Context, kernels []asked, options run.Options, status *status) (result.Report, error) {
+func askKernels(ctx context.Context, kernels []asked, how guest.Options, options run.Options, status *status) (result.Report, error) {
 	parts, errs := make([]result.Part, len(kernels)), make([]error, len(kernels))
 	room := make(chan bool, min(options.Jobs, runtime.NumCPU()))
 	var group sync.WaitGroup
@@ -41,7 +41,7 @@ func askKernels(ctx context.Context, kernels []asked, options run.Options, statu
 			if a.kernel == hostKernel {
 				r, errs[i] = askHere(ctx, a.topologies, o, nil)
 			} else {
-				r, errs[i] = askGuest(ctx, a.kernel, a.topologies, o)
+				r, errs[i] = askGuest(ctx, a.kernel, a.topologies, how, o)
 			}
 			parts[i] = result.Part{Name: a.kernel, Report: r}
 		})
@@ -60,7 +60,8 @@ func askKernels(ctx context.Context, kernels []asked, options run.Options, statu
 }
 
 // askGuest boots a kernel and asks it. A kernel that cannot be asked has errors in every cell.
-func askGuest(ctx context.Context, name string, topologies []*lab.Topology, options run.Options) (result.Report, error) {
+func askGuest(ctx context.Context, name string, topologies []*lab.Topology, how guest.Options,
+	options run.Options) (result.Report, error) {
 	began := time.Now()
 	options.Jobs = 1 // a guest has one processor
 	i, err := image.Open(ctx, name)
@@ -68,7 +69,7 @@ func askGuest(ctx context.Context, name string, topologies []*lab.Topology, opti
 		return askKernel(ctx, kernel.Lost{Why: err}, result.KernelInfo{Release: name, User: "root"}, lab.KernelVersion{},
 			topologies, options, began)
 	}
-	k, err := guest.Start(ctx, i, guest.Options{})
+	k, err := guest.Start(ctx, i, how)
 	if err != nil {
 		info := result.KernelInfo{Release: i.Release, Version: i.Version.String(), Machine: i.Machine, User: "root"}
 		return askKernel(ctx, kernel.Lost{Why: err}, info, i.Version, topologies, options, began)

@@ -56,6 +56,8 @@ type askOptions struct {
 	kernels  []string // that are asked; none is this machine's, or those that the files name
 	// kernelsFrom are files with more of them, one a line.
 	kernelsFrom []string
+	accel       string // how QEMU executes guests; "" is what works here
+	guestLabrun string // the labrun of guests of another architecture; "" builds one
 
 	patterns []lab.Selection // only, parsed by check
 	asked    []asked         // the kernels, found by check; none is this machine's alone
@@ -85,6 +87,11 @@ func (o *askOptions) flags(f *pflag.FlagSet) {
 			"\"labrun help kernels\"")
 	f.StringArrayVar(&o.kernelsFrom, "kernels-from", nil,
 		"ask the kernels that `FILE` names too, one a line; what follows a # is a comment")
+	f.StringVar(&o.accel, "accel", "",
+		"have QEMU execute guests by `kvm|tcg` (default kvm where a guest was seen to boot with it)")
+	f.StringVar(&o.guestLabrun, "guest-labrun", "",
+		"run `FILE` in guests of another architecture, a labrun built for that with CGO_ENABLED=0 (default: go build "+
+			"makes one)")
 	f.StringVar(&o.capture, "capture", "",
 		"write what every cell sends into the folder `DIR`, in pcapng files for Wireshark and tshark")
 }
@@ -99,6 +106,10 @@ func (o *askOptions) check(topologies []*lab.Topology) error {
 	}
 	if o.repeat < 1 {
 		return usagef("--repeat %d: a number of runs, at least 1", o.repeat)
+	}
+	if o.accel != "" && o.accel != "kvm" && o.accel != "tcg" {
+		return usagef("--accel %s: kvm, which executes guests on this machine's processors, or tcg, which emulates them",
+			o.accel)
 	}
 	if err := o.checkKernels(topologies); err != nil {
 		return err

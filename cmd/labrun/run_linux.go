@@ -14,6 +14,7 @@ import (
 	"labrun/lab/capture"
 	"labrun/lab/compare"
 	"labrun/lab/kernel"
+	"labrun/lab/kernel/guest"
 	"labrun/lab/kernel/local"
 	"labrun/lab/report"
 	"labrun/lab/result"
@@ -104,7 +105,8 @@ func ask(ctx context.Context, stderr io.Writer, topologies []*lab.Topology, o as
 	defer status.close()
 	options.Red = status.note
 	if len(o.asked) > 0 {
-		return askKernels(ctx, o.asked, options, status)
+		how := guest.Options{Accel: o.accel, Labrun: o.guestLabrun}
+		return askKernels(ctx, o.asked, how, options, status)
 	}
 	options.Progress = status.of("")
 	if o.pause {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // console keeps what a guest and the program that runs it said last.
@@ -48,8 +49,14 @@ func (c *console) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// drain waits until everything was read that a guest said before its end.
-func (c *console) drain() { <-c.done }
+// drain waits until everything was read that a guest said before its end. A process of its that is
+// left would keep the console open.
+func (c *console) drain() {
+	select {
+	case <-c.done:
+	case <-time.After(endGrace):
+	}
+}
 
 // escapes are those that firmware and decompressors clear a screen with, console_codes(4).
 var escapes = regexp.MustCompile("\x1b(\\[[0-9;?=]*[A-Za-z]|c)|\r")

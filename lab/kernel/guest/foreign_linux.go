@@ -92,7 +92,8 @@ func readForeign(file, machine string) ([]byte, error) {
 	}
 	for _, p := range f.Progs {
 		if p.Type == elf.PT_INTERP {
-			return nil, fmt.Errorf("%s is linked with a C library, which the guest does not have; build it with CGO_ENABLED=0", file)
+			return nil, fmt.Errorf("%s is linked with a C library, which the guest does not have; build it with "+
+				"CGO_ENABLED=0", file)
 		}
 	}
 	return content, nil

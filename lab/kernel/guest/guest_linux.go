@@ -14,6 +14,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -44,7 +45,11 @@ type Options struct {
 // Start boots a kernel and waits until it can be asked. The caller has to close it. An error says why
 // the guest ended, and what its console said last.
 func Start(ctx context.Context, i image.Image, o Options) (*Kernel, error) {
-	cmd, err := commandFor(i, o.Accel)
+	accel := o.Accel
+	if accel == "" && !i.UserMode {
+		accel = accelFor(ctx, i)
+	}
+	cmd, err := commandFor(i, accel)
 	if err != nil {
 		return nil, err
 	}
@@ -64,10 +69,10 @@ func Start(ctx context.Context, i image.Image, o Options) (*Kernel, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer consoleEnd.Close()
 	channel, channelEnd, err := pair("channel")
 	if err != nil {
 		console.Close()
+		consoleEnd.Close()
 		return nil, err
 	}
 	defer channelEnd.Close()
@@ -76,7 +81,9 @@ func Start(ctx context.Context, i image.Image, o Options) (*Kernel, error) {
 	k.process = &exec.Cmd{Path: program, Args: cmd.args, Env: append(os.Environ(), cmd.env...), Dir: cmd.dir,
 		ExtraFiles: []*os.File{initrd, consoleEnd, channelEnd}, Stdout: consoleEnd, Stderr: consoleEnd,
 		SysProcAttr: cmd.attributes()}
-	if err := k.run(cmd.pinned); err != nil {
+	err = k.run(cmd.pinned)
+	consoleEnd.Close() // the guest alone has it: when that ends, so does what it said
+	if err != nil {
 		channel.Close()
 		k.console.Close()
 		return nil, fmt.Errorf("start %s: %w", program, err)
@@ -189,29 +196,39 @@ func (k *Kernel) Close() {
 	k.console.Close()
 }
 
+// endGrace is how long a guest that has closed its channel may take to end by itself, and to say why.
+const endGrace = 5 * time.Second
+
 // explain says why a guest cannot be asked any more, once that shows in an error of its channel.
 func (k *Kernel) explain(err error) error {
-	k.kill(nil) // a guest without a channel is of no use, and says no more
+	select {
+	case <-k.ended:
+	case <-k.closed:
+	case <-time.After(endGrace):
+		k.kill(errors.New("the guest does not answer any more, and does not end"))
+	}
 	<-k.ended
 	k.console.drain()
 	k.mu.Lock()
 	reason := k.reason
 	k.mu.Unlock()
-	said := k.console.said()
-	state := k.process.ProcessState
+	said, state := k.console.said(), k.process.ProcessState
+	status, _ := state.Sys().(syscall.WaitStatus)
 	switch {
+	case reason == errClosed:
+		return reason
 	case reason != nil:
 		err = reason
 	case panicOf(said) != "":
 		err = errors.New(panicOf(said))
-	case state.Sys().(syscall.WaitStatus).Signaled() && state.Sys().(syscall.WaitStatus).Signal() != unix.SIGKILL:
-		err = fmt.Errorf("%s ended: %s", k.program, state)
-	case state.Exited() && state.ExitCode() != 0:
+	case status.Signaled() && status.Signal() == unix.SIGKILL:
+		err = errors.New("the guest was killed, by somebody or for want of memory") // see dmesg(1)
+	case !state.Success():
 		err = fmt.Errorf("%s ended: %s", k.program, state)
 	default:
 		err = fmt.Errorf("the guest has ended: %w", err)
 	}
-	if last := lastLines(said); last != "" && reason != errClosed {
+	if last := lastLines(said); last != "" {
 		return fmt.Errorf("%w; its console's last lines:\n%s", err, last)
 	}
 	return err

@@ -162,7 +162,7 @@ func (i *Image) read() error {
 		return err
 	}
 	defer f.Close()
-	head := make([]byte, 64<<10)
+	head := make([]byte, 65<<10) // that of s390x says what it is at 64 KB
 	n, err := io.ReadFull(f, head)
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return err

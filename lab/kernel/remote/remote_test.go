@@ -394,7 +394,8 @@ func (f readerFunc) Read(b []byte) (int, error) { return f(b) }
 func FuzzServe(f *testing.F) {
 	var asked bytes.Buffer
 	q := mustAsk(f, "e", 5)
-	if err := (&question.Asked{File: q.File, Layout: *q.Layout, Questions: []*question.Question{q}}).Print(&asked); err != nil {
+	all := question.Asked{File: q.File, Layout: *q.Layout, Questions: []*question.Question{q}}
+	if err := all.Print(&asked); err != nil {
 		f.Fatal(err)
 	}
 	sent, err := json.Marshal(order{Question: &text{Text: asked.Bytes()}})
@@ -404,7 +405,8 @@ func FuzzServe(f *testing.F) {
 	for _, more := range []string{
 		`{"id":1,"ask":{"combos":[0,1,2]}}{"id":1,"cells":[0,1]}{"id":1,"cells":[2],"end":true}`,
 		`{"id":1,"ask":{"combos":[0]}}{"id":1,"cells":[1]}`, `{"id":1,"ask":{"combos":[0]}}{"id":1,"cancel":"x"}`,
-		`{"id":1,"ask":{"question":3,"combos":[0]}}`, `{"id":2,"features":["socket mptcp"]}`, `{"id":2,"features":["x"]}`, `{"ping":true}`,
+		`{"id":1,"ask":{"question":3,"combos":[0]}}`, `{"id":2,"features":["socket mptcp"]}`, `{"id":2,"features":["x"]}`,
+		`{"ping":true}`,
 	} {
 		f.Add(append(slices.Clone(sent), more...))
 	}

@@ -82,7 +82,8 @@ type answer struct {
 }
 
 func newAnswer(cell int, a kernel.Answer) *answer {
-	out := &answer{Cell: cell, Got: a.Got, Red: a.Red, Skip: a.Skip, Evidence: a.Evidence, Outputs: a.Outputs, Took: a.Took}
+	out := &answer{Cell: cell, Got: a.Got, Red: a.Red, Skip: a.Skip, Evidence: a.Evidence, Outputs: a.Outputs,
+		Took: a.Took}
 	if a.Err != nil {
 		out.Err = a.Err.Error()
 	}
