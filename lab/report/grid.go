@@ -96,10 +96,14 @@ func (g *grid) column(b io.Writer, outcomes []*outcome) {
 	g.drawn(b, g.beside(outcomes, func(lab.Combo) bool { return true }))
 }
 
-// byKernel draws the answers with the kernel as one more axis, across. Of a grid with more rows than a page can
-// bear those follow in which columns differ, after what the first one answered.
+// fewRows is up to how many rows a grid is shown whole with all axes down: beyond that a reader sees the rule in the
+// grid of one kernel, and what kernels differ in beside it.
+const fewRows = 24
+
+// byKernel draws the answers with the kernel as one more axis, across. Of a larger grid those rows follow in which
+// columns differ, after what the first one answered.
 func (g *grid) byKernel(b io.Writer, first *outcome, outcomes []*outcome) {
-	if len(first.cells) <= mostRows {
+	if len(g.shape) == 1 || len(first.cells) <= fewRows {
 		g.column(b, outcomes)
 		return
 	}
@@ -183,6 +187,7 @@ type grids struct {
 	Text
 	m       *result.Matrix
 	kernels []string                  // of several, older ones first
+	oneHost bool                      // those are asked in one host
 	changed func(c *result.Cell) bool // nil when there is one kernel
 }
 
@@ -190,6 +195,7 @@ func newGrids(t Text, r *result.Report, matrix int) grids {
 	of := grids{Text: t, m: &r.Matrices[matrix]}
 	if of.kernels = kernelsOf(r, of.m); of.kernels != nil {
 		changed := r.Changed()
+		of.oneHost = len(of.m.HostGroups(of.kernels)[0].Hosts) == 1 && len(of.m.Columns) == len(of.kernels)
 		of.changed = func(c *result.Cell) bool { return changed(matrix, c) != nil }
 	}
 	return of
@@ -341,7 +347,14 @@ func (g *grid) hosts(o *outcome) string {
 	if len(o.columns) == len(g.m.Columns) && len(o.columns) > 3 && g.kernels == nil {
 		return "all hosts"
 	}
-	return columnWords(g.m, g.kernels, o.columns)
+	words := columnWords(g.m, g.kernels, o.columns)
+	if g.oneHost { // what a column is of several kernels is known without it
+		_, on, ok := strings.Cut(words, ", linux ")
+		if ok {
+			return "linux " + on
+		}
+	}
+	return words
 }
 
 // mostSummed bounds the answers that a summary lists.

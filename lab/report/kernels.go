@@ -109,13 +109,24 @@ func changeLine(c *result.Change) string {
 // changeLines are a change in a few lines, no wider than that: the kernels with their answers, the step, the cells,
 // and what explains it.
 func changeLines(c *result.Change, width int) []string {
-	lines := []string{
-		fmt.Sprintf("%s %s -> %s %s, on %s%s", c.Before.Kernel, oneLine(c.Before.Answer), c.After.Kernel,
-			oneLine(c.After.Answer), listFirst(c.Hosts, len(c.Hosts)), cellsOf(c)),
-		fmt.Sprintf("  %s:%d: %s: %s", c.File, c.Line, c.Process, c.Call),
+	head := fmt.Sprintf("%s %s -> %s %s, on %s%s", c.Before.Kernel, oneLine(c.Before.Answer), c.After.Kernel,
+		oneLine(c.After.Answer), listFirst(c.Hosts, len(c.Hosts)), cellsOf(c))
+	lines := wrapped(head, width)
+	for i := range lines[1:] {
+		lines[i+1] = "  " + lines[i+1]
 	}
-	for _, line := range strings.Split(text.WrapSoft(c.Explanation(), max(width-2, 20)), "\n") {
-		lines = append(lines, "  "+strings.TrimRight(line, " "))
+	lines = append(lines, fmt.Sprintf("  %s:%d: %s: %s", c.File, c.Line, c.Process, c.Call))
+	for _, line := range wrapped(c.Explanation(), width) {
+		lines = append(lines, "  "+line)
+	}
+	return lines
+}
+
+// wrapped breaks a text into lines that leave room for two columns before them.
+func wrapped(s string, width int) []string {
+	lines := strings.Split(text.WrapSoft(s, max(width-2, 20)), "\n")
+	for i := range lines {
+		lines[i] = strings.TrimRight(lines[i], " ") // WrapSoft pads
 	}
 	return lines
 }

@@ -176,3 +176,32 @@ func TestManyKernels(t *testing.T) {
 		}
 	}
 }
+
+// TestLargeGridOfKernels: a grid of more rows than show a rule is drawn once, and then the rows in which kernels differ.
+func TestLargeGridOfKernels(t *testing.T) {
+	var values []string
+	for i := range 6 {
+		values = append(values, fmt.Sprint("v", i))
+	}
+	bind := slot(step(5, "main", "bind(b, x:80)", "?"))
+	m := result.Matrix{Name: "large", Rows: []result.Row{{Name: "pairs", Slots: []result.RowSlot{bind},
+		Axes: []lab.Axis{{Name: "first", Values: values}, {Name: "second", Values: values}}}}}
+	for k, kernel := range []string{"6.1", "6.8", "6.9"} {
+		m.Columns = append(m.Columns, result.Column{Host: "alpha", Kernel: kernel})
+		for combo := range lab.Combo(36) {
+			got := []string{"ok"}
+			if kernel == "6.8" && combo == 9 {
+				got[0] = "EADDRINUSE"
+			}
+			m.Cells = append(m.Cells, result.Cell{Column: int32(k), Combo: combo, Got: &got})
+		}
+	}
+	out := write(t, Text{}.Write, result.NewReport(result.Environment{}, []result.Matrix{m}))
+	for _, want := range []string{"\npairs on linux 6.1, 6.9\n       second\nfirst  v0      v1  v2  v3  v4  v5\nv0     ok ",
+		"\npairs, the rows in which columns differ\nfirst  second  linux 6.1, 6.9  linux 6.8\n" +
+			"v1     v3      ok              EADDRINUSE *\n\"*\""} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+}

@@ -231,6 +231,14 @@ func TestKnownChanges(t *testing.T) {
 		{"6.18.15", "7.2.13", "", "connect(a, peer.x:80)", "EADDRNOTAVAIL", "ok", ""},
 		{"5.10.46", "5.10.262", "connect(a, peer.x:81)", "getsockname(a)", "x:44567", "any:44567", "5.10.47 to 5.10.218"},
 		{"6.18.9", "6.18.44", "a = socket(udp)", "bind(a, any:80)", "ok", "EADDRINUSE", udp},
+		// What was mended before the newer kernel explains nothing of it.
+		{"5.10.218", "6.1.20", "bind(a, any6:80)", "bind(b, x:80)", "EADDRINUSE", "ok", "6.1"},
+		{"5.10.218", "6.1.176", "bind(a, any6:80)", "bind(b, x:80)", "EADDRINUSE", "ok", ""},
+		{"6.1.20", "6.1.21", "bind(a, any6:80)", "bind(b, x:80)", "ok", "EADDRINUSE", "6.3, 6.1.21"},
+		{"5.10.218", "6.1.176", "bind(a, mapped(any):80)", "bind(b, mapped(x):80)", "EADDRINUSE", "ok", "6.1 after 6.1.166"},
+		// The option of a socket that is not bound says nothing.
+		{"6.8", "6.9", "setsockopt(c, IPV6_V6ONLY, 1)", "bind(b, mapped(x):80)", "EADDRINUSE", "ok", ""},
+		{"6.8", "6.9", "setsockopt(b, IPV6_V6ONLY, 1)", "bind(b, mapped(x):80)", "EADDRINUSE", "ok", "6.9"},
 		// An update of an older line came before the newer line's: that one answers as of old.
 		{"6.12.117", "6.18.15", "a = socket(udp)", "bind(a, any:80)", "EADDRINUSE", "ok", udp},
 		{"6.12.79", "6.18.15", "a = socket(udp)", "bind(a, any:80)", "EADDRINUSE", "ok", ""},
