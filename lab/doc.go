@@ -14,6 +14,7 @@
 // builds it. A Kernel is whatever answers questions:
 //
 //	kernel/local: Plan --fabric.Up--> Lab --process.Start--> Process --Call--> Answer
+//	kernel/guest: Image --Start--> guest, in which remote.Serve hands questions to its kernel/local
 //
 //	cmd/labrun     flags, exit statuses, one small file per subcommand
 //	lab            the vocabulary
@@ -34,6 +35,9 @@
 //	lab/question   an experiment in a host with every name resolved, as JSON and back; pure
 //	lab/kernel     what answers questions, and
 //	  local        this machine's: builds, asks, looks for evidence
+//	  remote       one at the other end of a stream: requests there, answers back
+//	  image        what can be booted: files, packages, what apt has, and the user's cache
+//	  guest        boots one, in QEMU, as User-mode Linux or gVisor; its init is this program
 //	lab/result     what was asked and answered: matrices, their counts, digest and claims; adds up; pure
 //	lab/run        questions to a kernel, in order; answers to a matrix
 //	lab/compare    two reports to what differs, and kernels to where an answer changed; pure
@@ -84,7 +88,8 @@
 // optionKinds where only options have it; a new control message is a row in Controls and one
 // of process's controlKinds; a new operation on links is an Op in plan
 // and a case in fabric; a new report format is a file in report and a line in its Formats; a change
-// of Linux that explains an answer is a row of result's knownChanges.
+// of Linux that explains an answer is a row of result's knownChanges; a machine that guests are
+// emulated on is a row of guest's machines, and a place that kernels come from a case in image.
 //
 // # What makes a report the same on every run
 //
@@ -95,5 +100,6 @@
 // meets one. Hosts take nothing over from the machine (plan.Stock). A port that the
 // kernel did choose is printed as its $name or as "ephemeral". A cell where segments
 // came so late that they may have ended a TIME_WAIT is asked again (fabric.Busy).
-// What still differs between runs stands in Environment, and DigestOf leaves it out.
+// In a guest of QEMU's the clock counts instructions, so that no limit passes sooner
+// on a busy machine. What still differs between runs stands in Environment, and DigestOf leaves it out.
 package lab
