@@ -109,11 +109,12 @@ func bisectFile(cmd *cobra.Command, paths []string, o askOptions, kept outputOpt
 		}
 		b.kernels = append(b.kernels, bisected{spec: a.kernel, version: v})
 	}
-	err = b.run(ctx)
-	if whole, merged := b.report(); merged == nil {
-		err = errors.Join(err, writeOutputs(whole, open))
+	err = withoutWorkflowCommands(b.out, func() error { return b.run(ctx) })
+	whole, merged := b.report()
+	if merged != nil || len(whole.Matrices) == 0 { // nothing was asked
+		return errors.Join(err, merged)
 	}
-	return err
+	return errors.Join(err, writeOutputs(whole, open))
 }
 
 // askCached asks the kernels of the cache, and this machine's: that is what bisect has where nothing names kernels.
@@ -178,7 +179,7 @@ func (b *bisection) run(ctx context.Context) error {
 		return fmt.Errorf("%d of the kernels can be booted, and it takes two", len(b.kernels))
 	}
 	slices.SortStableFunc(b.kernels, func(x, y bisected) int { return x.version.Compare(y.version) })
-	fmt.Fprintf(b.out, "%s on %s, %d kernels from %s to %s\n", b.cell.name, b.cell.host, len(b.kernels),
+	fmt.Fprintf(b.out, "%s on %s, %d kernels from %s to %s\n", lab.Visible(b.cell.name), b.cell.host, len(b.kernels),
 		b.kernels[0].version, b.kernels[len(b.kernels)-1].version)
 	found, err := compare.Bisect(len(b.kernels), func(i int) (bool, error) {
 		if err := context.Cause(ctx); err != nil {
@@ -249,7 +250,8 @@ func (b *bisection) boot(ctx context.Context, i int) (bool, error) {
 func (b *bisection) said(m *result.Matrix, c *result.Cell) string {
 	steps := m.StepsOf(c)
 	if c.Verdict == result.Skip || c.Verdict == result.Error || len(steps) == 0 {
-		return fmt.Sprintf("%s, %s", c.Verdict, strings.TrimSpace(lab.VisibleLines(c.Reason())))
+		reason := strings.TrimSpace(lab.VisibleLines(c.Reason()))
+		return fmt.Sprintf("%s, %s", c.Verdict, strings.ReplaceAll(reason, "\n", "\n  "))
 	}
 	s := steps[len(steps)-1]
 	return lab.Visible(fmt.Sprintf("%s, %s = %s", c.Verdict, s.Call, s.Words(s.Got)))

@@ -18,6 +18,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"labrun/lab/child"
 	"labrun/lab/kernel/image"
 	"labrun/lab/kernel/remote"
 )
@@ -46,7 +47,7 @@ type Options struct {
 // the guest ended, and what its console said last.
 func Start(ctx context.Context, i image.Image, o Options) (*Kernel, error) {
 	accel := o.Accel
-	if accel == "" && !i.UserMode {
+	if accel == "" && !i.UserMode && !i.GVisor {
 		accel = accelFor(ctx, i)
 	}
 	cmd, err := commandFor(i, accel)
@@ -60,11 +61,13 @@ func Start(ctx context.Context, i image.Image, o Options) (*Kernel, error) {
 	if err != nil {
 		return nil, fmt.Errorf("guest: %w", err)
 	}
-	initrd, err := initramfs(ctx, i, o.Labrun)
-	if err != nil {
-		return nil, err
+	var initrd *os.File
+	if !cmd.stdio {
+		if initrd, err = initramfs(ctx, i, o.Labrun); err != nil {
+			return nil, err
+		}
+		defer initrd.Close()
 	}
-	defer initrd.Close()
 	console, consoleEnd, err := pair("console")
 	if err != nil {
 		return nil, err
@@ -76,12 +79,24 @@ func Start(ctx context.Context, i image.Image, o Options) (*Kernel, error) {
 		return nil, err
 	}
 	defer channelEnd.Close()
-	k := &Kernel{program: program, console: newConsole(console), channel: &counted{File: channel},
+	k := &Kernel{program: program, console: newConsole(console), channel: &counted{ReadCloser: channel, Writer: channel},
 		ended: make(chan struct{}), closed: make(chan struct{})}
 	k.process = &exec.Cmd{Path: program, Args: cmd.args, Env: append(os.Environ(), cmd.env...), Dir: cmd.dir,
 		ExtraFiles: []*os.File{initrd, consoleEnd, channelEnd}, Stdout: consoleEnd, Stderr: consoleEnd,
 		SysProcAttr: cmd.attributes()}
-	err = k.run(cmd.pinned)
+	if cmd.stdio {
+		ends, err := k.pipes()
+		if err != nil {
+			channel.Close()
+			console.Close()
+			consoleEnd.Close()
+			return nil, err
+		}
+		defer ends[0].Close()
+		defer ends[1].Close()
+		k.process.ExtraFiles, k.process.Stdin, k.process.Stdout = nil, ends[0], ends[1]
+	}
+	err = k.run(cmd)
 	consoleEnd.Close() // the guest alone has it: when that ends, so does what it said
 	if err != nil {
 		channel.Close()
@@ -134,14 +149,20 @@ var guests atomic.Int32
 
 // run starts the program and waits for it. The kernel ends it with the thread that started it, if
 // labrun is killed (PR_SET_PDEATHSIG of prctl(2)), so that thread does nothing else.
-func (k *Kernel) run(pinned bool) error {
+func (k *Kernel) run(cmd command) error {
 	started := make(chan error)
 	go func() {
 		runtime.LockOSThread() // for good: a pinned thread is of no use to others
-		if pinned {
+		var err error
+		if cmd.pinned {
 			pin(int(guests.Add(1)))
 		}
-		err := k.process.Start()
+		if cmd.stdio {
+			err = private()
+		}
+		if err == nil {
+			err = k.process.Start()
+		}
 		started <- err
 		if err == nil {
 			_ = k.process.Wait() // explain says what it ended with
@@ -150,6 +171,25 @@ func (k *Kernel) run(pinned bool) error {
 		}
 	}()
 	return <-started
+}
+
+// private gives this thread a mount namespace in which privateDir is memory and has a copy of labrun: nothing
+// is left of it after its last process.
+func private() error {
+	self, err := os.ReadFile(child.Self)
+	if err != nil {
+		return err
+	}
+	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
+		return os.NewSyscallError("unshare", err)
+	}
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		return os.NewSyscallError("mount", err)
+	}
+	if err := unix.Mount("tmpfs", privateDir, "tmpfs", 0, "mode=0755"); err != nil {
+		return os.NewSyscallError("mount", err)
+	}
+	return os.WriteFile(privateInit, self, 0o755)
 }
 
 // pin keeps this thread, and what it starts, on the nth of the processors that it may use. Where that
@@ -249,16 +289,35 @@ func pair(name string) (ours, theirs *os.File, err error) {
 	return os.NewFile(uintptr(fds[0]), name), theirs, nil
 }
 
-// counted counts what is read from a file.
+// counted is a channel, and counts what is read from it.
 type counted struct {
-	*os.File
+	io.ReadCloser
+	io.Writer
 	n atomic.Int64
 }
 
 func (c *counted) Read(b []byte) (int, error) {
-	n, err := c.File.Read(b)
+	n, err := c.ReadCloser.Read(b)
 	c.n.Add(int64(n))
 	return n, err
 }
 
 var _ io.ReadWriter = (*counted)(nil)
+
+// pipes makes a channel of two pipes, which any program can have as its standard input and output, and
+// returns the program's ends.
+func (k *Kernel) pipes() ([2]*os.File, error) {
+	in, ourIn, err := os.Pipe()
+	if err != nil {
+		return [2]*os.File{}, err
+	}
+	ourOut, out, err := os.Pipe()
+	if err != nil {
+		in.Close()
+		ourIn.Close()
+		return [2]*os.File{}, err
+	}
+	k.channel.Close() // the pair is not needed
+	k.channel = &counted{ReadCloser: ourOut, Writer: ourIn}
+	return [2]*os.File{in, out}, nil
+}

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path"
 	"runtime"
@@ -23,7 +24,7 @@ import (
 // Main is the whole life of a guest's init, and of the program that its kernel starts to load a
 // module; otherwise it returns at once. Call it first thing in main.
 func Main() {
-	if len(os.Args) == 0 || os.Args[0] != initFile && os.Args[0] != helperFile {
+	if len(os.Args) == 0 || os.Args[0] != initFile && os.Args[0] != helperFile && os.Args[0] != privateInit {
 		return
 	}
 	if os.Args[0] == helperFile {
@@ -31,6 +32,12 @@ func Main() {
 	}
 	if os.Getpid() != 1 {
 		return
+	}
+	if os.Args[0] == privateInit { // gVisor has made the machine, and ends it with its init
+		if err := serve(stdio{os.Stdin, os.Stdout}); err != nil {
+			fmt.Fprintln(os.Stderr, "labrun: guest:", err)
+		}
+		os.Exit(0)
 	}
 	if err := initMain(); err != nil {
 		fmt.Println("labrun: guest:", err)
@@ -80,6 +87,17 @@ func initMain() error {
 	if err != nil {
 		return err
 	}
+	return serve(channel)
+}
+
+// stdio is a channel that has two ends.
+type stdio struct {
+	io.Reader
+	io.Writer
+}
+
+// serve answers what is asked over the channel.
+func serve(channel io.ReadWriter) error {
 	k, err := local.New(nil)
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package guest
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,12 +25,16 @@ type command struct {
 	dir     string   // where it is started; "" is where this program is
 	pinned  bool     // to one processor of this machine
 	family  bool     // it has children, which outlive it unless they are in a PID namespace with it
+	stdio   bool     // the channel is its standard input and output, and it gets no initramfs
 }
 
 // commandFor returns how to start a kernel.
 func commandFor(i image.Image, accel string) (command, error) {
-	if i.UserMode {
+	switch {
+	case i.UserMode:
 		return userMode(i), nil
+	case i.GVisor:
+		return gVisor(i), nil
 	}
 	m, ok := machines[i.Machine]
 	if !ok {
@@ -116,6 +121,22 @@ func userMode(i image.Image) command {
 		"panic=-1", "noreboot", "quiet",
 	}}
 }
+
+// gVisor returns the command of runsc, whose "do" shows the machine's files to what it starts. Its state
+// lies in privateDir.
+func gVisor(i image.Image) command {
+	args := []string{"runsc", "--root=" + privateDir + "/runsc", "--network=none"}
+	if os.Geteuid() != 0 {
+		args = append(args, "--rootless")
+	}
+	return command{program: i.Kernel, stdio: true, args: append(args, "do", "-quiet", privateInit)} // its children end with it
+}
+
+// privateDir is a folder of memory that a guest's program sees alone, and privateInit labrun in it.
+const (
+	privateDir  = "/run"
+	privateInit = privateDir + "/labrun-init"
+)
 
 // The words of a guest's command line for its init.
 const (
