@@ -29,7 +29,7 @@ func (o *askOptions) privilege() error {
 // One that cannot be booted, or that ends in the middle, has errors in its column; the others go on.
 func askKernels(ctx context.Context, kernels []asked, how guest.Options, options run.Options, status *status) (result.Report, error) {
 	parts, errs := make([]result.Part, len(kernels)), make([]error, len(kernels))
-	room := make(chan bool, min(options.Jobs, runtime.NumCPU()))
+	room := make(chan bool, min(options.Jobs, runtime.NumCPU(), guest.Room()))
 	var group sync.WaitGroup
 	for i, a := range kernels {
 		room <- true

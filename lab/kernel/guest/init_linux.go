@@ -102,6 +102,7 @@ func serve(channel io.ReadWriter) error {
 	if err != nil {
 		return err
 	}
+	k.Guest = os.Args[0] == initFile
 	info, version, err := local.Info(context.Background())
 	if err != nil {
 		return err

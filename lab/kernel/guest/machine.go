@@ -129,7 +129,8 @@ func gVisor(i image.Image) command {
 	if os.Geteuid() != 0 {
 		args = append(args, "--rootless")
 	}
-	return command{program: i.Kernel, stdio: true, args: append(args, "do", "-quiet", privateInit)} // its children end with it
+	args = append(args, "do", "-quiet", privateInit)
+	return command{program: i.Kernel, stdio: true, args: args} // its children end with it
 }
 
 // privateDir is a folder of memory that a guest's program sees alone, and privateInit labrun in it.

@@ -22,6 +22,7 @@ type cell struct {
 	ahead    []process.Reply   // to the calls of the steps from that one on
 	made     map[madeBy]string // the sockets that were not made, and why
 	race     *race             // the calls that the next together() releases, nil for none
+	guest    bool              // the machine is one, see Kernel.Guest
 }
 
 func newCell(q *question.Question, combo lab.Combo, on lab.Kernel) *cell {

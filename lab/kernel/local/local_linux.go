@@ -44,6 +44,9 @@ func Main() {
 
 // Kernel is this machine's.
 type Kernel struct {
+	// Guest says that the machine is a guest that was booted to be asked: it has no programs but labrun's.
+	Guest bool
+
 	pool   fabric.Pool
 	kept   process.Pool
 	folder *capture.Folder // nil is nowhere

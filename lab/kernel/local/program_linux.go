@@ -18,6 +18,10 @@ import (
 // program runs a real program, to its end unless it is one for the background.
 func (c *cell) program(ctx context.Context, who lab.Process, s *question.Step) (got, error) {
 	if pkg, missing := program.Missing(s.Run.Argv); missing {
+		if c.guest {
+			return got{}, errSkip(c.q.Place(s) + ": " + s.Run.Argv[0] + " is not in the guest, which has no files of the " +
+				"machine; --kernel host has them")
+		}
 		why := c.q.Place(s) + ": " + s.Run.Argv[0] + " is not installed"
 		if pkg != "" {
 			why += "; on Debian it is in the package " + pkg
