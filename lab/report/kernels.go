@@ -100,7 +100,8 @@ func experimentOf(r *result.Report, c *result.Change) string {
 	return inTopology(r, c.Topology) + c.Experiment
 }
 
-// changeLine is a change in a line, for a reader who knows the experiment.
+// changeLine is a change in a line, for formats in which the cell or the line of the file is at hand: JUnit's output
+// of a case, a comment of TAP, an annotation.
 func changeLine(c *result.Change) string {
 	return fmt.Sprintf("%s: %s on linux %s, %s on linux %s, on %s%s; %s", c.Call, c.Before.Answer, c.Before.Kernel,
 		c.After.Answer, c.After.Kernel, listFirst(c.Hosts, len(c.Hosts)), cellsOf(c), c.Explanation())
@@ -209,7 +210,8 @@ func columnWords(m *result.Matrix, kernels []string, columns []int32) string {
 	return strings.Join(words, "; ")
 }
 
-// kernelRange names some of the kernels: three or more that follow each other as "5.10.218 to 6.1.176".
+// kernelRange names some of the kernels: three or more that follow each other as "5.10.218 to 6.1.176". A dozen that
+// answer alike would be a head as wide as the table.
 func kernelRange(kernels []string, some []int) string {
 	var words []string
 	for _, run := range runs(some, func(a, b *int) bool { return *a+1 == *b }) {

@@ -177,7 +177,7 @@ func TestManyKernels(t *testing.T) {
 	}
 }
 
-// TestLargeGridOfKernels: a grid of more rows than show a rule is drawn once, and then the rows in which kernels differ.
+// TestLargeGridOfKernels: a grid of more rows than show a rule is drawn once, and then the rows that kernels differ in.
 func TestLargeGridOfKernels(t *testing.T) {
 	var values []string
 	for i := range 6 {
@@ -197,7 +197,8 @@ func TestLargeGridOfKernels(t *testing.T) {
 		}
 	}
 	out := write(t, Text{}.Write, result.NewReport(result.Environment{}, []result.Matrix{m}))
-	for _, want := range []string{"\npairs on linux 6.1, 6.9\n       second\nfirst  v0      v1  v2  v3  v4  v5\nv0     ok ",
+	for _, want := range []string{
+		"\npairs on linux 6.1, 6.9\n       second\nfirst  v0      v1  v2  v3  v4  v5\nv0     ok ",
 		"\npairs, the rows in which columns differ\nfirst  second  linux 6.1, 6.9  linux 6.8\n" +
 			"v1     v3      ok              EADDRINUSE *\n\"*\""} {
 		if !strings.Contains(out, want) {

@@ -7,7 +7,9 @@ import (
 	"labrun/lab"
 )
 
-// Change is a step that one kernel answered otherwise than the kernel before it, in cells that it concerns alike.
+// Change is a step that one kernel answered otherwise than the kernel before it, in cells that it concerns alike: the
+// same line of the file, the same two kernels, the same two answers, the same explanation. An answer that changes and
+// changes back is two of them, as either is somebody's bug report.
 type Change struct {
 	Topology   string      `json:"topology"`
 	Experiment string      `json:"experiment"`
@@ -27,7 +29,8 @@ type Change struct {
 	At ChangePlace `json:"-"` // where the cells are
 }
 
-// ChangePlace is where the cells of a change are: each of the combinations in each of the columns.
+// ChangePlace is where the cells of a change are: each of the combinations in each of the columns. The JSON has their
+// names instead, which mean something without the report.
 type ChangePlace struct {
 	Matrix, Row int
 	Columns     []int32
@@ -54,9 +57,10 @@ func (c *Change) Explanation() string {
 }
 
 // ChangesOf returns what changed between kernels, which stand in order of their versions. Each answered cell is
-// compared with the same cell on the kernel before, of its own architecture where there is one: a kernel that has
-// no answer, as it skipped the cell or could not be asked, or answered now this and now that, is passed over. Only answers count that the file does
-// not leave open, as for a digest. They are in the order of the experiments, and in one by kernels.
+// compared with the same cell on the kernel before, of its own architecture where there is one: a kernel that has no
+// answer, as it skipped the cell or could not be asked, or answered now this and now that, is passed over. Only
+// answers count that the file does not leave open, as for a digest. They are in the order of the experiments, and in
+// one by kernels.
 func ChangesOf(matrices []Matrix, kernels []KernelInfo) []Change {
 	var all []Change
 	for i := range matrices {
@@ -104,7 +108,8 @@ type changeKey struct {
 // row finds the changes of an experiment from its cells.
 func (f *changeFinder) row(cells []Cell) []Change {
 	row := int(cells[0].Row)
-	// The cells as their kernels follow each other: a cell meets the one before it in last.
+	// One pass in the order of the kernels finds for each cell the one before it, in last: half a million cells are
+	// sorted as pointers, and the map has one for each host and combination.
 	order := make([]*Cell, len(cells))
 	for i := range cells {
 		order[i] = &cells[i]
@@ -154,7 +159,8 @@ func (f *changeFinder) row(cells []Cell) []Change {
 	return all
 }
 
-// differ finds the first step that two cells were not answered alike.
+// differ finds the first step that two cells were not answered alike. What comes after it may follow from it. Each
+// cell has the wants of its own kernel, so an answer which the file expects to change is a change all the same.
 func (f *changeFinder) differ(before, after *Cell) (key changeKey, call string, ok bool) {
 	if slices.Equal(before.Answers(), after.Answers()) {
 		return key, "", false
@@ -177,7 +183,8 @@ func (f *changeFinder) differ(before, after *Cell) (key changeKey, call string, 
 	return key, "", false
 }
 
-// changed is the cells that one change concerns.
+// changed is the cells that one change concerns. A rule of the kernel that changed is seen in hundreds of combinations
+// on every host at once, and a reader wants it told once.
 type changed struct {
 	call   string // of the first
 	combos []lab.Combo

@@ -41,8 +41,9 @@ func (r *Report) ByVersion() []KernelInfo {
 	return all
 }
 
-// ByKernel returns the report with what its kernels come to, one by one, and what changed between them. It
-// follows from the cells, as counts and digest do, and is nothing in a report about one kernel.
+// ByKernel returns the report with what its kernels come to, one by one, and what changed between them. It follows
+// from the cells, as counts and digest do, and is nothing in a report about one kernel. What a file says of it is not
+// believed: a later labrun may know why an answer changed.
 func (r Report) ByKernel() Report {
 	r.Kernels, r.Changes = nil, nil
 	kernels := r.ByVersion()
@@ -135,7 +136,8 @@ func (m *Matrix) On(kernel string) Matrix {
 	return one
 }
 
-// Named returns a report about one kernel as one about several has it: its columns and its environment name it.
+// Named returns a report about one kernel as one about several has it: its columns and its environment name it. The
+// report itself stays without the name.
 func (r *Report) Named(kernel string) Report {
 	env := r.Environment
 	env.Kernels = slices.Clone(env.Kernels)
@@ -155,6 +157,7 @@ func (r *Report) Named(kernel string) Report {
 }
 
 // HostGroup is hosts whose cells are equal on every kernel of a matrix: one column for each kernel stands for all.
+// Twelve kernels on four hosts are forty-eight columns, of which mostly twelve differ.
 type HostGroup struct {
 	Hosts   []string
 	Columns []int32 // of the first of them, one for each kernel asked for; -1 where it was not asked
@@ -163,6 +166,7 @@ type HostGroup struct {
 // HostGroups returns the hosts of a matrix in groups of equals, for kernels in a given order. Equal are cells with
 // the same verdicts, which were answered the same but for what the file leaves open.
 func (m *Matrix) HostGroups(kernels []string) []HostGroup {
+	// Cells of a row and a column lie together, so a column is compared with another block by block, uncopied.
 	blocks := make([][]Cell, len(m.Rows)*len(m.Columns))
 	for start, i := 0, 1; i <= len(m.Cells) && len(m.Cells) > 0; i++ {
 		if c := &m.Cells[start]; i == len(m.Cells) || m.Cells[i].Row != c.Row || m.Cells[i].Column != c.Column {

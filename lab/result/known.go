@@ -31,10 +31,13 @@ type known struct {
 	mended []landing // kernels that have this too are as they were before
 }
 
-// landing is where a change came into a line of kernels. Between its two versions nobody has looked.
+// landing is where a change came into a line of kernels. Between its two versions nobody has looked: a kernel there
+// may have it, and then it may explain an answer, which is more to a reader than "not known".
 type landing struct{ lacks, has lab.KernelVersion }
 
-// change is what a row of the table is asked about.
+// change is what a row of the table is asked about. A row goes by calls and answers alone, as a report has no more:
+// it can be wrong about a cell that uses what the row asks for, and changed for another reason. So a row asks for all
+// that the change needs to be seen.
 type change struct {
 	call    string // the one that was answered otherwise
 	name    string // of the call
@@ -125,6 +128,8 @@ var knownChanges = []known{
 		func(c *change) bool {
 			return c.name == "setsockopt" && strings.Contains(c.call, "SO_REUSEPORT") && c.is == "EOPNOTSUPP"
 		}, nil},
+	// Parameters and options that older kernels do not know: whatever such a cell was answered then, ENOENT,
+	// ENOPROTOOPT or the answer without the option, is explained by their absence.
 	{KnownChange{"6.2",
 		"a UDP hash table for each network namespace, udp_child_hash_entries",
 		"udp_pernet_table_alloc"},
@@ -145,12 +150,18 @@ var knownChanges = []known{
 		"connect with IP_LOCAL_PORT_RANGE uses every port of the range, not every other one",
 		"__inet_hash_connect"},
 		[]landing{in(6, 8)}, false, func(c *change) bool { return c.uses("IP_LOCAL_PORT_RANGE") }, nil},
+	// The summary of a port's owners, tb->fastreuse and fastreuseport, is written at bind. Until 6.7 it was believed
+	// after an owner had changed its options; since 8002d44fe84d it never says that a newcomer need not be looked at.
 	{KnownChange{"6.8",
 		"the fast path of bind is dead: options of an owner count as they are now, not as they were",
 		"inet_csk_get_port"},
 		[]landing{in(6, 8)}, false, func(c *change) bool {
 			return (c.name == "bind" || c.name == "listen") && c.uses("SO_REUSEADDR, 0)", "SO_REUSEPORT, 0)")
 		}, nil},
+	// 28044fc1d495 of 6.1 gave TCP a second table of owners, by address. It was to answer as before, and each of these
+	// rows is an overlap that it missed, or saw where there was none, until somebody noticed. Wildcards and mapped
+	// addresses are in it under addresses of their own, so the rows go by the addresses that a cell binds. Those that
+	// need an option or two kinds of addresses come first.
 	{KnownChange{"6.1 after 6.1.166",
 		"mapped addresses are in bhash2, where ::ffff:0.0.0.0 is not a wildcard to another mapped address",
 		"inet_bind2_bucket_match_addr_any"},
@@ -218,6 +229,7 @@ var knownChanges = []known{
 		[]landing{in(6, 2), update(6, 1, 5)}, false, func(c *change) bool {
 			return c.name == "bind" && c.closes() && c.uses("connect(") && c.uses("close(", "shutdown(", "exit(")
 		}, nil},
+	// What came after the second table.
 	{KnownChange{"6.14",
 		"tcp_tw_reuse_delay: how long a TIME_WAIT has to be before a connect uses its port again",
 		"tcp_twsk_unique"},
@@ -245,6 +257,7 @@ var knownChanges = []known{
 		"udp_lib_get_port, e537dd15d0d4"},
 		[]landing{in(7, 0), update(6, 19, 11), update(6, 18, 21), update(6, 12, 80), update(6, 6, 131), update(6, 1, 168)},
 		false, func(c *change) bool { return c.name == "bind" && c.closes() && c.uses("socket(udp") }, nil},
+	// Seen from outside, in answers: nobody has found the commits.
 	{KnownChange{"5.10.47 to 5.10.218",
 		"after a refused connect the local address is any again; seen in User-mode Linux only",
 		"tcp_disconnect"},
@@ -294,6 +307,7 @@ func landed(in []landing, stable bool, v lab.KernelVersion) (has, sure bool) {
 			of, own = l, true
 		}
 	}
+	// A line without a landing of its own went the way of the mainline: 6.3 has what 6.2 got, and 6.1 lacks it.
 	switch {
 	case v.Compare(of.has) >= 0:
 		return true, true
