@@ -63,7 +63,9 @@ func askKernels(ctx context.Context, kernels []asked, how guest.Options, options
 func askGuest(ctx context.Context, name string, topologies []*lab.Topology, how guest.Options,
 	options run.Options) (result.Report, error) {
 	began := time.Now()
-	options.Jobs = 1 // a guest has one processor
+	// A guest has one processor, and memory for few labs. Where its clock jumps over idle time, to wait costs
+	// it nothing.
+	options.Jobs, options.Waiting = 1, 2
 	i, err := image.Open(ctx, name)
 	if err != nil {
 		return askKernel(ctx, kernel.Lost{Why: err}, result.KernelInfo{Release: name, User: "root"}, lab.KernelVersion{},

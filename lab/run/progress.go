@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"sync"
@@ -26,7 +27,7 @@ type progress struct {
 }
 
 func newProgress(ctx context.Context, o Options) *progress {
-	p := &progress{Options: o, ended: func() bool { return ctx.Err() != nil }, turns: newTurns(max(o.Jobs, 1))}
+	p := &progress{Options: o, ended: func() bool { return ctx.Err() != nil }, turns: newTurns(max(o.Jobs, 1), cmp.Or(o.Waiting, mostWaiting))}
 	p.limit.Store(math.MaxInt64)
 	return p
 }

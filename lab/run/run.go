@@ -18,6 +18,7 @@ import (
 // Options say which cells run, and how.
 type Options struct {
 	Jobs     int                                       // cells that are busy at a time, at least one; more may wait meanwhile
+	Waiting  int                                       // how many more, which take memory; 0 is 32
 	Only     func(e *lab.Experiment, c lab.Combo) bool // nil takes all
 	Hosts    []string                                  // columns; empty takes all
 	Progress func(done, total int)                     // called after every cell, not concurrently; may be nil

@@ -16,14 +16,14 @@ type turns struct {
 	spare   int // how many more workers there may be
 }
 
-// mostWaiting bounds the labs that are up at a time beyond those of busy cells.
+// mostWaiting bounds the labs that are up at a time beyond those of busy cells, where Options do not.
 const mostWaiting = 32
 
 // waits is how long a step is busy before it counts as waiting.
 const waits = 20 * time.Millisecond
 
-func newTurns(n int) *turns {
-	t := &turns{free: n, spare: n + mostWaiting}
+func newTurns(n, waiting int) *turns {
+	t := &turns{free: n, spare: n + waiting}
 	t.next.L = &t.mu
 	return t
 }

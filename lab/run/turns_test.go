@@ -7,7 +7,7 @@ import (
 
 // TestTurns has a busy cell keep its turn, and one that waits lend it.
 func TestTurns(t *testing.T) {
-	turns := newTurns(1)
+	turns := newTurns(1, mostWaiting)
 	turns.begin()
 	began := make(chan bool)
 	done := make(chan bool)
