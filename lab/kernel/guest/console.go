@@ -82,7 +82,9 @@ func lastLines(said string) string {
 
 var (
 	panicLine = regexp.MustCompile(`(?m)Kernel panic - not syncing: (.*)$`)
-	initLine  = regexp.MustCompile(`(?m)^labrun: guest: (.*)$`)
+	// error in arch/x86/boot/compressed/misc.c says why, and then halts the machine for good.
+	haltLine = regexp.MustCompile(`(?m)^(.+)\n+ -- System halted`)
+	initLine = regexp.MustCompile(`(?m)^labrun: guest: (.*)$`)
 )
 
 // panicOf returns the reason in a console's text: what labrun said as the guest's init, or the kernel at
@@ -93,6 +95,14 @@ func panicOf(said string) string {
 	}
 	if m := panicLine.FindStringSubmatch(said); m != nil {
 		return "the guest's kernel panicked: " + m[1]
+	}
+	return haltOf(said)
+}
+
+// haltOf returns why the kernel could not be unpacked, "" where it could or is still at it.
+func haltOf(said string) string {
+	if m := haltLine.FindStringSubmatch(said); m != nil {
+		return "the kernel's image is corrupt: " + m[1]
 	}
 	return ""
 }

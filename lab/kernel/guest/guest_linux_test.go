@@ -42,6 +42,9 @@ func fakeQEMU(mode string) {
 		os.Exit(1)
 	case "silent": // a corrupt image, after which the machine halts
 		select {}
+	case "is corrupt":
+		fmt.Fprint(console, "\r\n\r\nDecoding failed\r\n\r\n -- System halted")
+		select {}
 	case "panics at boot":
 		fmt.Fprint(console, "[    0.2] Kernel panic - not syncing: VFS: Unable to mount root fs\r\n")
 		return
@@ -112,6 +115,7 @@ func TestBootFails(t *testing.T) {
 		"refuses":        {"exit status 1", "Cannot allocate memory"},
 		"silent":         {"the guest hangs: it did nothing for", "Linux version 6.1.0-fake"},
 		"panics at boot": {"the guest's kernel panicked: VFS: Unable to mount root fs", "last lines:\n"},
+		"is corrupt":     {"the kernel's image is corrupt: Decoding failed"},
 		"init fails":     {"load module veth: no such module", "Restarting system"},
 	} {
 		t.Run(mode, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package guest
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -38,6 +39,10 @@ func (k *Kernel) watch(booted <-chan struct{}) {
 			return
 		}
 		passed += tick
+		if why := haltOf(k.console.said()); why != "" {
+			k.kill(errors.New(why))
+			return
+		}
 		busy := busyTime(k.process.Process.Pid)
 		if now := k.console.n.Load() + k.channel.n.Load(); now != said || busy < busyFrom {
 			said, silentFrom, busyFrom = now, passed, busy

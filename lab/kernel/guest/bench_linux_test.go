@@ -1,0 +1,124 @@
+package guest
+
+import (
+	"bytes"
+	"encoding/binary"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"labrun/lab/kernel/image"
+)
+
+// BenchmarkBoot says how long each kernel of LABRUN_BENCH_KERNELS, a list such as PATH is, takes until it can be
+// asked, against the same kernel on the same machine with an init that ends it at once. The aim is 1.3x.
+func BenchmarkBoot(b *testing.B) {
+	kernels := filepath.SplitList(os.Getenv("LABRUN_BENCH_KERNELS"))
+	if len(kernels) == 0 {
+		b.Skip("LABRUN_BENCH_KERNELS names no kernels")
+	}
+	for _, spec := range kernels {
+		b.Run(filepath.Base(spec), func(b *testing.B) {
+			i, err := image.Open(b.Context(), spec)
+			if err != nil {
+				b.Fatal(err)
+			}
+			if i.Machine != "x86_64" || image.Host() != "x86_64" {
+				b.Skip("the bare init is of x86-64")
+			}
+			var bare, boot time.Duration
+			for b.Loop() { // one after the other, so that a machine's load is the same for both
+				began := time.Now()
+				bootBare(b, i)
+				bare += time.Since(began)
+				began = time.Now()
+				k, err := Start(b.Context(), i, Options{Accel: "tcg"})
+				if err != nil {
+					b.Fatal(err)
+				}
+				boot += time.Since(began)
+				k.Close()
+			}
+			b.ReportMetric(float64(bare.Milliseconds())/float64(b.N), "bare-ms")
+			b.ReportMetric(float64(boot.Milliseconds())/float64(b.N), "boot-ms")
+			b.ReportMetric(float64(boot)/float64(bare), "x")
+		})
+	}
+}
+
+// bootBare boots a kernel whose init ends it, and waits for that.
+func bootBare(b *testing.B, i image.Image) {
+	b.Helper()
+	var text bytes.Buffer
+	a := newArchive(&text)
+	a.folder("dev")
+	a.file("init", cpioExec, bareInit())
+	if err := a.end(); err != nil {
+		b.Fatal(err)
+	}
+	fd, err := unix.MemfdCreate("initramfs", unix.MFD_CLOEXEC)
+	if err != nil {
+		b.Fatal(err)
+	}
+	initrd := os.NewFile(uintptr(fd), "initramfs")
+	defer initrd.Close()
+	if _, err := initrd.Write(text.Bytes()); err != nil {
+		b.Fatal(err)
+	}
+	c, err := commandFor(i, "tcg")
+	if err != nil {
+		b.Fatal(err)
+	}
+	console, consoleEnd, err := pair("console")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer console.Close()
+	channel, channelEnd, err := pair("channel")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer channel.Close()
+	program, err := exec.LookPath(c.program)
+	if err != nil {
+		b.Skip(err)
+	}
+	k := &Kernel{program: program, ended: make(chan struct{}), channel: &counted{ReadCloser: channel, Writer: channel}}
+	k.process = &exec.Cmd{Path: program, Args: c.args, Dir: c.dir, Env: append(os.Environ(), c.env...),
+		ExtraFiles: []*os.File{initrd, consoleEnd, channelEnd}, SysProcAttr: c.attributes()}
+	err = k.run(c)
+	consoleEnd.Close()
+	channelEnd.Close()
+	if err != nil {
+		b.Fatal(err)
+	}
+	<-k.ended
+}
+
+// bareInit returns a program for x86-64 that calls reboot(2) and nothing else.
+func bareInit() []byte {
+	const base = 0x400000
+	code := []byte{
+		0xbf, 0xad, 0xde, 0xe1, 0xfe, // mov edi, LINUX_REBOOT_MAGIC1
+		0xbe, 0x69, 0x19, 0x12, 0x28, // mov esi, LINUX_REBOOT_MAGIC2
+		0xba, 0x67, 0x45, 0x23, 0x01, // mov edx, LINUX_REBOOT_CMD_RESTART
+		0xb8, 0xa9, 0x00, 0x00, 0x00, // mov eax, __NR_reboot
+		0x0f, 0x05, // syscall
+		0xeb, 0xfe, // jmp .
+	}
+	var out bytes.Buffer
+	for _, v := range []any{
+		[]byte("\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00"), // elf(5)
+		uint16(2), uint16(62), uint32(1), uint64(base + 120), uint64(64), uint64(0), uint32(0),
+		uint16(64), uint16(56), uint16(1), uint16(0), uint16(0), uint16(0),
+		uint32(1), uint32(5), uint64(0), uint64(base), uint64(base),
+		uint64(120 + len(code)), uint64(120 + len(code)), uint64(0x1000), code,
+	} {
+		_ = binary.Write(&out, binary.LittleEndian, v)
+	}
+	return out.Bytes()
+}
