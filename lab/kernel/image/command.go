@@ -40,9 +40,11 @@ func run(ctx context.Context, dir string, read func(io.Reader) error, name strin
 		if readErr == nil {
 			_, readErr = io.Copy(io.Discard, out) // a tar ends before its last block
 		}
-		if readErr != nil {
-			// Nothing reads on, so it would wait for ever to write on.
+		if readErr != nil && !errors.Is(readErr, io.ErrUnexpectedEOF) { // it may say itself why it ended too early
+			// Nothing reads on, so it would wait for ever to write on. It may have children, which only notice that
+			// the pipe is closed.
 			_ = cmd.Process.Kill()
+			out.Close()
 		}
 		err := cmd.Wait()
 		var killed *exec.ExitError

@@ -7,4 +7,7 @@ func ForgetApt() {
 	apt.packages = nil
 }
 
-var CompareVersions = compareVersions
+var (
+	CompareVersions = compareVersions
+	Run             = run
+)

@@ -4,7 +4,9 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -384,6 +386,21 @@ func TestNothingHalf(t *testing.T) {
 	}
 	if err := kernels[0].Remove(); err != nil || len(d.files()) != 0 {
 		t.Errorf("%v, %q is left", err, d.files())
+	}
+}
+
+// TestReadFails: where what a program prints cannot be written, as on a full disk, it is not waited for, nor for
+// its children, which write on: dpkg-deb has some.
+func TestReadFails(t *testing.T) {
+	d := newDebian(t)
+	d.write("bin/dpkg-deb", "#!/bin/sh\n(yes; true) & wait\n", 0o755)
+	full := errors.New("the disk is full")
+	read := func(r io.Reader) error {
+		_, err := r.Read(make([]byte, 1))
+		return errors.Join(err, full)
+	}
+	if err := image.Run(context.Background(), "", read, "dpkg-deb"); !errors.Is(err, full) {
+		t.Errorf("%v", err)
 	}
 }
 
