@@ -382,12 +382,3 @@ func write(t *testing.T, file, text string) {
 		t.Fatal(err)
 	}
 }
-
-func read(t *testing.T, file string) string {
-	t.Helper()
-	b, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
-}

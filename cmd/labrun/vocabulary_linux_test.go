@@ -254,3 +254,12 @@ func TestTopicExamples(t *testing.T) {
 		}
 	}
 }
+
+func read(t *testing.T, file string) string {
+	t.Helper()
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
