@@ -225,19 +225,28 @@ func (all modules) load(name string) error {
 }
 
 // insert loads a file, compressed or not. Kernels before 5.17, and those that were built so, leave it to
-// modprobe to decompress (MODULE_INIT_COMPRESSED_FILE of finit_module(2)).
+// modprobe to decompress.
+//
+// A kernel does not verify the signature of a module whose version it is told to ignore (module_sig_check
+// in kernel/module/signing.c), which takes an emulated machine five times as long as all else. One that insists on
+// signatures, or does not ignore versions, gets the module once more as any other program would load it.
 func insert(file string) error {
 	f, err := os.Open(file)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	if path.Ext(file) == ".ko" {
-		return unix.FinitModule(int(f.Fd()), "", 0)
+	flags := 0
+	if path.Ext(file) != ".ko" {
+		flags = unix.MODULE_INIT_COMPRESSED_FILE
 	}
-	const compressed = 4
-	err = unix.FinitModule(int(f.Fd()), "", compressed)
-	if err == nil || errors.Is(err, unix.EEXIST) {
+	for _, more := range []int{unix.MODULE_INIT_IGNORE_VERMAGIC, 0} {
+		err = unix.FinitModule(int(f.Fd()), "", flags|more)
+		if err == nil || errors.Is(err, unix.EEXIST) {
+			return err
+		}
+	}
+	if flags == 0 {
 		return err
 	}
 	content, err := readModule(file)

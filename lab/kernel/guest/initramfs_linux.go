@@ -60,14 +60,14 @@ func packLabrun(ctx context.Context, a *archive, machine, given string) error {
 		if err != nil {
 			return err
 		}
-		a.file(strings.TrimPrefix(initFile, "/"), cpioExec, program)
+		a.file(strings.TrimPrefix(initFile, "/"), cpioExec, loaded(program))
 		return nil
 	}
 	self, err := os.ReadFile(child.Self)
 	if err != nil {
 		return err
 	}
-	a.file(strings.TrimPrefix(initFile, "/"), cpioExec, self)
+	a.file(strings.TrimPrefix(initFile, "/"), cpioExec, loaded(self))
 	libs, err := child.FindLibraries()
 	if err != nil {
 		return err
