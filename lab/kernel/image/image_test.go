@@ -455,7 +455,7 @@ func TestCheck(t *testing.T) {
 		"gvisor:":        "nothing stands after the colon; the name is gvisor or gvisor:PATH",
 		"debian:six":     `"six" is not a version, such as 6.1 or 6.12.117`,
 		"debian:6.1 ":    `"6.1 " is not a version, such as 6.1 or 6.12.117`,
-		"debian:6.1:amd46": `Debian has no architecture "amd46", did you mean "amd64"? labrun knows: ` +
+		"debian:6.1:amd46": `"amd46" is not an architecture of Debian, did you mean "amd64"? labrun knows: ` +
 			`amd64, arm64, i386, riscv64, s390x`,
 	} {
 		got := ""

@@ -56,7 +56,7 @@ func parse(spec string) (*name, error) {
 	}
 	if hasArch {
 		if _, known := debianMachines[arch]; !known {
-			return nil, fmt.Errorf("Debian has no architecture %s%s", wording.Quote(arch),
+			return nil, fmt.Errorf("%s is not an architecture of Debian%s", wording.Quote(arch),
 				wording.Hint(arch, "labrun knows", wording.Sorted(keys(debianMachines)...)))
 		}
 		if kind == umlKind && arch != n.arch {
