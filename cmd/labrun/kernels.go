@@ -77,6 +77,7 @@ func askedByFiles(topologies []*lab.Topology) []asked {
 // namedKernels returns the kernels that the flags name, each once.
 func (o *askOptions) namedKernels() ([]string, error) {
 	var names []string
+	// The cache may have a kernel that another flag names: only what is typed twice is a mistake.
 	add := func(where, name string, all []string) error {
 		for _, n := range all {
 			if slices.Contains(names, n) && name != allKernels {
@@ -158,7 +159,7 @@ func kernelLines(file string) ([]kernelLine, error) {
 	n := 0
 	for line := range strings.Lines(string(text)) {
 		n++
-		name, _, _ := strings.Cut(line, "#")
+		name, _, _ := strings.Cut(line, "#") // no name of a kernel that apt has can have one
 		if name = strings.TrimSpace(name); name != "" {
 			all = append(all, kernelLine{n, name})
 		}

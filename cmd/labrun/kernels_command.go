@@ -134,7 +134,8 @@ func offerRows(offers []image.Offer) [][]string {
 		o, ok := image.Newest(lines[k])
 		name := k.kind + ":" + k.line
 		if !ok { // of some lines apt knows packages that depend on others which are gone
-			rows = append(rows, []string{name, o.Version.String(), o.Machine(), "", "apt", "not to be had: apt has no " + o.Lacks, ""})
+			rows = append(rows, []string{name, o.Version.String(), o.Machine(), "", "apt",
+				"not to be had: apt has no " + o.Lacks, ""})
 			continue
 		}
 		var also []string
@@ -172,9 +173,11 @@ func canRun(i image.Image) string {
 	return "yes"
 }
 
+// megabytes writes a size in units of 1 000 000 bytes, as apt does.
 func megabytes(n int64) string { return fmt.Sprintf("%d MB", (n+500_000)/1_000_000) }
 
-// getKernels puts kernels into the cache. One that cannot be had does not keep the others back.
+// getKernels puts kernels into the cache. All names are looked at before the first is fetched, which takes its
+// time. One that cannot be had does not keep the others back.
 func getKernels(cmd *cobra.Command, names []string) error {
 	for _, name := range names {
 		if name == hostKernel || name == allKernels {
@@ -199,12 +202,13 @@ func getKernels(cmd *cobra.Command, names []string) error {
 	return status
 }
 
+// printKernel writes the line of a kernel that is there: what it says of itself, which may be more than its name.
 func printKernel(w io.Writer, i image.Image) error {
 	_, err := fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", i.Spec, i.Version, i.Machine, i.Kernel)
 	return err
 }
 
-// cleanKernels takes kernels out of the cache.
+// cleanKernels takes kernels out of the cache. A guest that runs has read what it needs of its kernel.
 func cleanKernels(cmd *cobra.Command, names []string) error {
 	cached, err := image.List()
 	if err != nil {
@@ -239,13 +243,15 @@ func cleanKernels(cmd *cobra.Command, names []string) error {
 		if err := k.Remove(); err != nil {
 			return err
 		}
-		if _, err := fmt.Fprintf(cmd.OutOrStdout(), "removed %s, %s\n", cachedName(k, cached), megabytes(k.Size)); err != nil {
+		_, err := fmt.Fprintf(cmd.OutOrStdout(), "removed %s, %s\n", cachedName(k, cached), megabytes(k.Size))
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// noneOr lists names in a message that says what there is.
 func noneOr(names []string) string {
 	if len(names) == 0 {
 		return "none"

@@ -27,7 +27,8 @@ func (o *askOptions) privilege() error {
 
 // askKernels asks several kernels, side by side where there are processors, and puts their reports together.
 // One that cannot be booted, or that ends in the middle, has errors in its column; the others go on.
-func askKernels(ctx context.Context, kernels []asked, how guest.Options, options run.Options, status *status) (result.Report, error) {
+func askKernels(ctx context.Context, kernels []asked, how guest.Options, options run.Options,
+	status *status) (result.Report, error) {
 	parts, errs := make([]result.Part, len(kernels)), make([]error, len(kernels))
 	room := make(chan bool, min(options.Jobs, runtime.NumCPU(), guest.Room()))
 	var group sync.WaitGroup

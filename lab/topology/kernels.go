@@ -50,6 +50,7 @@ func (c complaints) kernels(e yamlpos.Entry) []string {
 // meantKernel ends a complaint about a kernel's name.
 func meantKernel(name string) string {
 	const allowed = "allowed: host, debian, debian:VERSION, debian:VERSION:ARCHITECTURE, um, um:VERSION, gvisor"
+	// A version alone is what most people type first.
 	kind, version, versioned := strings.Cut(name, ":")
 	meant := wording.Nearest(kind, []string{"host", "debian", "um", "gvisor"})
 	if versioned {

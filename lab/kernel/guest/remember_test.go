@@ -27,7 +27,8 @@ func TestRemembered(t *testing.T) {
 	find := func(paths []string) (all []module, err error) {
 		calls++
 		for _, p := range paths {
-			all = append(all, module{Name: filepath.Base(p), File: p, Depends: []string{"core"}, Aliases: []string{"rtnl-link-*"}})
+			all = append(all, module{Name: filepath.Base(p), File: p, Depends: []string{"core"},
+				Aliases: []string{"rtnl-link-*"}})
 		}
 		return all, nil
 	}

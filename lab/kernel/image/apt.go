@@ -57,6 +57,8 @@ func packagesFor(ctx context.Context, arch string) ([]Package, error) {
 	if err != nil {
 		return nil, err
 	}
+	// Of thousands of names, headers and debugging symbols among them, a few hundred are kernels. Those with -rt- are
+	// left out: they schedule otherwise, and a name that says only a version does not mean them.
 	var ask []string
 	for _, p := range strings.Fields(text) {
 		part, release := Package{Name: p}.release()
@@ -127,7 +129,7 @@ func Offers(ctx context.Context, arch string) ([]Offer, error) {
 			continue
 		}
 		o := Offer{Name: nameOf(p), Version: p.kernel(), Arch: p.Arch, Parts: []Package{p}}
-		if p.isSplit() {
+		if p.isSplit() { // its parts have its version; those of another one belong to another kernel
 			o.Parts = nil
 			for _, need := range kernelParts[1:] {
 				at := slices.IndexFunc(packages, func(q Package) bool { return q.Name == need+release && q.Version == p.Version })
@@ -177,6 +179,7 @@ func fetch(ctx context.Context, p Package, dir string) (string, error) {
 	if _, err := output(ctx, dir, "apt-get", "download", full); err != nil {
 		return "", err
 	}
+	// The file's name has the version with other characters for some of it.
 	found, err := filepath.Glob(filepath.Join(dir, p.Name+"_*.deb"))
 	if err != nil || len(found) != 1 {
 		return "", fmt.Errorf("apt-get download %s left no package: %w", full, os.ErrNotExist)

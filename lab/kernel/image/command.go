@@ -17,6 +17,7 @@ var packagesOf = map[string]string{"dpkg-deb": "dpkg", "apt-cache": "apt", "apt-
 // run runs a program of the machine's packaging in dir, gives its output to read and returns an error with
 // what it complained about.
 func run(ctx context.Context, dir string, read func(io.Reader) error, name string, args ...string) error {
+	// Looked up first: what exec says of a missing program names neither its package nor a way without it.
 	program, err := exec.LookPath(name)
 	if err != nil {
 		return fmt.Errorf("this machine has no %s, which is in Debian's package %s; give the kernel as a file or as an "+

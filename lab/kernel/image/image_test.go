@@ -296,7 +296,8 @@ func TestDebian(t *testing.T) {
 	}
 	for spec, want := range map[string]string{
 		"debian:7.1": fmt.Sprintf("apt has linux-image-7.1.13+deb13-cloud-%s=7.1.13-1~bpo13+1 and no "+
-			"linux-modules-7.1.13+deb13-cloud-%[1]s, which it depends on: Debian keeps them for its newest kernels alone", d.arch),
+			"linux-modules-7.1.13+deb13-cloud-%[1]s, which it depends on: Debian keeps them for its newest "+
+			"kernels alone", d.arch),
 		"debian:6.1.33": "apt knows no Linux 6.1.33, only 6.1.27, 6.1.176, 6.1.192 of that release line: " +
 			"Debian keeps the newest ones",
 		"debian:5.4": "apt knows no Linux 5.4, only 6.1, 6.18, 7.0; labrun does not know which suite of Debian " +

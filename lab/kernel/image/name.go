@@ -50,6 +50,7 @@ func parse(spec string) (*name, error) {
 	case kind == gvisorKind:
 		return n, nil
 	}
+	// A version has no colon: it would be that of an epoch, which no kernel has.
 	version, arch, hasArch := strings.Cut(rest, ":")
 	if n.version = version; version != "" && !versionText.MatchString(version) {
 		return nil, fmt.Errorf("%s is not a version, such as 6.1 or 6.12.117", wording.Quote(version))
@@ -158,7 +159,7 @@ func openGVisor(spec, path string) (Image, error) {
 var debianMachines = map[string]string{"amd64": "x86_64", "arm64": "aarch64", "riscv64": "riscv64", "s390x": "s390x",
 	"i386": "i686"}
 
-// debianArch returns this machine's.
+// debianArch returns this machine's, which is Go's name of it but for one.
 func debianArch() string {
 	if runtime.GOARCH == "386" {
 		return "i386"
@@ -166,6 +167,7 @@ func debianArch() string {
 	return runtime.GOARCH
 }
 
+// keys returns the keys of a map, in any order.
 func keys[V any](m map[string]V) []string {
 	var all []string
 	for k := range m {
