@@ -14,12 +14,12 @@ import (
 	"labrun/lab/kernel/image"
 )
 
-// BenchmarkBoot says how long each kernel of LABRUN_BENCH_KERNELS, a list such as PATH is, takes until it can be
+// BenchmarkBoot says how long each kernel of LABRUN_TEST_KERNELS, a list such as PATH is, takes until it can be
 // asked, against the same kernel on the same machine with an init that ends it at once. The aim is 1.3x.
 func BenchmarkBoot(b *testing.B) {
-	kernels := filepath.SplitList(os.Getenv("LABRUN_BENCH_KERNELS"))
+	kernels := filepath.SplitList(os.Getenv("LABRUN_TEST_KERNELS"))
 	if len(kernels) == 0 {
-		b.Skip("LABRUN_BENCH_KERNELS names no kernels")
+		b.Skip("LABRUN_TEST_KERNELS names no kernels")
 	}
 	for _, spec := range kernels {
 		b.Run(filepath.Base(spec), func(b *testing.B) {

@@ -14,6 +14,7 @@ import (
 	"labrun/lab"
 	"labrun/lab/kernel"
 	"labrun/lab/kernel/image"
+	"labrun/lab/kernel/local"
 	"labrun/lab/kernel/remote"
 	"labrun/lab/question"
 	"labrun/lab/result"
@@ -24,7 +25,8 @@ import (
 const fakeMode = "LABRUN_TEST_FAKE_QEMU"
 
 func TestMain(m *testing.M) {
-	Main() // a guest's init, in tests that boot one
+	Main()       // a guest's init, in tests that boot one,
+	local.Main() // and the processes of its labs
 	if mode := os.Getenv(fakeMode); mode != "" && strings.HasPrefix(filepath.Base(os.Args[0]), "qemu-system-") {
 		fakeQEMU(mode)
 		os.Exit(0)
