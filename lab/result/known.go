@@ -118,7 +118,7 @@ var knownChanges = []known{
 		"reuseport groups keep closed listeners for migration, tcp_migrate_req",
 		"reuseport_stop_listen_sock, reuseport_migrate_sock"},
 		[]landing{in(5, 14)}, false, func(c *change) bool {
-			return c.uses("tcp_migrate_req") || c.uses("SO_REUSEPORT") && c.uses("shutdown(", "close(") &&
+			return c.uses("tcp_migrate_req") || c.uses("SO_REUSEPORT") && c.uses("shutdown(") &&
 				slices.Contains([]string{"bind", "listen", "connect", "accept"}, c.name)
 		}, nil},
 	{KnownChange{"6.13, 6.12.9, 6.6.70, 6.1.124, 5.15.176",
@@ -257,13 +257,13 @@ var knownChanges = []known{
 		"udp_lib_get_port, e537dd15d0d4"},
 		[]landing{in(7, 0), update(6, 19, 11), update(6, 18, 21), update(6, 12, 80), update(6, 6, 131), update(6, 1, 168)},
 		false, func(c *change) bool { return c.name == "bind" && c.closes() && c.uses("socket(udp") }, nil},
-	// Seen from outside, in answers: nobody has found the commits.
 	{KnownChange{"5.10.47 to 5.10.218",
-		"after a refused connect the local address is any again; seen in User-mode Linux only",
-		"tcp_disconnect"},
+		"after a connect that failed for want of a tuple the local address is any again",
+		"tcp_v4_connect, 77934dc6db0d"},
 		[]landing{between(5, 10, 46, 218)}, false, func(c *change) bool {
 			return c.name == "getsockname" && c.uses("connect(")
 		}, nil},
+	// Seen from outside, in answers: the commits are not known.
 	{KnownChange{"6.16",
 		"listen on a bound and connected unix stream socket says that it succeeds, and does nothing",
 		"unix_listen"},

@@ -176,6 +176,9 @@ var errLeftOut = errors.New("the other end left it out")
 // talk returns when everything was answered, or with the reason why no more comes. What has come
 // before that reason counts.
 func (a *asking) talk(ctx context.Context, c <-chan report) error {
+	if ctx.Err() != nil { // a run that was cancelled has hundreds of requests left, and the line to a guest is slow
+		return context.Cause(ctx)
+	}
 	if err := a.ask(); err != nil {
 		return err
 	}

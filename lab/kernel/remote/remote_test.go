@@ -245,6 +245,23 @@ func TestCancel(t *testing.T) {
 	collect(t, t.Context(), k, request(mustAsk(t, "after", 1))) // the kernel can still be asked
 }
 
+// TestCancelledBefore: a run that was cancelled has hundreds of requests left, and none of them is sent.
+func TestCancelledBefore(t *testing.T) {
+	f := &fake{hold: func(_ context.Context, i int) { t.Errorf("cell %d was asked", i) }}
+	k, _ := connect(t, f)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errors.New("enough"))
+	answers, _ := collect(t, ctx, k, request(mustAsk(t, "e", 3)))
+	for _, a := range answers {
+		if a.Err == nil || a.Err.Error() != "enough" {
+			t.Errorf("answer %v", a)
+		}
+	}
+	if len(k.questions) != 0 {
+		t.Errorf("%d questions were sent", len(k.questions))
+	}
+}
+
 // TestLost: what was answered before the connection ended stays; the rest are errors with the reason.
 func TestLost(t *testing.T) {
 	var cut func()
