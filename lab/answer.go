@@ -224,6 +224,20 @@ func (b VersionBound) String() string {
 	return s
 }
 
+// SomeKernel reports whether there is a version for which all bounds hold, as for > 4 <= 5 and not for <= 4 > 5.
+func SomeKernel(bounds []VersionBound) bool {
+	// The oldest version within the bounds, if there is one, is where one of them begins, or the first of all.
+	oldest := []KernelVersion{{}}
+	for _, b := range bounds {
+		next := b.Version
+		next[2]++ // > 5.1.3 begins at 5.1.4
+		oldest = append(oldest, b.Version, next)
+	}
+	return slices.ContainsFunc(oldest, func(k KernelVersion) bool {
+		return !slices.ContainsFunc(bounds, func(b VersionBound) bool { return !b.holds(k) })
+	})
+}
+
 func (b VersionBound) holds(k KernelVersion) bool {
 	c := k.Compare(b.Version)
 	switch b.Op {

@@ -87,6 +87,9 @@ func versions(s span) (on []lab.VersionBound, mistakes []Mistake) {
 		}
 		on = append(on, lab.VersionBound{Op: op.text, Version: v})
 	}
+	if !lab.SomeKernel(on) {
+		return on, s.wrong("no kernel is %s at once", wording.Quote(s.text()))
+	}
 	return on, nil
 }
 

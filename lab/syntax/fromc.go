@@ -21,7 +21,7 @@ import (
 // a proposal: the caller reads it as a step and shows it only when it is one. What a pasted text
 // does not say, such as what is in the variable behind &addr, becomes the most usual value.
 func fromC(text string) string {
-	text = cProcess().ReplaceAllString(text, "")
+	text = bareCall(text)
 	name, call, args, result, ok := cutCall(text)
 	if !ok {
 		return ""
@@ -260,8 +260,6 @@ func socketType(args []string) (kind, flags string) {
 
 // The pieces of a socket address as strace and Python print it.
 var (
-	cProcess = once.Regexp(`^(\[pid +\d+\]|\d+) +`) // of strace -f
-
 	cPort  = once.Regexp(`htons\((\d+)\)`)
 	cHost  = once.Regexp(`inet_addr\("([^"]*)"\)|inet_pton\(AF_INET6, *"([^"]*)"`)
 	cPath  = once.Regexp(`sun_path=(@?)"([^"]*)"`)

@@ -44,11 +44,14 @@ func Parse(text string) *Step {
 // ParseForeign is Parse for what a file says. What strace(1) prints is read as it is, where all of
 // it can be said here. Of other lines of strace, and of C and Python, a dozen complaints about their
 // marks would not tell how the call is written here: such a step is one mistake, and else what it
-// would be here.
+// would be here. So is a line of strace that is not a call.
 func ParseForeign(text string) *Step {
 	step := Parse(text)
 	if len(step.Mistakes) == 0 {
 		return step
+	}
+	if other := straceOther(text); other != "" {
+		return &Step{Text: text, Mistakes: wrong(0, "%s", other)}
 	}
 	written := fromC(text)
 	meant := Parse(written)

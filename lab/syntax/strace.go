@@ -13,7 +13,7 @@ import (
 // values are there, and what it drops is what labrun passes by itself, such as the level of an option
 // and the length of an address.
 func isStrace(text string) bool {
-	name, call, args, result, ok := cutCall(cProcess().ReplaceAllString(text, ""))
+	name, call, args, result, ok := cutCall(bareCall(text))
 	inexact := func(a string) bool { return straceNot().MatchString(a) }
 	if !ok || strings.Contains(name, " ") || strings.ContainsAny(call, ". ") || strings.HasSuffix(text, ";") ||
 		slices.ContainsFunc(args, inexact) || result != "" && !straceResult().MatchString(result) {
@@ -55,7 +55,56 @@ func isStrace(text string) bool {
 	return false
 }
 
+// bareCall returns a line of strace(1) without what its options put around the call and behind descriptors. None of
+// that is of the call: who made it (-f), when (-t, -tt, -ttt, -r), where in the program (-i), its number (-n), how long
+// it took (-T), and what a descriptor is at that instant (-y, -yy), which the steps before it say.
+//
+//	[pid 77] 12:00:01.25 listen(3<TCP:[0.0.0.0:80]>, 5) = 0 <0.000012>
+//	listen(3, 5) = 0
+func bareCall(text string) string {
+	text = straceBefore().ReplaceAllString(text, "")
+	text = straceTook().ReplaceAllString(text, "")
+	return straceDescriptor().ReplaceAllStringFunc(text, func(found string) string {
+		if found[0] == '"' {
+			return found // a text that is sent may look like a descriptor
+		}
+		number, _, _ := strings.Cut(found, "<")
+		return number
+	})
+}
+
+// straceOther returns what a line of strace is that is not a call, or not a whole one, and what to do with it; "" for
+// every other line. These have marks and blanks about which the grammar of a step would complain one by one.
+func straceOther(text string) string {
+	text = straceBefore().ReplaceAllString(text, "")
+	const out = ", not a call; take the line out"
+	switch {
+	case straceMessages().MatchString(text):
+		return "this is a message of strace's own" + out
+	case strings.HasPrefix(text, "+++ ") && strings.HasSuffix(text, " +++"):
+		return "this is the end of a process, as strace writes it" + out
+	case strings.HasPrefix(text, "--- ") && strings.HasSuffix(text, " ---"):
+		return "this is a signal that the process got, as strace writes it" + out
+	case straceHalf().MatchString(text):
+		return "this is half of a call, which strace writes in two lines (<unfinished ...> and <... resumed>) when another " +
+			"process makes one meanwhile; make one line of them, or take both out"
+	}
+	return ""
+}
+
 var (
+	// straceBefore is what stands before a call: a process, a time, the time since the call before, an instruction's
+	// address or the call's number, in this order.
+	straceBefore = once.Regexp(`^(?:(?:\[pid +\d+\]|\d+) +)?(?:\d\d:\d\d:\d\d(?:\.\d+)? +|\d+\.\d+ +)?` +
+		`(?:\(\+ *\d+\.\d+\) +)?(?:\[ *(?:[0-9a-f]+|\?+)\] +)*`)
+	straceTook = once.Regexp(` +<\d+\.\d+>$`)
+	// straceDescriptor is a descriptor with what it is, or a text in quotes. What it is may have a text in it, a socket's
+	// path, and an arrow to the peer.
+	straceDescriptor = once.Regexp(`"(?:[^"\\]|\\.)*"|\b\d+<(?:"(?:[^"\\]|\\.)*"|->|[^">])*>`)
+	// straceMessages are those about processes that it follows; one may stand within the line of fork. The name of the
+	// program may be missing: in a list of steps it reads as the process that makes the call.
+	straceMessages = once.Regexp(`^(?:strace: )?Process \d+ (?:attached|detached)|strace: Process \d+ `)
+	straceHalf     = once.Regexp(`<unfinished \.\.\.>|^<\.\.\. .*resumed>`)
 	// straceNot finds what strace does not print: variables of C, Python's texts; and what it
 	// has cut short.
 	straceNot    = once.Regexp(`^&|^\(|sizeof|^'|\.\.\.$|\*`)

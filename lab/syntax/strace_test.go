@@ -1,6 +1,9 @@
 package syntax
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 // A line of strace is read as it is only if nothing of it is lost; all others are told how they are
 // written here, or are no calls.
@@ -59,6 +62,27 @@ func TestStrace(t *testing.T) {
 		{`epoll_ctl(4, EPOLL_CTL_DEL, 3, NULL) = 0`, "epoll_ctl(4, EPOLL_CTL_DEL, 3, nil) = ok"},
 		{`bind(3, NULL, 16) = -1 EFAULT (Bad address)`, "bind(3, nil, 16) = EFAULT"},
 		{`close(3) = 0`, "close(3) = ok"},
+		// What options of strace put around a call is not of the call: -t, -tt, -ttt, -r, -t -r, -f, -i, -n, -T, -y, -yy.
+		{`19:10:39 listen(3, 5) = 0`, "listen(3, 5) = ok"},
+		{`19:10:39.792656 close(7)                = 0`, "close(7) = ok"},
+		{`1795979440.387573 close(7)              = 0`, "close(7) = ok"},
+		{`0.000043 close(7)                  = 0`, "close(7) = ok"},
+		{`19:10:39 (+     0.000043) close(7) = 0`, "close(7) = ok"},
+		{`[pid 15209] 19:10:43.720411 listen(3, 5) = 0 <0.000012>`, "listen(3, 5) = ok"},
+		{`[pid 15440]      0.001641 listen(3, 5) = 0`, "listen(3, 5) = ok"},
+		{`15440 19:10:43 listen(3, 5) = 0`, "listen(3, 5) = ok"},
+		{`[00007f55005169f0] close(7)             = 0`, "close(7) = ok"},
+		{`[   3] close(7)             = 0`, "close(7) = ok"},
+		{`close(7)                                = 0 <0.001426>`, "close(7) = ok"},
+		{`bind(3, NULL, 16) = -1 EFAULT (Bad address) <0.000049>`, "bind(3, nil, 16) = EFAULT"},
+		{`close(7<socket:[101820121]>)            = 0`, "close(7) = ok"},
+		{`close(7<UNIX-STREAM:[101821965->101821966]>) = 0`, "close(7) = ok"},
+		{`close(6<UNIX:[101821963,"/tmp/u,<x> \"y"]>) = 0`, "close(6) = ok"},
+		{`accept4(3<TCP:[127.0.0.1:35231]>, NULL, NULL, 0) = 5<TCP:[127.0.0.1:35231->127.0.0.1:47114]>`, "5 = accept(3) = ok"},
+		{`socket(AF_INET, SOCK_STREAM, IPPROTO_IP) = 3<TCP:[101820113]>`, "3 = socket(tcp) = ok"},
+		{`poll([{fd=3<TCPv6:[[::1]:80]>, events=POLLIN}], 1, 0) = 0 (Timeout)`, "poll(3, POLLIN) = none"},
+		{`sendto(4<TCP:[1]>, "5<x>", 4, 0, NULL, 0) = 4`, `send(4, "5<x>") = ok`}, // a text stays as it is
+		{`recvfrom(4<TCP:[1]>, "hello"..., 4096, 0, NULL, NULL) = 4096 <0.000012>`, ""},
 		{`listen(a, 5);`, ""},
 		{`s.bind(("", 80))`, ""},
 	} {
@@ -69,6 +93,35 @@ func TestStrace(t *testing.T) {
 		}
 		if got != tt.want {
 			t.Errorf("%s\n is %q, want %q %v", tt.text, got, tt.want, s.Mistakes)
+		}
+	}
+}
+
+// A line of strace that is not a whole call is one mistake, which says what it is.
+func TestStraceOther(t *testing.T) {
+	for text, want := range map[string]string{
+		`+++ exited with 0 +++`:                                               "the end of a process",
+		`[pid 15209] 19:10:43.720411 +++ exited with 3 +++`:                   "the end of a process",
+		`+++ killed by SIGPIPE (core dumped) +++`:                             "the end of a process",
+		`--- SIGPIPE {si_signo=SIGPIPE, si_code=SI_USER} ---`:                 "a signal",
+		`0.000078 --- SIGCHLD {si_signo=SIGCHLD} ---`:                         "a signal",
+		`--- stopped by SIGSTOP ---`:                                          "a signal",
+		`[pid 77] accept(3,  <unfinished ...>`:                                "half of a call",
+		`recvfrom(4<TCP:[1]>, <unfinished ...>) = ?`:                          "half of a call",
+		`[pid 77] <... accept resumed>NULL, NULL) = 4`:                        "half of a call",
+		`strace: Process 1234 attached`:                                       "a message of strace's own",
+		`Process 1234 attached`:                                               "a message of strace's own",
+		`strace: Process 1234 detached`:                                       "a message of strace's own",
+		`clone(child_stack=NULL, flags=SIGCHLDstrace: Process 15209 attached`: "a message of strace's own",
+	} {
+		s := ParseForeign(text)
+		if len(s.Mistakes) != 1 || !strings.HasPrefix(s.Mistakes[0].Msg, "this is "+want) {
+			t.Errorf("%s\n is %v, want one mistake: this is %s", text, s.Mistakes, want)
+		}
+	}
+	for _, text := range []string{`send(a, "<unfinished ...>")`, `sendto(4, "--- a ---", 9, 0, NULL, 0) = 9`} {
+		if s := ParseForeign(text); len(s.Mistakes) > 0 {
+			t.Errorf("%s: %v", text, s.Mistakes)
 		}
 	}
 }
