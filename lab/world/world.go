@@ -43,6 +43,7 @@ type Process struct {
 	ended   string
 	sockets map[string]socket
 	pending map[string]pending
+	handled map[lab.Arg]bool // signals that do not end it: it handles or ignores them, or may
 }
 
 // pending is a call in the background that no answer() has seen the end of.
@@ -563,6 +564,11 @@ func (a *applier) carryOut() {
 		a.fork()
 	case "kill", "wait":
 		a.end()
+	case "sigaction":
+		if a.process.handled == nil {
+			a.process.handled = map[lab.Arg]bool{}
+		}
+		a.process.handled[a.Call.Args[0]] = a.Call.Args[1] != lab.Arg(lab.Word("SIG_DFL")) || !a.mayEndWell()
 	}
 }
 
@@ -594,7 +600,9 @@ func (a *applier) fork() {
 			return !slices.Contains(only, lab.Arg(lab.Sock(name)))
 		})
 	}
-	a.processes[a.Same(child)] = &Process{First: a.Line, Forked: true, sockets: inherited, pending: map[string]pending{}}
+	ignored := maps.Clone(a.process.handled) // not handlers, but SIG_IGN may go on to a child, fork(2)
+	a.processes[a.Same(child)] = &Process{First: a.Line, Forked: true, sockets: inherited, pending: map[string]pending{},
+		handled: ignored}
 }
 
 // end follows kill() and wait(), which end a process, unless the signal may be one that it
@@ -614,14 +622,21 @@ func (a *applier) end() {
 		a.complain(0, "wait() is for a program in the background, %q is a process", victim)
 	case v.ended != "":
 		a.complain(0, "process %q has ended already: %s", victim, v.ended)
-	case a.mayEndWell() && (waits || a.isFatal() && !v.Program || len(a.Call.Args) == 1):
+	case a.mayEndWell() && (waits || len(a.Call.Args) == 1):
 		v.ended = fmt.Sprintf("%s() on line %d", a.Call.Name, a.Line)
+	case a.mayEndWell() && !v.Program && a.isFatal() && (!v.handled[a.Call.Args[1]] || a.Call.Args[1] == fatal[0]):
+		v.ended = fmt.Sprintf("%s(%s) on line %d", a.Call.Name, a.Call.Args[1], a.Line)
 	}
 }
 
-// isFatal reports whether kill sends the signal that no process survives.
+// fatal are the signals whose default action ends a process, signal(7). The first ends every one, whatever it handles.
+// SIGPIPE is not among them: it comes to a process that has a handler for it alone.
+var fatal = []lab.Arg{lab.Word("SIGKILL"), lab.Word("SIGHUP"), lab.Word("SIGINT"), lab.Word("SIGQUIT"),
+	lab.Word("SIGUSR1"), lab.Word("SIGUSR2"), lab.Word("SIGTERM")}
+
+// isFatal reports whether kill sends a signal that ends a process which does not handle it.
 func (s *Step) isFatal() bool {
-	return len(s.Call.Args) > 1 && s.Call.Args[1] == lab.Arg(lab.Word("SIGKILL"))
+	return len(s.Call.Args) > 1 && slices.Contains(fatal, s.Call.Args[1])
 }
 
 // living returns the names of the processes on the caller's host that have not ended.
@@ -645,7 +660,7 @@ func (s *Step) Kind() string {
 		s.Known, s.Makes, s.Foreign, s.Mistaken, s.Program, s.Background, s.mayEndWell(), s.isFatal()}, s.Mentions)
 	for i, a := range s.Call.Args {
 		switch a.(type) {
-		case lab.Sock, lab.New, lab.ProcessName, lab.Pending, lab.Control:
+		case lab.Sock, lab.New, lab.ProcessName, lab.Pending, lab.Control, lab.Word: // a signal is a word
 			fmt.Fprintf(&b, "%s,", a)
 		default:
 			fmt.Fprintf(&b, "%s,", s.argVariable(i))
