@@ -87,6 +87,11 @@ var machines = map[string]machine{
 	},
 }
 
+// tables has the kernel make a table of UDP sockets as large as that of a machine with much memory. In the 256 places
+// that it makes of a guest's memory, one of a dozen sockets shares a place with the wildcard once in twenty times, and
+// kernels with the bug of udp_lib_get_port that e537dd15d0d4 mended answer by that chance.
+const tables = "uhash_entries=65536"
+
 // memory is what a guest gets, in MB: enough for the kernel, labrun and a lab of some hosts.
 const memory = 256
 
@@ -103,8 +108,8 @@ func (m machine) command(i image.Image, accel string) command {
 		// The guest's clock counts instructions, and jumps over the time in which it has none to execute.
 		args = append(args, "-accel", "tcg", "-icount", "shift=0,sleep=off")
 	}
-	words := strings.Fields(fmt.Sprintf("console=%s %s=%s %s=%s panic=-1 quiet %s", m.console, channelWord, m.channel,
-		modulesWord, m.modules, m.append))
+	words := strings.Fields(fmt.Sprintf("console=%s %s=%s %s=%s panic=-1 quiet %s %s", m.console, channelWord, m.channel,
+		modulesWord, m.modules, tables, m.append))
 	return command{program: m.qemu, args: slices.Concat(args, m.options, []string{"-append", strings.Join(words, " ")})}
 }
 
@@ -121,7 +126,7 @@ func userMode(i image.Image) command {
 		"console=tty0", channelWord + "=ttyS0",
 		"seccomp=on",     // quicker than ptrace(2); kernels before 6.16 pass it on to init
 		"uml_dir=/proc/", // a folder that none can be made in: nothing is left of it
-		"panic=-1", "noreboot", "quiet",
+		"panic=-1", "noreboot", "quiet", tables,
 	}}
 }
 
