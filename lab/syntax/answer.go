@@ -216,7 +216,9 @@ func (r *reader) plain(s span) (lab.Answer, []Mistake) {
 		case r.Answers == lab.KindValue && r.option.Value == lab.ValueInfo:
 		case r.Answers != lab.KindStates && errnoSyntax().MatchString(t.text):
 			near := ""
-			if n := wording.Nearest(t.text, lab.ErrnoNames()); n != "" {
+			if n := strings.TrimPrefix(t.text, "E"); strings.HasPrefix(n, "POLL") { // a name of epoll's for a bit of poll's
+				near = fmt.Sprintf(", did you mean %q?", n)
+			} else if n := wording.Nearest(t.text, lab.ErrnoNames()); n != "" {
 				near = fmt.Sprintf(", did you mean %q?", n)
 			}
 			return ok, s.wrong("unknown errno %s%s", wording.Quote(t.text), near)

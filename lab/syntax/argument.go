@@ -49,6 +49,10 @@ func (r *reader) takes() string {
 		kinds = append(kinds, s)
 	}
 	number := wording.Count(len(kinds), "argument")
+	named := kinds
+	if last := len(kinds) - 1; r.Repeats && last > 0 && kinds[last] == kinds[last-1]+" ..." { // once is enough to say it
+		named = slices.Delete(slices.Clone(kinds), last-1, last)
+	}
 	switch {
 	case r.Repeats:
 		number = fmt.Sprintf("at least %s", wording.Count(len(kinds)-r.Optional, "argument"))
@@ -57,7 +61,7 @@ func (r *reader) takes() string {
 	case r.Optional > 1:
 		number = fmt.Sprintf("%d to %s", len(kinds)-r.Optional, number)
 	}
-	return fmt.Sprintf("%s takes %s: %s", r.Name, number, strings.Join(kinds, ", "))
+	return fmt.Sprintf("%s takes %s: %s", r.Name, number, strings.Join(named, ", "))
 }
 
 // answers says what the call may answer, as complaints and descriptions have it.
@@ -121,6 +125,10 @@ func otherOptions(found string, names []string) string {
 // flags reads words joined by '|'. They are printed as they were written, in no other order.
 func flags(noun string, words []string, s span) (lab.Arg, []Mistake) {
 	if len(s.tokens) != 1 || s.tokens[0].str {
+		several := strings.Fields(s.text())
+		if len(several) > 1 && !slices.ContainsFunc(several, func(w string) bool { return !slices.Contains(words, w) }) {
+			return nil, s.wrong("%s are joined by |: %s", noun, strings.Join(several, "|"))
+		}
 		return oneOf(noun, words, s)
 	}
 	for w := range strings.SplitSeq(s.text(), "|") {

@@ -229,7 +229,7 @@ func parsePort(text string) (lab.Port, string) {
 		if at := strings.IndexAny(name, "+-"); at > 0 {
 			n, problem := Decimal(strings.TrimPrefix(name[at:], "+"), -65535, 65535)
 			if problem != "" || n == 0 {
-				return lab.Port{}, wording.Quote(text) + " is not a port beside another one, such as $p+1"
+				return lab.Port{}, wording.Quote(text) + " is not a port beside another one, such as $p+1; 65535 is the most"
 			}
 			name, plus = name[:at], n
 		}

@@ -28,6 +28,9 @@ func (r *reader) part(s span) (lab.Arg, []Mistake) {
 func control(s span, came bool) (lab.Arg, []Mistake) {
 	name := s.token(0)
 	sig, known := lab.ControlOf(name.text)
+	if name.is("none") {
+		return nil, s.wrong("\"none\" says that nothing came along, and stands alone")
+	}
 	if !known || name.str || len(s.tokens) > 1 && s.closing(1) != len(s.tokens)-1 {
 		names := namesOf(lab.Controls, func(s lab.Signature) string { return s.Name })
 		return nil, s.wrong("unknown control message %s%s", wording.Quote(s.text()),

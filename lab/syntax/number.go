@@ -29,6 +29,8 @@ func inDecimal(text string) string {
 		return ", write 1"
 	case text == "false", text == "off", text == "no":
 		return ", write 0"
+	case strings.HasPrefix(text, "MSG_"):
+		return ": flags stand behind the room, such as 100, " + text
 	case len(text) > 1 && text[0] == '0' && strings.Trim(text, "0123456789") == "":
 		return ", a number does not begin with 0"
 	}
