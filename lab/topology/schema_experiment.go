@@ -18,7 +18,7 @@ func experimentsSchema() object {
 		"when": text("The circumstances that the claim is tested in, as a clause: the first connection is in " +
 			"TIME_WAIT."),
 		"hosts":     oneOrMore("The hosts that it runs in; left out: every one.", host),
-		"linux":     linuxSchema(),
+		"linux":     linuxSchema("Its cells are skipped on other kernels than these"),
 		"needs":     oneOrMore("What the kernel has to have; its cells are skipped where it lacks that.", hasSchema()),
 		"processes": ref("processes"),
 		"axes":      axesSchema(),
@@ -110,7 +110,7 @@ func rulesSchema() object {
 	rule := object{
 		"type": "object", "description": "{AXIS: VALUE, ..., answer: ANSWER}, or as the last one {else: ANSWER}.",
 		"properties": titled(schemas{
-			"answer": answer, "else": answer, "linux": linuxSchema(), "has": hasSchema(),
+			"answer": answer, "else": answer, "linux": linuxSchema("The rule is for these kernels only"), "has": hasSchema(),
 		}),
 		"propertyNames":        object{"pattern": syntax.Portable(axisName.Syntax())},
 		"additionalProperties": ref("match"),
@@ -124,11 +124,11 @@ func rulesSchema() object {
 }
 
 // linuxSchema and hasSchema are what syntax.ParseCondition reads.
-func linuxSchema() object {
+func linuxSchema(what string) object {
 	bound := "(?:" + strings.Join(lab.VersionOps, "|") + `)\s*[0-9]+(?:\.[0-9]+){0,2}`
 	return object{"type": "string", "pattern": `^\s*` + bound + `(?:\s+` + bound + `)*\s*$`,
 		"examples":    []string{"< 6.2", ">= 6.1 < 6.8"},
-		"description": "The rule is for these kernels only: bounds such as \"< 6.2\"."}
+		"description": what + ": bounds such as \"< 6.2\"."}
 }
 
 // hasSchema lists all that has a name in the vocabulary, for an editor to complete; parameters and
