@@ -28,6 +28,8 @@ const keptQuestions = 64
 type Kernel struct {
 	*end
 	Hello
+	pace   *pacer
+	orders *outbox
 
 	mu       sync.Mutex
 	last     int // number of a request
@@ -44,7 +46,8 @@ type Kernel struct {
 // Dial waits for the other end's Serve. What ends the connection later is what explain, if not nil, makes of
 // the error of reading: whoever started the other end may know more. The caller closes rw.
 func Dial(rw io.ReadWriter, explain func(error) error) (*Kernel, error) {
-	k := &Kernel{end: newEnd(rw), requests: map[int]chan<- report{}, gone: make(chan struct{}),
+	pace := newPacer(rw)
+	k := &Kernel{end: newEnd(rw, pace), pace: pace, requests: map[int]chan<- report{}, gone: make(chan struct{}),
 		questions: map[*question.Question]int{}, explain: explain}
 	if err := k.listen(); err != nil {
 		return nil, err
@@ -53,13 +56,21 @@ func Dial(rw io.ReadWriter, explain func(error) error) (*Kernel, error) {
 		return nil, err
 	}
 	var r report
-	if err := k.dec.Decode(&r); err != nil {
-		return nil, fmt.Errorf("wait for the other end: %w", err)
+	for {
+		if err := k.dec.Decode(&r); err != nil {
+			return nil, fmt.Errorf("wait for the other end: %w", err)
+		}
+		if r.Read == 0 {
+			break
+		}
+		pace.read(r.Read)
+		r = report{}
 	}
 	if r.Hello == nil {
 		return nil, errors.New("the other end does not say which kernel it is")
 	}
 	k.Hello = *r.Hello
+	k.orders = newOutbox(k.say)
 	go k.read()
 	return k, nil
 }
@@ -75,6 +86,10 @@ func (k *Kernel) read() {
 			}
 			k.fail(err)
 			return
+		}
+		if r.Read > 0 {
+			k.pace.read(r.Read)
+			continue
 		}
 		k.mu.Lock()
 		to := k.requests[r.ID]
@@ -93,6 +108,8 @@ func (k *Kernel) fail(why error) {
 		k.why = why
 		close(k.gone)
 	}
+	k.pace.close()
+	k.orders.close()
 }
 
 // begin returns a new request's number and its reports. The channel has to be read until the
@@ -269,7 +286,7 @@ func (k *Kernel) send(id int, a ask, q *question.Question) error {
 }
 
 // tell says something, to an end that may be gone: reading tells that better, and why.
-func (k *Kernel) tell(o order) { _ = k.say(o) }
+func (k *Kernel) tell(o order) { k.orders.put(o) }
 
 // grant lets the other end go on with further cells.
 func (a *asking) grant(n int) {

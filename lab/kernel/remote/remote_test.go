@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
@@ -438,4 +439,45 @@ func FuzzServe(f *testing.F) {
 			io.Writer
 		}{&in, io.Discard}, Hello{}, new(fake))
 	})
+}
+
+// line is what stands behind a serial line: it holds so many bytes that were not read, and stops for good
+// when there are more.
+type line struct {
+	net.Conn
+	t     *testing.T
+	under *atomic.Int64
+	sends bool
+}
+
+func (l line) Write(b []byte) (int, error) {
+	if l.sends && l.under.Add(int64(len(b))) > window {
+		l.t.Errorf("%d bytes are under way", l.under.Load())
+	}
+	return l.Conn.Write(b)
+}
+
+func (l line) Read(b []byte) (int, error) {
+	n, err := l.Conn.Read(b)
+	if !l.sends {
+		l.under.Add(-int64(n))
+	}
+	return n, err
+}
+
+// TestPace: a question that is far larger than what a terminal holds comes in pieces.
+func TestPace(t *testing.T) {
+	ours, theirs := net.Pipe()
+	var under atomic.Int64
+	go func() { _ = Serve(line{theirs, t, &under, false}, Hello{}, &fake{}) }()
+	k, err := Dial(line{ours, t, &under, true}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ours.Close()
+	q := mustAsk(t, "e", 3000)
+	answers, _ := collect(t, t.Context(), k, request(q))
+	if len(answers) != 3000 || k.pace.under > window {
+		t.Errorf("%d answers, %d bytes under way", len(answers), k.pace.under)
+	}
 }

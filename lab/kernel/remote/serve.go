@@ -16,7 +16,10 @@ import (
 // Serve answers what the other end asks of the kernel, until that closes the connection. It
 // returns nil then.
 func Serve(rw io.ReadWriter, hello Hello, k kernel.Kernel) error {
-	e := newEnd(rw)
+	var reads *outbox
+	e := newEnd(teller{rw, func(n int) { reads.put(report{Read: n}) }}, rw)
+	reads = newOutbox(e.say)
+	defer reads.close()
 	if err := e.speak(); err != nil {
 		return err
 	}

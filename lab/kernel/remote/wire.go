@@ -57,6 +57,7 @@ type report struct {
 	ID     int             `json:"id"`
 	Hello  *Hello          `json:"hello,omitempty"` // the first one
 	Has    map[string]bool `json:"has,omitempty"`
+	Read   int             `json:"read,omitempty"`  // so many more bytes of the other end's, see pacer
 	Waits  int             `json:"waits,omitempty"` // 1 where a cell begins to wait, -1 where it ends
 	Answer *answer         `json:"answer,omitempty"`
 	Done   bool            `json:"done,omitempty"` // with the request
@@ -105,7 +106,7 @@ const word = "labrun speaks"
 
 // end is an end of the connection.
 type end struct {
-	rw  io.ReadWriter
+	w   io.Writer
 	in  *bufio.Reader
 	dec *json.Decoder
 
@@ -114,15 +115,15 @@ type end struct {
 	enc *json.Encoder
 }
 
-func newEnd(rw io.ReadWriter) *end { return &end{rw: rw, in: bufio.NewReader(rw)} }
+func newEnd(r io.Reader, w io.Writer) *end { return &end{w: w, in: bufio.NewReader(r)} }
 
 // speak says that this end speaks from now on.
 func (e *end) speak() error {
-	if _, err := io.WriteString(e.rw, "\n"+word+"\n"); err != nil {
+	if _, err := io.WriteString(e.w, "\n"+word+"\n"); err != nil {
 		return err
 	}
 	var err error
-	e.out, err = flate.NewWriter(e.rw, flate.BestSpeed)
+	e.out, err = flate.NewWriter(e.w, flate.BestSpeed)
 	e.enc = json.NewEncoder(e.out)
 	return err
 }
