@@ -110,7 +110,7 @@ func Start(ctx context.Context, i image.Image, o Options) (*Kernel, error) {
 		dialed <- err
 	}()
 	booted := make(chan struct{})
-	go k.watch(booted)
+	go k.watch(booted, limits)
 	select {
 	case err = <-dialed:
 		if err != nil {

@@ -105,9 +105,9 @@ func startFake(t *testing.T, ctx context.Context, mode string) (*Kernel, error) 
 
 // soon has guests that hang found out in a moment.
 func soon(t *testing.T) {
-	idle, ping, every := idleLimit, pingAfter, tick
-	t.Cleanup(func() { idleLimit, pingAfter, tick = idle, ping, every })
-	idleLimit, pingAfter, tick = 2*time.Second, 300*time.Millisecond, 100*time.Millisecond
+	before := limits
+	t.Cleanup(func() { limits = before })
+	limits = patience{busy: before.busy, idle: 2 * time.Second, ping: 300 * time.Millisecond, tick: 100 * time.Millisecond}
 }
 
 // TestBootFails: a guest that cannot be asked says why, and is gone.

@@ -10,22 +10,21 @@ import (
 	"time"
 )
 
-// Limits on how long a guest says nothing new, neither on its console nor in answers. What counts is not
+// patience is how long a guest may say nothing new, neither on its console nor in answers. What counts is not
 // the time, which a loaded machine makes long, but what the guest made of it.
-var (
-	// busyLimit is for a guest that has a processor all the time, or waits for one.
-	busyLimit = 4 * time.Minute
-	// idleLimit is for one that does nothing at all, as a kernel after hlt does. A guest that lives
-	// answers a ping.
-	idleLimit = 20 * time.Second
-	// pingAfter is how long a guest may say nothing before it is asked whether it lives.
-	pingAfter = 5 * time.Second
-	tick      = time.Second
-)
+type patience struct {
+	busy time.Duration // for a guest that has a processor all the time, or waits for one
+	idle time.Duration // for one that does nothing at all, as a kernel after hlt does; one that lives answers a ping
+	ping time.Duration // after which it is asked whether it lives
+	tick time.Duration // how often it is looked at
+}
+
+// limits are those of guests that start from now on.
+var limits = patience{busy: 4 * time.Minute, idle: 20 * time.Second, ping: 5 * time.Second, tick: time.Second}
 
 // watch ends a guest that hangs.
-func (k *Kernel) watch(booted <-chan struct{}) {
-	ticker := time.NewTicker(tick)
+func (k *Kernel) watch(booted <-chan struct{}, p patience) {
+	ticker := time.NewTicker(p.tick)
 	defer ticker.Stop()
 	var said int64
 	var passed, silentFrom, busyFrom time.Duration // of time that labrun ran itself: it may be stopped, too
@@ -38,7 +37,7 @@ func (k *Kernel) watch(booted <-chan struct{}) {
 		case <-k.closed:
 			return
 		}
-		passed += tick
+		passed += p.tick
 		if why := haltOf(k.console.said()); why != "" {
 			k.kill(errors.New(why))
 			return
@@ -50,13 +49,13 @@ func (k *Kernel) watch(booted <-chan struct{}) {
 		}
 		silent, busy := passed-silentFrom, busy-busyFrom
 		switch {
-		case busy > busyLimit:
+		case busy > p.busy:
 			k.kill(fmt.Errorf("the guest hangs: it had a processor for %v and said nothing", busy.Round(time.Second)))
 			return
-		case silent-busy > idleLimit:
+		case silent-busy > p.idle:
 			k.kill(fmt.Errorf("the guest hangs: it did nothing for %v", (silent - busy).Round(time.Second)))
 			return
-		case silent > pingAfter:
+		case silent > p.ping:
 			select {
 			case <-booted:
 			default:
