@@ -25,6 +25,7 @@ var chain = map[string][]string{
 	"lab/plan":     nil,
 	"lab/question": {"lab/plan", "lab/syntax"}, // reads calls as it prints them
 	"lab/result":   nil,
+	"lab/why":      {"lab/world", "lab/syntax", "lab/question", "lab/result"}, // a cell and its answers to reasons
 	"lab/kernel":   {"lab/question", "lab/result"},
 	"lab/once":     nil,          // remembers for all that come after it
 	"lab/sys":      nil,          // what this machine's kernel says, for all that run on it

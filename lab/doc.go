@@ -39,6 +39,7 @@
 //	  image        what can be booted: files, packages, what apt has, and the user's cache
 //	  guest        boots one, in QEMU, as User-mode Linux or gVisor; its init is this program
 //	lab/result     what was asked and answered: matrices, their counts, digest and claims; adds up; pure
+//	lab/why        why a kernel answered so: a moment of the world, and the condition that it met; pure
 //	lab/run        questions to a kernel, in order; answers to a matrix
 //	lab/compare    two reports to what differs, and kernels to where an answer changed; pure
 //	lab/report     matrices to text, JSON and other formats; prints, computes nothing
