@@ -23,9 +23,11 @@ var chain = map[string][]string{
 	"lab/world":    {"lab/wording"},             // what processes have; knows neither files nor kernels
 	"lab/topology": {"lab/wording", "lab/once", "lab/syntax", "lab/yamlpos", "lab/world"},
 	"lab/session":  {"lab/syntax", "lab/topology", "lab/yamlpos"}, // lines that a person types, as a topology
+	"lab/draft":    {"lab/wording", "lab/syntax", "lab/yamlpos"},  // the way back of topology; spells as labrun fmt does
 	"lab/plan":     nil,
 	"lab/question": {"lab/plan", "lab/syntax"}, // reads calls as it prints them
 	"lab/result":   nil,
+	"lab/why":      {"lab/world", "lab/syntax", "lab/question", "lab/result"}, // a cell and its answers to reasons
 	"lab/kernel":   {"lab/question", "lab/result"},
 	"lab/once":     nil,          // remembers for all that come after it
 	"lab/sys":      nil,          // what this machine's kernel says, for all that run on it
@@ -56,7 +58,7 @@ var chain = map[string][]string{
 	"cmd/labrun": {
 		"lab/wording", "lab/syntax", "lab/topology", "lab/plan", "lab/sys", "lab/fabric", "lab/program", "lab/capture",
 		"lab/question", "lab/result", "lab/kernel", "lab/kernel/local", "lab/kernel/image", "lab/kernel/guest", "lab/run", "lab/compare", "lab/report",
-		"lab/graph", "lab/session", "topologies",
+		"lab/graph", "lab/draft", "lab/session", "topologies",
 	},
 	// All of the chain as a test of somebody else's, beside cmd/labrun at its end.
 	"lab/labtest": {"lab/topology", "lab/plan", "lab/sys", "lab/fabric", "lab/result", "lab/kernel/local", "lab/run",
