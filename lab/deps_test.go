@@ -22,9 +22,11 @@ var chain = map[string][]string{
 	"lab/yamlpos":  {"lab/wording", "lab/once"}, // files and places; knows no steps
 	"lab/world":    {"lab/wording"},             // what processes have; knows neither files nor kernels
 	"lab/topology": {"lab/wording", "lab/once", "lab/syntax", "lab/yamlpos", "lab/world"},
+	"lab/draft":    {"lab/wording", "lab/syntax", "lab/yamlpos"}, // the way back of topology; spells as labrun fmt does
 	"lab/plan":     nil,
 	"lab/question": {"lab/plan", "lab/syntax"}, // reads calls as it prints them
 	"lab/result":   nil,
+	"lab/why":      {"lab/world", "lab/syntax", "lab/question", "lab/result"}, // a cell and its answers to reasons
 	"lab/kernel":   {"lab/question", "lab/result"},
 	"lab/once":     nil,          // remembers for all that come after it
 	"lab/sys":      nil,          // what this machine's kernel says, for all that run on it
@@ -54,7 +56,7 @@ var chain = map[string][]string{
 	"cmd/labrun": {
 		"lab/wording", "lab/syntax", "lab/topology", "lab/plan", "lab/sys", "lab/fabric", "lab/program", "lab/capture",
 		"lab/question", "lab/result", "lab/kernel", "lab/kernel/local", "lab/kernel/image", "lab/kernel/guest", "lab/run", "lab/compare", "lab/report",
-		"lab/graph",
+		"lab/graph", "lab/draft",
 	},
 	// All of the chain as a test of somebody else's, beside cmd/labrun at its end.
 	"lab/labtest": {"lab/topology", "lab/plan", "lab/sys", "lab/fabric", "lab/result", "lab/kernel/local", "lab/run",

@@ -23,6 +23,7 @@
 //	lab/yamlpos    YAML with the place of every node, and complaints with a caret; knows no steps
 //	lab/world      what processes have after each step, and which sockets overlap; pure
 //	lab/topology   files to Topology; every complaint has file:line:column
+//	lab/draft      values to the text of a topology file: what was recorded, imported or tried; pure
 //	lab/plan       Topology to an ordered list of operations; pure
 //	lab/once       remembers what need not be found out twice
 //	lab/orphan     ends the connections that would outlive a host
@@ -39,6 +40,7 @@
 //	  image        what can be booted: files, packages, what apt has, and the user's cache
 //	  guest        boots one, in QEMU, as User-mode Linux or gVisor; its init is this program
 //	lab/result     what was asked and answered: matrices, their counts, digest and claims; adds up; pure
+//	lab/why        why a kernel answered so: a moment of the world, and the condition that it met; pure
 //	lab/run        questions to a kernel, in order; answers to a matrix
 //	lab/compare    two reports to what differs, and kernels to where an answer changed; pure
 //	lab/report     matrices to text, JSON and other formats; prints, computes nothing

@@ -7,7 +7,6 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
-	"labrun/lab"
 	"labrun/lab/syntax"
 	"labrun/lab/yamlpos"
 )
@@ -128,39 +127,13 @@ func respelledCall(text string) string {
 	if len(step.Mistakes) > 0 || strings.Contains(text, "${") {
 		return text
 	}
-	call := step.Call
-	want := slices.Clone(step.Want)
-	if len(call.Args) > 1 {
-		if o, ok := lab.OptionOf(call.Args[1].String()); ok && (o.Value == lab.ValueDevice || o.Value == lab.ValueIndex) {
-			// A NIC is a name elsewhere, and in a list a text in quotes would need other ones around it.
-			call.Args = slices.Clone(call.Args)
-			for i, a := range call.Args {
-				call.Args[i] = bareNIC(a)
-			}
-			for i := range want {
-				want[i].Answer.Value = bareNIC(want[i].Answer.Value)
-			}
-		}
-	}
-	printed := call.String()
-	switch want := want.String(); {
-	case want == string(lab.OK) && len(step.WantsAt) == 0:
-	case strings.HasPrefix(want, "~ "):
-		printed += " " + want
-	default:
-		printed += " = " + want
+	printed := syntax.Spell(step.Call, step.Want)
+	if len(step.WantsAt) > 0 && printed == step.Call.String() {
+		printed += " = " + step.Want.String() // an author who writes "= ok" wants it said
 	}
 	again := syntax.Parse(printed)
 	if len(again.Mistakes) > 0 || !reflect.DeepEqual(step.Call, again.Call) || !reflect.DeepEqual(step.Want, again.Want) {
 		return text
 	}
 	return printed
-}
-
-// bareNIC returns a text that is the name of a NIC as one, which has no quotes.
-func bareNIC(a lab.Arg) lab.Arg {
-	if t, ok := a.(lab.Text); ok {
-		return lab.Name(t)
-	}
-	return a
 }

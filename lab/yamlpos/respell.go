@@ -114,6 +114,10 @@ func (s *Source) extent(n *yaml.Node) (begin, end int, ok bool) {
 	return begin, r.at, !strings.Contains(string(s.Text[begin:r.at]), "\n")
 }
 
+// Spelled returns a text as Format spells it as the value of a key, on a line of its own or, in flow, within
+// brackets.
+func Spelled(text string, flow bool) string { return spelled(text, context{flow: flow}) }
+
 // spelled returns a text as it stands in a file: without quotes where that says the same, else in
 // those that need no escapes.
 func spelled(text string, c context) string {
