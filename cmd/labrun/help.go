@@ -36,7 +36,7 @@ var flagGroups = []struct {
 }
 
 // fewFlags are too few for groups.
-const fewFlags = 6
+const fewFlags = 8
 
 // describeCommands has every command print its help as this file writes it: at most pageWidth wide, commands and flags
 // in groups. cobra's own is as wide as the longest text of a flag, and sorts by name what belongs to different needs.
