@@ -17,9 +17,11 @@ hosts:
   beta: {nics: {eth0: {network: red, as: x}}}
 `
 
+var hostsSource = topology.Source{File: "two.yaml", Text: []byte(hosts)}
+
 func newSession(t *testing.T) *Session {
 	t.Helper()
-	s, err := New("try", topology.Source{File: "two.yaml", Text: []byte(hosts)}, "alpha")
+	s, err := New("try", hostsSource, "alpha")
 	if err != nil {
 		t.Fatal(err)
 	}
