@@ -58,7 +58,7 @@ var chain = map[string][]string{
 	"cmd/labrun": {
 		"lab/wording", "lab/syntax", "lab/topology", "lab/plan", "lab/sys", "lab/fabric", "lab/program", "lab/capture",
 		"lab/question", "lab/result", "lab/kernel", "lab/kernel/local", "lab/kernel/image", "lab/kernel/guest", "lab/run", "lab/compare", "lab/report",
-		"lab/graph", "lab/draft", "lab/session", "topologies",
+		"lab/graph", "lab/draft", "lab/session", "lab/why", "topologies",
 	},
 	// All of the chain as a test of somebody else's, beside cmd/labrun at its end.
 	"lab/labtest": {"lab/topology", "lab/plan", "lab/sys", "lab/fabric", "lab/result", "lab/kernel/local", "lab/run",
@@ -77,6 +77,7 @@ var owners = map[string]struct {
 	"github.com/jedib0t/go-pretty": {[]string{"lab/report"}, "only reports print tables"},
 	"golang.org/x/sys/": {[]string{"lab/sys", "lab/child", "lab/orphan", "lab/fabric", "lab/process",
 		"lab/program", "lab/kernel/guest", "cmd/labrun"}, "the rest runs on every system"},
+	"golang.org/x/term":             {[]string{"cmd/labrun"}, "lines are edited on a terminal alone"},
 	"github.com/ulikunitz/xz":       {[]string{"lab/kernel/guest"}, "modules of kernels are compressed, and indexed"},
 	"github.com/klauspost/compress": {[]string{"lab/kernel/guest"}, "modules of kernels are compressed, and indexed"},
 	"github.com/go-json-experiment/": {[]string{"lab/report"},

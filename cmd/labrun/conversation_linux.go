@@ -18,6 +18,7 @@ import (
 	"labrun/lab/result"
 	"labrun/lab/run"
 	"labrun/lab/session"
+	"labrun/lab/syntax"
 	"labrun/lab/sys"
 	"labrun/lab/topology"
 	"labrun/lab/why"
@@ -42,7 +43,7 @@ type conversation struct {
 // replied is a step that was made.
 type replied struct {
 	result.StepResult
-	local.Reply
+	seen result.Snapshot
 	line int // of the session that has it
 }
 
@@ -130,10 +131,13 @@ func (c *conversation) skip() {
 	}
 }
 
-// mistake tells what is wrong with a line.
+// mistake tells what is wrong with a line that is not a call.
 func (c *conversation) mistake(err error) error {
-	complain(c.stderr, err)
 	c.status = max(c.status, exitOf(err))
+	if c.numbered && len(c.lines) > 0 {
+		err = fmt.Errorf("%s:%d:1: %w", stdinName, len(c.lines), err)
+	}
+	complain(c.stderr, err)
 	return nil
 }
 
@@ -151,8 +155,7 @@ func (c *conversation) call(ctx context.Context, text string) error {
 	case err != nil:
 		return err
 	}
-	warnings := c.Warnings(t, lines)
-	show(c.stderr, slices.DeleteFunc(warnings, func(d topology.Diagnostic) bool { return d.Pos.Line != len(lines) }))
+	show(c.stderr, c.Warnings(t, lines, len(lines)-1))
 	replies, err := c.ask(ctx, t)
 	if err != nil {
 		return c.lost(ctx, err)
@@ -163,7 +166,7 @@ func (c *conversation) call(ctx context.Context, text string) error {
 		if replies[i].Red {
 			c.status = max(c.status, exitFailed)
 		}
-		if err := transcriptFor(c.out).Step(c.out, replies[i].StepResult, replies[i].Seen); err != nil {
+		if err := transcriptFor(c.out).Step(c.out, replies[i].StepResult, replies[i].seen); err != nil {
 			return err
 		}
 	}
@@ -208,13 +211,16 @@ func (c *conversation) ask(ctx context.Context, t *lab.Topology) ([]replied, err
 		}
 		a := answers[at-len(c.replies)]
 		got = append(got, a.Got)
-		if reason, ok := why.Of(q, 0, got, at, a.Seen.Sockets); ok && lab.IsErrno(a.Got) {
+		if reason, ok := why.Of(q, 0, got, at, a.Seen.Sockets); ok && isErrno(a.Got) {
 			a.Seen.Why = append(a.Seen.Why, reason.String())
 		}
-		all = append(all, replied{result.StepResult{RowStep: step, Got: a.Got, Red: a.Red}, a, c.Line(step.Line)})
+		all = append(all, replied{result.StepResult{RowStep: step, Got: a.Got, Red: a.Red}, a.Seen, c.Line(step.Line)})
 	}
 	return all, nil
 }
+
+// isErrno reports whether an answer is an errno.
+func isErrno(answer string) bool { return sys.MeaningOf(answer) != "" }
 
 // lost tells why a call was not answered, and builds the lab anew: a process may be in the middle of the call.
 func (c *conversation) lost(ctx context.Context, err error) error {
@@ -273,14 +279,14 @@ func (c *conversation) explain(_ context.Context, begins string) error {
 		if !strings.HasPrefix(report.CallWords(r.RowStep), begins) {
 			continue
 		}
-		if err := transcriptFor(c.out).Step(c.out, r.StepResult, r.Seen); err != nil {
+		if err := transcriptFor(c.out).Step(c.out, r.StepResult, r.seen); err != nil {
 			return err
 		}
-		if !lab.IsErrno(r.Got) {
+		if !isErrno(r.Got) {
 			_, err := fmt.Fprintln(c.out, "    nothing refused it")
 			return err
 		}
-		if r.Seen.IsZero() {
+		if r.seen.IsZero() {
 			_, err := fmt.Fprintf(c.out, "    %s: no socket of this lab is the reason, and labrun knows no other\n", sys.MeaningOf(r.Got))
 			return err
 		}
@@ -327,8 +333,7 @@ func (c *conversation) save(_ context.Context, file string) error {
 		answers.Lines[r.line] = r.Got
 		answers.Red[r.line] = answers.Red[r.line] || r.Red
 	}
-	lines := slices.DeleteFunc(slices.Clone(c.lines), func(string) bool { return false })
-	if err := keepSession(c.Session, file, lines, []session.Answers{answers}); err != nil {
+	if err := keepSession(c.Session, file, c.lines, []session.Answers{answers}); err != nil {
 		return c.mistake(fmt.Errorf("save %s: %w", file, err))
 	}
 	c.saved = append(c.saved, file)
@@ -338,27 +343,56 @@ func (c *conversation) save(_ context.Context, file string) error {
 
 // help says what there is to type, or how a call is written.
 func (c *conversation) help(_ context.Context, call string) error {
+	w := helpWriter{c.out, width(c.out)}
 	if call == "" {
-		var b page
-		b.width = width(c.out)
-		b.text("A call is written as strace prints it: %s. A process other than main stands before it: %s.",
-			"a = socket(tcp), bind(a, x:80)", "second: b = socket(tcp), or on the peer peer/web: w = socket(tcp)")
-		b.text("The calls are %s.", list(callNames()))
-		b.text("%s is %s.", c.host, nics(c.layout.Host(c.host)))
+		w.text("A call is written as strace prints it: a = socket(tcp), bind(a, x:80). Its process stands before it, unless " +
+			"that is main: second: b = socket(tcp), and on the peer peer/web: w = socket(tcp).")
+		w.text("Calls: " + list(callNames()) + ".")
+		w.text("Host " + c.host + ": " + nics(c.layout.Host(c.host)) + ".")
 		for _, command := range talkCommands() {
-			b.entry(strings.TrimSpace(command.name+" "+command.takes), command.doc)
+			w.entry(strings.TrimSpace(command.name+" "+command.takes), command.doc)
 		}
-		_, err := io.WriteString(c.out, b.String())
-		return err
+		return w.err()
 	}
-	name := strings.TrimSuffix(call, "()")
+	name, _, _ := strings.Cut(call, "(")
 	sig, ok := lab.SignatureOf(name)
 	if !ok {
 		return c.mistake(usagef("help: %q is not a call%s there are %s", name, meant(name, callNames()), list(callNames())))
 	}
-	var b page
-	b.width = width(c.out)
-	writeCall(&b, sig)
-	_, err := io.WriteString(c.out, b.String())
-	return err
+	w.text(sig.Doc)
+	for _, example := range syntax.CallExamples(sig) {
+		w.entry(example, "")
+	}
+	return w.err()
+}
+
+// helpWriter writes texts as wide as the terminal.
+type helpWriter struct {
+	out   io.Writer
+	width int
+}
+
+func (w helpWriter) text(s string) {
+	for _, line := range fold(s, w.width) {
+		fmt.Fprintln(w.out, line)
+	}
+}
+
+// entry writes a term and what it means.
+func (w helpWriter) entry(term, meaning string) {
+	const column = 18
+	for i, line := range fold(meaning, max(w.width-column, 16)) {
+		if i > 0 {
+			term = ""
+		}
+		fmt.Fprintln(w.out, strings.TrimRight(fmt.Sprintf("  %-*s%s", column-2, term, line), " "))
+	}
+}
+
+// err returns the error of standard output, which keeps its first.
+func (w helpWriter) err() error {
+	if first, ok := w.out.(*firstError); ok {
+		return first.err
+	}
+	return nil
 }
