@@ -100,8 +100,8 @@ func (c *conversation) line(ctx context.Context, text string) error {
 	}
 	if word == strings.TrimSpace(text) && isWord(word) {
 		c.skip()
-		near := didYouMean(word, append(talkNames(), callNames()...))
-		return c.mistake(usagef("%q is neither a call nor a command%s; \"help\" says what there is", word, strings.TrimSuffix(near, "?")))
+		near := meant(word, append(talkNames(), callNames()...))
+		return c.mistake(usagef("%q is neither a call nor a command%s \"help\" says what there is", word, near))
 	}
 	return c.call(ctx, text)
 }
