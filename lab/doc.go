@@ -24,6 +24,8 @@
 //	lab/world      what processes have after each step, and which sockets overlap; pure
 //	lab/topology   files to Topology; every complaint has file:line:column
 //	lab/draft      values to the text of a topology file: what was recorded, imported or tried; pure
+//	lab/trace      calls that programs made, to the steps of a topology; pure
+//	lab/imports    logs and scripts of other tools, each to those calls; pure
 //	lab/plan       Topology to an ordered list of operations; pure
 //	lab/once       remembers what need not be found out twice
 //	lab/orphan     ends the connections that would outlive a host
