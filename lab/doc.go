@@ -16,6 +16,7 @@
 //	kernel/local: Plan --fabric.Up--> Lab --process.Start--> Process --Call--> Answer
 //	kernel/guest: Image --Start--> guest, in which remote.Serve hands questions to its kernel/local
 //
+//	topologies     the lessons, as files in the program
 //	cmd/labrun     flags, exit statuses, one small file per subcommand
 //	lab            the vocabulary
 //	lab/wording    what complaints are made of: quotes, counts, the name that was meant
@@ -23,6 +24,7 @@
 //	lab/yamlpos    YAML with the place of every node, and complaints with a caret; knows no steps
 //	lab/world      what processes have after each step, and which sockets overlap; pure
 //	lab/topology   files to Topology; every complaint has file:line:column
+//	lab/session    calls that a person types to a topology, and with their answers to a file; pure
 //	lab/draft      values to the text of a topology file: what was recorded, imported or tried; pure
 //	lab/trace      calls that programs made, to the steps of a topology; pure
 //	lab/imports    logs and scripts of other tools, each to those calls; pure
@@ -42,6 +44,7 @@
 //	  image        what can be booted: files, packages, what apt has, and the user's cache
 //	  guest        boots one, in QEMU, as User-mode Linux or gVisor; its init is this program
 //	lab/result     what was asked and answered: matrices, their counts, digest and claims; adds up; pure
+//	lab/why        why a kernel answered so: a moment of the world, and the condition that it met; pure
 //	lab/run        questions to a kernel, in order; answers to a matrix
 //	lab/compare    two reports to what differs, and kernels to where an answer changed; pure
 //	lab/report     matrices to text, JSON and other formats; prints, computes nothing

@@ -16,6 +16,7 @@ import (
 	"labrun/lab/imports/strace"
 	"labrun/lab/topology"
 	"labrun/lab/trace"
+	"labrun/lab/wording"
 )
 
 // maxImport is how long a file may be that is imported: what it becomes is at most a file of maxFile bytes.
@@ -28,7 +29,7 @@ var importFormats = []importFormat{
 		read: func(name, text string) (*draft.File, []trace.Left, string) {
 			events, left := strace.Parse(text)
 			m := trace.Import(events, trace.Options{})
-			said := fmt.Sprintf("%s of %s", count(m.Carried, "call"), count(len(m.Programs), "process"))
+			said := fmt.Sprintf("%s of %s", count(m.Carried, "call"), wording.Count(len(m.Programs), "process"))
 			if m.MadeUp > 0 {
 				said += fmt.Sprintf(", %s of other ends made up", count(m.MadeUp, "call"))
 			}
