@@ -235,6 +235,7 @@ func completions(root *cobra.Command) {
 			cmd.ValidArgsFunction = offerFile
 			offer(cmd, "format", cobra.FixedCompletions(graphFormatNames(), cobra.ShellCompDirectiveNoFileComp))
 		case "import":
+			cmd.ValidArgsFunction = cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault)
 			offer(cmd, "output", offerFiles)
 			offer(cmd, "format", cobra.FixedCompletions(importFormatNames(), cobra.ShellCompDirectiveNoFileComp))
 		case "shell", "exec":

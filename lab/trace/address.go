@@ -32,6 +32,7 @@ func stays(ip netip.Addr) bool {
 func (m *importer) makeUpLab() {
 	type use struct{ own, dialled, dials, nobody bool }
 	uses := map[netip.Addr]*use{}
+	served := m.boundPorts()
 	var order []netip.Addr
 	for _, e := range m.events {
 		errno, _ := e.failed()
@@ -52,7 +53,8 @@ func (m *importer) makeUpLab() {
 				}
 				u.own = u.own || e.Name == "getsockname" || e.Name == "bind" && errno != "EADDRNOTAVAIL"
 				u.nobody = u.nobody || e.Name == "bind" && errno == "EADDRNOTAVAIL"
-				u.dialled = u.dialled || e.Name == "connect" || e.Name == "sendto"
+				port := portIn().FindStringSubmatch(a)
+				u.dialled = u.dialled || e.Name == "connect" && port != nil && served[port[1]]
 				u.dials = u.dials || strings.HasPrefix(e.Name, "accept")
 			}
 		}
@@ -63,7 +65,7 @@ func (m *importer) makeUpLab() {
 	for i, ip := range order {
 		u := uses[ip]
 		switch {
-		case u.own || u.dialled && u.dials: // a program that dials itself is at both ends
+		case u.own || u.dialled && u.dials: // programs that dial one of their own ports are at both ends
 			m.real[ip] = m.give(0, ip.Is6(), places)
 		case u.nobody && ip.Is4():
 			m.real[ip] = draft.Nth(nobody4, 1+i%250)
@@ -76,6 +78,17 @@ func (m *importer) makeUpLab() {
 	for _, ip := range order {
 		m.Renamed = append(m.Renamed, Renamed{ip, m.Layout.NameOf(m.real[ip], m.Host, m.Host)})
 	}
+}
+
+// boundPorts returns the ports that the programs have bound.
+func (m *importer) boundPorts() map[string]bool {
+	bound := map[string]bool{}
+	for _, e := range m.events {
+		if port := portIn().FindStringSubmatch(e.arg(1)); port != nil && e.Name == "bind" && e.Result == "0" {
+			bound[port[1]] = true
+		}
+	}
+	return bound
 }
 
 // give returns the next address of a host: x, y, and then further ones beside x.
@@ -180,27 +193,35 @@ func (m *importer) findPorts() {
 // portIn finds the ports in strace's structures.
 var portIn = once.Regexp(`htons\((\d+)\)`)
 
-// structure returns a struct sockaddr of strace's as a step has it.
-func (m *importer) structure(text string) (named string, ip netip.AddrPort, why string) {
+// structure reads a struct sockaddr of strace's, as the events have it.
+func (m *importer) structure(text string) (a lab.Arg, ip netip.AddrPort, why string) {
 	length := "28"
 	if strings.Contains(text, "AF_INET,") {
 		length = "16"
 	}
 	s := syntax.ParseForeign("bind(3, " + text + ", " + length + ") = 0")
-	if len(s.Mistakes) > 0 {
-		return "", ip, "its address cannot be said"
+	if len(s.Mistakes) > 0 || text == "NULL" {
+		return nil, ip, "its address cannot be said"
 	}
-	a, ok := s.Call.Args[1].(lab.Addr)
+	at, ok := s.Call.Args[1].(lab.Addr)
 	if !ok {
-		return s.Call.Args[1].String(), ip, ""
+		return s.Call.Args[1], ip, ""
 	}
-	real := a.IP
-	if a.Name != "" {
-		real, _ = m.Layout.Resolve(a, m.Host, m.Host)
+	real := at.IP
+	if at.Name != "" {
+		real, _ = m.Layout.Resolve(at, m.Host, m.Host)
 	}
-	ip = netip.AddrPortFrom(real, a.Port.Number)
-	to, why := m.address(a, true)
-	return to.String(), ip, why
+	return at, netip.AddrPortFrom(real, at.Port.Number), ""
+}
+
+// words returns an address, or a path, as a step has it.
+func (m *importer) words(a lab.Arg, answer bool) (text, why string) {
+	at, ok := a.(lab.Addr)
+	if !ok {
+		return a.String(), ""
+	}
+	at, why = m.address(at, answer)
+	return at.String(), why
 }
 
 // sixth reports whether an address with a port, as a step has it, is one of IPv6.

@@ -52,6 +52,7 @@ func Import(events []Event, o Options) *Imported {
 		Imported: &Imported{Host: o.Host}, madeUp: o.Layout == nil,
 		threads: map[int]*process{}, taken: map[string]bool{}, nics: map[string]string{},
 		chosen: map[uint16]string{}, explicit: map[uint16]bool{}, dials: map[string]int{}, servers: map[string]string{},
+		near: map[string]string{},
 	}
 	for i := range events {
 		m.events = append(m.events, &events[i])
@@ -93,6 +94,7 @@ type importer struct {
 	dials    map[string]int    // connections to a port that no accept has taken yet
 	servers  map[string]string // made-up listeners of the peer, by address: their names
 	others   int               // made-up sockets
+	near     map[string]string // made-up processes of the same host, and their names
 }
 
 // process is what has one table of descriptors: a process with its threads.
@@ -117,7 +119,9 @@ type socket struct {
 	nonblock bool
 	local    lab.Addr
 	bound    bool
-	other    *end // the made-up other end
+	other    *end   // the made-up other end
+	asks     string // the made-up socket of the peer that a datagram goes to
+	asked    netip.Addr
 }
 
 // end is the other end of a connection.
@@ -198,19 +202,24 @@ func (m *importer) nameOf(p *process) lab.Process {
 	if base = base[:min(len(base), 40)]; syntax.ProcessName.Check(base) != "" || slices.Contains(stepWords, base) {
 		base = "main"
 	}
+	p.name = lab.Process{Name: m.unused(base)}
+	m.Programs = append(m.Programs, p.name.Name)
+	return p.name
+}
+
+// unused returns a name that no process of the host has yet.
+func (m *importer) unused(base string) string {
 	name := base
 	for n := 2; m.taken[name]; n++ {
 		name = fmt.Sprintf("%s-%d", base, n)
 	}
 	m.taken[name] = true
-	p.name = lab.Process{Name: name}
-	m.Programs = append(m.Programs, name)
-	return p.name
+	return name
 }
 
 // stepWords are keys of a step, which no process has for a name.
 var stepWords = []string{"run", "as", "limit", "background", "until", "stdout", "stderr", "exit", "repeat", "fds", "together",
-	"answers", "doc", "want", "skip", "only", "axes", "peer", "subject", "client", "server"}
+	"answers", "doc", "want", "skip", "only", "axes"}
 
 // newName returns a name for a socket: a to z, then s27 and so on.
 func (m *importer) newName() string {
@@ -329,7 +338,7 @@ func (m *importer) onSocket(e *Event, p *process) {
 	switch {
 	case !ok && calls.socketsOnly && e.fd(0) >= 0:
 		if errno, _ := e.failed(); errno != "ENOTSOCK" && errno != "EBADF" {
-			m.leave(e, fmt.Sprintf("where descriptor %d comes from is not to be seen", e.fd(0)))
+			m.leave(e, fmt.Sprintf("descriptor %d was made by a call that is not among these", e.fd(0)))
 		}
 	case !ok || d.silent:
 	case calls.follow == nil && e.Name == "sendfile":

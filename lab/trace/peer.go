@@ -10,13 +10,15 @@ import (
 // What other ends of connections must have done is made up: the events are of one host, and a lab has to have somebody
 // who connects, listens and sends. A made-up end does what the events show and nothing else.
 
-// client and server are the processes that make those calls, on another host or on the processes' own.
+// other returns the process that makes those calls, on another host or on the processes' own.
 func (m *importer) other(remote bool, name string) lab.Process {
 	if remote {
 		return lab.Process{Host: "peer", Name: name}
 	}
-	m.taken[name] = true
-	return lab.Process{Name: name}
+	if m.near[name] == "" {
+		m.near[name] = m.unused(name)
+	}
+	return lab.Process{Name: m.near[name]}
 }
 
 func (m *importer) otherName(letter string) string {
@@ -79,6 +81,25 @@ func (m *importer) remoteDatagram(to lab.Addr) string {
 		m.servers[key] = name
 	}
 	return m.servers[key]
+}
+
+// remoteHears has the peer receive the first datagram of a socket that has no address of its own, to learn where
+// answers go.
+func (m *importer) remoteHears(d descriptor, value string) {
+	if d.asks == "" || d.bound || !d.datagram {
+		return
+	}
+	ip := m.inLab(d.asked)
+	for _, n := range m.Layout.Host(m.Host).NICs {
+		for _, a := range n.Addresses {
+			if a.Prefix.Contains(ip) && !d.bound {
+				d.bound, d.local = true, lab.Addr{Name: a.Alias, Port: lab.Port{Var: m.newPort(0)}}
+			}
+		}
+	}
+	if d.bound {
+		m.makeUp(m.other(true, "server"), "recvfrom(%s) = %s from subject.%s", d.asks, quoted(value), d.local)
+	}
 }
 
 // remoteSend has the peer send a datagram from an address to a socket.

@@ -105,6 +105,10 @@ func (m *importer) socketpair(e *Event, p *process) {
 	a, b := m.newName(), m.newName()
 	kind := map[bool]string{e.has("SOCK_STREAM"): "unix", e.has("SOCK_DGRAM"): "unix-dgram",
 		e.has("SOCK_SEQPACKET"): "unix-seqpacket"}[true]
+	if strings.Contains(e.arg(1), "|") { // SOCK_STREAM|SOCK_CLOEXEC
+		word, flags, _ := strings.Cut(strings.TrimPrefix(e.arg(1), "SOCK_"), "|")
+		kind = "unix, " + strings.ToLower(word) + "|" + flags + ", 0"
+	}
 	s.silent = !m.step(e, m.nameOf(p), fmt.Sprintf("socketpair(%s, %s, %s)", kind, a, b))
 	t.silent = s.silent
 	closeExec := e.has("SOCK_CLOEXEC")
@@ -133,6 +137,10 @@ func (m *importer) duplicate(e *Event, p *process, closeExec bool) {
 	if !d.silent {
 		copied.name = m.newName()
 		m.step(e, m.nameOf(p), fmt.Sprintf("%s = dup(%s)", copied.name, d.name))
+		if closeExec {
+			m.makeUp(m.nameOf(p), "fcntl(%s, F_SETFD, FD_CLOEXEC)", copied.name)
+			m.MadeUp-- // it is what the call did as well
+		}
 	}
 	p.fds[n] = copied
 }

@@ -173,7 +173,8 @@ func (m *importer) connect(e *Event, p *process, d descriptor) {
 	begun := !failed || errno == "EINPROGRESS"
 	if isAddr && to != lab.Unspec && m.madeUp && begun && m.isRemote(to) {
 		if d.datagram {
-			m.remoteDatagram(to)
+			d.asks = m.remoteDatagram(to)
+			d.asked = to.IP
 			m.addForeign(e, p, s, "")
 			return
 		}
@@ -276,13 +277,18 @@ func (m *importer) send(e *Event, p *process, d descriptor) {
 	args := []string{d.name, quoted(value)}
 	call := "send"
 	if addr != "" {
-		to, remote, why := m.structure(addr)
+		at, remote, why := m.structure(addr)
+		to := ""
+		if why == "" {
+			to, why = m.words(at, false)
+		}
 		if why != "" {
 			m.leave(e, why)
 			return
 		}
 		if m.madeUp && remote.IsValid() && d.datagram && m.isRemote(lab.Addr{IP: remote.Addr()}) {
-			m.remoteDatagram(lab.Addr{IP: remote.Addr(), Port: lab.Port{Number: remote.Port()}})
+			d.asks = m.remoteDatagram(lab.Addr{IP: remote.Addr(), Port: lab.Port{Number: remote.Port()}})
+			d.asked = remote.Addr()
 		}
 		call, args = "sendto", append(args, to)
 	}
@@ -301,7 +307,9 @@ func (m *importer) send(e *Event, p *process, d descriptor) {
 	if cut {
 		m.note("strace cut the text short (-s 9999 has it whole)")
 	}
-	m.step(e, m.nameOf(p), fmt.Sprintf("%s(%s)%s", call, strings.Join(args, ", "), answer))
+	if m.step(e, m.nameOf(p), fmt.Sprintf("%s(%s)%s", call, strings.Join(args, ", "), answer)) && answer == "" {
+		m.remoteHears(d, value)
+	}
 }
 
 // note adds a comment, unless the line before is the same.
@@ -350,7 +358,11 @@ func (m *importer) receive(e *Event, p *process, d descriptor) {
 	call := "recv"
 	if !failed {
 		if addr != "" {
-			from, remote, why := m.structure(addr)
+			at, remote, why := m.structure(addr)
+			from := ""
+			if why == "" {
+				from, why = m.words(at, true)
+			}
 			if why == "" && d.datagram {
 				if m.madeUp && m.isRemote(lab.Addr{IP: remote.Addr()}) {
 					m.remoteSend(remote, d, value)

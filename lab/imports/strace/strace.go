@@ -34,6 +34,7 @@ type parser struct {
 	alive  map[int]bool // threads that were seen to begin, and not to end
 	root   int          // the number of the first process, 0 while no line has said it
 	bare   bool         // a line without a number was read
+	cut    string       // what stood before a message of strace's within a line
 }
 
 type half struct {
@@ -73,8 +74,13 @@ func (p *parser) line(number int, line string) {
 		if n, err := strconv.Atoi(line[m[2]:m[3]]); err == nil {
 			p.alive[n] = true
 		}
-		line = line[:m[0]] + line[m[1]:] // the rest goes on as if the message had not come between
+		// The message came between: what follows, in the next line, goes on where the line was.
+		p.cut += line[:m[0]]
+		if line = line[m[1]:]; line == "" {
+			return
+		}
 	}
+	line, p.cut = p.cut+line, ""
 	text := strings.TrimSpace(line)
 	switch {
 	case text == "" || message().MatchString(text):
@@ -119,6 +125,9 @@ func join(first, second string) string {
 func (p *parser) thread(text string) (number int, rest string) {
 	m := threadBefore().FindStringSubmatch(text)
 	if m == nil {
+		if !p.bare && len(p.alive) == 0 {
+			p.alive[p.root] = true // the first process, whatever its number
+		}
 		p.bare = true
 		if len(p.alive) == 1 {
 			for only := range p.alive {
@@ -140,6 +149,7 @@ func (p *parser) thread(text string) (number int, rest string) {
 // rename gives the first process the number that it has after all.
 func (p *parser) rename(number int) {
 	p.root = number
+	delete(p.alive, 0)
 	for i := range p.events {
 		if p.events[i].Thread == 0 {
 			p.events[i].Thread = number
