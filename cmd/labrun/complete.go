@@ -234,6 +234,10 @@ func completions(root *cobra.Command) {
 		case "graph":
 			cmd.ValidArgsFunction = offerFile
 			offer(cmd, "format", cobra.FixedCompletions(graphFormatNames(), cobra.ShellCompDirectiveNoFileComp))
+		case "import":
+			cmd.ValidArgsFunction = cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault)
+			offer(cmd, "output", offerFiles)
+			offer(cmd, "format", cobra.FixedCompletions(importFormatNames(), cobra.ShellCompDirectiveNoFileComp))
 		case "shell", "exec":
 			cmd.ValidArgsFunction = offerFileAndHost
 			offer(cmd, "after", offerCells)

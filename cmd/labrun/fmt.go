@@ -12,7 +12,7 @@ import (
 )
 
 // stdinName is what complaints call a topology that came from standard input.
-const stdinName = "stdin"
+const stdinName = "<stdin>"
 
 // fmtCommand makes "labrun fmt". It works as gofmt -w and terraform fmt do: files are rewritten in
 // place, and their names are what is said. All files are read before one is written, so
