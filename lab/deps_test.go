@@ -48,14 +48,14 @@ var chain = map[string][]string{
 	"lab/kernel/image":  {"lab/wording"}, // files; starts none of them
 	// Its init is this program, and asks the guest's kernel as local does this machine's.
 	"lab/kernel/guest": {"lab/child", "lab/kernel/image", "lab/kernel/remote", "lab/kernel/local"},
-	"lab/run":          {"lab/question", "lab/result", "lab/kernel", "lab/capture"}, // of capture the names of folders
+	"lab/run":          {"lab/question", "lab/result", "lab/why", "lab/kernel", "lab/capture"}, // of capture the names of folders
 	"lab/compare":      {"lab/result"},                                              // two results in, what differs out
 	// pure, for reports as much as for commands
 	"lab/graph":  nil,
 	"lab/report": {"lab/result", "lab/compare", "lab/graph"}, // prints, computes nothing
 	"cmd/labrun": {
 		"lab/wording", "lab/syntax", "lab/topology", "lab/plan", "lab/sys", "lab/fabric", "lab/program", "lab/capture",
-		"lab/question", "lab/result", "lab/kernel", "lab/kernel/local", "lab/kernel/image", "lab/kernel/guest", "lab/run", "lab/compare", "lab/report",
+		"lab/question", "lab/result", "lab/why", "lab/kernel", "lab/kernel/local", "lab/kernel/image", "lab/kernel/guest", "lab/run", "lab/compare", "lab/report",
 		"lab/graph", "lab/draft",
 	},
 	// All of the chain as a test of somebody else's, beside cmd/labrun at its end.

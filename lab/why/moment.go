@@ -37,6 +37,7 @@ func (p *player) play(s *question.Step, got string) {
 func (p *player) answered(s *question.Step, got string) (world.Answered, bool) {
 	a := world.Answered{Process: s.Process, Call: s.Call, Spec: s.Spec, Pending: s.Pending, Program: s.Run != nil}
 	if a.Program {
+		a.FDs = s.Run.FDs
 		return a, true
 	}
 	if u := p.q.UserOf(s.Process); u != nil {
@@ -55,13 +56,37 @@ func (p *player) answered(s *question.Step, got string) (world.Answered, bool) {
 		}
 	}
 	a.Answer = p.read(s, got)
-	if addr, ok := a.Answer.Value.(lab.Addr); ok {
-		a.Value = p.endpoint(addr, s.Process.Host)
-	}
-	if addr, ok := a.Answer.From.(lab.Addr); ok && addr != lab.Unspec {
-		a.From = p.endpoint(addr, s.Process.Host)
+	for _, part := range []struct {
+		got  lab.Arg
+		of   func(lab.Answer) lab.Arg
+		into *world.Endpoint
+	}{
+		{a.Answer.Value, func(a lab.Answer) lab.Arg { return a.Value }, &a.Value},
+		{a.Answer.From, func(a lab.Answer) lab.Arg { return a.From }, &a.From},
+	} {
+		addr, ok := part.got.(lab.Addr)
+		if !ok || addr == lab.Unspec {
+			continue
+		}
+		*part.into = p.endpoint(addr, s.Process.Host)
+		if part.into.Port.IsZero() && strings.Contains(got, ":ephemeral") {
+			part.into.Port = kept(s, part.of)
+		}
 	}
 	return a, true
+}
+
+// kept returns the name under which a step keeps the port that it is answered, "$p": its answer is written before the
+// port has the name.
+func kept(s *question.Step, of func(lab.Answer) lab.Arg) world.Port {
+	for _, w := range s.Want {
+		for _, a := range w.Answer.All() {
+			if addr, ok := of(a).(lab.Addr); ok && addr.Port.Var != "" && addr.Port.Plus == 0 {
+				return world.PortOf(addr.Port)
+			}
+		}
+	}
+	return world.Port{}
 }
 
 // unixName reports whether a text in a call is a name of unix(7), and not what is sent.

@@ -42,6 +42,17 @@ func scopeElsewhere(m *moment) string {
 	return ""
 }
 
+// tentative: duplicate address detection has the address, and no socket may (ipv6_chk_addr leaves it out).
+func tentative(m *moment) string {
+	for _, a := range m.world.Host(m.host()).Addresses {
+		if a.Addr() == m.by.Addr.Addr.WithZone("") && a.Tentative {
+			return say("%s asks the link whether another host has %s, and until then no socket may have it: the address is tentative",
+				m.host(), a.Addr())
+		}
+	}
+	return ""
+}
+
 func notLocal(m *moment) string {
 	ip := m.by.Addr.Addr
 	s := m.sock
@@ -85,15 +96,19 @@ func multicastStream(m *moment) string {
 	return ""
 }
 
-// boundAlready: TCP that is not in the state CLOSE, or any that has a port. A name of unix(7) is for good.
+// namedAlready: a name of unix(7) is for good.
+func namedAlready(m *moment) string {
+	if s := m.known(); s != nil && s.IsUnix() && s.Local.Unix != "" {
+		return say("%s has the name %s already, and keeps it", m.self(), m.place(s.Local))
+	}
+	return ""
+}
+
+// boundAlready: TCP that is not in the state CLOSE, or any that has a port.
 func boundAlready(m *moment) string {
 	s := m.known()
 	switch {
-	case s == nil:
-	case s.IsUnix() && s.Local.Unix != "":
-		return say("%s has the name %s already, and keeps it", m.self(), m.place(s.Local))
-	case s.IsUnix():
-		return ""
+	case s == nil || s.Ports() == "":
 	case s.State == "LISTEN":
 		return say("%s listens at %s, and a socket is bound once", m.self(), m.place(s.Local))
 	case s.State == "ESTABLISHED" || s.State == "SYN_SENT" || s.State == "CLOSE_WAIT" || s.State == "FIN_WAIT2":
@@ -283,13 +298,18 @@ func interrupted(m *moment) string {
 func connectedAlready(m *moment) string {
 	s := m.known()
 	switch {
-	case s == nil:
+	case s == nil || s.Ports() == "":
 	case s.State == "LISTEN":
 		return say("%s listens at %s", m.self(), m.place(s.Local))
-	case s.State == "ESTABLISHED" && s.IsUnix():
-		return say("%s is connected to %s already", m.self(), m.place(s.Remote))
 	case s.State == "ESTABLISHED", s.State == "CLOSE_WAIT", s.State == "FIN_WAIT2", s.State == "SYN_SENT":
 		return say("%s is connected to %s, and connect is for sockets that are not", m.self(), m.place(s.Remote))
+	}
+	return ""
+}
+
+func unixConnected(m *moment) string {
+	if s := m.known(); s != nil && s.IsUnix() && s.State == "ESTABLISHED" {
+		return say("%s is connected to %s already", m.self(), m.place(s.Remote))
 	}
 	return ""
 }
@@ -420,6 +440,9 @@ func nobodyListens(m *moment) string {
 			!world.Overlap(o.Local.Addr, to.Addr, o.V6Only, false) {
 			continue
 		}
+		if o.State == "LISTEN" && o.Doubt && m.world.Programs {
+			return say("%s listened there, and a program that was given it has ended that", m.tell(o))
+		}
 		if o.State == "LISTEN" {
 			if o.Device != "" {
 				return say("%s listens there by %s alone, and this comes another way", m.tell(o), o.Device)
@@ -434,6 +457,16 @@ func nobodyListens(m *moment) string {
 		return say("%s has the port and does not listen", m.tell(bound))
 	}
 	return say("no socket of %s listens at %s, so the host answers with a reset", host, m.place(to))
+}
+
+// refusedByRule: rules of nft(8) may answer a SYN in the host's place, by a reset or by ICMP.
+func refusedByRule(m *moment) string {
+	for _, h := range m.q.Layout.Hosts {
+		if m.sock != nil && m.sock.Stream() && strings.Contains(h.NFT, "dport "+m.by.Addr.Port.String()+" reject") {
+			return say("the nft rules of %s reject port %s", h.Name, m.by.Addr.Port)
+		}
+	}
+	return ""
 }
 
 // filters reports whether some host has rules of nft(8), which may answer in a host's place.

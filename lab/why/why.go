@@ -21,12 +21,16 @@ type Reason struct {
 }
 
 // String writes the reason in a line: the sentence, and behind it where it comes from.
-func (r Reason) String() string {
-	from := r.Function
-	if r.Lesson != "" {
-		from += "; lesson " + r.Lesson
+func (r Reason) String() string { return r.Sentence + " (" + r.from() + ")" }
+
+// From says in words of its own where the reason comes from, for a reader who has been told the rest.
+func (r Reason) From() string { return "see " + r.from() }
+
+func (r Reason) from() string {
+	if r.Lesson == "" {
+		return r.Function
 	}
-	return r.Sentence + " (" + from + ")"
+	return r.Function + "; lesson " + r.Lesson
 }
 
 // Of says why a step of a combination was answered as it was. got has the answers up to that step at least, in the words of
