@@ -22,7 +22,8 @@ var chain = map[string][]string{
 	"lab/yamlpos":  {"lab/wording", "lab/once"}, // files and places; knows no steps
 	"lab/world":    {"lab/wording"},             // what processes have; knows neither files nor kernels
 	"lab/topology": {"lab/wording", "lab/once", "lab/syntax", "lab/yamlpos", "lab/world"},
-	"lab/draft":    {"lab/wording", "lab/syntax", "lab/yamlpos"}, // the way back of topology; spells as labrun fmt does
+	"lab/session":  {"lab/syntax", "lab/topology", "lab/yamlpos"}, // lines that a person types, as a topology
+	"lab/draft":    {"lab/wording", "lab/syntax", "lab/yamlpos"},  // the way back of topology; spells as labrun fmt does
 	"lab/plan":     nil,
 	"lab/question": {"lab/plan", "lab/syntax"}, // reads calls as it prints them
 	"lab/result":   nil,
@@ -49,14 +50,15 @@ var chain = map[string][]string{
 	// Its init is this program, and asks the guest's kernel as local does this machine's.
 	"lab/kernel/guest": {"lab/child", "lab/kernel/image", "lab/kernel/remote", "lab/kernel/local"},
 	"lab/run":          {"lab/question", "lab/result", "lab/why", "lab/kernel", "lab/capture"}, // of capture the names of folders
-	"lab/compare":      {"lab/result"},                                              // two results in, what differs out
+	"lab/compare":      {"lab/result"},                                                         // two results in, what differs out
+	"topologies":       nil,                                                                    // the lessons, as files in the program
 	// pure, for reports as much as for commands
 	"lab/graph":  nil,
 	"lab/report": {"lab/result", "lab/compare", "lab/graph"}, // prints, computes nothing
 	"cmd/labrun": {
 		"lab/wording", "lab/syntax", "lab/topology", "lab/plan", "lab/sys", "lab/fabric", "lab/program", "lab/capture",
-		"lab/question", "lab/result", "lab/why", "lab/kernel", "lab/kernel/local", "lab/kernel/image", "lab/kernel/guest", "lab/run", "lab/compare", "lab/report",
-		"lab/graph", "lab/draft",
+		"lab/question", "lab/result", "lab/why", "lab/kernel", "lab/kernel/local", "lab/kernel/image", "lab/kernel/guest",
+		"lab/run", "lab/compare", "lab/report", "lab/graph", "lab/draft", "lab/session", "topologies",
 	},
 	// All of the chain as a test of somebody else's, beside cmd/labrun at its end.
 	"lab/labtest": {"lab/topology", "lab/plan", "lab/sys", "lab/fabric", "lab/result", "lab/kernel/local", "lab/run",

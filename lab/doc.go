@@ -16,6 +16,7 @@
 //	kernel/local: Plan --fabric.Up--> Lab --process.Start--> Process --Call--> Answer
 //	kernel/guest: Image --Start--> guest, in which remote.Serve hands questions to its kernel/local
 //
+//	topologies     the lessons, as files in the program
 //	cmd/labrun     flags, exit statuses, one small file per subcommand
 //	lab            the vocabulary
 //	lab/wording    what complaints are made of: quotes, counts, the name that was meant
@@ -23,6 +24,7 @@
 //	lab/yamlpos    YAML with the place of every node, and complaints with a caret; knows no steps
 //	lab/world      what processes have after each step, and which sockets overlap; pure
 //	lab/topology   files to Topology; every complaint has file:line:column
+//	lab/session    calls that a person types to a topology, and with their answers to a file; pure
 //	lab/draft      values to the text of a topology file: what was recorded, imported or tried; pure
 //	lab/plan       Topology to an ordered list of operations; pure
 //	lab/once       remembers what need not be found out twice

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"maps"
 	"slices"
 	"strings"
 )
@@ -29,17 +30,18 @@ var errnoNames = strings.Fields(errnos)
 // ErrnoNames returns every errno's name, sorted.
 func ErrnoNames() []string { return slices.Clone(errnoNames) }
 
+// errnoAliases are second names of numbers on Linux, with the name that labrun prints.
+var errnoAliases = map[string]string{"EWOULDBLOCK": "EAGAIN", "ENOTSUP": "EOPNOTSUPP", "EDEADLOCK": "EDEADLK"}
+
+// ErrnoAliases returns the names that CanonicalErrno takes beside those of ErrnoNames, sorted.
+func ErrnoAliases() []string { return slices.Sorted(maps.Keys(errnoAliases)) }
+
 // CanonicalErrno returns the one name that an errno goes by: EWOULDBLOCK and
 // EAGAIN, EOPNOTSUPP and ENOTSUP are single numbers on Linux. The second
 // result is false when there is no such errno.
 func CanonicalErrno(name string) (string, bool) {
-	switch name {
-	case "EWOULDBLOCK":
-		return "EAGAIN", true
-	case "ENOTSUP":
-		return "EOPNOTSUPP", true
-	case "EDEADLOCK":
-		return "EDEADLK", true
+	if one, ok := errnoAliases[name]; ok {
+		return one, true
 	}
 	return name, slices.Contains(errnoNames, name)
 }

@@ -32,9 +32,9 @@ cell or cannot be asked is passed over for its neighbour. Each line has a kernel
 answer; the last say which step changed, and which known change of Linux explains it.
 Answers that the file leaves open do not count.
 
-    labrun bisect lab.yaml --only two-listeners     # the kernels of the cache, and this one
+    labrun bisect lab.yaml --only two-listeners   # of the cache, and this one
     labrun bisect lab.yaml --only 'pairs[first=any,second=x]' --host beta \
-        --kernel debian:5.10 --kernel debian:6.1 --kernel ./vmlinuz --kernel host
+        --kernel debian:5.10 --kernel debian:6.1 --kernel host
 
 The cell is asked in the first host that has it, unless --host names another. With -o
 FILE the report about all kernels that were asked is kept.

@@ -13,7 +13,7 @@ file for each network, and lo.pcapng for what never leaves a host:
 
     labrun --capture pcap --only claim-2-time-wait topologies/dual-nic.yaml
     tshark -r pcap/claim-2-time-wait@alpha/red.pcapng
-    tshark -N n -r pcap/claim-2-time-wait@alpha/red.pcapng    # alpha.x for 192.0.2.10
+    tshark -N n -r pcap/claim-2-time-wait@alpha/red.pcapng   # shows alpha.x
 
 Each packet is there once, with the NIC that sent it (frame.interface_name, such as
 alpha/eth0), from before the first step until the last one has its answer. Nothing in

@@ -141,6 +141,7 @@ func rootCommand() *cobra.Command {
 	root.InitDefaultHelpCmd()
 	helpTopics(root)
 	documentVariables(root)
+	describeCommands(root)
 	completions(root)
 	return root
 }

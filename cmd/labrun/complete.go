@@ -128,15 +128,33 @@ func kept(file string) []*lab.Topology {
 
 // offerHosts offers hosts with their NICs: alpha and beta are told apart by what they have.
 func offerHosts(_ *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+	return afterFile(hostsOf(readable(args), begun), args)
+}
+
+// hostsOf returns the hosts of topologies whose names begin so, as offers.
+func hostsOf(topologies []*lab.Topology, begun string) []string {
 	var offers []string
-	for _, t := range readable(args) {
+	for _, t := range topologies {
 		for i := range t.Hosts {
 			if strings.HasPrefix(t.Hosts[i].Name, begun) {
 				offers = append(offers, t.Hosts[i].Name+"\t"+nics(&t.Hosts[i]))
 			}
 		}
 	}
-	return afterFile(offers, args)
+	return offers
+}
+
+// offerTryHosts offers the hosts in which "labrun try" makes calls: those of its --file, or of the standard lab.
+func offerTryHosts(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
+	file := cmd.Flags().Lookup("file").Value.String()
+	if file != "" {
+		return offerHosts(cmd, []string{file}, begun)
+	}
+	t, err := standardTopology()
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return hostsOf([]*lab.Topology{t}, begun), cobra.ShellCompDirectiveNoFileComp
 }
 
 // offerCells offers experiments by name; once the name of one with axes and a
@@ -206,7 +224,11 @@ func completions(root *cobra.Command) {
 	offer(root, "baseline", offerReports)
 	for _, cmd := range append(root.Commands(), root) {
 		offer(cmd, "only", offerCells)
-		offer(cmd, "host", offerHosts)
+		if cmd.Name() == "try" {
+			offer(cmd, "host", offerTryHosts)
+		} else {
+			offer(cmd, "host", offerHosts)
+		}
 		offer(cmd, "capture", offerFolders)
 		offer(cmd, "kernel", offerKernels)
 		switch cmd.Name() {
@@ -228,6 +250,9 @@ func completions(root *cobra.Command) {
 		case "shell", "exec":
 			cmd.ValidArgsFunction = offerFileAndHost
 			offer(cmd, "after", offerCells)
+		case "try":
+			cmd.ValidArgsFunction = cobra.NoFileCompletions
+			offer(cmd, "file", offerFiles)
 		case "version", "kernels":
 			cmd.ValidArgsFunction = cobra.NoFileCompletions
 		}

@@ -19,16 +19,18 @@ const kernelsHelp = `A kernel is asked with --kernel KERNEL, as often as you lik
 its own. KERNEL is
 
     host              this machine's
-    debian:6.1        the newest 6.1 of Debian's that this machine's apt knows; also
-                      debian:6.12.117, debian:6.1.0-50, and debian for the newest of all.
-                      debian:6.1:arm64 is one for another machine
-    um:6.1            the same as User-mode Linux, which is a program and starts faster
+    debian:6.1        the newest 6.1 of Debian's that this machine's apt knows;
+                      also debian:6.12.117, debian:6.1.0-50, and debian for the
+                      newest of all. debian:6.1:arm64 is one for another machine
+    um:6.1            the same as User-mode Linux, which is a program and starts
+                      faster
     gvisor            gVisor's runsc, in your path; gvisor:PATH elsewhere
-    ./vmlinuz         a file: bzImage, vmlinuz, vmlinux, Image, or a User-mode Linux. Its
-                      modules are found where it lies in boot or lib/modules
+    ./vmlinuz         a file: bzImage, vmlinuz, vmlinux, Image, or a User-mode
+                      Linux. Its modules are found where it lies in boot or
+                      lib/modules
     ./folder          one with boot/vmlinuz* and lib/modules, as packages unpack
-    ./linux-image.deb a package; since 6.19 linux-binary-*.deb, with linux-modules-*.deb
-                      beside it
+    ./linux-image.deb a package; since 6.19 linux-binary-*.deb, with
+                      linux-modules-*.deb beside it
     all               all that the cache has
 
 A kernel boots in a guest without root, network or disk, so QEMU is needed for all but

@@ -81,6 +81,13 @@ func (o *askOptions) flags(f *pflag.FlagSet) {
 		"run all `N` times; a cell that answers differently has failed, and says how often it answered what")
 	f.BoolVar(&o.pause, "pause-on-fail", false,
 		"open a shell in the host of the first cell that fails, with its sockets there (on a terminal)")
+	o.kernelFlags(f)
+	f.StringVar(&o.capture, "capture", "",
+		"write what every cell sends into the folder `DIR`, in pcapng files for Wireshark and tshark")
+}
+
+// kernelFlags are the flags that say which kernels are asked.
+func (o *askOptions) kernelFlags(f *pflag.FlagSet) {
 	f.StringArrayVar(&o.kernels, "kernel", nil,
 		"ask the kernel `KERNEL`, each in a column of its own: host, a vmlinuz, a folder with boot/vmlinuz* and "+
 			"lib/modules, a package linux-image-*.deb, debian:VERSION, um:VERSION, gvisor, or all that the cache has; see "+
@@ -92,8 +99,6 @@ func (o *askOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.guestLabrun, "guest-labrun", "",
 		"run `FILE` in guests of another architecture, a labrun built for that with CGO_ENABLED=0 (default: go build "+
 			"makes one)")
-	f.StringVar(&o.capture, "capture", "",
-		"write what every cell sends into the folder `DIR`, in pcapng files for Wireshark and tshark")
 }
 
 // check finds mistakes in the flags before anything is built.

@@ -31,6 +31,9 @@ func commandNames(root *cobra.Command) []string {
 // load that text as a script.
 func shells(root *cobra.Command) {
 	cmd := named(root, "completion")
+	cmd.Short = "print a script with which a shell completes command lines"
+	cmd.Long = "completion prints a script with which a shell completes commands, flags, files, and the names in a file. The " +
+		"help of each says where it belongs."
 	names := commandNames(cmd)
 	cmd.Args = cobra.ArbitraryArgs
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -42,6 +45,7 @@ func shells(root *cobra.Command) {
 			list(names))
 	}
 	for _, shell := range cmd.Commands() {
+		shell.Short = "the script for " + shell.Name()
 		shell.Args = args(0, 0, "no arguments")
 	}
 }

@@ -1,6 +1,7 @@
 package syntax
 
 import (
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -8,10 +9,14 @@ import (
 	"labrun/lab"
 )
 
-// DescribeCall returns what an editor shows beside a call: its line, what it takes and what it answers.
+// DescribeCall returns what an editor shows beside a call: its line, and what it answers besides ok. Its arguments
+// are in the examples that the editor shows below that.
 func DescribeCall(s lab.Signature) string {
-	r := &reader{Signature: s}
-	return s.Doc + ".\n\n" + r.takes() + "; " + strings.Replace(r.answers(), s.Name, "it", 1) + "."
+	text := s.Doc + "."
+	if s.Answers != "" {
+		text += "\n\nAnswers " + string(s.Answers) + "."
+	}
+	return text
 }
 
 // CallPattern is the whole of a call, with that option where it takes one. The JSON Schema has
@@ -34,7 +39,7 @@ func CallPattern(s lab.Signature, option string) string {
 	if s.Answers == "" {
 		end := `(?:ok|blocked|E[A-Z0-9]+)`
 		if s.Sender {
-			end = `(?:ok\s+from\s+\S+|` + end + `)`
+			end = `(?:` + senderPattern + `|` + end + `)`
 		}
 		answer = `(?:\?|` + end + `(?:\s*\|\s*` + end + `)*)(?:\s*\[[^\]]*\])*\s*`
 	}
@@ -43,6 +48,36 @@ func CallPattern(s lab.Signature, option string) string {
 		call = "(?:" + call + `|[\s\S]*` + FillPattern + `[\s\S]*)`
 	}
 	return `^\s*` + made + s.Name + `\s*\(\s*` + call + "$"
+}
+
+// senderPattern is a connection and who made it: ok from peer.x:80, ok from "/tmp/app.sock".
+const senderPattern = `ok\s+from\s+(?:` + stringPattern + `|\S+)`
+
+// ErrnoPatterns take a step, and an answer alone, in which every word that stands where an answer may and looks like an
+// errno is one. They stand beside the patterns of calls, which take E and anything: with the names of all errnos in
+// each, the schema would be twice as long, and an editor that finds no call to match shows none.
+//
+// Go's patterns cannot say "but": the text is cut into strings, separators with what is right behind them, and all
+// other characters.
+func ErrnoPatterns() (step, answer string) {
+	const separator = `[=|\[]`
+	words := oneOfPattern(slices.Concat(lab.ErrnoNames(), lab.ErrnoAliases(), otherWords()))
+	behind := `\s*(?:` + words + `?\s*` + separator + `\s*)*` + // = ESTABLISHED | ..., = [2001:db8::1]:80
+		`(?:` + words + `(?:[^A-Z0-9=|\["]|$)|[^E\s=|\["]|E[A-Z0-9]*[^A-Z0-9\s=|\[\]"]|` + stringPattern + `|E?$)`
+	rest := `(?:[^=|\["]|` + stringPattern + `|` + separator + behind + `)*$|` + FillPattern
+	return `^` + rest, `^` + behind + rest
+}
+
+// otherWords are words of arguments and answers that look like errnos (errnoSyntax).
+func otherWords() []string {
+	words := slices.Clone(lab.StateNames)
+	for _, all := range []map[lab.Kind][]string{wordsOf, maskWords} {
+		for _, k := range slices.Sorted(maps.Keys(all)) {
+			words = append(words, all[k]...)
+		}
+	}
+	slices.Sort(words)
+	return slices.DeleteFunc(slices.Compact(words), func(w string) bool { return !errnoSyntax().MatchString(w) })
 }
 
 // argsPattern is all arguments of a call. Each that may be left out is an optional group which

@@ -2,6 +2,8 @@ package sys
 
 import (
 	"errors"
+	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -36,3 +38,26 @@ var Signals = map[string]unix.Signal{
 	"SIGUSR1": unix.SIGUSR1, "SIGUSR2": unix.SIGUSR2, "SIGPIPE": unix.SIGPIPE, "SIGTERM": unix.SIGTERM,
 	"SIGWINCH": unix.SIGWINCH,
 }
+
+// MeaningOf returns what an errno means in the words of strerror(3), which begin with a capital: "Address already in
+// use". It is "" for what is not an errno.
+func MeaningOf(errno string) string {
+	e, ok := errnos()[errno]
+	if !ok {
+		return ""
+	}
+	words := e.Error()
+	return strings.ToUpper(words[:1]) + words[1:]
+}
+
+// errnos are the numbers of errnos by their names.
+var errnos = sync.OnceValue(func() map[string]unix.Errno {
+	all := map[string]unix.Errno{}
+	const most = 133 // EHWPOISON, include/uapi/asm-generic/errno.h
+	for e := unix.Errno(1); e <= most; e++ {
+		if name, ok := lab.CanonicalErrno(unix.ErrnoName(e)); ok {
+			all[name] = e
+		}
+	}
+	return all
+})

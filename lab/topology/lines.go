@@ -13,6 +13,19 @@ import (
 // blank behind it before its parenthesis.
 var processLine = once.Regexp(`^([^\s(){}\[\]"',]+):\s+(\S.*)$`)
 
+// CutLine cuts a line of steps into the process before its call, with the colon behind it, the step, and a comment
+// with the blanks before it: "web: ", "listen(w, 5)", " # so". The line is what they are together, but for blanks
+// around it.
+func CutLine(line string) (process, step, comment string) {
+	line = strings.TrimSpace(line)
+	step = withoutComment(line)
+	comment = line[len(step):]
+	if m := processLine().FindStringSubmatchIndex(step); m != nil && !strings.HasPrefix(step, "{") {
+		process, step = step[:m[4]], step[m[4]:]
+	}
+	return process, step, comment
+}
+
 // stepLines returns the list that steps: | stands for. Each line is a step, as it would stand behind
 // "- " in a list but without YAML's quotes, which a call with a comma or a bracket needs in most
 // other places; a program, or a step with a limit, is {...} as in a list. Its nodes have the

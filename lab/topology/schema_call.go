@@ -2,7 +2,6 @@ package topology
 
 import (
 	"slices"
-	"strings"
 
 	"labrun/lab"
 	"labrun/lab/syntax"
@@ -18,24 +17,22 @@ func callSchema() object {
 	// What an axis gives may be anything.
 	forms = append(forms, object{"pattern": `^[^(]*` + syntax.FillPattern,
 		"description": "A step that begins with the value of an axis."})
+	step, _ := syntax.ErrnoPatterns()
 	return object{"type": "string", "anyOf": forms,
-		"description": "A call as strace writes it, with the answer that it must get: [NAME =] CALL(ARGUMENTS) [= " +
-			"ANSWER [ANSWER on linux < 6.2]]. ANSWER is " + formsOf(lab.AnswerForms) + ". An address is " +
-			formsOf(lab.AddressForms) + "."}
+		"pattern": step, "patternErrorMessage": misspeltErrno,
+		"description": "A call as strace writes it: [NAME =] CALL(ARGUMENTS) [= ANSWER].\n\n" +
+			"See labrun help calls, addresses and answers."}
 }
 
-// formsOf lists the ways in which something may be written. A pattern would not tell an author what they mean.
-func formsOf(forms []lab.Form) string {
-	var words []string
-	for _, f := range forms {
-		words = append(words, f.Form)
-	}
-	return strings.Join(words, "; ")
-}
+// misspeltErrno is what an editor says of a word that looks like an errno and is none.
+const misspeltErrno = "no such errno: EADDRINUSE, EINVAL and so on, errno(3)"
 
 // noCall is what an editor says instead of a pattern that does not match, which no author would want
 // to read; "labrun check" has the words.
 const noCall = "not a call that labrun takes: its name, its arguments or its answer; labrun check says which"
+
+// mostShown bounds the examples of a call.
+const mostShown = 3
 
 // signatureSchema is one call. One with socket options is a choice of them, so
 // that each is completed, and shown with its own manual page.
@@ -44,7 +41,17 @@ func signatureSchema(s lab.Signature) object {
 	at := slices.Index(s.Args, lab.KindOption)
 	if at < 0 {
 		o["pattern"], o["patternErrorMessage"] = syntax.CallPattern(s, ""), noCall
-		o["examples"] = syntax.CallExamples(s)
+		// Editors complete examples and snippets alike, and show the examples, all of them, beside the call.
+		examples := syntax.CallExamples(s)
+		shown := min(len(examples), mostShown)
+		o["examples"] = examples[:shown]
+		var snippets []object
+		for _, e := range examples[shown:] {
+			snippets = append(snippets, object{"label": e, "body": e})
+		}
+		if snippets != nil {
+			o["defaultSnippets"] = snippets
+		}
 		return o
 	}
 	var forms []object

@@ -102,11 +102,17 @@ func pruneSchema(doc string) object {
 	})
 }
 
+// answerText is an answer that stands alone.
+func answerText(doc string, examples ...string) object {
+	_, answer := syntax.ErrnoPatterns()
+	return like(doc, answer, examples...).with("patternErrorMessage", misspeltErrno)
+}
+
 // rulesSchema is one list of rules. Keys that are not words of a rule are axes.
 func rulesSchema() object {
 	words := append([]string{"ok", "blocked", "?", leftOut}, lab.ErrnoNames()...)
 	answer := either("The answer: ok, an errno, blocked, ?, a value, or \"-\" to leave the step out.",
-		object{"enum": words}, text("A value."))
+		object{"enum": words}, answerText("A value."))
 	rule := object{
 		"type": "object", "description": "{AXIS: VALUE, ..., answer: ANSWER}, or as the last one {else: ANSWER}.",
 		"properties": titled(schemas{

@@ -41,6 +41,8 @@ func fileSchema() object {
 	o["anyOf"] = []object{{"required": topologyKeys}, {"required": []string{"experiments"}},
 		{"required": []string{"probes"}},
 		{"required": []string{"claims"}}, {"required": []string{"include"}}}
+	// A name and no address: the schema is in the program, and nothing fetches it.
+	o["$id"] = "urn:labrun:topology"
 	o["$schema"] = "https://json-schema.org/draft/2020-12/schema"
 	o["title"] = "labrun topology"
 	o["$defs"] = definitions()

@@ -69,7 +69,7 @@ func callsSchema() object {
 			"together": object{"type": "array", "minItems": 2, "items": object{"type": []string{"string", "object"}},
 				"description": "Calls, CALL or PROCESS: CALL, that are released at the same instant."},
 			"answers": either("What they answer, in any order, whichever call that is.",
-				object{"type": "array", "minItems": 2, "items": text("What one of them answers.", "ok", "EADDRINUSE")},
+				object{"type": "array", "minItems": 2, "items": answerText("What one of them answers.", "ok", "EADDRINUSE")},
 				object{"type": "string", "pattern": `^\s*\{|` + syntax.FillPattern}),
 			"run": runSchema(), // with it the step is a program; here it is for editors to complete
 		}),

@@ -2,6 +2,7 @@ package topology
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"maps"
 	"path/filepath"
@@ -9,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -77,18 +79,24 @@ func mustValue(t *testing.T, text string) any {
 	return plainValue(t, &n)
 }
 
+// lessons returns the files of the repository that labrun runs, and those that they share.
+func lessons(t *testing.T) []string {
+	t.Helper()
+	return append(globbed(t, "../../topologies/*.yaml"), globbed(t, "../../topologies/shared/*.yaml")...)
+}
+
+func globbed(t *testing.T, pattern string) []string {
+	t.Helper()
+	files, err := filepath.Glob(pattern)
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%s: no files: %v", pattern, err)
+	}
+	return files
+}
+
 func TestFilesFitTheSchema(t *testing.T) {
 	s := compiled(t)
-	var files []string
-	for _, pattern := range []string{"testdata/ok/*.yaml", "../../topologies/*.yaml",
-		"../../topologies/shared/*.yaml"} {
-		found, err := filepath.Glob(pattern)
-		if err != nil || len(found) == 0 {
-			t.Fatalf("%s: no files: %v", pattern, err)
-		}
-		files = append(files, found...)
-	}
-	for _, file := range files {
+	for _, file := range append(lessons(t), globbed(t, "testdata/ok/*.yaml")...) {
 		if err := s.Validate(mustValue(t, string(mustRead(t, file)))); err != nil {
 			t.Errorf("%s: %v", file, err)
 		}
@@ -155,6 +163,15 @@ var wrongFiles = []struct{ old, new string }{
 	{"bind(a, x:80)", "bind(a)"},
 	{"bind(a, x:80)", "bind(a, x:80) = EADDRINUSE!"},
 	{"bind(a, x:80)", "bind(a, x:80) EADDRINUSE"},
+	{"bind(a, x:80)", "bind(a, x:80) = EADRINUSE"},
+	{"bind(a, x:80)", "bind(a, x:80) = EADDRINUSE | EINVALID"},
+	{"bind(a, x:80)", "bind(a, x:80) = ok [EACES on linux < 6.2]"},
+	{"bind(a, x:80)", "bind(a, x:80) = ok [ok on linux < 6.2] [EINVAL|EACES on linux > 6.4]"},
+	{"#step", ", 'recv(a) = EAGAN'"},
+	{"#step", ", 'getsockname(a) = EBAFD [x:80 on linux < 6.2]'"},
+	{"#step", ", 'getsockopt(a, SO_ERROR) = ECONREFUSED'"},
+	{"#step", ", {together: ['p: listen(a, 5)', 'q: listen(a, 5)'], answers: [ok, EADRINUSE]}"},
+	{"#keys", "axes: {first: [x]}\n    want: [{first: x, answer: EADRINUSE}]"},
 	{"bind(a, x:80)", "bnd(a, ${first}:80)"},
 	{"#step", ", 'setsockopt(a, SO_REUSEADR, 1)'"},
 	{"#step", ", 'setsockopt(a, SO_REUSEADDR)'"},
@@ -205,7 +222,11 @@ func TestSchemaTakesSteps(t *testing.T) {
 		`'bind(${all}) = ${want}'`,
 		`'bind (a , family(AF_UNIX, mapped(x)):80 , 3) = EINVAL [ok on linux < 6.2] [ok on no option SO_MARK]'`,
 		`'send(a, "a) = ok, \"b\"") = 5'`, `"recv(a) = ?"`, `'kill(web)'`, `'exit()'`,
-		`'getsockname(a) = [2001:db8::1]:$p'`,
+		`'getsockname(a) = [2001:db8::1]:$p'`, `'bind(a, x:80) = EWOULDBLOCK'`, `'recv(a) = "= EVIL" | "[EVIL" | EAGAIN'`,
+		`'who(EA, EB) = EA, EB'`, `'EA = accept(a) = ok from [2001:db8::1]:80 [EAGAIN on linux < 6.2]'`,
+		`'EA = accept(a) = ok from "a name"'`, `'poll(a) = POLLERR | POLLHUP'`, `'getsockname(EA) = EXT.x:80'`,
+		`'epoll_ctl(a, EPOLL_CTL_ADD, b, EPOLLIN|EPOLLET)'`, `'getsockopt(a, TCP_INFO.state) = ESTABLISHED'`,
+		`'sockets(any:80) = ESTABLISHED ESTABLISHED | none'`, `'setsockopt(a, SO_LINGER, {l_onoff=1, l_linger=0})'`,
 		`'fork(child, a, b)'`, `'b = accept(a, SOCK_NONBLOCK|SOCK_CLOEXEC)'`, `'connect(a, unspec)'`,
 		`'bind(a, "@name")'`,
 		`{peer/web: 'listen(a, 5)', until: 1m0.5s, limit: '${limit}', repeat: '${n}'}`,
@@ -238,6 +259,28 @@ func TestSchemaExamples(t *testing.T) {
 		}
 	}
 	collect(call)
+	var raw struct {
+		Defs map[string]struct {
+			DefaultSnippets []struct {
+				Label string
+				Body  any // a step, or a mapping of another section
+			}
+		} `json:"$defs"`
+	}
+	if err := json.Unmarshal(Schema(), &raw); err != nil {
+		t.Fatal(err)
+	}
+	for name, def := range raw.Defs {
+		for _, s := range def.DefaultSnippets {
+			if !strings.HasPrefix(name, "call-") {
+				continue
+			}
+			if s.Body != s.Label || strings.ContainsAny(s.Label, "$}") { // which mean something in a snippet
+				t.Errorf("%s puts %v into a file", s.Label, s.Body)
+			}
+			examples = append(examples, s.Label)
+		}
+	}
 	for _, e := range examples {
 		if _, _, err := syntax.ParseStep(e); err != nil {
 			t.Errorf("%s: %v", e, err)
@@ -286,6 +329,9 @@ func walk(s *jsonschema.Schema, seen map[*jsonschema.Schema]bool, visit func(*js
 	}
 }
 
+// mostHover is two lines of an editor, in characters.
+const mostHover = 200
+
 func TestSchemaIsClosedAndDescribed(t *testing.T) {
 	walk(compiled(t), map[*jsonschema.Schema]bool{}, func(s *jsonschema.Schema) {
 		if s.Properties != nil && s.AdditionalProperties == nil {
@@ -293,6 +339,9 @@ func TestSchemaIsClosedAndDescribed(t *testing.T) {
 		}
 		if s.PropertyNames != nil && s.Description == "" {
 			t.Errorf("%s has no description", s.Location)
+		}
+		if n := utf8.RuneCountInString(s.Description); n > mostHover || strings.Count(s.Description, "\n\n") > 1 {
+			t.Errorf("%s: an editor shows %d characters: %s", s.Location, n, s.Description)
 		}
 		for key, p := range s.Properties {
 			if p.Description == "" && (p.Ref == nil || p.Ref.Description == "") {

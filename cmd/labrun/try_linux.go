@@ -1,0 +1,259 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"labrun/lab"
+	"labrun/lab/report"
+	"labrun/lab/result"
+	"labrun/lab/run"
+	"labrun/lab/session"
+	"labrun/lab/syntax"
+	"labrun/lab/sys"
+	"labrun/lab/topology"
+)
+
+// tryOptions are the flags of "labrun try".
+type tryOptions struct {
+	askOptions
+	file string // whose hosts are taken; "" is the standard lab
+	host string // the subject; "" is the first host
+	keep string // the topology file to write; "" is none
+	json bool
+}
+
+// tryCommand makes "labrun try". A person with one question about bind(2) has no file, and writes none before the
+// first answer.
+func tryCommand() *cobra.Command {
+	var o tryOptions
+	cmd := &cobra.Command{
+		Use:   "try [CALL...]",
+		Short: "ask the kernel a few calls, without a file",
+		Long: `try makes calls in a lab of two hosts with two NICs each, and prints what the kernel
+answers, with the sockets that explain an errno:
+
+    labrun try 'a = socket(tcp)' 'bind(a, x:80)' 'b = socket(tcp)' 'bind(b, any:80)'
+
+The calls are made on alpha, whose NICs have the addresses x and y; beta is its peer,
+with peer.x and peer.y. A call is written as in a file ("labrun help calls"), and so is
+its process: 'second: bind(b, x:80)', 'peer/web: w = socket(tcp)'. An argument may have
+several lines. Whatever is answered is right, unless an answer stands behind the call:
+'bind(b, any:80) = ok'.
+
+Without calls try is a prompt, on which TAB completes and "help" lists what there is to
+type; from a pipe it reads a call a line.
+
+Exit status: 0 the kernel was asked, 1 it answered otherwise than a call says, 2 bad
+usage or a mistake in a call, 3 a call could not be made.`,
+		RunE: func(cmd *cobra.Command, calls []string) error { return try(cmd, calls, o) },
+	}
+	f := cmd.Flags()
+	f.StringVarP(&o.file, "file", "f", "", "make the calls in the hosts of `FILE`, a topology")
+	f.StringVar(&o.host, "host", "", "make the calls in the host `NAME` (default the first)")
+	f.StringVar(&o.keep, "keep", "", "write the calls with their answers to `FILE`, a new topology file")
+	f.BoolVar(&o.json, "json", false, "print a report in JSON, which \"labrun report\" and \"labrun rerun\" read")
+	o.kernelFlags(f)
+	return cmd
+}
+
+// try asks the calls of the command line, or those that are typed.
+func try(cmd *cobra.Command, calls []string, o tryOptions) error {
+	o.repeat = 1
+	if o.keep != "" {
+		if err := isFree(o.keep); err != nil {
+			return usagef("--keep %s: %w", o.keep, err)
+		}
+	}
+	lines := splitLines(calls)
+	s, err := o.session(cmd, "try")
+	if err != nil {
+		return err
+	}
+	if len(calls) == 0 {
+		return usagef("%s takes one or more CALLs; type %q for help", cmd.CommandPath(), cmd.CommandPath()+" --help")
+	}
+	t, err := loadSession(cmd.ErrOrStderr(), s, lines)
+	if err != nil {
+		return err
+	}
+	if err := o.check([]*lab.Topology{t}); err != nil {
+		return err
+	}
+	if err := o.privilege(); err != nil {
+		return err
+	}
+	r, err := ask(untilSignal(), cmd.ErrOrStderr(), []*lab.Topology{t}, o.askOptions, run.Options{Hosts: o.hosts}, nil)
+	if err != nil {
+		return err
+	}
+	if err := printTry(cmd.OutOrStdout(), s, r, o.json); err != nil {
+		return err
+	}
+	if o.keep != "" {
+		if err := keepSession(s, o.keep, lines, answersIn(s, &r)); err != nil {
+			return fmt.Errorf("--keep %s: %w", o.keep, err)
+		}
+	}
+	switch {
+	case r.Counts.Errors > 0:
+		return exitStatus(exitError)
+	case r.Counts.Failed > 0:
+		return exitStatus(exitFailed)
+	}
+	return nil
+}
+
+// splitLines returns the lines of all arguments.
+func splitLines(calls []string) []string {
+	var lines []string
+	for _, c := range calls {
+		lines = append(lines, strings.Split(strings.TrimRight(c, "\n"), "\n")...)
+	}
+	return lines
+}
+
+// session returns a session in the hosts that the flags say.
+func (o *tryOptions) session(cmd *cobra.Command, name string) (*session.Session, error) {
+	t, err := standardTopology()
+	if o.file != "" {
+		var all []*lab.Topology
+		if all, err = load(cmd, []string{o.file}); err == nil {
+			t = all[0]
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	names := hostNames([]*lab.Topology{t})
+	if o.host == "" {
+		o.host = t.Hosts[0].Name
+	} else if !slices.Contains(names, o.host) {
+		return nil, usagef("--host %s: no such host%s there are %s", o.host, meant(o.host, names), list(names))
+	}
+	s, err := session.New(name, topology.Source{File: t.File, Text: []byte(t.Source)}, o.host)
+	o.hosts = []string{o.host}
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return s, nil
+}
+
+// loadSession reads the lines of a session, and shows their mistakes.
+func loadSession(stderr io.Writer, s *session.Session, lines []string) (*lab.Topology, error) {
+	t, err := s.Load(lines)
+	var found topology.Diagnostics
+	switch {
+	case errors.As(err, &found):
+		show(stderr, found)
+		return nil, exitStatus(exitUsage)
+	case err != nil:
+		return nil, err
+	}
+	show(stderr, s.Warnings(t, lines))
+	return t, nil
+}
+
+// printTry prints what the kernels answered.
+func printTry(w io.Writer, s *session.Session, r result.Report, asJSON bool) error {
+	if asJSON {
+		return withoutWorkflowCommands(w, func() error { return report.JSON(w, r) })
+	}
+	// In the words of what was typed; the report itself goes with the text that it holds.
+	m := &r.Matrices[0]
+	m.Cells = slices.Clone(m.Cells)
+	for i := range m.Cells {
+		if n := m.Cells[i].Note; n != nil {
+			note := *n
+			note.Reason = s.Words(note.Reason)
+			m.Cells[i].Note = &note
+		}
+	}
+	return withoutWorkflowCommands(w, func() error { return transcriptFor(w).Write(w, r) })
+}
+
+// transcriptFor is how answers look there.
+func transcriptFor(w io.Writer) report.Transcript {
+	return report.Transcript{Text: textFor(w), Meaning: sys.MeaningOf}
+}
+
+// answersIn returns what the kernels of a report answered to the lines.
+func answersIn(s *session.Session, r *result.Report) []session.Answers {
+	m := &r.Matrices[0]
+	var all []session.Answers
+	for i := range m.Cells {
+		c := &m.Cells[i]
+		info := r.Environment.Kernel(m.Columns[c.Column].Kernel)
+		a := session.Answers{Version: info.Number(), Lines: map[int]string{}, Red: -1}
+		for _, step := range m.StepsOf(c) {
+			line := s.Line(step.Line)
+			a.Lines[line] = step.Got
+			if step.Red {
+				a.Red = line
+			}
+		}
+		all = append(all, a)
+	}
+	return all
+}
+
+// keepSession writes a session as a topology file, which is new.
+func keepSession(s *session.Session, file string, lines []string, answers []session.Answers) error {
+	name := strings.TrimSuffix(filepath.Base(file), filepath.Ext(file))
+	if syntax.TopologyName.Check(name) != "" {
+		name = session.Experiment
+	}
+	text, err := s.File(name, lines, answers)
+	if err != nil {
+		return err
+	}
+	return writeFile(file, text)
+}
+
+// isFree returns an error when a file of that name exists.
+func isFree(file string) error {
+	_, err := os.Lstat(file)
+	switch {
+	case err == nil:
+		return errors.New("it exists already, and would be lost")
+	case !errors.Is(err, os.ErrNotExist):
+		return errors.Unwrap(err)
+	}
+	info, err := os.Stat(filepath.Dir(file))
+	if err == nil && !info.IsDir() {
+		err = errors.New("that is not a folder")
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", filepath.Dir(file), reasonOf(err))
+	}
+	return nil
+}
+
+// reasonOf returns what is behind an error of a path, whose name is told already.
+func reasonOf(err error) error {
+	var path *os.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
+}
+
+// writeFile writes a file whole or not at all; behind sudo it is the user's.
+func writeFile(file string, text []byte) error {
+	out, err := openOutput(file)
+	if err != nil {
+		return err
+	}
+	defer out.file.Close()
+	return out.writeBy(func(w io.Writer) error {
+		_, err := w.Write(text)
+		return err
+	})
+}
