@@ -65,15 +65,15 @@ func (t Text) explained(b io.Writer, m *result.Matrix, e Explained) {
 
 // below writes what belongs to the step above it, in lines that fit the terminal.
 func (t Text) below(b io.Writer, word, text string) {
-	const margin = "                    "
 	if text == "" {
 		return
 	}
-	width := max(t.Width, 80) - len(margin) - 1
-	if t.Width == 0 {
-		width = 100
+	width := 120
+	if t.Width > 0 {
+		width = max(t.Width, 60)
 	}
-	for _, line := range wrap(text, width) {
+	const margin = 20
+	for _, line := range wrap(text, width-margin-1) {
 		fmt.Fprintf(b, "          %-9s %s\n", word, line)
 		word = ""
 	}

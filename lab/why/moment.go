@@ -139,6 +139,7 @@ type moment struct {
 	by     world.Answered
 	sock   *world.Socket // that the call is about, nil for none
 	others []*world.Socket
+	looked bool            // others are those that the kernel has shown, and not those of the steps
 	named  []*world.Socket // by the sentence of the rule that is asked
 }
 
@@ -306,13 +307,26 @@ func (m *moment) shown(seen []result.SocketInfo) []*world.Socket {
 		for _, o := range i.Options {
 			s.Options[o] = "1"
 		}
+		// The kernel's list has no SO_REUSEADDR: that of a process is known to the process alone.
+		s.Opaque = len(i.Owners) == 0
 		for _, o := range i.Owners {
 			process, sock, _ := strings.Cut(strings.TrimSuffix(o, ")"), " (")
-			host, name, ok := strings.Cut(process, "/")
-			if !ok {
-				host, name = m.q.Host, process
+			n := world.Name{Process: m.step.Process, Sock: "a socket"}
+			if host, name, ok := strings.Cut(process, "/"); ok {
+				n.Process = lab.Process{Host: m.q.Layout.HostOf(host, m.q.Host), Name: name}
+			} else if process != "unknown" {
+				n.Process = lab.Process{Host: m.q.Host, Name: process}
 			}
-			s.Names = append(s.Names, world.Name{Process: lab.Process{Host: m.q.Layout.HostOf(host, m.q.Host), Name: name}, Sock: sock})
+			isProgram := slices.ContainsFunc(m.q.Processes, func(p question.Process) bool { return p.Process == n.Process && p.Program })
+			if s.Opaque = s.Opaque || isProgram || process == "unknown"; !s.Opaque {
+				n.Sock = sock
+			}
+			s.Names = append(s.Names, n)
+		}
+		for _, known := range m.world.Sockets { // a closed one has the options that it had
+			if s.Opaque && same(known, s) && len(known.Names) == len(s.Names) {
+				s.Opaque, s.Options = false, known.Options
+			}
 		}
 		all = append(all, s)
 	}

@@ -248,6 +248,12 @@ func (m *moment) answersARP(ip netip.Addr) bool {
 	if name == "" || m.world.Host(m.host()).Changed && m.sock != nil && m.sock.Device != "" {
 		return false
 	}
+	if ip.Is6() && slices.ContainsFunc(m.world.Host(m.host()).Specs, func(s world.HostSpec) bool {
+		_, bits, via := routeOf(s.Spec, ip)
+		return s.Object == "route" && bits >= 0 && !via.IsValid()
+	}) {
+		return false // a route says that it is on that link, and of IPv6 a NIC answers for its own addresses alone (ndisc_recv_ns)
+	}
 	for _, host := range []string{m.host(), name} {
 		for sysctl := range m.world.Host(host).Sysctls {
 			if strings.Contains(sysctl, "arp_") || strings.Contains(sysctl, "rp_filter") {
@@ -476,7 +482,7 @@ func noName(m *moment) string {
 			name = string(text)
 		}
 	}
-	if _, ok := m.world.Paths[name]; !ok && name != "" {
+	if _, ok := m.world.File(name); !ok && name != "" {
 		return say("no file %q exists", name)
 	}
 	return ""

@@ -83,14 +83,8 @@ var rules = []rule{
 	{"EACCES", "connect ping", routerSays("prohibit"), "ip6_pkt_prohibit, tcp_v6_err", "icmp(7)", "routing-and-ports"},
 
 	// Errors that a socket was told of, and that the next call tells.
-	{"ECONNREFUSED", "send sendmsg recv recvfrom recvmsg getsockopt", icmpSays, "icmp_err_convert, __udp4_lib_err", "icmp(7)", "sapi-sockets"},
-	{"EHOSTUNREACH", "send sendmsg recv recvfrom recvmsg", icmpSays, "icmp_err_convert, __udp4_lib_err", "icmp(7)", "sapi-sockets"},
-	{"ENETUNREACH", "send sendmsg recv recvfrom recvmsg", icmpSays, "icmp_err_convert, __udp4_lib_err", "icmp(7)", "sapi-sockets"},
-	{"EHOSTDOWN", "send sendmsg recv recvfrom recvmsg", icmpSays, "icmp_err_convert, __udp4_lib_err", "icmp(7)", "sapi-sockets"},
-	{"ENONET", "send sendmsg recv recvfrom recvmsg", icmpSays, "icmp_err_convert, __udp4_lib_err", "icmp(7)", "sapi-sockets"},
-	{"ENOPROTOOPT", "send sendmsg recv recvfrom recvmsg", icmpSays, "icmp_err_convert, __udp4_lib_err", "icmp(7)", "sapi-sockets"},
-	{"EOPNOTSUPP", "send sendmsg recv recvfrom recvmsg", icmpSays, "icmp_err_convert, __udp4_lib_err", "icmp(7)", "sapi-sockets"},
-	{"EPROTO", "send sendmsg recv recvfrom recvmsg", icmpSays, "icmp_err_convert, __udp4_lib_err", "icmp(7)", "sapi-sockets"},
+	{"ECONNREFUSED EHOSTUNREACH ENETUNREACH EHOSTDOWN ENONET ENOPROTOOPT EOPNOTSUPP EPROTO", "send sendmsg recv recvfrom recvmsg",
+		icmpSays, "icmp_err_convert, __udp4_lib_err", "icmp(7)", "sapi-sockets"},
 	{"EHOSTUNREACH", "connect sendto send sendmsg ping", noNeighbour, "neigh_timer_handler, arp_error_report", "arp(7)", "strong-host"},
 	{"ECONNREFUSED", "send sendmsg recv recvfrom recvmsg", nobodyReceives, "icmp_send, __udp4_lib_err", "udp(7)", "udp"},
 	{"ECONNREFUSED", "getsockopt", refusedBefore, "tcp_reset", "connect(2)", "readiness"},

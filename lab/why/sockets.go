@@ -136,7 +136,7 @@ func linkLocal(m *moment) string {
 
 func notAFolder(m *moment) string {
 	folder := path.Dir(m.by.Addr.Unix)
-	if s := m.world.Paths[folder]; s != nil {
+	if _, ok := m.world.File(folder); ok {
 		return say("%q is the name of a socket, and not a folder", folder)
 	}
 	return ""
@@ -154,7 +154,7 @@ func pathExists(m *moment) string {
 	if name == "" || strings.HasPrefix(name, "@") {
 		return ""
 	}
-	made, ok := m.world.Paths[name]
+	made, ok := m.world.File(name)
 	if !ok {
 		return m.unixHolder(name)
 	}
@@ -175,10 +175,10 @@ func abstractTaken(m *moment) string {
 	return m.unixHolder(name)
 }
 
-// unixHolder says which of the sockets that the kernel has shown has a name.
+// unixHolder says which of the sockets that the kernel has shown has a name: it has shown none but those in the way.
 func (m *moment) unixHolder(name string) string {
 	for _, s := range m.others {
-		if s.IsUnix() && s.Local.Unix == name && len(s.Names) > 0 && s != m.sock {
+		if m.looked && s.IsUnix() && s.Local.Unix == name && len(s.Names) > 0 && s != m.sock {
 			return say("%s has the name", m.tell(s))
 		}
 	}
@@ -330,14 +330,14 @@ func doesNotWait(m *moment) string {
 
 func noFile(m *moment) string {
 	name := m.by.Addr.Unix
-	if _, ok := m.world.Paths[name]; name != "" && !strings.HasPrefix(name, "@") && !ok {
+	if _, ok := m.world.File(name); name != "" && !strings.HasPrefix(name, "@") && !ok {
 		return say("no file %q exists", name)
 	}
 	return ""
 }
 
 func otherType(m *moment) string {
-	if s := m.world.Paths[m.by.Addr.Unix]; s != nil && m.sock != nil && s.Type != m.sock.Type {
+	if s, ok := m.world.File(m.by.Addr.Unix); ok && m.sock != nil && s.Type != m.sock.Type {
 		return say("%q is the name of a %s socket, and %s is a %s one", m.by.Addr.Unix, s.Type, m.self(), m.sock.Type)
 	}
 	return ""
@@ -349,12 +349,13 @@ func noUnixListener(m *moment) string {
 		return ""
 	}
 	s := m.world.UnixAt(m.host(), name, m.sock.Type)
+	_, exists := m.world.File(name)
 	switch {
 	case s != nil && s.State != "LISTEN":
 		return say("%s has the name and does not listen", m.tell(s))
 	case s == nil && strings.HasPrefix(name, "@"):
 		return say("no socket of %s has the abstract name %q", m.host(), name)
-	case s == nil && m.world.Paths[name] != nil:
+	case s == nil && exists:
 		return say("the file %q exists, and the socket that made it is closed", name)
 	}
 	return ""
@@ -365,7 +366,7 @@ func noPortForDatagram(m *moment) string {
 	if s == nil || s.Ports() != "udp" || !s.Local.Port.IsZero() {
 		return ""
 	}
-	return m.full(s, m.usedUp(s, func(*world.Socket) bool { return true }), "a socket")
+	return m.full(s, m.usedUp(s, func(*world.Socket) bool { return true }), "sockets")
 }
 
 // wouldBe returns the socket of a connect with its addresses as they would be.
@@ -378,9 +379,7 @@ func (m *moment) wouldBe() *world.Socket {
 	if m.call.Name == "sendto" && !m.has("MSG_FASTOPEN") {
 		return nil
 	}
-	if s.Remote.Addr.IsUnspecified() {
-		s.Remote.Addr = world.LoopbackOf(&s)
-	}
+	s.Remote.Addr = world.Dialled(s.Local.Addr, s.Remote.Addr)
 	if !s.Local.Addr.IsValid() || s.Local.Addr.IsUnspecified() {
 		s.Local.Addr = m.world.Source(s.Host, s.Remote.Addr)
 	}
@@ -415,7 +414,7 @@ func noPortForTuple(m *moment) string {
 	if s == nil || !s.Local.Port.IsZero() {
 		return ""
 	}
-	return m.full(s, m.usedUp(s, func(*world.Socket) bool { return true }), "a socket that this one cannot share with")
+	return m.full(s, m.usedUp(s, func(*world.Socket) bool { return true }), "that this connection cannot share with")
 }
 
 func nobodyListens(m *moment) string {
@@ -427,9 +426,7 @@ func nobodyListens(m *moment) string {
 	if to.Port.Number == 0 && to.Port.Name == "" {
 		return "nothing can listen at port 0"
 	}
-	if to.Addr.IsUnspecified() {
-		to.Addr = world.LoopbackOf(s)
-	}
+	to.Addr = world.Dialled(s.Local.Addr, to.Addr)
 	host := m.world.HostAt(m.host(), to.Addr)
 	if host == "" {
 		return ""

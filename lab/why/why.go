@@ -68,8 +68,8 @@ func Each(q *question.Question, c lab.Combo, got []string, seen []result.Snapsho
 
 // rule is a condition of the kernel: what calls answer when it is met.
 type rule struct {
-	errno    string // "ok" is of a call that could be thought to fail
-	calls    string // that answer it, separated by spaces; "" is any
+	errnos   string // several separated by spaces; "ok" is of a call that could be thought to fail
+	calls    string // that answer one, separated by spaces; "" is any
 	tells    func(m *moment) string
 	function string
 	page     string
@@ -77,7 +77,7 @@ type rule struct {
 }
 
 func (r *rule) isAbout(errno, call string) bool {
-	return r.errno == errno && (r.calls == "" || slices.Contains(strings.Fields(r.calls), call))
+	return slices.Contains(strings.Fields(r.errnos), errno) && (r.calls == "" || slices.Contains(strings.Fields(r.calls), call))
 }
 
 // reason returns the first rule's whose condition is met: of the sockets that the steps left, or else of those that
@@ -94,7 +94,7 @@ func (p *player) reason(s *question.Step, got string, seen []result.SocketInfo) 
 	if len(seen) == 0 {
 		return Reason{}, false
 	}
-	m.others = m.shown(seen)
+	m.others, m.looked = m.shown(seen), true
 	return m.reason()
 }
 

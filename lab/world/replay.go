@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
+	"path"
 	"slices"
 	"strings"
 
@@ -15,9 +16,9 @@ import (
 // sockets says wherever that follows from them; where it does not, a socket is in Doubt.
 type Replay struct {
 	Sockets []*Socket // those that the kernel has, in the order in which they were made
-	// Paths are names of unix(7) that a bind made and no unlink removed, with the socket that made it. The hosts of a
+	// paths are names of unix(7) that a bind made and no unlink removed, with the socket that made it. The hosts of a
 	// lab have them in common.
-	Paths    map[string]*Socket
+	paths    map[string]*Socket
 	Programs bool // a program has run, which may have sockets that no step made
 	ICMP     []ICMP
 
@@ -89,6 +90,7 @@ type Socket struct {
 	Nonblock bool   // O_NONBLOCK
 	Group    bool   // it had a program for a group of SO_REUSEPORT before it was bound
 	Doubt    bool   // some answer does not say what became of it
+	Opaque   bool   // which options it has is not known, as of a program\'s
 	cloexec  bool
 }
 
@@ -180,7 +182,7 @@ func (a *Answered) OK() bool { return a.Answer.Outcome == lab.OK }
 
 // NewReplay returns what a lab has before the first step.
 func NewReplay(l *lab.Layout) *Replay {
-	r := &Replay{Paths: map[string]*Socket{}, layout: l, hosts: map[string]*Host{}, named: map[lab.Process]map[string]*Socket{},
+	r := &Replay{paths: map[string]*Socket{}, layout: l, hosts: map[string]*Host{}, named: map[lab.Process]map[string]*Socket{},
 		users: map[lab.Process]uint32{}, pending: map[lab.Process]map[string]Answered{}, members: map[membership]bool{},
 		watched: map[watch]bool{}, actions: map[lab.Process]map[string]string{}, caught: map[lab.Process]string{}}
 	for i := range l.Hosts {
@@ -544,7 +546,7 @@ func (r *Replay) bind(a *Answered) {
 			s.State = lab.StateBound
 		}
 		if a.Addr.Unix != "" && !strings.HasPrefix(a.Addr.Unix, "@") {
-			r.Paths[a.Addr.Unix] = s
+			r.paths[inLab(a.Addr.Unix)] = s
 		}
 		return
 	}
@@ -675,9 +677,7 @@ func (r *Replay) connect(a *Answered) {
 		s.Remote = to
 		return
 	}
-	if to.Addr.IsUnspecified() { // ip_route_output_key: the host itself
-		to.Addr = LoopbackOf(s)
-	}
+	to.Addr = Dialled(s.Local.Addr, to.Addr)
 	s.Remote = to
 	r.narrow(s, to.Addr)
 	if !a.OK() {
@@ -690,17 +690,6 @@ func (r *Replay) connect(a *Answered) {
 		return // the second half of a connect that did not wait
 	}
 	r.established(s)
-}
-
-// LoopbackOf returns the address that connect to the wildcard goes to: the socket's own, or loopback.
-func LoopbackOf(s *Socket) netip.Addr {
-	switch local := s.Local.Addr; {
-	case local.IsValid() && !local.IsUnspecified():
-		return local
-	case s.Is6() && !local.Is4In6():
-		return netip.IPv6Loopback()
-	}
-	return netip.AddrFrom4([4]byte{127, 0, 0, 1})
 }
 
 // narrow gives a socket on the wildcard the source that routing chooses. It is not known where more than one NIC
@@ -783,10 +772,24 @@ func (r *Replay) connectUnix(s *Socket, to Endpoint) {
 	r.Sockets = append(r.Sockets, child)
 }
 
+// inLab returns a path as one of the lab's files, where processes begin in /tmp.
+func inLab(name string) string {
+	if path.IsAbs(name) {
+		return path.Clean(name)
+	}
+	return path.Join("/tmp", name)
+}
+
+// File returns the socket that made the file of a name, whether it is open or not; false where no file of a socket exists.
+func (r *Replay) File(name string) (*Socket, bool) {
+	s, ok := r.paths[inLab(name)]
+	return s, ok
+}
+
 // UnixAt returns the open socket that has a name of unix(7), nil for none. One that accept made has its listener's
 // name without holding it.
 func (r *Replay) UnixAt(host, name, kind string) *Socket {
-	if s, ok := r.Paths[name]; ok && !strings.HasPrefix(name, "@") {
+	if s, ok := r.paths[inLab(name)]; ok && !strings.HasPrefix(name, "@") {
 		if len(s.Names) > 0 {
 			return s
 		}
@@ -1090,7 +1093,7 @@ func (r *Replay) fchown(a *Answered) {
 
 func (r *Replay) unlink(a *Answered) {
 	if text, ok := a.Call.Args[0].(lab.Text); ok && a.OK() {
-		delete(r.Paths, string(text))
+		delete(r.paths, inLab(string(text)))
 	}
 }
 
