@@ -129,7 +129,7 @@ func rootCommand() *cobra.Command {
 		},
 	}
 	o.flags(root.Flags())
-	root.AddCommand(checkCommand(), fmtCommand(), planCommand(), listCommand(), kernelsCommand(), graphCommand(), reportCommand(),
+	root.AddCommand(checkCommand(), fmtCommand(), planCommand(), listCommand(), kernelsCommand(), importCommand(), graphCommand(), reportCommand(),
 		diffCommand(), mergeCommand(), explainCommand(),
 		schemaCommand(), manCommand(), versionCommand())
 	root.AddCommand(topics()...)

@@ -247,6 +247,10 @@ func completions(root *cobra.Command) {
 			offer(cmd, "format", cobra.FixedCompletions(graphFormatNames(), cobra.ShellCompDirectiveNoFileComp))
 		case "explain":
 			cmd.ValidArgsFunction = offerFileAndCell
+		case "import":
+			cmd.ValidArgsFunction = cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault)
+			offer(cmd, "output", offerFiles)
+			offer(cmd, "format", cobra.FixedCompletions(importFormatNames(), cobra.ShellCompDirectiveNoFileComp))
 		case "shell", "exec":
 			cmd.ValidArgsFunction = offerFileAndHost
 			offer(cmd, "after", offerCells)

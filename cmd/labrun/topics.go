@@ -15,15 +15,17 @@ import (
 	"labrun/lab/topology"
 )
 
-// topics are the pages of the reference, "labrun help calls" and so on: cobra's commands without
-// anything to run. They are printed from the tables that the schema is made from, or
+// topic is a page of the reference.
+type topic struct {
+	use, short string
+	also       []string // what else it goes by
+	write      func(*page)
+}
+
+// allTopics are the pages of the reference. They are printed from the tables that the schema is made from, or
 // from the schema itself, so nothing that is in code is missing in them.
-func topics() []*cobra.Command {
-	pages := []struct {
-		use, short string
-		also       []string // what else it goes by
-		write      func(*page)
-	}{
+func allTopics() []topic {
+	return []topic{
 		{"calls", "the calls that a step may make, and the words of their arguments", nil, callsPage},
 		{"options", "the socket options of setsockopt() and getsockopt()", nil, optionsPage},
 		{"answers", "what a step may expect", nil, answersPage},
@@ -34,8 +36,12 @@ func topics() []*cobra.Command {
 		{"hosts", "networks, hosts and NICs, and the words of ip(8)", []string{"links"}, hostsPage},
 		{"file", "the keys of a file and of an experiment", nil, filePage},
 	}
+}
+
+// topics are "labrun help calls" and so on: cobra's commands without anything to run.
+func topics() []*cobra.Command {
 	var all []*cobra.Command
-	for _, p := range pages {
+	for _, p := range allTopics() {
 		var b page
 		p.write(&b)
 		all = append(all, &cobra.Command{Use: p.use, Aliases: p.also, Short: p.short,
@@ -44,8 +50,11 @@ func topics() []*cobra.Command {
 	return all
 }
 
-// page is a text of at most 80 columns.
-type page struct{ strings.Builder }
+// page is a text of at most 80 columns, and the same in the language of man(7).
+type page struct {
+	strings.Builder
+	man strings.Builder
+}
 
 // pageWidth and termWidth are those of manual pages: a term, and what it means beside or below it.
 const pageWidth, termWidth = 80, 24
@@ -70,8 +79,10 @@ func (p *page) wrap(text string, indent, column int) {
 }
 
 func (p *page) text(format string, args ...any) {
-	p.wrap(fmt.Sprintf(format, args...), 0, 0)
+	text := fmt.Sprintf(format, args...)
+	p.wrap(text, 0, 0)
 	p.WriteString("\n")
+	p.man.WriteString(".PP\n" + roffFill(text))
 }
 
 // heading is a sentence above a list.
@@ -84,6 +95,12 @@ func (p *page) heading(format string, args ...any) {
 
 // entry writes a term and what it means; a long term has a line of its own.
 func (p *page) entry(term, text string) {
+	switch {
+	case term == "": // an example of the entry before it
+		fmt.Fprintf(&p.man, ".br\n%s", roffFill(text))
+	default:
+		fmt.Fprintf(&p.man, ".TP\n\\fB%s\\fR\n%s", roff(term), roffFill(text))
+	}
 	const indent = 4
 	column := indent + termWidth
 	p.WriteString(strings.Repeat(" ", indent) + term)
@@ -103,9 +120,12 @@ func (p *page) entry(term, text string) {
 
 // code writes lines of a file.
 func (p *page) code(lines string) {
+	p.man.WriteString(".PP\n.RS 4\n.nf\n")
 	for line := range strings.Lines(lines) {
 		p.WriteString("    " + line)
+		p.man.WriteString(roff(line))
 	}
+	p.man.WriteString(".fi\n.RE\n")
 }
 
 func callsPage(p *page) {

@@ -136,7 +136,7 @@ FAIL claim-1-established on alpha, beta
     wanted  ok
     got     EADDRINUSE
     held by tcp ESTABLISHED x:44567 -> peer.x:80 on host alpha, process main (a), user 0
-    why     b asks for every IPv4 address of port 44567, and a of main (x:44567 -> peer.x:80, ` +
+    why     b asks for every IPv4 address of port 44567, and a of main (x:44567 -> peer.x:80, `+
 			`ESTABLISHED) has one of them; neither has set SO_REUSEADDR or SO_REUSEPORT (inet_csk_get_port, inet_bind_conflict; lesson reuseaddr)
             as seen on alpha; -v shows the others
     look    labrun shell --after claim-1-established wrong.yaml alpha

@@ -40,7 +40,8 @@ func tryCommand() *cobra.Command {
 		Long: `try makes calls in a lab of two hosts with two NICs each, and prints what the kernel
 answers, with the sockets that explain an errno:
 
-    labrun try 'a = socket(tcp)' 'bind(a, x:80)' 'b = socket(tcp)' 'bind(b, any:80)'
+    labrun try 'a = socket(tcp)' 'bind(a, x:80)' \
+        'b = socket(tcp)' 'bind(b, any:80)'
 
 The calls are made on alpha, whose NICs have the addresses x and y; beta is its peer,
 with peer.x and peer.y. A call is written as in a file ("labrun help calls"), and so is

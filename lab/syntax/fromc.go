@@ -174,6 +174,14 @@ var (
 	errnoAfter = once.Regexp(`^-1 (E[A-Z0-9]+)\b`)
 )
 
+// CutCall cuts a line of strace(1) into the call, its arguments and its result, without what strace's options put around
+// the call and behind descriptors. ok is false for a line that has no whole call.
+func CutCall(line string) (call string, args []string, result string, ok bool) {
+	line = bareCall(line)
+	_, call, args, result, ok = cutCall(line)
+	return call, args, result, ok
+}
+
 // cutCall cuts "name = call(arguments) = result;" into its parts. It is no use to lex the text:
 // C has marks that no step has, and those are what shows that it is C.
 func cutCall(text string) (name, call string, args []string, result string, ok bool) {
