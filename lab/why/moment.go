@@ -265,7 +265,7 @@ func (m *moment) name(s *world.Socket) string {
 
 // tell writes a socket with what decides whether another one may share its port, and notes that the sentence names it.
 func (m *moment) tell(s *world.Socket) string {
-	m.named = append(m.named, s)
+	m.named = append(m.named, s.Clone())
 	words := m.place(s.Local)
 	if s.Remote.Port != (world.Port{}) && s.State != "LISTEN" {
 		words += " -> " + m.place(s.Remote)

@@ -17,7 +17,7 @@ type Reason struct {
 	Function string          // of the kernel, several joined by ", ": "inet_csk_get_port, inet_bind_conflict"
 	Page     string          // of the manual: "bind(2)"
 	Lesson   string          // the topology of labrun's that shows it; "" where none does
-	Sockets  []*world.Socket // those in the way, which the sentence names
+	Sockets  []*world.Socket // those in the way, which the sentence names, as they were then
 }
 
 // String writes the reason in a line: the sentence, and behind it where it comes from.

@@ -286,6 +286,13 @@ func (r *Replay) HostAt(from string, ip netip.Addr) string {
 	return ""
 }
 
+// Clone returns the socket as it is now, whatever further steps do to it.
+func (s *Socket) Clone() *Socket {
+	c := *s
+	c.Names, c.Options = slices.Clone(s.Names), maps.Clone(s.Options)
+	return &c
+}
+
 // Stream reports whether the socket is one of TCP, or of MPTCP, whose ports are TCP's.
 func (s *Socket) Stream() bool { return s.Ports() == "tcp" }
 
