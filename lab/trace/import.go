@@ -290,6 +290,7 @@ func (m *importer) event(e *Event) {
 			m.Pending++
 		}
 		return
+	case e.Name == "io_uring_setup":
 	case errno == "EINTR" || strings.HasPrefix(e.Result, "? "):
 		if d, ok := p.fds[e.fd(0)]; ok && !d.silent && !slices.Contains(polls, e.Name) && !strings.Contains(e.Result, "RESTART") {
 			m.leave(e, "a signal interrupted it")
@@ -319,6 +320,8 @@ func (m *importer) event(e *Event) {
 		m.fcntl(e, p)
 	case "close", "close_range":
 		m.close(e, p)
+	case "io_uring_setup":
+		m.leave(e, "calls by io_uring are not seen, and so are not in this file")
 	case "poll", "ppoll", "select", "pselect6", "epoll_wait", "epoll_pwait", "epoll_pwait2":
 		if len(p.fds) > 0 {
 			m.Waits++

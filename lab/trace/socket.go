@@ -141,7 +141,7 @@ func (m *importer) portOf(bind *Event, p *process) uint16 {
 // option sets or reads an option. What is not a number has the same form here, as far as it has one.
 func (m *importer) option(e *Event, p *process, d descriptor) {
 	option, value := e.arg(2), e.arg(3)
-	if e.Name == "setsockopt" && strings.HasPrefix(value, "{l_onoff=") {
+	if e.Name == "setsockopt" && (strings.HasPrefix(value, "{l_onoff=") || strings.HasPrefix(value, "bytes(")) {
 		answer := "ok"
 		if errno, failed := e.failed(); failed {
 			answer = errno
@@ -163,6 +163,14 @@ func (m *importer) option(e *Event, p *process, d descriptor) {
 
 // connect opens a connection, to a process of the events or to another host.
 func (m *importer) connect(e *Event, p *process, d descriptor) {
+	if strings.Contains(e.arg(1), "sa_family=AF_UNSPEC") {
+		answer := "ok"
+		if errno, failed := e.failed(); failed {
+			answer = errno
+		}
+		m.step(e, m.nameOf(p), fmt.Sprintf("connect(%s, unspec) = %s", d.name, answer))
+		return
+	}
 	s := syntax.ParseForeign(fmt.Sprintf("%s(%s) = %s", e.Name, strings.Join(e.Args, ", "), e.Result))
 	if len(s.Mistakes) > 0 {
 		m.leave(e, reason(s.Mistakes[0].Msg))
