@@ -12,7 +12,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"labrun/lab"
-	"labrun/lab/child"
 	"labrun/lab/fabric"
 	"labrun/lab/plan"
 	"labrun/lab/record"
@@ -26,6 +25,7 @@ type recordOptions struct {
 	file  string // whose hosts are taken; "" is the standard lab
 	host  string // "" is the first one
 	limit time.Duration
+	ok    bool // expect of calls that failed that they succeed
 }
 
 // recordCommand makes "labrun record".
@@ -41,6 +41,10 @@ bug of a server becomes an experiment, which labrun runs without the server.
     labrun record -o port.yaml -- sh -c 'python3 -m http.server & sleep 1
         python3 -m http.server'
     labrun port.yaml
+
+What is recorded passes on the same kernel. With --expect-ok it is what the program
+hoped for that is expected of bind, listen and connect: the run fails where the program
+did, and says who was in its way.
 
 The lab is that of "labrun try", alpha with x and y and its peer beta, or that of -f.
 Recording ends with the program, by ^C, or after --for; what still runs ends then.
@@ -60,6 +64,7 @@ recorded.`,
 	f.StringVarP(&o.out, "output", "o", "", "write the topology to `FILE` instead of standard output")
 	f.StringVarP(&o.file, "file", "f", "", "run the program in a host of `FILE`, a topology")
 	f.StringVar(&o.host, "host", "", "the `HOST` that it runs in instead of the first one")
+	f.BoolVar(&o.ok, "expect-ok", false, expectOKUsage)
 	f.DurationVar(&o.limit, "for", 0, "end the recording after this `DURATION`, such as 5s")
 	return cmd
 }
@@ -87,6 +92,13 @@ func recordProgram(cmd *cobra.Command, argv []string, o recordOptions) error {
 		names := hostNames([]*lab.Topology{t})
 		return usagef("--host %s: no such host%s there are %s", o.host, meant(o.host, names), list(names))
 	}
+	if o.out != "" && o.out != "-" { // before the program runs in vain
+		out, err := openOutput(o.out)
+		if err != nil {
+			return usagef("-o %s: %w", o.out, err)
+		}
+		out.file.Close()
+	}
 	if err := privilege(true); err != nil {
 		return err
 	}
@@ -96,7 +108,7 @@ func recordProgram(cmd *cobra.Command, argv []string, o recordOptions) error {
 	}
 	up := freshLab(t, l)
 	defer up.done()
-	events, err := child.Memory("labrun-events")
+	events, err := record.Events()
 	if err != nil {
 		return err
 	}
@@ -133,6 +145,9 @@ func recordProgram(cmd *cobra.Command, argv []string, o recordOptions) error {
 	}
 	if m.Carried == 0 {
 		return usagef("%s made no calls about sockets that can be written (exit status %d)", argv[0], status)
+	}
+	if o.ok {
+		m.ExpectSuccess()
 	}
 	said := fmt.Sprintf("%s of %s", count(m.Carried, "call"), wording.Count(len(m.Programs), "process"))
 	return writeDraft(cmd, m.File(name, "Recorded: "+lab.VisibleLines(lab.Command(argv...))), argv[0], o.out, m.Left, said)

@@ -38,6 +38,9 @@ func Command(limit time.Duration, argv []string) []string {
 	return append([]string{child.Self, tracerWord, limit.String()}, argv...)
 }
 
+// Events returns the file that such a command gets as descriptor 3, in memory.
+func Events() (*os.File, error) { return child.Memory("labrun-events") }
+
 // Read returns the events that such a command has written.
 func Read(r io.Reader) (events []trace.Event, err error) {
 	d := json.NewDecoder(r)
