@@ -5,14 +5,13 @@ import (
 	"io"
 	"os"
 
-	"github.com/rogpeppe/go-internal/diff"
 	"github.com/spf13/cobra"
 
 	"labrun/lab/topology"
 )
 
 // stdinName is what complaints call a topology that came from standard input.
-const stdinName = "stdin"
+const stdinName = "<stdin>"
 
 // fmtCommand makes "labrun fmt". It works as gofmt -w and terraform fmt do: files are rewritten in
 // place, and their names are what is said. All files are read before one is written, so
@@ -115,7 +114,7 @@ func filesToFormat(cmd *cobra.Command, paths []string) ([]formattedFile, error) 
 func (f formattedFile) tell(stdout io.Writer, check, showDiff bool) (err error) {
 	switch {
 	case showDiff:
-		_, err = stdout.Write(diff.Diff(f.name, f.before, f.name+" (formatted)", f.after))
+		err = writeUnified(stdout, f.name, f.before, f.name+" (formatted)", f.after)
 	case f.name == "-" && !check:
 		_, err = stdout.Write(f.after)
 	case f.changed():

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"labrun/lab"
+	"labrun/lab/question"
 	"labrun/lab/report"
 	"labrun/lab/result"
 	"labrun/lab/run"
@@ -19,6 +21,7 @@ import (
 	"labrun/lab/syntax"
 	"labrun/lab/sys"
 	"labrun/lab/topology"
+	"labrun/lab/why"
 )
 
 // tryOptions are the flags of "labrun try".
@@ -74,12 +77,12 @@ func try(cmd *cobra.Command, calls []string, o tryOptions) error {
 		}
 	}
 	lines := splitLines(calls)
+	if len(calls) == 0 {
+		return o.talk(cmd)
+	}
 	s, err := o.session(cmd, "try")
 	if err != nil {
 		return err
-	}
-	if len(calls) == 0 {
-		return usagef("%s takes one or more CALLs; type %q for help", cmd.CommandPath(), cmd.CommandPath()+" --help")
 	}
 	t, err := loadSession(cmd.ErrOrStderr(), s, lines)
 	if err != nil {
@@ -93,6 +96,9 @@ func try(cmd *cobra.Command, calls []string, o tryOptions) error {
 	}
 	r, err := ask(untilSignal(), cmd.ErrOrStderr(), []*lab.Topology{t}, o.askOptions, run.Options{Hosts: o.hosts}, nil)
 	if err != nil {
+		return err
+	}
+	if err := addReasons(t, &r); err != nil {
 		return err
 	}
 	if err := printTry(cmd.OutOrStdout(), s, r, o.json); err != nil {
@@ -158,8 +164,33 @@ func loadSession(stderr io.Writer, s *session.Session, lines []string) (*lab.Top
 	case err != nil:
 		return nil, err
 	}
-	show(stderr, s.Warnings(t, lines))
+	show(stderr, s.Warnings(t, lines, 0))
 	return t, nil
+}
+
+// addReasons gives every errno of a report the reason why the kernel answered it.
+func addReasons(t *lab.Topology, r *result.Report) error {
+	m := &r.Matrices[0]
+	for i := range m.Cells {
+		c := &m.Cells[i]
+		q, err := question.Of(t, t.Experiment(session.Experiment), m.HostOf(c))
+		if err != nil {
+			return err
+		}
+		note := cmp.Or(c.Note, &result.Note{})
+		for step, reason := range why.Each(q, c.Combo, c.Answers(), note.Evidence) {
+			if reason.Sentence == "" || !isErrno(c.Answers()[step]) {
+				continue
+			}
+			at := slices.IndexFunc(note.Evidence, func(s result.Snapshot) bool { return s.Step == step })
+			if at < 0 {
+				at, note.Evidence = len(note.Evidence), append(note.Evidence, result.Snapshot{Step: step})
+			}
+			note.Evidence[at].Why = append(note.Evidence[at].Why, reason.String())
+			c.Note = note
+		}
+	}
+	return nil
 }
 
 // printTry prints what the kernels answered.
@@ -192,13 +223,11 @@ func answersIn(s *session.Session, r *result.Report) []session.Answers {
 	for i := range m.Cells {
 		c := &m.Cells[i]
 		info := r.Environment.Kernel(m.Columns[c.Column].Kernel)
-		a := session.Answers{Version: info.Number(), Lines: map[int]string{}, Red: -1}
+		a := session.Answers{Version: info.Number(), Lines: map[int]string{}, Red: map[int]bool{}}
 		for _, step := range m.StepsOf(c) {
 			line := s.Line(step.Line)
 			a.Lines[line] = step.Got
-			if step.Red {
-				a.Red = line
-			}
+			a.Red[line] = a.Red[line] || step.Red
 		}
 		all = append(all, a)
 	}

@@ -139,7 +139,6 @@ type tracer struct {
 	threads map[int]*thread
 	place   int  // the last in the order of events
 	begun   bool // the program itself is executed
-	ended   bool
 }
 
 // finish writes what was recorded, and ends the tracer.

@@ -50,7 +50,7 @@ func (t Transcript) step(b io.Writer, s result.StepResult, seen result.Snapshot)
 		meaning = " (" + meaning + ")"
 		colour = red
 	}
-	fmt.Fprintf(b, "%s = %s%s", callWords(s.RowStep), t.paint(colour, s.Words(s.Got)), meaning)
+	fmt.Fprintf(b, "%s = %s%s", CallWords(s.RowStep), t.paint(colour, s.Words(s.Got)), meaning)
 	if s.Red {
 		fmt.Fprintf(b, ", %s", t.paint(red, "want "+s.Words(s.Want)))
 	}
@@ -81,8 +81,8 @@ func boundless(width int) int {
 	return 0
 }
 
-// callWords writes a step as lines of steps have it: with its process, unless that is main.
-func callWords(s result.RowStep) string {
+// CallWords returns the call of a step as lines of steps have it: with its process, unless that is main.
+func CallWords(s result.RowStep) string {
 	if s.Process == "main" {
 		return s.Call
 	}
@@ -153,7 +153,7 @@ func (t Transcript) columns(b io.Writer, m *result.Matrix) {
 			widths[k] = length(all[k-1].kernel)
 		}
 		for i, s := range calls {
-			words := callWords(s)
+			words := CallWords(s)
 			if k > 0 {
 				words, _ = all[k-1].answer(i)
 			}
@@ -171,7 +171,7 @@ func (t Transcript) columns(b io.Writer, m *result.Matrix) {
 		fmt.Fprintln(b, strings.TrimRight(head, " "))
 	}
 	for i, s := range calls {
-		mark, line := "  ", pad(callWords(s), 0)
+		mark, line := "  ", pad(CallWords(s), 0)
 		for k := range all {
 			words, red := all[k].answer(i)
 			if first, _ := all[0].answer(i); words != first {
@@ -182,7 +182,7 @@ func (t Transcript) columns(b io.Writer, m *result.Matrix) {
 		if !below {
 			fmt.Fprintln(b, mark+strings.TrimRight(line, " "))
 		} else {
-			fmt.Fprintln(b, mark+callWords(s))
+			fmt.Fprintln(b, mark+CallWords(s))
 			for k := range all {
 				words, red := all[k].answer(i)
 				fmt.Fprintf(b, "    %-*s  %s\n", maxWidth(all), all[k].kernel, t.answerColour(words, words, red))

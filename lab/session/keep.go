@@ -15,7 +15,7 @@ import (
 type Answers struct {
 	Version lab.KernelVersion
 	Lines   map[int]string // by index of the line; one without an answer was not asked
-	Red     int            // the line that says another answer, -1 for none
+	Red     map[int]bool   // the lines that say another answer
 }
 
 // File returns the session as a topology in the form of labrun fmt: the lines, and behind each that leaves its
@@ -29,14 +29,22 @@ func (s *Session) File(name string, lines []string, answers []Answers) ([]byte, 
 		line = strings.TrimSpace(line)
 		process, step, comment := topology.CutLine(line)
 		switch {
+		case step == "" && comment == "":
+			// One between calls, as labrun fmt has it: lines of a conversation that are not calls are empty ones.
+			if len(kept) == 0 || kept[len(kept)-1] == "" {
+				continue
+			}
 		case step == "":
 		case len(byKernel(i, answers)) == 0:
 			line = "# not asked: " + line
-		case ask(line) != line || slices.ContainsFunc(answers, func(a Answers) bool { return a.Red == i }) && line[0] != '{':
+		case ask(line) != line || slices.ContainsFunc(answers, func(a Answers) bool { return a.Red[i] }) && line[0] != '{':
 			read := syntax.ParseForeign(step)
 			line = process + read.Call.String() + written(read.Call, byKernel(i, answers), &chosen) + comment
 		}
 		kept = append(kept, line)
+	}
+	for len(kept) > 0 && kept[len(kept)-1] == "" {
+		kept = kept[:len(kept)-1]
 	}
 	text, before := s.text(name, kept)
 	text = []byte(strings.Replace(string(text), "steps: |2\n", "steps: |\n", 1))

@@ -71,10 +71,16 @@ func (s *Session) Load(lines []string) (*lab.Topology, error) {
 	return t, nil
 }
 
-// Warnings returns what the lines say to no effect, with their places in what was typed.
-func (s *Session) Warnings(t *lab.Topology, lines []string) topology.Diagnostics {
+// Warnings returns what the lines from an index on say to no effect, with their places in what was typed.
+func (s *Session) Warnings(t *lab.Topology, lines []string, from int) topology.Diagnostics {
 	_, before := s.text(Experiment, nil)
-	return s.renumber(topology.Warnings(t), lines, before)
+	var all topology.Diagnostics
+	for _, d := range topology.Warnings(t) {
+		if d.Pos.Line > before+from {
+			all = append(all, d)
+		}
+	}
+	return s.renumber(all, lines, before)
 }
 
 // ask returns a line of steps with "= ?" where it says no answer: the kernel may answer what it likes. A line that

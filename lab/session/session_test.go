@@ -17,9 +17,11 @@ hosts:
   beta: {nics: {eth0: {network: red, as: x}}}
 `
 
+var hostsSource = topology.Source{File: "two.yaml", Text: []byte(hosts)}
+
 func newSession(t *testing.T) *Session {
 	t.Helper()
-	s, err := New("try", topology.Source{File: "two.yaml", Text: []byte(hosts)}, "alpha")
+	s, err := New("try", hostsSource, "alpha")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,11 +105,11 @@ func TestFile(t *testing.T) {
 	s := newSession(t)
 	lines := []string{"a = socket(tcp)", "bind(a, x:0)", "getsockname(a)", "b = socket(tcp)", "bind(b, any:80) # why",
 		"listen(b, 1) = ok", "close(b)"}
-	old := Answers{Version: lab.KernelVersion{5, 10, 46}, Red: -1, Lines: map[int]string{
+	old := Answers{Version: lab.KernelVersion{5, 10, 46}, Lines: map[int]string{
 		0: "ok", 1: "ok", 2: "x:ephemeral", 3: "ok", 4: "EADDRINUSE", 5: "ok", 6: "ok"}}
 	middle := old
 	middle.Version = lab.KernelVersion{6, 1, 0}
-	last := Answers{Version: lab.KernelVersion{6, 18, 3}, Red: 5, Lines: map[int]string{
+	last := Answers{Version: lab.KernelVersion{6, 18, 3}, Red: map[int]bool{5: true}, Lines: map[int]string{
 		0: "ok", 1: "ok", 2: "x:ephemeral", 3: "ok", 4: "ok", 5: "EINVAL"}}
 	got, err := s.File("kept", lines, []Answers{last, old, middle})
 	if err != nil {

@@ -23,6 +23,7 @@ type cell struct {
 	made     map[madeBy]string // the sockets that were not made, and why
 	race     *race             // the calls that the next together() releases, nil for none
 	guest    bool              // the machine is one, see Kernel.Guest
+	live     bool              // its steps are not all known yet, see Live
 }
 
 func newCell(q *question.Question, combo lab.Combo, on lab.Kernel) *cell {

@@ -73,7 +73,7 @@ func (c *cell) startProcesses() error {
 	if slices.ContainsFunc(c.steps, func(s *question.Step) bool { return s.Run != nil }) {
 		pool = nil
 	}
-	named := slices.ContainsFunc(c.steps, (*question.Step).NamesPath)
+	named := c.live || slices.ContainsFunc(c.steps, (*question.Step).NamesPath)
 	for _, s := range c.steps {
 		who := s.Process
 		if s.Call.Name == "fork" {
