@@ -33,7 +33,7 @@ var flagGroups = []struct {
 	{"Which cells:", []string{"only", "host"}},
 	{"Which kernels:", []string{"kernel", "kernels-from", "accel", "guest-labrun"}},
 	{"How:", []string{"jobs", "timeout", "fail-fast", "repeat", "watch", "pause-on-fail"}},
-	{"What is written:", []string{"output", "format", "report", "verbose", "baseline", "capture"}},
+	{"What is written:", []string{"output", "format", "report", "verbose", "baseline", "capture", "accept", "yes"}},
 }
 
 // fewFlags are too few for groups.

@@ -55,7 +55,7 @@ func (m *moment) way(host string, to netip.Addr) (kind string, via netip.Addr) {
 	}
 	best := -1
 	for _, p := range h.Addresses {
-		if p.Addr().Is4() == to.Is4() && p.Contains(to) && p.Bits() > best {
+		if p.Addr().Is4() == to.Is4() && p.Contains(to) && p.Bits() > best && !h.Down[p.NIC] {
 			kind, via, best = "unicast", netip.Addr{}, p.Bits()
 		}
 	}
@@ -208,7 +208,7 @@ func routerSays(kinds ...string) func(m *moment) string {
 				if kind == "none" {
 					what = "has no route"
 				}
-				return say("the router %s %s to %s, and says so by ICMP", at, what, to.Unmap())
+				return say("on the way, %s %s to %s, and says so by ICMP", at, what, to.Unmap())
 			}
 			if kind != "unicast" || !via.IsValid() {
 				return ""
@@ -230,6 +230,9 @@ func noNeighbour(m *moment) string {
 		next = via
 	}
 	tied := ""
+	if m.answersARP(next) {
+		return ""
+	}
 	switch {
 	case kind == "none" && m.sock != nil && m.sock.Device != "":
 		tied = say("%s is tied to %s, so without a route the kernel takes %s to be on that link; ", m.self(), m.sock.Device, next)
@@ -237,6 +240,41 @@ func noNeighbour(m *moment) string {
 		return ""
 	}
 	return say("%snothing on the link answered for the link-layer address of %s, which was asked for three times", tied, next)
+}
+
+// answersARP reports whether a host has the address and nothing is known to keep it from telling its link-layer address.
+func (m *moment) answersARP(ip netip.Addr) bool {
+	name := m.world.HostAt("", ip)
+	if name == "" || m.world.Host(m.host()).Changed && m.sock != nil && m.sock.Device != "" {
+		return false
+	}
+	if ip.Is6() && slices.ContainsFunc(m.world.Host(m.host()).Specs, func(s world.HostSpec) bool {
+		_, bits, via := routeOf(s.Spec, ip)
+		return s.Object == "route" && bits >= 0 && !via.IsValid()
+	}) {
+		return false // a route says that it is on that link, and of IPv6 a NIC answers for its own addresses alone (ndisc_recv_ns)
+	}
+	for _, host := range []string{m.host(), name} {
+		for sysctl := range m.world.Host(host).Sysctls {
+			if strings.Contains(sysctl, "arp_") || strings.Contains(sysctl, "rp_filter") {
+				return false
+			}
+		}
+		if len(m.world.Host(host).Down) > 0 {
+			return false
+		}
+	}
+	if m.sock != nil && m.sock.Device != "" { // another link than that of the address
+		for _, n := range m.q.Layout.Host(m.host()).NICs {
+			for _, a := range n.Addresses {
+				if n.Name == m.sock.Device && a.Prefix.Contains(ip) {
+					return true
+				}
+			}
+		}
+		return false
+	}
+	return true
 }
 
 // icmpErrors are what Linux makes of "destination unreachable" by its code (icmp_err_convert), and of other messages.
@@ -311,6 +349,9 @@ func resetByPeer(m *moment) string {
 	if s == nil {
 		return ""
 	}
+	if s.Told {
+		return ""
+	}
 	if s.IsUnix() && s.Reset != "" {
 		return say("the other end was closed with something in its queue that it had not read")
 	}
@@ -337,11 +378,11 @@ func shutForWriting(m *moment) string {
 	switch {
 	case s == nil:
 	case s.Reset != "" && s.Stream():
-		return "the connection was reset, and nothing can be sent any more"
+		return "the connection was reset, so that nothing can be sent any more"
 	case s.IsUnix() && s.State == "ESTABLISHED" && s.Peer == nil:
 		return "the other end is closed"
 	case s.ShutWR:
-		return say("%s is shut down for writing, or the connection was reset", m.self())
+		return say("%s is shut down for writing", m.self())
 	}
 	return ""
 }
@@ -363,6 +404,9 @@ func linkIsDown(m *moment) string {
 
 func notConnected(m *moment) string {
 	s := m.known()
+	if s != nil && s.Ports() == "udp" && s.State == "ESTABLISHED" && s.Remote.Port.IsZero() {
+		return say("%s is connected to port 0, which is as good as none", m.self())
+	}
 	if s == nil || s.Type == "file" || s.State == "ESTABLISHED" || s.State == "CLOSE_WAIT" || s.State == "FIN_WAIT2" {
 		return ""
 	}
@@ -438,7 +482,7 @@ func noName(m *moment) string {
 			name = string(text)
 		}
 	}
-	if _, ok := m.world.Paths[name]; !ok && name != "" {
+	if _, ok := m.world.File(name); !ok && name != "" {
 		return say("no file %q exists", name)
 	}
 	return ""

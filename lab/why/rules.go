@@ -23,10 +23,12 @@ var rules = []rule{
 	// bind, in the order of __inet_bind's checks
 	{"EAFNOSUPPORT", "bind", wrongFamily, "__inet_bind, __inet6_bind", "bind(2)", "ltp-bind"},
 	{"EADDRNOTAVAIL", "bind", scopeElsewhere, "__inet6_bind, ipv6_chk_addr", "ipv6(7)", "devices"},
+	{"EADDRNOTAVAIL", "bind", tentative, "__inet6_bind, ipv6_chk_addr_and_flags", "ipv6(7)", "addresses-come-and-go"},
 	{"EADDRNOTAVAIL", "bind", notLocal, "inet_addr_valid_or_nonlocal, __inet6_bind", "bind(2)", "nonlocal"},
 	{"EACCES", "bind", privilegedPort, "inet_port_requires_bind_service", "ip(7)", "privileged"},
 	{"EINVAL", "bind", multicastStream, "__inet6_bind", "ipv6(7)", "multicast"},
-	{"EINVAL", "bind", boundAlready, "__inet_bind, unix_bind_bsd, unix_bind_abstract", "bind(2)", "privileged"},
+	{"EINVAL", "bind", boundAlready, "__inet_bind, __inet6_bind", "bind(2)", "privileged"},
+	{"EINVAL", "bind", namedAlready, "unix_bind_bsd, unix_bind_abstract", "unix(7)", "unix"},
 	{"EINVAL", "bind", mappedV6Only, "__inet6_bind", "ipv6(7)", "privileged"},
 	{"EINVAL", "bind", linkLocal, "__inet6_bind", "ipv6(7)", "devices"},
 	{"ENOTDIR", "bind", notAFolder, "kern_path_create", "unix(7)", "ltp-bind"},
@@ -51,7 +53,8 @@ var rules = []rule{
 
 	// connect
 	{"EINTR", "", interrupted, "sock_intr_errno", "signal(7)", "signals"},
-	{"EISCONN", "connect", connectedAlready, "__inet_stream_connect, unix_stream_connect", "connect(2)", "unix"},
+	{"EISCONN", "connect", connectedAlready, "__inet_stream_connect", "connect(2)", "signals"},
+	{"EISCONN", "connect", unixConnected, "unix_stream_connect", "unix(7)", "unix"},
 	{"EALREADY", "connect", stillConnecting, "__inet_stream_connect", "connect(2)", "sapi-sockets"},
 	{"EINPROGRESS", "connect", doesNotWait, "__inet_stream_connect", "connect(2)", "readiness"},
 	{"ENOENT", "connect", noFile, "kern_path", "unix(7)", "unix"},
@@ -61,6 +64,7 @@ var rules = []rule{
 	{"EADDRNOTAVAIL", "connect sendto", tupleTaken, "__inet_check_established", "connect(2)", "four-tuple"},
 	{"EADDRNOTAVAIL", "connect sendto", noPortForTuple, "__inet_hash_connect", "ip(7)", "port-zero"},
 	{"ECONNREFUSED", "connect", nobodyListens, "tcp_v4_send_reset, tcp_reset", "connect(2)", "four-tuple"},
+	{"ECONNREFUSED", "connect", refusedByRule, "nf_send_reset, nf_send_unreach", "nft(8)", "nat"},
 	{"ECONNRESET", "connect", shutWhileConnecting, "inet_shutdown, tcp_disconnect", "connect(2)", "pending"},
 	{"EPIPE", "connect", undoneWhileConnecting, "__inet_stream_connect, tcp_disconnect", "connect(2)", "pending"},
 
@@ -77,17 +81,11 @@ var rules = []rule{
 	{"ENETUNREACH", "connect ping", routerSays("none", "unreachable"), "ip_error, tcp_v4_err", "icmp(7)", "routing-and-ports"},
 	{"EHOSTUNREACH", "connect ping", routerSays("unreachable", "prohibit"), "ip_error, tcp_v4_err", "icmp(7)", "routing-and-ports"},
 	{"EACCES", "connect ping", routerSays("prohibit"), "ip6_pkt_prohibit, tcp_v6_err", "icmp(7)", "routing-and-ports"},
-	{"EHOSTUNREACH", "connect sendto send sendmsg ping", noNeighbour, "neigh_timer_handler, arp_error_report", "arp(7)", "strong-host"},
 
 	// Errors that a socket was told of, and that the next call tells.
-	{"ECONNREFUSED", "send sendmsg recv recvfrom recvmsg getsockopt", icmpSays, "icmp_err_convert, __udp4_lib_err", "icmp(7)", "sapi-sockets"},
-	{"EHOSTUNREACH", "send sendmsg recv recvfrom recvmsg", icmpSays, "icmp_err_convert, __udp4_lib_err", "icmp(7)", "sapi-sockets"},
-	{"ENETUNREACH", "send sendmsg recv recvfrom recvmsg", icmpSays, "icmp_err_convert, __udp4_lib_err", "icmp(7)", "sapi-sockets"},
-	{"EHOSTDOWN", "send sendmsg recv recvfrom recvmsg", icmpSays, "icmp_err_convert, __udp4_lib_err", "icmp(7)", "sapi-sockets"},
-	{"ENONET", "send sendmsg recv recvfrom recvmsg", icmpSays, "icmp_err_convert, __udp4_lib_err", "icmp(7)", "sapi-sockets"},
-	{"ENOPROTOOPT", "send sendmsg recv recvfrom recvmsg", icmpSays, "icmp_err_convert, __udp4_lib_err", "icmp(7)", "sapi-sockets"},
-	{"EOPNOTSUPP", "send sendmsg recv recvfrom recvmsg", icmpSays, "icmp_err_convert, __udp4_lib_err", "icmp(7)", "sapi-sockets"},
-	{"EPROTO", "send sendmsg recv recvfrom recvmsg", icmpSays, "icmp_err_convert, __udp4_lib_err", "icmp(7)", "sapi-sockets"},
+	{"ECONNREFUSED EHOSTUNREACH ENETUNREACH EHOSTDOWN ENONET ENOPROTOOPT EOPNOTSUPP EPROTO", "send sendmsg recv recvfrom recvmsg",
+		icmpSays, "icmp_err_convert, __udp4_lib_err", "icmp(7)", "sapi-sockets"},
+	{"EHOSTUNREACH", "connect sendto send sendmsg ping", noNeighbour, "neigh_timer_handler, arp_error_report", "arp(7)", "strong-host"},
 	{"ECONNREFUSED", "send sendmsg recv recvfrom recvmsg", nobodyReceives, "icmp_send, __udp4_lib_err", "udp(7)", "udp"},
 	{"ECONNREFUSED", "getsockopt", refusedBefore, "tcp_reset", "connect(2)", "readiness"},
 	{"ECONNRESET", "recv recvfrom recvmsg send sendmsg getsockopt", resetByPeer, "tcp_reset", "tcp(7)", "restart"},
@@ -125,7 +123,7 @@ var rules = []rule{
 	{"EINVAL", "epoll_ctl", badOperation, "do_epoll_ctl", "epoll_ctl(2)", "sapi-sockets"},
 	{"EINVAL", "sigaction", notHandled, "do_sigaction", "sigaction(2)", "signals"},
 	{"EINVAL", "sysctl", borderAndRange, "ipv4_privileged_ports, ipv4_local_port_range", "ip(7)", "privileged"},
-	{"ENOENT", "unlink", noName, "do_unlinkat", "unlink(2)", "unix"},
+	{"ENOENT", "unlink", noName, "do_unlinkat", "unlink(2)", "ltp-bind"},
 	{"ENOENT", "neigh", unknownNeighbour, "neigh_get", "arp(7)", "strong-host"},
 	{"EOPNOTSUPP", "link_add", noLinkKind, "rtnl_newlink", "ip-link(8)", "fcnal-bind"},
 }

@@ -54,6 +54,9 @@ func tooShort(m *moment) string {
 	if s == nil || !ok || s.Ports() == "" || len(m.call.Args) < 3 {
 		return ""
 	}
+	if n > 128 {
+		return say("the address is to have %d bytes, and no address has more than 128 (sockaddr_storage)", n)
+	}
 	least := 16
 	if s.Is6() {
 		least = 24

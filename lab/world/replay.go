@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
+	"path"
 	"slices"
 	"strings"
 
@@ -15,9 +16,9 @@ import (
 // sockets says wherever that follows from them; where it does not, a socket is in Doubt.
 type Replay struct {
 	Sockets []*Socket // those that the kernel has, in the order in which they were made
-	// Paths are names of unix(7) that a bind made and no unlink removed, with the socket that made it. The hosts of a
+	// paths are names of unix(7) that a bind made and no unlink removed, with the socket that made it. The hosts of a
 	// lab have them in common.
-	Paths    map[string]*Socket
+	paths    map[string]*Socket
 	Programs bool // a program has run, which may have sockets that no step made
 	ICMP     []ICMP
 
@@ -36,11 +37,19 @@ type Replay struct {
 
 // Host is what a host has beside sockets.
 type Host struct {
-	Addresses []netip.Prefix
+	Addresses []Address
 	Sysctls   map[string]string // that the file or a step has set
+	Down      map[string]bool   // NICs
 	Linked    map[string]bool   // links that steps made
 	Changed   bool              // a step changed links, routes, rules or neighbours: what follows from the file alone does not hold
 	Specs     []HostSpec
+}
+
+// Address is an address of a NIC.
+type Address struct {
+	netip.Prefix
+	NIC       string
+	Tentative bool // of IPv6, added without nodad: for a second or two no socket may have it
 }
 
 // HostSpec is a route, rule or neighbour with every name in it resolved.
@@ -76,10 +85,12 @@ type Socket struct {
 	Queue    int  // messages or bytes sent to it that nothing has received
 	ShutRD   bool // shutdown(2), or the peer's end of the stream
 	ShutWR   bool
-	Reset    string // why the peer has reset the connection, one of the causes below; "" when it has not, or the process was told
+	Reset    string // why the peer has reset the connection, one of the causes below; "" when it has not
+	Told     bool   // and a call has told of that: the error is read once (sock_error)
 	Nonblock bool   // O_NONBLOCK
 	Group    bool   // it had a program for a group of SO_REUSEPORT before it was bound
 	Doubt    bool   // some answer does not say what became of it
+	Opaque   bool   // which options it has is not known, as of a program\'s
 	cloexec  bool
 }
 
@@ -163,6 +174,7 @@ type Answered struct {
 	From    Endpoint // that the answer says something came from
 	Pending string   // the name of a call in the background
 	Program bool
+	FDs     []lab.FD // sockets that the program is given
 }
 
 // OK reports whether the call succeeded.
@@ -170,15 +182,15 @@ func (a *Answered) OK() bool { return a.Answer.Outcome == lab.OK }
 
 // NewReplay returns what a lab has before the first step.
 func NewReplay(l *lab.Layout) *Replay {
-	r := &Replay{Paths: map[string]*Socket{}, layout: l, hosts: map[string]*Host{}, named: map[lab.Process]map[string]*Socket{},
+	r := &Replay{paths: map[string]*Socket{}, layout: l, hosts: map[string]*Host{}, named: map[lab.Process]map[string]*Socket{},
 		users: map[lab.Process]uint32{}, pending: map[lab.Process]map[string]Answered{}, members: map[membership]bool{},
 		watched: map[watch]bool{}, actions: map[lab.Process]map[string]string{}, caught: map[lab.Process]string{}}
 	for i := range l.Hosts {
 		h := &l.Hosts[i]
-		host := &Host{Sysctls: map[string]string{}, Linked: map[string]bool{}}
+		host := &Host{Sysctls: map[string]string{}, Linked: map[string]bool{}, Down: map[string]bool{}}
 		for _, n := range h.NICs {
 			for _, a := range n.Addresses {
-				host.Addresses = append(host.Addresses, a.Prefix)
+				host.Addresses = append(host.Addresses, Address{Prefix: a.Prefix, NIC: n.Name})
 			}
 			host.Changed = host.Changed || n.Network == ""
 		}
@@ -186,7 +198,8 @@ func NewReplay(l *lab.Layout) *Replay {
 			host.Sysctls[s.Name] = s.Value
 		}
 		for object, s := range h.Specs() {
-			host.Specs = append(host.Specs, HostSpec{object, s.Spec})
+			spec, _ := l.ResolveSpec(s.Spec, h.Name, h.Name, func(string, string) (string, bool) { return "", true })
+			host.Specs = append(host.Specs, HostSpec{object, spec})
 		}
 		r.hosts[h.Name] = host
 	}
@@ -243,7 +256,21 @@ func (r *Replay) Has(host string, ip netip.Addr) bool {
 	if h == nil || ip.Is4() && ip.IsLoopback() || ip == netip.IPv6Loopback() {
 		return h != nil
 	}
-	return slices.ContainsFunc(h.Addresses, func(p netip.Prefix) bool { return p.Addr() == ip })
+	return slices.ContainsFunc(h.Addresses, func(a Address) bool { return a.Addr() == ip }) || h.routesHere(ip)
+}
+
+// routesHere reports whether a route of type local says that an address is the host's.
+func (h *Host) routesHere(ip netip.Addr) bool {
+	for _, s := range h.Specs {
+		terms := s.Terms()
+		local := slices.ContainsFunc(terms, func(t lab.Term) bool { return t.Word == "local" })
+		for _, t := range terms {
+			if p, err := netip.ParsePrefix(t.Value); local && t.Word == "to" && err == nil && p.Contains(ip) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // HostAt returns the host that has an address as its own now; "" for none.
@@ -257,6 +284,13 @@ func (r *Replay) HostAt(from string, ip netip.Addr) string {
 		}
 	}
 	return ""
+}
+
+// Clone returns the socket as it is now, whatever further steps do to it.
+func (s *Socket) Clone() *Socket {
+	c := *s
+	c.Names, c.Options = slices.Clone(s.Names), maps.Clone(s.Options)
+	return &c
 }
 
 // Stream reports whether the socket is one of TCP, or of MPTCP, whose ports are TCP's.
@@ -293,6 +327,11 @@ func (r *Replay) Apply(a Answered) {
 	switch {
 	case a.Program:
 		r.Programs = true
+		for _, fd := range a.FDs {
+			if s := r.named[lab.Process{Host: a.Process.Host, Name: fd.Process}][fd.Sock]; s != nil {
+				s.Doubt = true
+			}
+		}
 		return
 	case a.Pending != "":
 		if r.pending[a.Process] == nil {
@@ -499,7 +538,7 @@ func (r *Replay) setsockopt(a *Answered) {
 // getsockopt of SO_ERROR takes the error away.
 func (r *Replay) getsockopt(a *Answered) {
 	if s := r.sock(a, 0); s != nil && word(a, 1) == "SO_ERROR" {
-		s.Reset = ""
+		s.Told = s.Reset != ""
 	}
 }
 
@@ -514,7 +553,7 @@ func (r *Replay) bind(a *Answered) {
 			s.State = lab.StateBound
 		}
 		if a.Addr.Unix != "" && !strings.HasPrefix(a.Addr.Unix, "@") {
-			r.Paths[a.Addr.Unix] = s
+			r.paths[inLab(a.Addr.Unix)] = s
 		}
 		return
 	}
@@ -645,9 +684,7 @@ func (r *Replay) connect(a *Answered) {
 		s.Remote = to
 		return
 	}
-	if to.Addr.IsUnspecified() { // ip_route_output_key: the host itself
-		to.Addr = LoopbackOf(s)
-	}
+	to.Addr = Dialled(s.Local.Addr, to.Addr)
 	s.Remote = to
 	r.narrow(s, to.Addr)
 	if !a.OK() {
@@ -660,17 +697,6 @@ func (r *Replay) connect(a *Answered) {
 		return // the second half of a connect that did not wait
 	}
 	r.established(s)
-}
-
-// LoopbackOf returns the address that connect to the wildcard goes to: the socket's own, or loopback.
-func LoopbackOf(s *Socket) netip.Addr {
-	switch local := s.Local.Addr; {
-	case local.IsValid() && !local.IsUnspecified():
-		return local
-	case s.Is6() && !local.Is4In6():
-		return netip.IPv6Loopback()
-	}
-	return netip.AddrFrom4([4]byte{127, 0, 0, 1})
 }
 
 // narrow gives a socket on the wildcard the source that routing chooses. It is not known where more than one NIC
@@ -695,7 +721,7 @@ func (r *Replay) Source(host string, to netip.Addr) netip.Addr {
 		return netip.Addr{}
 	}
 	for _, p := range h.Addresses {
-		if p.Contains(ip) && p.Addr().Is4() == ip.Is4() {
+		if p.Contains(ip) && p.Addr().Is4() == ip.Is4() && !h.Down[p.NIC] {
 			if to.Is4In6() {
 				return netip.AddrFrom16(p.Addr().As16())
 			}
@@ -708,7 +734,7 @@ func (r *Replay) Source(host string, to netip.Addr) netip.Addr {
 // established makes the other end of a connection of TCP, which waits at its listener for accept. A TIME_WAIT with
 // the same addresses and ports was taken over.
 func (r *Replay) established(s *Socket) {
-	s.State, s.Reset, s.ShutRD, s.ShutWR, s.Queue = "ESTABLISHED", "", false, false, 0
+	s.State, s.Reset, s.Told, s.ShutRD, s.ShutWR, s.Queue = "ESTABLISHED", "", false, false, false, 0
 	r.forget(func(o *Socket) bool { return o.State == "TIME_WAIT" && o.Host == s.Host && SameTuple(o, s) })
 	host := r.HostAt(s.Host, s.Remote.Addr)
 	var found *Socket
@@ -753,10 +779,24 @@ func (r *Replay) connectUnix(s *Socket, to Endpoint) {
 	r.Sockets = append(r.Sockets, child)
 }
 
+// inLab returns a path as one of the lab's files, where processes begin in /tmp.
+func inLab(name string) string {
+	if path.IsAbs(name) {
+		return path.Clean(name)
+	}
+	return path.Join("/tmp", name)
+}
+
+// File returns the socket that made the file of a name, whether it is open or not; false where no file of a socket exists.
+func (r *Replay) File(name string) (*Socket, bool) {
+	s, ok := r.paths[inLab(name)]
+	return s, ok
+}
+
 // UnixAt returns the open socket that has a name of unix(7), nil for none. One that accept made has its listener's
 // name without holding it.
 func (r *Replay) UnixAt(host, name, kind string) *Socket {
-	if s, ok := r.Paths[name]; ok && !strings.HasPrefix(name, "@") {
+	if s, ok := r.paths[inLab(name)]; ok && !strings.HasPrefix(name, "@") {
 		if len(s.Names) > 0 {
 			return s
 		}
@@ -831,7 +871,7 @@ func (r *Replay) send(a *Answered) {
 	}
 	if !a.OK() {
 		if a.Answer.Errno == "ECONNRESET" || a.Answer.Errno == "EPIPE" {
-			s.Reset, s.ShutWR = "", true // sk_err was told, and nothing goes out any more (tcp_reset)
+			s.Told = true
 		}
 		return
 	}
@@ -861,7 +901,7 @@ func (r *Replay) recv(a *Answered) {
 	}
 	if !a.OK() {
 		if a.Answer.Errno == "ECONNRESET" {
-			s.Reset = ""
+			s.Told = true
 		}
 		return
 	}
@@ -954,6 +994,9 @@ func (r *Replay) finish(s *Socket) {
 // closed is a connection of TCP that both ends have ended, without a TIME_WAIT here.
 func (r *Replay) closed(s *Socket) {
 	s.Peer = nil
+	if len(s.Names) == 0 && s.Listener != nil {
+		return // accept takes it all the same
+	}
 	if len(s.Names) == 0 {
 		r.forget(func(o *Socket) bool { return o == s })
 		return
@@ -976,7 +1019,7 @@ func (r *Replay) timeWait(s *Socket) {
 
 // reset ends a connection of TCP at once.
 func (r *Replay) reset(s *Socket, cause string) {
-	s.Reset = cause
+	s.Reset, s.Told, s.ShutRD, s.ShutWR = cause, false, true, true
 	r.closed(s)
 }
 
@@ -1057,7 +1100,7 @@ func (r *Replay) fchown(a *Answered) {
 
 func (r *Replay) unlink(a *Answered) {
 	if text, ok := a.Call.Args[0].(lab.Text); ok && a.OK() {
-		delete(r.Paths, string(text))
+		delete(r.paths, inLab(string(text)))
 	}
 }
 
@@ -1210,22 +1253,36 @@ func (r *Replay) sysctl(a *Answered) {
 	}
 }
 
+// address follows what gives a NIC an address or takes it away. With the first address of a subnet go the others, unless
+// promote_secondaries makes one of them the first (__inet_del_ifa).
 func (r *Replay) address(a *Answered) {
 	h := r.hosts[a.Process.Host]
-	if h == nil || !a.OK() {
+	p, ok := a.Call.Args[1].(lab.Prefix)
+	if h == nil || !a.OK() || !ok {
 		return
 	}
 	h.Changed = true
-	p, ok := a.Call.Args[1].(lab.Prefix)
-	switch {
-	case !ok:
-	case a.Call.Name == "addr_add":
-		h.Addresses = append(h.Addresses, netip.Prefix(p))
-	default:
-		h.Addresses = slices.DeleteFunc(h.Addresses, func(q netip.Prefix) bool { return q.Addr() == netip.Prefix(p).Addr() })
+	prefix, nic := netip.Prefix(p), word(a, 0)
+	if a.Call.Name == "addr_add" {
+		h.Addresses = append(h.Addresses, Address{Prefix: prefix, NIC: nic, Tentative: prefix.Addr().Is6() && word(a, 2) != "nodad"})
+		return
 	}
+	promotes := r.Sysctl(a.Process.Host, "net.ipv4.conf.all.promote_secondaries", "0") == "1" ||
+		r.Sysctl(a.Process.Host, "net.ipv4.conf."+nic+".promote_secondaries", "0") == "1"
+	first := -1
+	for i, o := range h.Addresses {
+		if o.NIC == nic && o.Addr().Is4() && o.Masked() == prefix.Masked() {
+			first = i
+			break
+		}
+	}
+	primary := first >= 0 && h.Addresses[first].Addr() == prefix.Addr()
+	h.Addresses = slices.DeleteFunc(h.Addresses, func(o Address) bool {
+		return o.NIC == nic && (o.Addr() == prefix.Addr() || primary && !promotes && o.Addr().Is4() && o.Masked() == prefix.Masked())
+	})
 }
 
+// spec follows what changes routes, rules and neighbours. The first one goes that has all words of a deletion.
 func (r *Replay) spec(a *Answered) {
 	h := r.hosts[a.Process.Host]
 	if h == nil || !a.OK() {
@@ -1236,39 +1293,47 @@ func (r *Replay) spec(a *Answered) {
 	if object == "neigh" {
 		object = "neighbour"
 	}
-	s := HostSpec{object, a.Spec}
 	if verb == "add" {
-		h.Specs = append(h.Specs, s)
-	} else {
-		h.Specs = slices.DeleteFunc(h.Specs, func(o HostSpec) bool { return o == s })
+		h.Specs = append(h.Specs, HostSpec{object, a.Spec})
+		return
+	}
+	words := a.Spec.Terms()
+	i := slices.IndexFunc(h.Specs, func(s HostSpec) bool {
+		return s.Object == object && !slices.ContainsFunc(words, func(w lab.Term) bool {
+			return !slices.ContainsFunc(s.Terms(), func(t lab.Term) bool { return t.Word == w.Word && t.Value == w.Value })
+		})
+	})
+	if i >= 0 {
+		h.Specs = slices.Delete(h.Specs, i, i+1)
 	}
 }
 
-// link follows what changes links. With a link go its addresses.
+// link follows what changes links. With a link go its addresses, and with its being up those of IPv6
+// (addrconf_ifdown), unless keep_addr_on_down says otherwise.
 func (r *Replay) link(a *Answered) {
-	h := r.hosts[a.Process.Host]
+	host := a.Process.Host
+	h := r.hosts[host]
 	if h == nil || !a.OK() {
 		return
 	}
 	h.Changed = true
+	nic := word(a, 0)
+	keeps := r.Sysctl(host, "net.ipv6.conf.all.keep_addr_on_down", "0") == "1" ||
+		r.Sysctl(host, "net.ipv6.conf."+nic+".keep_addr_on_down", "0") == "1"
 	switch a.Call.Name {
 	case "link_add":
-		h.Linked[word(a, 0)] = true
-		return
+		h.Linked[nic] = true
+	case "link_up":
+		delete(h.Down, nic)
+	case "link_down":
+		h.Down[nic] = true
+		h.Addresses = slices.DeleteFunc(h.Addresses, func(o Address) bool { return o.NIC == nic && o.Addr().Is6() && !keeps })
 	case "link_del":
-		delete(h.Linked, word(a, 0))
-	default:
-		return
-	}
-	for _, s := range r.Sockets {
-		if s.Host == a.Process.Host && s.Device == word(a, 0) {
-			s.Device = Removed + s.Device // the number of a NIC that is gone is no other one's
-		}
-	}
-	for _, n := range r.layout.Host(a.Process.Host).NICs {
-		for _, addr := range n.Addresses {
-			if n.Name == word(a, 0) {
-				h.Addresses = slices.DeleteFunc(h.Addresses, func(p netip.Prefix) bool { return p == addr.Prefix })
+		delete(h.Linked, nic)
+		h.Addresses = slices.DeleteFunc(h.Addresses, func(o Address) bool { return o.NIC == nic })
+		for _, s := range r.Sockets {
+			if s.Host == host && s.Device == nic {
+				s.Device = Removed + nic // the number of a NIC that is gone is no other one's
 			}
 		}
 	}
