@@ -261,6 +261,8 @@ func completions(root *cobra.Command) {
 		case "try":
 			cmd.ValidArgsFunction = cobra.NoFileCompletions
 			offer(cmd, "file", offerFiles)
+		case "man":
+			cmd.ValidArgsFunction = offerFolders
 		case "version", "kernels":
 			cmd.ValidArgsFunction = cobra.NoFileCompletions
 		}

@@ -69,7 +69,7 @@ func importCommand() *cobra.Command {
 		Short: "make a topology file of a log of strace, or of a script of another tool",
 		Long: `import makes a topology file of a file of another tool, "-" for standard input:
 
-    strace       what strace -f prints, with any of its options for times and names
+    strace       what strace -f prints, with any options for times and names
     packetdrill  a script of packetdrill: its calls, without times and packets
     containerlab a topology of containerlab: nodes, links and addresses
 
