@@ -27,6 +27,7 @@
 //	lab/session    calls that a person types to a topology, and with their answers to a file; pure
 //	lab/draft      values to the text of a topology file: what was recorded, imported or tried; pure
 //	lab/trace      calls that programs made, to the steps of a topology; pure
+//	lab/record     a program that runs, to those calls: traced by ptrace
 //	lab/imports    logs and scripts of other tools, each to those calls; pure
 //	lab/plan       Topology to an ordered list of operations; pure
 //	lab/once       remembers what need not be found out twice
@@ -46,6 +47,7 @@
 //	lab/result     what was asked and answered: matrices, their counts, digest and claims; adds up; pure
 //	lab/why        why a kernel answered so: a moment of the world, and the condition that it met; pure
 //	lab/run        questions to a kernel, in order; answers to a matrix
+//	lab/accept     answers back into the files that asked, as edits of their text; pure
 //	lab/compare    two reports to what differs, and kernels to where an answer changed; pure
 //	lab/report     matrices to text, JSON and other formats; prints, computes nothing
 //	lab/graph      hosts and networks as a drawing; pure
