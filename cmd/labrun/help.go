@@ -17,8 +17,8 @@ var commandGroups = []struct {
 	names []string
 }{
 	{"Ask without a file:", []string{"try"}},
-	{"Write topologies:", []string{"check", "fmt", "list", "plan", "graph", "schema"}},
-	{"Stand in a host:", []string{"shell", "exec", "up", "connect", "server"}},
+	{"Write topologies:", []string{"init", "run", "check", "fmt", "list", "plan", "graph", "schema"}},
+	{"Stand in a host:", []string{"shell", "exec", "up", "enter", "connect", "server"}},
 	{"Keep answers and compare them:", []string{"report", "diff", "merge", "rerun"}},
 	{"Other kernels:", []string{"kernels", "bisect"}},
 	{"This program:", []string{"completion", "man", "version"}},
@@ -29,10 +29,10 @@ var flagGroups = []struct {
 	title string
 	names []string
 }{
-	{"Which cells:", []string{"only", "host"}},
+	{"Which cells:", []string{"only", "host", "failed"}},
 	{"Which kernels:", []string{"kernel", "kernels-from", "accel", "guest-labrun"}},
 	{"How:", []string{"jobs", "timeout", "fail-fast", "repeat", "watch", "pause-on-fail"}},
-	{"What is written:", []string{"output", "format", "report", "verbose", "baseline", "capture"}},
+	{"What is written:", []string{"output", "format", "report", "verbose", "quiet", "color", "baseline", "capture"}},
 }
 
 // fewFlags are too few for groups.

@@ -34,7 +34,7 @@ func runFiles(cmd *cobra.Command, paths []string, o runOptions) error {
 
 func linuxCommands() []*cobra.Command {
 	var all []*cobra.Command
-	for _, name := range []string{"try", "shell", "exec", "up", "connect", "server", "rerun", "bisect"} {
+	for _, name := range []string{"try", "shell", "exec", "up", "enter", "connect", "server", "rerun", "bisect"} {
 		all = append(all, &cobra.Command{
 			Use: name, Short: "needs Linux", DisableFlagParsing: true,
 			RunE: func(cmd *cobra.Command, _ []string) error { return needsLinux(cmd.CommandPath()) },

@@ -19,7 +19,7 @@ func TestVariables(t *testing.T) {
 			switch v := variableOf(cmd, f); {
 			case v == "" && cmd.Name() != "connect" && cmd.Name() != "server":
 				t.Errorf("%s --%s has no variable", cmd.CommandPath(), f.Name)
-			case slices.Contains(taken, v):
+			case slices.Contains(taken, v) && cmd.Name() != "run":
 				t.Errorf("%s --%s: there is another %s", cmd.CommandPath(), f.Name, v)
 			case v != "":
 				taken = append(taken, v)
