@@ -55,13 +55,15 @@ var chain = map[string][]string{
 	"lab/run":          {"lab/question", "lab/result", "lab/kernel", "lab/capture"}, // of capture the names of folders
 	"lab/compare":      {"lab/result"},                                              // two results in, what differs out
 	"topologies":       nil,                                                         // the lessons, as files in the program
+	// Answers back into files: reads matrices and edits texts, asks and writes nothing itself.
+	"lab/accept": {"lab/syntax", "lab/yamlpos", "lab/topology", "lab/result"},
 	// pure, for reports as much as for commands
 	"lab/graph":  nil,
 	"lab/report": {"lab/result", "lab/compare", "lab/graph"}, // prints, computes nothing
 	"cmd/labrun": {
 		"lab/wording", "lab/syntax", "lab/topology", "lab/plan", "lab/sys", "lab/fabric", "lab/program", "lab/capture",
 		"lab/question", "lab/result", "lab/kernel", "lab/kernel/local", "lab/kernel/image", "lab/kernel/guest", "lab/run", "lab/compare", "lab/report",
-		"lab/graph", "lab/draft", "lab/trace", "lab/imports/strace", "lab/session", "lab/why", "topologies",
+		"lab/graph", "lab/draft", "lab/trace", "lab/imports/strace", "lab/session", "lab/why", "lab/accept", "topologies",
 	},
 	// All of the chain as a test of somebody else's, beside cmd/labrun at its end.
 	"lab/labtest": {"lab/topology", "lab/plan", "lab/sys", "lab/fabric", "lab/result", "lab/kernel/local", "lab/run",

@@ -5,7 +5,6 @@ import (
 	"io"
 	"os"
 
-	"github.com/rogpeppe/go-internal/diff"
 	"github.com/spf13/cobra"
 
 	"labrun/lab"
@@ -115,7 +114,7 @@ func filesToFormat(cmd *cobra.Command, paths []string) ([]formattedFile, error) 
 func (f formattedFile) tell(stdout io.Writer, check, showDiff bool) (err error) {
 	switch {
 	case showDiff:
-		_, err = stdout.Write(diff.Diff(f.name, f.before, f.name+" (formatted)", f.after))
+		err = writeUnified(stdout, f.name, f.before, f.name+" (formatted)", f.after)
 	case f.name == "-" && !check:
 		_, err = stdout.Write(f.after)
 	case f.changed():

@@ -32,7 +32,7 @@ var flagGroups = []struct {
 	{"Which cells:", []string{"only", "host", "failed"}},
 	{"Which kernels:", []string{"kernel", "kernels-from", "accel", "guest-labrun"}},
 	{"How:", []string{"jobs", "timeout", "fail-fast", "repeat", "watch", "pause-on-fail"}},
-	{"What is written:", []string{"output", "format", "report", "verbose", "quiet", "color", "baseline", "capture"}},
+	{"What is written:", []string{"output", "format", "report", "verbose", "quiet", "color", "baseline", "capture", "accept", "yes"}},
 }
 
 // fewFlags are too few for groups.

@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"labrun/lab/syntax"
-	"labrun/lab/wording"
 	"labrun/topologies"
 )
 
@@ -97,7 +96,7 @@ func initFile(stdout io.Writer, file, from string) error {
 		if syntax.TopologyName.Check(name) != "" {
 			name = "lab"
 		}
-		write[file] = fmt.Appendf(nil, firstFile, wording.YAML(name))
+		write[file] = fmt.Appendf(nil, firstFile, name)
 	} else if err := lessonFiles(write, file, from); err != nil {
 		return err
 	}

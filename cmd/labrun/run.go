@@ -17,6 +17,8 @@ type runOptions struct {
 	watch    bool
 	baseline string // a report to compare with; "" is none
 	failed   string // a kept report, of which the cells run that had failed; "" is none
+	accept   bool   // write the answers into the files
+	yes      bool   // without asking
 }
 
 func (o *runOptions) flags(f *pflag.FlagSet) {
@@ -30,6 +32,10 @@ func (o *runOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.baseline, "baseline", "",
 		"compare with the kept report `FILE.json`, print what differs after the matrix, and exit 1 when the "+
 			"outcome does")
+	f.BoolVar(&o.accept, "accept", false,
+		"write what the kernels answered into each FILE, in place of ? and of answers that differ; shows the diff and "+
+			"asks before it writes")
+	f.BoolVar(&o.yes, "yes", false, "write what --accept shows without asking")
 }
 
 // check finds mistakes in the flags before anything is built.
@@ -42,7 +48,25 @@ func (o *runOptions) check(topologies []*lab.Topology) error {
 			return err
 		}
 	}
-	return o.outputs.check()
+	if err := o.outputs.check(); err != nil {
+		return err
+	}
+	return o.checkAccept()
+}
+
+// checkAccept finds flags that do not go with --accept. A diff on standard output would spoil a report there that a
+// program reads.
+func (o *runOptions) checkAccept() error {
+	switch {
+	case o.yes && !o.accept:
+		return usagef("--yes writes what --accept shows, and needs --accept")
+	case o.accept && o.watch:
+		return usagef("--accept writes into the files that --watch waits for; use one of them")
+	case o.accept && o.outputs.stdout.Name != "text":
+		return usagef("--accept shows a diff on standard output, where --format %s writes the report; give that a file: -o FILE",
+			o.outputs.stdout.Name)
+	}
+	return nil
 }
 
 // askOptions are the flags that say which cells run, and how: those that "labrun

@@ -31,6 +31,9 @@ func runFiles(cmd *cobra.Command, paths []string, o runOptions) error {
 			return err
 		}
 	}
+	if o.accept && slices.Contains(paths, "-") {
+		return usagef("--accept writes into files, and - is standard input")
+	}
 	if slices.Contains(paths, "-") {
 		if o.watch {
 			return usagef("--watch: standard input does not change")
@@ -46,7 +49,7 @@ func runFiles(cmd *cobra.Command, paths []string, o runOptions) error {
 	if err != nil {
 		return err
 	}
-	if o.watch {
+	if o.watch && !o.accept { // which check forbids
 		if err := o.privilege(); err != nil {
 			return err
 		}
@@ -56,7 +59,8 @@ func runFiles(cmd *cobra.Command, paths []string, o runOptions) error {
 			if err != nil {
 				return err
 			}
-			return runOnce(ctx, cmd, topologies, this)
+			_, err = runOnce(ctx, cmd, topologies, this)
+			return err
 		})
 	}
 	topologies, err := loadFor(cmd, files, &o) // mistakes need no privilege
@@ -66,7 +70,11 @@ func runFiles(cmd *cobra.Command, paths []string, o runOptions) error {
 	if err := o.privilege(); err != nil {
 		return err
 	}
-	return runOnce(untilSignal(), cmd, topologies, o)
+	if o.accept {
+		return runAccept(untilSignal(), cmd, topologies, o)
+	}
+	_, err = runOnce(untilSignal(), cmd, topologies, o)
+	return err
 }
 
 // loadFor reads the files and checks the flags, which may name what is in them. With --watch it
@@ -81,39 +89,40 @@ func loadFor(cmd *cobra.Command, files []string, o *runOptions) ([]*lab.Topology
 
 // runOnce runs topologies once. Baseline, outputs and the folder of captures are opened before the
 // first cell: a run of an hour must not end with a report that has no place to go. The capture is
-// closed last, when all is printed, since what it lacks is no reason to keep a report back.
-func runOnce(ctx context.Context, cmd *cobra.Command, topologies []*lab.Topology, o runOptions) error {
+// closed last, when all is printed, since what it lacks is no reason to keep a report back. It returns the report, and
+// the exit status of the run as its error.
+func runOnce(ctx context.Context, cmd *cobra.Command, topologies []*lab.Topology, o runOptions) (r result.Report, err error) {
 	baseline, err := o.loadBaseline()
 	if err != nil {
-		return err
+		return r, err
 	}
 	options := run.Options{Only: o.selects(), Hosts: o.hosts}
 	if o.failed != "" {
 		f, err := loadFailed(o.failed)
 		if err != nil {
-			return err
+			return r, err
 		}
 		if !f.any(topologies) {
-			return usagef("--failed %s: none of its failed cells is in these files", o.failed)
+			return r, usagef("--failed %s: none of its failed cells is in these files", o.failed)
 		}
 		options.Cell = f.has
 	}
 	outputs, err := o.outputs.open()
 	if err != nil {
-		return err
+		return r, err
 	}
 	defer closeOutputs(outputs)
 	folder, err := openCapture(o.capture)
 	if err != nil {
-		return err
+		return r, err
 	}
-	r, err := ask(ctx, cmd.ErrOrStderr(), topologies, o.askOptions, options, folder)
+	r, err = ask(ctx, cmd.ErrOrStderr(), topologies, o.askOptions, options, folder)
 	if err != nil {
-		return captured(cmd.ErrOrStderr(), folder, err)
+		return r, captured(cmd.ErrOrStderr(), folder, err)
 	}
 	d := difference(baseline, r)
 	printed := printReport(cmd, r, d, outputs, o.outputs.stdout, detail{o.verbose, o.outputs.terse})
-	return captured(cmd.ErrOrStderr(), folder, compared(cmd, d, o, printed))
+	return r, captured(cmd.ErrOrStderr(), folder, compared(cmd, d, o, printed))
 }
 
 // ask runs the cells that the options choose, in the way that the flags say, on this machine's kernel or on

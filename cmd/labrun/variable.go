@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"labrun/lab"
+	"labrun/lab/wording"
 )
 
 // variableOf returns the variable of the environment that stands for a flag:
@@ -69,15 +70,20 @@ func misspeltVariables(stderr io.Writer, root *cobra.Command) {
 	if os.Getenv("LABRUN_AGAIN") != "" {
 		return
 	}
+	const prefix = "LABRUN_" // which is alike in all
 	names := variableNames(root)
+	var short []string
+	for _, n := range names {
+		short = append(short, strings.TrimPrefix(n, prefix))
+	}
 	for _, v := range os.Environ() {
 		name, _, _ := strings.Cut(v, "=")
-		if !strings.HasPrefix(name, "LABRUN_") || strings.HasPrefix(name, "LABRUN_TEST_") ||
+		if !strings.HasPrefix(name, prefix) || strings.HasPrefix(name, "LABRUN_TEST_") ||
 			slices.Contains(names, name) || slices.Contains(otherVariables, name) {
 			continue
 		}
-		if near := didYouMean(name, names); near != "" {
-			fmt.Fprintf(stderr, "labrun: warning: no flag has the variable %s%s\n", name, near)
+		if near := wording.Nearest(strings.TrimPrefix(name, prefix), short); near != "" {
+			fmt.Fprintf(stderr, "labrun: warning: no flag has the variable %s, did you mean %s?\n", name, prefix+near)
 		}
 	}
 }

@@ -25,8 +25,14 @@ func printVersion(cmd *cobra.Command) error {
 	return err
 }
 
-// version is the module's version, or the commit that it was built from.
+// release is the version of a release: .ci/release sets it, and leaves out what git says, which depends on the machine.
+var release string
+
+// version is that of the release or the module, or the commit that it was built from.
 func version() string {
+	if release != "" {
+		return release
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown"

@@ -94,6 +94,9 @@ type Note struct {
 	Evidence []Snapshot `json:"evidence,omitempty"` // of steps whose answer is an errno, or red
 	Outputs  []Output   `json:"outputs,omitempty"`  // of the programs of a cell that did not pass
 	Captures []string   `json:"captures,omitempty"` // the files with its packets, from the folder that labrun ran in
+	// Varies are the steps, by index in Cell.Got, whose answer the file leaves open and that were not answered the
+	// same in every run. No report has them: such answers are no part of the outcome.
+	Varies []int `json:"-"`
 }
 
 // Snapshot is what explains the answer of a step, as it was after it.

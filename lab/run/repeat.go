@@ -39,13 +39,32 @@ func (r *repeated) add(matrices []result.Matrix) {
 			row := r.matrices[m].RowOf(c)
 			t, ok := r.differ[at]
 			switch {
-			case c.Note == notRun, !ok && same(row, c, &r.matrices[m].Cells[i]):
+			case c.Note == notRun:
+				continue
+			case !ok && same(row, c, &r.matrices[m].Cells[i]):
+				noteVaries(&r.matrices[m].Cells[i], c)
 				continue
 			case !ok:
 				t = tally{{r.matrices[m].Cells[i], r.runs - 1}}
 			}
 			r.differ[at] = t.with(row, c)
 		}
+	}
+}
+
+// noteVaries notes which open answers of a cell another run of it has otherwise.
+func noteVaries(c, other *result.Cell) {
+	got := other.Answers()
+	for i, answer := range c.Answers() {
+		if answer == got[i] || c.Note != nil && slices.Contains(c.Note.Varies, i) {
+			continue
+		}
+		note := result.Note{}
+		if c.Note != nil {
+			note = *c.Note
+		}
+		note.Varies = append(slices.Clone(note.Varies), i)
+		c.Note = &note
 	}
 }
 

@@ -181,6 +181,7 @@ type demand struct {
 // wantSet is the rules of one named answer, in the order in which they are tried.
 type wantSet struct {
 	pos   lab.Pos
+	flow  bool // it is written in brackets
 	rules []wantRule
 }
 

@@ -56,14 +56,21 @@ func (s Source) open() (text []byte, read readFunc, err error) {
 // Load reads a topology and the files that it includes. When something is wrong with what
 // they say, the error is Diagnostics. With warnings alone there is none: Warnings has them.
 func Load(s Source) (*lab.Topology, error) {
+	top, _, _, err := load(s)
+	return top, err
+}
+
+// load is Load, and returns what the passes read from the files as well.
+func load(s Source) (*lab.Topology, files, experiments, error) {
+	var none experiments
 	text, read, err := s.open()
 	if err != nil {
-		return nil, err
+		return nil, files{}, none, err
 	}
 	c := complaints{&yamlpos.Complaints{}}
 	files, ok := readFiles(c, s.File, text, read)
 	if !ok {
-		return nil, c.Err()
+		return nil, files, none, c.Err()
 	}
 	l := readLayout(c, files.own)
 	top := &lab.Topology{Layout: l.Layout, Source: string(text), Included: files.included}
@@ -93,10 +100,10 @@ func Load(s Source) (*lab.Topology, error) {
 		warnUnused(c, files, l, top)
 	}
 	if err := c.Err(); err != nil {
-		return nil, err
+		return nil, files, x, err
 	}
 	top.Warnings = warned(c.Warnings)
-	return top, nil
+	return top, files, x, nil
 }
 
 // Kind is what a file is, by the keys that it has.

@@ -37,7 +37,7 @@ func (d *experimentReader) decodeWants(x *experiment, e yamlpos.Entry) {
 // decodeRules reads one list of rules. With a mistake in it, which rule a combination would have is
 // not to be seen, and no step is filled in from it (rulesUnsure).
 func (d *experimentReader) decodeRules(x *experiment, s yamlpos.Scope, n *yaml.Node) *wantSet {
-	set := &wantSet{pos: yamlpos.PosOf(n)}
+	set := &wantSet{pos: yamlpos.PosOf(n), flow: n.Style&yaml.FlowStyle != 0}
 	switch {
 	case n.Kind != yaml.SequenceNode:
 		d.Wrong(n, "%s must be a list of rules such as {%s: VALUE, answer: EADDRINUSE} and last {else: ok}; found %s", s,

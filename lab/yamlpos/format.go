@@ -104,9 +104,9 @@ type edit struct {
 	text       string
 }
 
-// apply makes the edits, which do not overlap.
+// apply makes the edits, which do not overlap. Those of one place come in their order.
 func apply(text []byte, edits []edit) []byte {
-	slices.SortFunc(edits, func(a, b edit) int { return a.begin - b.begin })
+	slices.SortStableFunc(edits, func(a, b edit) int { return a.begin - b.begin })
 	var b bytes.Buffer
 	last := 0
 	for _, e := range edits {

@@ -118,6 +118,14 @@ func (s *Source) extent(n *yaml.Node) (begin, end int, ok bool) {
 // brackets.
 func Spelled(text string, flow bool) string { return spelled(text, context{flow: flow}) }
 
+// SpelledName returns a name as it stands within brackets: y and no have no quotes, as names are taken as written.
+func SpelledName(name string) string {
+	if c := (context{flow: true}); isPlain("a"+name, c) && readsAs(name, c) {
+		return name
+	}
+	return wording.YAML(name)
+}
+
 // spelled returns a text as it stands in a file: without quotes where that says the same, else in
 // those that need no escapes.
 func spelled(text string, c context) string {
@@ -137,6 +145,11 @@ func isPlain(text string, c context) bool {
 		slices.Contains([]string{"y", "n", "yes", "no", "on", "off", "true", "false", "null", "..."}, strings.ToLower(text)) {
 		return false
 	}
+	return readsAs(text, c)
+}
+
+// readsAs reports whether YAML reads a text without quotes as that text.
+func readsAs(text string, c context) bool {
 	var document string
 	switch {
 	case c.key && c.flow:
