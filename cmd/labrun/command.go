@@ -180,7 +180,7 @@ func rootCommand() *cobra.Command {
 	root.PersistentFlags().StringVar(&colourWish, "color", "auto",
 		"colours `WHEN`: auto (on a terminal, unless NO_COLOR is set; FORCE_COLOR has them elsewhere too), always or never")
 	root.AddCommand(runCommand(), initCommand(), checkCommand(), fmtCommand(), planCommand(), listCommand(), kernelsCommand(), importCommand(), graphCommand(), reportCommand(),
-		diffCommand(), mergeCommand(),
+		diffCommand(), mergeCommand(), explainCommand(),
 		schemaCommand(), manCommand(), versionCommand())
 	root.AddCommand(topics()...)
 	root.AddCommand(linuxCommands()...)

@@ -188,7 +188,9 @@ func addReasons(t *lab.Topology, r *result.Report) error {
 			if at < 0 {
 				at, note.Evidence = len(note.Evidence), append(note.Evidence, result.Snapshot{Step: step})
 			}
-			note.Evidence[at].Why = append(note.Evidence[at].Why, reason.String())
+			if text := reason.String(); !slices.Contains(note.Evidence[at].Why, text) { // a red step has it from the run
+				note.Evidence[at].Why = append(note.Evidence[at].Why, text)
+			}
 			c.Note = note
 		}
 	}
