@@ -130,7 +130,7 @@ func rootCommand() *cobra.Command {
 	}
 	o.flags(root.Flags())
 	root.AddCommand(checkCommand(), fmtCommand(), planCommand(), listCommand(), kernelsCommand(), importCommand(), graphCommand(), reportCommand(),
-		diffCommand(), mergeCommand(),
+		diffCommand(), mergeCommand(), explainCommand(),
 		schemaCommand(), manCommand(), versionCommand())
 	root.AddCommand(topics()...)
 	root.AddCommand(linuxCommands()...)

@@ -80,6 +80,17 @@ func offerFileAndHost(cmd *cobra.Command, args []string, begun string) ([]string
 	return nil, cobra.ShellCompDirectiveDefault
 }
 
+// offerFileAndCell offers a file or a kept report, and then the cells of it.
+func offerFileAndCell(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+	switch len(args) {
+	case 0:
+		return append([]string{"json"}, topologySuffixes...), cobra.ShellCompDirectiveFilterFileExt
+	case 1:
+		return offerCells(cmd, args, begun)
+	}
+	return nil, cobra.ShellCompDirectiveNoFileComp
+}
+
 // readable returns the topologies of the arguments that are good files, or in good
 // reports: a half-typed command line is not the place to complain.
 // A report holds its topologies, and "labrun rerun" chooses among their cells.
@@ -213,7 +224,7 @@ func completions(root *cobra.Command) {
 	offer(root, "baseline", offerReports)
 	for _, cmd := range append(root.Commands(), root) {
 		offer(cmd, "only", offerCells)
-		if cmd.Name() == "try" {
+		if cmd.Name() == "try" || cmd.Name() == "record" {
 			offer(cmd, "host", offerTryHosts)
 		} else {
 			offer(cmd, "host", offerHosts)
@@ -234,6 +245,12 @@ func completions(root *cobra.Command) {
 		case "graph":
 			cmd.ValidArgsFunction = offerFile
 			offer(cmd, "format", cobra.FixedCompletions(graphFormatNames(), cobra.ShellCompDirectiveNoFileComp))
+		case "record":
+			cmd.ValidArgsFunction = cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault)
+			offer(cmd, "output", offerFiles)
+			offer(cmd, "file", offerFiles)
+		case "explain":
+			cmd.ValidArgsFunction = offerFileAndCell
 		case "import":
 			cmd.ValidArgsFunction = cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault)
 			offer(cmd, "output", offerFiles)
@@ -244,6 +261,8 @@ func completions(root *cobra.Command) {
 		case "try":
 			cmd.ValidArgsFunction = cobra.NoFileCompletions
 			offer(cmd, "file", offerFiles)
+		case "man":
+			cmd.ValidArgsFunction = offerFolders
 		case "version", "kernels":
 			cmd.ValidArgsFunction = cobra.NoFileCompletions
 		}

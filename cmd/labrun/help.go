@@ -11,14 +11,15 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// commandGroups are the commands by what they are for, in the order of need. A new command is a name here.
+// commandGroups are the commands by what they are for, in the order of need. A new command is a name here; a name that
+// no command has, on other systems than Linux, is not shown.
 var commandGroups = []struct {
 	title string
 	names []string
 }{
-	{"Ask without a file:", []string{"try"}},
-	{"Write topologies:", []string{"check", "fmt", "list", "plan", "graph", "schema"}},
-	{"Stand in a host:", []string{"shell", "exec", "up", "connect", "server"}},
+	{"Ask, and learn why:", []string{"run", "try", "explain"}},
+	{"Write topologies:", []string{"init", "record", "import", "check", "fmt", "list", "plan", "graph", "schema"}},
+	{"Stand in a host:", []string{"shell", "exec", "up", "enter", "connect", "server"}},
 	{"Keep answers and compare them:", []string{"report", "diff", "merge", "rerun"}},
 	{"Other kernels:", []string{"kernels", "bisect"}},
 	{"This program:", []string{"completion", "man", "version"}},

@@ -104,3 +104,26 @@ func loadHost(cmd *cobra.Command, file, name string) (*lab.Topology, *lab.Host, 
 func sourceOf(m result.Matrix) topology.Source {
 	return topology.Source{File: m.File, Text: []byte(m.Source), Included: m.Included}
 }
+
+// reload reads the topologies that the report holds.
+func reload(stderr io.Writer, file string, r *result.Report) ([]*lab.Topology, error) {
+	var topologies []*lab.Topology
+	for i := range r.Matrices {
+		m := &r.Matrices[i]
+		if m.Source == "" {
+			return nil, usagef("%s: it does not hold the text of %s: an older labrun made it; run the file itself, "+
+				"with --baseline %s", file, m.File, file)
+		}
+		t, err := topology.Load(sourceOf(*m))
+		var found topology.Diagnostics
+		switch {
+		case errors.As(err, &found):
+			show(stderr, found)
+			return nil, usagef("%s: the text of %s that it holds has mistakes", file, m.File)
+		case err != nil:
+			return nil, usagef("%s: %w", file, err)
+		}
+		topologies = append(topologies, t)
+	}
+	return topologies, nil
+}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"reflect"
 	"slices"
 
@@ -14,7 +13,6 @@ import (
 	"labrun/lab/compare"
 	"labrun/lab/result"
 	"labrun/lab/run"
-	"labrun/lab/topology"
 )
 
 // rerunOptions are the flags of "labrun rerun". Standard output has the difference; the new
@@ -198,29 +196,6 @@ func printVerbose(cmd *cobra.Command, r result.Report, o rerunOptions) error {
 		return fmt.Errorf("write the report: %w", err)
 	}
 	return nil
-}
-
-// reload reads the topologies that the report holds.
-func reload(stderr io.Writer, file string, r *result.Report) ([]*lab.Topology, error) {
-	var topologies []*lab.Topology
-	for i := range r.Matrices {
-		m := &r.Matrices[i]
-		if m.Source == "" {
-			return nil, usagef("%s: it does not hold the text of %s: an older labrun made it; run the file itself, "+
-				"with --baseline %s", file, m.File, file)
-		}
-		t, err := topology.Load(sourceOf(*m))
-		var found topology.Diagnostics
-		switch {
-		case errors.As(err, &found):
-			show(stderr, found)
-			return nil, usagef("%s: the text of %s that it holds has mistakes", file, m.File)
-		case err != nil:
-			return nil, usagef("%s: %w", file, err)
-		}
-		topologies = append(topologies, t)
-	}
-	return topologies, nil
 }
 
 // columnsOf returns the hosts of the report. --host chose among those of all

@@ -9,6 +9,9 @@ import (
 	"runtime"
 
 	"github.com/spf13/cobra"
+
+	"labrun/lab"
+	"labrun/lab/result"
 )
 
 // needsLinux says that another system has no network namespaces.
@@ -30,6 +33,10 @@ func runFiles(cmd *cobra.Command, paths []string, o runOptions) error {
 		return err
 	}
 	return needsLinux("running experiments")
+}
+
+func explainAsked(*cobra.Command, explainOptions, []*lab.Topology) (result.Report, error) {
+	return result.Report{}, needsLinux("asking a kernel")
 }
 
 func linuxCommands() []*cobra.Command {

@@ -170,5 +170,5 @@ func keep(ctx context.Context, version lab.KernelVersion, t *lab.Topology, e *la
 	if kept == nil {
 		return m, nil, cmp.Or(answer.Err, errors.New(answer.Skip))
 	}
-	return run.MatrixOf(&result.Matrix{File: t.File, Name: t.Name}, e, combo, host, on, answer), kept, nil
+	return run.MatrixOf(&result.Matrix{File: t.File, Name: t.Name}, e, combo, q, on, answer), kept, nil
 }

@@ -21,13 +21,15 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 var environmentLine = regexp.MustCompile(`(?m)^linux .*\n`)
 
 // TestTopologies runs every lesson: nothing fails, and every cell is answered as
-// its golden file says. What this kernel lacks is a skip, here or there.
+// its golden file says. What this kernel lacks is a skip, here or there. Every errno has its reason, which the sockets
+// of that moment bear out.
 func TestTopologies(t *testing.T) {
 	needNetNS(t)
 	files, err := filepath.Glob("../../topologies/*.yaml")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no topologies: %v", err)
 	}
+	explained, ran := &reasons{map[string][]string{}, map[string]string{}}, []string{}
 	for _, file := range files {
 		name := strings.TrimSuffix(filepath.Base(file), ".yaml")
 		t.Run(name, func(t *testing.T) {
@@ -38,7 +40,10 @@ func TestTopologies(t *testing.T) {
 			if out, err := labrun(t, "-o", saved, file).Output(); err != nil {
 				t.Fatalf("%v:\n%s", err, out)
 			}
-			got := outcomes(readReport(t, saved))
+			r := readReport(t, saved)
+			explained.check(t, name, &r)
+			ran = append(ran, name)
+			got := outcomes(r)
 			golden := filepath.Join("testdata/topologies", name+".golden")
 			if *update {
 				write(t, golden, strings.Join(got, "\n")+"\n")
@@ -56,6 +61,7 @@ func TestTopologies(t *testing.T) {
 			}
 		})
 	}
+	explained.lessons(t, ran)
 }
 
 // short are the lessons that the race detector is to see too: calls by several
@@ -130,6 +136,8 @@ FAIL claim-1-established on alpha, beta
     wanted  ok
     got     EADDRINUSE
     held by tcp ESTABLISHED x:44567 -> peer.x:80 on host alpha, process main (a), user 0
+    why     b asks for every IPv4 address of port 44567, and a of main (x:44567 -> peer.x:80, `+
+			`ESTABLISHED) has one of them; neither has set SO_REUSEADDR or SO_REUSEPORT (inet_csk_get_port, inet_bind_conflict; lesson reuseaddr)
             as seen on alpha; -v shows the others
     look    labrun shell --after claim-1-established wrong.yaml alpha
 `, 1+strings.Count(before, "\n")),

@@ -53,8 +53,8 @@ func TestVariables(t *testing.T) {
 func TestOffers(t *testing.T) {
 	root := rootCommand()
 	for _, cmd := range append(root.Commands(), root) {
-		if slices.Contains([]string{"connect", "server", "man"}, cmd.Name()) || cmd.IsAdditionalHelpTopicCommand() {
-			continue // take addresses, a folder; a topic takes nothing
+		if slices.Contains([]string{"connect", "server"}, cmd.Name()) || cmd.IsAdditionalHelpTopicCommand() {
+			continue // take addresses; a topic takes nothing
 		}
 		if cmd.ValidArgsFunction == nil && cmd.ValidArgs == nil {
 			t.Errorf("nothing is offered for the arguments of %s", cmd.CommandPath())

@@ -66,6 +66,17 @@ func topicNames(root *cobra.Command) []string {
 func helpTopics(root *cobra.Command) {
 	help := named(root, "help")
 	help.Run = nil
+	// cobra's own offers commands alone.
+	commands := help.ValidArgsFunction
+	help.ValidArgsFunction = func(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+		offers, directive := commands(cmd, args, begun)
+		for _, page := range root.Commands() {
+			if len(args) == 0 && page.IsAdditionalHelpTopicCommand() && strings.HasPrefix(page.Name(), begun) {
+				offers = append(offers, page.Name()+"\t"+page.Short)
+			}
+		}
+		return offers, directive
+	}
 	help.RunE = func(_ *cobra.Command, topic []string) error {
 		cmd, rest, err := root.Find(topic)
 		if err == nil && len(rest) == 0 {

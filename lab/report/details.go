@@ -178,9 +178,9 @@ func (t Text) red(b io.Writer, m *result.Matrix, c *result.Cell) {
 	fmt.Fprintln(b)
 }
 
-// look is the command to stand in that host and look. It takes the steps before the red one
-// in the same lab, so that ss(8) or a debugger sees what the kernel saw when it answered. The shell is on this machine's
-// kernel, which is none of several or one of them: the line says so.
+// look is the command to stand in that host and look. It takes the steps before the red one in the same lab, so that
+// ss(8) or a debugger sees what the kernel saw when it answered. The shell is on this machine's kernel, which is none
+// of several or one of them: the line says so.
 func look(b io.Writer, m *result.Matrix, c *result.Cell) {
 	command := lab.Command("labrun", "shell", "--after", m.NameOf(c), fileWord(m), m.HostOf(c))
 	if m.Columns[c.Column].Kernel != "" {
@@ -201,6 +201,9 @@ func (t Text) Last(w io.Writer, m *result.Matrix, c *result.Cell) error {
 
 // label writes a line of an explanation.
 func label(b io.Writer, word, s string) { fmt.Fprintf(b, "    %-7s %s\n", word, s) }
+
+// labelWidth is where the text behind a label begins.
+const labelWidth = 12
 
 // labels writes lines of one kind, the first of them behind its word.
 func labels(b io.Writer, word string, lines []string) {
@@ -227,7 +230,15 @@ func (t Text) last(b io.Writer, m *result.Matrix, c *result.Cell) {
 		}
 		label(b, "got", t.paint(colour, s.Words(s.Got)))
 		for _, c := range causes(s, seen) {
-			labels(b, c.word, c.texts)
+			var lines []string
+			for _, text := range c.texts {
+				if c.word == "why" && t.Width > 0 {
+					lines = append(lines, wrap(text, max(t.Width, 40)-labelWidth-1)...)
+				} else {
+					lines = append(lines, text) // a file is read with grep(1), and a socket is a line as ss(8) has it
+				}
+			}
+			labels(b, c.word, lines)
 		}
 	}
 	if len(note.Flaky) > 0 {

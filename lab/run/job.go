@@ -3,6 +3,7 @@ package run
 import (
 	"context"
 	"math"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -10,6 +11,7 @@ import (
 	"labrun/lab/kernel"
 	"labrun/lab/question"
 	"labrun/lab/result"
+	"labrun/lab/why"
 )
 
 // job is cells of one experiment in one host that are asked one after the other.
@@ -100,7 +102,7 @@ func (j *job) run(ctx context.Context, k kernel.Kernel, p *progress) {
 	}
 	if p.Pause != nil {
 		r.Red = func(ctx context.Context, i int, a kernel.Answer, kept kernel.Kept) {
-			p.pause(ctx, func() result.Matrix { return MatrixOf(j.Matrix, j.experiment, j.combos[i], q.Host, j.on, a) }, kept)
+			p.pause(ctx, func() result.Matrix { return MatrixOf(j.Matrix, j.experiment, j.combos[i], q, j.on, a) }, kept)
 		}
 	}
 	k.Answer(ctx, r, func(i int, a kernel.Answer) { j.store(p, i, a) })
@@ -124,18 +126,52 @@ func judge(a kernel.Answer) result.Cell {
 	return c
 }
 
+// explained returns the answer with the reason of its red step, where one is known, behind what the kernel that was
+// asked has found out itself. Reds are few, or a report is not read to its end: the steps are followed once more for
+// each.
+func explained(q *question.Question, c lab.Combo, a kernel.Answer) kernel.Answer {
+	at := len(a.Got) - 1
+	if !a.Red || at < 0 || a.Skip != "" || a.Err != nil {
+		return a
+	}
+	i := slices.IndexFunc(a.Evidence, func(s result.Snapshot) bool { return s.Step == at })
+	seen := result.Snapshot{Step: at}
+	if i >= 0 {
+		seen = a.Evidence[i]
+	}
+	r, ok := why.Of(q, c, a.Got, at, seen.Sockets)
+	if !ok {
+		return a
+	}
+	line := r.String()
+	if len(seen.Why) > 0 {
+		line = r.From()
+	}
+	seen.Why = append(slices.Clone(seen.Why), line)
+	a.Evidence = slices.Clone(a.Evidence)
+	if i >= 0 {
+		a.Evidence[i] = seen
+	} else {
+		a.Evidence = append(a.Evidence, seen)
+	}
+	return a
+}
+
 // MatrixOf returns a matrix of one cell: what a kernel said to a combination of an
 // experiment in a host. Of the other matrix it has what names the topology.
-func MatrixOf(m *result.Matrix, e *lab.Experiment, combo lab.Combo, host string, on lab.Kernel, a kernel.Answer) result.Matrix {
-	c := judge(a)
+func MatrixOf(m *result.Matrix, e *lab.Experiment, combo lab.Combo, q *question.Question, on lab.Kernel, a kernel.Answer) result.Matrix {
+	c := judge(explained(q, combo, a))
 	c.Combo = combo
 	if len(a.Got) > 0 {
 		c.Got = &a.Got
 	}
-	return result.Matrix{File: m.File, Name: m.Name, Columns: result.OnHosts(host), Rows: []result.Row{result.NewRow(e, on)}, Cells: []result.Cell{c}}
+	return result.Matrix{File: m.File, Name: m.Name, Columns: result.OnHosts(q.Host), Rows: []result.Row{result.NewRow(e, on)}, Cells: []result.Cell{c}}
 }
 
 func (j *job) store(p *progress, i int, a kernel.Answer) {
+	if q, err := j.question(); err == nil {
+		a = explained(q, j.combos[i], a)
+	}
 	c := judge(a)
 	c.Row, c.Column, c.Combo = j.index, j.column, j.combos[i]
 	c.Got = j.words.get(a.Got)

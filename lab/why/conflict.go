@@ -25,8 +25,8 @@ func (m *moment) asked() *world.Socket {
 	return &s
 }
 
-// rivals returns the sockets of the caller's host that would take the same packets as one that asks, but for it itself and
-// whatever options say.
+// rivals returns the sockets of the caller's host that would take the same packets as one that asks, but for it
+// itself and whatever options say.
 func (m *moment) rivals(s *world.Socket) []*world.Socket {
 	var all []*world.Socket
 	for _, o := range m.others {
@@ -48,7 +48,8 @@ func (m *moment) isSelf(o *world.Socket) bool {
 	return false
 }
 
-// shares says by which option two sockets share a port (inet_bind_conflict, udp_lib_lport_inuse), "" where they do not.
+// shares says by which option two sockets share a port (inet_bind_conflict, udp_lib_lport_inuse), "" where they do
+// not.
 func shares(s, o *world.Socket) string {
 	switch {
 	case s.Set("SO_REUSEADDR") && o.Set("SO_REUSEADDR") && o.State != "LISTEN":
@@ -108,6 +109,17 @@ func (m *moment) unshared(s, o *world.Socket) string {
 	port, otherPort := has("SO_REUSEPORT")
 	self, other := m.self(), or(m.name(o), "the other")
 	var why []string
+	if o.Opaque { // what s has set is known, and what is true whatever the other has
+		switch {
+		case !addr && !port:
+			return say("two sockets share a port by an option that both have set, and %s has set none", self)
+		case port:
+			return "SO_REUSEPORT shares where both have set it, among sockets of one user"
+		case o.State == "LISTEN":
+			return "a listening socket excludes SO_REUSEADDR's sharing"
+		}
+		return "SO_REUSEADDR shares where both have set it"
+	}
 	switch {
 	case addr && otherAddr: // the state is what is left
 		why = append(why, "a listening socket excludes SO_REUSEADDR's sharing")
@@ -122,7 +134,8 @@ func (m *moment) unshared(s, o *world.Socket) string {
 	case port && otherPort && s.Group:
 		why = append(why, say("%s has a SO_REUSEPORT group of its own, as it got its program before it was bound", self))
 	case port && otherPort:
-		why = append(why, say("SO_REUSEPORT shares among sockets of one user, and these are of users %d and %d", s.User, o.User))
+		why = append(why, say("SO_REUSEPORT shares among sockets of one user, and these are of users %d and %d", s.User,
+			o.User))
 	case port || otherPort:
 		lacks := other
 		if otherPort {
@@ -216,35 +229,39 @@ func (m *moment) usedUp(s *world.Socket, counts func(o *world.Socket) bool) []*w
 	return all
 }
 
-// full says that no port of the range is left.
+// full says that the kernel may choose none of the ports that are left to it.
 func (m *moment) full(s *world.Socket, all []*world.Socket, what string) string {
 	if all == nil {
 		return ""
 	}
-	low, high, _ := m.ports(s)
-	say1 := say("the kernel is to choose one of the ports %d-%d", low, high)
+	low, high, left := m.ports(s)
+	have := m.tell(all[0]) + " has it"
+	if len(all) > 1 {
+		have = say("%s and %d more %s have them", m.tell(all[0]), len(all)-1, what)
+	}
 	if low == high {
-		say1 = say("the kernel is to choose a port, and there is only %d", low)
+		return say("the kernel may choose port %d alone, and %s", low, have)
 	}
-	return say("%s, and %s%s: %s", say1, what, m.andMore(all), m.tell(all[0]))
-}
-
-func (m *moment) andMore(all []*world.Socket) string {
-	if len(all) == 1 {
-		return " has it"
+	but := ""
+	switch n := high - low + 1 - left; {
+	case n == 1 && s.Stream() && (high-low)%2 == 0:
+		but = ", but for the last, as its search takes an even number of ports"
+	case n > 0:
+		but = say(", but for %d reserved", n)
 	}
-	return say(" (%d of them) have all", len(all))
+	return say("the kernel may choose one of the ports %d-%d%s, and %s", low, high, but, have)
 }
 
 // rangeUsedUp is EADDRINUSE of a port that the kernel is to choose.
 func rangeUsedUp(m *moment) string {
 	s := m.asked()
-	if s == nil || s.Ports() == "" || !s.Local.Port.IsZero() && m.call.Name == "bind" || m.call.Name == "listen" && !m.sock.Local.Port.IsZero() {
+	if s == nil || s.Ports() == "" || !s.Local.Port.IsZero() && m.call.Name == "bind" || m.call.Name == "listen" &&
+		!m.sock.Local.Port.IsZero() {
 		return ""
 	}
 	return m.full(s, m.usedUp(s, func(o *world.Socket) bool {
 		return !s.Local.Addr.IsValid() || overlapsBut(s, o)
-	}), "a socket at an overlapping address")
+	}), "at overlapping addresses")
 }
 
 // overlapsBut reports whether two sockets overlap in all but their ports.

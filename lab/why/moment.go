@@ -37,6 +37,7 @@ func (p *player) play(s *question.Step, got string) {
 func (p *player) answered(s *question.Step, got string) (world.Answered, bool) {
 	a := world.Answered{Process: s.Process, Call: s.Call, Spec: s.Spec, Pending: s.Pending, Program: s.Run != nil}
 	if a.Program {
+		a.FDs = s.Run.FDs
 		return a, true
 	}
 	if u := p.q.UserOf(s.Process); u != nil {
@@ -55,13 +56,37 @@ func (p *player) answered(s *question.Step, got string) (world.Answered, bool) {
 		}
 	}
 	a.Answer = p.read(s, got)
-	if addr, ok := a.Answer.Value.(lab.Addr); ok {
-		a.Value = p.endpoint(addr, s.Process.Host)
-	}
-	if addr, ok := a.Answer.From.(lab.Addr); ok && addr != lab.Unspec {
-		a.From = p.endpoint(addr, s.Process.Host)
+	for _, part := range []struct {
+		got  lab.Arg
+		of   func(lab.Answer) lab.Arg
+		into *world.Endpoint
+	}{
+		{a.Answer.Value, func(a lab.Answer) lab.Arg { return a.Value }, &a.Value},
+		{a.Answer.From, func(a lab.Answer) lab.Arg { return a.From }, &a.From},
+	} {
+		addr, ok := part.got.(lab.Addr)
+		if !ok || addr == lab.Unspec {
+			continue
+		}
+		*part.into = p.endpoint(addr, s.Process.Host)
+		if part.into.Port.IsZero() && strings.Contains(got, ":ephemeral") {
+			part.into.Port = kept(s, part.of)
+		}
 	}
 	return a, true
+}
+
+// kept returns the name under which a step keeps the port that it is answered, "$p": its answer is written before the
+// port has the name.
+func kept(s *question.Step, of func(lab.Answer) lab.Arg) world.Port {
+	for _, w := range s.Want {
+		for _, a := range w.Answer.All() {
+			if addr, ok := of(a).(lab.Addr); ok && addr.Port.Var != "" && addr.Port.Plus == 0 {
+				return world.PortOf(addr.Port)
+			}
+		}
+	}
+	return world.Port{}
 }
 
 // unixName reports whether a text in a call is a name of unix(7), and not what is sent.
@@ -71,7 +96,8 @@ func (p *player) unixName(call lab.Call, text lab.Text) bool {
 	return ok && i >= 0 && sig.Kind(i).NamesUnix()
 }
 
-// read reads the words of an answer. Of a value that cannot be read back, a port that no name was kept for, ok is left.
+// read reads the words of an answer. Of a value that cannot be read back, a port that no name was kept for, ok is
+// left.
 func (p *player) read(s *question.Step, got string) lab.Answer {
 	call := s.Call
 	if call.Name == "answer" {
@@ -92,7 +118,8 @@ func (p *player) read(s *question.Step, got string) lab.Answer {
 	return lab.Answer{Outcome: lab.OK}
 }
 
-// isErrno reports whether a word of an answer is the name of an errno. States of sockets and events of epoll begin alike.
+// isErrno reports whether a word of an answer is the name of an errno. States of sockets and events of epoll begin
+// alike.
 func isErrno(word string) bool {
 	return len(word) > 2 && word[0] == 'E' && word != "ESTABLISHED" && !strings.HasPrefix(word, "EPOLL") &&
 		strings.Trim(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") == ""
@@ -114,6 +141,7 @@ type moment struct {
 	by     world.Answered
 	sock   *world.Socket // that the call is about, nil for none
 	others []*world.Socket
+	looked bool            // others are those that the kernel has shown, and not those of the steps
 	named  []*world.Socket // by the sentence of the rule that is asked
 }
 
@@ -162,7 +190,10 @@ func (m *moment) word(i int) string {
 
 // has reports whether an argument of the call has the word, as flags do.
 func (m *moment) has(word string) bool {
-	return slices.ContainsFunc(m.call.Args, func(a lab.Arg) bool { return slices.Contains(strings.Split(a.String(), "|"), word) })
+	return slices.ContainsFunc(m.call.Args, func(a lab.Arg) bool {
+		return slices.Contains(strings.Split(a.String(),
+			"|"), word)
+	})
 }
 
 // length returns the length that the call says its address or value has.
@@ -239,7 +270,7 @@ func (m *moment) name(s *world.Socket) string {
 
 // tell writes a socket with what decides whether another one may share its port, and notes that the sentence names it.
 func (m *moment) tell(s *world.Socket) string {
-	m.named = append(m.named, s)
+	m.named = append(m.named, s.Clone())
 	words := m.place(s.Local)
 	if s.Remote.Port != (world.Port{}) && s.State != "LISTEN" {
 		words += " -> " + m.place(s.Remote)
@@ -281,13 +312,29 @@ func (m *moment) shown(seen []result.SocketInfo) []*world.Socket {
 		for _, o := range i.Options {
 			s.Options[o] = "1"
 		}
+		// The kernel's list has no SO_REUSEADDR: that of a process is known to the process alone.
+		s.Opaque = len(i.Owners) == 0
 		for _, o := range i.Owners {
 			process, sock, _ := strings.Cut(strings.TrimSuffix(o, ")"), " (")
-			host, name, ok := strings.Cut(process, "/")
-			if !ok {
-				host, name = m.q.Host, process
+			n := world.Name{Process: m.step.Process, Sock: "a socket"}
+			if host, name, ok := strings.Cut(process, "/"); ok {
+				n.Process = lab.Process{Host: m.q.Layout.HostOf(host, m.q.Host), Name: name}
+			} else if process != "unknown" {
+				n.Process = lab.Process{Host: m.q.Host, Name: process}
 			}
-			s.Names = append(s.Names, world.Name{Process: lab.Process{Host: m.q.Layout.HostOf(host, m.q.Host), Name: name}, Sock: sock})
+			isProgram := slices.ContainsFunc(m.q.Processes, func(p question.Process) bool {
+				return p.Process == n.Process &&
+					p.Program
+			})
+			if s.Opaque = s.Opaque || isProgram || process == "unknown"; !s.Opaque {
+				n.Sock = sock
+			}
+			s.Names = append(s.Names, n)
+		}
+		for _, known := range m.world.Sockets { // a closed one has the options that it had
+			if s.Opaque && same(known, s) && len(known.Names) == len(s.Names) {
+				s.Opaque, s.Options = false, known.Options
+			}
 		}
 		all = append(all, s)
 	}

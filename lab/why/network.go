@@ -42,11 +42,13 @@ func (m *moment) resolved(t lab.Term) string {
 	return t.Value
 }
 
-// way says what the routes of a host say of a destination: the type of the route, "unicast" and the like, "none" without
-// one and "" where that is not known. via is the next host's address, invalid when the destination is on a link.
+// way says what the routes of a host say of a destination: the type of the route, "unicast" and the like, "none"
+// without one and "" where that is not known. via is the next host's address, invalid when the destination is on a
+// link.
 func (m *moment) way(host string, to netip.Addr) (kind string, via netip.Addr) {
 	h := m.world.Host(host)
-	if h == nil || !to.IsValid() || slices.ContainsFunc(h.Specs, func(s world.HostSpec) bool { return s.Object == "rule" }) {
+	if h == nil || !to.IsValid() || slices.ContainsFunc(h.Specs,
+		func(s world.HostSpec) bool { return s.Object == "rule" }) {
 		return "", via
 	}
 	to = to.Unmap().WithZone("")
@@ -55,7 +57,7 @@ func (m *moment) way(host string, to netip.Addr) (kind string, via netip.Addr) {
 	}
 	best := -1
 	for _, p := range h.Addresses {
-		if p.Addr().Is4() == to.Is4() && p.Contains(to) && p.Bits() > best {
+		if p.Addr().Is4() == to.Is4() && p.Contains(to) && p.Bits() > best && !h.Down[p.NIC] {
 			kind, via, best = "unicast", netip.Addr{}, p.Bits()
 		}
 	}
@@ -77,15 +79,16 @@ func (m *moment) way(host string, to netip.Addr) (kind string, via netip.Addr) {
 	return kind, via
 }
 
-// routeOf returns the type of a route, the length of its prefix and its gateway, -1 where it is not for that destination,
-// and "?" where it is in a table of its own.
+// routeOf returns the type of a route, the length of its prefix and its gateway, -1 where it is not for that
+// destination, and "?" where it is in a table of its own.
 func routeOf(spec lab.Spec, to netip.Addr) (kind string, bits int, via netip.Addr) {
 	kind, bits = "unicast", -1
 	for _, t := range spec.Terms() {
 		switch {
 		case t.Word == "table":
 			return "?", -1, via
-		case t.Takes == lab.TakesNothing && slices.Contains([]string{"unreachable", "prohibit", "blackhole", "throw", "local"}, t.Word):
+		case t.Takes == lab.TakesNothing && slices.Contains([]string{"unreachable", "prohibit", "blackhole", "throw",
+			"local"}, t.Word):
 			kind = t.Word
 		case t.Word == "via":
 			via, _ = netip.ParseAddr(t.Value)
@@ -208,7 +211,7 @@ func routerSays(kinds ...string) func(m *moment) string {
 				if kind == "none" {
 					what = "has no route"
 				}
-				return say("the router %s %s to %s, and says so by ICMP", at, what, to.Unmap())
+				return say("on the way, %s %s to %s, and says so by ICMP", at, what, to.Unmap())
 			}
 			if kind != "unicast" || !via.IsValid() {
 				return ""
@@ -230,19 +233,63 @@ func noNeighbour(m *moment) string {
 		next = via
 	}
 	tied := ""
+	if m.answersARP(next) {
+		return ""
+	}
 	switch {
 	case kind == "none" && m.sock != nil && m.sock.Device != "":
-		tied = say("%s is tied to %s, so without a route the kernel takes %s to be on that link; ", m.self(), m.sock.Device, next)
+		tied = say("%s is tied to %s, so without a route the kernel takes %s to be on that link; ", m.self(),
+			m.sock.Device, next)
 	case kind != "unicast" && m.step.Call.Name != "ping" || kind == "local":
 		return ""
 	}
-	return say("%snothing on the link answered for the link-layer address of %s, which was asked for three times", tied, next)
+	return say("%snothing on the link answered for the link-layer address of %s, which was asked for three times",
+		tied, next)
+}
+
+// answersARP reports whether a host has the address and nothing is known to keep it from telling its link-layer
+// address.
+func (m *moment) answersARP(ip netip.Addr) bool {
+	name := m.world.HostAt("", ip)
+	if name == "" || m.world.Host(m.host()).Changed && m.sock != nil && m.sock.Device != "" {
+		return false
+	}
+	if ip.Is6() && slices.ContainsFunc(m.world.Host(m.host()).Specs, func(s world.HostSpec) bool {
+		_, bits, via := routeOf(s.Spec, ip)
+		return s.Object == "route" && bits >= 0 && !via.IsValid()
+	}) {
+		// A route says that it is on that link, and of IPv6 a NIC answers for its own addresses alone (ndisc_recv_ns).
+		return false
+	}
+	for _, host := range []string{m.host(), name} {
+		for sysctl := range m.world.Host(host).Sysctls {
+			if strings.Contains(sysctl, "arp_") || strings.Contains(sysctl, "rp_filter") {
+				return false
+			}
+		}
+		if len(m.world.Host(host).Down) > 0 {
+			return false
+		}
+	}
+	if m.sock != nil && m.sock.Device != "" { // another link than that of the address
+		for _, n := range m.q.Layout.Host(m.host()).NICs {
+			for _, a := range n.Addresses {
+				if n.Name == m.sock.Device && a.Prefix.Contains(ip) {
+					return true
+				}
+			}
+		}
+		return false
+	}
+	return true
 }
 
 // icmpErrors are what Linux makes of "destination unreachable" by its code (icmp_err_convert), and of other messages.
 var icmpErrors = map[byte]string{
-	0: "ENETUNREACH", 1: "EHOSTUNREACH", 2: "ENOPROTOOPT", 3: "ECONNREFUSED", 4: "EMSGSIZE", 5: "EOPNOTSUPP", 6: "ENETUNREACH",
-	7: "EHOSTDOWN", 8: "ENONET", 9: "ENETUNREACH", 10: "EHOSTUNREACH", 11: "ENETUNREACH", 12: "EHOSTUNREACH", 13: "EHOSTUNREACH",
+	0: "ENETUNREACH", 1: "EHOSTUNREACH", 2: "ENOPROTOOPT", 3: "ECONNREFUSED", 4: "EMSGSIZE", 5: "EOPNOTSUPP",
+	6: "ENETUNREACH",
+	7: "EHOSTDOWN", 8: "ENONET", 9: "ENETUNREACH", 10: "EHOSTUNREACH", 11: "ENETUNREACH", 12: "EHOSTUNREACH",
+	13: "EHOSTUNREACH",
 	14: "EHOSTUNREACH", 15: "EHOSTUNREACH",
 }
 
@@ -302,13 +349,17 @@ func refusedBefore(m *moment) string {
 			return ""
 		}
 	}
-	return say("no socket of %s listens at %s, and the connect of before did not wait for that answer", host, m.place(s.Remote))
+	return say("no socket of %s listens at %s, and the connect of before did not wait for that answer", host,
+		m.place(s.Remote))
 }
 
 // resetByPeer says what made the other end send a reset.
 func resetByPeer(m *moment) string {
 	s := m.known()
 	if s == nil {
+		return ""
+	}
+	if s.Told {
 		return ""
 	}
 	if s.IsUnix() && s.Reset != "" {
@@ -337,11 +388,11 @@ func shutForWriting(m *moment) string {
 	switch {
 	case s == nil:
 	case s.Reset != "" && s.Stream():
-		return "the connection was reset, and nothing can be sent any more"
+		return "the connection was reset, so that nothing can be sent any more"
 	case s.IsUnix() && s.State == "ESTABLISHED" && s.Peer == nil:
 		return "the other end is closed"
 	case s.ShutWR:
-		return say("%s is shut down for writing, or the connection was reset", m.self())
+		return say("%s is shut down for writing", m.self())
 	}
 	return ""
 }
@@ -351,7 +402,8 @@ func gaveUp(m *moment) string {
 	if s == nil || !s.Stream() || s.Remote.Port.IsZero() {
 		return ""
 	}
-	return say("nothing came back from %s however often it was sent to (tcp_retries2, tcp_syn_retries)", m.place(s.Remote))
+	return say("nothing came back from %s however often it was sent to (tcp_retries2, tcp_syn_retries)",
+		m.place(s.Remote))
 }
 
 func linkIsDown(m *moment) string {
@@ -363,6 +415,9 @@ func linkIsDown(m *moment) string {
 
 func notConnected(m *moment) string {
 	s := m.known()
+	if s != nil && s.Ports() == "udp" && s.State == "ESTABLISHED" && s.Remote.Port.IsZero() {
+		return say("%s is connected to port 0, which is as good as none", m.self())
+	}
 	if s == nil || s.Type == "file" || s.State == "ESTABLISHED" || s.State == "CLOSE_WAIT" || s.State == "FIN_WAIT2" {
 		return ""
 	}
@@ -438,7 +493,7 @@ func noName(m *moment) string {
 			name = string(text)
 		}
 	}
-	if _, ok := m.world.Paths[name]; !ok && name != "" {
+	if _, ok := m.world.File(name); !ok && name != "" {
 		return say("no file %q exists", name)
 	}
 	return ""

@@ -27,7 +27,8 @@ func wrongFamily(m *moment) string {
 	return ""
 }
 
-// scopeElsewhere: ::1 and link-local addresses are of one link, and a socket of IPv6 that is tied to another has them not.
+// scopeElsewhere: ::1 and link-local addresses are of one link, and a socket of IPv6 that is tied to another has them
+// not.
 func scopeElsewhere(m *moment) string {
 	s, ip := m.asked(), m.by.Addr.Addr
 	if s == nil || !s.Is6() || s.Device == "" || !ip.Is6() || ip.Is4In6() {
@@ -38,6 +39,17 @@ func scopeElsewhere(m *moment) string {
 		return say("::1 is an address of lo, and %s is tied to %s", m.self(), s.Device)
 	case ip.IsLinkLocalUnicast():
 		return say("%s is not an address of %s, which %s is tied to", ip.WithZone(""), s.Device, m.self())
+	}
+	return ""
+}
+
+// tentative: duplicate address detection has the address, and no socket may (ipv6_chk_addr leaves it out).
+func tentative(m *moment) string {
+	for _, a := range m.world.Host(m.host()).Addresses {
+		if a.Addr() == m.by.Addr.Addr.WithZone("") && a.Tentative {
+			return say("%s is tentative: %s asks the link whether another host has it, and until then no socket may",
+				a.Addr(), m.host())
+		}
 	}
 	return ""
 }
@@ -85,15 +97,19 @@ func multicastStream(m *moment) string {
 	return ""
 }
 
-// boundAlready: TCP that is not in the state CLOSE, or any that has a port. A name of unix(7) is for good.
+// namedAlready: a name of unix(7) is for good.
+func namedAlready(m *moment) string {
+	if s := m.known(); s != nil && s.IsUnix() && s.Local.Unix != "" {
+		return say("%s has the name %s already, and keeps it", m.self(), m.place(s.Local))
+	}
+	return ""
+}
+
+// boundAlready: TCP that is not in the state CLOSE, or any that has a port.
 func boundAlready(m *moment) string {
 	s := m.known()
 	switch {
-	case s == nil:
-	case s.IsUnix() && s.Local.Unix != "":
-		return say("%s has the name %s already, and keeps it", m.self(), m.place(s.Local))
-	case s.IsUnix():
-		return ""
+	case s == nil || s.Ports() == "":
 	case s.State == "LISTEN":
 		return say("%s listens at %s, and a socket is bound once", m.self(), m.place(s.Local))
 	case s.State == "ESTABLISHED" || s.State == "SYN_SENT" || s.State == "CLOSE_WAIT" || s.State == "FIN_WAIT2":
@@ -113,7 +129,8 @@ func mappedV6Only(m *moment) string {
 
 func linkLocal(m *moment) string {
 	ip := m.by.Addr.Addr
-	if m.sock != nil && ip.Is6() && (ip.IsLinkLocalUnicast() || ip.IsLinkLocalMulticast()) && ip.Zone() == "" && m.sock.Device == "" {
+	if m.sock != nil && ip.Is6() && (ip.IsLinkLocalUnicast() || ip.IsLinkLocalMulticast()) && ip.Zone() == "" &&
+		m.sock.Device == "" {
 		return say("%s is an address of a link, and neither it nor %s says which NIC: [%s%%NIC]", ip, m.self(), ip)
 	}
 	return ""
@@ -121,7 +138,7 @@ func linkLocal(m *moment) string {
 
 func notAFolder(m *moment) string {
 	folder := path.Dir(m.by.Addr.Unix)
-	if s := m.world.Paths[folder]; s != nil {
+	if _, ok := m.world.File(folder); ok {
 		return say("%q is the name of a socket, and not a folder", folder)
 	}
 	return ""
@@ -129,7 +146,7 @@ func notAFolder(m *moment) string {
 
 func netlinkPort(m *moment) string {
 	if _, ok := m.arg(1).(lab.NetlinkAddr); ok {
-		return "another netlink socket has that port: it is the process's number, which the first socket of the process was given"
+		return "another netlink socket has that port, the process's number, which the first socket of a process gets"
 	}
 	return ""
 }
@@ -139,7 +156,7 @@ func pathExists(m *moment) string {
 	if name == "" || strings.HasPrefix(name, "@") {
 		return ""
 	}
-	made, ok := m.world.Paths[name]
+	made, ok := m.world.File(name)
 	if !ok {
 		return m.unixHolder(name)
 	}
@@ -160,10 +177,10 @@ func abstractTaken(m *moment) string {
 	return m.unixHolder(name)
 }
 
-// unixHolder says which of the sockets that the kernel has shown has a name.
+// unixHolder says which of the sockets that the kernel has shown has a name: it has shown none but those in the way.
 func (m *moment) unixHolder(name string) string {
 	for _, s := range m.others {
-		if s.IsUnix() && s.Local.Unix == name && len(s.Names) > 0 && s != m.sock {
+		if m.looked && s.IsUnix() && s.Local.Unix == name && len(s.Names) > 0 && s != m.sock {
 			return say("%s has the name", m.tell(s))
 		}
 	}
@@ -198,7 +215,8 @@ func allowedUDP(m *moment) string {
 	return ""
 }
 
-// ownGroup: a socket that got a program before it was bound is in a group by itself (reuseport_alloc), and joins no other.
+// ownGroup: a socket that got a program before it was bound is in a group by itself (reuseport_alloc), and joins no
+// other.
 func ownGroup(m *moment) string {
 	s := m.asked()
 	if s == nil || s.Ports() == "" || s.Local.Port.IsZero() {
@@ -206,7 +224,8 @@ func ownGroup(m *moment) string {
 	}
 	for _, o := range m.rivals(s) {
 		if s.Set("SO_REUSEPORT") && o.Set("SO_REUSEPORT") && o.Group {
-			return say("%s; it got its program before it was bound, and its group of SO_REUSEPORT is its own", m.relation(s, o))
+			return say("%s; it got its program before it was bound, and its group of SO_REUSEPORT is its own",
+				m.relation(s, o))
 		}
 	}
 	return ""
@@ -228,7 +247,8 @@ func noNameYet(m *moment) string {
 
 func connectedListens(m *moment) string {
 	s := m.known()
-	if s == nil || s.State != "ESTABLISHED" && s.State != "SYN_SENT" && s.State != "CLOSE_WAIT" && s.State != "FIN_WAIT2" {
+	if s == nil || s.State != "ESTABLISHED" && s.State != "SYN_SENT" && s.State != "CLOSE_WAIT" &&
+		s.State != "FIN_WAIT2" {
 		return ""
 	}
 	return say("%s is connected or connects (%s)", m.self(), s.State)
@@ -283,13 +303,18 @@ func interrupted(m *moment) string {
 func connectedAlready(m *moment) string {
 	s := m.known()
 	switch {
-	case s == nil:
+	case s == nil || s.Ports() == "":
 	case s.State == "LISTEN":
 		return say("%s listens at %s", m.self(), m.place(s.Local))
-	case s.State == "ESTABLISHED" && s.IsUnix():
-		return say("%s is connected to %s already", m.self(), m.place(s.Remote))
 	case s.State == "ESTABLISHED", s.State == "CLOSE_WAIT", s.State == "FIN_WAIT2", s.State == "SYN_SENT":
 		return say("%s is connected to %s, and connect is for sockets that are not", m.self(), m.place(s.Remote))
+	}
+	return ""
+}
+
+func unixConnected(m *moment) string {
+	if s := m.known(); s != nil && s.IsUnix() && s.State == "ESTABLISHED" {
+		return say("%s is connected to %s already", m.self(), m.place(s.Remote))
 	}
 	return ""
 }
@@ -310,14 +335,14 @@ func doesNotWait(m *moment) string {
 
 func noFile(m *moment) string {
 	name := m.by.Addr.Unix
-	if _, ok := m.world.Paths[name]; name != "" && !strings.HasPrefix(name, "@") && !ok {
+	if _, ok := m.world.File(name); name != "" && !strings.HasPrefix(name, "@") && !ok {
 		return say("no file %q exists", name)
 	}
 	return ""
 }
 
 func otherType(m *moment) string {
-	if s := m.world.Paths[m.by.Addr.Unix]; s != nil && m.sock != nil && s.Type != m.sock.Type {
+	if s, ok := m.world.File(m.by.Addr.Unix); ok && m.sock != nil && s.Type != m.sock.Type {
 		return say("%q is the name of a %s socket, and %s is a %s one", m.by.Addr.Unix, s.Type, m.self(), m.sock.Type)
 	}
 	return ""
@@ -329,12 +354,13 @@ func noUnixListener(m *moment) string {
 		return ""
 	}
 	s := m.world.UnixAt(m.host(), name, m.sock.Type)
+	_, exists := m.world.File(name)
 	switch {
 	case s != nil && s.State != "LISTEN":
 		return say("%s has the name and does not listen", m.tell(s))
 	case s == nil && strings.HasPrefix(name, "@"):
 		return say("no socket of %s has the abstract name %q", m.host(), name)
-	case s == nil && m.world.Paths[name] != nil:
+	case s == nil && exists:
 		return say("the file %q exists, and the socket that made it is closed", name)
 	}
 	return ""
@@ -345,7 +371,7 @@ func noPortForDatagram(m *moment) string {
 	if s == nil || s.Ports() != "udp" || !s.Local.Port.IsZero() {
 		return ""
 	}
-	return m.full(s, m.usedUp(s, func(*world.Socket) bool { return true }), "a socket")
+	return m.full(s, m.usedUp(s, func(*world.Socket) bool { return true }), "sockets")
 }
 
 // wouldBe returns the socket of a connect with its addresses as they would be.
@@ -358,9 +384,7 @@ func (m *moment) wouldBe() *world.Socket {
 	if m.call.Name == "sendto" && !m.has("MSG_FASTOPEN") {
 		return nil
 	}
-	if s.Remote.Addr.IsUnspecified() {
-		s.Remote.Addr = world.LoopbackOf(&s)
-	}
+	s.Remote.Addr = world.Dialled(s.Local.Addr, s.Remote.Addr)
 	if !s.Local.Addr.IsValid() || s.Local.Addr.IsUnspecified() {
 		s.Local.Addr = m.world.Source(s.Host, s.Remote.Addr)
 	}
@@ -395,7 +419,7 @@ func noPortForTuple(m *moment) string {
 	if s == nil || !s.Local.Port.IsZero() {
 		return ""
 	}
-	return m.full(s, m.usedUp(s, func(*world.Socket) bool { return true }), "a socket that this one cannot share with")
+	return m.full(s, m.usedUp(s, func(*world.Socket) bool { return true }), "that this connection cannot share with")
 }
 
 func nobodyListens(m *moment) string {
@@ -407,9 +431,7 @@ func nobodyListens(m *moment) string {
 	if to.Port.Number == 0 && to.Port.Name == "" {
 		return "nothing can listen at port 0"
 	}
-	if to.Addr.IsUnspecified() {
-		to.Addr = world.LoopbackOf(s)
-	}
+	to.Addr = world.Dialled(s.Local.Addr, to.Addr)
 	host := m.world.HostAt(m.host(), to.Addr)
 	if host == "" {
 		return ""
@@ -419,6 +441,9 @@ func nobodyListens(m *moment) string {
 		if o.Host != host || !o.Stream() || o.Local.Port != to.Port || !o.Local.Addr.IsValid() ||
 			!world.Overlap(o.Local.Addr, to.Addr, o.V6Only, false) {
 			continue
+		}
+		if o.State == "LISTEN" && o.Doubt && m.world.Programs {
+			return say("%s listened there, and a program that was given it has ended that", m.tell(o))
 		}
 		if o.State == "LISTEN" {
 			if o.Device != "" {
@@ -434,6 +459,16 @@ func nobodyListens(m *moment) string {
 		return say("%s has the port and does not listen", m.tell(bound))
 	}
 	return say("no socket of %s listens at %s, so the host answers with a reset", host, m.place(to))
+}
+
+// refusedByRule: rules of nft(8) may answer a SYN in the host's place, by a reset or by ICMP.
+func refusedByRule(m *moment) string {
+	for _, h := range m.q.Layout.Hosts {
+		if m.sock != nil && m.sock.Stream() && strings.Contains(h.NFT, "dport "+m.by.Addr.Port.String()+" reject") {
+			return say("the nft rules of %s reject port %s", h.Name, m.by.Addr.Port)
+		}
+	}
+	return ""
 }
 
 // filters reports whether some host has rules of nft(8), which may answer in a host's place.
@@ -455,7 +490,7 @@ func shutWhileConnecting(m *moment) string {
 
 func undoneWhileConnecting(m *moment) string {
 	if m.step.Call.Name == "answer" && m.sock != nil && m.sock.State != "SYN_SENT" && m.sock.State != "ESTABLISHED" {
-		return say("%s was disconnected by connect to AF_UNSPEC while this connect waited; before Linux 6.7 the answer was another", m.self())
+		return say("%s was disconnected by connect to AF_UNSPEC while this connect waited (Linux 6.7 or later)", m.self())
 	}
 	return ""
 }

@@ -17,21 +17,26 @@ type Reason struct {
 	Function string          // of the kernel, several joined by ", ": "inet_csk_get_port, inet_bind_conflict"
 	Page     string          // of the manual: "bind(2)"
 	Lesson   string          // the topology of labrun's that shows it; "" where none does
-	Sockets  []*world.Socket // those in the way, which the sentence names
+	Sockets  []*world.Socket // those in the way, which the sentence names, as they were then
 }
 
 // String writes the reason in a line: the sentence, and behind it where it comes from.
-func (r Reason) String() string {
-	from := r.Function
-	if r.Lesson != "" {
-		from += "; lesson " + r.Lesson
+func (r Reason) String() string { return r.Sentence + " (" + r.from() + ")" }
+
+// From says in words of its own where the reason comes from, for a reader who has been told the rest.
+func (r Reason) From() string { return "see " + r.from() }
+
+func (r Reason) from() string {
+	if r.Lesson == "" {
+		return r.Function
 	}
-	return r.Sentence + " (" + from + ")"
+	return r.Function + "; lesson " + r.Lesson
 }
 
-// Of says why a step of a combination was answered as it was. got has the answers up to that step at least, in the words of
-// a report; seen is what the kernel's list of sockets showed behind that answer, nil where nothing was looked at.
-// It is not ok when no reason is known, and where a call that succeeded met nothing that could have made it fail.
+// Of says why a step of a combination was answered as it was. got has the answers up to that step at least, in the
+// words of a report; seen is what the kernel's list of sockets showed behind that answer, nil where nothing was
+// looked at. It is not ok when no reason is known, and where a call that succeeded met nothing that could have made
+// it fail.
 func Of(q *question.Question, c lab.Combo, got []string, step int, seen []result.SocketInfo) (r Reason, ok bool) {
 	steps := q.StepsOf(c)
 	if step >= len(steps) || step >= len(got) {
@@ -64,8 +69,8 @@ func Each(q *question.Question, c lab.Combo, got []string, seen []result.Snapsho
 
 // rule is a condition of the kernel: what calls answer when it is met.
 type rule struct {
-	errno    string // "ok" is of a call that could be thought to fail
-	calls    string // that answer it, separated by spaces; "" is any
+	errnos   string // several separated by spaces; "ok" is of a call that could be thought to fail
+	calls    string // that answer one, separated by spaces; "" is any
 	tells    func(m *moment) string
 	function string
 	page     string
@@ -73,7 +78,8 @@ type rule struct {
 }
 
 func (r *rule) isAbout(errno, call string) bool {
-	return r.errno == errno && (r.calls == "" || slices.Contains(strings.Fields(r.calls), call))
+	return slices.Contains(strings.Fields(r.errnos), errno) && (r.calls == "" ||
+		slices.Contains(strings.Fields(r.calls), call))
 }
 
 // reason returns the first rule's whose condition is met: of the sockets that the steps left, or else of those that
@@ -90,7 +96,7 @@ func (p *player) reason(s *question.Step, got string, seen []result.SocketInfo) 
 	if len(seen) == 0 {
 		return Reason{}, false
 	}
-	m.others = m.shown(seen)
+	m.others, m.looked = m.shown(seen), true
 	return m.reason()
 }
 
@@ -125,7 +131,8 @@ func (m *moment) agrees(r Reason, seen []result.SocketInfo) bool {
 // same reports whether a socket of the world is one that the kernel has shown.
 func same(s, shown *world.Socket) bool {
 	return s.Host == shown.Host && (s.IsUnix() && s.Local.Unix == shown.Local.Unix || !s.IsUnix() &&
-		s.Ports() == shown.Ports() && (s.Local.Port == shown.Local.Port || s.Local.Port.Chosen() || shown.Local.Port.Chosen()) &&
+		s.Ports() == shown.Ports() && (s.Local.Port == shown.Local.Port || s.Local.Port.Chosen() ||
+		shown.Local.Port.Chosen()) &&
 		(!s.Local.Addr.IsValid() || s.Local.Addr.WithZone("") == shown.Local.Addr.WithZone("")) && s.State == shown.State)
 }
 

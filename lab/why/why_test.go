@@ -57,3 +57,15 @@ func TestConflict(t *testing.T) {
 		t.Errorf("%v %q with %d sockets, want %q", ok, r, len(r.Sockets), want)
 	}
 }
+
+// TestSocketsAsTheyWere: what later steps do to a socket does not change the reason of an earlier one.
+func TestSocketsAsTheyWere(t *testing.T) {
+	q, got := asked(t, "a = socket(tcp)", "bind(a, x:80)", "b = socket(tcp)", "bind(b, any:80) = EADDRINUSE",
+		"listen(a, 5)",
+		"close(a)")
+	reasons := why.Each(q, 0, got, nil)
+	r := reasons[len(reasons)-3]
+	if len(r.Sockets) != 1 || r.Sockets[0].State != lab.StateBound || len(r.Sockets[0].Names) != 1 {
+		t.Errorf("%s with %+v, want a socket that is bound and has a name", r, r.Sockets)
+	}
+}

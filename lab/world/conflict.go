@@ -48,3 +48,24 @@ func Overlap(a, b netip.Addr, aV6Only, bV6Only bool) bool {
 func Unmapped(a netip.AddrPort) netip.AddrPort {
 	return netip.AddrPortFrom(a.Addr().Unmap().WithZone(""), a.Port())
 }
+
+// Dialled returns where a connect goes to. To a wildcard it is the host itself: of IPv4 the socket's own address,
+// where it has one (ip_route_output_key_hash_rcu), and else loopback; of IPv6 always loopback, that of IPv4 from a
+// mapped address (tcp_v6_connect).
+func Dialled(own, to netip.Addr) netip.Addr {
+	has := own.IsValid() && !own.Unmap().IsUnspecified()
+	lo := netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	switch {
+	case !to.Unmap().IsUnspecified():
+		return to
+	case to.Is4() && has:
+		return own.Unmap()
+	case to.Is4():
+		return lo
+	case to.Is4In6() && has:
+		return own
+	case to.Is4In6(), own.Is4In6():
+		return netip.AddrFrom16(lo.As16())
+	}
+	return netip.IPv6Loopback()
+}

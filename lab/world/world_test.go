@@ -190,3 +190,24 @@ func TestOverlaps(t *testing.T) {
 		}
 	}
 }
+
+// Connect to a wildcard goes to the host itself, as topologies/sk-connect-zero-addr.yaml has the kernel say.
+func TestDialled(t *testing.T) {
+	for _, c := range []struct{ own, to, want string }{
+		{"192.0.2.1", "192.0.2.2", "192.0.2.2"},
+		{"0.0.0.0", "0.0.0.0", "127.0.0.1"},
+		{"192.0.2.1", "0.0.0.0", "192.0.2.1"},
+		{"::", "::", "::1"},
+		{"2001:db8::1", "::", "::1"},
+		{"::ffff:192.0.2.1", "::", "::ffff:127.0.0.1"},
+		{"::", "::ffff:0.0.0.0", "::ffff:127.0.0.1"},
+		{"::ffff:192.0.2.1", "::ffff:0.0.0.0", "::ffff:192.0.2.1"},
+	} {
+		if got := world.Dialled(netip.MustParseAddr(c.own), netip.MustParseAddr(c.to)); got.String() != c.want {
+			t.Errorf("from %s to %s: %s, want %s", c.own, c.to, got, c.want)
+		}
+	}
+	if got := world.Dialled(netip.Addr{}, netip.IPv4Unspecified()); got.String() != "127.0.0.1" {
+		t.Errorf("from no address: %s", got)
+	}
+}

@@ -117,7 +117,7 @@ func (e *explainer) sought(ctx context.Context) (sought, error) {
 			addr, _ := e.addr(s)
 			switch {
 			case s.Call.Name == "connect" && g.Errno == "EADDRNOTAVAIL":
-				q.remote = addr
+				q.remote = netip.AddrPortFrom(world.Dialled(q.Addr.Addr(), addr.Addr()), addr.Port())
 			case s.Call.Dials():
 				q.Addr, q.self, q.V6Only, q.Device = addr, 0, false, ""
 				var err error

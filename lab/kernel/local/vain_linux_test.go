@@ -134,7 +134,7 @@ func TestInVain(t *testing.T) {
 						t.Error(err)
 					}
 				}()
-				m := run.MatrixOf(&result.Matrix{}, e, 0, h.Name, c.on, c.result(o, nil))
+				m := run.MatrixOf(&result.Matrix{}, e, 0, q, c.on, c.result(o, nil))
 				steps := m.StepsOf(&m.Cells[0])
 				last := steps[len(steps)-1]
 				if got := last.Words(last.Got); !regexp.MustCompile("^(?:" + wants[e.Name] + ")$").MatchString(got) {
