@@ -27,6 +27,7 @@ var chain = map[string][]string{
 	// What programs did, in strace's notation, to steps; and what finds it out.
 	"lab/trace":          {"lab/wording", "lab/syntax", "lab/once", "lab/draft"},
 	"lab/imports/strace": {"lab/syntax", "lab/once", "lab/trace"},
+	"lab/record":         {"lab/child", "lab/trace"}, // gets its host from who starts it
 	"lab/plan":           nil,
 	"lab/question":       {"lab/plan", "lab/syntax"}, // reads calls as it prints them
 	"lab/result":         nil,
@@ -63,7 +64,7 @@ var chain = map[string][]string{
 	"cmd/labrun": {
 		"lab/wording", "lab/syntax", "lab/topology", "lab/plan", "lab/sys", "lab/fabric", "lab/program", "lab/capture",
 		"lab/question", "lab/result", "lab/why", "lab/kernel", "lab/kernel/local", "lab/kernel/image", "lab/kernel/guest",
-		"lab/run", "lab/compare", "lab/report", "lab/graph", "lab/draft", "lab/trace", "lab/imports/strace", "lab/session",
+		"lab/run", "lab/compare", "lab/report", "lab/graph", "lab/draft", "lab/trace", "lab/imports/strace", "lab/record", "lab/session",
 		"lab/accept", "topologies",
 	},
 	// All of the chain as a test of somebody else's, beside cmd/labrun at its end.
@@ -82,13 +83,13 @@ var owners = map[string]struct {
 	"github.com/spf13/":            {[]string{"cmd/labrun"}, "the command line stays in cmd"},
 	"github.com/jedib0t/go-pretty": {[]string{"lab/report"}, "only reports print tables"},
 	"golang.org/x/sys/": {[]string{"lab/sys", "lab/child", "lab/orphan", "lab/fabric", "lab/process",
-		"lab/program", "lab/kernel/guest", "cmd/labrun"}, "the rest runs on every system"},
+		"lab/program", "lab/record", "lab/kernel/guest", "cmd/labrun"}, "the rest runs on every system"},
 	"golang.org/x/term":             {[]string{"cmd/labrun"}, "lines are edited on a terminal alone"},
 	"github.com/ulikunitz/xz":       {[]string{"lab/kernel/guest"}, "modules of kernels are compressed, and indexed"},
 	"github.com/klauspost/compress": {[]string{"lab/kernel/guest"}, "modules of kernels are compressed, and indexed"},
 	"github.com/go-json-experiment/": {[]string{"lab/report"},
 		"reports alone are so large that they are read as a stream"},
-	"encoding/json": {[]string{"lab", "lab/plan", "lab/process", "lab/program", "lab/question",
+	"encoding/json": {[]string{"lab", "lab/plan", "lab/process", "lab/program", "lab/record", "lab/question",
 		"lab/kernel/remote", "lab/kernel/guest", "lab/report", "lab/topology", "cmd/labrun"},
 		"questions, results, the wire and schemas alone are JSON"},
 }

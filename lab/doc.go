@@ -27,6 +27,7 @@
 //	lab/session    calls that a person types to a topology, and with their answers to a file; pure
 //	lab/draft      values to the text of a topology file: what was recorded, imported or tried; pure
 //	lab/trace      calls that programs made, to the steps of a topology; pure
+//	lab/record     a program that runs, to those calls: traced by ptrace
 //	lab/imports    logs and scripts of other tools, each to those calls; pure
 //	lab/plan       Topology to an ordered list of operations; pure
 //	lab/once       remembers what need not be found out twice

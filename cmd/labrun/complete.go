@@ -224,7 +224,7 @@ func completions(root *cobra.Command) {
 	offer(root, "baseline", offerReports)
 	for _, cmd := range append(root.Commands(), root) {
 		offer(cmd, "only", offerCells)
-		if cmd.Name() == "try" {
+		if cmd.Name() == "try" || cmd.Name() == "record" {
 			offer(cmd, "host", offerTryHosts)
 		} else {
 			offer(cmd, "host", offerHosts)
@@ -245,6 +245,10 @@ func completions(root *cobra.Command) {
 		case "graph":
 			cmd.ValidArgsFunction = offerFile
 			offer(cmd, "format", cobra.FixedCompletions(graphFormatNames(), cobra.ShellCompDirectiveNoFileComp))
+		case "record":
+			cmd.ValidArgsFunction = cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault)
+			offer(cmd, "output", offerFiles)
+			offer(cmd, "file", offerFiles)
 		case "explain":
 			cmd.ValidArgsFunction = offerFileAndCell
 		case "import":

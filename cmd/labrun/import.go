@@ -26,9 +26,12 @@ const maxImport = 64 << 20
 var importFormats = []importFormat{
 	{
 		name: "strace", what: "what strace -f prints", extensions: []string{".strace", ".log", ".txt"}, sniff: strace.Sniff,
-		read: func(name, text string) (*draft.File, []trace.Left, string) {
+		read: func(name, text string, expectOK bool) (*draft.File, []trace.Left, string) {
 			events, left := strace.Parse(text)
 			m := trace.Import(events, trace.Options{})
+			if expectOK {
+				m.ExpectSuccess()
+			}
 			said := fmt.Sprintf("%s of %s", count(m.Carried, "call"), wording.Count(len(m.Programs), "process"))
 			if m.MadeUp > 0 {
 				said += fmt.Sprintf(", %s of other ends made up", count(m.MadeUp, "call"))
@@ -43,7 +46,7 @@ type importFormat struct {
 	extensions []string
 	sniff      func(text string) bool
 	// read returns the file that a text becomes, what of it was left out, and what was carried over, in words.
-	read func(name, text string) (*draft.File, []trace.Left, string)
+	read func(name, text string, expectOK bool) (*draft.File, []trace.Left, string)
 }
 
 func importFormatNames() []string {
@@ -54,10 +57,13 @@ func importFormatNames() []string {
 	return names
 }
 
+const expectOKUsage = "expect of bind, listen and connect that they succeed, where they failed"
+
 // importCommand makes "labrun import". It needs neither Linux nor privilege: a log may come from another machine
 // than the one that will ask.
 func importCommand() *cobra.Command {
 	var out, format string
+	var expectOK bool
 	cmd := &cobra.Command{
 		Use:   "import FILE",
 		Short: "make a topology file of a log of strace, or of a script of another tool",
@@ -92,7 +98,7 @@ told with its line and the reason.
 				return err
 			}
 			name := topologyName(file)
-			d, left, said := f.read(name, text)
+			d, left, said := f.read(name, text, expectOK)
 			if len(d.Experiments) > 0 && !slices.ContainsFunc(d.Experiments[0].Lines, isStep) {
 				tellLeft(cmd.ErrOrStderr(), file, left)
 				return usagef("%s: nothing in it can be carried over; it was read as %s, and --format says what else it is (%s)",
@@ -102,6 +108,7 @@ told with its line and the reason.
 		},
 	}
 	cmd.Flags().StringVarP(&out, "output", "o", "", "write the topology to `FILE` instead of standard output")
+	cmd.Flags().BoolVar(&expectOK, "expect-ok", false, expectOKUsage)
 	cmd.Flags().StringVar(&format, "format", "", "the file's `FORMAT`, where its name and text do not say it: "+
 		list(importFormatNames()))
 	return cmd

@@ -11,10 +11,12 @@ import (
 	"golang.org/x/sys/unix"
 
 	"labrun/lab/kernel/local"
+	"labrun/lab/record"
 )
 
 func TestMain(m *testing.M) {
 	local.Main()
+	record.Main()
 	if status, is := seedMain(os.Args); is {
 		os.Exit(status)
 	}

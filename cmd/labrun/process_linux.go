@@ -7,6 +7,7 @@ import (
 
 	"labrun/lab/kernel/guest"
 	"labrun/lab/kernel/local"
+	"labrun/lab/record"
 )
 
 // The main thread stays in the caller's namespaces for good: goroutines that
@@ -18,6 +19,7 @@ func init() { runtime.LockOSThread() }
 func beProcess() {
 	guest.Main()
 	local.Main()
+	record.Main()
 	if status, is := seedMain(os.Args); is {
 		os.Exit(status)
 	}

@@ -31,6 +31,7 @@ type Imported struct {
 	Left     []Left
 	Waits    int       // calls such as poll and epoll_wait, which no step stands for
 	Pending  int       // calls that still waited at the end
+	Caches   int       // sockets that asked the C library's cache of names
 	MadeUp   int       // steps that other ends of connections must have made
 	Renamed  []Renamed // addresses of the events, in the order in which they appear
 	Carried  int       // calls that are steps
@@ -75,6 +76,24 @@ func Import(events []Event, o Options) *Imported {
 	}
 	return m.Imported
 }
+
+// ExpectSuccess has the steps expect of bind, listen and connect that they succeed, where they failed: as the program
+// did. A run is red then where the program met its trouble, and says why.
+func (m *Imported) ExpectSuccess() {
+	for i := range m.Lines {
+		s := &m.Lines[i].Step
+		if len(s.Want) != 1 || !slices.Contains([]string{"bind", "listen", "connect"}, s.Call.Name) {
+			continue
+		}
+		if a := s.Want[0].Answer; a.Outcome == lab.Failed && !slices.Contains(begun, a.Errno) {
+			m.Lines[i].Comment = "it answered " + a.Errno
+			s.Want = nil
+		}
+	}
+}
+
+// begun are the errnos of a call that goes on.
+var begun = []string{"EINPROGRESS", "EALREADY", "EAGAIN", "EINTR"}
 
 type importer struct {
 	*Imported
@@ -290,6 +309,7 @@ func (m *importer) event(e *Event) {
 			m.Pending++
 		}
 		return
+	case e.Name == "io_uring_setup":
 	case errno == "EINTR" || strings.HasPrefix(e.Result, "? "):
 		if d, ok := p.fds[e.fd(0)]; ok && !d.silent && !slices.Contains(polls, e.Name) && !strings.Contains(e.Result, "RESTART") {
 			m.leave(e, "a signal interrupted it")
@@ -319,6 +339,8 @@ func (m *importer) event(e *Event) {
 		m.fcntl(e, p)
 	case "close", "close_range":
 		m.close(e, p)
+	case "io_uring_setup":
+		m.leave(e, "calls by io_uring are not seen, and so are not in this file")
 	case "poll", "ppoll", "select", "pselect6", "epoll_wait", "epoll_pwait", "epoll_pwait2":
 		if len(p.fds) > 0 {
 			m.Waits++

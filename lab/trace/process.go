@@ -83,6 +83,10 @@ func (m *importer) socket(e *Event, p *process) {
 		s.silent = true
 		m.leave(e, "sockets of "+family+" are left out, with all that is done with them")
 	}
+	if m.asksCache(e, p) {
+		s.silent = true
+		m.Caches++
+	}
 	made := descriptor{s, "", e.has("SOCK_CLOEXEC")}
 	if !s.silent {
 		made.name = m.newName()
@@ -93,6 +97,20 @@ func (m *importer) socket(e *Event, p *process) {
 	if n := e.number(); n >= 0 {
 		p.fds[n] = made
 	}
+}
+
+// nscd is where the C library asks for names of users and hosts before it looks in files, nscd(8).
+const nscd = "/run/nscd/socket"
+
+// asksCache reports whether a socket is made to ask the C library's cache of names, which says nothing about the
+// program: most machines do not have it, and most programs ask.
+func (m *importer) asksCache(made *Event, p *process) bool {
+	for _, e := range m.events[m.at+1:] {
+		if m.owner(e.Thread) == p.id && e.fd(0) == made.number() {
+			return e.Name == "connect" && strings.Contains(e.arg(1), nscd)
+		}
+	}
+	return false
 }
 
 // socketpair makes two sockets: socketpair(AF_UNIX, SOCK_STREAM, 0, [3, 4]).
@@ -201,6 +219,9 @@ func (m *importer) fcntl(e *Event, p *process) {
 		answer = ", " + flags
 	case "F_GETFL", "F_GETFD":
 		return // a question about the process, of which nothing here depends
+	case "F_SETOWN", "F_SETSIG", "0x8", "0xa": // of signals that a socket sends
+		m.leave(e, "labrun has no signals of sockets")
+		return
 	default:
 		m.leave(e, "labrun has no such command of fcntl")
 		return

@@ -7,6 +7,7 @@ import (
 
 	"labrun/lab"
 	"labrun/lab/draft"
+	"labrun/lab/once"
 	"labrun/lab/syntax"
 )
 
@@ -15,13 +16,28 @@ func (m *importer) plain(e *Event, p *process, d descriptor) { m.plainAs(e, p, "
 
 // plainAs is plain for a call that makes a socket of that name.
 func (m *importer) plainAs(e *Event, p *process, makes string) bool {
-	s := syntax.ParseForeign(fmt.Sprintf("%s(%s) = %s", e.Name, strings.Join(e.Args, ", "), e.Result))
+	s := foreign(e)
 	if len(s.Mistakes) > 0 {
 		m.leave(e, reason(s.Mistakes[0].Msg))
 		return false
 	}
 	return m.addForeign(e, p, s, makes)
 }
+
+// foreign reads an event as a line of strace. Machines have /run, whatever a program calls it.
+func foreign(e *Event) *syntax.Step {
+	args := strings.ReplaceAll(strings.Join(e.Args, ", "), `sun_path="/var/run/`, `sun_path="/run/`)
+	s := syntax.ParseForeign(fmt.Sprintf("%s(%s) = %s", e.Name, args, e.Result))
+	if m := pathIn().FindStringSubmatch(args); len(s.Mistakes) > 0 && m != nil {
+		if path := syntax.Parse(fmt.Sprintf("bind(a, %s)", m[1])); len(path.Mistakes) > 0 {
+			s.Mistakes = path.Mistakes
+		}
+	}
+	return s
+}
+
+// pathIn finds the path of a socket of unix(7).
+var pathIn = once.Regexp(`sun_path=("[^"]*")`)
 
 // reason returns a complaint about a line of strace as the reason to leave it out: it proposes what to write.
 func reason(complaint string) string {
@@ -65,7 +81,7 @@ func (m *importer) addForeign(e *Event, p *process, s *syntax.Step, makes string
 
 // bind gives a socket an address. A port that the kernel chooses is kept, since what follows may be about it.
 func (m *importer) bind(e *Event, p *process, d descriptor) {
-	s := syntax.ParseForeign(fmt.Sprintf("%s(%s) = %s", e.Name, strings.Join(e.Args, ", "), e.Result))
+	s := foreign(e)
 	if len(s.Mistakes) > 0 {
 		m.leave(e, reason(s.Mistakes[0].Msg))
 		return
@@ -123,7 +139,7 @@ func (m *importer) portOf(bind *Event, p *process) uint16 {
 		}
 		switch e.Name {
 		case "getsockname":
-			s := syntax.ParseForeign(fmt.Sprintf("%s(%s) = %s", e.Name, strings.Join(e.Args, ", "), e.Result))
+			s := foreign(e)
 			if len(s.Mistakes) > 0 || len(s.Want) == 0 {
 				return 0
 			}
@@ -141,7 +157,7 @@ func (m *importer) portOf(bind *Event, p *process) uint16 {
 // option sets or reads an option. What is not a number has the same form here, as far as it has one.
 func (m *importer) option(e *Event, p *process, d descriptor) {
 	option, value := e.arg(2), e.arg(3)
-	if e.Name == "setsockopt" && strings.HasPrefix(value, "{l_onoff=") {
+	if e.Name == "setsockopt" && (strings.HasPrefix(value, "{l_onoff=") || strings.HasPrefix(value, "bytes(")) {
 		answer := "ok"
 		if errno, failed := e.failed(); failed {
 			answer = errno
@@ -163,7 +179,15 @@ func (m *importer) option(e *Event, p *process, d descriptor) {
 
 // connect opens a connection, to a process of the events or to another host.
 func (m *importer) connect(e *Event, p *process, d descriptor) {
-	s := syntax.ParseForeign(fmt.Sprintf("%s(%s) = %s", e.Name, strings.Join(e.Args, ", "), e.Result))
+	if strings.Contains(e.arg(1), "sa_family=AF_UNSPEC") {
+		answer := "ok"
+		if errno, failed := e.failed(); failed {
+			answer = errno
+		}
+		m.step(e, m.nameOf(p), fmt.Sprintf("connect(%s, unspec) = %s", d.name, answer))
+		return
+	}
+	s := foreign(e)
 	if len(s.Mistakes) > 0 {
 		m.leave(e, reason(s.Mistakes[0].Msg))
 		return
