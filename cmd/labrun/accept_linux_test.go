@@ -142,30 +142,36 @@ func stepsByPlace(w *topology.Written) (all []placedStep) {
 	return all
 }
 
+// mostPlaces is how many answers of a lesson are taken away: each is an experiment that runs three times.
+const mostPlaces = 4
+
 // askedPlaces chooses a tenth of the answers of a file, the same on every run, and one at least: of those that a
-// step has as a text of its own and where ? may stand.
+// step has as a text of its own and where ? may stand, up to a limit.
 func askedPlaces(t *testing.T, w *topology.Written, seed string) []askedPlace {
 	t.Helper()
 	var all []askedPlace
 	seen := map[lab.Pos]bool{}
 	counted := map[string]int{}
 	for _, s := range stepsByPlace(w) {
-		text, ok := w.TextAt(s.Pos)
-		p, isCall := syntax.PlacesOf(text)
-		if !ok || !isCall || s.Pos.File != "" || seen[s.Pos] || s.Run != nil || s.Pending != "" || s.Until != 0 ||
-			len(p.Answers) == 0 || strings.Contains(text[p.Call:], "$") { // a name that an answer keeps is asked for later
+		if seen[s.Pos] || s.Pos.File != "" {
 			continue
 		}
 		seen[s.Pos] = true
 		same := fmt.Sprint(s.Pos.Line, s.Call)
-		all = append(all, askedPlace{s.experiment, s.Pos, p.Call, len(text), s.Want, s.Call.String(), counted[same]})
 		counted[same]++
+		text, ok := w.TextAt(s.Pos)
+		p, isCall := syntax.PlacesOf(text)
+		if !ok || !isCall || s.Run != nil || s.Pending != "" || s.Until != 0 ||
+			len(p.Answers) == 0 || strings.Contains(text[p.Call:], "$") { // a name that an answer keeps is asked for later
+			continue
+		}
+		all = append(all, askedPlace{s.experiment, s.Pos, p.Call, len(text), s.Want, s.Call.String(), counted[same] - 1})
 	}
 	r := rand.New(rand.NewPCG(1, uint64(len(seed))))
 	r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	var chosen []askedPlace
 	for _, p := range all {
-		if len(chosen) > len(all)/10 {
+		if len(chosen) > len(all)/10 || len(chosen) == mostPlaces {
 			break
 		}
 		if _, err := topology.LoadWritten(topology.Source{File: w.File, Text: []byte(openAnswers(t, w, append(chosen, p))),
