@@ -25,19 +25,20 @@ var chain = map[string][]string{
 	"lab/session":  {"lab/syntax", "lab/topology", "lab/yamlpos"}, // lines that a person types, as a topology
 	"lab/draft":    {"lab/wording", "lab/syntax", "lab/yamlpos"},  // the way back of topology; spells as labrun fmt does
 	// What programs did, in strace's notation, to steps; and what finds it out.
-	"lab/trace":          {"lab/wording", "lab/syntax", "lab/once", "lab/draft"},
-	"lab/imports/strace": {"lab/syntax", "lab/once", "lab/trace"},
-	"lab/record":         {"lab/child", "lab/trace"}, // gets its host from who starts it
-	"lab/plan":           nil,
-	"lab/question":       {"lab/plan", "lab/syntax"}, // reads calls as it prints them
-	"lab/result":         nil,
-	"lab/why":            {"lab/world", "lab/syntax", "lab/question", "lab/result"}, // a cell and its answers to reasons
-	"lab/kernel":         {"lab/question", "lab/result"},
-	"lab/once":           nil,          // remembers for all that come after it
-	"lab/sys":            nil,          // what this machine's kernel says, for all that run on it
-	"lab/child":          {"lab/once"}, // what a process and the init of a program have in common
-	"lab/orphan":         {"lab/sys"},  // either ends the connections of a host, whichever is left to
-	"lab/fabric":         {"lab/plan", "lab/sys", "lab/once", "lab/orphan"},
+	"lab/trace":               {"lab/wording", "lab/syntax", "lab/once", "lab/draft"},
+	"lab/imports/strace":      {"lab/syntax", "lab/once", "lab/trace"},
+	"lab/imports/packetdrill": {"lab/syntax", "lab/once", "lab/trace"},
+	"lab/record":              {"lab/child", "lab/trace"}, // gets its host from who starts it
+	"lab/plan":                nil,
+	"lab/question":            {"lab/plan", "lab/syntax"}, // reads calls as it prints them
+	"lab/result":              nil,
+	"lab/why":                 {"lab/world", "lab/syntax", "lab/question", "lab/result"}, // a cell and its answers to reasons
+	"lab/kernel":              {"lab/question", "lab/result"},
+	"lab/once":                nil,          // remembers for all that come after it
+	"lab/sys":                 nil,          // what this machine's kernel says, for all that run on it
+	"lab/child":               {"lab/once"}, // what a process and the init of a program have in common
+	"lab/orphan":              {"lab/sys"},  // either ends the connections of a host, whichever is left to
+	"lab/fabric":              {"lab/plan", "lab/sys", "lab/once", "lab/orphan"},
 	// Either gets its host as a function, and a process the lab's files, too: a process knows
 	// nothing of programs, nor a program of processes.
 	"lab/process": {"lab/sys", "lab/child", "lab/orphan"},
@@ -64,7 +65,7 @@ var chain = map[string][]string{
 	"cmd/labrun": {
 		"lab/wording", "lab/syntax", "lab/topology", "lab/plan", "lab/sys", "lab/fabric", "lab/program", "lab/capture",
 		"lab/question", "lab/result", "lab/why", "lab/kernel", "lab/kernel/local", "lab/kernel/image", "lab/kernel/guest",
-		"lab/run", "lab/compare", "lab/report", "lab/graph", "lab/draft", "lab/trace", "lab/imports/strace", "lab/record", "lab/session",
+		"lab/run", "lab/compare", "lab/report", "lab/graph", "lab/draft", "lab/trace", "lab/imports/strace", "lab/imports/packetdrill", "lab/record", "lab/session",
 		"lab/accept", "topologies",
 	},
 	// All of the chain as a test of somebody else's, beside cmd/labrun at its end.

@@ -13,6 +13,7 @@ import (
 
 	"labrun/lab"
 	"labrun/lab/draft"
+	"labrun/lab/imports/packetdrill"
 	"labrun/lab/imports/strace"
 	"labrun/lab/topology"
 	"labrun/lab/trace"
@@ -26,27 +27,38 @@ const maxImport = 64 << 20
 var importFormats = []importFormat{
 	{
 		name: "strace", what: "what strace -f prints", extensions: []string{".strace", ".log", ".txt"}, sniff: strace.Sniff,
-		read: func(name, text string, expectOK bool) (*draft.File, []trace.Left, string) {
-			events, left := strace.Parse(text)
-			m := trace.Import(events, trace.Options{})
-			if expectOK {
-				m.ExpectSuccess()
-			}
-			said := fmt.Sprintf("%s of %s", count(m.Carried, "call"), wording.Count(len(m.Programs), "process"))
-			if m.MadeUp > 0 {
-				said += fmt.Sprintf(", %s of other ends made up", count(m.MadeUp, "call"))
-			}
-			return m.File(name, "From a log of strace."), append(left, m.Left...), said
-		},
+		read: fromCalls("From a log of strace.", strace.Parse),
+	},
+	{
+		name: "packetdrill", what: "a script of packetdrill", extensions: []string{".pkt"}, sniff: packetdrill.Sniff,
+		read: fromCalls("From a script of packetdrill.", packetdrill.Parse),
 	},
 }
+
+// fromCalls returns what makes a topology of calls, which parse finds in a text.
+func fromCalls(from string, parse func(string) ([]trace.Event, []trace.Left)) importer {
+	return func(name, text string, expectOK bool) (*draft.File, []trace.Left, string) {
+		events, left := parse(text)
+		m := trace.Import(events, trace.Options{})
+		if expectOK {
+			m.ExpectSuccess()
+		}
+		said := fmt.Sprintf("%s of %s", count(m.Carried, "call"), wording.Count(len(m.Programs), "process"))
+		if m.MadeUp > 0 {
+			said += fmt.Sprintf(", %s of other ends made up", count(m.MadeUp, "call"))
+		}
+		return m.File(name, from), append(left, m.Left...), said
+	}
+}
+
+// importer returns the file that a text becomes, what of it was left out, and what was carried over, in words.
+type importer func(name, text string, expectOK bool) (*draft.File, []trace.Left, string)
 
 type importFormat struct {
 	name, what string
 	extensions []string
 	sniff      func(text string) bool
-	// read returns the file that a text becomes, what of it was left out, and what was carried over, in words.
-	read func(name, text string, expectOK bool) (*draft.File, []trace.Left, string)
+	read       importer
 }
 
 func importFormatNames() []string {
