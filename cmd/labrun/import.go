@@ -13,6 +13,7 @@ import (
 
 	"labrun/lab"
 	"labrun/lab/draft"
+	"labrun/lab/imports/clab"
 	"labrun/lab/imports/packetdrill"
 	"labrun/lab/imports/strace"
 	"labrun/lab/topology"
@@ -32,6 +33,11 @@ var importFormats = []importFormat{
 	{
 		name: "packetdrill", what: "a script of packetdrill", extensions: []string{".pkt"}, sniff: packetdrill.Sniff,
 		read: fromCalls("From a script of packetdrill.", packetdrill.Parse),
+	},
+	{
+		name: "containerlab", what: "a topology of containerlab", extensions: []string{".clab.yml", ".clab.yaml"},
+		sniff: clab.Sniff,
+		read:  func(name, text string, _ bool) (*draft.File, []trace.Left, string) { return clab.Read(name, text) },
 	},
 }
 
