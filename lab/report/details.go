@@ -178,9 +178,9 @@ func (t Text) red(b io.Writer, m *result.Matrix, c *result.Cell) {
 	fmt.Fprintln(b)
 }
 
-// look is the command to stand in that host and look. It takes the steps before the red one
-// in the same lab, so that ss(8) or a debugger sees what the kernel saw when it answered. The shell is on this machine's
-// kernel, which is none of several or one of them: the line says so.
+// look is the command to stand in that host and look. It takes the steps before the red one in the same lab, so that
+// ss(8) or a debugger sees what the kernel saw when it answered. The shell is on this machine's kernel, which is none
+// of several or one of them: the line says so.
 func look(b io.Writer, m *result.Matrix, c *result.Cell) {
 	command := lab.Command("labrun", "shell", "--after", m.NameOf(c), fileWord(m), m.HostOf(c))
 	if m.Columns[c.Column].Kernel != "" {
