@@ -152,7 +152,7 @@ func readImport(cmd *cobra.Command, file string) (string, error) {
 	case err != nil:
 		return "", err
 	case len(b) > maxImport:
-		return "", usagef("%s has more than %d MiB; cut it to the calls that matter, as strace -e trace=%%network,%%process,desc does",
+		return "", usagef("%s has more than %d MiB; strace -e trace=%%network,%%process,desc prints the calls that matter",
 			file, maxImport>>20)
 	case strings.TrimSpace(string(b)) == "":
 		return "", usagef("%s is empty", file)
@@ -169,15 +169,18 @@ func importFormatOf(file, text, said string) (*importFormat, error) {
 		}
 	}
 	for i := range importFormats {
-		if f := &importFormats[i]; slices.ContainsFunc(f.extensions, func(e string) bool { return strings.HasSuffix(file, e) }) {
-			return f, nil
+		for _, e := range importFormats[i].extensions {
+			if strings.HasSuffix(file, e) {
+				return &importFormats[i], nil
+			}
 		}
 	}
 	var formats []string
 	for _, f := range importFormats {
 		formats = append(formats, f.name+" ("+f.what+")")
 	}
-	return nil, usagef("%s does not look like a file that can be imported; --format says which it is: %s", file, list(formats))
+	return nil, usagef("%s does not look like a file that can be imported; --format says which it is: %s", file,
+		list(formats))
 }
 
 // topologyName returns the name of a topology that is made of a file: that of the file, as far as it can be one.

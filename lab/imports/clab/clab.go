@@ -1,12 +1,11 @@
 // Package clab makes hosts and networks of a topology of containerlab; pure.
 //
 // A node becomes a host, a link a cable between two of them, a node of kind bridge a network; addresses, routes and
-// parameters come from the commands of "exec", which are ip(8)'s and sysctl(8)'s as a rule. What a container would run is
-// not carried over: a host of a lab is a Linux network namespace.
+// parameters come from the commands of "exec", which are ip(8)'s and sysctl(8)'s as a rule. What a container would run
+// is not carried over: a host of a lab is a Linux network namespace.
 package clab
 
 import (
-	"bytes"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -22,7 +21,8 @@ import (
 	"labrun/lab/wording"
 )
 
-// Read returns a topology with the hosts and networks of a text, what of it is not carried over, and what is, in words.
+// Read returns a topology with the hosts and networks of a text, what of it is not carried over, and what is, in
+// words.
 func Read(name, text string) (*draft.File, []trace.Left, string) {
 	r := &reader{bridges: map[string]bool{}}
 	var doc yaml.Node
@@ -44,9 +44,9 @@ func Read(name, text string) (*draft.File, []trace.Left, string) {
 		r.command(c)
 	}
 	r.name()
-	f := &draft.File{About: "From a topology of containerlab.", Layout: r.layout, Experiments: []draft.Experiment{r.reach()}}
-	said := fmt.Sprintf("%s, %s", wording.Count(len(r.layout.Hosts), "host"), wording.Count(len(r.layout.Networks), "network"))
-	return f, r.left, said
+	f := &draft.File{About: "From a topology of containerlab.", Layout: r.layout}
+	f.Experiments = []draft.Experiment{r.reach()}
+	return f, r.left, wording.Count(len(r.layout.Hosts), "host") + ", " + wording.Count(len(r.layout.Networks), "network")
 }
 
 type reader struct {
@@ -124,10 +124,10 @@ func (r *reader) node(name, n *yaml.Node) {
 		}
 	}
 	sysctls := value(n, "sysctls")
-	r.layout.Hosts = append(r.layout.Hosts, h)
 	for i := 0; i+1 < len(sysctls.Content); i += 2 {
-		r.sysctl(&r.layout.Hosts[len(r.layout.Hosts)-1], sysctls.Content[i], sysctls.Content[i].Value, sysctls.Content[i+1].Value)
+		r.sysctl(&h, sysctls.Content[i], sysctls.Content[i].Value, sysctls.Content[i+1].Value)
 	}
+	r.layout.Hosts = append(r.layout.Hosts, h)
 	exec := value(n, "exec")
 	if exec.Kind == yaml.ScalarNode && exec.Value != "" {
 		r.commands = append(r.commands, command{h.Name, exec})
@@ -179,12 +179,13 @@ func (r *reader) link(n *yaml.Node) {
 			network = notInNames().ReplaceAllString(s.node, "-")
 			network = network[:min(len(network), 12)]
 		case r.layout.Host(s.node) == nil:
-			r.leave(n, text, fmt.Sprintf("%q is not a node that became a host; a link to the machine or out of it leads out of the lab", s.node))
+			r.leave(n, text, fmt.Sprintf("%q is not a node that became a host; a link to the machine leads out of the lab",
+				s.node))
 			return
 		}
 	}
 	if network == "" {
-		network = r.networkName(sides[0].node[:min(5, len(sides[0].node))] + "-" + sides[1].node[:min(5, len(sides[1].node))])
+		network = r.networkName(fmt.Sprintf("%.5s-%.5s", sides[0].node, sides[1].node))
 		r.layout.Networks = append(r.layout.Networks, lab.Network{Name: network, Link: true})
 	}
 	for _, s := range sides {
@@ -216,11 +217,14 @@ func (r *reader) nic(h *lab.Host, name string) *lab.NIC {
 	return nil
 }
 
+// unneeded are words of a command without which it says the same.
+var unneeded = []string{"sudo", "-4", "-6", "-w", "-q"}
+
 // command carries out what ip(8) and sysctl(8) do in a node.
 func (r *reader) command(c command) {
 	h := r.layout.Host(c.host)
 	words := strings.Fields(c.at.Value)
-	words = slices.DeleteFunc(words, func(w string) bool { return w == "sudo" || w == "-4" || w == "-6" || w == "-w" || w == "-q" })
+	words = slices.DeleteFunc(words, func(w string) bool { return slices.Contains(unneeded, w) })
 	is := func(i int, words2 ...string) bool { return i < len(words) && slices.Contains(words2, words[i]) }
 	switch {
 	case is(0, "ip") && is(1, "a", "addr", "address") && is(2, "a", "add") && len(words) >= 4:
@@ -354,5 +358,8 @@ func Sniff(text string) bool {
 			Nodes map[string]any `yaml:"nodes"`
 		} `yaml:"topology"`
 	}
-	return bytes.Contains([]byte(text), []byte("topology:")) && yaml.Unmarshal([]byte(text), &file) == nil && len(file.Topology.Nodes) > 0
+	if !strings.Contains(text, "topology:") || yaml.Unmarshal([]byte(text), &file) != nil {
+		return false
+	}
+	return len(file.Topology.Nodes) > 0
 }

@@ -26,7 +26,7 @@ func file(text string) (made, left string) {
 	return f.Text(), left
 }
 
-// Topologies of containerlab become the topologies that stand beside them, which labrun takes and labrun fmt does not change.
+// Topologies of containerlab become those that stand beside them, which labrun takes and labrun fmt does not change.
 func TestTopologies(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(files) == 0 {
@@ -68,17 +68,20 @@ func TestTopologies(t *testing.T) {
 
 // Whatever a text says, nothing fails, and it is not a topology of containerlab when it has no nodes.
 func TestOther(t *testing.T) {
-	for _, text := range []string{"", "a", "topology:", "topology: {nodes: [a]}", "topology: {nodes: {a: {exec: [1]}}, links: [{}]}",
+	for _, text := range []string{"", "a", "topology:", "topology: {nodes: [a]}",
+		"topology: {nodes: {a: {exec: [1]}}, links: [{}]}",
 		"- topology:", "topology: {nodes: {a: {kind: bridge}}, links: [{endpoints: [a, a]}, {endpoints: [b:c]}]}",
 		"topology: {links: [{endpoints: [a:b, c:d]}], nodes: {a: , peer: {}}}", "{", "x: &x\n  y: *x\n",
-		"topology: {nodes: {a: &n {exec: [ip addr add x dev, ip addr add, ip]}, b: *n}, links: [{endpoints: ['a:e', 'a:e']}]}"} {
+		"topology: {nodes: {a: &n {exec: [ip addr add x dev, ip addr add, ip]}, b: *n}, links: [{endpoints: ['a:e', a]}]}",
+	} {
 		made, _ := file(text)
 		if !strings.Contains(made, "name: lab\n") {
 			t.Errorf("%q becomes\n%s", text, made)
 		}
 	}
 	for text, want := range map[string]bool{
-		"topology: {nodes: {a: {}}}": true, "topology: {nodes: {}}": false, "name: a\nhosts: {}": false, "listen(3, 5) = 0": false,
+		"topology: {nodes: {a: {}}}": true, "topology: {nodes: {}}": false, "name: a\nhosts: {}": false,
+		"listen(3, 5) = 0": false,
 	} {
 		if got := clab.Sniff(text); got != want {
 			t.Errorf("Sniff(%q) is %v, want %v", text, got, want)

@@ -1,9 +1,9 @@
 // Package packetdrill reads scripts of packetdrill, of which it takes the socket calls with their answers, into the
 // events of package trace; pure.
 //
-// A script is about one host: it makes calls there, and is itself the network, injecting packets (<) and expecting others
-// (>), each at a time. A lab has a kernel at both ends, so packets are not carried over: the peer's calls make those that
-// matter to a call, its connect the handshake, its send the data. Times go, the order of the calls stays.
+// A script is about one host: it makes calls there, and is itself the network, injecting packets (<) and expecting
+// others (>), each at a time. A lab has a kernel at both ends, so packets are not carried over: the peer's calls make
+// those that matter to a call, its connect the handshake, its send the data. Times go, the order of the calls stays.
 package packetdrill
 
 import (
@@ -91,7 +91,7 @@ func (p *parser) line(number int, line string) {
 		p.leave(number, line, "a command; a parameter that it sets is sysctl(NAME, VALUE) as a step, or sysctls of the host")
 	case strings.HasPrefix(rest, "%{"):
 		p.block(rest[2:], "}%")
-		p.leave(number, line, "a check in Python; what it asks of TCP_INFO is a step such as getsockopt(NAME, TCP_INFO.state)")
+		p.leave(number, line, "a check in Python; of TCP_INFO a step asks as getsockopt(NAME, TCP_INFO.state) does")
 	case strings.HasPrefix(rest, "<"), strings.HasPrefix(rest, ">"):
 		p.packet(number, line, rest)
 	case called().MatchString(rest):
@@ -186,7 +186,8 @@ func (p *parser) call(number int, line, text string) {
 		p.leave(number, line, "a call ends with its answer: listen(3, 1) = 0")
 		return
 	}
-	e := trace.Event{Thread: 1, Begin: number, End: number, Line: number, Name: name, Args: args, Result: result, Text: text}
+	e := trace.Event{
+		Thread: 1, Begin: number, End: number, Line: number, Name: name, Args: args, Result: result, Text: text}
 	open := func(i int, value string) {
 		if i < len(args) && args[i] == "..." {
 			args[i] = value
