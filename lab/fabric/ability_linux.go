@@ -20,8 +20,9 @@ type Abilities struct {
 	// Parameters is that each host has kernel parameters of its own. Without, /proc/sys/net is about the
 	// first namespace whoever reads it, so hosts have what the kernel gives a new one, and nothing can be set.
 	Parameters bool
-	// SockDiag is that sockets are listed by sock_diag(7); else by the tables of /proc/net, which know no
-	// device, no option, and no accept queue's length.
+	// SockDiag is that sockets are listed by sock_diag(7), and counted for each host in /proc/net/sockstat; else
+	// they are in the tables of /proc/net, which know no device, no option, and no accept queue's length, and
+	// nothing tells when a host has none left.
 	SockDiag bool
 	// Closed is that those are listed, too, which no process has open any more: connections in TIME_WAIT,
 	// and those that wait for the other side.

@@ -208,6 +208,9 @@ func parseUnixTable(text string) ([]lab.UnixSocket, error) {
 		if err != nil {
 			return nil, fmt.Errorf("line %d: %w", i+2, err)
 		}
+		if inode == 0 {
+			continue // a connection that nobody has accepted has its listener's name, and unix_diag.c leaves it out, too
+		}
 		_, name, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " "+fields[6]+" ")
 		kind, state := uint8(numbers[1]), uint8(7) // closed, as tcpStates has it
 		switch {
