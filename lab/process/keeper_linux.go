@@ -40,6 +40,10 @@ type Process struct {
 	traces [][]string // of the batch that it has: what cells were answered
 }
 
+// ErrNoAmbient is that no program can be started as another user with capabilities: the kernel has no
+// PR_CAP_AMBIENT, capabilities(7).
+var ErrNoAmbient = errors.New("this kernel lets no other user keep capabilities (PR_CAP_AMBIENT)")
+
 // start runs the program again as a process. It is born in the namespaces of
 // the thread that calls in's function.
 func start(s Spec) (*Process, error) {
@@ -101,6 +105,8 @@ func start(s Spec) (*Process, error) {
 		case attr.Sys.Credential == nil:
 		case errors.Is(err, unix.EACCES):
 			err = fmt.Errorf("user %d may not execute labrun's file: %w", *s.User, err)
+		case len(caps) > 0 && errors.Is(err, unix.EINVAL):
+			return nil, ErrNoAmbient
 		case len(caps) > 0 && errors.Is(err, unix.EPERM):
 			err = fmt.Errorf("user %d cannot keep %s: %w", *s.User, strings.Join(s.Capabilities, ", "), err)
 		}

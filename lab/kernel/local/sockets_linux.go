@@ -29,7 +29,7 @@ func sockets(ctx context.Context, c *cell, s *question.Step, want question.Want)
 	if !can.Closed && slices.ContainsFunc(want.Answer.All(), wantsTimeWait) {
 		return got{}, c.unseen(s)
 	}
-	deadline := time.Now().Add(s.LimitOr())
+	deadline := time.Now().Add(c.slowed(s.LimitOr(), want.Answer))
 	for pause := 100 * time.Microsecond; ; pause = min(2*pause, 20*time.Millisecond) {
 		// Before it looks, as what was seen may be old when it is judged: the last look
 		// is one that began when the time was over, and states count that were seen
@@ -128,7 +128,7 @@ func expectsBound(want lab.Answer) bool {
 
 // unixStates answers it for a name of unix(7): the states of the sockets that hold it.
 func unixStates(ctx context.Context, c *cell, s *question.Step, want question.Want, name string) (got, error) {
-	for deadline := time.Now().Add(s.LimitOr()); ; {
+	for deadline := time.Now().Add(c.slowed(s.LimitOr(), want.Answer)); ; {
 		last := !time.Now().Before(deadline)
 		held, err := c.explainer(s, got{}).unixSnapshot(ctx, name)
 		if err != nil {
