@@ -134,7 +134,9 @@ func userMode(i image.Image) command {
 // gVisor returns the command of runsc, whose "do" shows the machine's files to what it starts. Its state
 // lies in privateDir.
 func gVisor(i image.Image) command {
-	args := []string{"runsc", "--root=" + privateDir + "/runsc", "--network=none"}
+	args := []string{"runsc", "--root=" + privateDir + "/runsc", "--network=none",
+		"--net-raw", // root has CAP_NET_RAW
+	}
 	if os.Geteuid() != 0 {
 		args = append(args, "--rootless")
 	}

@@ -15,6 +15,7 @@ func (e errSkip) Error() string { return string(e) }
 // lacking turns the error of a parameter, or of something else that the kernel lacks, into a skip.
 func lacking(err error) error {
 	if errors.Is(err, fabric.ErrNoSysctl) || errors.Is(err, fabric.ErrNoLink) ||
+		errors.Is(err, fabric.ErrNoMessage) ||
 		errors.Is(err, process.ErrNoAmbient) || errors.Is(err, fabric.ErrNoRules) || errors.Is(err, fabric.ErrNoNetem) {
 		return errSkip(err.Error())
 	}
