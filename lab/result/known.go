@@ -321,6 +321,9 @@ func landed(in []landing, stable bool, v lab.KernelVersion) (has, sure bool) {
 // it is zero when there is none. A kernel of an older line may have a change as an update that one of a newer line
 // is still without: then the newer one answers as kernels did before the change.
 func explain(older, newer lab.KernelVersion, steps []StepResult, was string) (of KnownChange, lacking bool) {
+	if !older.IsLinux() || !newer.IsLinux() {
+		return KnownChange{}, false // they are changes of Linux
+	}
 	last := &steps[len(steps)-1]
 	c := change{call: last.Call, name: lab.CallName(last.Call), was: was, is: last.Got}
 	for i := range steps {
