@@ -32,7 +32,10 @@ its own. KERNEL is
     all               all that the cache has
 
 A kernel boots in a guest without root, network or disk, so QEMU is needed for all but
-User-mode Linux and gVisor. --kernels-from FILE has one a line, and a topology may say
+User-mode Linux and gVisor. That one is not Linux, so conditions about versions of
+Linux do not hold for it. It has no kernel parameters of a host, and shows no socket
+that no process has open, as one in TIME_WAIT: cells that need those are skipped. It may
+choose a port that the file names, once in 50 000 times. --kernels-from FILE has one a line, and a topology may say
 kernels: [host, debian:6.1] for itself.
 
 What apt knows is fetched and unpacked without root, and is not installed; it stays in

@@ -64,6 +64,26 @@ func TestAbilities(t *testing.T) {
 	}
 }
 
+// TestKnown: a kind of message that no kernel has is told from one whose words are not supported.
+func TestKnown(t *testing.T) {
+	needNetNS(t)
+	must(t, mustUp(t, plan.New(dual(1))).Host("h0").withRTNL(func(r *rtnl) error {
+		for _, kind := range []int{unix.RTM_NEWROUTE, unix.RTM_DELROUTE, unix.RTM_NEWNEIGH, unix.RTM_DELNEIGH, unix.RTM_GETNEIGH} {
+			if err := r.known(kind, unix.EOPNOTSUPP); err != unix.EOPNOTSUPP {
+				t.Errorf("message %d: %v, want %v", kind, err, unix.EOPNOTSUPP)
+			}
+		}
+		const none = 0x7ffc // beyond RTM_MAX
+		if err := r.known(none, r.send(message(none, unix.NLM_F_ACK, inet()))); err != ErrNoMessage {
+			t.Errorf("message %d: %v, want %v", none, err, ErrNoMessage)
+		}
+		if err := r.known(unix.RTM_NEWROUTE, unix.ENETUNREACH); err != unix.ENETUNREACH {
+			t.Errorf("another error: %v", err)
+		}
+		return nil
+	}))
+}
+
 // TestUnixTable: the table of unix(7) tells the same as sock_diag does.
 func TestUnixTable(t *testing.T) {
 	needNetNS(t)

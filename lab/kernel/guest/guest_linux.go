@@ -98,6 +98,7 @@ func launch(cmd command, initrd *os.File) (_ *Kernel, err error) {
 		Stdout: consoleEnd, Stderr: consoleEnd, SysProcAttr: cmd.attributes()}
 	var theirs []*os.File
 	if cmd.stdio {
+		k.process.Path, k.process.Args = child.Self, append([]string{privateArg, cmd.program}, cmd.args...)
 		if k.channel, theirs, err = pipes(); err == nil {
 			k.process.Stdin, k.process.Stdout = theirs[0], theirs[1]
 		}
@@ -152,10 +153,14 @@ func (k *Kernel) dial(ctx context.Context) error {
 // attributes has the kernel end the command with labrun, and what it starts with it: pid_namespaces(7).
 func (c command) attributes() *syscall.SysProcAttr {
 	attr := &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if !c.family {
+	switch {
+	case c.family:
+		attr.Cloneflags = syscall.CLONE_NEWPID
+	case c.stdio:
+		attr.Cloneflags = syscall.CLONE_NEWNS
+	default:
 		return attr
 	}
-	attr.Cloneflags = syscall.CLONE_NEWPID
 	if os.Geteuid() != 0 {
 		attr.Cloneflags |= syscall.CLONE_NEWUSER
 		attr.UidMappings = []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}}
@@ -173,16 +178,10 @@ func (k *Kernel) run(cmd command) error {
 	started := make(chan error)
 	go func() {
 		runtime.LockOSThread() // for good: a pinned thread is of no use to others
-		var err error
 		if cmd.pinned {
 			pin(int(guests.Add(1)))
 		}
-		if cmd.stdio {
-			err = private()
-		}
-		if err == nil {
-			err = k.process.Start()
-		}
+		err := k.process.Start()
 		started <- err
 		if err == nil {
 			_ = k.process.Wait() // explain says what it ended with
@@ -193,15 +192,12 @@ func (k *Kernel) run(cmd command) error {
 	return <-started
 }
 
-// private gives this thread a mount namespace in which privateDir is memory and has a copy of labrun: nothing
-// is left of it after its last process.
-func private() error {
+// private has this process, which was born in a mount namespace of its own, see privateDir as memory with a copy of
+// labrun in it, and become the program of its further arguments: nothing is left of them after its last process.
+func private(args []string) error {
 	self, err := os.ReadFile(child.Self)
 	if err != nil {
 		return err
-	}
-	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
-		return os.NewSyscallError("unshare", err)
 	}
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return os.NewSyscallError("mount", err)
@@ -209,7 +205,10 @@ func private() error {
 	if err := unix.Mount("tmpfs", privateDir, "tmpfs", 0, "mode=0755"); err != nil {
 		return os.NewSyscallError("mount", err)
 	}
-	return os.WriteFile(privateInit, self, 0o755)
+	if err := os.WriteFile(privateInit, self, 0o755); err != nil {
+		return err
+	}
+	return &os.PathError{Op: "exec", Path: args[0], Err: unix.Exec(args[0], args[1:], os.Environ())}
 }
 
 // pin keeps this thread, and what it starts, on the nth of the processors that it may use. Where that

@@ -83,10 +83,23 @@ func TestGVisor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	left := func() (all []string) { // what runsc leaves on a machine, if it is not kept from it
+		for _, pattern := range []string{filepath.Join(os.TempDir(), "runsc-*"), "/sys/fs/cgroup/runsc-*", "/sys/fs/cgroup/*/runsc-*"} {
+			found, _ := filepath.Glob(pattern)
+			all = append(all, found...)
+		}
+		return all
+	}
+	before := left()
 	k, err := Start(t.Context(), i, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer func() {
+		if now := left(); !slices.Equal(now, before) { // while it ran nothing was made either: it is killed
+			t.Errorf("it has left %q, and before there was %q", now, before)
+		}
+	}()
 	defer noChildren(t)
 	defer k.Close()
 	if k.Hello.Kernel.Version != lab.GVisor || k.Hello.Version.IsLinux() || len(k.Hello.Kernel.Sysctls) > 0 {

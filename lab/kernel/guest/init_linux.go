@@ -24,6 +24,10 @@ import (
 // Main is the whole life of a guest's init, and of the program that its kernel starts to load a
 // module; otherwise it returns at once. Call it first thing in main.
 func Main() {
+	if len(os.Args) > 2 && os.Args[0] == privateArg {
+		fmt.Fprintln(os.Stderr, "labrun: guest:", private(os.Args[1:]))
+		os.Exit(1)
+	}
 	if len(os.Args) == 0 || os.Args[0] != initFile && os.Args[0] != helperFile && os.Args[0] != privateInit {
 		return
 	}

@@ -2,7 +2,6 @@ package guest
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -135,19 +134,18 @@ func userMode(i image.Image) command {
 // lies in privateDir.
 func gVisor(i image.Image) command {
 	args := []string{"runsc", "--root=" + privateDir + "/runsc", "--network=none",
-		"--net-raw", // root has CAP_NET_RAW
-	}
-	if os.Geteuid() != 0 {
-		args = append(args, "--rootless")
+		"--net-raw",        // root has CAP_NET_RAW
+		"--ignore-cgroups", // the machine's, in which some would be left when it is killed
 	}
 	args = append(args, "do", "-quiet", privateInit)
-	return command{program: i.Kernel, stdio: true, args: args} // its children end with it
+	return command{program: i.Kernel, stdio: true, args: args, env: []string{"TMPDIR=" + privateDir}} // its children end with it
 }
 
 // privateDir is a folder of memory that a guest's program sees alone, and privateInit labrun in it.
 const (
 	privateDir  = "/run"
 	privateInit = privateDir + "/labrun-init"
+	privateArg  = "labrun-private" // the name of the process that makes it, and becomes the guest
 )
 
 // The words of a guest's command line for its init.
