@@ -40,6 +40,9 @@ type Process struct {
 	traces [][]string // of the batch that it has: what cells were answered
 }
 
+// PID returns the process's number, by which signals tell who sent them.
+func (p *Process) PID() int { return p.pid }
+
 // start runs the program again as a process. It is born in the namespaces of
 // the thread that calls in's function.
 func start(s Spec) (*Process, error) {
