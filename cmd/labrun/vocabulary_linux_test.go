@@ -175,6 +175,7 @@ var formPatterns = map[string]string{
 	"answers WORD|WORD":                    `\) = [A-Z_]+\|[A-Z_]+`,
 	"answers {ANSWER, ANSWER}":             `\) = \{\w+, \w+`,
 	"answers ANSWER from ADDR":             `\) = [^=\n]* from \w`,
+	"answers ANSWER from PROCESS":          `signals\(\) = [^=\n]* from \w+ user \d`,
 	"answers ANSWER with WORDS":            `\) = [^=\n]* with \w`,
 	"answers bytes(HEX)":                   `\) = bytes\(`,
 	"answers [ANSWER on linux OP VERSION]": `\[\w+ on linux [<>=]+ [0-9.]+`,

@@ -24,11 +24,15 @@ var (
 )
 
 // Sysctls returns the values of kernel parameters as the host sees them, their
-// fields separated by one space. Those that the kernel does not have are left
-// out.
+// fields separated by one space. Those that the kernel does not have, or not for
+// each host, are left out.
 func (h *Host) Sysctls(names []string) (map[string]string, error) {
 	values := map[string]string{}
-	err := h.Do(func() error {
+	can, err := abilities()
+	if err != nil || !can.Parameters {
+		return values, err
+	}
+	err = h.Do(func() error {
 		for _, n := range names {
 			if v, err := sysctl(n); err == nil {
 				values[n] = v
@@ -157,8 +161,15 @@ func (h *Host) onSysctl(name string, f func() error) error {
 	if err := checkSysctl(name); err != nil {
 		return err
 	}
+	can, err := abilities()
+	if err != nil {
+		return err
+	}
+	if !can.Parameters {
+		return noHostSysctl(name)
+	}
 	linkLacks := false
-	err := h.Do(func() error {
+	err = h.Do(func() error {
 		err := f()
 		linkLacks = namesLink(name) && exists(ofNewLinks(name))
 		return err
@@ -188,6 +199,15 @@ func (e noSysctl) Error() string {
 }
 
 func (e noSysctl) Unwrap() []error { return []error{ErrNoSysctl, fs.ErrNotExist} }
+
+// noHostSysctl is an ErrNoSysctl where no host has parameters, see Abilities.
+type noHostSysctl string
+
+func (e noHostSysctl) Error() string {
+	return "this kernel has no parameter " + string(e) + " of a host: /proc/sys/net is that of its first namespace alone"
+}
+
+func (e noHostSysctl) Unwrap() []error { return []error{ErrNoSysctl, fs.ErrNotExist} }
 
 // shared are the parameters that a host may set on some kernels, although all
 // share them. The first cannot even be set back.

@@ -124,10 +124,10 @@ func (p *Process) reap() error {
 	ctx, cancel := context.WithTimeout(context.Background(), child.Grace)
 	defer cancel()
 	var errs []error
+	if err := p.wait(ctx); err != nil {
+		errs = append(errs, err, p.kill())
+	}
 	if p.pidfd >= 0 {
-		if err := p.wait(ctx); err != nil {
-			errs = append(errs, err, unix.PidfdSendSignal(p.pidfd, unix.SIGKILL, nil, 0))
-		}
 		errs = append(errs, unix.Close(p.pidfd))
 	}
 	if err := child.Reap(p.pid); err != nil && !errors.Is(err, unix.ECHILD) { // its parent may have been quicker
@@ -135,6 +135,14 @@ func (p *Process) reap() error {
 	}
 	p.last.Close() // a child's is its parent's, closed already
 	return errors.Join(errs...)
+}
+
+// kill ends the process, whose number is its own as nobody has reaped it.
+func (p *Process) kill() error {
+	if p.pidfd < 0 {
+		return unix.Kill(p.pid, unix.SIGKILL)
+	}
+	return unix.PidfdSendSignal(p.pidfd, unix.SIGKILL, nil, 0)
 }
 
 // Call makes the process carry out one call and returns its answer, at the

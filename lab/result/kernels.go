@@ -13,8 +13,11 @@ type KernelResult struct {
 	Digest string `json:"digest"` // see DigestOn
 }
 
-// Number returns the kernel's version, 0.0.0 when nothing says it.
+// Number returns the kernel's version, 0.0.0 when nothing says it or the kernel is not Linux.
 func (k *KernelInfo) Number() lab.KernelVersion {
+	if k.Version == lab.GVisor { // whose release is a Linux's
+		return lab.KernelVersion{}
+	}
 	for _, text := range []string{k.Version, k.Release, k.Name} {
 		if v, err := lab.ParseKernelVersion(text); err == nil {
 			return v

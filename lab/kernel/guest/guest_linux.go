@@ -54,9 +54,8 @@ func Start(ctx context.Context, i image.Image, o Options) (*Kernel, error) {
 	if err != nil {
 		return nil, err
 	}
-	program, err := exec.LookPath(cmd.program)
-	if err == nil {
-		program, err = filepath.Abs(program)
+	if cmd.program, err = exec.LookPath(cmd.program); err == nil {
+		cmd.program, err = filepath.Abs(cmd.program)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("guest: %w", err)
@@ -68,58 +67,15 @@ func Start(ctx context.Context, i image.Image, o Options) (*Kernel, error) {
 		}
 		defer initrd.Close()
 	}
-	console, consoleEnd, err := pair("console")
+	k, err := launch(cmd, initrd)
 	if err != nil {
 		return nil, err
 	}
-	channel, channelEnd, err := pair("channel")
-	if err != nil {
-		console.Close()
-		consoleEnd.Close()
-		return nil, err
-	}
-	defer channelEnd.Close()
-	k := &Kernel{program: program, console: newConsole(console), channel: &counted{ReadCloser: channel, Writer: channel},
-		ended: make(chan struct{}), closed: make(chan struct{})}
-	k.process = &exec.Cmd{Path: program, Args: cmd.args, Env: append(os.Environ(), cmd.env...), Dir: cmd.dir,
-		ExtraFiles: []*os.File{initrd, consoleEnd, channelEnd}, Stdout: consoleEnd, Stderr: consoleEnd,
-		SysProcAttr: cmd.attributes()}
-	if cmd.stdio {
-		ends, err := k.pipes()
-		if err != nil {
-			channel.Close()
-			console.Close()
-			consoleEnd.Close()
-			return nil, err
-		}
-		defer ends[0].Close()
-		defer ends[1].Close()
-		k.process.ExtraFiles, k.process.Stdin, k.process.Stdout = nil, ends[0], ends[1]
-	}
-	err = k.run(cmd)
-	consoleEnd.Close() // the guest alone has it: when that ends, so does what it said
-	if err != nil {
-		channel.Close()
-		k.console.Close()
-		return nil, fmt.Errorf("start %s: %w", program, err)
-	}
-	dialed := make(chan error, 1)
-	go func() {
-		r, err := remote.Dial(k.channel, k.explain)
-		k.Kernel = r
-		dialed <- err
-	}()
 	booted := make(chan struct{})
 	go k.watch(booted, limits)
-	select {
-	case err = <-dialed:
-		if err != nil {
-			err = k.explain(err)
-		}
-	case <-ctx.Done():
-		err = context.Cause(ctx)
-		k.kill(err)
-		<-dialed
+	err = k.dial(ctx)
+	if err == nil && !cmd.counted {
+		err = k.Measure(ctx)
 	}
 	if err != nil {
 		k.Close()
@@ -127,6 +83,70 @@ func Start(ctx context.Context, i image.Image, o Options) (*Kernel, error) {
 	}
 	close(booted)
 	return k, nil
+}
+
+// launch starts what runs the guest, with the ends of a console and a channel, or with a channel in place of its
+// standard input and output.
+func launch(cmd command, initrd *os.File) (_ *Kernel, err error) {
+	k := &Kernel{program: cmd.program, ended: make(chan struct{}), closed: make(chan struct{})}
+	console, consoleEnd, err := pair("console")
+	if err != nil {
+		return nil, err
+	}
+	defer consoleEnd.Close() // the guest alone has it: when that ends, so does what it said
+	k.process = &exec.Cmd{Path: cmd.program, Args: cmd.args, Env: append(os.Environ(), cmd.env...), Dir: cmd.dir,
+		Stdout: consoleEnd, Stderr: consoleEnd, SysProcAttr: cmd.attributes()}
+	var theirs []*os.File
+	if cmd.stdio {
+		if k.channel, theirs, err = pipes(); err == nil {
+			k.process.Stdin, k.process.Stdout = theirs[0], theirs[1]
+		}
+	} else {
+		var ours, end *os.File
+		if ours, end, err = pair("channel"); err == nil {
+			k.channel, theirs = &counted{ReadCloser: ours, Writer: ours}, []*os.File{end}
+			k.process.ExtraFiles = []*os.File{initrd, consoleEnd, end}
+		}
+	}
+	if err != nil {
+		console.Close()
+		return nil, err
+	}
+	defer func() {
+		for _, f := range theirs {
+			f.Close()
+		}
+	}()
+	k.console = newConsole(console)
+	if err := k.run(cmd); err != nil {
+		consoleEnd.Close()
+		k.channel.Close()
+		k.console.Close()
+		return nil, fmt.Errorf("start %s: %w", cmd.program, err)
+	}
+	return k, nil
+}
+
+// dial waits for the guest's init.
+func (k *Kernel) dial(ctx context.Context) error {
+	dialed := make(chan error, 1)
+	go func() {
+		r, err := remote.Dial(k.channel, k.explain)
+		k.Kernel = r
+		dialed <- err
+	}()
+	select {
+	case err := <-dialed:
+		if err != nil {
+			err = k.explain(err)
+		}
+		return err
+	case <-ctx.Done():
+		err := context.Cause(ctx)
+		k.kill(err)
+		<-dialed
+		return err
+	}
 }
 
 // attributes has the kernel end the command with labrun, and what it starts with it: pid_namespaces(7).
@@ -306,18 +326,16 @@ var _ io.ReadWriter = (*counted)(nil)
 
 // pipes makes a channel of two pipes, which any program can have as its standard input and output, and
 // returns the program's ends.
-func (k *Kernel) pipes() ([2]*os.File, error) {
+func pipes() (*counted, []*os.File, error) {
 	in, ourIn, err := os.Pipe()
 	if err != nil {
-		return [2]*os.File{}, err
+		return nil, nil, err
 	}
 	ourOut, out, err := os.Pipe()
 	if err != nil {
 		in.Close()
 		ourIn.Close()
-		return [2]*os.File{}, err
+		return nil, nil, err
 	}
-	k.channel.Close() // the pair is not needed
-	k.channel = &counted{ReadCloser: ourOut, Writer: ourIn}
-	return [2]*os.File{in, out}, nil
+	return &counted{ReadCloser: ourOut, Writer: ourIn}, []*os.File{in, out}, nil
 }

@@ -206,12 +206,18 @@ func ask(t *testing.T, ctx context.Context, k kernel.Kernel, n int) []kernel.Ans
 	for i := range values {
 		values[i] = fmt.Sprint(i)
 	}
-	top, err := topology.Load(topology.Source{File: "trial.yaml", Text: fmt.Appendf(nil, `
+	return askFile(t, ctx, k, fmt.Sprintf(`
 name: trial
 networks: {red: 192.0.2.0/24}
 hosts: {alpha: {nics: {eth0: {network: red, as: x}}}}
 experiments: {e: {axes: {n: [%s]}, steps: [a = socket(tcp), 'sysctl(net.ipv4.ip_default_ttl, "${n}")']}}
-`, strings.Join(values, ", "))})
+`, strings.Join(values, ", ")), n)
+}
+
+// askFile asks the n cells of a file's one experiment in its host alpha.
+func askFile(t *testing.T, ctx context.Context, k kernel.Kernel, file string, n int) []kernel.Answer {
+	t.Helper()
+	top, err := topology.Load(topology.Source{File: "trial.yaml", Text: []byte(file)})
 	if err != nil {
 		t.Fatal(err)
 	}

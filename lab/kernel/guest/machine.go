@@ -26,6 +26,7 @@ type command struct {
 	pinned  bool     // to one processor of this machine
 	family  bool     // it has children, which outlive it unless they are in a PID namespace with it
 	stdio   bool     // the channel is its standard input and output, and it gets no initramfs
+	counted bool     // its clock counts instructions, so that it stands still while the guest has no processor
 }
 
 // commandFor returns how to start a kernel.
@@ -110,7 +111,7 @@ func (m machine) command(i image.Image, accel string) command {
 	}
 	words := strings.Fields(fmt.Sprintf("console=%s %s=%s %s=%s panic=-1 quiet %s %s", m.console, channelWord, m.channel,
 		modulesWord, m.modules, tables, m.append))
-	return command{program: m.qemu, args: slices.Concat(args, m.options, []string{"-append", strings.Join(words, " ")})}
+	return command{program: m.qemu, counted: accel != "kvm", args: slices.Concat(args, m.options, []string{"-append", strings.Join(words, " ")})}
 }
 
 // userMode returns the command of a kernel that is a program. It has one thread for all that runs in

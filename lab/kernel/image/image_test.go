@@ -494,4 +494,18 @@ func TestUserMode(t *testing.T) {
 	if n := d.asked("download"); n != 1 {
 		t.Errorf("fetched %d times", n)
 	}
+	// As a package installs it, and by a link.
+	i, err := d.open("um")
+	if err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(t.TempDir(), "linux")
+	if err := os.Symlink(i.Kernel, link); err != nil {
+		t.Fatal(err)
+	}
+	for _, spec := range []string{i.Kernel, link} {
+		if again, err := d.open(spec); err != nil || again.Modules != i.Modules {
+			t.Errorf("%s: %v, modules in %q, want %q", spec, err, again.Modules, i.Modules)
+		}
+	}
 }

@@ -69,7 +69,7 @@ func (c *cell) program(ctx context.Context, who lab.Process, s *question.Step) (
 	if s.Run.Background {
 		return got{Answer: lab.Answer{Outcome: lab.OK}}, nil
 	}
-	status, ended, err := running.Wait(ctx, s.LimitOr())
+	status, ended, err := running.Wait(ctx, c.slowed(s.LimitOr(), s.On(c.on).Answer))
 	if err != nil {
 		return got{}, err
 	}
@@ -125,12 +125,12 @@ func (c *cell) programMatches(s *question.Step, g got) bool {
 }
 
 // wait waits for the end of a program in the background.
-func wait(ctx context.Context, c *cell, s *question.Step, _ question.Want) (got, error) {
+func wait(ctx context.Context, c *cell, s *question.Step, want question.Want) (got, error) {
 	running := c.programs[childOf(s)]
 	if running == nil {
 		return got{}, fmt.Errorf("program %s does not exist", childOf(s))
 	}
-	status, ended, err := running.Wait(ctx, s.LimitOr())
+	status, ended, err := running.Wait(ctx, c.slowed(s.LimitOr(), want.Answer))
 	switch {
 	case err != nil:
 		return got{}, err

@@ -88,7 +88,7 @@ func (c *cell) notTheKernel(ctx context.Context, s *question.Step, g got, answer
 // the answer is the one wanted. A last call begins when the time is over, since an answer may
 // be old when it comes; one that has itself waited beyond the end is as good.
 func (c *cell) ask(ctx context.Context, s *question.Step, want question.Want) (got, bool, error) {
-	deadline := time.Now().Add(s.Until)
+	deadline := time.Now().Add(c.slowed(s.Until, want.Answer))
 	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
 		began := time.Now()
 		last := began.After(deadline)
