@@ -137,9 +137,12 @@ func keysOf(s schemaPart) map[string]map[string]bool {
 		if all[topic] == nil {
 			all[topic] = map[string]bool{}
 		}
-		properties, _ := part.node["properties"].(map[string]any)
-		for key := range properties {
-			all[topic][key] = true
+		forms, _ := part.node["anyOf"].([]any) // a network is a subnet, or a mapping
+		for _, form := range append(forms, part.node) {
+			properties, _ := form.(map[string]any)["properties"].(map[string]any)
+			for key := range properties {
+				all[topic][key] = true
+			}
 		}
 	}
 	experiment := s.at("properties", "experiments", "additionalProperties")
@@ -147,6 +150,8 @@ func keysOf(s schemaPart) map[string]map[string]bool {
 	add("file", s)
 	add("file", experiment)
 	add("file", s.at("properties", "probes", "additionalProperties"))
+	add("hosts", s.at("properties", "defaults"))
+	add("hosts", s.at("properties", "networks", "additionalProperties"))
 	add("file", s.at("$defs", "processes", "additionalProperties"))
 	add("hosts", host)
 	add("hosts", host.at("properties", "nics", "additionalProperties"))
