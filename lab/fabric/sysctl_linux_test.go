@@ -71,6 +71,7 @@ func TestSysctlErrors(t *testing.T) {
 	}{
 		{"net.ipv4.ip_forward", "many", unix.EINVAL},
 		{"net.ipv4.ip_local_port_range", "2 1", unix.EINVAL},
+		{"net.ipv4.ip_default_ttl", "64 65", unix.EINVAL},
 		{"net.ipv4.none", "1", ErrNoSysctl},
 		{"net.ipv4.conf.eth0.none", "1", ErrNoSysctl},
 		{"net.ipv4.conf.none.none", "1", ErrNoSysctl},
@@ -90,6 +91,27 @@ func TestSysctlErrors(t *testing.T) {
 		if !errors.Is(err, ErrNotPerHost) || errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("ReadSysctl(net.ipv4.tcp_mem) = %v, want %v", err, ErrNotPerHost)
 		}
+	}
+}
+
+// TestSysctlShortWrite: a kernel that takes a part of the line has set the parameter if that has the value now.
+// A limit of one byte for files stands for such a kernel (5.10 at ignore_routes_with_linkdown).
+func TestSysctlShortWrite(t *testing.T) {
+	now, err := sysctl("net.ipv4.ip_default_ttl")
+	must(t, err)
+	f, err := os.Create(filepath.Join(t.TempDir(), "parameter"))
+	must(t, err)
+	defer f.Close()
+	var before unix.Rlimit
+	must(t, unix.Getrlimit(unix.RLIMIT_FSIZE, &before))
+	must(t, unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: 1, Max: before.Max}))
+	set := writeLine(f, "net.ipv4.ip_default_ttl", now)
+	_, errSeek := f.Seek(0, 0)
+	refused := writeLine(f, "net.ipv4.ip_default_ttl", now+" 1")
+	must(t, unix.Setrlimit(unix.RLIMIT_FSIZE, &before))
+	must(t, errSeek)
+	if set != nil || !errors.Is(refused, unix.EINVAL) {
+		t.Errorf("the value that it has: %v; another one: %v, want EINVAL", set, refused)
 	}
 }
 
