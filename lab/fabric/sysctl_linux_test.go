@@ -71,7 +71,6 @@ func TestSysctlErrors(t *testing.T) {
 	}{
 		{"net.ipv4.ip_forward", "many", unix.EINVAL},
 		{"net.ipv4.ip_local_port_range", "2 1", unix.EINVAL},
-		{"net.ipv4.ip_default_ttl", "64 65", unix.EINVAL},
 		{"net.ipv4.none", "1", ErrNoSysctl},
 		{"net.ipv4.conf.eth0.none", "1", ErrNoSysctl},
 		{"net.ipv4.conf.none.none", "1", ErrNoSysctl},
