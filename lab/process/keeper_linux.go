@@ -208,7 +208,11 @@ func (p *Process) lost(ctx context.Context, err error) error {
 		return err
 	}
 	words := strings.TrimSpace(p.words())
-	if words == "" {
+	switch {
+	case words != "":
+	case sys.WasOutOfMemory(p.pid):
+		words = "it was killed because memory had run out (the kernel's log: Out of memory)"
+	default:
 		words = "it said nothing"
 	}
 	return fmt.Errorf("process %s died: %s", p.Name, words)
