@@ -52,7 +52,7 @@ var chain = map[string][]string{
 	"lab/graph":  nil,
 	"lab/report": {"lab/result", "lab/compare", "lab/graph"}, // prints, computes nothing
 	"cmd/labrun": {
-		"lab/wording", "lab/syntax", "lab/topology", "lab/plan", "lab/sys", "lab/fabric", "lab/program", "lab/capture",
+		"lab/wording", "lab/syntax", "lab/topology", "lab/plan", "lab/sys", "lab/child", "lab/fabric", "lab/program", "lab/capture",
 		"lab/question", "lab/result", "lab/kernel", "lab/kernel/local", "lab/kernel/image", "lab/kernel/guest", "lab/run", "lab/compare", "lab/report",
 		"lab/graph",
 	},

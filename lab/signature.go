@@ -193,8 +193,9 @@ var Signatures = []Signature{
 	{Name: "sigaction", Args: []Kind{KindSignal, KindHandled, KindRestart}, Optional: 1, Touches: true,
 		Doc: "what the process does on a signal, raise(SIGUSR1) sends it another one; kill() interrupts the call that " +
 			"has waited longest in the background, sigaction(2)"},
-	{Name: "signals", Answers: KindCaught, Touches: true,
-		Doc: "which signals the handlers have had since this was last asked, none or joined by |, signal(7)"},
+	{Name: "signals", Answers: KindCaught, Sender: true, Touches: true,
+		Doc: "which signals the handlers have had since this was last asked, none or joined by |, signal(7); " +
+			"from p says which processes sent them, from p user 1000 as whom, sigaction(2)"},
 	{Name: "wait", Args: []Kind{KindProcess}, Answers: KindInt, Waits: true, By: ByLabrun, Touches: true,
 		Doc: "wait for a program in the background to end, answers its exit status, 128 and the signal when one " +
 			"ended it"},
@@ -346,7 +347,7 @@ var (
 	// handler that sends another one, raise(3). RestartFlags are its flags.
 	Handlings = []string{"handler", "SIG_IGN", "SIG_DFL", "raise(SIGHUP)", "raise(SIGINT)", "raise(SIGQUIT)",
 		"raise(SIGUSR1)", "raise(SIGUSR2)", "raise(SIGPIPE)", "raise(SIGTERM)", "raise(SIGWINCH)"}
-	RestartFlags = []string{"SA_RESTART"}
+	RestartFlags = []string{"SA_RESTART", "SA_RESETHAND", "SA_NODEFER"}
 	// AddressFlags are the words that addr_add() takes after an address, ip-address(8).
 	AddressFlags = []string{"nodad", "optimistic"}
 	// Families are the words that family() takes in an address, socket(2).

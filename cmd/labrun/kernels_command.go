@@ -38,6 +38,12 @@ that no process has open, as one in TIME_WAIT: cells that need those are skipped
 choose a port that the file names, once in 50 000 times. --kernels-from FILE has one a line, and a topology may say
 kernels: [host, debian:6.1] for itself.
 
+QEMU executes a guest by KVM where one was seen to boot so, else it emulates it, and
+--accel kvm or --accel tcg says which. A guest of another architecture runs a labrun of
+that architecture and of this version: go build makes one where Go and the sources are,
+else --guest-labrun FILE names it, built with CGO_ENABLED=0. LABRUN_CONSOLE=1 shows what
+the guests' kernels say, on standard error.
+
 What apt knows is fetched and unpacked without root, and is not installed; it stays in
 labrun/kernels of your cache directory (XDG_CACHE_HOME). A kernel that is named exactly
 and is there is used without asking apt.`
@@ -191,8 +197,14 @@ func getKernels(cmd *cobra.Command, names []string) error {
 		}
 	}
 	var status error
+	line := newStatus(cmd.ErrOrStderr(), 1)
+	defer line.close()
 	for _, name := range names {
+		line.does(name, "is fetched")
+		line.hide(false)
 		i, err := image.Open(context.Background(), name)
+		line.hide(true)
+		line.end(name)
 		if err != nil {
 			complain(cmd.ErrOrStderr(), fmt.Errorf("%s: %w", name, err))
 			status = exitStatus(exitError)

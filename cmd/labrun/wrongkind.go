@@ -61,6 +61,7 @@ func topicNames(root *cobra.Command) []string {
 // cobra's own prints "Unknown help topic" and the usage of the root, with status 0.
 func helpTopics(root *cobra.Command) {
 	help := named(root, "help")
+	help.ValidArgsFunction = offerHelp(help.ValidArgsFunction)
 	help.Run = nil
 	help.RunE = func(_ *cobra.Command, topic []string) error {
 		cmd, rest, err := root.Find(topic)

@@ -78,15 +78,31 @@ func (h *Host) WriteSysctl(name, value string) error {
 			return err
 		}
 		defer f.Close()
-		// Writing nothing does not write at all; a list is emptied by an empty line.
-		_, err = f.WriteString(value + "\n")
-		return err
+		return writeLine(f, name, value)
 	})
 	var errno unix.Errno
 	if !errors.As(err, &errno) || errors.Is(err, ErrNotPerHost) || errors.Is(err, ErrNoSysctl) {
 		return err
 	}
 	return &Refusal{errno, h.whyRefused(name, value, errno)}
+}
+
+// writeLine writes a value in one call, as a line: writing nothing does not write at all, and an empty line empties a list.
+//
+// The kernel has taken less than the line where a value was too many (proc_dointvec), and where its handler answers 1 for
+// "changed" (addrconf_fixup_linkdown, 5.10): the value that it has then tells which it was.
+func writeLine(f *os.File, name, value string) error {
+	line := []byte(value + "\n")
+	n, err := unix.Write(int(f.Fd()), line)
+	if err != nil {
+		return os.NewSyscallError("write", err)
+	}
+	if n < len(line) {
+		if now, err := sysctl(name); err != nil || !slices.Equal(strings.Fields(now), strings.Fields(value)) {
+			return os.NewSyscallError("write", unix.EINVAL)
+		}
+	}
+	return nil
 }
 
 // Refusal is the error of a parameter that the kernel does not set: the errno, and what is

@@ -171,13 +171,13 @@ func (p *Process) Exit(ctx context.Context, status int) (lab.Answer, error) {
 }
 
 // Kill makes the process send a signal, one of lab.Signals, to another one of its
-// host. When SIGKILL was allowed, it waits until the other has ended; what
-// another signal does to it, and when, is not looked at.
+// host. It waits until the other has ended when SIGKILL was allowed, and until it has handled a
+// signal that has a handler; what another signal does to it, and when, is not looked at.
 func (p *Process) Kill(ctx context.Context, victim *Process, signal string) (lab.Answer, error) {
 	var thread lab.Int
-	if victim.began && !victim.dead {
+	if !victim.dead {
 		r, err := victim.ask(ctx, request{Call: "aim", Args: []value{{lab.Word(signal)}}}, nil)
-		if err != nil {
+		if err != nil && !victim.dead {
 			return lab.Answer{}, err
 		}
 		thread, _ = valueOf[lab.Int](r)
@@ -188,6 +188,13 @@ func (p *Process) Kill(ctx context.Context, victim *Process, signal string) (lab
 	}
 	answer, _ := r.answer()
 	victim.sent = victim.sent || answer.Outcome == lab.OK
+	if answer.Outcome == lab.OK && thread != 0 && !victim.dead {
+		// A second signal of the same number would be none while the first one waits (legacy_queue). The process answers
+		// when its handler has run.
+		if _, err := victim.ask(ctx, request{Call: "rest"}, nil); err != nil && !victim.dead {
+			return answer, err
+		}
+	}
 	if answer.Outcome == lab.OK && signal == "SIGKILL" {
 		err = victim.wait(ctx)
 	}

@@ -40,6 +40,9 @@ type Process struct {
 	traces [][]string // of the batch that it has: what cells were answered
 }
 
+// PID returns the process's number, by which signals tell who sent them.
+func (p *Process) PID() int { return p.pid }
+
 // ErrNoAmbient is that no program can be started as another user with capabilities: the kernel has no
 // PR_CAP_AMBIENT, capabilities(7).
 var ErrNoAmbient = errors.New("this kernel lets no other user keep capabilities (PR_CAP_AMBIENT)")
@@ -205,7 +208,11 @@ func (p *Process) lost(ctx context.Context, err error) error {
 		return err
 	}
 	words := strings.TrimSpace(p.words())
-	if words == "" {
+	switch {
+	case words != "":
+	case sys.WasOutOfMemory(p.pid):
+		words = "it was killed because memory had run out (the kernel's log: Out of memory)"
+	default:
 		words = "it said nothing"
 	}
 	return fmt.Errorf("process %s died: %s", p.Name, words)

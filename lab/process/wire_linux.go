@@ -137,6 +137,7 @@ var kinds = map[reflect.Type][]lab.Kind{
 	reflect.TypeFor[lab.Socks]():       nil,
 	reflect.TypeFor[lab.Texts]():       nil,
 	reflect.TypeFor[netip.AddrPort]():  nil,
+	reflect.TypeFor[lab.Signallers]():  nil,
 	reflect.TypeFor[forkArgs]():        nil,
 	reflect.TypeFor[ownedArgs]():       nil,
 	reflect.TypeFor[ownedSockets]():    nil,

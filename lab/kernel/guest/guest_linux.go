@@ -50,6 +50,13 @@ func Start(ctx context.Context, i image.Image, o Options) (*Kernel, error) {
 	if accel == "" && !i.UserMode && !i.GVisor {
 		accel = accelFor(ctx, i)
 	}
+	patience := limits
+	if accel == "kvm" {
+		if err := checkKVM(); err != nil {
+			return nil, err
+		}
+		patience.busy = min(patience.busy, kvmBusy)
+	}
 	cmd, err := commandFor(i, accel)
 	if err != nil {
 		return nil, err
@@ -72,8 +79,11 @@ func Start(ctx context.Context, i image.Image, o Options) (*Kernel, error) {
 		return nil, err
 	}
 	booted := make(chan struct{})
-	go k.watch(booted, limits)
-	err = k.dial(ctx)
+	go k.watch(booted, patience)
+	if err = k.dial(ctx); err != nil && accel == "kvm" && ctx.Err() == nil {
+		err = fmt.Errorf("the guest does not boot with KVM, though /dev/kvm opens; without --accel kvm, or with --accel tcg, "+
+			"it is emulated: %w", err)
+	}
 	if err == nil && !cmd.counted {
 		err = k.Measure(ctx)
 	}
