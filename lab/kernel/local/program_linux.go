@@ -2,13 +2,10 @@ package local
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
-
-	"golang.org/x/sys/unix"
 
 	"labrun/lab"
 	"labrun/lab/fabric"
@@ -58,7 +55,7 @@ func (c *cell) program(ctx context.Context, who lab.Process, s *question.Step) (
 	}
 	c.lab.Spoil()
 	running, err := spec.Start()
-	if errors.Is(err, unix.ENOSYS) {
+	if answer, _ := sys.AnswerOf(err); answer.Errno == "ENOSYS" {
 		return got{}, errSkip(fmt.Sprintf("%s: this kernel lacks what a program is shown its files with: %v", c.q.Place(s), err))
 	}
 	if err != nil {
