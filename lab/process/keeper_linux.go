@@ -208,12 +208,11 @@ func (p *Process) lost(ctx context.Context, err error) error {
 		return err
 	}
 	words := strings.TrimSpace(p.words())
-	switch {
-	case words != "":
-	case sys.WasOutOfMemory(p.pid):
-		words = "it was killed because memory had run out (the kernel's log: Out of memory)"
-	default:
+	if words == "" {
 		words = "it said nothing"
+		if n := sys.OutOfMemoryKills(); n > 0 {
+			words += fmt.Sprintf("; memory has run out since this kernel booted (oom_kill of /proc/vmstat is %d)", n)
+		}
 	}
 	return fmt.Errorf("process %s died: %s", p.Name, words)
 }

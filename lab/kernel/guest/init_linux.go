@@ -11,6 +11,7 @@ import (
 	"os"
 	"path"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -65,6 +66,7 @@ func leave() {
 }
 
 func initMain() error {
+	debug.SetGCPercent(400) // there is memory for that, and a guest is slow at collecting garbage
 	if err := mounts(); err != nil {
 		return err
 	}

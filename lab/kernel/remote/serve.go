@@ -17,7 +17,7 @@ import (
 // returns nil then.
 func Serve(rw io.ReadWriter, hello Hello, k kernel.Kernel) error {
 	var reads *outbox
-	e := newEnd(teller{rw, func(n int) { reads.put(report{Read: n}) }}, rw)
+	e := newEnd(&teller{r: rw, tell: func(n int) { reads.put(report{Read: n}) }}, rw)
 	reads = newOutbox(e.say)
 	defer reads.close()
 	if err := e.speak(); err != nil {
