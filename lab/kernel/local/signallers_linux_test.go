@@ -14,7 +14,7 @@ func TestSignallers(t *testing.T) {
 		want lab.Answer
 		got  string
 	}{{asked, "kernel|other user 0"}, {lab.Answer{Outcome: lab.OK}, "kernel|other"}} {
-		if got := new(cell).signallers(sent, "alpha", e.want).String(); got != e.got {
+		if got := (&cell{view: view{room: newRoom()}}).signallers(sent, "alpha", e.want).String(); got != e.got {
 			t.Errorf("of %s it tells of %s, want %s", e.want, got, e.got)
 		}
 	}
