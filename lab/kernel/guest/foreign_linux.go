@@ -109,8 +109,8 @@ func readForeign(file, machine string) ([]byte, error) {
 	return content, err
 }
 
-// checkVersion refuses a program that is not this labrun, built for another architecture: what the two ends say to each
-// other is another language in every version. Where Go has left no version in one of them, nothing is known.
+// checkVersion refuses a program that is not this labrun, built for another architecture: what the two ends say to
+// each other is another language in every version. Where Go has left no version in one of them, nothing is known.
 func checkVersion(file string, own, other *debug.BuildInfo) error {
 	here, there := child.Version(own), child.Version(other)
 	switch {

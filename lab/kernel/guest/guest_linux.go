@@ -81,8 +81,8 @@ func Start(ctx context.Context, i image.Image, o Options) (*Kernel, error) {
 	booted := make(chan struct{})
 	go k.watch(booted, patience)
 	if err = k.dial(ctx); err != nil && accel == "kvm" && ctx.Err() == nil {
-		err = fmt.Errorf("the guest does not boot with KVM, though /dev/kvm opens; without --accel kvm, or with --accel tcg, "+
-			"it is emulated: %w", err)
+		err = fmt.Errorf("the guest does not boot with KVM, though /dev/kvm opens; without --accel kvm, or with "+
+			"--accel tcg, it is emulated: %w", err)
 	}
 	if err == nil && !cmd.counted {
 		err = k.Measure(ctx)

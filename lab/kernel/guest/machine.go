@@ -110,7 +110,8 @@ func (m machine) command(i image.Image, accel string) command {
 	}
 	words := strings.Fields(fmt.Sprintf("console=%s %s=%s %s=%s panic=-1 quiet %s %s", m.console, channelWord, m.channel,
 		modulesWord, m.modules, tables, m.append))
-	return command{program: m.qemu, counted: accel != "kvm", args: slices.Concat(args, m.options, []string{"-append", strings.Join(words, " ")})}
+	args = slices.Concat(args, m.options, []string{"-append", strings.Join(words, " ")})
+	return command{program: m.qemu, counted: accel != "kvm", args: args}
 }
 
 // userMode returns the command of a kernel that is a program. It has one thread for all that runs in

@@ -11,11 +11,11 @@ import (
 func TestTeller(t *testing.T) {
 	const all = 10_000
 	told, times := 0, 0
-	_, err := io.Copy(io.Discard, &teller{r: iotest.OneByteReader(strings.NewReader(strings.Repeat("x", all))), tell: func(n int) {
+	r := &teller{r: iotest.OneByteReader(strings.NewReader(strings.Repeat("x", all))), tell: func(n int) {
 		told += n
 		times++
-	}})
-	if err != nil {
+	}}
+	if _, err := io.Copy(io.Discard, r); err != nil {
 		t.Fatal(err)
 	}
 	if untold := all - told; untold < 0 || untold+piece > window {

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// A guest whose clock is the machine's is slower than the machine, and no less while others have the processors: a call
-// that takes the machine no time may take longer there than the file gives it. So both ends time the same work when
+// A guest whose clock is the machine's is slower than the machine, and more so while others have the processors: a
+// call that takes the machine no time may take longer there than the file gives it. So both ends time the same work when
 // they have met, and every request says what came of it (kernel.Request.Slow).
 
 // work is a round of what cells are made of: a processor computes, and now and then bytes go through the kernel. A
