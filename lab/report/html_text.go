@@ -120,11 +120,15 @@ func (p *pageText) topology(r *result.Report, matrix int) {
 	if m.Doc != "" {
 		p.say("<p class=\"lead\">%s</p>\n", m.Doc)
 	}
+	if q := m.Lesson.Question; q != "" {
+		p.say("<p class=\"question\">%s</p>\n", q)
+	}
 	p.layout(m.Name, &m.Layout)
 	p.say("<div id=\"%s-attention\"></div>\n", p.id)
 	p.claims(claimsOf(m))
 	p.say("</div>\n<div class=\"cells\" id=\"%s-cells\"></div>\n", p.id)
 	p.plain(r, matrix)
+	p.lesson(m)
 	if m.Source != "" {
 		p.source(p.id, "The file", m.File, m.Source)
 	}
@@ -132,6 +136,17 @@ func (p *pageText) topology(r *result.Report, matrix int) {
 		p.source(p.id+"-"+includedID(i), "Included", included.File, included.Text)
 	}
 	p.say("</section>\n")
+}
+
+// lesson writes the file's own answer, and what to read next. What it names are other files, which a page cannot lead to.
+func (p *pageText) lesson(m *result.Matrix) {
+	if m.Lesson.Found != "" {
+		word := foundWord(m)
+		p.say("<p class=\"conclusion\"><b>%s%s</b> %s</p>\n", strings.ToUpper(word[:1]), word[1:], m.Lesson.Found)
+	}
+	if len(m.Lesson.See) > 0 {
+		p.say("<p class=\"note\">See also: %s.</p>\n", strings.Join(m.Lesson.See, ", "))
+	}
 }
 
 // source writes the text of a file, each line with an id: steps lead to the lines that they
