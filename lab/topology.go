@@ -191,6 +191,9 @@ func (l *Layout) Host(name string) *Host {
 	return nil
 }
 
+// Stdin is the File of a topology that came from standard input, whose name on a command line is "-".
+const Stdin = "<stdin>"
+
 // Network returns the network of that name, nil when there is none.
 func (l *Layout) Network(name string) *Network {
 	for i := range l.Networks {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -217,7 +218,8 @@ func mayWrite(ctx context.Context, cmd *cobra.Command, yes bool) (bool, error) {
 }
 
 // writeText puts a new text in the place of a file that still has the old one: whole or not at all, under the same
-// name, links followed, with the mode and the owner that the file has.
+// name, links followed, with the mode and the owner that the file has. Where a new file could not have these, the old
+// one gets the text, and what it had when that fails half-way.
 func writeText(name string, before, after []byte) error {
 	fail := func(err error) error { return fmt.Errorf("%s is not written: %w", name, err) }
 	target, err := filepath.EvalSymlinks(name)
@@ -239,20 +241,20 @@ func writeText(name string, before, after []byte) error {
 	if now, err := io.ReadAll(old); err != nil || !bytes.Equal(now, before) {
 		return fail(cmp.Or(err, errors.New("it has changed since it was read; run again")))
 	}
+	inPlace := func() error { return formattedFile{target, before, after}.write() }
 	out, err := nameless(target)
+	if errors.Is(err, fs.ErrPermission) {
+		return inPlace() // the folder takes no new file
+	}
 	if err != nil {
 		return fail(err)
 	}
 	defer out.Close()
-	owner := info.Sys().(*syscall.Stat_t)
+	if owner := info.Sys().(*syscall.Stat_t); out.Chown(int(owner.Uid), int(owner.Gid)) != nil {
+		return inPlace() // a new file would have another owner, or group
+	}
 	steps := []func() error{
 		func() error { _, err := out.Write(after); return err },
-		func() error {
-			if int(owner.Uid) == os.Geteuid() && int(owner.Gid) == os.Getegid() {
-				return nil
-			}
-			return out.Chown(int(owner.Uid), int(owner.Gid))
-		},
 		func() error { return out.Chmod(info.Mode()) }, // after chown(2), which takes set-id bits away
 		out.Sync,
 		func() error { return nameIt(out, target) },

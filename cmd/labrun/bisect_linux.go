@@ -58,6 +58,9 @@ func bisectFile(cmd *cobra.Command, paths []string, o askOptions, kept outputOpt
 	if err := kept.check(); err != nil {
 		return err
 	}
+	if err := privilegeToRead(false, paths...); err != nil {
+		return err
+	}
 	files, err := topologyFiles(cmd.ErrOrStderr(), paths)
 	if err != nil {
 		return err

@@ -4,7 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os/exec"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -17,7 +20,7 @@ func execute(root *cobra.Command, args []string, stdout, stderr io.Writer) int {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usagef("%w\ntype %q for help", mistakenFlag(cmd, err), cmd.CommandPath()+" --help")
 	})
-	root.SetArgs(args)
+	root.SetArgs(withDashes(args))
 	out := &firstError{w: stdout}
 	root.SetOut(out)
 	root.SetErr(stderr)
@@ -25,8 +28,11 @@ func execute(root *cobra.Command, args []string, stdout, stderr io.Writer) int {
 	// there is told below a complaint.
 	var variables []string
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) (err error) {
-		variables, err = readVariables(cmd)
-		return err
+		misspeltVariables(stderr, root)
+		if variables, err = readVariables(cmd); err != nil {
+			return err
+		}
+		return checkColour()
 	}
 	err := root.Execute()
 	var status exitStatus
@@ -59,6 +65,42 @@ func execute(root *cobra.Command, args []string, stdout, stderr io.Writer) int {
 	return exitError
 }
 
+// withDashes puts a "--" before the command of "labrun exec", whose flags are not labrun's. Flags of labrun's may stand
+// before it, behind HOST too.
+func withDashes(args []string) []string {
+	if len(args) == 0 || args[0] != "exec" || slices.Contains(args, "--") {
+		return args
+	}
+	names := 0
+	for i := 1; i < len(args); i++ {
+		switch a := args[i]; {
+		case a == "--after", a == "--color":
+			i++ // its value
+		case a != "-" && strings.HasPrefix(a, "-"):
+		default:
+			if names++; names == 3 {
+				return slices.Insert(slices.Clone(args), i, "--")
+			}
+		}
+	}
+	return args
+}
+
+// runCommand makes "labrun run", which is "labrun FILE..." for those who look for a verb.
+func runCommand() *cobra.Command {
+	var o runOptions
+	cmd := &cobra.Command{
+		Use:   "run FILE...",
+		Short: "run every experiment in every host: the same as labrun FILE...",
+		Long: `run does what "labrun FILE..." does, with the same flags and variables; it is for those
+who look for a verb, and for a file that is called as a command is.`,
+		Args: args(1, math.MaxInt, "one or more FILEs, FOLDERs or lessons"),
+		RunE: func(cmd *cobra.Command, files []string) error { return runFiles(cmd, files, o) },
+	}
+	o.flags(cmd.Flags())
+	return cmd
+}
+
 // rootHelp teaches by an example that can be pasted: a reader without the repository has no
 // topology to begin with.
 const rootHelp = `labrun asks the Linux kernel what it answers to bind, listen and connect.
@@ -69,7 +111,8 @@ runs every experiment inside every host, and prints a matrix of what held:
 
     labrun topologies/dual-nic.yaml
 
-A folder stands for every topology in it.
+A folder stands for every topology in it, "-" for standard input, and where there is no
+such file a name for a lesson that labrun has in it: "labrun dual-nic", "labrun list".
 
 A file of your own can be as short as this:
 
@@ -113,12 +156,16 @@ could not be asked.`
 // are those of all commands, cobra's own among them, so these are made before.
 func rootCommand() *cobra.Command {
 	var o runOptions
+	tellsVersion := false
 	root := &cobra.Command{
 		Use:   "labrun FILE...",
 		Short: "ask the kernel what it answers to bind, listen and connect",
 		Long:  rootHelp,
 		Args:  cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, files []string) error {
+			if tellsVersion {
+				return printVersion(cmd)
+			}
 			if len(files) == 0 {
 				if err := cmd.Help(); err != nil {
 					return err
@@ -129,7 +176,10 @@ func rootCommand() *cobra.Command {
 		},
 	}
 	o.flags(root.Flags())
-	root.AddCommand(checkCommand(), fmtCommand(), planCommand(), listCommand(), kernelsCommand(), importCommand(), graphCommand(), reportCommand(),
+	root.Flags().BoolVar(&tellsVersion, "version", false, "print the version")
+	root.PersistentFlags().StringVar(&colourWish, "color", "auto",
+		"colours `WHEN`: auto (on a terminal, unless NO_COLOR is set; FORCE_COLOR has them elsewhere too), always or never")
+	root.AddCommand(runCommand(), initCommand(), checkCommand(), fmtCommand(), planCommand(), listCommand(), kernelsCommand(), importCommand(), graphCommand(), reportCommand(),
 		diffCommand(), mergeCommand(), explainCommand(),
 		schemaCommand(), manCommand(), versionCommand())
 	root.AddCommand(topics()...)

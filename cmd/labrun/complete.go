@@ -222,6 +222,14 @@ func completions(root *cobra.Command) {
 	root.ValidArgsFunction = offerFilesToo
 	offer(root, "format", reportFormats)
 	offer(root, "baseline", offerReports)
+	offer(named(root, "run"), "format", reportFormats)
+	offer(named(root, "run"), "baseline", offerReports)
+	offer(root, "failed", offerReports)
+	offer(named(root, "run"), "failed", offerReports)
+	if err := root.RegisterFlagCompletionFunc("color",
+		cobra.FixedCompletions([]string{"auto", "always", "never"}, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+		panic(err) // a mistake in this program
+	}
 	for _, cmd := range append(root.Commands(), root) {
 		offer(cmd, "only", offerCells)
 		if cmd.Name() == "try" || cmd.Name() == "record" {
@@ -238,8 +246,13 @@ func completions(root *cobra.Command) {
 		case "diff", "rerun":
 			cmd.ValidArgsFunction = offerReports
 			offer(cmd, "format", cobra.FixedCompletions(diffNames(), cobra.ShellCompDirectiveNoFileComp))
-		case "check", "fmt", "list":
+		case "check", "fmt", "list", "run":
 			cmd.ValidArgsFunction = offerFiles
+		case "init":
+			cmd.ValidArgsFunction = offerFile
+			offer(cmd, "from", cobra.FixedCompletions(lessonNames(), cobra.ShellCompDirectiveNoFileComp))
+		case "enter":
+			cmd.ValidArgsFunction = offerHeld
 		case "plan", "up", "bisect":
 			cmd.ValidArgsFunction = offerFile
 		case "graph":

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -23,6 +25,8 @@ connects from where you are.
     connect 192.0.2.20:80 ...
     connect succeed
 
+An address may be a name of the host's: connect peer.x:80.
+
 Then it waits, so that the connection stays: until its standard input ends (^D), or
 the peer closes. From /dev/null that is at once, which leaves the port in TIME_WAIT;
 with --keep its input does not matter, and it can be kept in the background.
@@ -35,13 +39,13 @@ func connectCommand() *cobra.Command {
 	var reuse, keep bool
 	var bind uint16
 	cmd := &cobra.Command{
-		Use:                   "connect [-r] [-b PORT] IP PORT",
+		Use:                   "connect [-r] [-b PORT] IP PORT | ADDRESS:PORT",
 		Short:                 "make one connection, as the note's program does (in labrun shell)",
 		Long:                  connectHelp,
 		DisableFlagsInUseLine: true,
-		Args:                  args(2, 2, "an IP and a PORT"),
+		Args:                  args(1, 2, "an IP and a PORT, or ADDRESS:PORT"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			to, err := addrPort(args[0], args[1])
+			to, err := endpoint(args)
 			if err != nil {
 				return err
 			}
@@ -129,11 +133,29 @@ func callFailed(out io.Writer, call string, err error) error {
 	return exitStatus(exitFailed)
 }
 
-// addrPort reads the two arguments of the note's programs. A zone is refused, since sockaddr has
-// no place for it: the kernel would be asked about another address than the one typed.
+// endpoint reads where the note's programs connect to: an IP and a PORT, or ADDRESS:PORT. An address may be a name of
+// the host's, as peer.x.
+func endpoint(words []string) (netip.AddrPort, error) {
+	if len(words) == 1 {
+		host, port, err := net.SplitHostPort(words[0])
+		if err != nil {
+			return netip.AddrPort{}, usagef("%q is not an ADDRESS:PORT, such as peer.x:80 or [2001:db8::1]:80", words[0])
+		}
+		words = []string{host, port}
+	}
+	return addrPort(words[0], words[1])
+}
+
+// addrPort reads an address and a port. A zone is refused, since sockaddr has no place for it: the kernel would be
+// asked about another address than the one typed.
 func addrPort(ip, port string) (netip.AddrPort, error) {
 	addr, err := netip.ParseAddr(ip)
-	if err != nil || addr.Zone() != "" {
+	if err != nil {
+		if addr, err = named4(ip); err != nil {
+			return netip.AddrPort{}, usagef("%q is neither an IP address nor a name in /etc/hosts", ip)
+		}
+	}
+	if addr.Zone() != "" {
 		return netip.AddrPort{}, usagef("%q is not an IP address", ip)
 	}
 	n, err := strconv.ParseUint(port, 10, 16)
@@ -141,6 +163,25 @@ func addrPort(ip, port string) (netip.AddrPort, error) {
 		return netip.AddrPort{}, usagef("%q is not a port: 0 to 65535", port)
 	}
 	return netip.AddrPortFrom(addr, uint16(n)), nil
+}
+
+// named4 returns the address that /etc/hosts has for a name, an IPv4 one if there is. In a host of a lab these are the
+// names of its file. No other place is asked: a lab has no name server, and the machine's is not the lab's.
+func named4(name string) (netip.Addr, error) {
+	nobody := func(context.Context, string, string) (net.Conn, error) {
+		return nil, errors.New("no name server is asked")
+	}
+	r := net.Resolver{PreferGo: true, Dial: nobody}
+	all, err := r.LookupNetIP(context.Background(), "ip", name)
+	if err != nil {
+		return netip.Addr{}, err
+	}
+	for _, a := range all {
+		if a = a.Unmap(); a.Is4() {
+			return a, nil
+		}
+	}
+	return all[0], nil
 }
 
 // unspecified is the wildcard address of the same family, which "-b PORT" binds: a socket of one

@@ -337,7 +337,7 @@ func (c *conversation) save(_ context.Context, file string) error {
 		return c.mistake(fmt.Errorf("save %s: %w", file, err))
 	}
 	c.saved = append(c.saved, file)
-	_, err := fmt.Fprintf(c.out, "%s: labrun %s runs it\n", file, lab.Quote(file))
+	_, err := fmt.Fprintf(c.out, "%s: labrun %s runs it\n", file, fileArgument(file))
 	return err
 }
 

@@ -20,8 +20,8 @@ type explainOptions struct {
 	cell lab.Selection
 }
 
-// explainCommand makes "labrun explain". A green cell has as much to explain as a red one: that the file expects an errno
-// does not say why the kernel gives it.
+// explainCommand makes "labrun explain". A green cell has as much to explain as a red one: that the file expects an
+// errno does not say why the kernel gives it.
 func explainCommand() *cobra.Command {
 	var o explainOptions
 	cmd := &cobra.Command{
@@ -61,7 +61,8 @@ func explain(cmd *cobra.Command, file, cell string, o explainOptions) error {
 	var err error
 	if filepath.Ext(file) == ".json" {
 		if len(o.kernels)+len(o.kernelsFrom) > 0 {
-			return usagef("--kernel asks kernels, and %s is a kept report, which has its answers: labrun rerun asks anew", file)
+			return usagef("--kernel asks kernels, and %s is a kept report, which has its answers: labrun rerun asks anew",
+				file)
 		}
 		if r, err = loadOutcome(file); err != nil {
 			return usageError{err}
@@ -135,7 +136,8 @@ func (o *explainOptions) explained(t *lab.Topology, m *result.Matrix) ([]report.
 			x.Reasons = append(x.Reasons, line)
 		}
 		like := slices.IndexFunc(all, func(y report.Explained) bool {
-			return y.Cell.Row == c.Row && y.Cell.Combo == c.Combo && y.Cell.Verdict == c.Verdict && y.Cell.Reason() == c.Reason() &&
+			return y.Cell.Row == c.Row && y.Cell.Combo == c.Combo && y.Cell.Verdict == c.Verdict &&
+				y.Cell.Reason() == c.Reason() &&
 				slices.Equal(y.Cell.Answers(), c.Answers()) && slices.Equal(y.Reasons, x.Reasons)
 		})
 		if like >= 0 {

@@ -13,5 +13,6 @@ func explainAsked(cmd *cobra.Command, o explainOptions, topologies []*lab.Topolo
 	if err := o.privilege(); err != nil {
 		return result.Report{}, err
 	}
-	return ask(untilSignal(), cmd.ErrOrStderr(), topologies, o.askOptions, run.Options{Only: o.selects(), Hosts: o.hosts}, nil)
+	return ask(untilSignal(), cmd.ErrOrStderr(), topologies, o.askOptions, run.Options{Only: o.selects(),
+		Hosts: o.hosts}, nil)
 }

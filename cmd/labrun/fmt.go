@@ -7,11 +7,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"labrun/lab"
 	"labrun/lab/topology"
 )
 
 // stdinName is what complaints call a topology that came from standard input.
-const stdinName = "<stdin>"
+const stdinName = lab.Stdin
 
 // fmtCommand makes "labrun fmt". It works as gofmt -w and terraform fmt do: files are rewritten in
 // place, and their names are what is said. All files are read before one is written, so
@@ -85,11 +86,10 @@ func filesToFormat(cmd *cobra.Command, paths []string) ([]formattedFile, error) 
 	for _, name := range names {
 		source := topology.Source{File: name}
 		if name == "-" {
-			text, err := io.ReadAll(cmd.InOrStdin())
-			if err != nil {
+			var err error
+			if source, err = topology.Given(stdinName, cmd.InOrStdin()); err != nil {
 				return nil, err
 			}
-			source = topology.Source{File: stdinName, Text: append([]byte{}, text...)}
 		}
 		before, after, err := topology.Format(source)
 		var found topology.Diagnostics

@@ -20,13 +20,15 @@ type outputOptions struct {
 	formats []report.Format // of each of the files, set by check
 	stdout  report.Format   // of standard output, set by check
 	quiet   bool            // every report goes to a file
+	terse   bool            // text on standard output has what did not pass alone
 }
 
 // flags names the formats from report.Formats: one that is added there is in --help, in the manual
 // and in completion at once.
 func (o *outputOptions) flags(f *pflag.FlagSet) {
 	f.StringArrayVarP(&o.files, "output", "o", nil,
-		"also write the report to `FILE`, in the format that its suffix tells: "+suffixes()+"; as often as you like")
+		"also write the report to `FILE`, in the format that its suffix tells: "+suffixes()+"; as often as you like; - is "+
+			"standard output")
 	f.StringVar(&o.format, "format", "",
 		"the format `NAME` of every -o FILE whose suffix tells none, or of standard output when there is no such "+
 			"FILE: "+list(formatNames()))
@@ -58,7 +60,13 @@ func (o *outputOptions) check() error {
 			list(formatNames()))
 	}
 	taken := o.format == ""
+	files, here := o.files[:0:0], false
 	for _, file := range o.files {
+		if file == "-" { // standard output, in the format that --format names
+			here = true
+			continue
+		}
+		files = append(files, file)
 		f, told := report.FormatOf(file)
 		switch {
 		case told:
@@ -70,10 +78,11 @@ func (o *outputOptions) check() error {
 		}
 		o.formats = append(o.formats, f)
 	}
-	if !taken {
+	o.files = files
+	if !taken || here && o.format != "" {
 		o.stdout = named
 	}
-	o.quiet = taken && len(o.files) > 0
+	o.quiet = taken && len(o.files) > 0 && !here
 	return nil
 }
 
@@ -88,12 +97,15 @@ func writeOutputs(r result.Report, outputs []*output) error {
 	return errors.Join(errs...)
 }
 
+// detail is how much a text on standard output says.
+type detail struct{ verbose, quiet bool }
+
 // writeReport writes the report to standard output.
-func writeReport(w io.Writer, r result.Report, f report.Format, verbose bool) error {
+func writeReport(w io.Writer, r result.Report, f report.Format, how detail) error {
 	write := func() error { return f.Write(w, r) }
 	if f.Name == "text" { // it has lines that programs printed
 		t := textFor(w)
-		t.Verbose = verbose
+		t.Verbose, t.Quiet = how.verbose, how.quiet
 		write = func() error { return withoutWorkflowCommands(w, func() error { return t.Write(w, r) }) }
 	}
 	if err := write(); err != nil {

@@ -30,10 +30,10 @@ var flagGroups = []struct {
 	title string
 	names []string
 }{
-	{"Which cells:", []string{"only", "host"}},
+	{"Which cells:", []string{"only", "host", "failed"}},
 	{"Which kernels:", []string{"kernel", "kernels-from", "accel", "guest-labrun"}},
 	{"How:", []string{"jobs", "timeout", "fail-fast", "repeat", "watch", "pause-on-fail"}},
-	{"What is written:", []string{"output", "format", "report", "verbose", "baseline", "capture", "accept", "yes"}},
+	{"What is written:", []string{"output", "format", "report", "verbose", "quiet", "color", "baseline", "capture", "accept", "yes"}},
 }
 
 // fewFlags are too few for groups.

@@ -1,19 +1,41 @@
 package main
 
 import (
+	"io/fs"
+	"strings"
+
 	"labrun/lab"
 	"labrun/lab/topology"
 	"labrun/topologies"
 )
 
 // standardLab is the lesson whose hosts are those of "labrun try": alpha and beta, with two NICs each.
-const standardLab = "dual-nic.yaml"
+const standardLab = "dual-nic"
 
-// standardTopology returns the lesson with the standard lab, out of this program.
-func standardTopology() (*lab.Topology, error) {
-	text, err := topologies.Files.ReadFile(standardLab)
+// lessonNames returns the names of the lessons in this program, sorted.
+func lessonNames() []string {
+	files, err := fs.Glob(topologies.Files, "*.yaml")
 	if err != nil {
-		return nil, err
+		panic(err) // the pattern is good
 	}
-	return topology.Load(topology.Source{File: standardLab, Text: text})
+	for i, f := range files {
+		files[i] = strings.TrimSuffix(f, ".yaml")
+	}
+	return files
 }
+
+// lessonNamed returns a lesson, false where there is none of that name. It is called by its name, as a file would be
+// by its path: commands that a report prints find it again by that.
+func lessonNamed(name string) (topology.Source, bool) {
+	source, err := topology.In(topologies.Files, name+".yaml", name)
+	return source, err == nil && !strings.Contains(name, "/")
+}
+
+// loadLesson returns a lesson, which exists.
+func loadLesson(name string) (*lab.Topology, error) {
+	source, _ := lessonNamed(name)
+	return topology.Load(source)
+}
+
+// standardTopology returns the lesson with the standard lab.
+func standardTopology() (*lab.Topology, error) { return loadLesson(standardLab) }

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"math"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -19,7 +18,7 @@ import (
 // so that no list elsewhere has to be kept in step with the files.
 func listCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "list FILE-OR-FOLDER...",
+		Use:   "list [FILE-OR-FOLDER...]",
 		Short: "say what each topology file teaches",
 		Long: `list prints a line for every topology file, or every one in a folder: the file, its
 name, how many experiments and cells it has, and the first sentence about it, of its
@@ -27,9 +26,14 @@ doc or of the comment on top. On a terminal that is a table as wide as the termi
 elsewhere the fields are separated by tabs, for cut and awk. Files with mistakes are
 left out, and the exit status is 2.
 
+Without a FILE it lists the lessons that labrun has in it, which every command takes
+by their names: "labrun dual-nic", "labrun graph dual-nic".
+
     labrun list topologies`,
-		Args: args(1, math.MaxInt, "one or more FILEs or FOLDERs"),
 		RunE: func(cmd *cobra.Command, paths []string) error {
+			if len(paths) == 0 {
+				paths = lessonNames()
+			}
 			files, err := topologyFiles(cmd.ErrOrStderr(), paths)
 			if err != nil {
 				return err

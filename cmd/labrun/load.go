@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"syscall"
 
@@ -23,7 +24,11 @@ func load(cmd *cobra.Command, files []string) ([]*lab.Topology, error) {
 	var topologies []*lab.Topology
 	status := 0
 	for _, file := range files {
-		t, err := topology.Load(topology.Source{File: file})
+		source, err := sourceNamed(cmd, file)
+		var t *lab.Topology
+		if err == nil {
+			t, err = topology.Load(source)
+		}
 		var found topology.Diagnostics
 		// JSON is YAML, so a kept report is read as a topology full of mistakes: hundreds of complaints
 		// where one does.
@@ -52,6 +57,20 @@ func load(cmd *cobra.Command, files []string) ([]*lab.Topology, error) {
 		return topologies, exitStatus(status)
 	}
 	return topologies, nil
+}
+
+// sourceNamed returns what an argument stands for: a file, "-" for standard input, or where there is no such file the
+// lesson of that name, which this program has in it.
+func sourceNamed(cmd *cobra.Command, file string) (topology.Source, error) {
+	if file == "-" {
+		return topology.Given(lab.Stdin, cmd.InOrStdin())
+	}
+	if _, err := os.Lstat(file); errors.Is(err, fs.ErrNotExist) {
+		if source, ok := lessonNamed(file); ok {
+			return source, nil
+		}
+	}
+	return topology.Source{File: file}, nil
 }
 
 // hint says what to do about a file that cannot be read.

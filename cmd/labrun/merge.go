@@ -55,7 +55,7 @@ Exit status: 0 whatever the reports say, 2 when they cannot be read or put toget
 			if err := writeOutputs(whole, open); err != nil || outputs.quiet {
 				return err
 			}
-			return writeReport(cmd.OutOrStdout(), whole, outputs.stdout, verbose)
+			return writeReport(cmd.OutOrStdout(), whole, outputs.stdout, detail{verbose: verbose})
 		},
 	}
 	outputs.flags(cmd.Flags())

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -31,6 +32,15 @@ func privilege(interactive bool) error {
 		return err
 	}
 	return forbidden(err)
+}
+
+// privilegeToRead gets what it takes to make labs before standard input is read, if that is one of the files: a labrun
+// that is started anew in a user namespace has to find it there. Otherwise mistakes in files come first.
+func privilegeToRead(interactive bool, files ...string) error {
+	if !slices.Contains(files, "-") {
+		return nil
+	}
+	return privilege(interactive)
 }
 
 // forbidden says why an ordinary user cannot run labs here, and what to type.

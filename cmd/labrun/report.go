@@ -56,7 +56,7 @@ Exit status: 0 whatever the report says, 2 when it cannot be read.`,
 			if err := writeOutputs(r, open); err != nil || outputs.quiet {
 				return err
 			}
-			return writeReport(cmd.OutOrStdout(), r, outputs.stdout, verbose)
+			return writeReport(cmd.OutOrStdout(), r, outputs.stdout, detail{verbose: verbose})
 		},
 	}
 	outputs.flags(cmd.Flags())

@@ -16,6 +16,7 @@ type runOptions struct {
 	outputs  outputOptions
 	watch    bool
 	baseline string // a report to compare with; "" is none
+	failed   string // a kept report, of which the cells run that had failed; "" is none
 	accept   bool   // write the answers into the files
 	yes      bool   // without asking
 }
@@ -24,6 +25,10 @@ func (o *runOptions) flags(f *pflag.FlagSet) {
 	o.askOptions.flags(f)
 	o.outputs.flags(f)
 	f.BoolVar(&o.watch, "watch", false, "run again whenever a FILE changes, until ^C")
+	f.StringVar(&o.failed, "failed", "",
+		"run only the cells that failed or were errors in the kept report `FILE.json`; an experiment that has other "+
+			"combinations by now runs whole")
+	f.BoolVarP(&o.outputs.terse, "quiet", "q", false, "in text on standard output print what failed or is an error alone, nothing when all passed")
 	f.StringVar(&o.baseline, "baseline", "",
 		"compare with the kept report `FILE.json`, print what differs after the matrix, and exit 1 when the "+
 			"outcome does")

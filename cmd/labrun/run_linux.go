@@ -34,6 +34,17 @@ func runFiles(cmd *cobra.Command, paths []string, o runOptions) error {
 	if o.accept && slices.Contains(paths, "-") {
 		return usagef("--accept writes into files, and - is standard input")
 	}
+	if slices.Contains(paths, "-") {
+		if o.watch {
+			return usagef("--watch: standard input does not change")
+		}
+		if err := o.checkKernels(nil); err != nil { // those that the flags name: guests need no privilege
+			return err
+		}
+		if err := o.privilege(); err != nil {
+			return err
+		}
+	}
 	files, err := topologyFiles(cmd.ErrOrStderr(), paths)
 	if err != nil {
 		return err
@@ -85,6 +96,17 @@ func runOnce(ctx context.Context, cmd *cobra.Command, topologies []*lab.Topology
 	if err != nil {
 		return r, err
 	}
+	options := run.Options{Only: o.selects(), Hosts: o.hosts}
+	if o.failed != "" {
+		f, err := loadFailed(o.failed)
+		if err != nil {
+			return r, err
+		}
+		if !f.any(topologies) {
+			return r, usagef("--failed %s: none of its failed cells is in these files", o.failed)
+		}
+		options.Cell = f.has
+	}
 	outputs, err := o.outputs.open()
 	if err != nil {
 		return r, err
@@ -94,12 +116,12 @@ func runOnce(ctx context.Context, cmd *cobra.Command, topologies []*lab.Topology
 	if err != nil {
 		return r, err
 	}
-	r, err = ask(ctx, cmd.ErrOrStderr(), topologies, o.askOptions, run.Options{Only: o.selects(), Hosts: o.hosts}, folder)
+	r, err = ask(ctx, cmd.ErrOrStderr(), topologies, o.askOptions, options, folder)
 	if err != nil {
 		return r, captured(cmd.ErrOrStderr(), folder, err)
 	}
 	d := difference(baseline, r)
-	printed := printReport(cmd, r, d, outputs, o.outputs.stdout, o.verbose)
+	printed := printReport(cmd, r, d, outputs, o.outputs.stdout, detail{o.verbose, o.outputs.terse})
 	return r, captured(cmd.ErrOrStderr(), folder, compared(cmd, d, o, printed))
 }
 
@@ -163,12 +185,12 @@ func askKernel(ctx context.Context, k kernel.Kernel, info result.KernelInfo, on 
 // the output may stop reading. The summary of a workflow's job has the difference,
 // when there is one.
 func printReport(cmd *cobra.Command, r result.Report, d *compare.Difference, outputs []*output,
-	stdout report.Format, verbose bool) error {
+	stdout report.Format, how detail) error {
 	err := writeOutputs(r, outputs)
 	if onGitHub() {
-		err = errors.Join(err, writeGitHub(cmd.OutOrStdout(), cmd.ErrOrStderr(), r, stdout, verbose), summarise(r, d))
+		err = errors.Join(err, writeGitHub(cmd.OutOrStdout(), cmd.ErrOrStderr(), r, stdout, how), summarise(r, d))
 	} else {
-		err = errors.Join(err, writeReport(cmd.OutOrStdout(), r, stdout, verbose))
+		err = errors.Join(err, writeReport(cmd.OutOrStdout(), r, stdout, how))
 	}
 	if err != nil {
 		return err
@@ -183,16 +205,16 @@ func printReport(cmd *cobra.Command, r result.Report, d *compare.Difference, out
 }
 
 // writeGitHub writes the report to standard output, and annotations after it.
-func writeGitHub(stdout, stderr io.Writer, r result.Report, f report.Format, verbose bool) error {
+func writeGitHub(stdout, stderr io.Writer, r result.Report, f report.Format, how detail) error {
 	switch f.Name {
 	case "github":
-		return writeReport(stdout, inRepository(r), f, verbose)
+		return writeReport(stdout, inRepository(r), f, how)
 	case "text":
-		if err := writeReport(stdout, r, f, verbose); err != nil {
+		if err := writeReport(stdout, r, f, how); err != nil {
 			return err
 		}
 		return report.GitHub(stdout, inRepository(r))
 	}
 	// a program reads it and expects nothing else; commands may come here too
-	return errors.Join(writeReport(stdout, r, f, verbose), report.GitHub(stderr, inRepository(r)))
+	return errors.Join(writeReport(stdout, r, f, how), report.GitHub(stderr, inRepository(r)))
 }

@@ -57,7 +57,7 @@ files as ever, and find both names in LABRUN_LAB and LABRUN_HOST.
 func execCommand() *cobra.Command {
 	var after string
 	cmd := &cobra.Command{
-		Use:   "exec FILE HOST -- COMMAND [ARG...]",
+		Use:   "exec FILE HOST COMMAND [ARG...]",
 		Short: "run a command in a host, with its exit status passed through",
 		Long: `exec builds the file's lab, runs a command in one of its hosts, and ends with the
 command's exit status (128 and the signal when one ended it). What the command left
@@ -65,7 +65,9 @@ running ends with it. Files are the machine's; --after an experiment whose steps
 paths or ran programs, /tmp and /run are the lab's, so a script in the machine's /tmp is
 not there: "labrun exec FILE HOST --after EXPERIMENT -- sh <script" reads it all the same.
 
-    labrun exec topologies/dual-nic.yaml alpha -- ip -br address`,
+Flags are before COMMAND; a "--" may stand there too.
+
+    labrun exec topologies/dual-nic.yaml alpha ip -br address`,
 		Args: args(3, math.MaxInt, "a FILE, a HOST and a COMMAND"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return enter(cmd, args[0], args[1], after, args[2:])
@@ -80,6 +82,9 @@ not there: "labrun exec FILE HOST --after EXPERIMENT -- sh <script" reads it all
 // anew in a user namespace: a mistyped host is told without one. The exit status of the
 // program is passed through, as ssh(1) and env(1) do, so that scripts can use it.
 func enter(cmd *cobra.Command, file, hostName, after string, argv []string) error {
+	if err := privilegeToRead(true, file); err != nil {
+		return err
+	}
 	t, h, err := loadHost(cmd, file, hostName)
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package main
 import (
 	"io"
 	"os"
+	"slices"
 
 	"labrun/lab/report"
 )
@@ -33,9 +34,30 @@ func width(w io.Writer) int {
 	return 80
 }
 
-// colour reports whether w is a terminal that wants colours, no-color.org.
+// colourWish is --color. It is of the whole program, as NO_COLOR is: whatever writes asks colour.
+var colourWish = "auto"
+
+// checkColour finds a mistake in it.
+func checkColour() error {
+	words := []string{"auto", "always", "never"}
+	if !slices.Contains(words, colourWish) {
+		return usagef("--color %s: no such word%s there are %s", colourWish, meant(colourWish, words), list(words))
+	}
+	return nil
+}
+
+// colour reports whether w gets colours: as --color says, or else where it is a terminal and nothing in the environment
+// says no (no-color.org, force-color.org).
 func colour(w io.Writer) bool {
-	return terminal(w) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+	switch {
+	case colourWish != "auto":
+		return colourWish == "always"
+	case os.Getenv("NO_COLOR") != "":
+		return false
+	case os.Getenv("FORCE_COLOR") != "":
+		return os.Getenv("FORCE_COLOR") != "0"
+	}
+	return terminal(w) && os.Getenv("TERM") != "dumb"
 }
 
 // textFor is how a text looks there. What is not a terminal has no width: the bytes in a

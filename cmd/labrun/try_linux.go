@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -79,6 +78,9 @@ func try(cmd *cobra.Command, calls []string, o tryOptions) error {
 	lines := splitLines(calls)
 	if len(calls) == 0 {
 		return o.talk(cmd)
+	}
+	if err := privilegeToRead(false, o.file); err != nil {
+		return err
 	}
 	s, err := o.session(cmd, "try")
 	if err != nil {
@@ -186,7 +188,9 @@ func addReasons(t *lab.Topology, r *result.Report) error {
 			if at < 0 {
 				at, note.Evidence = len(note.Evidence), append(note.Evidence, result.Snapshot{Step: step})
 			}
-			note.Evidence[at].Why = append(note.Evidence[at].Why, reason.String())
+			if text := reason.String(); !slices.Contains(note.Evidence[at].Why, text) { // a red step has it from the run
+				note.Evidence[at].Why = append(note.Evidence[at].Why, text)
+			}
 			c.Note = note
 		}
 	}
@@ -245,45 +249,4 @@ func keepSession(s *session.Session, file string, lines []string, answers []sess
 		return err
 	}
 	return writeFile(file, text)
-}
-
-// isFree returns an error when a file of that name exists.
-func isFree(file string) error {
-	_, err := os.Lstat(file)
-	switch {
-	case err == nil:
-		return errors.New("it exists already, and would be lost")
-	case !errors.Is(err, os.ErrNotExist):
-		return errors.Unwrap(err)
-	}
-	info, err := os.Stat(filepath.Dir(file))
-	if err == nil && !info.IsDir() {
-		err = errors.New("that is not a folder")
-	}
-	if err != nil {
-		return fmt.Errorf("%s: %w", filepath.Dir(file), reasonOf(err))
-	}
-	return nil
-}
-
-// reasonOf returns what is behind an error of a path, whose name is told already.
-func reasonOf(err error) error {
-	var path *os.PathError
-	if errors.As(err, &path) {
-		return path.Err
-	}
-	return err
-}
-
-// writeFile writes a file whole or not at all; behind sudo it is the user's.
-func writeFile(file string, text []byte) error {
-	out, err := openOutput(file)
-	if err != nil {
-		return err
-	}
-	defer out.file.Close()
-	return out.writeBy(func(w io.Writer) error {
-		_, err := w.Write(text)
-		return err
-	})
 }

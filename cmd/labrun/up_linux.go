@@ -21,12 +21,15 @@ func upCommand() *cobra.Command {
 		Use:   "up FILE",
 		Short: "keep a lab up, to enter its hosts from other terminals",
 		Long: `up builds the file's lab and keeps it until ^C. For every host it prints the nsenter
-command that enters it: its network, with its name and its /etc/hosts, and processes
+command that enters it ("labrun enter HOST" does the same): its network, with its name and its /etc/hosts, and processes
 of its own. All that was started in there is gone with the lab, however that ends.
 
     labrun up topologies/dual-nic.yaml`,
 		Args: args(1, 1, "a FILE"),
 		RunE: func(cmd *cobra.Command, files []string) error {
+			if err := privilegeToRead(false, files...); err != nil {
+				return err
+			}
 			topologies, err := load(cmd, files)
 			if err != nil {
 				return err

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
@@ -9,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"labrun/lab"
+	"labrun/lab/wording"
 )
 
 // variableOf returns the variable of the environment that stands for a flag:
@@ -18,7 +21,11 @@ func variableOf(cmd *cobra.Command, f *pflag.Flag) string {
 	if f.Name == "help" || f.Name == "version" || slices.Contains([]string{"connect", "server"}, cmd.Name()) {
 		return ""
 	}
-	words := strings.Fields(cmd.CommandPath() + " " + f.Name)
+	path := cmd.CommandPath()
+	if cmd.Name() == "run" || f.Name == "color" { // those of labrun itself
+		path = cmd.Root().Name()
+	}
+	words := strings.Fields(path + " " + f.Name)
 	name := strings.ToUpper(strings.ReplaceAll(strings.Join(words, "_"), "-", "_"))
 	if name == hostVar {
 		return name + "S" // programs in a host have their own host's name in the other one
@@ -39,6 +46,45 @@ func documentVariables(cmd *cobra.Command) {
 	})
 	for _, sub := range cmd.Commands() {
 		documentVariables(sub)
+	}
+}
+
+// otherVariables are read by labrun, by its tests and by the Vagrantfile, and stand for no flag.
+var otherVariables = []string{"LABRUN_AGAIN", "LABRUN_LAB", "LABRUN_HOST", "LABRUN_NETNS", "LABRUN_UPDATE", "LABRUN_BOX",
+	"LABRUN_SYNC", "LABRUN_CONSOLE", "LABRUN_GUESTS", "LABRUN_SHOTS", "LABRUN_TWIN", "LABRUN_SYSCTLS"}
+
+// variableNames returns the variables of all commands.
+func variableNames(cmd *cobra.Command) []string {
+	var names []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, variableOf(cmd, f)) })
+	cmd.PersistentFlags().VisitAll(func(f *pflag.Flag) { names = append(names, variableOf(cmd, f)) })
+	for _, sub := range cmd.Commands() {
+		names = append(names, variableNames(sub)...)
+	}
+	return names
+}
+
+// misspeltVariables warns of variables that are nearly one of labrun's: such a one does nothing, and a run in CI would
+// go on without what it was to say. A labrun that is started anew says nothing again.
+func misspeltVariables(stderr io.Writer, root *cobra.Command) {
+	if os.Getenv("LABRUN_AGAIN") != "" {
+		return
+	}
+	const prefix = "LABRUN_" // which is alike in all
+	names := variableNames(root)
+	var short []string
+	for _, n := range names {
+		short = append(short, strings.TrimPrefix(n, prefix))
+	}
+	for _, v := range os.Environ() {
+		name, _, _ := strings.Cut(v, "=")
+		if !strings.HasPrefix(name, prefix) || strings.HasPrefix(name, "LABRUN_TEST_") ||
+			slices.Contains(names, name) || slices.Contains(otherVariables, name) {
+			continue
+		}
+		if near := wording.Nearest(strings.TrimPrefix(name, prefix), short); near != "" {
+			fmt.Fprintf(stderr, "labrun: warning: no flag has the variable %s, did you mean %s?\n", name, prefix+near)
+		}
 	}
 }
 

@@ -15,9 +15,17 @@ func TestVariables(t *testing.T) {
 	taken := []string{"LABRUN_AGAIN", "LABRUN_LAB", "LABRUN_HOST", "LABRUN_NETNS", "LABRUN_UPDATE", "LABRUN_BOX"}
 	var walk func(cmd *cobra.Command)
 	walk = func(cmd *cobra.Command) {
+		if cmd.Name() == "run" { // has those of labrun itself
+			cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
+				if v := variableOf(cmd, f); f.Name != "help" && v != variableOf(cmd.Root(), f) {
+					t.Errorf("labrun run --%s has the variable %s", f.Name, v)
+				}
+			})
+			return
+		}
 		cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
 			switch v := variableOf(cmd, f); {
-			case v == "" && cmd.Name() != "connect" && cmd.Name() != "server":
+			case v == "" && f.Name != "version" && cmd.Name() != "connect" && cmd.Name() != "server":
 				t.Errorf("%s --%s has no variable", cmd.CommandPath(), f.Name)
 			case slices.Contains(taken, v):
 				t.Errorf("%s --%s: there is another %s", cmd.CommandPath(), f.Name, v)

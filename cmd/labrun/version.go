@@ -15,12 +15,14 @@ func versionCommand() *cobra.Command {
 		Use:   "version",
 		Short: "print the version",
 		Args:  args(0, 0, "no arguments"),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "labrun %s, %s, %s/%s\n", version(), runtime.Version(), runtime.GOOS,
-				runtime.GOARCH)
-			return err
-		},
+		RunE:  func(cmd *cobra.Command, _ []string) error { return printVersion(cmd) },
 	}
+}
+
+func printVersion(cmd *cobra.Command) error {
+	_, err := fmt.Fprintf(cmd.OutOrStdout(), "labrun %s, %s, %s/%s\n", version(), runtime.Version(), runtime.GOOS,
+		runtime.GOARCH)
+	return err
 }
 
 // release is the version of a release: .ci/release sets it, and leaves out what git says, which depends on the machine.

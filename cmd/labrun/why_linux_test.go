@@ -20,8 +20,8 @@ type reasons struct {
 	says map[string]string
 }
 
-// check finds the reason of every errno that a lesson's cells contain. The world alone has to have it: the sockets that a
-// sentence names are looked for in the list that the kernel gave then, which the world knows nothing of.
+// check finds the reason of every errno that a lesson's cells contain. The world alone has to have it: the sockets
+// that a sentence names are looked for in the list that the kernel gave then, which the world knows nothing of.
 func (all *reasons) check(t *testing.T, lesson string, r *result.Report) {
 	t.Helper()
 	for i := range r.Matrices {
@@ -73,8 +73,8 @@ func asksForPort(call, got string) bool {
 	return got == "EADDRINUSE" && (call == "bind" || call == "listen") || got == "EADDRNOTAVAIL" && call == "connect"
 }
 
-// contradicted complains about a socket that a reason names and the kernel did not show: one of that name, in that state and
-// at that address.
+// contradicted complains about a socket that a reason names and the kernel did not show: one of that name, in that
+// state and at that address.
 func contradicted(t *testing.T, cell string, r why.Reason, seen []result.SocketInfo) {
 	t.Helper()
 	for _, s := range r.Sockets {
@@ -89,7 +89,8 @@ func contradicted(t *testing.T, cell string, r why.Reason, seen []result.SocketI
 	}
 }
 
-// lessons complains about reasons that send a reader to a lesson in which no cell has them, of those lessons that were run.
+// lessons complains about reasons that send a reader to a lesson in which no cell has them, of those lessons that
+// were run.
 func (all *reasons) lessons(t *testing.T, ran []string) {
 	t.Helper()
 	for function, lesson := range all.says {
@@ -100,14 +101,15 @@ func (all *reasons) lessons(t *testing.T, ran []string) {
 	}
 }
 
-// TestAnyAnswer: whatever a kernel answers, a reason is looked for without a panic, and a socket that it names was made
-// before. Kernels answer what nobody expected, and a kept report may have been edited.
+// TestAnyAnswer: whatever a kernel answers, a reason is looked for without a panic, and a socket that it names was
+// made before. Kernels answer what nobody expected, and a kept report may have been edited.
 func TestAnyAnswer(t *testing.T) {
 	files, err := filepath.Glob("../../topologies/*.yaml")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no topologies: %v", err)
 	}
-	answers := []string{"ok", "EADDRINUSE", "EINVAL", "blocked", "EADDRNOTAVAIL", "ECONNRESET", "x:80", "ENOTCONN", "EISCONN",
+	answers := []string{"ok", "EADDRINUSE", "EINVAL", "blocked", "EADDRNOTAVAIL", "ECONNRESET", "x:80", "ENOTCONN",
+		"EISCONN",
 		"ECONNREFUSED", `"text"`, "EAGAIN", "5", "ENETUNREACH", "EACCES", "EHOSTUNREACH", "none", "{ok, EINVAL}", ""}
 	found := 0
 	for n, file := range files {

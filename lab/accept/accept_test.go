@@ -2,6 +2,7 @@ package accept
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -253,5 +254,85 @@ func TestAxes(t *testing.T) {
 				t.Errorf("left %q, want %q", left, test.left)
 			}
 		})
+	}
+}
+
+// TestGreen: whatever kernels answer by version and combination, the file is green on them once it has the answers,
+// and stays as it is when it is accepted again. It is left alone only where kernels of one version differ.
+func TestGreen(t *testing.T) {
+	r := rand.New(rand.NewPCG(12, 12))
+	answers := []string{"ok", "EADDRINUSE", "EINVAL", "EACCES"}
+	pick := func(of ...string) string { return of[r.IntN(len(of))] }
+	changed := 0
+	for range 120 {
+		var kernels []fake
+		for range 1 + r.IntN(4) {
+			v := lab.KernelVersion{5 + r.IntN(2), r.IntN(3), r.IntN(3)}
+			if slices.ContainsFunc(kernels, func(k fake) bool { return k.version == v }) {
+				continue
+			}
+			k := fake{version: v}
+			for range r.IntN(3) {
+				where := "bind && " + pick("first=x", "first=any", "first=y", "second=x", "second=y")
+				if r.IntN(3) == 0 {
+					where += " && " + pick("second=x", "second=y", "first=any")
+				}
+				k.answers = append(k.answers, [2]string{where, pick(answers...)})
+			}
+			k.answers = append(k.answers, [2]string{"bind", pick(answers...)}, [2]string{"listen", pick(answers...)})
+			kernels = append(kernels, k)
+		}
+		condition := func(indent string) string {
+			return pick("", indent+"[EINVAL on linux < 5.1]", indent+"[ok on linux >= 5.1.1 < 6.1]")
+		}
+		text := head + "    axes: {first: [x, y, any], second: [x, y]}\n" +
+			pick("", "    skip: [{first: any, second: x}]\n") + "    want:\n" +
+			pick("", "      - {first: x, answer: "+pick(answers...)+"}\n", "      - {first: {not: x}, linux: \"< 6.0\", answer: EACCES}\n") +
+			pick("", "      - second: "+pick("x", "[x, y]")+"\n        answer: "+pick(answers...)+"\n") +
+			"      - else: " + pick(append(answers, `"?"`)...) + "\n" +
+			"    steps:\n      - a = socket(tcp)\n      - bind(a, x:80) = ${want}\n      - {\"p${first}${second}\": sleep(1ms)}\n" +
+			"      - " + pick("listen(a, 5)", "listen(a, 5) = EINVAL", "\"listen(a, 5) = ?") + ""
+		if strings.HasSuffix(text, "?") {
+			text += condition(" ") + "\""
+		}
+		text += " # why\n"
+		if _, err := topology.LoadWritten(topology.Source{File: "t.yaml", Text: []byte(text)}); err != nil {
+			continue // a rule that is never reached, say
+		}
+		after, left := accepted(t, text, kernels, nil)
+		if after != text {
+			changed++
+		}
+		if len(left) > 0 {
+			t.Errorf("left %q of:\n%s", left, text)
+			continue
+		}
+		w, err := topology.LoadWritten(topology.Source{File: "t.yaml", Text: []byte(after)})
+		if err != nil {
+			t.Fatalf("%v:\n%s", err, after)
+		}
+		for _, k := range kernels {
+			report := k.ask([]*topology.Written{w}, nil)
+			if counts := report.Counts; counts.Failed > 0 {
+				t.Fatalf("on %v: %s:\n%s\nwas\n%s", k, counts, after, text)
+			}
+			m := &report.Matrices[0]
+			for i := range m.Cells {
+				for _, s := range m.StepsOf(&m.Cells[i]) {
+					if s.Want == "?" {
+						t.Fatalf("on %v %s is open:\n%s\nwas\n%s", k, s.Call, after, text)
+					}
+				}
+			}
+		}
+		if again, _ := accepted(t, after, kernels, nil); again != after {
+			t.Fatalf("it is not at rest:\n%s", cmp.Diff(after, again))
+		}
+		if !strings.HasSuffix(after, " # why\n") {
+			t.Fatalf("a comment is gone:\n%s", after)
+		}
+	}
+	if changed < 40 {
+		t.Errorf("only %d files have changed", changed)
 	}
 }

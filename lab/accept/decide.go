@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"labrun/lab"
-	"labrun/lab/result"
 	"labrun/lab/syntax"
 	"labrun/lab/topology"
 	"labrun/lab/yamlpos"
@@ -76,6 +75,22 @@ func (s *Session) Decide() (*Decision, error) {
 	var err error
 	d.Texts, err = s.texts(edits)
 	return d, err
+}
+
+// unasked returns a combination that has a place with placeholders, and that the first run left out, "" for none. What
+// the others answered says nothing about it.
+func (s *Session) unasked(p *place) string {
+	if !strings.Contains(p.text, "${") {
+		return ""
+	}
+	asked := s.asked(p.e)
+	for _, c := range p.e.Combos {
+		here := func(step *lab.Step) bool { return step.Pos == p.uses[0].s.Pos }
+		if !asked[c] && slices.ContainsFunc(p.e.StepsOf(c), here) {
+			return p.e.CellName(c)
+		}
+	}
+	return ""
 }
 
 // describe returns edits as values that compare and print.
@@ -195,6 +210,9 @@ func (p *place) edits(w *topology.Written, s *Session) ([]topology.Edit, error) 
 		return p.ruleEdits(w, s)
 	case p.text == "":
 		return nil, fmt.Errorf("the answer %s has no place of its own in the file", p.words())
+	}
+	if e := s.unasked(p); e != "" {
+		return nil, fmt.Errorf("it is a step of %s too, which was not asked; run it as well", e)
 	}
 	var rules []ruled
 	for _, r := range p.uses[0].s.Want {
@@ -320,6 +338,3 @@ func (p *place) differ() error {
 	}
 	return fmt.Errorf("cells differ that this place is for: %s", strings.Join(words, "; "))
 }
-
-// Unasked counts the cells of a report that change nothing, as they were not answered.
-func Unasked(r result.Report) (skipped, errors int) { return r.Counts.Skipped, r.Counts.Errors }

@@ -239,8 +239,8 @@ func (c *collector) use(run int, at cell, s *lab.Step, k key, red, varies bool, 
 	}
 	_, edited := r.edited[k]
 	if old := p.by[at]; old != nil {
-		// It was answered before, and what was written for that does not hold.
-		if red && edited && p.left == "" {
+		// It was answered before, and what was written for that, or was right then, does not hold.
+		if red && (edited || old.need == "") && p.left == "" {
 			p.left = fmt.Sprintf("its answer is not the same in every run (in %s: %s, then %s)", at, old.got, got)
 			if old.got == got {
 				p.left = fmt.Sprintf("the answer %s does not match when it is written so (in %s)", got, at)

@@ -1,14 +1,19 @@
 package graph
 
 import (
+	"bytes"
 	"encoding/xml"
 	"errors"
 	"flag"
 	"fmt"
+	"image"
+	"image/png"
 	"io"
 	"net/netip"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -122,6 +127,111 @@ func TestSVG(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestColours gives a network the colour that its name says, and no other network that one.
+func TestColours(t *testing.T) {
+	for names, want := range map[string]string{
+		"red blue":               "red blue",
+		"lan wan":                "blue orange",
+		"lan blue wan":           "orange blue green",
+		"net-red red2 Gray rose": "red red grey pink",
+		"bluest reddish":         "blue orange", // words that only begin so
+		"orange_green":           "orange",
+		"a b c d e f g h i j k":  "blue orange green purple yellow teal red pink brown grey blue",
+		"grey a b c d e f g h i j k": "grey blue orange green purple yellow teal red pink brown " +
+			"blue orange",
+	} {
+		var l Layout
+		for _, name := range strings.Fields(names) {
+			l.Networks = append(l.Networks, lab.Network{Name: name})
+		}
+		var got []string
+		for _, c := range l.colours() {
+			got = append(got, c.name)
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s: %q, want %q", names, got, want)
+		}
+	}
+	for name, of := range alsoCalled {
+		if !slices.ContainsFunc(palette, func(c colour) bool { return c.name == of }) {
+			t.Errorf("%s is called %s, which the palette has not", name, of)
+		}
+	}
+}
+
+// TestSVGOutsideOfBrowsers has a program draw the picture that knows little of style sheets, once
+// with the picture's own and once without: everything has its colour both times.
+func TestSVGOutsideOfBrowsers(t *testing.T) {
+	rsvg, err := exec.LookPath("rsvg-convert")
+	if err != nil {
+		message := "rsvg-convert is not installed; on Debian: apt install librsvg2-bin"
+		if os.Getenv("LABRUN_NETNS") == "required" {
+			t.Fatal(message)
+		}
+		t.Skip(message)
+	}
+	svg := sample.SVG()
+	head, rest, _ := strings.Cut(svg, "<style>")
+	_, rest, ok := strings.Cut(rest, "</style>")
+	if !ok {
+		t.Fatal("no style")
+	}
+	d := drawing{Layout: sample, colours: sample.colours()}
+	d.measure()
+	bottom := d.height - margin - 6
+	alpha := d.top + boxHeight(&sample.Hosts[0])/2
+	for what, text := range map[string]string{"with": svg, "without": head + rest} {
+		cmd := exec.Command(rsvg)
+		cmd.Stdin = strings.NewReader(text)
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if dir := os.Getenv("LABRUN_SHOTS"); dir != "" {
+			if err := os.WriteFile(filepath.Join(dir, "graph-"+what+"-style.png"), out, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		picture, err := png.Decode(bytes.NewReader(out))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range []struct {
+			what string
+			x, y int
+			want string
+		}{
+			{"the paper", 2, 2, paper.light},
+			{"the bar of red", d.barX(0) + 5, bottom, "#c4352c"},
+			{"the bar of blue", d.barX(1) + 5, bottom, "#0b6bcb"},
+			{"the bar of bare", d.barX(2) + 5, bottom, "#b3400b"},
+			{"the line from red to alpha", d.barX(3) + barStep/2, d.top + row + 13, "#c4352c"},
+			{"the box of alpha", d.width - margin - 8, alpha, box.light},
+		} {
+			r, g, b, a := picture.At(p.x, p.y).RGBA()
+			if got := fmt.Sprintf("#%02x%02x%02x", r>>8, g>>8, b>>8); got != p.want || a != 0xffff {
+				t.Errorf("%s style %s is %s (alpha %x) at %d,%d, want %s", what, p.what, got, a, p.x, p.y, p.want)
+			}
+		}
+		if r, _, _, _ := picture.At(d.left, alpha).RGBA(); r>>8 > 0xd0 { // between two pixels, so not in its full colour
+			t.Errorf("%s style the box of alpha has no edge", what)
+		}
+		if n := inked(picture, d.left+pad, d.top+3, 60, row); n == 0 {
+			t.Errorf("%s style alpha has no name", what)
+		}
+	}
+}
+
+// inked counts the pixels of a part of a picture that are as dark as text is.
+func inked(picture image.Image, x, y, width, height int) (n int) {
+	for i := range width * height {
+		if r, g, b, _ := picture.At(x+i%width, y+i/width).RGBA(); r>>8 < 0x50 && g>>8 < 0x50 && b>>8 < 0x50 {
+			n++
+		}
+	}
+	return n
 }
 
 // many is a layout of so many hosts, each on every network.

@@ -21,28 +21,35 @@ const (
 	reach     = 24 // from the last bar to the boxes
 )
 
-// palette has a light and a dark colour for each of the first networks, then they
-// come again: a bar is known by its name and its dots, not by its colour alone.
-var palette = [][2]string{
-	{"#0b6bcb", "#6cb2f7"}, {"#b3400b", "#f59a66"}, {"#1d7a46", "#63c98f"},
-	{"#7a3fb5", "#c39bf0"}, {"#8a6500", "#e0b840"}, {"#00727a", "#4fc4cc"},
+// SVG draws the layout as an <svg> element that can stand alone. Every colour and font is an
+// attribute too, as the light scheme has it: many programs that show pictures read little of a
+// style sheet, or nothing.
+func (l Layout) SVG() string {
+	vars := func(dark bool) string {
+		return variables(func(c colour) string {
+			if dark {
+				return c.dark
+			}
+			return c.light
+		})
+	}
+	return l.element("<style>\n.lab-graph{" + vars(false) + "}\n@media (prefers-color-scheme:dark){.lab-graph{" +
+		vars(true) + "}}\n" + rules() + "</style>\n")
 }
-
-// SVG draws the layout as an <svg> element that can stand alone.
-func (l Layout) SVG() string { return l.element("<style>\n" + Style() + "</style>\n") }
 
 // Element draws the layout as an <svg> element for a page that has Style among its
 // own.
 func (l Layout) Element() string { return l.element("") }
 
 func (l Layout) element(style string) string {
-	d := drawing{Layout: l}
+	d := drawing{Layout: l, colours: l.colours()}
 	d.measure()
 	var b strings.Builder
-	fmt.Fprintf(&b,
-		`<svg xmlns="http://www.w3.org/2000/svg" class="lab-graph" role="img" aria-label="%s" viewBox="0 0 %d %d" width="%d" height="%d">`+"\n",
-		escape(l.summary()), d.width, d.height, d.width, d.height)
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" class="lab-graph" role="img" aria-label="%s" `+
+		`viewBox="0 0 %d %d" width="%d" height="%d" fill="%s" font-family="%s" font-size="13" xml:space="preserve">`+"\n",
+		escape(l.summary()), d.width, d.height, d.width, d.height, ink.light, strings.ReplaceAll(fonts, `"`, ""))
 	b.WriteString(style)
+	fmt.Fprintf(&b, `<rect class="paper" width="%d" height="%d" fill="%s"/>`+"\n", d.width, d.height, paper.light)
 	for i := range l.Networks {
 		d.bar(&b, i)
 	}
@@ -71,6 +78,7 @@ func (l Layout) summary() string {
 // drawing is a layout with its measures.
 type drawing struct {
 	Layout
+	colours       []colour // of the networks
 	width, height int
 	top           int // where the first box begins
 	left          int // of the boxes
@@ -130,21 +138,24 @@ func (d *drawing) barX(i int) int { return margin + i*barStep }
 func (d *drawing) bar(b *strings.Builder, i int) {
 	n := &d.Networks[i]
 	y := margin + i*row
-	fmt.Fprintf(b, `<g class="net net%d"><title>network %s</title><rect x="%d" y="%d" width="%d" height="%d" rx="4"/>`,
-		i%len(palette), escape(strings.TrimSpace(n.Name+" "+subnets(n))), d.barX(i), y, barWidth, d.height-margin-y)
-	fmt.Fprintf(b, `<text x="%d" y="%d"><tspan class="name">%s</tspan>  %s</text></g>`+"\n",
+	c := d.colours[i]
+	fmt.Fprintf(b, `<g class="net %s"><title>network %s</title><rect x="%d" y="%d" width="%d" height="%d" rx="4" `+
+		`fill="%s"/>`, c.name, escape(strings.TrimSpace(n.Name+" "+subnets(n))), d.barX(i), y, barWidth,
+		d.height-margin-y, c.light)
+	fmt.Fprintf(b, `<text x="%d" y="%d"><tspan class="name" font-weight="bold">%s</tspan>  %s</text></g>`+"\n",
 		d.barX(i)+barWidth+8, y+14, escape(n.Name), escape(subnets(n)))
 }
 
 // host draws a box with its NICs, and returns where it ends.
 func (d *drawing) host(b *strings.Builder, h *lab.Host, y int) int {
 	end := y + boxHeight(h)
-	fmt.Fprintf(b, `<g class="host"><title>host %s</title><rect x="%d" y="%d" width="%d" height="%d" rx="6"/>`,
-		escape(h.Name), d.left, y, d.width-margin-d.left, end-y)
-	fmt.Fprintf(b, `<text class="name" x="%d" y="%d">%s</text>`, d.left+pad, y+18, escape(h.Name))
+	fmt.Fprintf(b, `<g class="host"><title>host %s</title><rect x="%d" y="%d" width="%d" height="%d" rx="6" `+
+		`fill="%s" stroke="%s" stroke-width="1.5"/>`,
+		escape(h.Name), d.left, y, d.width-margin-d.left, end-y, box.light, edge.light)
+	fmt.Fprintf(b, `<text class="name" font-weight="bold" x="%d" y="%d">%s</text>`, d.left+pad, y+18, escape(h.Name))
 	base := y + row + 18 // of the text of the next line
 	for _, s := range h.Settings() {
-		fmt.Fprintf(b, `<text class="alias" x="%d" y="%d">%s</text>`, d.left+pad, base, escape(s))
+		fmt.Fprintf(b, `<text class="alias" fill="%s" x="%d" y="%d">%s</text>`, dim.light, d.left+pad, base, escape(s))
 		base += row
 	}
 	for i := range h.NICs {
@@ -154,7 +165,7 @@ func (d *drawing) host(b *strings.Builder, h *lab.Host, y int) int {
 		for j, word := range addresses(n) {
 			word, alias, named := strings.Cut(word, " (")
 			if named {
-				alias = fmt.Sprintf(` <tspan class="alias">(%s</tspan>`, escape(alias))
+				alias = fmt.Sprintf(` <tspan class="alias" fill="%s">(%s</tspan>`, dim.light, escape(alias))
 			}
 			fmt.Fprintf(b, `<text x="%d" y="%d">%s%s</text>`, d.left+pad+d.nameWidth, base+j*row, escape(word), alias)
 		}
@@ -170,38 +181,9 @@ func (d *drawing) wire(b *strings.Builder, at, y int) {
 	if at < 0 {
 		return
 	}
-	x := d.barX(at) + barWidth/2
-	fmt.Fprintf(b, `<g class="net net%d"><path d="M%d %dH%d"/><circle cx="%d" cy="%d" r="6"/></g>`, at%len(palette), x,
-		y, d.left, x, y)
-}
-
-// Style is the style sheet of drawings. The colours follow the reader's scheme, light
-// or dark; a page that knows better sets the variables of .lab-graph, --lab-ink and
-// so on.
-func Style() string {
-	var b strings.Builder
-	b.WriteString(".lab-graph{--lab-ink:#1c2128;--lab-dim:#57606a;--lab-paper:#fff;--lab-box:#f6f8fa;--lab-edge:#8c959f")
-	for i, c := range palette {
-		fmt.Fprintf(&b, ";--lab-net%d:%s", i, c[0])
-	}
-	b.WriteString("}\n@media (prefers-color-scheme:dark){.lab-graph{--lab-ink:#e6edf3;--lab-dim:#9da7b1;--lab-paper:#0d1117;--lab-box:#161b22;--lab-edge:#6e7681")
-	for i, c := range palette {
-		fmt.Fprintf(&b, ";--lab-net%d:%s", i, c[1])
-	}
-	b.WriteString("}}\n")
-	b.WriteString(`.lab-graph{background:var(--lab-paper);max-width:100%;height:auto}
-.lab-graph text{font:13px ui-monospace,"DejaVu Sans Mono",Menlo,Consolas,monospace;fill:var(--lab-ink);white-space:pre;unicode-bidi:isolate}
-.lab-graph .name{font-weight:bold}
-.lab-graph .alias{fill:var(--lab-dim)}
-.lab-graph .host>rect{fill:var(--lab-box);stroke:var(--lab-edge);stroke-width:1.5}
-.lab-graph .net path{stroke-width:2.5;fill:none}
-.lab-graph .net circle{stroke:var(--lab-paper);stroke-width:2}
-`)
-	for i := range palette {
-		fmt.Fprintf(&b, ".lab-graph .net%d>rect,.lab-graph .net%[1]d>circle{fill:var(--lab-net%[1]d)}.lab-graph "+
-			".net%[1]d>path{stroke:var(--lab-net%[1]d)}\n", i)
-	}
-	return b.String()
+	x, c := d.barX(at)+barWidth/2, d.colours[at]
+	fmt.Fprintf(b, `<g class="net %s"><path d="M%d %dH%d" stroke="%s" stroke-width="2.5"/><circle cx="%d" cy="%d" r="6" `+
+		`fill="%s" stroke="%s" stroke-width="2"/></g>`, c.name, x, y, d.left, c.light, x, y, c.light, paper.light)
 }
 
 // escape makes a text safe within elements and attributes alike: names come from a file that may

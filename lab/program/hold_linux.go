@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"syscall"
 	"time"
 
@@ -63,4 +64,11 @@ func (h *Hold) Close() error {
 	<-h.ended
 	_ = unix.Kill(h.PID, unix.SIGKILL) // it may be stopped; its number is its own until it is reaped
 	return child.Reap(h.PID)
+}
+
+// IsHold reports whether a command line, as /proc/PID/cmdline has it, is that of a process which holds a host and runs
+// no program there.
+func IsHold(line []byte) bool {
+	words := strings.Split(strings.TrimSuffix(string(line), "\x00"), "\x00")
+	return len(words) == 4 && words[0] == arg0Init && words[3] == ""
 }

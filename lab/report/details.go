@@ -178,10 +178,14 @@ func (t Text) red(b io.Writer, m *result.Matrix, c *result.Cell) {
 	fmt.Fprintln(b)
 }
 
-// look is the command to stand in that host and look. It takes the steps before the red one
-// in the same lab, so that ss(8) or a debugger sees what the kernel saw when it answered. The shell is on this machine's
-// kernel, which is none of several or one of them: the line says so.
+// look is the command to stand in that host and look. It takes the steps before the red one in the same lab, so that
+// ss(8) or a debugger sees what the kernel saw when it answered. The shell is on this machine's kernel, which is none
+// of several or one of them: the line says so.
+// Standard input cannot be read again, and is not the shell's then.
 func look(b io.Writer, m *result.Matrix, c *result.Cell) {
+	if m.File == lab.Stdin {
+		return
+	}
 	command := lab.Command("labrun", "shell", "--after", m.NameOf(c), fileWord(m), m.HostOf(c))
 	if m.Columns[c.Column].Kernel != "" {
 		command += "  # on this machine's kernel"
@@ -335,9 +339,12 @@ func endOf(output string) []string {
 	return end
 }
 
-// fileWord is the file's name as an argument: one that begins with "-" would be
+// fileWord is the file's name as an argument, "-" for standard input: one that begins with "-" would be
 // taken for a flag.
 func fileWord(m *result.Matrix) string {
+	if m.File == lab.Stdin {
+		return "-"
+	}
 	if strings.HasPrefix(m.File, "-") {
 		return "./" + m.File
 	}

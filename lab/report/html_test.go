@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -167,6 +168,29 @@ func TestHTMLRefersToNothingOutside(t *testing.T) {
 func TestPageScriptsMakeNoMarkup(t *testing.T) {
 	if m := regexp.MustCompile(`(?i)(inner|outer)HTML|insertAdjacent|document\.write|\beval\b|new Function|setTimeout\(['"]|srcdoc|createContextualFragment`).FindString(pageScript()); m != "" {
 		t.Errorf("the scripts use %s", m)
+	}
+}
+
+// TestStyleIsOfSomething finds every class of the style sheets in what makes the page: a rule for a
+// class that has another name now does nothing, and nobody sees it.
+func TestStyleIsOfSomething(t *testing.T) {
+	makers := pageScript() + joinFiles("foot.html")
+	for _, file := range []string{"html.go", "html_text.go", "../graph/svg.go"} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		makers += string(text)
+	}
+	makers = regexp.MustCompile(`(?m)(^|\s)//.*$`).ReplaceAllString(makers, "")
+	sheets := regexp.MustCompile(`\{[^{}]*\}`).ReplaceAllString(joinFiles("base.css", "parts.css", "print.css"), "")
+	for _, m := range regexp.MustCompile(`\.([a-z][-a-z0-9]*)`).FindAllStringSubmatch(sheets, -1) {
+		if strings.HasPrefix(m[1], "env-") || len(m[1]) == 2 && m[1][0] == 'c' { // made of a word and a number
+			continue
+		}
+		if !regexp.MustCompile("['\"` ]" + m[1] + "[\\\\'\"` ]").MatchString(makers) {
+			t.Errorf("nothing has the class %s", m[1])
+		}
 	}
 }
 

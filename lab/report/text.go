@@ -14,6 +14,7 @@ import (
 type Text struct {
 	Colour  bool // ANSI colours
 	Verbose bool // every step of every cell, not only what is red
+	Quiet   bool // what failed or is an error, and nothing else: nothing at all where all passed
 	Width   int  // columns of the terminal, where wider tables are cut into pieces; 0 is none
 }
 
@@ -22,6 +23,16 @@ type Text struct {
 func (t Text) Write(w io.Writer, r result.Report) error {
 	r = visible(r)
 	b := bufio.NewWriterSize(w, 1<<16)
+	if t.Quiet {
+		for i := range r.Matrices {
+			t.fails(b, &r.Matrices[i])
+			t.reasons(b, &r.Matrices[i], result.Error)
+		}
+		if r.Counts.Failed+r.Counts.Errors > 0 {
+			fmt.Fprintln(b, t.paint(coloursOf[worst(r.Counts)], r.Counts.String()))
+		}
+		return b.Flush()
+	}
 	for i := range r.Matrices {
 		m := &r.Matrices[i]
 		t.matrix(b, &r, i)

@@ -19,8 +19,8 @@ type Explained struct {
 	Columns []string
 }
 
-// Explain writes the steps of cells with their answers, and below an answer why it was given: the reason, and the sockets
-// that the kernel showed then. A skip or an error has its own reason, behind the steps that were answered.
+// Explain writes the steps of cells with their answers, and below an answer why it was given: the reason, and the
+// sockets that the kernel showed then. A skip or an error has its own reason, behind the steps that were answered.
 func (t Text) Explain(w io.Writer, m *result.Matrix, all []Explained) error {
 	b := bufio.NewWriter(w)
 	for i, e := range all {
@@ -79,7 +79,8 @@ func (t Text) below(b io.Writer, word, text string) {
 	}
 }
 
-// wrap cuts a text into lines of so many characters at most, at its spaces; a word that is longer has a line of its own.
+// wrap cuts a text into lines of so many characters at most, at its spaces; a word that is longer has a line of its
+// own.
 func wrap(text string, width int) []string {
 	var lines []string
 	line := ""

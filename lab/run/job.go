@@ -126,8 +126,9 @@ func judge(a kernel.Answer) result.Cell {
 	return c
 }
 
-// explained returns the answer with the reason of its red step, where one is known, behind what the kernel that was asked
-// has found out itself. Reds are few, or a report is not read to its end: the steps are followed once more for each.
+// explained returns the answer with the reason of its red step, where one is known, behind what the kernel that was
+// asked has found out itself. Reds are few, or a report is not read to its end: the steps are followed once more for
+// each.
 func explained(q *question.Question, c lab.Combo, a kernel.Answer) kernel.Answer {
 	at := len(a.Got) - 1
 	if !a.Red || at < 0 || a.Skip != "" || a.Err != nil {

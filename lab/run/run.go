@@ -17,14 +17,16 @@ import (
 
 // Options say which cells run, and how.
 type Options struct {
-	Jobs     int                                       // cells that are busy at a time, at least one; more may wait meanwhile
-	Waiting  int                                       // how many more, which take memory; 0 is 32
-	Only     func(e *lab.Experiment, c lab.Combo) bool // nil takes all
-	Hosts    []string                                  // columns; empty takes all
-	Progress func(done, total int)                     // called after every cell, not concurrently; may be nil
-	FailFast bool                                      // after the first cell that failed or is an error, those behind it are skips
-	Runs     int                                       // runs all so often; a cell that answers differently has failed. 0 is 1
-	Apart    bool                                      // each cell has a lab of its own, as a kernel wants it that captures packets
+	Jobs    int                                       // cells that are busy at a time, at least one; more may wait meanwhile
+	Waiting int                                       // how many more, which take memory; 0 is 32
+	Only    func(e *lab.Experiment, c lab.Combo) bool // nil takes all
+	// Cell says of each cell that Only takes whether it runs in a host; nil takes all.
+	Cell     func(e *lab.Experiment, host string, c lab.Combo) bool
+	Hosts    []string              // columns; empty takes all
+	Progress func(done, total int) // called after every cell, not concurrently; may be nil
+	FailFast bool                  // after the first cell that failed or is an error, those behind it are skips
+	Runs     int                   // runs all so often; a cell that answers differently has failed. 0 is 1
+	Apart    bool                  // each cell has a lab of its own, as a kernel wants it that captures packets
 
 	// Seconds gets how long each cell took, over all runs, as result.Environment has it;
 	// may be nil.
@@ -147,6 +149,11 @@ func (m *matrix) prepare(t *lab.Topology, o Options) ([]*job, error) {
 		if o.Only != nil {
 			combos = slices.DeleteFunc(slices.Clone(combos), func(c lab.Combo) bool { return !o.Only(e, c) })
 		}
+		if o.Cell != nil { // an experiment without a cell has no row
+			combos = slices.DeleteFunc(slices.Clone(combos), func(c lab.Combo) bool {
+				return !slices.ContainsFunc(m.Columns, func(on result.Column) bool { return e.RunsOn(on.Host) && o.Cell(e, on.Host, c) })
+			})
+		}
 		if len(combos) == 0 {
 			continue
 		}
@@ -165,7 +172,11 @@ func (m *matrix) prepare(t *lab.Topology, o Options) ([]*job, error) {
 				}
 				size = chunkOf(q, o.Apart, r.evidence, len(combos))
 			}
-			for chunk := range slices.Chunk(combos, size) {
+			mine := combos
+			if o.Cell != nil {
+				mine = slices.DeleteFunc(slices.Clone(combos), func(c lab.Combo) bool { return !o.Cell(e, on.Host, c) })
+			}
+			for chunk := range slices.Chunk(mine, size) {
 				jobs = append(jobs, &job{row: r, question: of, column: int32(column), combos: chunk, at: total})
 				total += len(chunk)
 			}

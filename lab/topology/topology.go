@@ -2,6 +2,9 @@ package topology
 
 import (
 	"bytes"
+	"fmt"
+	"io"
+	"io/fs"
 
 	"labrun/lab"
 	"labrun/lab/syntax"
@@ -18,7 +21,24 @@ type Source struct {
 	// Included are the texts of those, as a report keeps them.
 	Included []lab.Included
 
-	read readFunc // in place of all that, for tests
+	read readFunc // in place of all that
+}
+
+// Given returns the source of a text that is read, as that of standard input. What it includes is read from the folder
+// that a file of that name would be in.
+func Given(name string, text io.Reader) (Source, error) {
+	b, err := io.ReadAll(io.LimitReader(text, maxFile+1)) // of one that is too large enough for a complaint
+	if err != nil {
+		err = fmt.Errorf("read topology: %w", err)
+	}
+	return Source{File: name, Text: append([]byte{}, b...), read: folderOf(name).read}, err
+}
+
+// In returns the source of a file in a file system, by the name that complaints and reports have for it: that of the
+// file, without its suffix perhaps. What it includes is read from there too.
+func In(files fs.FS, file, name string) (Source, error) {
+	text, err := fs.ReadFile(files, file)
+	return Source{File: name, Text: text, read: func(f string) ([]byte, error) { return fs.ReadFile(files, f) }}, err
 }
 
 // open returns the text of the topology's own file, and what reads those that it includes.

@@ -25,8 +25,8 @@ func (m *moment) asked() *world.Socket {
 	return &s
 }
 
-// rivals returns the sockets of the caller's host that would take the same packets as one that asks, but for it itself and
-// whatever options say.
+// rivals returns the sockets of the caller's host that would take the same packets as one that asks, but for it
+// itself and whatever options say.
 func (m *moment) rivals(s *world.Socket) []*world.Socket {
 	var all []*world.Socket
 	for _, o := range m.others {
@@ -48,7 +48,8 @@ func (m *moment) isSelf(o *world.Socket) bool {
 	return false
 }
 
-// shares says by which option two sockets share a port (inet_bind_conflict, udp_lib_lport_inuse), "" where they do not.
+// shares says by which option two sockets share a port (inet_bind_conflict, udp_lib_lport_inuse), "" where they do
+// not.
 func shares(s, o *world.Socket) string {
 	switch {
 	case s.Set("SO_REUSEADDR") && o.Set("SO_REUSEADDR") && o.State != "LISTEN":
@@ -133,7 +134,8 @@ func (m *moment) unshared(s, o *world.Socket) string {
 	case port && otherPort && s.Group:
 		why = append(why, say("%s has a SO_REUSEPORT group of its own, as it got its program before it was bound", self))
 	case port && otherPort:
-		why = append(why, say("SO_REUSEPORT shares among sockets of one user, and these are of users %d and %d", s.User, o.User))
+		why = append(why, say("SO_REUSEPORT shares among sockets of one user, and these are of users %d and %d", s.User,
+			o.User))
 	case port || otherPort:
 		lacks := other
 		if otherPort {
@@ -253,7 +255,8 @@ func (m *moment) full(s *world.Socket, all []*world.Socket, what string) string 
 // rangeUsedUp is EADDRINUSE of a port that the kernel is to choose.
 func rangeUsedUp(m *moment) string {
 	s := m.asked()
-	if s == nil || s.Ports() == "" || !s.Local.Port.IsZero() && m.call.Name == "bind" || m.call.Name == "listen" && !m.sock.Local.Port.IsZero() {
+	if s == nil || s.Ports() == "" || !s.Local.Port.IsZero() && m.call.Name == "bind" || m.call.Name == "listen" &&
+		!m.sock.Local.Port.IsZero() {
 		return ""
 	}
 	return m.full(s, m.usedUp(s, func(o *world.Socket) bool {

@@ -96,7 +96,8 @@ func (p *player) unixName(call lab.Call, text lab.Text) bool {
 	return ok && i >= 0 && sig.Kind(i).NamesUnix()
 }
 
-// read reads the words of an answer. Of a value that cannot be read back, a port that no name was kept for, ok is left.
+// read reads the words of an answer. Of a value that cannot be read back, a port that no name was kept for, ok is
+// left.
 func (p *player) read(s *question.Step, got string) lab.Answer {
 	call := s.Call
 	if call.Name == "answer" {
@@ -117,7 +118,8 @@ func (p *player) read(s *question.Step, got string) lab.Answer {
 	return lab.Answer{Outcome: lab.OK}
 }
 
-// isErrno reports whether a word of an answer is the name of an errno. States of sockets and events of epoll begin alike.
+// isErrno reports whether a word of an answer is the name of an errno. States of sockets and events of epoll begin
+// alike.
 func isErrno(word string) bool {
 	return len(word) > 2 && word[0] == 'E' && word != "ESTABLISHED" && !strings.HasPrefix(word, "EPOLL") &&
 		strings.Trim(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") == ""
@@ -188,7 +190,10 @@ func (m *moment) word(i int) string {
 
 // has reports whether an argument of the call has the word, as flags do.
 func (m *moment) has(word string) bool {
-	return slices.ContainsFunc(m.call.Args, func(a lab.Arg) bool { return slices.Contains(strings.Split(a.String(), "|"), word) })
+	return slices.ContainsFunc(m.call.Args, func(a lab.Arg) bool {
+		return slices.Contains(strings.Split(a.String(),
+			"|"), word)
+	})
 }
 
 // length returns the length that the call says its address or value has.
@@ -317,7 +322,10 @@ func (m *moment) shown(seen []result.SocketInfo) []*world.Socket {
 			} else if process != "unknown" {
 				n.Process = lab.Process{Host: m.q.Host, Name: process}
 			}
-			isProgram := slices.ContainsFunc(m.q.Processes, func(p question.Process) bool { return p.Process == n.Process && p.Program })
+			isProgram := slices.ContainsFunc(m.q.Processes, func(p question.Process) bool {
+				return p.Process == n.Process &&
+					p.Program
+			})
 			if s.Opaque = s.Opaque || isProgram || process == "unknown"; !s.Opaque {
 				n.Sock = sock
 			}

@@ -42,11 +42,13 @@ func (m *moment) resolved(t lab.Term) string {
 	return t.Value
 }
 
-// way says what the routes of a host say of a destination: the type of the route, "unicast" and the like, "none" without
-// one and "" where that is not known. via is the next host's address, invalid when the destination is on a link.
+// way says what the routes of a host say of a destination: the type of the route, "unicast" and the like, "none"
+// without one and "" where that is not known. via is the next host's address, invalid when the destination is on a
+// link.
 func (m *moment) way(host string, to netip.Addr) (kind string, via netip.Addr) {
 	h := m.world.Host(host)
-	if h == nil || !to.IsValid() || slices.ContainsFunc(h.Specs, func(s world.HostSpec) bool { return s.Object == "rule" }) {
+	if h == nil || !to.IsValid() || slices.ContainsFunc(h.Specs,
+		func(s world.HostSpec) bool { return s.Object == "rule" }) {
 		return "", via
 	}
 	to = to.Unmap().WithZone("")
@@ -77,15 +79,16 @@ func (m *moment) way(host string, to netip.Addr) (kind string, via netip.Addr) {
 	return kind, via
 }
 
-// routeOf returns the type of a route, the length of its prefix and its gateway, -1 where it is not for that destination,
-// and "?" where it is in a table of its own.
+// routeOf returns the type of a route, the length of its prefix and its gateway, -1 where it is not for that
+// destination, and "?" where it is in a table of its own.
 func routeOf(spec lab.Spec, to netip.Addr) (kind string, bits int, via netip.Addr) {
 	kind, bits = "unicast", -1
 	for _, t := range spec.Terms() {
 		switch {
 		case t.Word == "table":
 			return "?", -1, via
-		case t.Takes == lab.TakesNothing && slices.Contains([]string{"unreachable", "prohibit", "blackhole", "throw", "local"}, t.Word):
+		case t.Takes == lab.TakesNothing && slices.Contains([]string{"unreachable", "prohibit", "blackhole", "throw",
+			"local"}, t.Word):
 			kind = t.Word
 		case t.Word == "via":
 			via, _ = netip.ParseAddr(t.Value)
@@ -235,14 +238,17 @@ func noNeighbour(m *moment) string {
 	}
 	switch {
 	case kind == "none" && m.sock != nil && m.sock.Device != "":
-		tied = say("%s is tied to %s, so without a route the kernel takes %s to be on that link; ", m.self(), m.sock.Device, next)
+		tied = say("%s is tied to %s, so without a route the kernel takes %s to be on that link; ", m.self(),
+			m.sock.Device, next)
 	case kind != "unicast" && m.step.Call.Name != "ping" || kind == "local":
 		return ""
 	}
-	return say("%snothing on the link answered for the link-layer address of %s, which was asked for three times", tied, next)
+	return say("%snothing on the link answered for the link-layer address of %s, which was asked for three times",
+		tied, next)
 }
 
-// answersARP reports whether a host has the address and nothing is known to keep it from telling its link-layer address.
+// answersARP reports whether a host has the address and nothing is known to keep it from telling its link-layer
+// address.
 func (m *moment) answersARP(ip netip.Addr) bool {
 	name := m.world.HostAt("", ip)
 	if name == "" || m.world.Host(m.host()).Changed && m.sock != nil && m.sock.Device != "" {
@@ -252,7 +258,8 @@ func (m *moment) answersARP(ip netip.Addr) bool {
 		_, bits, via := routeOf(s.Spec, ip)
 		return s.Object == "route" && bits >= 0 && !via.IsValid()
 	}) {
-		return false // a route says that it is on that link, and of IPv6 a NIC answers for its own addresses alone (ndisc_recv_ns)
+		// A route says that it is on that link, and of IPv6 a NIC answers for its own addresses alone (ndisc_recv_ns).
+		return false
 	}
 	for _, host := range []string{m.host(), name} {
 		for sysctl := range m.world.Host(host).Sysctls {
@@ -279,8 +286,10 @@ func (m *moment) answersARP(ip netip.Addr) bool {
 
 // icmpErrors are what Linux makes of "destination unreachable" by its code (icmp_err_convert), and of other messages.
 var icmpErrors = map[byte]string{
-	0: "ENETUNREACH", 1: "EHOSTUNREACH", 2: "ENOPROTOOPT", 3: "ECONNREFUSED", 4: "EMSGSIZE", 5: "EOPNOTSUPP", 6: "ENETUNREACH",
-	7: "EHOSTDOWN", 8: "ENONET", 9: "ENETUNREACH", 10: "EHOSTUNREACH", 11: "ENETUNREACH", 12: "EHOSTUNREACH", 13: "EHOSTUNREACH",
+	0: "ENETUNREACH", 1: "EHOSTUNREACH", 2: "ENOPROTOOPT", 3: "ECONNREFUSED", 4: "EMSGSIZE", 5: "EOPNOTSUPP",
+	6: "ENETUNREACH",
+	7: "EHOSTDOWN", 8: "ENONET", 9: "ENETUNREACH", 10: "EHOSTUNREACH", 11: "ENETUNREACH", 12: "EHOSTUNREACH",
+	13: "EHOSTUNREACH",
 	14: "EHOSTUNREACH", 15: "EHOSTUNREACH",
 }
 
@@ -340,7 +349,8 @@ func refusedBefore(m *moment) string {
 			return ""
 		}
 	}
-	return say("no socket of %s listens at %s, and the connect of before did not wait for that answer", host, m.place(s.Remote))
+	return say("no socket of %s listens at %s, and the connect of before did not wait for that answer", host,
+		m.place(s.Remote))
 }
 
 // resetByPeer says what made the other end send a reset.
@@ -392,7 +402,8 @@ func gaveUp(m *moment) string {
 	if s == nil || !s.Stream() || s.Remote.Port.IsZero() {
 		return ""
 	}
-	return say("nothing came back from %s however often it was sent to (tcp_retries2, tcp_syn_retries)", m.place(s.Remote))
+	return say("nothing came back from %s however often it was sent to (tcp_retries2, tcp_syn_retries)",
+		m.place(s.Remote))
 }
 
 func linkIsDown(m *moment) string {

@@ -1,15 +1,19 @@
 package why
 
-// rules are the conditions that labrun knows, by errno. Of one errno those stand first which the kernel looks at first,
-// or which say more. Functions are those of Linux 6.18; where another version has another rule the sentence says so.
+// rules are the conditions that labrun knows, by errno. Of one errno those stand first which the kernel looks at
+// first, or which say more. Functions are those of Linux 6.18; where another version has another rule the sentence
+// says so.
 var rules = []rule{
 	// What a call is given, which the kernel looks at before any socket.
 	{"EFAULT", "", badPointer, "copy_from_user, copy_to_user", "intro(2)", "pointers-and-lengths"},
 	{"EBADF", "", notOpen, "fdget", "close(2)", "ltp-bind"},
 	{"ENOTSOCK", "", notASocket, "sock_from_file", "socket(2)", "ltp-bind"},
-	{"EINVAL", "bind connect", tooShort, "move_addr_to_kernel, inet_bind_sk, inet_stream_connect", "bind(2)", "pointers-and-lengths"},
-	{"EINVAL", "setsockopt getsockopt", wrongLength, "sk_setsockopt, sk_getsockopt", "setsockopt(2)", "pointers-and-lengths"},
-	{"EINVAL", "getsockname getpeername accept", wrongRoom, "move_addr_to_user, __sys_accept4", "getsockname(2)", "pointers-and-lengths"},
+	{"EINVAL", "bind connect", tooShort, "move_addr_to_kernel, inet_bind_sk, inet_stream_connect", "bind(2)",
+		"pointers-and-lengths"},
+	{"EINVAL", "setsockopt getsockopt", wrongLength, "sk_setsockopt, sk_getsockopt", "setsockopt(2)",
+		"pointers-and-lengths"},
+	{"EINVAL", "getsockname getpeername accept", wrongRoom, "move_addr_to_user, __sys_accept4", "getsockname(2)",
+		"pointers-and-lengths"},
 
 	// socket
 	{"EACCES", "socket", pingGroup, "ping_init_sock", "icmp(7)", "socket-numbers"},
@@ -74,29 +78,40 @@ var rules = []rule{
 	{"ENETUNREACH", "sendmsg", foreignSource, "ip_route_output_key_hash_rcu", "ip(7)", "multihomed-udp"},
 	{"ENETUNREACH", "connect sendto send sendmsg", sourceGone, "ip_route_output_key_hash_rcu", "ip(7)", "nonlocal"},
 	{"ENETUNREACH", "connect sendto sendmsg", noRouteByDevice, "fib_lookup, ip6_route_output", "ip(7)", "devices"},
-	{"ENETUNREACH", "connect sendto sendmsg ping route", noRoute, "fib_lookup, fib6_rule_lookup", "ip-route(8)", "routing-and-ports"},
-	{"EHOSTUNREACH", "connect sendto sendmsg ping route", routeSays("unreachable"), "fib_props", "ip-route(8)", "routing-and-ports"},
-	{"EACCES", "connect sendto sendmsg ping route", routeSays("prohibit"), "fib_props", "ip-route(8)", "routing-and-ports"},
-	{"EINVAL", "connect sendto sendmsg ping route", routeSays("blackhole"), "fib_props", "ip-route(8)", "routing-and-ports"},
-	{"ENETUNREACH", "connect ping", routerSays("none", "unreachable"), "ip_error, tcp_v4_err", "icmp(7)", "routing-and-ports"},
-	{"EHOSTUNREACH", "connect ping", routerSays("unreachable", "prohibit"), "ip_error, tcp_v4_err", "icmp(7)", "routing-and-ports"},
+	{"ENETUNREACH", "connect sendto sendmsg ping route", noRoute, "fib_lookup, fib6_rule_lookup", "ip-route(8)",
+		"routing-and-ports"},
+	{"EHOSTUNREACH", "connect sendto sendmsg ping route", routeSays("unreachable"), "fib_props", "ip-route(8)",
+		"routing-and-ports"},
+	{"EACCES", "connect sendto sendmsg ping route", routeSays("prohibit"), "fib_props", "ip-route(8)",
+		"routing-and-ports"},
+	{"EINVAL", "connect sendto sendmsg ping route", routeSays("blackhole"), "fib_props", "ip-route(8)",
+		"routing-and-ports"},
+	{"ENETUNREACH", "connect ping", routerSays("none", "unreachable"), "ip_error, tcp_v4_err", "icmp(7)",
+		"routing-and-ports"},
+	{"EHOSTUNREACH", "connect ping", routerSays("unreachable", "prohibit"), "ip_error, tcp_v4_err", "icmp(7)",
+		"routing-and-ports"},
 	{"EACCES", "connect ping", routerSays("prohibit"), "ip6_pkt_prohibit, tcp_v6_err", "icmp(7)", "routing-and-ports"},
 
 	// Errors that a socket was told of, and that the next call tells.
-	{"ECONNREFUSED EHOSTUNREACH ENETUNREACH EHOSTDOWN ENONET ENOPROTOOPT EOPNOTSUPP EPROTO", "send sendmsg recv recvfrom recvmsg",
+	{"ECONNREFUSED EHOSTUNREACH ENETUNREACH EHOSTDOWN ENONET ENOPROTOOPT EOPNOTSUPP EPROTO",
+		"send sendmsg recv recvfrom recvmsg",
 		icmpSays, "icmp_err_convert, __udp4_lib_err", "icmp(7)", "sapi-sockets"},
-	{"EHOSTUNREACH", "connect sendto send sendmsg ping", noNeighbour, "neigh_timer_handler, arp_error_report", "arp(7)", "strong-host"},
+	{"EHOSTUNREACH", "connect sendto send sendmsg ping", noNeighbour, "neigh_timer_handler, arp_error_report",
+		"arp(7)", "strong-host"},
 	{"ECONNREFUSED", "send sendmsg recv recvfrom recvmsg", nobodyReceives, "icmp_send, __udp4_lib_err", "udp(7)", "udp"},
 	{"ECONNREFUSED", "getsockopt", refusedBefore, "tcp_reset", "connect(2)", "readiness"},
 	{"ECONNRESET", "recv recvfrom recvmsg send sendmsg getsockopt", resetByPeer, "tcp_reset", "tcp(7)", "restart"},
-	{"EPIPE", "send sendmsg sendmmsg fill", shutForWriting, "tcp_sendmsg_locked, unix_stream_sendmsg", "send(2)", "signals"},
+	{"EPIPE", "send sendmsg sendmmsg fill", shutForWriting, "tcp_sendmsg_locked, unix_stream_sendmsg", "send(2)",
+		"signals"},
 	{"ETIMEDOUT", "recv recvfrom send connect", gaveUp, "tcp_write_err", "tcp(7)", "sapi-sockets"},
 	{"ENETDOWN", "getsockopt", linkIsDown, "packet_do_bind, packet_notifier", "packet(7)", "socket-numbers"},
 
 	// What a connection has or lacks.
-	{"ENOTCONN", "getpeername shutdown send recv", notConnected, "inet_getname, inet_shutdown", "getpeername(2)", "gvisor-sockets"},
+	{"ENOTCONN", "getpeername shutdown send recv", notConnected, "inet_getname, inet_shutdown", "getpeername(2)",
+		"gvisor-sockets"},
 	{"EDESTADDRREQ", "send sendto sendmsg sendmmsg", noDestination, "udp_sendmsg", "send(2)", "pointers-and-lengths"},
-	{"EAGAIN", "recv recvfrom recvmsg recvmmsg", nothingToReceive, "__skb_wait_for_more_packets, tcp_recvmsg_locked", "recv(2)", "gvisor-sockets"},
+	{"EAGAIN", "recv recvfrom recvmsg recvmmsg", nothingToReceive, "__skb_wait_for_more_packets, tcp_recvmsg_locked",
+		"recv(2)", "gvisor-sockets"},
 	{"EAGAIN", "send sendto sendmsg", noRoom, "tcp_sendmsg_locked, sock_alloc_send_pskb", "send(2)", "readiness"},
 	{"EINVAL", "recv", noUrgentByte, "tcp_recv_urg", "recv(2)", "readiness"},
 	{"EINVAL", "ioctl", queueOfListener, "tcp_ioctl", "tcp(7)", "readiness"},
@@ -115,7 +130,8 @@ var rules = []rule{
 	{"ENODEV", "getsockopt", deviceGone, "sock_getbindtodevice", "socket(7)", "addresses-come-and-go"},
 	{"ENOPROTOOPT", "setsockopt getsockopt", otherFamily, "do_ip_setsockopt, tcp_setsockopt", "ipv6(7)", "nonlocal"},
 	{"EOPNOTSUPP", "setsockopt", reuseportElsewhere, "sk_setsockopt", "socket(7)", "unix"},
-	{"EPERM", "setsockopt", lacksCapability, "sk_setsockopt, do_ip_setsockopt, sockopt_ns_capable", "capabilities(7)", "devices"},
+	{"EPERM", "setsockopt", lacksCapability, "sk_setsockopt, do_ip_setsockopt, sockopt_ns_capable",
+		"capabilities(7)", "devices"},
 
 	// What is not of sockets alone.
 	{"EEXIST", "epoll_ctl", watchedAlready, "ep_insert", "epoll_ctl(2)", "readiness"},

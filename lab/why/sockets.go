@@ -27,7 +27,8 @@ func wrongFamily(m *moment) string {
 	return ""
 }
 
-// scopeElsewhere: ::1 and link-local addresses are of one link, and a socket of IPv6 that is tied to another has them not.
+// scopeElsewhere: ::1 and link-local addresses are of one link, and a socket of IPv6 that is tied to another has them
+// not.
 func scopeElsewhere(m *moment) string {
 	s, ip := m.asked(), m.by.Addr.Addr
 	if s == nil || !s.Is6() || s.Device == "" || !ip.Is6() || ip.Is4In6() {
@@ -46,8 +47,8 @@ func scopeElsewhere(m *moment) string {
 func tentative(m *moment) string {
 	for _, a := range m.world.Host(m.host()).Addresses {
 		if a.Addr() == m.by.Addr.Addr.WithZone("") && a.Tentative {
-			return say("%s asks the link whether another host has %s, and until then no socket may have it: the address is tentative",
-				m.host(), a.Addr())
+			return say("%s is tentative: %s asks the link whether another host has it, and until then no socket may",
+				a.Addr(), m.host())
 		}
 	}
 	return ""
@@ -128,7 +129,8 @@ func mappedV6Only(m *moment) string {
 
 func linkLocal(m *moment) string {
 	ip := m.by.Addr.Addr
-	if m.sock != nil && ip.Is6() && (ip.IsLinkLocalUnicast() || ip.IsLinkLocalMulticast()) && ip.Zone() == "" && m.sock.Device == "" {
+	if m.sock != nil && ip.Is6() && (ip.IsLinkLocalUnicast() || ip.IsLinkLocalMulticast()) && ip.Zone() == "" &&
+		m.sock.Device == "" {
 		return say("%s is an address of a link, and neither it nor %s says which NIC: [%s%%NIC]", ip, m.self(), ip)
 	}
 	return ""
@@ -144,7 +146,7 @@ func notAFolder(m *moment) string {
 
 func netlinkPort(m *moment) string {
 	if _, ok := m.arg(1).(lab.NetlinkAddr); ok {
-		return "another netlink socket has that port: it is the process's number, which the first socket of the process was given"
+		return "another netlink socket has that port, the process's number, which the first socket of a process gets"
 	}
 	return ""
 }
@@ -213,7 +215,8 @@ func allowedUDP(m *moment) string {
 	return ""
 }
 
-// ownGroup: a socket that got a program before it was bound is in a group by itself (reuseport_alloc), and joins no other.
+// ownGroup: a socket that got a program before it was bound is in a group by itself (reuseport_alloc), and joins no
+// other.
 func ownGroup(m *moment) string {
 	s := m.asked()
 	if s == nil || s.Ports() == "" || s.Local.Port.IsZero() {
@@ -221,7 +224,8 @@ func ownGroup(m *moment) string {
 	}
 	for _, o := range m.rivals(s) {
 		if s.Set("SO_REUSEPORT") && o.Set("SO_REUSEPORT") && o.Group {
-			return say("%s; it got its program before it was bound, and its group of SO_REUSEPORT is its own", m.relation(s, o))
+			return say("%s; it got its program before it was bound, and its group of SO_REUSEPORT is its own",
+				m.relation(s, o))
 		}
 	}
 	return ""
@@ -243,7 +247,8 @@ func noNameYet(m *moment) string {
 
 func connectedListens(m *moment) string {
 	s := m.known()
-	if s == nil || s.State != "ESTABLISHED" && s.State != "SYN_SENT" && s.State != "CLOSE_WAIT" && s.State != "FIN_WAIT2" {
+	if s == nil || s.State != "ESTABLISHED" && s.State != "SYN_SENT" && s.State != "CLOSE_WAIT" &&
+		s.State != "FIN_WAIT2" {
 		return ""
 	}
 	return say("%s is connected or connects (%s)", m.self(), s.State)
@@ -485,7 +490,7 @@ func shutWhileConnecting(m *moment) string {
 
 func undoneWhileConnecting(m *moment) string {
 	if m.step.Call.Name == "answer" && m.sock != nil && m.sock.State != "SYN_SENT" && m.sock.State != "ESTABLISHED" {
-		return say("%s was disconnected by connect to AF_UNSPEC while this connect waited; before Linux 6.7 the answer was another", m.self())
+		return say("%s was disconnected by connect to AF_UNSPEC while this connect waited (Linux 6.7 or later)", m.self())
 	}
 	return ""
 }

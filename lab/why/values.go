@@ -234,7 +234,8 @@ func joinedAlready(m *moment) string {
 }
 
 func notJoined(m *moment) string {
-	if m.isOption("IP_DROP_MEMBERSHIP", "IPV6_DROP_MEMBERSHIP") && m.sock != nil && !m.world.IsMember(m.sock, m.word(2)) {
+	if m.isOption("IP_DROP_MEMBERSHIP", "IPV6_DROP_MEMBERSHIP") && m.sock != nil && !m.world.IsMember(m.sock,
+		m.word(2)) {
 		return say("%s is not a member of %s", m.self(), m.word(2))
 	}
 	return ""
@@ -293,7 +294,8 @@ func otherFamily(m *moment) string {
 
 func reuseportElsewhere(m *moment) string {
 	if s := m.known(); s != nil && m.isOption("SO_REUSEPORT") && s.Ports() == "" {
-		return say("%s is a %s socket, and since Linux 6.13 SO_REUSEPORT is refused outside IPv4 and IPv6", m.self(), s.Type)
+		return say("%s is a %s socket, and since Linux 6.13 SO_REUSEPORT is refused outside IPv4 and IPv6", m.self(),
+			s.Type)
 	}
 	return ""
 }
@@ -302,8 +304,9 @@ func reuseportElsewhere(m *moment) string {
 func lacksCapability(m *moment) string {
 	needs := map[string]string{
 		"SO_BINDTODEVICE": "CAP_NET_RAW", "SO_BINDTOIFINDEX": "CAP_NET_RAW", "SO_ATTACH_REUSEPORT_EBPF": "CAP_BPF",
-		"SO_MARK": "CAP_NET_ADMIN", "SO_PRIORITY": "CAP_NET_ADMIN", "IP_TRANSPARENT": "CAP_NET_ADMIN", "IPV6_TRANSPARENT": "CAP_NET_ADMIN",
-		"TCP_REPAIR": "CAP_NET_ADMIN", "SO_RCVBUFFORCE": "CAP_NET_ADMIN", "SO_SNDBUFFORCE": "CAP_NET_ADMIN",
+		"SO_MARK": "CAP_NET_ADMIN", "SO_PRIORITY": "CAP_NET_ADMIN", "IP_TRANSPARENT": "CAP_NET_ADMIN",
+		"IPV6_TRANSPARENT": "CAP_NET_ADMIN",
+		"TCP_REPAIR":       "CAP_NET_ADMIN", "SO_RCVBUFFORCE": "CAP_NET_ADMIN", "SO_SNDBUFFORCE": "CAP_NET_ADMIN",
 	}[m.word(1)]
 	if needs == "" || m.keeps(needs) {
 		return ""
@@ -312,7 +315,8 @@ func lacksCapability(m *moment) string {
 		if m.sock == nil || m.sock.Device == "" {
 			return ""
 		}
-		return say("%s is tied to %s, and to change that takes %s, which user %d has not", m.self(), m.sock.Device, needs, m.user())
+		return say("%s is tied to %s, and to change that takes %s, which user %d has not", m.self(), m.sock.Device,
+			needs, m.user())
 	}
 	return say("%s takes %s, which user %d has not", m.word(1), needs, m.user())
 }
@@ -354,7 +358,8 @@ func notHandled(m *moment) string {
 	return ""
 }
 
-// borderAndRange: the unprivileged ports begin at or below the range of automatic ports, or bind(0) would ask for privilege.
+// borderAndRange: the unprivileged ports begin at or below the range of automatic ports, or bind(0) would ask for
+// privilege.
 func borderAndRange(m *moment) string {
 	const start, ports = "net.ipv4.ip_unprivileged_port_start", "net.ipv4.ip_local_port_range"
 	text, ok := m.arg(1).(lab.Text)

@@ -33,9 +33,10 @@ func (r Reason) from() string {
 	return r.Function + "; lesson " + r.Lesson
 }
 
-// Of says why a step of a combination was answered as it was. got has the answers up to that step at least, in the words of
-// a report; seen is what the kernel's list of sockets showed behind that answer, nil where nothing was looked at.
-// It is not ok when no reason is known, and where a call that succeeded met nothing that could have made it fail.
+// Of says why a step of a combination was answered as it was. got has the answers up to that step at least, in the
+// words of a report; seen is what the kernel's list of sockets showed behind that answer, nil where nothing was
+// looked at. It is not ok when no reason is known, and where a call that succeeded met nothing that could have made
+// it fail.
 func Of(q *question.Question, c lab.Combo, got []string, step int, seen []result.SocketInfo) (r Reason, ok bool) {
 	steps := q.StepsOf(c)
 	if step >= len(steps) || step >= len(got) {
@@ -77,7 +78,8 @@ type rule struct {
 }
 
 func (r *rule) isAbout(errno, call string) bool {
-	return slices.Contains(strings.Fields(r.errnos), errno) && (r.calls == "" || slices.Contains(strings.Fields(r.calls), call))
+	return slices.Contains(strings.Fields(r.errnos), errno) && (r.calls == "" ||
+		slices.Contains(strings.Fields(r.calls), call))
 }
 
 // reason returns the first rule's whose condition is met: of the sockets that the steps left, or else of those that
@@ -129,7 +131,8 @@ func (m *moment) agrees(r Reason, seen []result.SocketInfo) bool {
 // same reports whether a socket of the world is one that the kernel has shown.
 func same(s, shown *world.Socket) bool {
 	return s.Host == shown.Host && (s.IsUnix() && s.Local.Unix == shown.Local.Unix || !s.IsUnix() &&
-		s.Ports() == shown.Ports() && (s.Local.Port == shown.Local.Port || s.Local.Port.Chosen() || shown.Local.Port.Chosen()) &&
+		s.Ports() == shown.Ports() && (s.Local.Port == shown.Local.Port || s.Local.Port.Chosen() ||
+		shown.Local.Port.Chosen()) &&
 		(!s.Local.Addr.IsValid() || s.Local.Addr.WithZone("") == shown.Local.Addr.WithZone("")) && s.State == shown.State)
 }
 

@@ -60,7 +60,8 @@ func TestConflict(t *testing.T) {
 
 // TestSocketsAsTheyWere: what later steps do to a socket does not change the reason of an earlier one.
 func TestSocketsAsTheyWere(t *testing.T) {
-	q, got := asked(t, "a = socket(tcp)", "bind(a, x:80)", "b = socket(tcp)", "bind(b, any:80) = EADDRINUSE", "listen(a, 5)",
+	q, got := asked(t, "a = socket(tcp)", "bind(a, x:80)", "b = socket(tcp)", "bind(b, any:80) = EADDRINUSE",
+		"listen(a, 5)",
 		"close(a)")
 	reasons := why.Each(q, 0, got, nil)
 	r := reasons[len(reasons)-3]

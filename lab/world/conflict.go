@@ -49,9 +49,9 @@ func Unmapped(a netip.AddrPort) netip.AddrPort {
 	return netip.AddrPortFrom(a.Addr().Unmap().WithZone(""), a.Port())
 }
 
-// Dialled returns where a connect goes to. To a wildcard it is the host itself: of IPv4 the socket's own address, where it
-// has one (ip_route_output_key_hash_rcu), and else loopback; of IPv6 always loopback, that of IPv4 from a mapped address
-// (tcp_v6_connect).
+// Dialled returns where a connect goes to. To a wildcard it is the host itself: of IPv4 the socket's own address,
+// where it has one (ip_route_output_key_hash_rcu), and else loopback; of IPv6 always loopback, that of IPv4 from a
+// mapped address (tcp_v6_connect).
 func Dialled(own, to netip.Addr) netip.Addr {
 	has := own.IsValid() && !own.Unmap().IsUnspecified()
 	lo := netip.AddrFrom4([4]byte{127, 0, 0, 1})

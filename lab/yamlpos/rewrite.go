@@ -57,6 +57,9 @@ func (t *Texts) add(n *yaml.Node, c context) {
 	switch {
 	case n.Kind == yaml.ScalarNode && n.Style&yaml.LiteralStyle != 0:
 		for i, text := range strings.Split(n.Value, "\n") {
+			if text == "" { // behind the last line end nothing is the text's
+				continue
+			}
 			line := n.Line + 1 + i
 			t.lines[line] = n
 			// A line may be a mapping in braces. It is all on that line, so its nodes have the line's columns.

@@ -27,6 +27,7 @@ func TestRewrite(t *testing.T) {
 		"unicode":            {"ä: {é: \"f(ü) = ?\"} # ö\n", "?", "ß", "ä: {é: \"f(ü) = ß\"} # ö\n"},
 		"lines":              {"a: |\n  b\n\n  ü f(x) = ? # why\n  c\n", "?", "\"#\"", "a: |\n  b\n\n  ü f(x) = \"#\" # why\n  c\n"},
 		"a mapping in lines": {"a: |\n  b\n  {c: [\"f(x) = ?\", d]} # why\n", "?", "ok", "a: |\n  b\n  {c: [\"f(x) = ok\", d]} # why\n"},
+		"behind lines":       {"a: |\n  b\nc: f(x) = ?\n", "?", "ok", "a: |\n  b\nc: f(x) = ok\n"},
 		"an item":            {"- f(x) = ?\n- b", "?", "ok", "- f(x) = ok\n- b"},
 		"the whole":          {"a: ?b\n", "?b", "ok", "a: ok\n"},
 	} {

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"labrun/lab"
+)
+
+// isFree returns an error when a file of that name exists.
+func isFree(file string) error {
+	_, err := os.Lstat(file)
+	switch {
+	case err == nil:
+		return errors.New("it exists already, and would be lost")
+	case !errors.Is(err, os.ErrNotExist):
+		return errors.Unwrap(err)
+	}
+	info, err := os.Stat(filepath.Dir(file))
+	if err == nil && !info.IsDir() {
+		err = errors.New("that is not a folder")
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", filepath.Dir(file), reasonOf(err))
+	}
+	return nil
+}
+
+// reasonOf returns what is behind an error of a path, whose name is told already.
+func reasonOf(err error) error {
+	var path *os.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
+}
+
+// writeFile writes a file whole or not at all; behind sudo it is the user's.
+func writeFile(file string, text []byte) error {
+	out, err := openOutput(file)
+	if err != nil {
+		return err
+	}
+	defer out.file.Close()
+	return out.writeBy(func(w io.Writer) error {
+		_, err := w.Write(text)
+		return err
+	})
+}
+
+// fileArgument returns a file's name as an argument of a command that is printed: one that begins with "-" would be
+// taken for a flag.
+func fileArgument(file string) string {
+	if strings.HasPrefix(file, "-") {
+		file = "./" + file
+	}
+	return lab.Quote(file)
+}
