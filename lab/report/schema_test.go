@@ -95,6 +95,7 @@ func TestSchemaHasEveryField(t *testing.T) {
 		{result.KernelSaid{}, at(s, "changes", "before")},
 		{result.KnownChange{}, at(s, "changes", "known")},
 		{result.Matrix{}, at(s, "topologies")},
+		{lab.Lesson{}, at(s, "topologies", "lesson")},
 		{lab.Layout{}, at(s, "topologies", "topology")},
 		{lab.Network{}, at(s, "topologies", "topology", "networks")},
 		{lab.Host{}, at(s, "topologies", "topology", "hosts")},
@@ -145,6 +146,9 @@ func TestSchemaHasEveryField(t *testing.T) {
 	var note []string
 	for f := range reflect.TypeFor[result.Note]().Fields() {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if name == "-" {
+			continue // not of a report
+		}
 		note = append(note, name)
 	}
 	for _, name := range append(note, "cell", "host", "verdict", "got") {
