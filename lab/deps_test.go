@@ -25,19 +25,21 @@ var chain = map[string][]string{
 	"lab/session":  {"lab/syntax", "lab/topology", "lab/yamlpos"}, // lines that a person types, as a topology
 	"lab/draft":    {"lab/wording", "lab/syntax", "lab/yamlpos"},  // the way back of topology; spells as labrun fmt does
 	// What programs did, in strace's notation, to steps; and what finds it out.
-	"lab/trace":          {"lab/wording", "lab/syntax", "lab/once", "lab/draft"},
-	"lab/imports/strace": {"lab/syntax", "lab/once", "lab/trace"},
-	"lab/record":         {"lab/child", "lab/trace"}, // gets its host from who starts it
-	"lab/plan":           nil,
-	"lab/question":       {"lab/plan", "lab/syntax"}, // reads calls as it prints them
-	"lab/result":         nil,
-	"lab/why":            {"lab/world", "lab/syntax", "lab/question", "lab/result"}, // a cell and its answers to reasons
-	"lab/kernel":         {"lab/question", "lab/result"},
-	"lab/once":           nil,          // remembers for all that come after it
-	"lab/sys":            nil,          // what this machine's kernel says, for all that run on it
-	"lab/child":          {"lab/once"}, // what a process and the init of a program have in common
-	"lab/orphan":         {"lab/sys"},  // either ends the connections of a host, whichever is left to
-	"lab/fabric":         {"lab/plan", "lab/sys", "lab/once", "lab/orphan"},
+	"lab/trace":               {"lab/wording", "lab/syntax", "lab/once", "lab/draft"},
+	"lab/imports/strace":      {"lab/syntax", "lab/once", "lab/trace"},
+	"lab/imports/packetdrill": {"lab/syntax", "lab/once", "lab/trace"},
+	"lab/imports/clab":        {"lab/syntax", "lab/once", "lab/trace", "lab/wording", "lab/draft"},
+	"lab/record":              {"lab/child", "lab/trace"}, // gets its host from who starts it
+	"lab/plan":                nil,
+	"lab/question":            {"lab/plan", "lab/syntax"}, // reads calls as it prints them
+	"lab/result":              nil,
+	"lab/why":                 {"lab/world", "lab/syntax", "lab/question", "lab/result"}, // a cell and its answers to reasons
+	"lab/kernel":              {"lab/question", "lab/result"},
+	"lab/once":                nil,          // remembers for all that come after it
+	"lab/sys":                 nil,          // what this machine's kernel says, for all that run on it
+	"lab/child":               {"lab/once"}, // what a process and the init of a program have in common
+	"lab/orphan":              {"lab/sys"},  // either ends the connections of a host, whichever is left to
+	"lab/fabric":              {"lab/plan", "lab/sys", "lab/once", "lab/orphan"},
 	// Either gets its host as a function, and a process the lab's files, too: a process knows
 	// nothing of programs, nor a program of processes.
 	"lab/process": {"lab/sys", "lab/child", "lab/orphan"},
@@ -64,7 +66,7 @@ var chain = map[string][]string{
 	"cmd/labrun": {
 		"lab/wording", "lab/syntax", "lab/topology", "lab/plan", "lab/sys", "lab/fabric", "lab/program", "lab/capture",
 		"lab/question", "lab/result", "lab/why", "lab/kernel", "lab/kernel/local", "lab/kernel/image", "lab/kernel/guest",
-		"lab/run", "lab/compare", "lab/report", "lab/graph", "lab/draft", "lab/trace", "lab/imports/strace", "lab/record", "lab/session",
+		"lab/run", "lab/compare", "lab/report", "lab/graph", "lab/draft", "lab/trace", "lab/imports/strace", "lab/imports/packetdrill", "lab/imports/clab", "lab/record", "lab/session",
 		"lab/accept", "topologies",
 	},
 	// All of the chain as a test of somebody else's, beside cmd/labrun at its end.
@@ -78,8 +80,8 @@ var owners = map[string]struct {
 	why string
 }{
 	"github.com/vishvananda/": {[]string{"lab/fabric"}, "only fabric talks to the kernel about links"},
-	"go.yaml.in/": {[]string{"lab/yamlpos", "lab/topology"},
-		"only these two know that files are YAML"},
+	"go.yaml.in/": {[]string{"lab/yamlpos", "lab/topology", "lab/imports/clab"},
+		"only these know that files are YAML, labrun's and containerlab's"},
 	"github.com/spf13/":            {[]string{"cmd/labrun"}, "the command line stays in cmd"},
 	"github.com/jedib0t/go-pretty": {[]string{"lab/report"}, "only reports print tables"},
 	"golang.org/x/sys/": {[]string{"lab/sys", "lab/child", "lab/orphan", "lab/fabric", "lab/process",

@@ -32,6 +32,20 @@ type accepted struct {
 	last   map[string]result.Counts
 }
 
+// areFiles finds arguments that can be run and not written.
+func areFiles(paths []string) error {
+	for _, p := range paths {
+		if p == "-" {
+			return usagef("--accept writes into files, and - is standard input")
+		}
+		_, err := os.Lstat(p)
+		if _, isLesson := lessonNamed(p); isLesson && errors.Is(err, fs.ErrNotExist) {
+			return usagef("--accept writes into files, and %s is a lesson of labrun; \"labrun init --from %[1]s FILE\" makes it one", p)
+		}
+	}
+	return nil
+}
+
 // runAccept runs the files as they are, prints that report, and writes the kernels' answers into the files. A red cell
 // ends at its red step, so it asks again what has changed until no answer differs; no file is written before.
 func runAccept(ctx context.Context, cmd *cobra.Command, topologies []*lab.Topology, o runOptions) error {

@@ -179,7 +179,8 @@ func rootCommand() *cobra.Command {
 	root.Flags().BoolVar(&tellsVersion, "version", false, "print the version")
 	root.PersistentFlags().StringVar(&colourWish, "color", "auto",
 		"colours `WHEN`: auto (on a terminal, unless NO_COLOR is set; FORCE_COLOR has them elsewhere too), always or never")
-	root.AddCommand(runCommand(), initCommand(), checkCommand(), fmtCommand(), planCommand(), listCommand(), kernelsCommand(), importCommand(), graphCommand(), reportCommand(),
+	root.AddCommand(runCommand(), initCommand(), checkCommand(), fmtCommand(), planCommand(), listCommand(), kernelsCommand(),
+		importCommand(), graphCommand(), reportCommand(),
 		diffCommand(), mergeCommand(), explainCommand(),
 		schemaCommand(), manCommand(), versionCommand())
 	root.AddCommand(topics()...)

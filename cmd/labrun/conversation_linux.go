@@ -287,7 +287,7 @@ func (c *conversation) explain(_ context.Context, begins string) error {
 			return err
 		}
 		if r.seen.IsZero() {
-			_, err := fmt.Fprintf(c.out, "    %s: no socket of this lab is the reason, and labrun knows no other\n", sys.MeaningOf(r.Got))
+			_, err := fmt.Fprintln(c.out, "    no socket of this lab is the reason, and labrun knows no other")
 			return err
 		}
 		return nil
@@ -345,8 +345,8 @@ func (c *conversation) save(_ context.Context, file string) error {
 func (c *conversation) help(_ context.Context, call string) error {
 	w := helpWriter{c.out, width(c.out)}
 	if call == "" {
-		w.text("A call is written as strace prints it: a = socket(tcp), bind(a, x:80). Its process stands before it, unless " +
-			"that is main: second: b = socket(tcp), and on the peer peer/web: w = socket(tcp).")
+		w.text("A call is written as strace prints it: a = socket(tcp), bind(a, x:80). Its process stands before it, " +
+			"unless that is main: second: b = socket(tcp), and on the peer peer/web: w = socket(tcp).")
 		w.text("Calls: " + list(callNames()) + ".")
 		w.text("Host " + c.host + ": " + nics(c.layout.Host(c.host)) + ".")
 		for _, command := range talkCommands() {

@@ -105,7 +105,8 @@ func heldNamed(name string) (heldProcess, error) {
 		return heldProcess{}, usagef("%s: no lab of yours is up; \"labrun up FILE\" keeps one", name)
 	case len(found) == 0:
 		names = unique(names)
-		return heldProcess{}, usagef("%s: no lab that is up has such a host%s there are %s", name, meant(name, names), list(names))
+		return heldProcess{}, usagef("%s: no lab that is up has such a host%s there are %s", name, meant(name, names),
+			list(names))
 	case len(found) > 1 && name == found[0].host && found[0].lab != found[len(found)-1].lab:
 		var labs []string
 		for _, h := range found {
@@ -113,7 +114,8 @@ func heldNamed(name string) (heldProcess, error) {
 		}
 		return heldProcess{}, usagef("%s: several labs have such a host; name one of %s", name, list(unique(labs)))
 	case len(found) > 1:
-		return heldProcess{}, usagef("%s: several labs of that name are up; use the command that \"labrun up\" has printed", name)
+		return heldProcess{}, usagef("%s: several labs of that name are up; use the command that \"labrun up\" has printed",
+			name)
 	}
 	return found[0], nil
 }

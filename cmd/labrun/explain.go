@@ -34,8 +34,9 @@ shows it. Below an ok stands why the call could do that, where a socket was in i
 Where no reason is known, none is given.
 
     labrun explain topologies/dual-nic.yaml claim-1-established
-    labrun explain topologies/reuseport.yaml 'options[state=bound,holder=A,newcomer=A]'
-    labrun explain topologies/dual-nic.yaml 'claim-2*' --host alpha --kernel debian:6.1
+    labrun explain topologies/reuseport.yaml \
+        'options[state=bound,holder=A,newcomer=A]'
+    labrun explain topologies/dual-nic.yaml 'claim-2*' --kernel debian:6.1
 
 FILE may be a report that "labrun -o FILE.json" kept: then nothing runs, and its
 answers are explained. Cells that are alike in all hosts are printed once.

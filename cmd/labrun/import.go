@@ -13,6 +13,8 @@ import (
 
 	"labrun/lab"
 	"labrun/lab/draft"
+	"labrun/lab/imports/clab"
+	"labrun/lab/imports/packetdrill"
 	"labrun/lab/imports/strace"
 	"labrun/lab/topology"
 	"labrun/lab/trace"
@@ -26,27 +28,43 @@ const maxImport = 64 << 20
 var importFormats = []importFormat{
 	{
 		name: "strace", what: "what strace -f prints", extensions: []string{".strace", ".log", ".txt"}, sniff: strace.Sniff,
-		read: func(name, text string, expectOK bool) (*draft.File, []trace.Left, string) {
-			events, left := strace.Parse(text)
-			m := trace.Import(events, trace.Options{})
-			if expectOK {
-				m.ExpectSuccess()
-			}
-			said := fmt.Sprintf("%s of %s", count(m.Carried, "call"), wording.Count(len(m.Programs), "process"))
-			if m.MadeUp > 0 {
-				said += fmt.Sprintf(", %s of other ends made up", count(m.MadeUp, "call"))
-			}
-			return m.File(name, "From a log of strace."), append(left, m.Left...), said
-		},
+		read: fromCalls("From a log of strace.", strace.Parse),
+	},
+	{
+		name: "packetdrill", what: "a script of packetdrill", extensions: []string{".pkt"}, sniff: packetdrill.Sniff,
+		read: fromCalls("From a script of packetdrill.", packetdrill.Parse),
+	},
+	{
+		name: "containerlab", what: "a topology of containerlab", extensions: []string{".clab.yml", ".clab.yaml"},
+		sniff: clab.Sniff,
+		read:  func(name, text string, _ bool) (*draft.File, []trace.Left, string) { return clab.Read(name, text) },
 	},
 }
+
+// fromCalls returns what makes a topology of calls, which parse finds in a text.
+func fromCalls(from string, parse func(string) ([]trace.Event, []trace.Left)) importer {
+	return func(name, text string, expectOK bool) (*draft.File, []trace.Left, string) {
+		events, left := parse(text)
+		m := trace.Import(events, trace.Options{})
+		if expectOK {
+			m.ExpectSuccess()
+		}
+		said := fmt.Sprintf("%s of %s", count(m.Carried, "call"), wording.Count(len(m.Programs), "process"))
+		if m.MadeUp > 0 {
+			said += fmt.Sprintf(", %s of other ends made up", count(m.MadeUp, "call"))
+		}
+		return m.File(name, from), append(left, m.Left...), said
+	}
+}
+
+// importer returns the file that a text becomes, what of it was left out, and what was carried over, in words.
+type importer func(name, text string, expectOK bool) (*draft.File, []trace.Left, string)
 
 type importFormat struct {
 	name, what string
 	extensions []string
 	sniff      func(text string) bool
-	// read returns the file that a text becomes, what of it was left out, and what was carried over, in words.
-	read func(name, text string, expectOK bool) (*draft.File, []trace.Left, string)
+	read       importer
 }
 
 func importFormatNames() []string {
@@ -134,7 +152,7 @@ func readImport(cmd *cobra.Command, file string) (string, error) {
 	case err != nil:
 		return "", err
 	case len(b) > maxImport:
-		return "", usagef("%s has more than %d MiB; cut it to the calls that matter, as strace -e trace=%%network,%%process,desc does",
+		return "", usagef("%s has more than %d MiB; strace -e trace=%%network,%%process,desc prints the calls that matter",
 			file, maxImport>>20)
 	case strings.TrimSpace(string(b)) == "":
 		return "", usagef("%s is empty", file)
@@ -151,15 +169,18 @@ func importFormatOf(file, text, said string) (*importFormat, error) {
 		}
 	}
 	for i := range importFormats {
-		if f := &importFormats[i]; slices.ContainsFunc(f.extensions, func(e string) bool { return strings.HasSuffix(file, e) }) {
-			return f, nil
+		for _, e := range importFormats[i].extensions {
+			if strings.HasSuffix(file, e) {
+				return &importFormats[i], nil
+			}
 		}
 	}
 	var formats []string
 	for _, f := range importFormats {
 		formats = append(formats, f.name+" ("+f.what+")")
 	}
-	return nil, usagef("%s does not look like a file that can be imported; --format says which it is: %s", file, list(formats))
+	return nil, usagef("%s does not look like a file that can be imported; --format says which it is: %s", file,
+		list(formats))
 }
 
 // topologyName returns the name of a topology that is made of a file: that of the file, as far as it can be one.

@@ -150,5 +150,6 @@ func recordProgram(cmd *cobra.Command, argv []string, o recordOptions) error {
 		m.ExpectSuccess()
 	}
 	said := fmt.Sprintf("%s of %s", count(m.Carried, "call"), wording.Count(len(m.Programs), "process"))
-	return writeDraft(cmd, m.File(name, "Recorded: "+lab.VisibleLines(lab.Command(argv...))), argv[0], o.out, m.Left, said)
+	d := m.File(name, "Recorded: "+lab.VisibleLines(lab.Command(argv...)))
+	return writeDraft(cmd, d, argv[0], o.out, m.Left, said)
 }

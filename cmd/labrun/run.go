@@ -28,7 +28,8 @@ func (o *runOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.failed, "failed", "",
 		"run only the cells that failed or were errors in the kept report `FILE.json`; an experiment that has other "+
 			"combinations by now runs whole")
-	f.BoolVarP(&o.outputs.terse, "quiet", "q", false, "in text on standard output print what failed or is an error alone, nothing when all passed")
+	f.BoolVarP(&o.outputs.terse, "quiet", "q", false,
+		"in text on standard output print what failed or is an error alone, nothing when all passed")
 	f.StringVar(&o.baseline, "baseline", "",
 		"compare with the kept report `FILE.json`, print what differs after the matrix, and exit 1 when the "+
 			"outcome does")

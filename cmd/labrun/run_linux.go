@@ -31,8 +31,10 @@ func runFiles(cmd *cobra.Command, paths []string, o runOptions) error {
 			return err
 		}
 	}
-	if o.accept && slices.Contains(paths, "-") {
-		return usagef("--accept writes into files, and - is standard input")
+	if o.accept {
+		if err := areFiles(paths); err != nil {
+			return err
+		}
 	}
 	if slices.Contains(paths, "-") {
 		if o.watch {

@@ -24,7 +24,8 @@ import (
 func (o *tryOptions) talk(cmd *cobra.Command) error {
 	switch {
 	case len(o.kernels)+len(o.kernelsFrom) > 0:
-		return usagef("--kernel: the prompt asks this machine's kernel alone; several are asked calls that are given as arguments")
+		return usagef("--kernel: the prompt asks this machine's kernel alone; several are asked calls that are given as " +
+			"arguments")
 	case o.json:
 		return usagef("--json: a report is about calls that are given as arguments")
 	case o.file == "-":

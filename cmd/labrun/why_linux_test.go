@@ -39,6 +39,7 @@ func (all *reasons) check(t *testing.T, lesson string, r *result.Report) {
 			steps := q.StepsOf(c.Combo)
 			for at, reason := range why.Each(q, c.Combo, c.Answers(), nil) {
 				got, _, _ := strings.Cut(c.Answers()[at], " ")
+				got = strings.Trim(got, "{,}") // of together
 				call := steps[at].Call.String() + " = " + got
 				switch errno, isErrno := errnoOf(got); {
 				case reason.Sentence == "" && isErrno:

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// auditArch is how seccomp(2) calls the machines whose programs can be recorded: 64 bits, where no call has its arguments
-// in memory as socketcall(2) has.
+// auditArch is how seccomp(2) calls the machines whose programs can be recorded: 64 bits, where no call has its
+// arguments in memory as socketcall(2) has.
 var auditArch = map[string]uint32{
 	"amd64": unix.AUDIT_ARCH_X86_64, "arm64": unix.AUDIT_ARCH_AARCH64, "riscv64": unix.AUDIT_ARCH_RISCV64,
 	"s390x": unix.AUDIT_ARCH_S390X, "ppc64le": unix.AUDIT_ARCH_PPC64LE, "loong64": unix.AUDIT_ARCH_LOONGARCH64,
@@ -23,8 +23,8 @@ var calls = map[uint64]string{
 	unix.SYS_SETSOCKOPT: "setsockopt", unix.SYS_GETSOCKOPT: "getsockopt", unix.SYS_SHUTDOWN: "shutdown",
 	unix.SYS_SENDMSG: "sendmsg", unix.SYS_RECVMSG: "recvmsg", unix.SYS_SENDMMSG: "sendmmsg",
 	unix.SYS_RECVMMSG: "recvmmsg", unix.SYS_READ: "read", unix.SYS_WRITE: "write", unix.SYS_READV: "readv",
-	unix.SYS_WRITEV: "writev", unix.SYS_SENDFILE: "sendfile", unix.SYS_CLOSE: "close", unix.SYS_CLOSE_RANGE: "close_range",
-	unix.SYS_DUP: "dup", unix.SYS_DUP3: "dup3", unix.SYS_FCNTL: "fcntl", unix.SYS_IOCTL: "ioctl",
+	unix.SYS_WRITEV: "writev", unix.SYS_SENDFILE: "sendfile",
+	unix.SYS_CLOSE: "close", unix.SYS_CLOSE_RANGE: "close_range", unix.SYS_DUP: "dup", unix.SYS_DUP3: "dup3", unix.SYS_FCNTL: "fcntl", unix.SYS_IOCTL: "ioctl",
 	unix.SYS_CLONE: "clone", unix.SYS_CLONE3: "clone3", unix.SYS_EXECVE: "execve", unix.SYS_EXECVEAT: "execveat",
 	unix.SYS_EXIT_GROUP: "exit_group", unix.SYS_IO_URING_SETUP: "io_uring_setup",
 }

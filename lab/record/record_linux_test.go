@@ -148,7 +148,8 @@ func TestThreads(t *testing.T) {
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("the program: %v", err)
 	}
-	if want := "address already in use\ndone\n"; !strings.HasSuffix(string(said), want) || strings.Count(string(said), "\n") != 2 {
+	lines := strings.Count(string(said), "\n")
+	if want := "address already in use\ndone\n"; !strings.HasSuffix(string(said), want) || lines != 2 {
 		t.Errorf("the program says %q, want what ends with %q", said, want)
 	}
 	seen := map[string]int{}

@@ -56,8 +56,8 @@ func Read(r io.Reader) (events []trace.Event, err error) {
 	}
 }
 
-// Main is the whole life of a tracer, or of the process that becomes the program, when this program was started as one;
-// otherwise it returns at once. Call it first thing in main.
+// Main is the whole life of a tracer, or of the process that becomes the program, when this program was started as
+// one; otherwise it returns at once. Call it first thing in main.
 func Main() {
 	if len(os.Args) < 4 || os.Args[0] != child.Self {
 		return

@@ -25,7 +25,8 @@ var (
 		return graph.Style() + joinFiles("base.css", "parts.css", "print.css")
 	})
 	pageScript = sync.OnceValue(func() string {
-		return joinFiles("data.js", "filter.js", "dom.js", "cell.js", "matrix.js", "grid.js", "list.js", "main.js")
+		return joinFiles("data.js", "filter.js", "dom.js", "address.js", "cell.js", "matrix.js", "grid.js", "list.js",
+			"attention.js", "main.js")
 	})
 )
 
@@ -57,6 +58,7 @@ func HTML(w io.Writer, r result.Report) error {
 	p.say("<body>\n")
 	p.top(r)
 	p.say("<main id=\"main\" tabindex=\"-1\">\n")
+	p.contents(&r)
 	p.kernels(&r)
 	for i := range r.Matrices {
 		p.id = fmt.Sprint("t", i)

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"cmp"
 	"encoding/json"
+	"math"
 	"slices"
 	"strings"
 
@@ -65,7 +66,8 @@ type pageTopology struct {
 	Alone  []string  `json:"alone,omitempty"` // without their kernels, as commands take them
 	Rows   []pageRow `json:"rows"`
 	Blocks [][]any   `json:"blocks"`
-	Noted  []int     `json:"noted"` // cells and their notes, in turn
+	Noted  []int     `json:"noted"`           // cells and their notes, in turn
+	Times  string    `json:"times,omitempty"` // a letter for each cell, see timeLetters
 
 	// Of several kernels.
 	Kernels []string     `json:"kernels,omitempty"` // older ones first
@@ -154,7 +156,7 @@ func (d *pageData) encode(v any) string {
 func (d *pageData) topology(r *result.Report, matrix int) pageTopology {
 	m := &r.Matrices[matrix]
 	t := pageTopology{File: m.File, Name: m.Name, Hosts: append([]string{}, m.Heads()...), Rows: []pageRow{},
-		Blocks: [][]any{}, Noted: []int{}}
+		Blocks: [][]any{}, Noted: []int{}, Times: timeLetters(r.SecondsOf(matrix))}
 	if slices.ContainsFunc(m.Columns, func(c result.Column) bool { return c.Kernel != "" }) {
 		for _, c := range m.Columns {
 			t.Alone = append(t.Alone, c.Host)
@@ -177,6 +179,32 @@ func (d *pageData) topology(r *result.Report, matrix int) pageTopology {
 		}
 	}
 	return t
+}
+
+// timeAlphabet is what times are written in: what JSON in a page need not escape. The scripts have it too.
+var timeAlphabet = func() string {
+	var b strings.Builder
+	for c := byte(' '); c <= '~'; c++ {
+		if !strings.ContainsRune(`"\<>&`, rune(c)) {
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}()
+
+// timeLetters writes how long each cell took, in a letter: ten of them for each power of ten, from a microsecond, which
+// are 1, 1.3, 1.6, 2, 2.5, 3.2, 4, 5, 6.3 and 8, the preferred numbers R10 of ISO 3. The first letter stands for none. A
+// reader looks for cells that are slow; the JSON report has the times themselves, which would double the page.
+func timeLetters(seconds []float32) string {
+	b := make([]byte, len(seconds))
+	for i, s := range seconds {
+		n := 0
+		if s > 0 {
+			n = min(max(1, 1+int(math.Round(10*math.Log10(float64(s)*1e6)))), len(timeAlphabet)-1)
+		}
+		b[i] = timeAlphabet[n]
+	}
+	return string(b)
 }
 
 // kernels adds what scripts have to know of several kernels.

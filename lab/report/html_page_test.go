@@ -67,7 +67,7 @@ func TestPageInBrowser(t *testing.T) {
 	c.expect(found, "57 cells")
 	c.expect("document.querySelector('#bar').hidden", "false")
 
-	c.eval("[...document.querySelectorAll('button')].find((b) => b.textContent === 'Only what failed').click()", nil)
+	c.eval("toggles[FAIL].click(); toggles[ERROR].click()", nil)
 	c.expect(found, "14 of 57 cells")
 	c.expect("[...document.querySelectorAll('#t0-cells tbody .verdict')].every((e) => "+
 		"/FAIL|ERROR/.test(e.textContent))", "true")
@@ -103,10 +103,10 @@ func TestPageInBrowser(t *testing.T) {
 			t.Errorf("the cell has no %q:\n%s", want, cell)
 		}
 	}
-	c.expect("location.hash", "#cell/0/alpha/wrong")
+	c.expect("location.hash", "#cell=lab/alpha/wrong")
 	c.keep("cell.png")
 	c.press("j", "j")
-	c.expect("location.hash", "#cell/0/beta/wrong")
+	c.expect("location.hash", "#cell=lab/beta/wrong")
 	c.press("Escape", "")
 	c.expect("document.getElementById('cell').open", "false")
 	c.expect("document.activeElement.className", "tile fail") // back where the reader was
@@ -141,7 +141,7 @@ func TestPageGridsInBrowser(t *testing.T) {
 	c.press("ArrowDown", "")
 	c.expect("document.activeElement.getAttribute('aria-label')", "EADDRINUSE, pass")
 	c.press("Enter", "\r")
-	c.expect("decodeURIComponent(location.hash)", "#cell/1/alpha/two[first=y,second=y]")
+	c.expect("decodeURIComponent(location.hash)", "#cell=axes/alpha/two[first=y,second=y]")
 	c.press("Escape", "")
 	c.expect("document.documentElement.scrollWidth <= innerWidth", "true") // nothing is cut off on a phone
 	c.keep("phone.png")
@@ -209,7 +209,7 @@ func TestPageSaysTheSameInBrowser(t *testing.T) {
 func TestPageAddressInBrowser(t *testing.T) {
 	c := mustChromium(t)
 	file := mustPage(t, sample())
-	c.load(file + "#cell/2/alpha/red")
+	c.load(file + "#cell=programs/alpha/red")
 	c.expect("document.getElementById('cell').open", "true")
 	c.expect("document.querySelector('#cell .printed pre').textContent.split('\\n')[24]", "line 25")
 	c.expect(`document.querySelectorAll('#cell .printed pre')[1].textContent.startsWith('warning: \\x1b[31mred')`,
@@ -341,7 +341,7 @@ func TestPageContrastInBrowser(t *testing.T) {
 		c.expect(contrasts, "")
 		c.eval("openCell(topologies[0], 2)", nil)
 		c.expect(contrasts, "")
-		c.eval("dialog.close(); filter.verdicts[0] = false; choose('list')", nil)
+		c.eval("dialog.close(); filter.verdicts[1] = filter.verdicts[3] = true; choose('list')", nil)
 		c.expect(contrasts, "")
 		c.eval("theme.click()", nil) // the other one, by hand
 		c.expect(contrasts, "")

@@ -54,22 +54,23 @@ func (p *pageText) head(r result.Report, title string) {
 		title, markup(strings.Replace(pageIcon, "COLOUR", colour, 1)), markup(pageStyle()))
 }
 
-// top writes what was run and where, and the list of topologies. Parameters are folded away:
-// there are dozens, and they matter when two reports differ.
+// top writes what the run came to, and folded away where it ran: that matters when two reports differ.
 func (p *pageText) top(r result.Report) {
 	name := fmt.Sprintf("%d topologies", len(r.Matrices))
 	if len(r.Matrices) == 1 {
 		name = r.Matrices[0].Name
 	}
 	p.say("<a class=\"jump\" href=\"#main\">Skip to the cells</a>\n<header class=\"top\">\n")
-	p.say("<div class=\"headline\"><h1>%s</h1><button type=\"button\" id=\"theme\" class=\"quiet\" "+
-		"hidden>Dark</button></div>\n", name)
-	p.say("<p class=\"verdict-line\">%s</p>\n%s\n", countList(r.Counts, true), shareBar(r.Counts))
+	p.say("<div class=\"headline\"><h1>%s</h1>%s<button type=\"button\" id=\"theme\" class=\"quiet\" "+
+		"hidden>Dark</button></div>\n%s\n", name, countList(r.Counts, true), shareBar(r.Counts))
 	run, sysctls := environmentOf(r)
-	if len(r.Kernels) > 0 {
+	asked := r.Environment.String()
+	if n := len(r.Kernels); n > 0 {
 		run = append(run, [2]string{"user", strings.Join(r.Environment.Users(), ", ")})
+		asked = strings.Join(append([]string{plural(n, "kernel"), "labrun " + r.Environment.Labrun},
+			r.Environment.Users()...), ", ")
 	}
-	p.say("<dl class=\"environment\">\n")
+	p.say("<details class=\"run\"><summary>%s</summary>\n<dl class=\"environment\">\n", asked)
 	for _, kv := range run {
 		if strings.Contains(kv[0], " (") && len(r.Kernels) > 0 {
 			continue // in the table of kernels
@@ -85,17 +86,24 @@ func (p *pageText) top(r result.Report) {
 		}
 		p.say("</tbody></table></details>\n")
 	}
-	if len(r.Matrices) > 1 {
-		p.say("<nav aria-label=\"Topologies\"><ul class=\"contents\">\n")
-		for i := range r.Matrices {
-			m := &r.Matrices[i]
-			doc, _, _ := strings.Cut(strings.TrimSpace(m.Doc), "\n")
-			p.say("<li><a href=\"#t%d\">%s</a> <span class=\"doc\">%s</span> %s</li>\n", i, m.Name, doc,
-				countList(result.CountsOf(m.Cells), false))
-		}
-		p.say("</ul></nav>\n")
+	p.say("</details>\n</header>\n<div id=\"bar\" class=\"filter\" role=\"search\" aria-label=\"Filter the cells\" " +
+		"hidden></div>\n")
+}
+
+// contents writes the list of topologies, where there are several, below the place in which scripts tell
+// what failed in any of them.
+func (p *pageText) contents(r *result.Report) {
+	if len(r.Matrices) < 2 {
+		return
 	}
-	p.say("</header>\n<div id=\"bar\" class=\"filter\" role=\"search\" aria-label=\"Filter the cells\" hidden></div>\n")
+	p.say("<div id=\"attention\"></div>\n<nav aria-label=\"Topologies\"><ul class=\"contents\">\n")
+	for i := range r.Matrices {
+		m := &r.Matrices[i]
+		doc, _, _ := strings.Cut(strings.TrimSpace(m.Doc), "\n")
+		p.say("<li><a href=\"#t%d\">%s</a> %s <span class=\"doc\">%s</span></li>\n", i, m.Name,
+			countList(result.CountsOf(m.Cells), false), doc)
+	}
+	p.say("</ul></nav>\n")
 }
 
 // plural writes a number with its noun, as the page writes numbers.
@@ -106,8 +114,8 @@ func plural(n int, word string) string {
 	return thousands(n) + " " + word + "s"
 }
 
-// topology writes one topology; its scripts add the cells. Files come last, as steps lead
-// to their lines.
+// topology writes one topology; its scripts add the cells. What was found comes first, and beside it, where
+// there is room, what it was found on. Files come last, as steps lead to their lines.
 func (p *pageText) topology(r *result.Report, matrix int) {
 	m, alone := &r.Matrices[matrix], len(r.Matrices) == 1
 	p.say("<section class=\"topology\" id=\"%s\" aria-labelledby=\"%s-name\">\n<div class=\"title\">", p.id, p.id)
@@ -116,19 +124,22 @@ func (p *pageText) topology(r *result.Report, matrix int) {
 	} else {
 		p.say("<h2 id=\"%s-name\">%s</h2> %s ", p.id, m.Name, countList(result.CountsOf(m.Cells), false))
 	}
-	p.say("<span class=\"file\">%s</span></div>\n<div class=\"about\">\n", m.File)
-	if m.Doc != "" {
-		p.say("<p class=\"lead\">%s</p>\n", m.Doc)
+	p.say("<span class=\"file\">%s</span></div>\n<div class=\"about\">\n<div class=\"findings\">\n", m.File)
+	doc, more, _ := strings.Cut(strings.TrimSpace(m.Doc), "\n")
+	if doc != "" {
+		p.say("<p class=\"lead\">%s</p>\n", doc)
 	}
 	if q := m.Lesson.Question; q != "" {
 		p.say("<p class=\"question\">%s</p>\n", q)
 	}
-	p.layout(m.Name, &m.Layout)
 	p.say("<div id=\"%s-attention\"></div>\n", p.id)
+	p.plainWrong(m)
 	p.claims(claimsOf(m))
+	p.say("</div>\n")
+	p.layout(m.Name, &m.Layout)
 	p.say("</div>\n<div class=\"cells\" id=\"%s-cells\"></div>\n", p.id)
 	p.plain(r, matrix)
-	p.lesson(m)
+	p.lesson(m, more)
 	if m.Source != "" {
 		p.source(p.id, "The file", m.File, m.Source)
 	}
@@ -138,11 +149,15 @@ func (p *pageText) topology(r *result.Report, matrix int) {
 	p.say("</section>\n")
 }
 
-// lesson writes the file's own answer, and what to read next. What it names are other files, which a page cannot lead to.
-func (p *pageText) lesson(m *result.Matrix) {
+// lesson writes the file's own answer, the rest of its doc, and what to read next. All that stands below the cells, which
+// a reader opened the page for. What see names are other files, which a page cannot lead to.
+func (p *pageText) lesson(m *result.Matrix, doc string) {
 	if m.Lesson.Found != "" {
 		word := foundWord(m)
 		p.say("<p class=\"conclusion\"><b>%s%s</b> %s</p>\n", strings.ToUpper(word[:1]), word[1:], m.Lesson.Found)
+	}
+	if doc != "" {
+		p.say("<p class=\"lead\">%s</p>\n", doc)
 	}
 	if len(m.Lesson.See) > 0 {
 		p.say("<p class=\"note\">See also: %s.</p>\n", strings.Join(m.Lesson.See, ", "))
@@ -185,12 +200,12 @@ func (p *pageText) layout(name string, l *lab.Layout) {
 	drawn := graph.Layout{Name: name, Networks: l.Networks[:min(len(l.Networks), mostBars)],
 		Hosts: l.Hosts[:min(len(l.Hosts), mostDrawn)]}
 	left := len(l.Hosts) - len(drawn.Hosts) + len(l.Networks) - len(drawn.Networks)
-	p.say("<figure class=\"drawing\" tabindex=\"0\" role=\"group\" aria-label=\"The topology\">%s</figure>\n",
+	p.say("<aside class=\"layout\" aria-label=\"The topology\">\n<figure class=\"drawing\" tabindex=\"0\" role=\"group\" aria-label=\"A drawing\">%s</figure>\n",
 		markup(drawn.Element()))
 	if left > 0 {
 		p.say("<p class=\"note\">And %d more that the drawing has no room for; the table has all.</p>\n", left)
 	}
-	p.say("<details class=\"hosts\"><summary>The topology as a table</summary>\n<table class=\"plain\" " +
+	p.say("<details class=\"hosts\"><summary>The topology as a table</summary>\n<div class=\"scroll\"><table class=\"plain\" " +
 		"aria-label=\"Topology\">\n<thead><tr>")
 	for _, head := range []string{"host", "NIC", "network", "alias", "address"} {
 		p.say("<th scope=\"col\">%s</th>", head)
@@ -214,7 +229,7 @@ func (p *pageText) layout(name string, l *lab.Layout) {
 			}
 		}
 	}
-	p.say("</tbody></table></details>\n")
+	p.say("</tbody></table></div></details>\n</aside>\n")
 }
 
 // claims writes what was measured about each claim, and which experiments say so.
@@ -297,8 +312,8 @@ func (p *pageText) kernels(r *result.Report) {
 	p.say("</section>\n")
 }
 
-// plain writes the matrix for a browser without scripts, and what did not pass, as a text
-// report has it. Mail programs and viewers of build artifacts often forbid scripts.
+// plain writes the matrix for a browser without scripts, as a text report has it. Mail programs and viewers of
+// build artifacts often forbid scripts.
 func (p *pageText) plain(r *result.Report, matrix int) {
 	m, of := &r.Matrices[matrix], layoutOf(r, matrix)
 	all := lines(m, &of)
@@ -327,15 +342,27 @@ func (p *pageText) plain(r *result.Report, matrix int) {
 	if left := len(all) - mostRows; left > 0 {
 		p.say("<p class=\"note\">And %s, which a browser with scripts shows.</p>\n", plural(left, "more line"))
 	}
-	told := 0
-	for i := range m.Cells {
-		if c := &m.Cells[i]; c.Verdict != result.Pass && told < mostWrong {
-			told++
-			p.say("<pre class=\"told\">%s %s on %s\n%s</pre>\n", wordsOf[c.Verdict], m.NameOf(c), m.ColumnOf(c),
-				explain(m, c))
+	p.say("</noscript>\n")
+}
+
+// plainWrong writes what did not pass for a browser without scripts, as a text report has it: failures first.
+func (p *pageText) plainWrong(m *result.Matrix) {
+	var told int
+	for _, v := range []result.Verdict{result.Fail, result.Error, result.Skip} {
+		for i := range m.Cells {
+			c := &m.Cells[i]
+			if c.Verdict != v || told == mostWrong {
+				continue
+			}
+			if told++; told == 1 {
+				p.say("<noscript><h3>What did not pass</h3>\n")
+			}
+			p.say("<pre class=\"told\">%s %s on %s\n%s</pre>\n", wordsOf[v], m.NameOf(c), m.ColumnOf(c), explain(m, c))
 		}
 	}
-	p.say("</noscript>\n")
+	if told > 0 {
+		p.say("</noscript>\n")
+	}
 }
 
 // foot explains the signs and the keys, and has the dialog in which scripts show a cell and

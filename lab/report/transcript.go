@@ -104,6 +104,7 @@ func (t Transcript) end(b io.Writer, m *result.Matrix, c *result.Cell) {
 		fmt.Fprintf(b, "%s%s %s\n", kernel, t.verdict(c.Verdict), reason)
 	}
 	switch {
+	case len(c.Answers()) == 0:
 	case left == 1:
 		fmt.Fprintf(b, "%sthe call behind that was not made\n", kernel)
 	case left > 1:
@@ -171,10 +172,14 @@ func (t Transcript) columns(b io.Writer, m *result.Matrix) {
 		fmt.Fprintln(b, strings.TrimRight(head, " "))
 	}
 	for i, s := range calls {
-		mark, line := "  ", pad(CallWords(s), 0)
+		mark, line, first := "  ", pad(CallWords(s), 0), ""
 		for k := range all {
 			words, red := all[k].answer(i)
-			if first, _ := all[0].answer(i); words != first {
+			switch {
+			case words == notMade: // which is not an answer
+			case first == "":
+				first = words
+			case words != first:
 				mark = "* "
 			}
 			line += "  " + t.answerColour(pad(words, k+1), words, red)

@@ -46,7 +46,7 @@ func TestTranscript(t *testing.T) {
 * peer/web: bind(a, x:80)  EADDRINUSE       ok
     held by tcp BOUND x:80 on host alpha, process main (b), user 0 (6.1.10)
 * listen(a, 5)             EINVAL, want ok  ok
-* close(a)                 -                ok
+  close(a)                 -                ok
 linux 6.1.10: the call behind that was not made
 `},
 		{"narrow", twoKernels(), 40, `  a = socket(tcp)
@@ -61,7 +61,7 @@ linux 6.1.10: the call behind that was not made
 * listen(a, 5)
     6.1.10   EINVAL, want ok
     6.18.44  ok
-* close(a)
+  close(a)
     6.1.10   -
     6.18.44  ok
 linux 6.1.10: the call behind that was not made

@@ -34,7 +34,11 @@ func (t Text) Explain(w io.Writer, m *result.Matrix, all []Explained) error {
 
 func (t Text) explained(b io.Writer, m *result.Matrix, e Explained) {
 	shown, c := visibleCell(m, e.Cell)
-	fmt.Fprintf(b, "%s %s on %s\n", t.verdict(c.Verdict), t.paint(bold, shown.NameOf(c)), strings.Join(e.Columns, ", "))
+	and := ", "
+	if len(kernelsIn(m)) > 0 { // a column is "alpha, linux 6.1"
+		and = " and "
+	}
+	fmt.Fprintf(b, "%s %s on %s\n", t.verdict(c.Verdict), t.paint(bold, shown.NameOf(c)), strings.Join(e.Columns, and))
 	if file := shown.Rows[c.Row].File; file != "" {
 		fmt.Fprintf(b, "  in %s\n", file)
 	}

@@ -151,7 +151,9 @@ func (m *matrix) prepare(t *lab.Topology, o Options) ([]*job, error) {
 		}
 		if o.Cell != nil { // an experiment without a cell has no row
 			combos = slices.DeleteFunc(slices.Clone(combos), func(c lab.Combo) bool {
-				return !slices.ContainsFunc(m.Columns, func(on result.Column) bool { return e.RunsOn(on.Host) && o.Cell(e, on.Host, c) })
+				return !slices.ContainsFunc(m.Columns, func(on result.Column) bool {
+					return e.RunsOn(on.Host) && o.Cell(e, on.Host, c)
+				})
 			})
 		}
 		if len(combos) == 0 {

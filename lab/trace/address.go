@@ -80,11 +80,12 @@ func (m *importer) makeUpLab() {
 	}
 }
 
-// boundPorts returns the ports that the programs have bound.
+// boundPorts returns the ports that the programs have bound at every address.
 func (m *importer) boundPorts() map[string]bool {
 	bound := map[string]bool{}
 	for _, e := range m.events {
-		if port := portIn().FindStringSubmatch(e.arg(1)); port != nil && e.Name == "bind" && e.Result == "0" {
+		if port := portIn().FindStringSubmatch(e.arg(1)); port != nil && e.Name == "bind" && e.Result == "0" &&
+			(strings.Contains(e.arg(1), `"0.0.0.0"`) || strings.Contains(e.arg(1), `"::"`)) {
 			bound[port[1]] = true
 		}
 	}

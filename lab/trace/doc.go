@@ -9,7 +9,7 @@
 // # The order
 //
 // Calls of several threads overlap, and steps follow one another. A call that only has an effect, such as listen or
-// close, stands where it began; one that waits for something, such as accept, or that failed because of something, or that
-// made a descriptor, stands where it ended. So every call follows what it was the answer to: a cause begins before its
-// effect ends.
+// close, stands where it began; one that waits for something, such as accept, or that failed because of something, or
+// that made a descriptor, stands where it ended. So every call follows what it was the answer to: a cause begins
+// before its effect ends.
 package trace

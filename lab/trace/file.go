@@ -25,11 +25,12 @@ func (m *Imported) File(name, from string) *draft.File {
 			"must have done.")
 	}
 	if m.Waits > 0 {
-		about = append(about, "", fmt.Sprintf("%s for readiness (poll, select, epoll) left out: what came of them shows in the",
-			wording.Count(m.Waits, "wait")), "calls behind them.")
+		about = append(about, "", wording.Count(m.Waits, "wait")+" for readiness (poll, select, epoll) left out: what came",
+			"of them shows in the calls behind them.")
 	}
 	if m.Caches > 0 {
-		about = append(about, "", wording.Count(m.Caches, "socket")+" that asked the C library's cache of names (nscd) left out.")
+		about = append(about, "",
+			wording.Count(m.Caches, "socket")+" that asked the C library's cache of names (nscd) left out.")
 	}
 	if m.Pending > 0 {
 		about = append(about, "", wording.Count(m.Pending, "call")+" still waited at the end, and left out.")

@@ -237,8 +237,8 @@ func (m *importer) unused(base string) string {
 }
 
 // stepWords are keys of a step, which no process has for a name.
-var stepWords = []string{"run", "as", "limit", "background", "until", "stdout", "stderr", "exit", "repeat", "fds", "together",
-	"answers", "doc", "want", "skip", "only", "axes"}
+var stepWords = []string{"run", "as", "limit", "background", "until", "stdout", "stderr", "exit", "repeat", "fds",
+	"together", "answers", "doc", "want", "skip", "only", "axes"}
 
 // newName returns a name for a socket: a to z, then s27 and so on.
 func (m *importer) newName() string {
@@ -311,7 +311,8 @@ func (m *importer) event(e *Event) {
 		return
 	case e.Name == "io_uring_setup":
 	case errno == "EINTR" || strings.HasPrefix(e.Result, "? "):
-		if d, ok := p.fds[e.fd(0)]; ok && !d.silent && !slices.Contains(polls, e.Name) && !strings.Contains(e.Result, "RESTART") {
+		restarts := strings.Contains(e.Result, "RESTART") // then it is made again
+		if d, ok := p.fds[e.fd(0)]; ok && !d.silent && !slices.Contains(polls, e.Name) && !restarts {
 			m.leave(e, "a signal interrupted it")
 		}
 		return

@@ -2,6 +2,7 @@ package trace
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -208,7 +209,8 @@ func (m *importer) connect(e *Event, p *process, d descriptor) {
 		}
 		return
 	}
-	if isAddr && failed && m.madeUp && m.isRemote(to) && (errno == "ETIMEDOUT" || errno == "EHOSTUNREACH" || errno == "ENETUNREACH") {
+	lost := slices.Contains([]string{"ETIMEDOUT", "EHOSTUNREACH", "ENETUNREACH"}, errno)
+	if isAddr && lost && m.madeUp && m.isRemote(to) {
 		m.leave(e, "what kept it from arriving is not in the log: a firewall, a route, a host that is down")
 		return
 	}

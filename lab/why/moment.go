@@ -35,7 +35,8 @@ func (p *player) play(s *question.Step, got string) {
 // answered reads the answer of a step. It is not ok for one that no answer of the call could be, such as a report that
 // was edited has.
 func (p *player) answered(s *question.Step, got string) (world.Answered, bool) {
-	a := world.Answered{Process: s.Process, Call: s.Call, Spec: s.Spec, Pending: s.Pending, Program: s.Run != nil}
+	a := world.Answered{Process: s.Process, Call: s.Call, Spec: s.Spec, Pending: s.Pending, Held: s.Held,
+		Program: s.Run != nil}
 	if a.Program {
 		a.FDs = s.Run.FDs
 		return a, true
@@ -170,6 +171,13 @@ func (p *player) moment(s *question.Step, got string) *moment {
 func (m *moment) errno() string {
 	if m.by.Answer.Outcome == lab.Failed {
 		return m.by.Answer.Errno
+	}
+	if all, ok := m.by.Answer.Value.(lab.Outcomes); ok { // of together: the errno of some of the calls
+		for _, one := range all {
+			if one.Outcome == lab.Failed {
+				return one.Errno
+			}
+		}
 	}
 	return string(m.by.Answer.Outcome)
 }

@@ -129,6 +129,7 @@ func (m *moment) isBroadcast(ip netip.Addr) bool {
 	return ip == netip.AddrFrom4([4]byte{255, 255, 255, 255})
 }
 
+// broadcast: so that nothing is sent to all by accident; binding the address takes nothing.
 func broadcast(m *moment) string {
 	if s := m.sock; s != nil && m.isBroadcast(m.to()) && !s.Set("SO_BROADCAST") && !s.Stream() {
 		return say("%s is a broadcast address, and %s has not set SO_BROADCAST", m.to(), m.self())
@@ -136,6 +137,7 @@ func broadcast(m *moment) string {
 	return ""
 }
 
+// toManyByStream: the route of the destination says that it is RTCF_BROADCAST or RTCF_MULTICAST.
 func toManyByStream(m *moment) string {
 	if s := m.sock; s != nil && s.Stream() && (m.isBroadcast(m.to()) || m.to().IsMulticast()) {
 		return say("%s is an address of many hosts, and a connection is with one", m.to())
@@ -143,6 +145,7 @@ func toManyByStream(m *moment) string {
 	return ""
 }
 
+// foreignSource: the source that a message asks for has to be an address of the host, as that of a socket has.
 func foreignSource(m *moment) string {
 	inner := m.step.Inner
 	if len(inner) > 0 && strings.Contains(m.step.Call.String(), "pktinfo") && !m.world.Has(m.host(), inner[0]) {
@@ -183,6 +186,7 @@ func noRouteByDevice(m *moment) string {
 	return say("%s is tied to %s, and no route leads to %s by it", m.self(), s.Device, m.to().Unmap())
 }
 
+// noRoute: no table has a route for it, and the socket does not say by which NIC to send all the same.
 func noRoute(m *moment) string {
 	if kind, _ := m.way(m.host(), m.to()); kind == "none" && (m.sock == nil || m.sock.Device == "") {
 		return say("%s has no route to %s", m.host(), m.to().Unmap())
@@ -320,6 +324,7 @@ func icmpSays(m *moment) string {
 	return ""
 }
 
+// nobodyReceives: the datagram of before came to a host without that port, whose ICMP the socket was told.
 func nobodyReceives(m *moment) string {
 	s := m.known()
 	if s == nil || s.Ports() != "udp" || s.State != "ESTABLISHED" || m.filters() {
@@ -338,6 +343,7 @@ func nobodyReceives(m *moment) string {
 	return say("no socket of %s has %s, which its ICMP said of an earlier datagram", host, m.place(s.Remote))
 }
 
+// refusedBefore: what connect did not wait for is kept as the error of the socket.
 func refusedBefore(m *moment) string {
 	s := m.known()
 	if s == nil || !m.isOption("SO_ERROR") || !s.Stream() || s.State != "SYN_SENT" || m.filters() {
@@ -383,6 +389,7 @@ func resetByPeer(m *moment) string {
 	return ""
 }
 
+// shutForWriting: RCV_SHUTDOWN of the other end, or SEND_SHUTDOWN of this one, which a reset sets too (tcp_done).
 func shutForWriting(m *moment) string {
 	s := m.known()
 	switch {
@@ -397,6 +404,7 @@ func shutForWriting(m *moment) string {
 	return ""
 }
 
+// gaveUp: tcp_write_timeout counts what was sent in vain.
 func gaveUp(m *moment) string {
 	s := m.known()
 	if s == nil || !s.Stream() || s.Remote.Port.IsZero() {
@@ -406,6 +414,7 @@ func gaveUp(m *moment) string {
 		m.place(s.Remote))
 }
 
+// linkIsDown: bind takes the link as it is and leaves the error for the next call.
 func linkIsDown(m *moment) string {
 	if s := m.sock; s != nil && s.Type == "packet" && m.world.Host(m.host()).Changed {
 		return say("the link that %s is bound to is down", m.self())
@@ -413,6 +422,7 @@ func linkIsDown(m *moment) string {
 	return ""
 }
 
+// notConnected: a socket without a peer. UDP that is connected to port 0 has an address and no port.
 func notConnected(m *moment) string {
 	s := m.known()
 	if s != nil && s.Ports() == "udp" && s.State == "ESTABLISHED" && s.Remote.Port.IsZero() {
@@ -427,6 +437,7 @@ func notConnected(m *moment) string {
 	return say("%s is not connected", m.self())
 }
 
+// noDestination: of datagrams each has its destination, by the call or by connect.
 func noDestination(m *moment) string {
 	s := m.known()
 	if s == nil || s.Stream() || s.State == "ESTABLISHED" || m.by.HasAddr {
@@ -435,6 +446,7 @@ func noDestination(m *moment) string {
 	return say("%s is not connected, and the call names no destination", m.self())
 }
 
+// nothingToReceive: the queue is empty as far as the steps tell, and the call does not wait.
 func nothingToReceive(m *moment) string {
 	s := m.known()
 	switch {
@@ -449,6 +461,7 @@ func nothingToReceive(m *moment) string {
 	return ""
 }
 
+// noRoom: what was sent and not received fills the buffers of both ends (sk_stream_wait_memory).
 func noRoom(m *moment) string {
 	s := m.known()
 	if s == nil || s.Peer == nil || s.Peer.Queue == 0 || !m.has("MSG_DONTWAIT") && !s.Nonblock {
@@ -457,6 +470,7 @@ func noRoom(m *moment) string {
 	return say("the buffers of both ends are full with what the other one has not read, and %s does not wait", m.self())
 }
 
+// noUrgentByte: the errno is the same for all three.
 func noUrgentByte(m *moment) string {
 	if m.has("MSG_OOB") {
 		return say("no urgent byte waits at %s: none came, it was read, or SO_OOBINLINE has it in the stream", m.self())
@@ -464,6 +478,7 @@ func noUrgentByte(m *moment) string {
 	return ""
 }
 
+// queueOfListener: what a listener has are connections.
 func queueOfListener(m *moment) string {
 	if s := m.known(); s != nil && s.State == "LISTEN" && strings.HasPrefix(m.word(1), "SIOC") {
 		return say("%s listens, and has no queue of bytes", m.self())
@@ -471,6 +486,7 @@ func queueOfListener(m *moment) string {
 	return ""
 }
 
+// portZero: udp_sendmsg asks for it before any route.
 func portZero(m *moment) string {
 	if s := m.sock; s != nil && s.Ports() == "udp" && m.by.HasAddr && m.by.Addr.Port.IsZero() {
 		return "port 0 is no destination"
@@ -478,6 +494,7 @@ func portZero(m *moment) string {
 	return ""
 }
 
+// shortEcho: the kernel fills in identifier and checksum, so the header has to be there.
 func shortEcho(m *moment) string {
 	text, ok := m.arg(1).(lab.Text)
 	if s := m.sock; ok && s != nil && strings.HasPrefix(s.Type, "ping") && len(text) < 8 {
@@ -486,6 +503,7 @@ func shortEcho(m *moment) string {
 	return ""
 }
 
+// noName: unlink is about the file, whether its socket is open or not.
 func noName(m *moment) string {
 	name := m.by.Addr.Unix
 	if name == "" {
@@ -499,6 +517,7 @@ func noName(m *moment) string {
 	return ""
 }
 
+// unknownNeighbour: the entry was never made, or its requests were not answered (NUD_FAILED).
 func unknownNeighbour(m *moment) string {
 	return say("%s has found no link-layer address for it", m.host())
 }

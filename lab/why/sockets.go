@@ -12,6 +12,8 @@ import (
 
 // The predicates about bind, listen and accept.
 
+// wrongFamily: sin_family is asked for behind the length. AF_UNSPEC with 0.0.0.0 passes for AF_INET, not for
+// AF_INET6.
 func wrongFamily(m *moment) string {
 	a, ok := m.arg(1).(lab.Addr)
 	s := m.sock
@@ -54,6 +56,8 @@ func tentative(m *moment) string {
 	return ""
 }
 
+// notLocal: what counts is the table of local routes of the host, and whether the socket or the host may do
+// without.
 func notLocal(m *moment) string {
 	ip := m.by.Addr.Addr
 	s := m.sock
@@ -79,6 +83,7 @@ func notLocal(m *moment) string {
 		ip.Unmap().WithZone(""), m.host(), whose, sysctl)
 }
 
+// privilegedPort: the capability is asked for in the user namespace of the network namespace.
 func privilegedPort(m *moment) string {
 	const name = "net.ipv4.ip_unprivileged_port_start" // of IPv6, too
 	first, err := strconv.Atoi(m.world.Sysctl(m.host(), name, "1024"))
@@ -89,6 +94,7 @@ func privilegedPort(m *moment) string {
 	return say("%d is below %s, which is %d, and user %d has not CAP_NET_BIND_SERVICE", port, name, first, m.user())
 }
 
+// multicastStream: IPv6 alone asks, so TCP of IPv4 may be bound to a group that it will never hear.
 func multicastStream(m *moment) string {
 	ip := m.by.Addr.Addr
 	if m.sock != nil && m.sock.Stream() && ip.Is6() && !ip.Is4In6() && ip.IsMulticast() {
@@ -120,6 +126,7 @@ func boundAlready(m *moment) string {
 	return ""
 }
 
+// mappedV6Only: a mapped address would make of the socket one of IPv4, which the option excludes.
 func mappedV6Only(m *moment) string {
 	if m.sock != nil && m.by.Addr.Addr.Is4In6() && m.sock.Is6() && m.sock.V6Only {
 		return say("%s is an address of IPv4, and %s has set IPV6_V6ONLY", m.by.Addr.Addr, m.self())
@@ -127,6 +134,8 @@ func mappedV6Only(m *moment) string {
 	return ""
 }
 
+// linkLocal: two links may have the same address, so the socket has to say which, by its device or by
+// sin6_scope_id.
 func linkLocal(m *moment) string {
 	ip := m.by.Addr.Addr
 	if m.sock != nil && ip.Is6() && (ip.IsLinkLocalUnicast() || ip.IsLinkLocalMulticast()) && ip.Zone() == "" &&
@@ -136,6 +145,7 @@ func linkLocal(m *moment) string {
 	return ""
 }
 
+// notAFolder: the path is followed as one of any file, and what is not its last part has to be a folder.
 func notAFolder(m *moment) string {
 	folder := path.Dir(m.by.Addr.Unix)
 	if _, ok := m.world.File(folder); ok {
@@ -144,6 +154,7 @@ func notAFolder(m *moment) string {
 	return ""
 }
 
+// netlinkPort: ports of netlink are numbers in a table of the namespace; 0 asks for a free one.
 func netlinkPort(m *moment) string {
 	if _, ok := m.arg(1).(lab.NetlinkAddr); ok {
 		return "another netlink socket has that port, the process's number, which the first socket of a process gets"
@@ -151,6 +162,7 @@ func netlinkPort(m *moment) string {
 	return ""
 }
 
+// pathExists: bind makes a file, as mknod(2) does, and a file that exists is in the way whatever it is.
 func pathExists(m *moment) string {
 	name := m.by.Addr.Unix
 	if name == "" || strings.HasPrefix(name, "@") {
@@ -166,6 +178,7 @@ func pathExists(m *moment) string {
 	return say("the file %q exists: it is the name of %s", name, m.tell(made))
 }
 
+// abstractTaken: the table of abstract names is one of the network namespace, and its key is name and type.
 func abstractTaken(m *moment) string {
 	name := m.by.Addr.Unix
 	if !strings.HasPrefix(name, "@") || m.sock == nil {
@@ -187,6 +200,34 @@ func (m *moment) unixHolder(name string) string {
 	return ""
 }
 
+// atOnce: calls about the same port or name that were released at the same instant. The bucket of the port, or the
+// folder of the name, has a lock, so one comes first and is in the way of the next.
+func atOnce(m *moment) string {
+	held := m.world.Held()
+	if len(held) < 2 {
+		return ""
+	}
+	var who []string
+	for _, call := range held {
+		s := m.world.Named(call.Process, call.Call.Args[0].String())
+		place, first := call.Addr, held[0].Addr
+		if call.Call.Name == "listen" && s != nil {
+			place = s.Local
+			if f := m.world.Named(held[0].Process, held[0].Call.Args[0].String()); f != nil {
+				first = f.Local
+			}
+		}
+		if s == nil || call.Call.Name != held[0].Call.Name || place.Port != first.Port || place.Unix != first.Unix ||
+			place.Port.IsZero() && place.Unix == "" {
+			return ""
+		}
+		who = append(who, m.name(s))
+	}
+	return say("%s of %s came at the same instant: the kernel lets one after the other in, and one that came first is in "+
+		"the way of the next", held[0].Call.Name, strings.Join(who, ", "))
+}
+
+// inUseTCP and inUseUDP: the sentence is the same, and the functions are not.
 func inUseTCP(m *moment) string {
 	if m.sock != nil && m.sock.Ports() != "udp" {
 		return inUse(m)
@@ -201,6 +242,7 @@ func inUseUDP(m *moment) string {
 	return ""
 }
 
+// allowedTCP and allowedUDP: as above.
 func allowedTCP(m *moment) string {
 	if m.sock != nil && m.sock.Ports() != "udp" {
 		return allowed(m)
@@ -231,6 +273,7 @@ func ownGroup(m *moment) string {
 	return ""
 }
 
+// datagramListens: listen is an operation of the type, and those without connections have none.
 func datagramListens(m *moment) string {
 	if s := m.sock; s != nil && (s.Ports() == "udp" || s.Type == "unix-dgram" || strings.HasPrefix(s.Type, "raw")) {
 		return say("%s is a %s socket, which has no connections", m.self(), s.Type)
@@ -238,6 +281,7 @@ func datagramListens(m *moment) string {
 	return ""
 }
 
+// noNameYet: unlike TCP, which gives itself a port, unix_listen wants a name.
 func noNameYet(m *moment) string {
 	if s := m.known(); s != nil && s.IsUnix() && s.Local.Unix == "" {
 		return say("%s has no name that a client could connect to", m.self())
@@ -245,6 +289,7 @@ func noNameYet(m *moment) string {
 	return ""
 }
 
+// connectedListens: only a socket that is closed or listens may (TCPF_CLOSE, TCPF_LISTEN).
 func connectedListens(m *moment) string {
 	s := m.known()
 	if s == nil || s.State != "ESTABLISHED" && s.State != "SYN_SENT" && s.State != "CLOSE_WAIT" &&
@@ -254,6 +299,7 @@ func connectedListens(m *moment) string {
 	return say("%s is connected or connects (%s)", m.self(), s.State)
 }
 
+// notListening: the state is asked for when accept begins and again when it is woken.
 func notListening(m *moment) string {
 	s := m.known()
 	if m.step.Call.Name == "answer" && s != nil && !s.IsUnix() {
@@ -265,6 +311,7 @@ func notListening(m *moment) string {
 	return ""
 }
 
+// nothingToAccept: a listener that does not wait, and a queue that the steps have left empty.
 func nothingToAccept(m *moment) string {
 	s := m.known()
 	if s == nil || s.State != "LISTEN" || !s.Nonblock {
@@ -312,6 +359,7 @@ func connectedAlready(m *moment) string {
 	return ""
 }
 
+// unixConnected: a stream of unix(7) is connected once.
 func unixConnected(m *moment) string {
 	if s := m.known(); s != nil && s.IsUnix() && s.State == "ESTABLISHED" {
 		return say("%s is connected to %s already", m.self(), m.place(s.Remote))
@@ -319,6 +367,7 @@ func unixConnected(m *moment) string {
 	return ""
 }
 
+// stillConnecting: the state of the socket, not of TCP, is SS_CONNECTING until a connect has returned its end.
 func stillConnecting(m *moment) string {
 	if s := m.known(); s != nil && s.State == "SYN_SENT" {
 		return say("%s asks %s for a connection since an earlier call, and has no answer yet", m.self(), m.place(s.Remote))
@@ -326,6 +375,7 @@ func stillConnecting(m *moment) string {
 	return ""
 }
 
+// doesNotWait: the SYN is sent, and the answer is the business of poll or of another connect.
 func doesNotWait(m *moment) string {
 	if s := m.known(); s != nil && (s.Nonblock || s.Options["SO_SNDTIMEO"] != "") {
 		return say("%s does not wait, and the peer's answer is under way", m.self())
@@ -333,6 +383,7 @@ func doesNotWait(m *moment) string {
 	return ""
 }
 
+// noFile: connect follows the path as open(2) would.
 func noFile(m *moment) string {
 	name := m.by.Addr.Unix
 	if _, ok := m.world.File(name); name != "" && !strings.HasPrefix(name, "@") && !ok {
@@ -341,6 +392,7 @@ func noFile(m *moment) string {
 	return ""
 }
 
+// otherType: the inode is found first, and then the types are compared.
 func otherType(m *moment) string {
 	if s, ok := m.world.File(m.by.Addr.Unix); ok && m.sock != nil && s.Type != m.sock.Type {
 		return say("%q is the name of a %s socket, and %s is a %s one", m.by.Addr.Unix, s.Type, m.self(), m.sock.Type)
@@ -348,6 +400,7 @@ func otherType(m *moment) string {
 	return ""
 }
 
+// noUnixListener: a file without an open socket, a socket that does not listen, and an abstract name of none.
 func noUnixListener(m *moment) string {
 	name := m.by.Addr.Unix
 	if name == "" || m.sock == nil {
@@ -366,6 +419,7 @@ func noUnixListener(m *moment) string {
 	return ""
 }
 
+// noPortForDatagram: inet_autobind makes EAGAIN of whatever get_port said.
 func noPortForDatagram(m *moment) string {
 	s := m.known()
 	if s == nil || s.Ports() != "udp" || !s.Local.Port.IsZero() {
@@ -422,6 +476,7 @@ func noPortForTuple(m *moment) string {
 	return m.full(s, m.usedUp(s, func(*world.Socket) bool { return true }), "that this connection cannot share with")
 }
 
+// nobodyListens: of TCP the host answers with a reset. A world with rules of nft(8) cannot tell who did.
 func nobodyListens(m *moment) string {
 	s := m.sock
 	if s == nil || !s.Stream() && s.Type != "sctp" || !m.by.HasAddr || m.filters() {
@@ -481,6 +536,7 @@ func (m *moment) filters() bool {
 	return false
 }
 
+// shutWhileConnecting: shutdown in SYN_SENT is tcp_disconnect, which leaves ECONNRESET for who waits.
 func shutWhileConnecting(m *moment) string {
 	if m.step.Call.Name == "answer" && m.sock != nil && m.sock.ShutWR && m.sock.State != "ESTABLISHED" {
 		return say("%s was shut down while connect waited, and the handshake was given up", m.self())
@@ -488,6 +544,7 @@ func shutWhileConnecting(m *moment) string {
 	return ""
 }
 
+// undoneWhileConnecting: 419ce133ab92 counts the disconnects under a call that waits.
 func undoneWhileConnecting(m *moment) string {
 	if m.step.Call.Name == "answer" && m.sock != nil && m.sock.State != "SYN_SENT" && m.sock.State != "ESTABLISHED" {
 		return say("%s was disconnected by connect to AF_UNSPEC while this connect waited (Linux 6.7 or later)", m.self())

@@ -11,6 +11,7 @@ import (
 
 // The predicates about what a call is given: numbers, lengths, memory, options.
 
+// badPointer: access_ok and the fault handler refuse the memory before anything else of the call is looked at.
 func badPointer(m *moment) string {
 	for i, a := range m.call.Args {
 		p, ok := a.(lab.Pointer)
@@ -40,6 +41,8 @@ func notOpen(m *moment) string {
 	return ""
 }
 
+// notASocket: sock_from_file asks for the operations of sockets (socket_file_ops), which files and epoll instances
+// have not.
 func notASocket(m *moment) string {
 	if m.sock != nil && (m.sock.Type == "file" || m.sock.Type == "epoll") {
 		return say("%s is open on a file, and not a socket", m.self())
@@ -70,6 +73,7 @@ func tooShort(m *moment) string {
 	return ""
 }
 
+// wrongLength: an option that is a number takes an int, and a shorter value is no int (sk_setsockopt).
 func wrongLength(m *moment) string {
 	n, ok := m.length()
 	read := m.call.Name == "getsockopt"
@@ -84,6 +88,7 @@ func wrongLength(m *moment) string {
 	return ""
 }
 
+// wrongRoom: a length that the kernel reads as signed, or flags of accept4 that do not exist.
 func wrongRoom(m *moment) string {
 	for i, a := range m.call.Args {
 		switch n := a.(type) {
@@ -104,6 +109,7 @@ func wrongRoom(m *moment) string {
 	return ""
 }
 
+// pingGroup: ping(7) sockets are for groups in a range that begins empty, "1 0", in a new network namespace.
 func pingGroup(m *moment) string {
 	if !strings.HasPrefix(world.TypeOf(m.call), "ping") && !(m.has("dgram") && m.has("icmp")) {
 		return ""
@@ -113,6 +119,7 @@ func pingGroup(m *moment) string {
 	return say("a datagram socket of ICMP is for the groups in %s, which is %q", name, allowed)
 }
 
+// noFamily: numbers of families end before AF_MAX, and those below it may have no module.
 func noFamily(m *moment) string {
 	if len(m.call.Args) < 3 {
 		return ""
@@ -123,6 +130,7 @@ func noFamily(m *moment) string {
 	return say("no protocol of the kernel has the family %s", m.word(0))
 }
 
+// mptcpOff: mptcp_init_sock asks for the parameter of the namespace that the socket is made in.
 func mptcpOff(m *moment) string {
 	const name = "net.mptcp.enabled"
 	if strings.HasPrefix(world.TypeOf(m.call), "mptcp") && m.world.Sysctl(m.host(), name, "1") == "0" {
@@ -153,6 +161,7 @@ func numberTooHigh(m *moment) string {
 	return ""
 }
 
+// noType: inet_create goes through the protocols of the type, inetsw[type]; where there is none it is this errno.
 func noType(m *moment) string {
 	kind := world.TypeOf(m.call)
 	switch {
@@ -166,6 +175,7 @@ func noType(m *moment) string {
 	return ""
 }
 
+// noProtocol: the type has protocols and the one asked for is not among them. Its module may be missing.
 func noProtocol(m *moment) string {
 	kind := world.TypeOf(m.call)
 	switch {
@@ -179,6 +189,7 @@ func noProtocol(m *moment) string {
 	return ""
 }
 
+// noPairs: socketpair is an operation of the family, and that of the internet has none.
 func noPairs(m *moment) string {
 	if strings.HasPrefix(m.word(0), "inet") || !strings.HasPrefix(world.TypeOf(m.call), "unix") {
 		return say("sockets of the family %s do not come in pairs, those of unix do", m.word(0))
@@ -189,6 +200,8 @@ func noPairs(m *moment) string {
 // isOption reports whether the call is about one of the options.
 func (m *moment) isOption(names ...string) bool { return slices.Contains(names, m.word(1)) }
 
+// v6OnlyTooLate: who may have the port was decided at bind by the option as it was, so it may not change
+// (inet_num).
 func v6OnlyTooLate(m *moment) string {
 	if s := m.known(); s != nil && m.isOption("IPV6_V6ONLY") && !s.Local.Port.IsZero() {
 		return say("%s is bound, and IPV6_V6ONLY is for sockets that are not", m.self())
@@ -196,6 +209,7 @@ func v6OnlyTooLate(m *moment) string {
 	return ""
 }
 
+// notAGroup: ipv4_is_multicast is the first thing that is asked.
 func notAGroup(m *moment) string {
 	g, ok := m.arg(2).(lab.Membership)
 	if ok && !g.Group.IsMulticast() {
@@ -204,6 +218,7 @@ func notAGroup(m *moment) string {
 	return ""
 }
 
+// badRange: 0 at either end stands for that of the host, so only two numbers can be in the wrong order.
 func badRange(m *moment) string {
 	if r, ok := m.arg(2).(lab.Range); ok && r.Low > r.High && r.High != 0 {
 		return say("the range ends at %d, before its begin at %d", r.High, r.Low)
@@ -226,6 +241,7 @@ func outside(m *moment) string {
 	return ""
 }
 
+// joinedAlready: a membership is a group on a NIC, and of a socket there is one of each.
 func joinedAlready(m *moment) string {
 	if m.isOption("IP_ADD_MEMBERSHIP", "IPV6_ADD_MEMBERSHIP") && m.sock != nil && m.world.IsMember(m.sock, m.word(2)) {
 		return say("%s is a member of %s already", m.self(), m.word(2))
@@ -233,6 +249,7 @@ func joinedAlready(m *moment) string {
 	return ""
 }
 
+// notJoined: the same pair of group and NIC has to be joined that is left.
 func notJoined(m *moment) string {
 	if m.isOption("IP_DROP_MEMBERSHIP", "IPV6_DROP_MEMBERSHIP") && m.sock != nil && !m.world.IsMember(m.sock,
 		m.word(2)) {
@@ -241,6 +258,7 @@ func notJoined(m *moment) string {
 	return ""
 }
 
+// streamJoins: IPv4 and IPv6 look at the type of the socket first (inet_test_bit of IS_ICSK).
 func streamJoins(m *moment) string {
 	if m.isOption("IP_ADD_MEMBERSHIP", "IPV6_ADD_MEMBERSHIP") && m.sock != nil && m.sock.Stream() {
 		return say("%s is a stream, and groups are for datagrams", m.self())
@@ -261,6 +279,7 @@ func (m *moment) hasNIC(name string) bool {
 	return m.world.Host(m.host()).Linked[name]
 }
 
+// noDevice: the name is looked up before the capability is asked for.
 func noDevice(m *moment) string {
 	if name := strings.Trim(m.word(2), `"`); m.isOption("SO_BINDTODEVICE", "SO_BINDTOIFINDEX") && !m.hasNIC(name) {
 		return say("%s has no link %s", m.host(), name)
@@ -268,6 +287,7 @@ func noDevice(m *moment) string {
 	return ""
 }
 
+// deviceGone: the socket keeps the number of the link, whose name is looked up when it is asked for.
 func deviceGone(m *moment) string {
 	s := m.known()
 	if s == nil || !m.isOption("SO_BINDTODEVICE") {
@@ -279,6 +299,7 @@ func deviceGone(m *moment) string {
 	return ""
 }
 
+// otherFamily: an option's level belongs to a protocol, and a socket of IPv4 has no level of IPv6.
 func otherFamily(m *moment) string {
 	o, ok := lab.OptionOf(m.word(1))
 	s := m.known()
@@ -292,6 +313,7 @@ func otherFamily(m *moment) string {
 	return ""
 }
 
+// reuseportElsewhere: 5b0af621c3f6 of Linux 6.13, also in stable kernels; before, it did nothing.
 func reuseportElsewhere(m *moment) string {
 	if s := m.known(); s != nil && m.isOption("SO_REUSEPORT") && s.Ports() == "" {
 		return say("%s is a %s socket, and since Linux 6.13 SO_REUSEPORT is refused outside IPv4 and IPv6", m.self(),
@@ -321,6 +343,7 @@ func lacksCapability(m *moment) string {
 	return say("%s takes %s, which user %d has not", m.word(1), needs, m.user())
 }
 
+// watchedAlready: the key is the socket and the number of its descriptor (ep_find).
 func watchedAlready(m *moment) string {
 	if e, s := m.sock, m.second(); m.has("EPOLL_CTL_ADD") && e != nil && s != nil && m.world.Watches(e, s, m.word(2)) {
 		return say("%s watches %s already", m.self(), m.word(2))
@@ -328,6 +351,7 @@ func watchedAlready(m *moment) string {
 	return ""
 }
 
+// notWatched: a duplicate has another number, and by that the socket is not watched.
 func notWatched(m *moment) string {
 	if e, s := m.sock, m.second(); !m.has("EPOLL_CTL_ADD") && e != nil && s != nil && !m.world.Watches(e, s, m.word(2)) {
 		return say("%s does not watch %s", m.self(), m.word(2))
@@ -344,6 +368,7 @@ func (m *moment) second() *world.Socket {
 	return m.world.Named(m.step.Process, string(name))
 }
 
+// badOperation: whether the operation exists is asked last, behind descriptors and events.
 func badOperation(m *moment) string {
 	if !strings.HasPrefix(m.word(1), "EPOLL_CTL_") {
 		return say("%s is not one of the operations EPOLL_CTL_ADD, _MOD and _DEL", m.word(1))
@@ -351,6 +376,7 @@ func badOperation(m *moment) string {
 	return ""
 }
 
+// notHandled: sig_kernel_only.
 func notHandled(m *moment) string {
 	if m.word(0) == "SIGKILL" || m.word(0) == "SIGSTOP" {
 		return say("%s always ends the process, and cannot be handled or ignored", m.word(0))
@@ -390,6 +416,7 @@ func borderAndRange(m *moment) string {
 	return ""
 }
 
+// noLinkKind: rtnl_link_ops of the kind are loaded by name, and there are none.
 func noLinkKind(m *moment) string {
 	kind, _, _ := strings.Cut(m.word(1), " ")
 	return say("this kernel has no links of kind %s, or not their module", kind)

@@ -28,6 +28,7 @@ type Replay struct {
 	actions map[lab.Process]map[string]string // what sigaction said of signals
 	caught  map[lab.Process]string            // the last signal that a process was sent
 	members map[membership]bool
+	held    []Answered // for the next together()
 	chosen  int
 }
 
@@ -84,6 +85,7 @@ type Answered struct {
 	Value   Endpoint // of the address in the answer
 	From    Endpoint // that the answer says something came from
 	Pending string   // the name of a call in the background
+	Held    bool     // until together()
 	Program bool
 	FDs     []lab.FD // sockets that the program is given
 }
@@ -137,6 +139,9 @@ func (r *Replay) PendingCall(p lab.Process, name string) (Answered, bool) {
 	a, ok := r.pending[p][name]
 	return a, ok
 }
+
+// Held returns the calls that the next together() releases.
+func (r *Replay) Held() []Answered { return r.held }
 
 // Sysctl returns a parameter of a host, or the value that a new network namespace has.
 func (r *Replay) Sysctl(host, name, fresh string) string {
@@ -208,6 +213,9 @@ func (r *Replay) Apply(a Answered) {
 				s.Doubt = true
 			}
 		}
+		return
+	case a.Held:
+		r.held = append(r.held, a)
 		return
 	case a.Pending != "":
 		if r.pending[a.Process] == nil {

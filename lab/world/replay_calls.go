@@ -21,6 +21,7 @@ func (r *Replay) sock(a *Answered, i int) *Socket {
 	return nil
 }
 
+// word returns an argument as a step writes it, "" where there is none.
 func word(a *Answered, i int) string {
 	if i < len(a.Call.Args) {
 		return a.Call.Args[i].String()
@@ -47,6 +48,7 @@ func (r *Replay) add(p lab.Process, name string, s *Socket) {
 	}
 }
 
+// user returns as whom the call is made, which a socket that it makes has for its owner.
 func (r *Replay) user(a *Answered) uint32 { return r.UserOf(a.Process, a.User) }
 
 // choose returns a port that the kernel chose.
@@ -94,6 +96,7 @@ func TypeOf(call lab.Call) string {
 	return ""
 }
 
+// make returns a new socket as socket(2) leaves it.
 func (r *Replay) make(a *Answered, kind string) *Socket {
 	s := &Socket{Host: a.Process.Host, Type: kind, User: r.user(a), Options: map[string]string{}}
 	if s.Ports() == "udp" || kind == "unix-dgram" {
@@ -107,12 +110,14 @@ func (r *Replay) make(a *Answered, kind string) *Socket {
 	return s
 }
 
+// socket follows socket(2): one that was refused is not there.
 func (r *Replay) socket(a *Answered) {
 	if a.OK() {
 		r.add(a.Process, a.Call.Makes, r.make(a, TypeOf(a.Call)))
 	}
 }
 
+// pair follows socketpair(2), whose ends know each other from the start.
 func (r *Replay) pair(a *Answered) {
 	if !a.OK() {
 		return
@@ -142,12 +147,15 @@ func other(kind string) func(*Replay, *Answered) {
 	}
 }
 
+// dup gives the same socket one more name: it is closed with the last.
 func (r *Replay) dup(a *Answered) {
 	if s := r.sock(a, 0); s != nil && a.OK() {
 		r.add(a.Process, a.Call.Makes, s)
 	}
 }
 
+// setsockopt keeps what was set, as the text of the step. What decides who may share a port has a field of its
+// own, since it is changed by other calls too.
 func (r *Replay) setsockopt(a *Answered) {
 	s := r.sock(a, 0)
 	if s == nil || !a.OK() || len(a.Call.Args) < 3 {
@@ -181,6 +189,8 @@ func (r *Replay) getsockopt(a *Answered) {
 	}
 }
 
+// bind follows bind(2). Of port 0 the kernel chooses one, but with IP_BIND_ADDRESS_NO_PORT it does that at
+// connect.
 func (r *Replay) bind(a *Answered) {
 	s := r.sock(a, 0)
 	if s == nil || !a.OK() || !a.HasAddr {
@@ -211,6 +221,7 @@ func (r *Replay) bind(a *Answered) {
 	}
 }
 
+// listen follows listen(2), which gives an unbound socket of TCP the wildcard and a port (inet_csk_listen_start).
 func (r *Replay) listen(a *Answered) {
 	s := r.sock(a, 0)
 	if s == nil || !a.OK() {
@@ -293,6 +304,8 @@ func waits(a *Answered) bool {
 		a.Answer.Errno == "EINTR" || a.Answer.Errno == "EAGAIN"
 }
 
+// connect follows connect(2). One that returns before the connection is there leaves the socket in SYN_SENT, and
+// the next call about it tells how that ended.
 func (r *Replay) connect(a *Answered) {
 	s := r.sock(a, 0)
 	if s == nil {
@@ -480,6 +493,8 @@ func (r *Replay) disconnect(s *Socket) {
 	s.ShutRD, s.ShutWR = false, false
 }
 
+// unconnect takes the peer away, and of the address and port what bind did not give (inet_reset_saddr,
+// SOCK_BINDPORT_LOCK).
 func (r *Replay) unconnect(s *Socket) {
 	s.Remote, s.Peer = Endpoint{}, nil
 	if s.AutoPort {
@@ -498,6 +513,8 @@ func (r *Replay) unconnect(s *Socket) {
 	}
 }
 
+// send follows all that sends. What comes to a socket that is closed is answered with a reset, which the next call
+// of the sender tells; a datagram gives the socket its port (inet_autobind).
 func (r *Replay) send(a *Answered) {
 	s := r.sock(a, 0)
 	if s == nil {
@@ -539,6 +556,8 @@ func (r *Replay) send(a *Answered) {
 	}
 }
 
+// recv follows all that receives. Of a stream no one can say from the answer how much is left, so its queue counts
+// as read.
 func (r *Replay) recv(a *Answered) {
 	s := r.sock(a, 0)
 	if s == nil {
@@ -575,6 +594,7 @@ func (s *Socket) drop(n Name) {
 	}
 }
 
+// getsockname tells what the steps cannot know: the address that routing chose and the port that the kernel did.
 func (r *Replay) getsockname(a *Answered) {
 	s := r.sock(a, 0)
 	if s == nil || !a.OK() || s.Ports() == "" {
@@ -668,6 +688,7 @@ func (r *Replay) reset(s *Socket, cause string) {
 	r.closed(s)
 }
 
+// dropQueue resets what waits at a listener that is no longer one (inet_csk_listen_stop).
 func (r *Replay) dropQueue(l *Socket) {
 	for _, s := range slices.Clone(r.Sockets) {
 		if s.Listener == l {
@@ -681,6 +702,7 @@ func (r *Replay) dropQueue(l *Socket) {
 
 func (r *Replay) forget(which func(*Socket) bool) { r.Sockets = slices.DeleteFunc(r.Sockets, which) }
 
+// close gives up a name. One that waits, with SO_LINGER, has given it up before it waits.
 func (r *Replay) close(a *Answered) {
 	if len(a.Call.Args) == 0 || !a.OK() && a.Answer.Outcome != lab.Blocked {
 		return
@@ -690,6 +712,7 @@ func (r *Replay) close(a *Answered) {
 	}
 }
 
+// closeName gives up a name that a process has, and with the last one the socket.
 func (r *Replay) closeName(p lab.Process, name string) {
 	s := r.named[p][name]
 	if s == nil {
@@ -736,6 +759,7 @@ func (r *Replay) release(s *Socket) {
 	}
 }
 
+// fchown changes the owner, which SO_REUSEPORT compares (sk_uid).
 func (r *Replay) fchown(a *Answered) {
 	if n, ok := a.Call.Args[len(a.Call.Args)-1].(lab.Int); ok && a.OK() {
 		if s := r.sock(a, 0); s != nil {
@@ -744,12 +768,14 @@ func (r *Replay) fchown(a *Answered) {
 	}
 }
 
+// unlink takes the file away; its socket goes on without.
 func (r *Replay) unlink(a *Answered) {
 	if text, ok := a.Call.Args[0].(lab.Text); ok && a.OK() {
 		delete(r.paths, inLab(string(text)))
 	}
 }
 
+// fcntl follows the two flags that answers depend on.
 func (r *Replay) fcntl(a *Answered) {
 	s := r.sock(a, 0)
 	if s == nil || !a.OK() {
@@ -763,6 +789,7 @@ func (r *Replay) fcntl(a *Answered) {
 	}
 }
 
+// ioctl follows FIONBIO, and counts what sets something of a link as a change of the host.
 func (r *Replay) ioctl(a *Answered) {
 	if s := r.sock(a, 0); s != nil && a.OK() && word(a, 1) == "FIONBIO" {
 		s.Nonblock = word(a, 2) != "0"
@@ -772,12 +799,14 @@ func (r *Replay) ioctl(a *Answered) {
 	}
 }
 
+// seteuid changes the owner of sockets that are made from now on.
 func (r *Replay) seteuid(a *Answered) {
 	if n, ok := a.Call.Args[0].(lab.Int); ok && a.OK() {
 		r.users[a.Process] = uint32(n)
 	}
 }
 
+// exec closes what is close-on-exec, and nothing else of sockets changes.
 func (r *Replay) exec(a *Answered) {
 	for _, name := range slices.Sorted(maps.Keys(r.named[a.Process])) {
 		if r.named[a.Process][name].cloexec {
@@ -786,10 +815,12 @@ func (r *Replay) exec(a *Answered) {
 	}
 }
 
+// child returns the process that the first argument names, which is on the caller's host.
 func (r *Replay) child(a *Answered) lab.Process {
 	return lab.Process{Host: a.Process.Host, Name: word(a, 0)}
 }
 
+// fork gives a child the names of its parent, all or those that the step has.
 func (r *Replay) fork(a *Answered) {
 	if !a.OK() {
 		return
@@ -822,6 +853,7 @@ func (r *Replay) kill(a *Answered) {
 	}
 }
 
+// sigaction keeps how a process takes a signal, which decides whether a call that waits goes on.
 func (r *Replay) sigaction(a *Answered) {
 	if !a.OK() {
 		return
@@ -836,6 +868,7 @@ func (r *Replay) sigaction(a *Answered) {
 	r.actions[a.Process][word(a, 0)] = action
 }
 
+// watch follows epoll_ctl(2).
 func (r *Replay) watch(a *Answered) {
 	e, s := r.sock(a, 0), r.sock(a, 2)
 	if e == nil || s == nil || !a.OK() {
@@ -863,25 +896,20 @@ func (r *Replay) answer(a *Answered) {
 // together follows calls that were made at the same instant. Which of them was answered what is left open, unless all
 // were answered alike, so sockets are in doubt that one of them is about.
 func (r *Replay) together(a *Answered) {
+	held := r.held
+	r.held = nil
 	outcomes, _ := a.Answer.Value.(lab.Outcomes)
-	alike := len(outcomes) > 0 && !slices.ContainsFunc(outcomes,
-		func(o lab.Answer) bool { return o.String() != outcomes[0].String() })
-	for _, arg := range a.Call.Args {
-		act, ok := arg.(lab.Act)
-		if !ok {
-			continue
+	first := func(o lab.Answer) bool { return o.String() == outcomes[0].String() }
+	if len(outcomes) == len(held) && !slices.ContainsFunc(outcomes, func(o lab.Answer) bool { return !first(o) }) {
+		for _, call := range held {
+			call.Held, call.Pending, call.Answer = false, "", outcomes[0]
+			r.Apply(call)
 		}
-		p := a.Process
-		if act.Process.Name != "" {
-			p = lab.Process{Host: a.Process.Host, Name: act.Process.Name}
-		}
-		for _, arg := range act.Call.Args {
-			if name, ok := arg.(lab.Sock); ok && r.named[p][string(name)] != nil {
-				r.named[p][string(name)].Doubt = true
-			}
-		}
-		if alike && act.Call.Name == "listen" && outcomes[0].Outcome == lab.OK {
-			r.Apply(Answered{Process: p, Call: act.Call, Answer: outcomes[0]})
+		return
+	}
+	for _, call := range held {
+		if s := r.sock(&call, 0); s != nil {
+			s.Doubt = true
 		}
 	}
 }

@@ -22,7 +22,8 @@ func Parse(text string) (events []trace.Event, left []trace.Left) {
 		p.line(number, strings.TrimRight(line, "\r\n"))
 	}
 	for thread, h := range p.begun { // it still waited when the log ended
-		p.events = append(p.events, trace.Event{Thread: thread, Begin: h.line, Line: h.line, Text: h.text, Name: nameOf(h.text)})
+		e := trace.Event{Thread: thread, Begin: h.line, Line: h.line, Text: h.text, Name: nameOf(h.text)}
+		p.events = append(p.events, e)
 	}
 	return p.events, p.left
 }
@@ -46,7 +47,8 @@ var (
 	// threadBefore is the number of the thread that strace -f writes before a line. A time has a colon or a point.
 	threadBefore = once.Regexp(`^(?:\[pid +(\d+)\] +|(\d+) +)`)
 	// before is what options write between that and the call, as in package syntax.
-	before = once.Regexp(`^(?:\d\d:\d\d:\d\d(?:\.\d+)? +|\d+\.\d+ +)?(?:\(\+ *\d+\.\d+\) +)?(?:\[ *(?:[0-9a-f]+|\?+)\] +)*`)
+	before = once.Regexp(`^(?:\d\d:\d\d:\d\d(?:\.\d+)? +|\d+\.\d+ +)?(?:\(\+ *\d+\.\d+\) +)?` +
+		`(?:\[ *(?:[0-9a-f]+|\?+)\] +)*`)
 	// attached is strace's message about a process that it follows from now on; one may stand within a line.
 	attached   = once.Regexp(`(?:strace: )?Process (\d+) attached(?: with \d+ threads)?(?: \(waiting for parent\))?\n?`)
 	message    = once.Regexp(`^(?:strace: |Process \d+ (?:attached|detached|suspended|resumed))`)
@@ -96,8 +98,9 @@ func (p *parser) line(number int, line string) {
 	case ended().MatchString(rest):
 		delete(p.begun, thread)
 		delete(p.alive, thread)
-		p.events = append(p.events, trace.Event{Thread: thread, Begin: number, End: number, Line: number, Name: trace.Exit, Text: rest})
-	case strings.HasPrefix(rest, "---"), strings.HasPrefix(rest, "+++"): // a signal; a thread whose process became another
+		e := trace.Event{Thread: thread, Begin: number, End: number, Line: number, Name: trace.Exit, Text: rest}
+		p.events = append(p.events, e)
+	case strings.HasPrefix(rest, "---"), strings.HasPrefix(rest, "+++"): // a signal; a thread whose process is another
 	case m != nil:
 		h, ok := p.begun[thread]
 		if delete(p.begun, thread); !ok || nameOf(h.text) != m[1] {
@@ -168,8 +171,10 @@ func (p *parser) call(thread, begin, end int, text, line string, at int) {
 		p.leave(end, at, line, "this is not a line of strace, such as listen(3, 5) = 0")
 		return
 	}
-	e := trace.Event{Thread: thread, Begin: begin, End: end, Line: begin, Name: name, Args: args, Result: result, Text: text}
-	if child, err := strconv.Atoi(result); err == nil && child > 0 && (strings.HasPrefix(name, "clone") || strings.HasSuffix(name, "fork")) {
+	e := trace.Event{
+		Thread: thread, Begin: begin, End: end, Line: begin, Name: name, Args: args, Result: result, Text: text}
+	forks := strings.HasPrefix(name, "clone") || strings.HasSuffix(name, "fork")
+	if child, err := strconv.Atoi(result); err == nil && child > 0 && forks {
 		p.alive[child] = true
 	}
 	if thread != 0 {
@@ -188,8 +193,10 @@ func Sniff(text string) bool {
 		lines++
 		_, rest := (&parser{alive: map[int]bool{}}).thread(line)
 		rest = rest[len(before().FindString(rest)):]
-		if _, _, result, ok := syntax.CutCall(rest); ok && nameOf(rest) != "" && result != "" || resumed().MatchString(rest) ||
-			unfinished().MatchString(rest) || ended().MatchString(rest) || strings.HasPrefix(rest, "--- ") || attached().MatchString(rest) {
+		_, _, result, ok := syntax.CutCall(rest)
+		if ok && nameOf(rest) != "" && result != "" || strings.HasPrefix(rest, "--- ") ||
+			resumed().MatchString(rest) || unfinished().MatchString(rest) || ended().MatchString(rest) ||
+			attached().MatchString(rest) {
 			calls++
 		}
 		if lines >= 200 {

@@ -63,10 +63,10 @@ function causes(steps) {
   const {sockets: held, listens, why} = red.seen;
   const inUse = red.got === 'EADDRINUSE' || (red.got === 'EADDRNOTAVAIL' && red.name === 'connect');
   return [
+    why && why.length > 0 && [el('h4', {}, 'Why'), el('ul', {class: 'plain why'}, why.map((rule) => el('li', {}, rule)))],
     held && held.length > 0 && [el('h4', {}, inUse ? 'Held by' : 'Sockets then'), holderTable(held)],
     held && !held.length && red.got === 'EADDRINUSE' && [el('h4', {}, 'Held by'), el('p', {class: 'note'}, 'No socket that the kernel shows.')],
     listens && listens.length > 0 && [el('h4', {}, 'Listening elsewhere'), holderTable(listens)],
-    why && why.length > 0 && [el('h4', {}, 'Why'), el('ul', {class: 'plain why'}, why.map((rule) => el('li', {}, el('code', {}, rule))))],
   ];
 }
 
@@ -90,7 +90,7 @@ function captureLink(file) {
 function captures(files) {
   if (!files || !files.length) return null;
   return [el('h4', {}, 'Captured packets'),
-    el('ul', {class: 'plain captures'}, files.map((f) => el('li', {}, el('a', {href: captureLink(f)}, el('code', {}, f)))))];
+    el('ul', {class: 'plain captures'}, files.map((f) => el('li', {}, el('a', {href: captureLink(f), download: f.split('/').at(-1)}, el('code', {}, f)))))];
 }
 
 // evidence is all there is to say of a cell, below its name.
@@ -102,8 +102,10 @@ function evidence(t, cell) {
     (steps.length > 0 || !note.reason) && stepTable(t, r, steps),
     causes(steps), outputs(note.outputs), captures(note.captures),
     el('div', {class: 'commands'},
-      copyable(command('labrun', '--only', t.nameOf(cell), '--host', t.hostAlone(cell), '-v', t.file)),
-      t.verdict[cell] === FAIL && copyable(command('labrun', 'shell', '--after', t.nameOf(cell), t.file, t.hostAlone(cell)))),
+      copyable(command('labrun', '--only', t.nameOf(cell), '--host', t.hostAlone(cell), '-v', t.fileWord)),
+      t.verdict[cell] === FAIL && [copyable(command('labrun', 'explain', t.fileWord, t.nameOf(cell), '--host', t.hostAlone(cell))),
+        copyable(command('labrun', 'shell', '--after', t.nameOf(cell), t.fileWord, t.hostAlone(cell)))]),
+    t.time(cell) && el('p', {class: 'note'}, 'It took about ' + t.time(cell) + '.'),
     r.claim && el('p', {class: 'note'}, r.against ? 'A pass speaks against the claim ' : 'A pass speaks for the claim ', el('b', {}, r.claim), '.'),
   ].flat(9).filter(Boolean);
 }
@@ -116,14 +118,16 @@ function valueList(r, combo) {
 const dialog = document.getElementById('cell');
 let opened = null; // {t, cell}
 
-// openCell shows a cell over the page; its address is in the location, to be sent on.
-function openCell(t, cell) {
+// openCell shows a cell over the page; its address is in the location, to be sent on. how is the method of history that
+// puts it there, null when it is there already.
+function openCell(t, cell, how = 'pushState') {
   opened = {t, cell};
   const r = t.row(cell), v = t.verdict[cell];
   dialog.replaceChildren(el('div', {class: 'sheet'},
     el('header', {},
       el('div', {class: 'line-one'}, sign(v), el('span', {class: 'on'}, 'on ', el('b', {}, t.host(cell))),
         el('span', {class: 'walk'},
+          copier('Copy link', 'Copy a link to this cell', linkTo(t, cell)),
           button('‹', {class: 'quiet', 'aria-label': 'Previous cell shown', title: 'Previous cell shown (k)', onclick: () => walk(-1)}),
           button('›', {class: 'quiet', 'aria-label': 'Next cell shown', title: 'Next cell shown (j)', onclick: () => walk(1)}),
           button('Close', {class: 'quiet', onclick: () => dialog.close()}))),
@@ -132,8 +136,15 @@ function openCell(t, cell) {
   if (!dialog.open) dialog.showModal();
   dialog.scrollTop = 0;
   document.getElementById('cell-name').focus({preventScroll: true});
-  history.replaceState(null, '', '#' + ['cell', t.index, t.host(cell), t.nameOf(cell)].map(encodeURIComponent).join('/'));
+  if (how) go(how, addressOf(opened), how === 'pushState' ? {opened: true} : history.state);
 }
+
+// cellLink leads to a cell, here and when it is copied.
+const cellLink = (t, cell) => el('a', {class: 'link', href: '#' + cellAddress(t, cell), onclick: (e) => {
+  if (e.ctrlKey || e.metaKey || e.shiftKey || e.altKey) return;
+  e.preventDefault();
+  openCell(t, cell);
+}}, t.nameOf(cell));
 
 // walk goes to the next cell that the filter shows.
 function walk(step) {
@@ -146,18 +157,26 @@ function walk(step) {
       cell = step > 0 ? -1 : t.count;
       continue;
     }
-    if (t.shown[cell]) { openCell(t, cell); return; }
+    if (t.shown[cell]) { openCell(t, cell, 'replaceState'); return; }
   }
 }
 
+// Closing goes back to where the cell was opened. One that the page began with has no such place.
 dialog.addEventListener('close', () => {
-  history.replaceState(null, '', location.pathname + location.search);
   opened = null;
+  if (!readAddress().cell) return;
+  if (history.state?.opened) history.back();
+  else go('replaceState', addressOf(null), null);
 });
 dialog.addEventListener('click', (e) => {
   if (e.target === dialog) dialog.close(); // beside the sheet
   const place = e.target.closest('a.place');
-  if (place) { e.preventDefault(); dialog.close(); showLine(place.getAttribute('href').slice(1)); }
+  if (!place) return;
+  e.preventDefault();
+  const id = place.getAttribute('href').slice(1);
+  go('replaceState', id, null);
+  dialog.close();
+  showLine(id);
 });
 dialog.addEventListener('keydown', (e) => {
   if (e.ctrlKey || e.altKey || e.metaKey) return;
@@ -170,7 +189,8 @@ function showLine(id) {
   if (!line) return;
   if (filter.on || view === 'list') { // which hide it
     reset();
-    choose('matrix');
+    view = 'matrix';
+    show();
   }
   const source = line.closest('details');
   if (source) source.open = true;

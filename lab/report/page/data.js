@@ -24,9 +24,19 @@ const timed = (text, s, i, note) => {
 const answerOf = (s, got, i, note) => timed(word(got[i]), s, i, note);
 const wantOf = (s, i, note) => timed(word(data.steps[STEP * s + 3]), s, i, note);
 
+// A time is a letter, ten of them for each power of ten, from a microsecond. The first one stands for none.
+const TIMES = Array.from({length: 95}, (_, i) => String.fromCharCode(32 + i)).filter((c) => !'"\\<>&'.includes(c)).join('');
+const R10 = [1, 1.3, 1.6, 2, 2.5, 3.2, 4, 5, 6.3, 8];
+function duration(letter) {
+  const n = TIMES.indexOf(letter) - 1;
+  if (n < 0) return '';
+  const digits = Math.floor(n / 10), unit = Math.min(2, Math.floor(digits / 3));
+  return Number((R10[n % 10] * 10 ** (digits - 3 * unit)).toPrecision(2)) + ['\u202fµs', '\u202fms', '\u202fs'][unit];
+}
+
 class Topology {
   constructor(raw, index) {
-    Object.assign(this, {index, id: 't' + index, file: raw.file, name: raw.name, hosts: raw.hosts, rows: raw.rows, alone: raw.alone || raw.hosts,
+    Object.assign(this, {index, id: 't' + index, times: raw.times || '', file: raw.file, fileWord: raw.file.replace(/^-/, './-'), name: raw.name, hosts: raw.hosts, rows: raw.rows, alone: raw.alone || raw.hosts,
       kernels: raw.kernels || null, on: raw.on, sums: raw.sums === true, changes: raw.changes || [],
       table: raw.table || raw.hosts.map((h, i) => ({head: h, group: '', of: [i]}))});
     for (const r of this.rows) {
@@ -77,6 +87,8 @@ class Topology {
   hostAlone(cell) { return this.alone[this.column(cell)]; } // without its kernel, as commands take it
   got(cell) { return data.answers[this.answer[cell]]; }
   note(cell) { const n = this.notes.get(cell); return n === undefined ? {} : data.notes[n]; }
+
+  time(cell) { return duration(this.times[cell]); }
 
   change(cell) { const n = this.changed.get(cell); return n === undefined ? '' : this.changes[n]; }
 
@@ -169,4 +181,6 @@ const command = (...words) => words.map(quote).join(' ');
 
 const number = (n) => n.toLocaleString('en').replaceAll(',', '\u202f');
 const topologies = data.topologies.map((raw, i) => new Topology(raw, i));
+// Addresses call a topology by its name; a second one of that name has its number, too.
+for (const t of topologies) t.key = topologies.findIndex((x) => x.name === t.name) === t.index ? t.name : t.name + '~' + t.index;
 data.topologies = null; // the typed arrays have it all

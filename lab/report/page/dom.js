@@ -17,19 +17,26 @@ const button = (text, attributes) => el('button', {type: 'button', ...attributes
 // sign is a verdict as a sign and a word, so that neither colour nor sign stands alone.
 const sign = (v, text) => el('span', {class: 'verdict ' + VERDICTS[v]}, el('span', {class: 'sign', 'aria-hidden': 'true'}, SIGNS[v]), text || WORDS[v]);
 
-// copyable is a command with a button that copies it.
-function copyable(text) {
-  const copy = button('Copy', {class: 'quiet', 'aria-label': 'Copy the command', onclick: async () => {
+// copier is a button that copies a text. Where the browser forbids that, the text stands selected, for the reader's own keys.
+function copier(label, name, text, shown) {
+  const copy = button(label, {class: 'quiet', 'aria-label': name, onclick: async () => {
     try {
       await navigator.clipboard.writeText(text);
       copy.textContent = 'Copied';
     } catch {
-      getSelection().selectAllChildren(copy.previousSibling); // the reader's own keys do it
+      if (!shown) copy.before(shown = el('code', {}, text));
+      getSelection().selectAllChildren(shown);
       copy.textContent = 'Selected';
     }
     say(copy.textContent);
   }});
-  return el('div', {class: 'command'}, el('code', {}, text), copy);
+  return copy;
+}
+
+// copyable is a command with a button that copies it.
+function copyable(text) {
+  const code = el('code', {}, text);
+  return el('div', {class: 'command'}, code, copier('Copy', 'Copy the command', text, code));
 }
 
 // say tells a screen reader.
@@ -87,11 +94,10 @@ class VirtualRows {
     return el('tr', {class: 'room', 'aria-hidden': 'true', hidden: rows === 0}, td);
   }
 
-  // show scrolls to a row.
+  // show scrolls the box, and not the page, to a row.
   show(i) {
-    if (this.whole) { this.body.children[i]?.scrollIntoView({block: 'nearest'}); return; }
     this.box.scrollTop = Math.max(0, (i - 2) * this.high);
-    this.draw();
+    if (!this.whole) this.draw();
   }
 }
 

@@ -2,13 +2,13 @@
 // that a cell costs a few look-ups.
 
 const filter = {
-  verdicts: [true, true, true, true],
+  verdicts: [false, false, false, false], // chosen ones; none means all
   host: '',
   values: [], // {axis, value}
   text: '',
   experiment: null, // {topology, row}
   get on() {
-    return this.host !== '' || this.values.length > 0 || this.text.trim() !== '' || this.experiment !== null || this.verdicts.includes(false);
+    return this.host !== '' || this.values.length > 0 || this.text.trim() !== '' || this.experiment !== null || this.verdicts.includes(true);
   },
 };
 
@@ -71,7 +71,7 @@ function keepValues(t, b, axis, values) {
 function applyFilter() {
   performance.mark('labrun-filter-start');
   const tables = filter.text.toLowerCase().split(/\s+/).filter(Boolean).map(termTables);
-  const verdicts = Uint8Array.from(filter.verdicts, Number);
+  const chosen = filter.verdicts.includes(true), verdicts = Uint8Array.from(filter.verdicts, (v) => Number(v || !chosen));
   let count = 0;
   for (const t of topologies) {
     const {shown, verdict} = t;

@@ -112,6 +112,18 @@ class Grid {
     this.rows = new VirtualRows(this.box, this.body, downHeads.length + values.length, 32);
     this.element.replaceChildren(this.head(), this.legend(), this.box);
     this.update();
+    if (this.element.isConnected) this.showRed(); // else it has no size yet
+  }
+
+  // showRed scrolls the grid to the first cell that did not pass.
+  showRed() {
+    const {r, across, t} = this, wrong = (combo) => this.at[combo] >= 0 && (t.verdict[this.at[combo]] === FAIL || t.verdict[this.at[combo]] === ERROR);
+    const columns = across < 0 ? [0] : r.axes[across].values.map((_, c) => c * r.weight[across]);
+    const line = this.lines.findIndex((base) => columns.some((c) => wrong(base + c)));
+    if (line < 0) return;
+    this.rows.show(line);
+    const tile = this.body.querySelector('.wrong');
+    if (tile) this.box.scrollLeft = tile.closest('td').offsetLeft - this.box.clientWidth / 2;
   }
 
   head() {
@@ -155,6 +167,7 @@ class Grid {
       }
       for (let c = 0; c < columns; c++) if (shown(base + (across < 0 ? 0 : c * r.weight[across]))) { lines.push(base); break; }
     }
+    this.lines = lines;
     this.rows.fill(lines.length, (i) => this.line(lines[i], i > 0 && this.rows.whole ? lines[i - 1] : -1, columns));
     oneStop(this.table);
     return lines.length;
@@ -287,22 +300,32 @@ class Asked {
   update() { return this.outcome.blocks.some((b) => this.t.shown[b.from]) ? 1 : 0; }
 }
 
+// isRed says whether a cell of a block did not pass.
+function isRed(t, b) {
+  for (let c = b.from; c < b.to; c++) if (t.verdict[c] === FAIL || t.verdict[c] === ERROR) return true;
+  return false;
+}
+
 // GridsView is the grids of one experiment, folded until they are asked for.
 class GridsView {
   constructor(t, r) {
-    Object.assign(this, {t, r, grids: null});
-    this.element = el('details', {class: 'grids'}, el('summary', {}, el('b', {}, r.name), ' ', el('span', {class: 'axes'}, r.axes.map((a) => a.name + ' ' + a.values.length).join(' × '))));
+    Object.assign(this, {t, r, grids: null, red: 0});
+    for (const b of r.blocks) for (let c = b.from; c < b.to; c++) if (t.verdict[c] === FAIL || t.verdict[c] === ERROR) this.red++;
+    this.element = el('details', {class: 'grids'}, el('summary', {}, el('b', {}, r.name), ' ', el('span', {class: 'axes'}, r.axes.map((a) => a.name + ' ' + a.values.length).join(' × ')),
+      this.red > 0 && [' ', el('b', {class: 'verdict fail'}, SIGNS[FAIL] + ' ' + number(this.red))]));
     this.element.addEventListener('toggle', () => { if (this.element.open) this.make(); });
     this.cells = r.blocks.reduce((n, b) => n + b.to - b.from, 0);
   }
 
   make() {
     if (this.grids) return;
-    const all = outcomes(this.t, this.r);
+    const all = outcomes(this.t, this.r), redder = (o) => Number(isRed(this.t, o.block));
+    if (all.length > MOST_GRIDS) all.sort((a, b) => redder(b) - redder(a));
     const byKernel = this.t.kernels && this.r.axes.length && all.length > 1 ? [new KernelGrid(this.t, this.r, all)] : [];
     this.grids = byKernel.concat(all.slice(0, MOST_GRIDS).map((o) => new (this.r.axes.length ? Grid : Asked)(this.t, this.r, o)));
     this.element.append(...[this.r.doc && el('p', {class: 'lead'}, this.r.doc), ...this.grids.map((g) => g.element),
       all.length > MOST_GRIDS && el('p', {class: 'note'}, 'And ' + (all.length - MOST_GRIDS) + ' more outcomes: choose a host.')].filter(Boolean));
+    for (const g of this.grids) if (g.showRed) g.showRed(); // now that it has a size
   }
 
   // update shows the grids that have a cell which the filter shows.

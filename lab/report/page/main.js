@@ -1,11 +1,12 @@
 // The bar on top, and what happens when something is chosen.
 
 let view = 'matrix';
+const listFailed = () => { reset(); filter.verdicts[FAIL] = true; choose('list'); };
 const views = topologies.map((t) => {
   const place = document.getElementById(t.id + '-cells');
   const grids = t.rows.filter((r) => r.axes.length || r.shows).map((r) => new GridsView(t, r));
   const v = {t, grids, matrix: new MatrixView(t, (r, host, verdict) => openRow(v, r, host, verdict)), list: null};
-  v.attention = attention(t, () => { reset(); filter.verdicts = [false, true, false, false]; choose('list'); });
+  v.attention = attention([t], topologies.length > 1 ? [SKIP] : [FAIL, SKIP, ERROR], listFailed);
   v.none = el('p', {class: 'note', hidden: true}, t.count ? 'No cell that the filter shows.' : 'No experiment to run.');
   v.matrixPart = el('div', {}, el('h3', {}, 'Matrix'), v.matrix.box, t.changed.size > 0 && el('p', {class: 'note'}, '* ' + CHANGED), grids.length > 0 && el('h3', {}, 'Answers'), grids.map((g) => g.element));
   v.listPart = el('div', {hidden: true}, el('h3', {}, 'Cells'));
@@ -13,6 +14,10 @@ const views = topologies.map((t) => {
   place.append(...[v.none, v.matrixPart, v.listPart].filter(Boolean));
   return v;
 });
+
+// What is red of several topologies comes before them.
+const red = topologies.length > 1 && attention(topologies, [FAIL, ERROR], listFailed);
+if (red) document.getElementById('attention').append(red);
 
 // openRow shows the cells of an experiment: its grids, else a list.
 function openRow(v, r, host, verdict) {
@@ -29,10 +34,8 @@ const total = topologies.reduce((n, t) => n + t.count, 0);
 const sums = [0, 0, 0, 0];
 for (const t of topologies) for (let c = 0; c < t.count; c++) sums[t.verdict[c]]++;
 const search = el('input', {type: 'search', id: 'search', placeholder: 'bind, EADDRINUSE, first=x …', 'aria-label': 'Text in the cells', spellcheck: 'false', autocomplete: 'off'});
-const toggles = VERDICTS.map((v, i) => button(sign(i, WORDS[i]), {class: 'toggle ' + v, 'aria-pressed': 'true', hidden: sums[i] === 0,
+const toggles = VERDICTS.map((v, i) => button(sign(i, WORDS[i] + ' ' + number(sums[i])), {class: 'toggle ' + v, 'aria-pressed': 'false', title: 'Show only these', hidden: sums[i] === 0,
   onclick: () => { filter.verdicts[i] = !filter.verdicts[i]; apply(); }}));
-const failed = button('Only what failed', {class: 'quiet', hidden: sums[FAIL] + sums[ERROR] === 0,
-  onclick: () => { filter.verdicts = [false, true, false, true]; apply(); }});
 const hosts = [...new Set(topologies.flatMap((t) => t.hosts))];
 const host = el('select', {'aria-label': 'Host', onchange: () => { filter.host = host.value; apply(); }},
   el('option', {value: ''}, 'all hosts'), hosts.map((h) => el('option', {value: h}, h)));
@@ -67,7 +70,7 @@ function axisChoice() {
 let typing = 0;
 search.addEventListener('input', () => {
   clearTimeout(typing);
-  typing = setTimeout(() => { filter.text = search.value; apply(); }, 120);
+  typing = setTimeout(() => { filter.text = search.value; apply(true); }, 120);
 });
 document.addEventListener('keydown', (e) => {
   if (e.key !== '/' || e.ctrlKey || e.metaKey || e.altKey || dialog.open || /^(INPUT|SELECT|TEXTAREA)$/.test(e.target.tagName)) return;
@@ -75,13 +78,13 @@ document.addEventListener('keydown', (e) => {
   search.focus();
 });
 
-bar.append(el('div', {class: 'controls'}, search, el('div', {class: 'group', role: 'group', 'aria-label': 'Verdicts'}, toggles), failed, host, axes,
-  el('div', {class: 'group', role: 'group', 'aria-label': 'View'}, modes)), el('div', {class: 'below'}, count, chips));
+bar.append(el('div', {class: 'controls'}, search, el('div', {class: 'group', role: 'group', 'aria-label': 'Show only'}, toggles), host, axes,
+  el('div', {class: 'group', role: 'group', 'aria-label': 'View'}, modes), count, chips));
 bar.hidden = total === 0;
 host.hidden = hosts.length < 2;
 
 function reset() {
-  Object.assign(filter, {verdicts: [true, true, true, true], host: '', values: [], text: '', experiment: null});
+  Object.assign(filter, {verdicts: [false, false, false, false], host: '', values: [], text: '', experiment: null});
   search.value = '';
 }
 
@@ -90,8 +93,14 @@ function choose(mode) {
   apply();
 }
 
-// apply shows the cells that the filter lets through.
-function apply() {
+// apply shows what was chosen, and writes it into the address.
+function apply(typed) {
+  show();
+  remember(typed);
+}
+
+// show shows the cells that the filter lets through.
+function show() {
   const shown = applyFilter();
   document.body.classList.toggle('filtering', filter.on || view === 'list');
   toggles.forEach((b, i) => b.setAttribute('aria-pressed', String(filter.verdicts[i])));
@@ -149,26 +158,34 @@ nameTheme();
 // On paper everything that matters is open.
 const MOST_PAPER = 2000; // cells of the grids of an experiment
 addEventListener('beforeprint', () => {
-  for (const d of document.querySelectorAll('details.sysctls, details.hosts')) d.open = true;
+  for (const d of document.querySelectorAll('details.run, details.sysctls, details.hosts, details.alike')) d.open = true;
   for (const v of views) for (const g of v.grids) if (g.cells <= MOST_PAPER) { g.element.open = true; g.make(); }
 });
 
-// A grid that is small is open, when there are few.
+// Grids that are red are open, and of the others those that are small, when there are few.
+const MOST_RED = 50000; // cells of a grid that opens by itself
 for (const v of views) {
   let room = 1200;
-  for (const g of v.grids) if ((room -= g.cells) >= 0) { g.element.open = true; g.make(); }
+  const open = (g) => { g.element.open = true; g.make(); };
+  for (const g of v.grids) if (g.red && g.cells <= MOST_RED) { open(g); room -= g.cells; }
+  for (const g of v.grids) if (!g.red && (room -= g.cells) >= 0) open(g);
 }
-apply();
 
-function openAddress() {
-  const [kind, topology, on, name] = location.hash.slice(1).split('/').map((s) => { try { return decodeURIComponent(s); } catch { return ''; } });
-  const t = topologies[Number(topology)];
-  if (kind === 'cell' && t) {
-    const cell = t.find(name, on);
-    if (cell >= 0) openCell(t, cell);
-  } else if (/^t\d+-\d+$/.test(kind)) showLine(kind);
+// follow shows what the address says.
+function follow() {
+  const {cell, ...a} = readAddress(), before = addressOf(null);
+  ({view, slowFirst} = a);
+  for (const key of ['verdicts', 'host', 'values', 'text', 'experiment']) filter[key] = a[key];
+  if (search.value.trim() !== filter.text) search.value = filter.text;
+  if (addressOf(null) !== before) show();
+  if (cell) openCell(cell.t, cell.cell, null);
+  else if (dialog.open) dialog.close();
+  const id = location.hash.slice(1);
+  if (/^t\d+-/.test(id)) showLine(id);
+  else if (/^t\d+$/.test(id)) document.getElementById(id)?.scrollIntoView();
 }
-addEventListener('hashchange', openAddress);
-openAddress();
+addEventListener('popstate', follow);
+show();
+follow();
 performance.measure('labrun-ready', 'labrun-script');
 document.documentElement.dataset.ready = 'yes';
