@@ -24,7 +24,8 @@ func TestLessons(t *testing.T) {
 		}
 		l := top.Lesson
 		if l.Question == "" || l.Found == "" || l.Level == "" || len(l.See) == 0 {
-			t.Errorf("%s has question %q, found %q, level %q, see %q, want all of them", file, l.Question, l.Found, l.Level, l.See)
+			t.Errorf("%s has question %q, found %q, level %q, see %q, want all of them", file, l.Question, l.Found,
+				l.Level, l.See)
 		}
 		if !strings.HasSuffix(l.Question, "?") {
 			t.Errorf("%s: %q is not a question", file, l.Question)

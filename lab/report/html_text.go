@@ -149,8 +149,8 @@ func (p *pageText) topology(r *result.Report, matrix int) {
 	p.say("</section>\n")
 }
 
-// lesson writes the file's own answer, the rest of its doc, and what to read next. All that stands below the cells, which
-// a reader opened the page for. What see names are other files, which a page cannot lead to.
+// lesson writes the file's own answer, the rest of its doc, and what to read next. All that stands below the cells,
+// which a reader opened the page for. What see names are other files, which a page cannot lead to.
 func (p *pageText) lesson(m *result.Matrix, doc string) {
 	if m.Lesson.Found != "" {
 		word := foundWord(m)

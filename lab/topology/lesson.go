@@ -78,8 +78,8 @@ func levelSchema() object {
 	for _, l := range lab.Levels {
 		all = append(all, object{"const": l.Name, "description": l.Doc})
 	}
-	return object{"anyOf": all, "description": "The shelf that the file stands on, in the order in which lessons are read: " +
-		strings.Join(lab.LevelNames(), ", ") + "."}
+	return object{"anyOf": all, "description": "The shelf that the file stands on, in the order in which lessons " +
+		"are read: " + strings.Join(lab.LevelNames(), ", ") + "."}
 }
 
 func seeSchema() object {
