@@ -14,6 +14,7 @@ type Topology struct {
 	Source   string // the text of the file
 	Included []Included
 	Doc      string
+	Lesson   Lesson
 	Kernels  []string // that are asked where the command line names none; none is this machine's
 	Claims   []Claim
 	Layout

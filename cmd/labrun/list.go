@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -14,24 +15,27 @@ import (
 	"labrun/lab"
 )
 
-// listCommand makes "labrun list". What a file teaches is the first sentence of its own doc,
-// so that no list elsewhere has to be kept in step with the files.
+// listCommand makes "labrun list". What a file teaches is in the file, so that no list elsewhere has to be kept in
+// step with the files.
 func listCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "list [FILE-OR-FOLDER...]",
 		Short: "say what each topology file teaches",
 		Long: `list prints a line for every topology file, or every one in a folder: the file, its
-name, how many experiments and cells it has, and the first sentence about it, of its
-doc or of the comment on top. On a terminal that is a table as wide as the terminal;
-elsewhere the fields are separated by tabs, for cut and awk. Files with mistakes are
-left out, and the exit status is 2.
+name, how many experiments and cells it has, and its question; without one the first
+sentence about it, of its doc or of the comment on top. On a terminal that is a table as
+wide as the terminal; elsewhere the fields are separated by tabs, for cut and awk, with
+its level and what was found behind them. Files with mistakes are left out, and the exit
+status is 2.
 
-Without a FILE it lists the lessons that labrun has in it, which every command takes
-by their names: "labrun dual-nic", "labrun graph dual-nic".
+Without a FILE it lists the lessons that labrun has in it, by their levels, in the order
+in which they are read. Every command takes a lesson by its name: "labrun dual-nic",
+"labrun graph dual-nic".
 
     labrun list topologies`,
 		RunE: func(cmd *cobra.Command, paths []string) error {
-			if len(paths) == 0 {
+			own := len(paths) == 0
+			if own {
 				paths = lessonNames()
 			}
 			files, err := topologyFiles(cmd.ErrOrStderr(), paths)
@@ -39,28 +43,51 @@ by their names: "labrun dual-nic", "labrun graph dual-nic".
 				return err
 			}
 			topologies, bad := load(cmd, files)
-			rows := make([][]string, len(topologies))
-			for i, t := range topologies {
-				rows[i] = []string{t.File, t.Name, strconv.Itoa(len(t.Experiments)), strconv.Itoa(t.CountCells()),
-					lesson(t)}
+			if own {
+				slices.SortStableFunc(topologies, func(a, b *lab.Topology) int { return cmp.Compare(shelf(a), shelf(b)) })
 			}
 			out := cmd.OutOrStdout()
 			w := bufio.NewWriter(out)
-			if terminal(out) && len(rows) > 0 {
-				writeTable(w, width(out), append([][]string{{"file", "name", "experiments", "cells",
-					"what it teaches"}}, rows...))
-			} else {
-				for _, r := range rows {
-					fmt.Fprintln(w, strings.Join(r, "\t"))
+			switch {
+			case len(topologies) == 0:
+			case !terminal(out):
+				for _, t := range topologies {
+					fmt.Fprintln(w, strings.Join(append(listed(t), t.Lesson.Level, inOneLine(t.Lesson.Found)), "\t"))
 				}
+			case own:
+				rows := [][]string{{"level", "lesson", "question"}}
+				for _, t := range topologies {
+					rows = append(rows, []string{t.Lesson.Level, t.File, lesson(t)})
+				}
+				writeTable(w, width(out), rows)
+			default:
+				rows := [][]string{{"file", "name", "experiments", "cells", "what it teaches"}}
+				for _, t := range topologies {
+					rows = append(rows, listed(t))
+				}
+				writeTable(w, width(out), rows)
 			}
 			return cmp.Or(w.Flush(), bad)
 		},
 	}
 }
 
-// lesson returns the first sentence about a topology.
+// shelf returns the place of a topology's level in the order of reading.
+func shelf(t *lab.Topology) int { return slices.Index(lab.LevelNames(), t.Lesson.Level) }
+
+// listed returns what a list says of a topology.
+func listed(t *lab.Topology) []string {
+	return []string{t.File, t.Name, strconv.Itoa(len(t.Experiments)), strconv.Itoa(t.CountCells()), lesson(t)}
+}
+
+// inOneLine returns a text with a blank for every piece of white space.
+func inOneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+// lesson returns the question of a topology, or the first sentence about it.
 func lesson(t *lab.Topology) string {
+	if q := inOneLine(t.Lesson.Question); q != "" {
+		return q
+	}
 	if t.Doc != "" {
 		return firstSentence(t.Doc)
 	}

@@ -50,6 +50,11 @@ func linuxCommands() []*cobra.Command {
 	return all
 }
 
+// offerHeld offers nothing: no lab is up here.
+func offerHeld(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return nil, cobra.ShellCompDirectiveNoFileComp
+}
+
 func beProcess() {}
 
 func inUserNamespace() bool { return false }

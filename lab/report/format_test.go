@@ -24,6 +24,7 @@ func hostile() result.Report {
 		"1\n::error::fooled\n```\n...\n---\n\x00\x1b[31m\x7f\u2028\ufffe\xff"
 	m := result.Matrix{
 		File: bad, Included: []lab.Included{{File: bad, Text: bad}}, Name: bad, Doc: bad,
+		Lesson:  lab.Lesson{Question: bad, Found: bad, Level: bad, See: []string{bad}},
 		Columns: []result.Column{{Host: bad, Kernel: bad}},
 		Rows: []result.Row{{Name: bad, Doc: bad, File: bad, Line: 1,
 			Slots: []result.RowSlot{slot(step(2, bad, bad, bad))}}},

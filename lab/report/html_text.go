@@ -125,8 +125,12 @@ func (p *pageText) topology(r *result.Report, matrix int) {
 		p.say("<h2 id=\"%s-name\">%s</h2> %s ", p.id, m.Name, countList(result.CountsOf(m.Cells), false))
 	}
 	p.say("<span class=\"file\">%s</span></div>\n<div class=\"about\">\n<div class=\"findings\">\n", m.File)
-	if m.Doc != "" {
-		p.say("<p class=\"lead\">%s</p>\n", m.Doc)
+	doc, more, _ := strings.Cut(strings.TrimSpace(m.Doc), "\n")
+	if doc != "" {
+		p.say("<p class=\"lead\">%s</p>\n", doc)
+	}
+	if q := m.Lesson.Question; q != "" {
+		p.say("<p class=\"question\">%s</p>\n", q)
 	}
 	p.say("<div id=\"%s-attention\"></div>\n", p.id)
 	p.plainWrong(m)
@@ -135,6 +139,7 @@ func (p *pageText) topology(r *result.Report, matrix int) {
 	p.layout(m.Name, &m.Layout)
 	p.say("</div>\n<div class=\"cells\" id=\"%s-cells\"></div>\n", p.id)
 	p.plain(r, matrix)
+	p.lesson(m, more)
 	if m.Source != "" {
 		p.source(p.id, "The file", m.File, m.Source)
 	}
@@ -142,6 +147,21 @@ func (p *pageText) topology(r *result.Report, matrix int) {
 		p.source(p.id+"-"+includedID(i), "Included", included.File, included.Text)
 	}
 	p.say("</section>\n")
+}
+
+// lesson writes the file's own answer, the rest of its doc, and what to read next. All that stands below the cells,
+// which a reader opened the page for. What see names are other files, which a page cannot lead to.
+func (p *pageText) lesson(m *result.Matrix, doc string) {
+	if m.Lesson.Found != "" {
+		word := foundWord(m)
+		p.say("<p class=\"conclusion\"><b>%s%s</b> %s</p>\n", strings.ToUpper(word[:1]), word[1:], m.Lesson.Found)
+	}
+	if doc != "" {
+		p.say("<p class=\"lead\">%s</p>\n", doc)
+	}
+	if len(m.Lesson.See) > 0 {
+		p.say("<p class=\"note\">See also: %s.</p>\n", strings.Join(m.Lesson.See, ", "))
+	}
 }
 
 // source writes the text of a file, each line with an id: steps lead to the lines that they

@@ -201,6 +201,9 @@ func (j *jsonWriter) matrix(m *result.Matrix) {
 	j.field("file", m.File)
 	j.field("name", m.Name)
 	j.text("doc", m.Doc)
+	if !m.Lesson.IsZero() {
+		j.field("lesson", &m.Lesson)
+	}
 	j.text("source", m.Source)
 	if len(m.Included) > 0 {
 		j.lines("included", len(m.Included), func(i int) { j.value(&m.Included[i]) })

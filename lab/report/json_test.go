@@ -314,7 +314,7 @@ func TestReadJSONSaysWhatIsWrong(t *testing.T) {
 		{`"digest"`, `"disgust"`, `unknown key "disgust"; allowed: by_kernel, changes, counts, digest, `},
 		{`"passed"`, `"past"`, `:13: counts: unknown key "past"`},
 		{`"file"`, `"fill"`,
-			`topologies: [0]: unknown key "fill"; allowed: cells, claims, doc, file, hosts, included, name, rows, source, topology`},
+			`topologies: [0]: unknown key "fill"; allowed: cells, claims, doc, file, hosts, included, lesson, name, rows, source, topology`},
 		{`"shown": true`, `"shone": true`,
 			`rows: [0]: steps: [0]: unknown key "shone"; allowed: axes, others, shown, variants`},
 		{`"process":"web"`, `"prozess":"web"`, `variants: [0]: unknown key "prozess"`},

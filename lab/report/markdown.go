@@ -119,6 +119,9 @@ func markdownMatrix(r *result.Report, matrix int) string {
 		b.WriteString(escapeMarkdown(doc))
 	}
 	b.WriteString("\n\n")
+	if q := m.Lesson.Question; q != "" {
+		fmt.Fprintf(&b, "%s\n\n", escapeMarkdown(strings.Join(strings.Fields(q), " ")))
+	}
 	if len(m.Rows) == 0 {
 		return b.String() + "No experiment to run.\n\n"
 	}

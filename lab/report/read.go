@@ -132,6 +132,7 @@ func (d *jsonReader) matrix(m *result.Matrix, cells int) error {
 		"file":     d.into(&m.File),
 		"name":     d.into(&m.Name),
 		"doc":      d.into(&m.Doc),
+		"lesson":   d.into(&m.Lesson),
 		"source":   d.into(&m.Source),
 		"included": d.into(&m.Included),
 		"topology": d.into(&m.Layout),

@@ -42,6 +42,8 @@ func sample() result.Report {
 	ok := slot(step(20, "web", "a = socket(tcp)", "ok"))
 	m := result.Matrix{
 		File: "some folder/lab.yaml", Name: "lab", Doc: "every verdict there is\nand a second line",
+		Lesson: lab.Lesson{Question: "What does a report\nshow?", Found: "every verdict, and that is what the file says: a " +
+			"sentence that is long enough for the end of a line", Level: "basics", See: []string{"axes", "socket(7)"}},
 		Source: "name: lab # <the> \"text\"\nnetworks: {red: 192.0.2.0/24}\n", Layout: layout(),
 		Included: []lab.Included{
 			{File: "some folder/shared/none.yaml", Text: "doc: nobody <uses> it\n"},

@@ -95,6 +95,7 @@ func TestSchemaHasEveryField(t *testing.T) {
 		{result.KernelSaid{}, at(s, "changes", "before")},
 		{result.KnownChange{}, at(s, "changes", "known")},
 		{result.Matrix{}, at(s, "topologies")},
+		{lab.Lesson{}, at(s, "topologies", "lesson")},
 		{lab.Layout{}, at(s, "topologies", "topology")},
 		{lab.Network{}, at(s, "topologies", "topology", "networks")},
 		{lab.Host{}, at(s, "topologies", "topology", "hosts")},

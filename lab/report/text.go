@@ -52,6 +52,7 @@ func (t Text) Write(w io.Writer, r result.Report) error {
 func (t Text) matrix(b io.Writer, r *result.Report, matrix int) {
 	m := &r.Matrices[matrix]
 	fmt.Fprintln(b, t.paint(bold, m.Name)+dash(m.Doc))
+	t.question(b, m)
 	if len(m.Rows) == 0 {
 		fmt.Fprint(b, "no experiment to run\n\n")
 		return
@@ -60,6 +61,7 @@ func (t Text) matrix(b io.Writer, r *result.Report, matrix int) {
 	fmt.Fprintln(b, t.table(r, matrix))
 	fmt.Fprintln(b)
 	t.grids(b, r, matrix)
+	t.found(b, m)
 }
 
 // dash joins the first line of a doc to the name before it.

@@ -16,7 +16,7 @@ import (
 
 // ofLines are the fields that may have several lines. Formats say where each of
 // those begins; in every other field the end of a line is written out.
-var ofLines = map[string]bool{"Doc": true, "Source": true, "Text": true, "Reason": true, "Answer": true,
+var ofLines = map[string]bool{"Doc": true, "Question": true, "Found": true, "Source": true, "Text": true, "Reason": true, "Answer": true,
 	"Stdout": true, "Stderr": true}
 
 // visible returns the report as formats may print it. It shares with the report all

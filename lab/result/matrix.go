@@ -12,6 +12,7 @@ type Matrix struct {
 	File     string         `json:"file"`
 	Name     string         `json:"name"`
 	Doc      string         `json:"doc,omitempty"`
+	Lesson   lab.Lesson     `json:"lesson,omitzero"`
 	Source   string         `json:"source,omitempty"`   // the text of the file
 	Included []lab.Included `json:"included,omitempty"` // with it
 	Layout   lab.Layout     `json:"topology"`           // of all the file, whatever hosts the run was confined to

@@ -130,7 +130,7 @@ func sameKernel(a, b KernelInfo, of, other string) error {
 func mergeMatrices(pieces []piece) (Matrix, []float32, error) {
 	whole := *pieces[0].Matrix
 	for _, p := range pieces[1:] {
-		if p.Name != whole.Name || p.Doc != whole.Doc || p.Source != whole.Source ||
+		if p.Name != whole.Name || p.Doc != whole.Doc || !reflect.DeepEqual(p.Lesson, whole.Lesson) || p.Source != whole.Source ||
 			!slices.Equal(p.Included, whole.Included) || !reflect.DeepEqual(p.Layout, whole.Layout) {
 			return whole, nil, fmt.Errorf("%s and %s have other texts of %s", pieces[0].of, p.of, whole.File)
 		}

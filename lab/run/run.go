@@ -134,7 +134,8 @@ func once() func() (int, bool) {
 
 // prepare lays the matrix out, with room for every cell, and cuts it into jobs.
 func (m *matrix) prepare(t *lab.Topology, o Options) ([]*job, error) {
-	*m.Matrix = result.Matrix{File: t.File, Name: t.Name, Doc: t.Doc, Source: t.Source, Included: t.Included, Layout: t.Layout}
+	*m.Matrix = result.Matrix{File: t.File, Name: t.Name, Doc: t.Doc, Lesson: t.Lesson, Source: t.Source,
+		Included: t.Included, Layout: t.Layout}
 	for _, h := range t.Hosts {
 		if len(o.Hosts) == 0 || slices.Contains(o.Hosts, h.Name) {
 			m.Columns = append(m.Columns, result.Column{Host: h.Name})

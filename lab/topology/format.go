@@ -12,7 +12,7 @@ import (
 )
 
 // fileOrder is the order of a file's keys: what it is, where it happens, what is asked.
-var fileOrder = []string{"name", "doc", "include", "networks", "defaults", "hosts", "claims", "probes", "experiments"}
+var fileOrder = []string{"name", "doc", "question", "found", "level", "see", "include", "networks", "defaults", "hosts", "claims", "probes", "experiments"}
 
 // Format returns the text of a topology, or of a part that topologies include, in the one form that
 // labrun fmt writes: that of yamlpos.Format, with calls as labrun prints them. A file with mistakes

@@ -19,7 +19,7 @@ var stepKeys = []string{"run", "as", "limit", "background", "until", "stdout", "
 var topologyKeys = []string{"name", "networks", "hosts"}
 
 // ownKeys are what a topology may have for itself.
-var ownKeys = []string{"defaults", "kernels"}
+var ownKeys = []string{"question", "found", "level", "see", "defaults", "kernels"}
 
 // sharedKeys are what both have.
 var sharedKeys = []string{"doc", "include", "claims", "probes", "experiments"}

@@ -82,6 +82,7 @@ func load(s Source) (*lab.Topology, files, experiments, error) {
 	if e, ok := files.own.keys["kernels"]; ok {
 		top.Kernels = c.kernels(e)
 	}
+	top.Lesson = c.lesson(files.own)
 	files.each(c, "doc", func(e yamlpos.Entry) {
 		if doc := c.doc(e); c.Source == files.own.Source {
 			top.Doc = doc

@@ -79,6 +79,9 @@ func describe(top *lab.Topology) string {
 	for _, c := range top.Claims {
 		line("%s claim %q: %s", c.Pos, c.Name, c.Text)
 	}
+	if l := top.Lesson; !l.IsZero() {
+		line("question %q, found %q, level %s, see %q", l.Question, l.Found, l.Level, l.See)
+	}
 	for _, n := range top.Networks {
 		line("%s network %s: %s %s", n.Pos, n.Name, n.Subnet, n.Subnet6)
 		if n.Link || len(n.More) > 0 {

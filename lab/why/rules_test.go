@@ -137,7 +137,8 @@ var contradictions = map[string][]string{
 	"ok allowedTCP": {"a = socket(tcp); bind(a, x:80); b = socket(tcp); bind(b, y:80)", "a = socket(tcp); bind(a, x:80); b = socket(tcp); bind(b, x:80)",
 		"a = socket(tcp); setsockopt(a, SO_REUSEADDR, 1); bind(a, x:80); listen(a, 5); b = socket(tcp); setsockopt(b, SO_REUSEADDR, 1); bind(b, x:80)"},
 	"ok allowedUDP": {"a = socket(udp); bind(a, x:80); b = socket(udp); bind(b, x:80)"},
-	"ok allowed":    {"a = socket(tcp); bind(a, x:80); listen(a, 5)"},
+	"ok allowed": {"a = socket(tcp); bind(a, x:80); listen(a, 5)",
+		"a = socket(tcp); setsockopt(a, SO_REUSEADDR, 1); bind(a, x:80); b = socket(tcp); setsockopt(b, SO_REUSEADDR, 1); bind(b, x:80); listen(a, 5); listen(a, 9)"},
 
 	"EOPNOTSUPP datagramListens": {"a = socket(tcp); listen(a, 5) = EOPNOTSUPP", `a = socket(unix); listen(a, 5) = EOPNOTSUPP`},
 	"EINVAL noNameYet":           {`a = socket(unix); bind(a, "@a"); listen(a, 5) = EINVAL`, "a = socket(tcp); listen(a, 5) = EINVAL"},
