@@ -23,8 +23,8 @@ type Answer struct {
 	Outcome Outcome
 	Errno   string // when Failed: EADDRINUSE
 	Value   Arg    // when OK and the call answers a value; nil means just ok; when Either OneOf
-	// From is who sent it, an Addr or the Text of a name of unix(7): nil when nothing asks, since to
-	// ask is another call to the kernel, which then has to name the peer too (do_accept).
+	// From is who sent it, an Addr or the Text of a name of unix(7), or of signals Signallers: nil when nothing asks, since
+	// to ask is another call to the kernel, which then has to name the peer too (do_accept).
 	From Arg
 	With []Control // what came along with a message, all of it; nil when nothing asks
 }
@@ -168,8 +168,12 @@ func (r WantRule) versions() string {
 	return s
 }
 
-// KernelVersion is the version of a Linux kernel: 6.18.44.
+// KernelVersion is the version of a Linux kernel: 6.18.44. It is zero of one that answers Linux's system calls
+// and is not Linux, whatever version it says, as gVisor's, and of one that is not known.
 type KernelVersion [3]int
+
+// IsLinux reports whether it is the version of a Linux kernel.
+func (k KernelVersion) IsLinux() bool { return k != KernelVersion{} }
 
 func (k KernelVersion) String() string { return fmt.Sprintf("%d.%d.%d", k[0], k[1], k[2]) }
 
@@ -227,7 +231,7 @@ func (b VersionBound) String() string {
 // SomeKernel reports whether there is a version for which all bounds hold, as for > 4 <= 5 and not for <= 4 > 5.
 func SomeKernel(bounds []VersionBound) bool {
 	// The oldest version within the bounds, if there is one, is where one of them begins, or the first of all.
-	oldest := []KernelVersion{{}}
+	oldest := []KernelVersion{{0, 0, 1}}
 	for _, b := range bounds {
 		next := b.Version
 		next[2]++ // > 5.1.3 begins at 5.1.4
@@ -238,7 +242,11 @@ func SomeKernel(bounds []VersionBound) bool {
 	})
 }
 
+// holds reports whether a kernel is within the bound, which no kernel is that is not Linux.
 func (b VersionBound) holds(k KernelVersion) bool {
+	if !k.IsLinux() {
+		return false
+	}
 	c := k.Compare(b.Version)
 	switch b.Op {
 	case "<":
@@ -252,3 +260,6 @@ func (b VersionBound) holds(k KernelVersion) bool {
 	}
 	return c == 0
 }
+
+// GVisor is what takes the place of a version in the name of gVisor's kernel.
+const GVisor = "gVisor"

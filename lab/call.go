@@ -43,7 +43,7 @@ func CallName(call string) string {
 }
 
 // Arg is an argument of a call, or the value that one answers. The types are Sock, Socks, New,
-// Pending, ProcessName, Addr, Bare, PacketAddr, NetlinkAddr, Control, Int, Text, Texts, Word, Name, Prefix,
+// Pending, ProcessName, Signallers, Addr, Bare, PacketAddr, NetlinkAddr, Control, Int, Text, Texts, Word, Name, Prefix,
 // Linger, Range, Membership, Selector, Duration, Bytes, States, Containing, Between, OneOf, Act,
 // Outcomes, Pointer, Room, Spec and Finish.
 type Arg interface {
@@ -79,6 +79,9 @@ type (
 	Int int64
 	// Text is a string of bytes, "hello".
 	Text string
+	// Signallers are the senders of signals, each once, joined by '|': names of processes on the receiver's host,
+	// SentByKernel and SentByOther; and the users that sent them, "" when nothing asks.
+	Signallers struct{ Names, Users string }
 	// Word is one of a few names, or several joined by '|': tcp, SO_REUSEADDR,
 	// MSG_PEEK|MSG_DONTWAIT.
 	Word string
@@ -149,6 +152,27 @@ func (o Outcomes) String() string {
 	}
 	slices.Sort(words)
 	return "{" + strings.Join(words, ", ") + "}"
+}
+
+// What sends signals and is not a process of the experiment: the kernel by itself, and any other process.
+const (
+	SentByKernel = "kernel"
+	SentByOther  = "other"
+)
+
+// SignallersOf returns the senders of those names and users, each once and in the order of their words.
+func SignallersOf(names, users []string) Signallers {
+	once := func(words []string) string {
+		return strings.Join(slices.Compact(slices.Sorted(slices.Values(words))), "|")
+	}
+	return Signallers{Names: once(names), Users: once(users)}
+}
+
+func (s Signallers) String() string {
+	if s.Users == "" {
+		return s.Names
+	}
+	return s.Names + " user " + s.Users
 }
 func (p Pointer) String() string     { return string(p) }
 func (r Room) String() string        { return strconv.FormatInt(int64(r), 10) }
@@ -224,6 +248,7 @@ func (Containing) arg()  {}
 func (Between) arg()     {}
 func (OneOf) arg()       {}
 func (Pointer) arg()     {}
+func (Signallers) arg()  {}
 func (Room) arg()        {}
 func (Act) arg()         {}
 func (Outcomes) arg()    {}

@@ -54,7 +54,7 @@ var chain = map[string][]string{
 	"lab/kernel/remote": {"lab/question", "lab/result", "lab/kernel"},
 	"lab/kernel/image":  {"lab/wording"}, // files; starts none of them
 	// Its init is this program, and asks the guest's kernel as local does this machine's.
-	"lab/kernel/guest": {"lab/child", "lab/kernel/image", "lab/kernel/remote", "lab/kernel/local"},
+	"lab/kernel/guest": {"lab/sys", "lab/child", "lab/kernel/image", "lab/kernel/remote", "lab/kernel/local"},
 	"lab/run":          {"lab/question", "lab/result", "lab/why", "lab/kernel", "lab/capture"}, // of capture the names of folders
 	"lab/compare":      {"lab/result"},                                                         // two results in, what differs out
 	"topologies":       nil,                                                                    // the lessons, as files in the program
@@ -64,7 +64,7 @@ var chain = map[string][]string{
 	"lab/graph":  nil,
 	"lab/report": {"lab/result", "lab/compare", "lab/graph"}, // prints, computes nothing
 	"cmd/labrun": {
-		"lab/wording", "lab/syntax", "lab/topology", "lab/plan", "lab/sys", "lab/fabric", "lab/program", "lab/capture",
+		"lab/wording", "lab/syntax", "lab/topology", "lab/plan", "lab/sys", "lab/child", "lab/fabric", "lab/program", "lab/capture",
 		"lab/question", "lab/result", "lab/why", "lab/kernel", "lab/kernel/local", "lab/kernel/image", "lab/kernel/guest",
 		"lab/run", "lab/compare", "lab/report", "lab/graph", "lab/draft", "lab/trace", "lab/imports/strace", "lab/imports/packetdrill", "lab/imports/clab", "lab/record", "lab/session",
 		"lab/accept", "topologies",

@@ -110,5 +110,6 @@
 // kernel did choose is printed as its $name or as "ephemeral". A cell where segments
 // came so late that they may have ended a TIME_WAIT is asked again (fabric.Busy).
 // In a guest of QEMU's the clock counts instructions, so that no limit passes sooner
-// on a busy machine. What still differs between runs stands in Environment, and DigestOf leaves it out.
+// on a busy machine; another guest has as much more time for an answer as it is slower (kernel.Request.Slow).
+// What still differs between runs stands in Environment, and DigestOf leaves it out.
 package lab

@@ -48,6 +48,9 @@ func (e *Experiment) Lacks(k Kernel) string {
 			has := map[bool]string{false: "lacks it", true: "has it"}[n.Has.Not]
 			return fmt.Sprintf("the experiment needs %s, and this kernel %s", n.Has, has)
 		}
+		if !k.Version.IsLinux() {
+			return fmt.Sprintf("the experiment needs%s, and this kernel is not Linux", n.versions())
+		}
 		return fmt.Sprintf("the experiment needs%s, and this is %s", n.versions(), k.Version)
 	}
 	return ""

@@ -28,6 +28,8 @@ var AnswerForms = []Form{
 		"together(other: listen(b, 5), listen(a, 5)) = {ok, EADDRINUSE}"},
 	{"ANSWER from ADDR", "and who sent it, or connected; from unspec has no address",
 		"recvfrom(a) = \"hello\" from peer.x:5353"},
+	{"ANSWER from PROCESS", "and which processes sent the signals, from p|q; from p user 1000 also as whom",
+		"signals() = SIGUSR1 from p"},
 	{"ANSWER with WORDS", "and all that came along with a message", "recvmsg(a) = \"hello\" with ttl(64)"},
 	{"bytes(HEX)", "memory as the kernel gave it", "getsockopt(a, SO_REUSEADDR, 4) = bytes(00 00 00 00)"},
 	{"[ANSWER on linux OP VERSION]", "behind an answer: another one for these kernels",

@@ -4,10 +4,20 @@ import (
 	"bytes"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
+	"labrun/lab"
+	"labrun/lab/kernel"
+	"labrun/lab/kernel/guest"
+	"labrun/lab/kernel/image"
+	"labrun/lab/kernel/local"
 	"labrun/lab/plan"
+	"labrun/lab/result"
+	"labrun/lab/run"
 	"labrun/lab/topology"
 )
 
@@ -57,4 +67,85 @@ func BenchmarkDualNIC(b *testing.B) {
 	b.ReportMetric(float64(floor.Milliseconds())/float64(b.N), "ms/ip-script")
 	b.ReportMetric(float64(own)/float64(floor), "x-floor")
 	b.ReportMetric(0, "ns/op") // both together, which says nothing
+}
+
+// BenchmarkGuest is dual-nic's cells on each kernel of LABRUN_TEST_KERNELS, a list such as PATH is: how long that boots,
+// and apart from it how long the cells take, against the same cells on this machine's kernel. On a loaded machine the
+// processor's time says more than the clock: cpu-ms is that of the guest, booting included.
+func BenchmarkGuest(b *testing.B) {
+	kernels := filepath.SplitList(os.Getenv("LABRUN_TEST_KERNELS"))
+	if len(kernels) == 0 {
+		b.Skip("LABRUN_TEST_KERNELS names no kernels")
+	}
+	needNetNS(b)
+	t, err := topology.Load(topology.Source{File: dualNIC})
+	if err != nil {
+		b.Fatal(err)
+	}
+	ask := func(k kernel.Kernel, v lab.KernelVersion) time.Duration {
+		began := time.Now()
+		matrices, err := run.Run(b.Context(), k, v, []*lab.Topology{t}, run.Options{Jobs: 1, Waiting: 2})
+		if err != nil {
+			b.Fatal(err)
+		}
+		for _, c := range matrices[0].Cells {
+			if c.Verdict != result.Pass {
+				b.Errorf("%s: %s", matrices[0].NameOf(&c), c.Verdict)
+			}
+		}
+		return time.Since(began)
+	}
+	for _, spec := range kernels {
+		b.Run(filepath.Base(spec), func(b *testing.B) {
+			i, err := image.Open(b.Context(), spec)
+			if err != nil {
+				b.Fatal(err)
+			}
+			if err := guest.Can(i); err != nil {
+				b.Skip(err)
+			}
+			var boot, cells, here time.Duration
+			before := childrenTime(b)
+			var cpu time.Duration
+			for b.Loop() {
+				began := time.Now()
+				k, err := guest.Start(b.Context(), i, guest.Options{})
+				if err != nil {
+					b.Fatal(err)
+				}
+				boot += time.Since(began)
+				cells += ask(k, k.Hello.Version)
+				k.Close()
+				cpu = childrenTime(b) - before // before the machine's own cells have processes
+				own, err := local.New(nil)
+				if err != nil {
+					b.Fatal(err)
+				}
+				_, on, err := local.Info(b.Context())
+				if err != nil {
+					b.Fatal(err)
+				}
+				here += ask(own, on)
+				own.Close()
+				before = childrenTime(b) - cpu
+			}
+			b.ReportMetric(float64(boot.Milliseconds())/float64(b.N), "boot-ms")
+			b.ReportMetric(float64(cells.Milliseconds())/float64(b.N), "cells-ms")
+			b.ReportMetric(float64(here.Milliseconds())/float64(b.N), "here-ms")
+			b.ReportMetric(float64(cpu.Milliseconds())/float64(b.N), "cpu-ms")
+			b.ReportMetric(float64(cells)/float64(here), "x-here")
+			b.ReportMetric(float64(cells)/float64(boot), "x-boot")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}
+
+// childrenTime returns how long the children that have ended had a processor.
+func childrenTime(b *testing.B) time.Duration {
+	b.Helper()
+	var r unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_CHILDREN, &r); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 }

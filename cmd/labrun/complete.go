@@ -51,6 +51,19 @@ func offerFilesToo(cmd *cobra.Command, args []string, begun string) ([]string, c
 	return offers, cobra.ShellCompDirectiveNoFileComp
 }
 
+// offerHelp offers the pages of the reference beside the commands, which cobra offers, for the first argument.
+func offerHelp(commands complete) complete {
+	return func(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+		offers, how := commands(cmd, args, begun)
+		for _, page := range cmd.Root().Commands() {
+			if len(args) == 0 && page.IsAdditionalHelpTopicCommand() && strings.HasPrefix(page.Name(), begun) {
+				offers = append(offers, cobra.CompletionWithDesc(page.Name(), page.Short))
+			}
+		}
+		return offers, how
+	}
+}
+
 // offerFolders offers folders.
 func offerFolders(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	return nil, cobra.ShellCompDirectiveFilterDirs

@@ -34,8 +34,17 @@ its own. KERNEL is
     all               all that the cache has
 
 A kernel boots in a guest without root, network or disk, so QEMU is needed for all but
-User-mode Linux and gVisor. --kernels-from FILE has one a line, and a topology may say
+User-mode Linux and gVisor. That one is not Linux, so conditions about versions of
+Linux do not hold for it. It has no kernel parameters of a host, and shows no socket
+that no process has open, as one in TIME_WAIT: cells that need those are skipped. It may
+choose a port that the file names, once in 50 000 times. --kernels-from FILE has one a line, and a topology may say
 kernels: [host, debian:6.1] for itself.
+
+QEMU executes a guest by KVM where one was seen to boot so, else it emulates it, and
+--accel kvm or --accel tcg says which. A guest of another architecture runs a labrun of
+that architecture and of this version: go build makes one where Go and the sources are,
+else --guest-labrun FILE names it, built with CGO_ENABLED=0. LABRUN_CONSOLE=1 shows what
+the guests' kernels say, on standard error.
 
 What apt knows is fetched and unpacked without root, and is not installed; it stays in
 labrun/kernels of your cache directory (XDG_CACHE_HOME). A kernel that is named exactly
@@ -190,8 +199,14 @@ func getKernels(cmd *cobra.Command, names []string) error {
 		}
 	}
 	var status error
+	line := newStatus(cmd.ErrOrStderr(), 1)
+	defer line.close()
 	for _, name := range names {
+		line.does(name, "is fetched")
+		line.hide(false)
 		i, err := image.Open(context.Background(), name)
+		line.hide(true)
+		line.end(name)
 		if err != nil {
 			complain(cmd.ErrOrStderr(), fmt.Errorf("%s: %w", name, err))
 			status = exitStatus(exitError)

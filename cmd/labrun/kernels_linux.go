@@ -42,7 +42,7 @@ func askKernels(ctx context.Context, kernels []asked, how guest.Options, options
 			if a.kernel == hostKernel {
 				r, errs[i] = askHere(ctx, a.topologies, o, nil)
 			} else {
-				r, errs[i] = askGuest(ctx, a.kernel, a.topologies, how, o)
+				r, errs[i] = askGuest(ctx, a.kernel, a.topologies, how, o, func(what string) { status.does(a.kernel, what) })
 			}
 			parts[i] = result.Part{Name: a.kernel, Report: r}
 		})
@@ -60,18 +60,21 @@ func askKernels(ctx context.Context, kernels []asked, how guest.Options, options
 	return result.Merge(parts...)
 }
 
-// askGuest boots a kernel and asks it. A kernel that cannot be asked has errors in every cell.
-func askGuest(ctx context.Context, name string, topologies []*lab.Topology, how guest.Options,
-	options run.Options) (result.Report, error) {
+// askGuest boots a kernel and asks it, and says what it does until it can be asked. A kernel that cannot be asked has
+// errors in every cell.
+func askGuest(ctx context.Context, name string, topologies []*lab.Topology, how guest.Options, options run.Options,
+	does func(string)) (result.Report, error) {
 	began := time.Now()
 	// A guest has one processor, and memory for few labs. Where its clock jumps over idle time, to wait costs
 	// it nothing.
 	options.Jobs, options.Waiting = 1, 2
+	does("is fetched")
 	i, err := image.Open(ctx, name)
 	if err != nil {
 		return askKernel(ctx, kernel.Lost{Why: err}, result.KernelInfo{Release: name, User: "root"}, lab.KernelVersion{},
 			topologies, options, began)
 	}
+	does("boots")
 	k, err := guest.Start(ctx, i, how)
 	if err != nil {
 		info := result.KernelInfo{Release: i.Release, Version: i.Version.String(), Machine: i.Machine, User: "root"}
@@ -87,9 +90,5 @@ func versionOf(ctx context.Context, name string) (lab.KernelVersion, error) {
 		_, on, err := local.Info(ctx)
 		return on, err
 	}
-	i, err := image.Open(ctx, name)
-	if err == nil && i.Version == (lab.KernelVersion{}) {
-		err = fmt.Errorf("%s: it does not say which version it is", name)
-	}
-	return i.Version, err
+	return image.VersionOf(ctx, name)
 }

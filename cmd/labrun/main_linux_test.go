@@ -9,17 +9,10 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
-
-	"labrun/lab/kernel/local"
-	"labrun/lab/record"
 )
 
 func TestMain(m *testing.M) {
-	local.Main()
-	record.Main()
-	if status, is := seedMain(os.Args); is {
-		os.Exit(status)
-	}
+	beProcess()
 	testscript.Main(m, map[string]func(){
 		"labrun": func() { os.Exit(execute(rootCommand(), os.Args[1:], os.Stdout, os.Stderr)) },
 	})

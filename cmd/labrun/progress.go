@@ -60,16 +60,26 @@ func (s *status) draw() {
 }
 
 // counter is how far a kernel has come.
-type counter struct{ done, total atomic.Int64 }
+type counter struct {
+	done, total atomic.Int64
+	does        string // before its first cell
+}
+
+// does says what a kernel does before it has cells to count, "boots" for instance.
+func (s *status) does(kernel, what string) { s.counters.Store(kernel, &counter{does: what}) }
+
+// end has a kernel no longer shown.
+func (s *status) end(kernel string) { s.counters.Delete(kernel) }
 
 // of returns what is to be called after every cell of a kernel, hundreds of thousands of times a minute:
-// it stores, and another goroutine looks. Called before the first one, it tells that a kernel boots.
+// it stores, and another goroutine looks.
 func (s *status) of(kernel string) func(done, total int) {
 	var c counter
-	s.counters.Store(kernel, &c)
 	return func(done, total int) {
+		if c.total.Swap(int64(total)) == 0 {
+			s.counters.Store(kernel, &c)
+		}
 		c.done.Store(int64(done))
-		c.total.Store(int64(total))
 	}
 }
 
@@ -80,8 +90,8 @@ func (s *status) sum() (done, total int, under []string) {
 		d, t := int(c.done.Load()), int(c.total.Load())
 		done, total = done+d, total+t
 		switch {
-		case t == 0:
-			under = append(under, fmt.Sprintf("%s boots", kernel))
+		case c.does != "":
+			under = append(under, fmt.Sprint(kernel, " ", c.does))
 		case d < t:
 			under = append(under, fmt.Sprintf("%s %d/%d", kernel, d, t))
 		}
@@ -130,11 +140,14 @@ func (s *status) redraw(now time.Time) {
 		s.first = ""
 	}
 	if done, total, under := s.sum(); total > 0 || len(under) > 0 {
-		words := s.words(done, total, since)
-		if _, alone := s.counters.Load(""); !alone {
-			words += "; " + strings.Join(under, ", ")
+		var words []string
+		if total > 0 {
+			words = append(words, s.words(done, total, since))
 		}
-		line := cut(words, width(s.w)-1)
+		if _, alone := s.counters.Load(""); !alone && len(under) > 0 {
+			words = append(words, strings.Join(under, ", "))
+		}
+		line := cut(strings.Join(words, "; "), width(s.w)-1)
 		s.line = utf8.RuneCountInString(line)
 		fmt.Fprint(s.w, line)
 	}

@@ -26,6 +26,35 @@ func TestProgressWords(t *testing.T) {
 	}
 }
 
+// TestProgressLine: what a kernel does before its cells are counted is said, and nothing is counted then.
+func TestProgressLine(t *testing.T) {
+	var b strings.Builder
+	s := &status{w: &b, runs: 1, began: time.Now()}
+	line := func() string {
+		b.Reset()
+		s.redraw(s.began.Add(2 * time.Second))
+		return b.String()
+	}
+	s.does("debian:6.1", "is fetched")
+	if got := line(); got != "debian:6.1 is fetched" {
+		t.Errorf("%q", got)
+	}
+	s.does("debian:6.1", "boots")
+	host := s.of(hostKernel)
+	host(1, 4)
+	if got := line(); !strings.HasSuffix(got, "1 of 4 cells, 7s left, 0/s; debian:6.1 boots, host 1/4") {
+		t.Errorf("%q", got)
+	}
+	s.of("debian:6.1")(4, 4)
+	if got := line(); !strings.HasSuffix(got, "5 of 8 cells, 2s left, 2/s; host 1/4") {
+		t.Errorf("%q", got)
+	}
+	s.end("debian:6.1")
+	if got := line(); strings.Contains(got, "debian") {
+		t.Errorf("%q", got)
+	}
+}
+
 // TestWipe has a line that takes several rows of a window that became narrower. An
 // output that is not a terminal has 80 columns.
 func TestWipe(t *testing.T) {

@@ -52,17 +52,18 @@ func runFiles(cmd *cobra.Command, paths []string, o runOptions) error {
 		return err
 	}
 	if o.watch && !o.accept { // which check forbids
-		if err := o.privilege(); err != nil {
-			return err
-		}
-		return watch(cmd, files, func(ctx context.Context) error {
+		return watch(cmd, files, func(ctx context.Context) (bool, error) {
 			this := o // what check finds out is of one run
 			topologies, err := loadFor(cmd, files, &this)
 			if err != nil {
-				return err
+				return false, err
+			}
+			// The first run that asks this machine's kernel gets it for all, perhaps from another labrun that watches.
+			if err := this.privilege(); err != nil {
+				return true, err
 			}
 			_, err = runOnce(ctx, cmd, topologies, this)
-			return err
+			return false, err
 		})
 	}
 	topologies, err := loadFor(cmd, files, &o) // mistakes need no privilege

@@ -6,6 +6,8 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"labrun/lab/child"
 )
 
 // versionCommand makes "labrun version". Go's version and the platform are part of it, since a
@@ -37,10 +39,5 @@ func version() string {
 	if !ok {
 		return "unknown"
 	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" && info.Main.Version == "(devel)" {
-			return s.Value[:min(12, len(s.Value))]
-		}
-	}
-	return info.Main.Version
+	return child.Version(info)
 }

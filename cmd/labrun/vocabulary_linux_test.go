@@ -137,9 +137,12 @@ func keysOf(s schemaPart) map[string]map[string]bool {
 		if all[topic] == nil {
 			all[topic] = map[string]bool{}
 		}
-		properties, _ := part.node["properties"].(map[string]any)
-		for key := range properties {
-			all[topic][key] = true
+		forms, _ := part.node["anyOf"].([]any) // a network is a subnet, or a mapping
+		for _, form := range append(forms, part.node) {
+			properties, _ := form.(map[string]any)["properties"].(map[string]any)
+			for key := range properties {
+				all[topic][key] = true
+			}
 		}
 	}
 	experiment := s.at("properties", "experiments", "additionalProperties")
@@ -147,6 +150,8 @@ func keysOf(s schemaPart) map[string]map[string]bool {
 	add("file", s)
 	add("file", experiment)
 	add("file", s.at("properties", "probes", "additionalProperties"))
+	add("hosts", s.at("properties", "defaults"))
+	add("hosts", s.at("properties", "networks", "additionalProperties"))
 	add("file", s.at("$defs", "processes", "additionalProperties"))
 	add("hosts", host)
 	add("hosts", host.at("properties", "nics", "additionalProperties"))
@@ -175,6 +180,7 @@ var formPatterns = map[string]string{
 	"answers WORD|WORD":                    `\) = [A-Z_]+\|[A-Z_]+`,
 	"answers {ANSWER, ANSWER}":             `\) = \{\w+, \w+`,
 	"answers ANSWER from ADDR":             `\) = [^=\n]* from \w`,
+	"answers ANSWER from PROCESS":          `signals\(\) = [^=\n]* from \w+ user \d`,
 	"answers ANSWER with WORDS":            `\) = [^=\n]* with \w`,
 	"answers bytes(HEX)":                   `\) = bytes\(`,
 	"answers [ANSWER on linux OP VERSION]": `\[\w+ on linux [<>=]+ [0-9.]+`,

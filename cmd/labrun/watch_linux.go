@@ -14,8 +14,8 @@ import (
 )
 
 // watch runs once, and again whenever one of the files has changed, until a signal.
-// The last run's status is the program's.
-func watch(cmd *cobra.Command, files []string, once func(context.Context) error) error {
+// The last run's status is the program's. A run says as well whether it is to be the last one.
+func watch(cmd *cobra.Command, files []string, once func(context.Context) (bool, error)) error {
 	ctx := untilSignal()
 	for {
 		all := dependencies(files)
@@ -24,7 +24,10 @@ func watch(cmd *cobra.Command, files []string, once func(context.Context) error)
 		if terminal(cmd.OutOrStdout()) {
 			fmt.Fprint(cmd.OutOrStdout(), "\x1b[H\x1b[2J\x1b[3J") // as clear(1)
 		}
-		err := once(ctx)
+		last, err := once(ctx)
+		if last {
+			return err
+		}
 		var status exitStatus
 		var usage usageError
 		// A run that ended in red, or a file that is half written, is what --watch is for. Only what the

@@ -65,6 +65,7 @@ func topicNames(root *cobra.Command) []string {
 // cobra's own prints "Unknown help topic" and the usage of the root, with status 0.
 func helpTopics(root *cobra.Command) {
 	help := named(root, "help")
+	help.ValidArgsFunction = offerHelp(help.ValidArgsFunction)
 	help.Run = nil
 	// cobra's own offers commands alone.
 	commands := help.ValidArgsFunction

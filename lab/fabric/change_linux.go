@@ -101,8 +101,20 @@ func (h *Host) SetLink(nic string, up bool) error {
 		o := plan.LinkUp{NS: h.Name(), Name: nic}
 		return h.change(o.String(), nic, func(r *rtnl, link int) error { return r.send(linkUp(link)) })
 	}
-	return h.change(h.ip("link", "set", "dev", nic, "down"), nic, func(r *rtnl, link int) error { return r.send(linkDown(link)) })
+	return h.change(h.ip("link", "set", "dev", nic, "down"), nic, func(r *rtnl, link int) error {
+		if err := r.send(linkDown(link)); err != nil {
+			return err
+		}
+		msg, _, err := r.link(getLinkAt(link))
+		if err == nil && msg.Flags&unix.IFF_UP != 0 {
+			return ErrAlwaysUp
+		}
+		return err
+	})
 }
+
+// ErrAlwaysUp is that the kernel says ok and leaves a link up, as gVisor does.
+var ErrAlwaysUp = errors.New("this kernel brings no link down")
 
 // SetMTU says how long the packets of a link may be. Its IPv6 addresses go where that is less than 1280
 // bytes (addrconf_notify), and routes that were learnt with the old one are forgotten.

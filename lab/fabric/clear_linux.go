@@ -106,6 +106,9 @@ func (h *Host) vacate() (bool, error) {
 	if err := h.openDiag(); err != nil {
 		return false, fmt.Errorf("host %q: %w", h.name, err)
 	}
+	if h.diag == nil {
+		return false, nil // nothing tells
+	}
 	if h.isVacant() {
 		return true, nil
 	}
@@ -238,12 +241,16 @@ func (t *tally) add(now, before tally) {
 	t.challenges += now.challenges
 }
 
-// tally reads the host's counters, those of /proc/net/netstat if extended.
+// tally reads the host's counters, those of /proc/net/netstat if extended. They stay 0 on a kernel that does
+// not count for each host.
 func (h *Host) tally(extended bool) (t tally, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if err := h.openDiag(); err != nil {
 		return t, fmt.Errorf("host %q: %w", h.name, err)
+	}
+	if h.diag == nil {
+		return t, nil
 	}
 	files := []*os.File{h.snmp, h.netstat}
 	if !extended {

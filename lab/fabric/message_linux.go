@@ -59,6 +59,9 @@ func vethWith(nic string, mac plan.MAC, host uintptr) *nl.RtAttr {
 // nobody says so it is made with one per processor, and to give the others back
 // takes two grace periods of RCU under the lock of rtnetlink (veth_init_queues).
 func oneQueue() []nl.NetlinkRequestData {
+	if can, err := abilities(); err == nil && !can.queues {
+		return nil // nor may they be spoken of
+	}
 	return []nl.NetlinkRequestData{
 		nl.NewRtAttr(unix.IFLA_NUM_TX_QUEUES, nl.Uint32Attr(1)), nl.NewRtAttr(unix.IFLA_NUM_RX_QUEUES, nl.Uint32Attr(1)),
 	}

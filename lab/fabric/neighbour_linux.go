@@ -1,6 +1,7 @@
 package fabric
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -18,9 +19,12 @@ const nudValid = unix.NUD_PERMANENT | unix.NUD_NOARP | unix.NUD_REACHABLE |
 	unix.NUD_PROBE | unix.NUD_STALE | unix.NUD_DELAY
 
 // HasNeighbour reports whether the host knows the MAC address of another one, as "ip
-// neighbour" shows it.
+// neighbour" shows it. It is false where the kernel does not tell.
 func (h *Host) HasNeighbour(ip netip.Addr) (bool, error) {
 	_, err := h.Neighbour(lab.Spec(ip.Unmap().WithZone("").String()))
+	if errors.Is(err, ErrNoMessage) {
+		return false, nil
+	}
 	return err == nil, ignore(err, unix.ENOENT)
 }
 
@@ -48,7 +52,7 @@ func (h *Host) Neighbour(s lab.Spec) (known lab.Spec, err error) {
 			return message(unix.RTM_GETNEIGH, unix.NLM_F_DUMP, make(ndMsg, unix.SizeofNdMsg))
 		})
 		if err != nil {
-			return err
+			return r.known(unix.RTM_GETNEIGH, err)
 		}
 		for _, a := range answers {
 			attrs, err := nl.ParseRouteAttrAsMap(a[unix.SizeofNdMsg:])

@@ -129,13 +129,24 @@ func (r *rtnl) forwards(port string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return is(attrs[unix.IFLA_OPERSTATE].Value, operUp) && is(bridge[nl.IFLA_BRPORT_STATE].Value, forwarding), nil
+	return isOperUp(attrs) && (is(bridge[nl.IFLA_BRPORT_STATE].Value, forwarding) || !tellsState(attrs)), nil
 }
 
 // isUp reports whether a link has its carrier and sends.
 func (r *rtnl) isUp(name string) (bool, error) {
 	_, attrs, err := r.link(getLink(name))
-	return err == nil && is(attrs[unix.IFLA_OPERSTATE].Value, operUp), err
+	return err == nil && isOperUp(attrs), err
+}
+
+// tellsState reports whether the kernel tells of the states of a link. One that does not has none: its links
+// are up as soon as they exist (SetInterface of gVisor's netstack), and nothing of them comes later.
+func tellsState(attrs map[uint16]syscall.NetlinkRouteAttr) bool {
+	_, ok := attrs[unix.IFLA_OPERSTATE]
+	return ok
+}
+
+func isOperUp(attrs map[uint16]syscall.NetlinkRouteAttr) bool {
+	return !tellsState(attrs) || is(attrs[unix.IFLA_OPERSTATE].Value, operUp)
 }
 
 // followsCarrier reports whether the link watcher has seen what became of the carrier
@@ -171,13 +182,23 @@ func is(value []byte, want byte) bool { return len(value) == 1 && value[0] == wa
 // VRF of the NIC where that is in one; 0 is no NIC.
 func (r *rtnl) isLocal(ip netip.Addr, nic int) (bool, error) {
 	answer, err := r.ask(getRoute(ip, nic))
+	if errors.Is(err, unix.EOPNOTSUPP) {
+		return true, nil // gVisor knows no route that it cannot send by, and no worker that makes one
+	}
 	if errors.Is(err, unix.ENETUNREACH) || errors.Is(err, unix.EHOSTUNREACH) {
 		return false, nil
 	}
 	if err != nil {
 		return false, err
 	}
-	return nl.DeserializeRtMsg(answer).Type == unix.RTN_LOCAL, nil
+	msg := nl.DeserializeRtMsg(answer)
+	attrs, err := nl.ParseRouteAttrAsMap(answer[unix.SizeofRtMsg:])
+	if err != nil {
+		return false, err
+	}
+	// A kernel that has no tables of routes, and so names none, has no routes of its own addresses either.
+	_, named := attrs[unix.RTA_TABLE]
+	return msg.Type == unix.RTN_LOCAL || !named, nil
 }
 
 // addresses returns the IPv6 addresses of a link that need no detection of

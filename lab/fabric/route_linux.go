@@ -58,7 +58,23 @@ func (r *rtnl) ip(verb, object string, s lab.Spec) error {
 	if err != nil {
 		return err
 	}
-	return r.send(m)
+	return r.known(kind[0], r.send(m))
+}
+
+// ErrNoMessage is that the kernel does not know a kind of message at all, whatever it is about.
+var ErrNoMessage = errors.New("this kernel has no such message of rtnetlink")
+
+// inet is the beginning that messages of all kinds have, of IPv4.
+func inet() *nl.RtGenMsg { return &nl.RtGenMsg{RtGenmsg: unix.RtGenmsg{Family: unix.AF_INET}} }
+
+// known returns the error of a message, or ErrNoMessage where that is why it was EOPNOTSUPP: of a kind that the
+// kernel knows it says instead that a message with a family alone is too short. One without is passed over
+// (rtnetlink_rcv_msg in net/core/rtnetlink.c).
+func (r *rtnl) known(kind int, err error) error {
+	if !errors.Is(err, unix.EOPNOTSUPP) || !errors.Is(r.send(message(kind, unix.NLM_F_ACK, inet())), unix.EOPNOTSUPP) {
+		return err
+	}
+	return ErrNoMessage
 }
 
 // specMessage puts terms into a message. The family is known before: a destination may be

@@ -113,6 +113,12 @@ func (r *rtnl) indexOf(name string) (int, error) {
 // lookUp returns the index of a link.
 func (r *rtnl) lookUp(name string) (int, error) {
 	index, err := sys.LinkIndex(r.sockets[unix.NETLINK_ROUTE].Socket.GetFd(), name)
+	if errors.Is(err, unix.ENOTTY) { // gVisor has ioctls of links for sockets of other families alone
+		var msg *nl.IfInfomsg
+		if msg, _, err = r.link(getLink(name)); err == nil {
+			index = uint32(msg.Index)
+		}
+	}
 	switch {
 	case err == nil:
 		return int(index), nil

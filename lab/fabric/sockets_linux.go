@@ -87,6 +87,21 @@ func (h *Host) SocketsOf(names ...string) ([]lab.Socket, error) {
 	if h.isVacant() {
 		return nil, nil
 	}
+	all, err := h.socketsNamed(names)
+	if err != nil {
+		return nil, fmt.Errorf("host %q: %w", h.name, err)
+	}
+	slices.SortStableFunc(all, func(a, b lab.Socket) int {
+		return cmp.Or(cmp.Compare(slices.Index(known, a.Protocol), slices.Index(known, b.Protocol)), compare(a, b))
+	})
+	return all, nil
+}
+
+// socketsNamed lists the sockets of some protocols, in any order.
+func (h *Host) socketsNamed(names []string) ([]lab.Socket, error) {
+	if h.diag == nil {
+		return h.socketsByTable(names)
+	}
 	var all []lab.Socket
 	for _, t := range tables {
 		if !slices.ContainsFunc(t.names, func(n string) bool { return slices.Contains(names, n) }) {
@@ -94,21 +109,21 @@ func (h *Host) SocketsOf(names ...string) ([]lab.Socket, error) {
 		}
 		sockets, err := h.list(t)
 		if err != nil {
-			return nil, fmt.Errorf("host %q: sock_diag %s: %w", h.name, t.names[0], err)
+			return nil, fmt.Errorf("sock_diag %s: %w", t.names[0], err)
 		}
 		all = append(all, sockets...)
 	}
-	all = slices.DeleteFunc(all, func(s lab.Socket) bool { return !slices.Contains(names, s.Protocol) })
-	slices.SortStableFunc(all, func(a, b lab.Socket) int {
-		return cmp.Or(cmp.Compare(slices.Index(known, a.Protocol), slices.Index(known, b.Protocol)), compare(a, b))
-	})
-	return all, nil
+	return slices.DeleteFunc(all, func(s lab.Socket) bool { return !slices.Contains(names, s.Protocol) }), nil
 }
 
-// openDiag opens the host's sock_diag socket and keeps it.
+// openDiag opens the host's sock_diag socket and keeps it, with the files of its counters. Where the kernel
+// has no sock_diag, what there is of the counters may be that of all hosts: there are none then.
 func (h *Host) openDiag() error {
 	if h.diag != nil {
 		return nil
+	}
+	if can, err := abilities(); err != nil || !can.SockDiag {
+		return err
 	}
 	return h.Do(func() error {
 		s, err := openNetlink(unix.NETLINK_INET_DIAG)

@@ -116,6 +116,7 @@ func TestSockets(t *testing.T) {
 	if got := mustSockets(t, l.Host("h1")); len(got) != 0 {
 		t.Errorf("the other host has them too: %v", got)
 	}
+	sameByTable(t, w.host, w.sockets)
 }
 
 // The states that need no owner, or no connection.
@@ -163,6 +164,9 @@ func TestSocketStates(t *testing.T) {
 	unix.Close(client)
 	check(h0, "tcp TIME_WAIT")
 	check(h1, "tcp LISTEN")
+	for _, h := range []*Host{h0, h1} {
+		sameByTable(t, h, mustSockets(t, h))
+	}
 	unix.Close(server)
 
 	// Nobody answers at an address that no host has: the SYN waits for ARP.

@@ -27,6 +27,9 @@ import (
 // what differs, which on most machines is little.
 func (b *builder) stock(o plan.Stock) error {
 	return b.in(o.NS, func(s *namespace) error {
+		if can, err := abilities(); err != nil || !can.Parameters {
+			return err // it takes nothing over
+		}
 		if err := b.enter(s); err != nil {
 			return err
 		}

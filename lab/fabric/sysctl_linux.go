@@ -24,11 +24,15 @@ var (
 )
 
 // Sysctls returns the values of kernel parameters as the host sees them, their
-// fields separated by one space. Those that the kernel does not have are left
-// out.
+// fields separated by one space. Those that the kernel does not have, or not for
+// each host, are left out.
 func (h *Host) Sysctls(names []string) (map[string]string, error) {
 	values := map[string]string{}
-	err := h.Do(func() error {
+	can, err := abilities()
+	if err != nil || !can.Parameters {
+		return values, err
+	}
+	err = h.Do(func() error {
 		for _, n := range names {
 			if v, err := sysctl(n); err == nil {
 				values[n] = v
@@ -74,15 +78,31 @@ func (h *Host) WriteSysctl(name, value string) error {
 			return err
 		}
 		defer f.Close()
-		// Writing nothing does not write at all; a list is emptied by an empty line.
-		_, err = f.WriteString(value + "\n")
-		return err
+		return writeLine(f, name, value)
 	})
 	var errno unix.Errno
 	if !errors.As(err, &errno) || errors.Is(err, ErrNotPerHost) || errors.Is(err, ErrNoSysctl) {
 		return err
 	}
 	return &Refusal{errno, h.whyRefused(name, value, errno)}
+}
+
+// writeLine writes a value in one call, as a line: writing nothing does not write at all, and an empty line empties a list.
+//
+// The kernel has taken less than the line where a value was too many (proc_dointvec), and where its handler answers 1 for
+// "changed" (addrconf_fixup_linkdown, 5.10): the value that it has then tells which it was.
+func writeLine(f *os.File, name, value string) error {
+	line := []byte(value + "\n")
+	n, err := unix.Write(int(f.Fd()), line)
+	if err != nil {
+		return os.NewSyscallError("write", err)
+	}
+	if n < len(line) {
+		if now, err := sysctl(name); err != nil || !slices.Equal(strings.Fields(now), strings.Fields(value)) {
+			return os.NewSyscallError("write", unix.EINVAL)
+		}
+	}
+	return nil
 }
 
 // Refusal is the error of a parameter that the kernel does not set: the errno, and what is
@@ -157,8 +177,15 @@ func (h *Host) onSysctl(name string, f func() error) error {
 	if err := checkSysctl(name); err != nil {
 		return err
 	}
+	can, err := abilities()
+	if err != nil {
+		return err
+	}
+	if !can.Parameters {
+		return noHostSysctl(name)
+	}
 	linkLacks := false
-	err := h.Do(func() error {
+	err = h.Do(func() error {
 		err := f()
 		linkLacks = namesLink(name) && exists(ofNewLinks(name))
 		return err
@@ -188,6 +215,15 @@ func (e noSysctl) Error() string {
 }
 
 func (e noSysctl) Unwrap() []error { return []error{ErrNoSysctl, fs.ErrNotExist} }
+
+// noHostSysctl is an ErrNoSysctl where no host has parameters, see Abilities.
+type noHostSysctl string
+
+func (e noHostSysctl) Error() string {
+	return "this kernel has no parameter " + string(e) + " of a host: /proc/sys/net is that of its first namespace alone"
+}
+
+func (e noHostSysctl) Unwrap() []error { return []error{ErrNoSysctl, fs.ErrNotExist} }
 
 // shared are the parameters that a host may set on some kernels, although all
 // share them. The first cannot even be set back.

@@ -93,6 +93,27 @@ func TestSysctlErrors(t *testing.T) {
 	}
 }
 
+// TestSysctlShortWrite: a kernel that takes a part of the line has set the parameter if that has the value now.
+// A limit of one byte for files stands for such a kernel (5.10 at ignore_routes_with_linkdown).
+func TestSysctlShortWrite(t *testing.T) {
+	now, err := sysctl("net.ipv4.ip_default_ttl")
+	must(t, err)
+	f, err := os.Create(filepath.Join(t.TempDir(), "parameter"))
+	must(t, err)
+	defer f.Close()
+	var before unix.Rlimit
+	must(t, unix.Getrlimit(unix.RLIMIT_FSIZE, &before))
+	must(t, unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: 1, Max: before.Max}))
+	set := writeLine(f, "net.ipv4.ip_default_ttl", now)
+	_, errSeek := f.Seek(0, 0)
+	refused := writeLine(f, "net.ipv4.ip_default_ttl", now+" 1")
+	must(t, unix.Setrlimit(unix.RLIMIT_FSIZE, &before))
+	must(t, errSeek)
+	if set != nil || !errors.Is(refused, unix.EINVAL) {
+		t.Errorf("the value that it has: %v; another one: %v, want EINVAL", set, refused)
+	}
+}
+
 // What one host sets, no other one sees: of all that a host may write to. Where
 // the claim is false, to try it changes the machine, possibly for good. So this
 // writes back the values found; with LABRUN_SYSCTLS=change, in a guest that

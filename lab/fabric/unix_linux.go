@@ -26,6 +26,13 @@ func (h *Host) UnixSockets() ([]lab.UnixSocket, error) {
 	if err := h.openDiag(); err != nil {
 		return nil, fmt.Errorf("host %q: sock_diag: %w", h.name, err)
 	}
+	if h.diag == nil {
+		all, err := h.unixByTable()
+		if err != nil {
+			return nil, fmt.Errorf("host %q: %w", h.name, err)
+		}
+		return all, nil
+	}
 	for try := 0; ; try++ {
 		req := nl.NewNetlinkRequest(nl.SOCK_DIAG_BY_FAMILY, unix.NLM_F_DUMP)
 		req.Sockets = map[int]*nl.SocketHandle{unix.NETLINK_INET_DIAG: h.diag}
@@ -107,11 +114,16 @@ func unixSockets(messages [][]byte) ([]lab.UnixSocket, error) {
 	for i, peer := range peers {
 		all[i].PeerNamed = named[peer]
 	}
+	sortUnix(all)
+	return all, nil
+}
+
+// sortUnix puts sockets in an order that does not depend on their history.
+func sortUnix(all []lab.UnixSocket) {
 	slices.SortStableFunc(all, func(a, b lab.UnixSocket) int {
 		return cmp.Or(cmp.Compare(a.Protocol, b.Protocol), cmp.Compare(stateOrder(a.State), stateOrder(b.State)),
 			cmp.Compare(a.Name, b.Name), cmp.Compare(a.UID, b.UID), cmp.Compare(a.Inode, b.Inode))
 	})
-	return all, nil
 }
 
 // unixState names a state of unix(7), which borrows those of TCP.

@@ -255,13 +255,21 @@ func (b *builder) addNamespace(o plan.AddNamespace) error {
 
 func (b *builder) sysctl(o plan.Sysctl) error {
 	return b.in(o.NS, func(s *namespace) error {
-		if !o.From.IsZero() { // it is asked elsewhere, too, whether the machine has it
+		can, err := abilities()
+		switch {
+		case err != nil:
+			return err
+		case !can.Parameters && (o.IfKnown || o.IsKept()):
+			return nil // what a new namespace has is all that it can have
+		case !can.Parameters:
+			return noHostSysctl(o.Key)
+		case !o.From.IsZero(): // it is asked elsewhere, too, whether the machine has it
 			return onThread(func() error { return s.host.WriteSysctl(o.Key, o.Value) })
 		}
 		if err := b.enter(s); err != nil {
 			return err
 		}
-		err := os.WriteFile(sysctlPath(o.Key), []byte(o.Value), 0)
+		err = os.WriteFile(sysctlPath(o.Key), []byte(o.Value), 0)
 		if o.IfKnown && errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}

@@ -32,6 +32,10 @@ type Request struct {
 	Evidence bool
 	Place    string // of the question's topology among those of the run, for files of its cells
 	Run      int    // the number of this run of the cells, from 1; 0 when there is only one
+	// Slow is how many times as long as this machine the kernel takes over a call, where that is more
+	// than once. It has so many times the time for an answer, unless "blocked" is wanted: those waits end
+	// by the kernel's own timers, which no slowness stretches.
+	Slow float64
 
 	// Next returns the next of Combos that is to be asked, in their order.
 	Next func() (i int, ok bool)

@@ -100,6 +100,9 @@ func (h Host) End() error {
 		return nil
 	}
 	d, err := open()
+	if errors.Is(err, unix.EPROTONOSUPPORT) { // no sock_diag
+		return h.giveUp()
+	}
 	if err != nil {
 		return errors.Join(fmt.Errorf("sock_diag: %w", err), h.giveUp())
 	}
@@ -116,7 +119,7 @@ func (h Host) End() error {
 func (h Host) EndAll() {
 	for range 100 {
 		_ = h.End()
-		if h.isEmpty() {
+		if _, err := h.read("thread-self/net/sockstat"); h.isEmpty() || err != nil { // nothing tells when none is left
 			return
 		}
 		time.Sleep(10 * time.Millisecond)

@@ -118,6 +118,13 @@ func (o AddNamespace) String() string { return lab.Command("ip", "netns", "add",
 func (o Stock) String() string      { return lab.Command("stock", o.NS) }
 func (o Neighbours) String() string { return lab.Command("neighbours", o.NS) }
 
+// IsKept reports whether it keeps the ports that a file names from the kernel's own choice, which changes no
+// answer but where the kernel would happen to choose one of them.
+func (o Sysctl) IsKept() bool { return o.Key == reservedPorts && o.From.IsZero() }
+
+// reservedPorts are ports that the kernel does not choose, ip_sysctl.rst.
+const reservedPorts = "net.ipv4.ip_local_reserved_ports"
+
 func (o Sysctl) String() string {
 	flags := "-qw"
 	if o.IfKnown {

@@ -142,7 +142,7 @@ func (p *Plan) addHost(h *lab.Host, index int, ports string, all cables) {
 	ns := p.hostNS(h.Name)
 	p.add(AddNamespace{NS: ns, Host: h.Name}, Stock{NS: ns})
 	if ports != "" && !choiceDeclared(h) {
-		p.add(Sysctl{NS: ns, Key: "net.ipv4.ip_local_reserved_ports", Value: ports})
+		p.add(Sysctl{NS: ns, Key: reservedPorts, Value: ports})
 	}
 	if h.Forwarding {
 		p.add(Sysctl{NS: ns, Key: "net.ipv4.ip_forward", Value: "1"},

@@ -124,10 +124,10 @@ func (p *Process) reap() error {
 	ctx, cancel := context.WithTimeout(context.Background(), child.Grace)
 	defer cancel()
 	var errs []error
+	if err := p.wait(ctx); err != nil {
+		errs = append(errs, err, p.kill())
+	}
 	if p.pidfd >= 0 {
-		if err := p.wait(ctx); err != nil {
-			errs = append(errs, err, unix.PidfdSendSignal(p.pidfd, unix.SIGKILL, nil, 0))
-		}
 		errs = append(errs, unix.Close(p.pidfd))
 	}
 	if err := child.Reap(p.pid); err != nil && !errors.Is(err, unix.ECHILD) { // its parent may have been quicker
@@ -135,6 +135,14 @@ func (p *Process) reap() error {
 	}
 	p.last.Close() // a child's is its parent's, closed already
 	return errors.Join(errs...)
+}
+
+// kill ends the process, whose number is its own as nobody has reaped it.
+func (p *Process) kill() error {
+	if p.pidfd < 0 {
+		return unix.Kill(p.pid, unix.SIGKILL)
+	}
+	return unix.PidfdSendSignal(p.pidfd, unix.SIGKILL, nil, 0)
 }
 
 // Call makes the process carry out one call and returns its answer, at the
@@ -163,13 +171,13 @@ func (p *Process) Exit(ctx context.Context, status int) (lab.Answer, error) {
 }
 
 // Kill makes the process send a signal, one of lab.Signals, to another one of its
-// host. When SIGKILL was allowed, it waits until the other has ended; what
-// another signal does to it, and when, is not looked at.
+// host. It waits until the other has ended when SIGKILL was allowed, and until it has handled a
+// signal that has a handler; what another signal does to it, and when, is not looked at.
 func (p *Process) Kill(ctx context.Context, victim *Process, signal string) (lab.Answer, error) {
 	var thread lab.Int
-	if victim.began && !victim.dead {
+	if !victim.dead {
 		r, err := victim.ask(ctx, request{Call: "aim", Args: []value{{lab.Word(signal)}}}, nil)
-		if err != nil {
+		if err != nil && !victim.dead {
 			return lab.Answer{}, err
 		}
 		thread, _ = valueOf[lab.Int](r)
@@ -180,6 +188,13 @@ func (p *Process) Kill(ctx context.Context, victim *Process, signal string) (lab
 	}
 	answer, _ := r.answer()
 	victim.sent = victim.sent || answer.Outcome == lab.OK
+	if answer.Outcome == lab.OK && thread != 0 && !victim.dead {
+		// A second signal of the same number would be none while the first one waits (legacy_queue). The process answers
+		// when its handler has run.
+		if _, err := victim.ask(ctx, request{Call: "rest"}, nil); err != nil && !victim.dead {
+			return answer, err
+		}
+	}
 	if answer.Outcome == lab.OK && signal == "SIGKILL" {
 		err = victim.wait(ctx)
 	}

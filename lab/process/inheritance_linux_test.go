@@ -2,6 +2,7 @@ package process_test
 
 import (
 	"os"
+	"strconv"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -313,4 +314,51 @@ func unprivilegedBPF() string {
 		return "EINVAL"
 	}
 	return "EPERM"
+}
+
+// TestSenders asks who sent signals: another process of the lab, the test, which is none, and the kernel for the
+// process itself.
+func TestSenders(t *testing.T) {
+	l := newLab(t)
+	g := newGroup(t)
+	p, q := mustStart(t, g, l.Host("alpha"), "main"), mustStart(t, g, l.Host("alpha"), "other")
+	ask(t, p, call("", "sigaction", lab.Word("SIGUSR1"), lab.Word("handler")), "", 0)
+	ask(t, p, call("", "sigaction", lab.Word("SIGPIPE"), lab.Word("handler")), "", 0)
+	signals := func(want lab.Arg, senders ...int) {
+		t.Helper()
+		answer, _, err := p.Call(t.Context(), process.Args{Call: call("", "signals"), Sender: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for _, pid := range senders {
+			names = append(names, strconv.Itoa(pid))
+		}
+		from := lab.Arg(lab.SignallersOf(names, []string{strconv.Itoa(os.Getuid())}))
+		if senders == nil {
+			from = nil
+		}
+		if answer.Value != want || answer.From != from {
+			t.Errorf("signals = %s, want %s from %v", answer, want, from)
+		}
+	}
+	if _, err := q.Kill(t.Context(), p, "SIGUSR1"); err != nil {
+		t.Fatal(err)
+	}
+	signals(lab.Word("SIGUSR1"), q.PID())
+	signals(lab.Word("none"))
+	// More than there is room for, in all: each is read before the next one comes.
+	for range 3 * 256 {
+		if _, err := q.Kill(t.Context(), p, "SIGUSR1"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := unix.Tgkill(p.PID(), p.PID(), unix.SIGUSR1); err != nil {
+		t.Fatal(err)
+	}
+	signals(lab.Word("SIGUSR1"), q.PID(), os.Getpid())
+	ask(t, p, call("", "socketpair", lab.Word("unix"), lab.New("a"), lab.New("b")), "", 0)
+	ask(t, p, call("", "close", b), "", 0)
+	ask(t, p, call("", "send", a, lab.Text("x")), "", ample)
+	signals(lab.Word("SIGPIPE"), p.PID())
 }

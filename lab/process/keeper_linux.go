@@ -28,7 +28,7 @@ type Process struct {
 	Name  string
 	conn  *net.UnixConn
 	pid   int
-	pidfd int
+	pidfd int // -1 where the kernel has none
 	dead  bool
 	sent  bool     // a step has sent it a signal
 	last  *os.File // what it and its children wrote to standard error
@@ -39,6 +39,13 @@ type Process struct {
 
 	traces [][]string // of the batch that it has: what cells were answered
 }
+
+// PID returns the process's number, by which signals tell who sent them.
+func (p *Process) PID() int { return p.pid }
+
+// ErrNoAmbient is that no program can be started as another user with capabilities: the kernel has no
+// PR_CAP_AMBIENT, capabilities(7).
+var ErrNoAmbient = errors.New("this kernel lets no other user keep capabilities (PR_CAP_AMBIENT)")
 
 // start runs the program again as a process. It is born in the namespaces of
 // the thread that calls in's function.
@@ -101,6 +108,8 @@ func start(s Spec) (*Process, error) {
 		case attr.Sys.Credential == nil:
 		case errors.Is(err, unix.EACCES):
 			err = fmt.Errorf("user %d may not execute labrun's file: %w", *s.User, err)
+		case len(caps) > 0 && errors.Is(err, unix.EINVAL):
+			return nil, ErrNoAmbient
 		case len(caps) > 0 && errors.Is(err, unix.EPERM):
 			err = fmt.Errorf("user %d cannot keep %s: %w", *s.User, strings.Join(s.Capabilities, ", "), err)
 		}
@@ -109,9 +118,14 @@ func start(s Spec) (*Process, error) {
 	return p, p.open()
 }
 
-// open gets the descriptor by which the end of the process is awaited.
+// open gets the descriptor by which the end of the process is awaited. A kernel without pidfd_open(2), as gVisor, is
+// asked for the process's state instead.
 func (p *Process) open() (err error) {
 	if p.pidfd, err = unix.PidfdOpen(p.pid, 0); err != nil {
+		p.pidfd = -1
+		if errors.Is(err, unix.ENOSYS) {
+			return nil
+		}
 		return fmt.Errorf("pidfd of process %s: %w", p.Name, err)
 	}
 	return nil
@@ -196,6 +210,9 @@ func (p *Process) lost(ctx context.Context, err error) error {
 	words := strings.TrimSpace(p.words())
 	if words == "" {
 		words = "it said nothing"
+		if n := sys.OutOfMemoryKills(); n > 0 {
+			words += fmt.Sprintf("; memory has run out since this kernel booted (oom_kill of /proc/vmstat is %d)", n)
+		}
 	}
 	return fmt.Errorf("process %s died: %s", p.Name, words)
 }
@@ -248,6 +265,12 @@ func (p *Process) wait(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
 		}
+		if p.pidfd < 0 {
+			if p.dead = hasEnded(p.pid); !p.dead {
+				time.Sleep(pollPause)
+			}
+			continue
+		}
 		fds := []unix.PollFd{{Fd: int32(p.pidfd), Events: unix.POLLIN}}
 		n, err := unix.Poll(fds, 100) // wakes up for the sake of ctx only
 		if err != nil && !errors.Is(err, unix.EINTR) {
@@ -256,4 +279,17 @@ func (p *Process) wait(ctx context.Context) error {
 		p.dead = n > 0
 	}
 	return nil
+}
+
+// pollPause is between two looks at a process whose end no descriptor tells of.
+const pollPause = 200 * time.Microsecond
+
+// hasEnded reports whether a process that nobody has reaped has ended: it is a zombie, proc_pid_stat(5), whose
+// descriptors are closed.
+func hasEnded(pid int) bool {
+	fields, err := sys.ProcessStat(pid)
+	if err != nil {
+		return errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ESRCH)
+	}
+	return fields[0] == "Z" || fields[0] == "X"
 }

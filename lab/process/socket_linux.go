@@ -4,11 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"labrun/lab"
+	"labrun/lab/sys"
 )
 
 func socket(a *agent, r *request) reply {
@@ -132,10 +134,58 @@ func connect(a *agent, r *request) reply {
 	if err != nil {
 		return reply{Broken: err.Error()}
 	}
-	return bounded(a, r.fds[0], unix.SO_SNDTIMEO, r.Limit, 0, func() unix.Errno {
+	call := func() unix.Errno {
 		_, _, errno := unix.Syscall(unix.SYS_CONNECT, uintptr(r.fds[0]), uintptr(to.pointer()), to.size())
 		return errno
-	})
+	}
+	if r.Limit != forever && !connectTimesOut() && !nonblocking(r.fds[0]) && !isUnix(r.fds[0]) {
+		return connectPolled(a, r.fds[0], r.Limit, call)
+	}
+	return bounded(a, r.fds[0], unix.SO_SNDTIMEO, r.Limit, 0, call)
+}
+
+// connectTimesOut reports whether SO_SNDTIMEO of socket(7) bounds a connect. gVisor's waits for as long as its stack
+// tries, whatever that says, and begins to wait again after a signal whose handler has SA_RESTART, as those of the Go
+// runtime have. To find that out by trying takes minutes.
+var connectTimesOut = sync.OnceValue(func() bool { return !sys.IsGVisor() })
+
+// isUnix reports whether a socket is one of unix(7), whose connect answers EAGAIN where one that may wait would.
+func isUnix(fd int) bool {
+	domain, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DOMAIN)
+	return err == nil && domain == unix.AF_UNIX
+}
+
+// connectPolled makes a connect whose wait nothing else bounds on a socket that does not block meanwhile.
+func connectPolled(a *agent, fd int, limit time.Duration, call func() unix.Errno) reply {
+	if err := unix.SetNonblock(fd, true); err != nil {
+		return ended(a.retry(call)) // of a descriptor that is closed
+	}
+	defer func() { _ = unix.SetNonblock(fd, false) }()
+	errno := a.retry(call)
+	if errno != unix.EINPROGRESS && errno != unix.EALREADY { // a connect that waits joins the one that is under way
+		return ended(errno)
+	}
+	a.watch()
+	fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
+	for began := time.Now(); ; {
+		timeout := unix.NsecToTimespec(int64(max(limit-time.Since(began), 0)))
+		n, err := unix.Ppoll(fds, &timeout, nil)
+		switch {
+		case errors.Is(err, unix.EINTR) && a.interrupted():
+			return ended(unix.EINTR)
+		case errors.Is(err, unix.EINTR):
+			continue
+		case err != nil:
+			return reply{Broken: "wait for a connection: " + err.Error()}
+		case n == 0:
+			return reply{Outcome: lab.Blocked}
+		}
+		failed, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR)
+		if err != nil {
+			return reply{Broken: "getsockopt SO_ERROR: " + err.Error()}
+		}
+		return ended(unix.Errno(failed))
+	}
 }
 
 func listen(_ *agent, r *request) reply {

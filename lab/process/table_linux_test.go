@@ -199,7 +199,7 @@ func TestValuesKeepTheirTypes(t *testing.T) {
 		ownedArgs{Ports: []uint16{80}, Unix: true}, ownedSockets{{Name: "a", Inode: 7, Options: []string{"SO_REUSEADDR"}}},
 		cellsArgs{Combos: []lab.Combo{1, 2}, Fresh: Table{Sockets: 1}, Stop: true},
 		cellsReply{IDs: []byte{1, 0, 0, 0}, Traces: [][]uint16{{98}}, Why: Full},
-		lab.Pending("r"), lab.Pointer("nil"), lab.Room(-1),
+		lab.Pending("r"), lab.Pointer("nil"), lab.Room(-1), lab.Signallers{Names: "p|q", Users: "1000"},
 		request{Call: "close", Args: []value{{lab.Sock("a")}}},
 		replies{{Outcome: lab.OK, Value: value{lab.Int(1)}}, {Broken: "x"}},
 	}

@@ -37,6 +37,7 @@ func fchown(_ *agent, r *request) reply {
 	return ended(unix.Fchown(r.fds[0], int(arg[lab.Int](r, 1)), -1))
 }
 
+// kill sends a signal to a process, or to that thread of it which aim has named.
 func kill(_ *agent, r *request) reply {
 	pid, signal := int(arg[lab.Int](r, 0)), string(arg[lab.Word](r, 1))
 	s, ok := sys.Signals[signal]

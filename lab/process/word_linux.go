@@ -48,8 +48,9 @@ var numbers = map[lab.Kind]map[string]int{
 		"MSG_TRUNC": unix.MSG_TRUNC, "MSG_WAITALL": unix.MSG_WAITALL,
 		"MSG_ZEROCOPY": unix.MSG_ZEROCOPY,
 	},
-	lab.KindCaught: caughtBits(),
-	lab.KindHow:    {"SHUT_RD": unix.SHUT_RD, "SHUT_WR": unix.SHUT_WR, "SHUT_RDWR": unix.SHUT_RDWR},
+	lab.KindCaught:  caughtBits(),
+	lab.KindRestart: {"SA_RESTART": saRestart, "SA_NODEFER": saNoDefer, "SA_RESETHAND": saResetHand},
+	lab.KindHow:     {"SHUT_RD": unix.SHUT_RD, "SHUT_WR": unix.SHUT_WR, "SHUT_RDWR": unix.SHUT_RDWR},
 	lab.KindFcntl: {
 		"F_GETFD": unix.F_GETFD, "F_SETFD": unix.F_SETFD, "F_GETFL": unix.F_GETFL, "F_SETFL": unix.F_SETFL,
 	},

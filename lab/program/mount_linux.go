@@ -40,8 +40,13 @@ func mount(fstype, target string, flags uintptr, options string) error {
 }
 
 func mountTmpfs(target string, mode os.FileMode, size int) error {
-	options := fmt.Sprintf("mode=%o,size=%d,nr_inodes=%d", mode, size, max(tmpfsFiles, size>>12))
-	return mount("tmpfs", target, unix.MS_NOSUID|unix.MS_NODEV, options)
+	options := fmt.Sprintf("mode=%o,size=%d", mode, size)
+	files := fmt.Sprintf(",nr_inodes=%d", max(tmpfsFiles, size>>12))
+	err := mount("tmpfs", target, unix.MS_NOSUID|unix.MS_NODEV, options+files)
+	if errors.Is(err, unix.EINVAL) { // gVisor does not limit their number
+		err = mount("tmpfs", target, unix.MS_NOSUID|unix.MS_NODEV, options)
+	}
+	return err
 }
 
 // detachMounts keeps what is mounted in this namespace from now on from being seen on the

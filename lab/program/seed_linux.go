@@ -47,12 +47,17 @@ func (s seeds) place(cover func(lower *os.File, prepare func(dir string) error) 
 	return nil
 }
 
-// write makes the files: copies when there is no path to bind.
+// write makes the files: copies when there is no path to bind. A file that is bound onto cannot be executed by itself: a
+// shell would run an empty one as a script that succeeds, where the bind is refused.
 func (s seeds) write(dir string) error {
+	mode := os.FileMode(0o444)
+	if s.exe == nil {
+		mode = 0o755
+	}
 	for _, name := range SeedPrograms {
 		path := filepath.Join(dir, name)
 		_ = os.Remove(path) // the machine's own, if it has one
-		f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o755)
+		f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
 		if err != nil {
 			return err
 		}

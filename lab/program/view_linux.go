@@ -290,7 +290,9 @@ func shownAt(path string) string {
 }
 
 // placeSeeds puts labrun's own programs where programs are. Without them the others
-// still run.
+// still run, so what the kernel refuses is passed over, EPERM too: in a user namespace a bind mount has to keep the
+// flags of the one below it (mount_namespaces(7)), and an overlay over a folder that holds mounts is refused. A step
+// that runs one of them says then what it found.
 func (v *view) placeSeeds(setup) error {
 	err := v.programs.place(func(lower *os.File, prepare func(dir string) error) error {
 		if lower != nil {

@@ -153,7 +153,7 @@ func kernelsIn(m *result.Matrix) []string {
 	}
 	slices.SortStableFunc(names, func(a, b string) int {
 		x, y := result.KernelInfo{Name: a}, result.KernelInfo{Name: b}
-		return x.Number().Compare(y.Number())
+		return x.Compare(&y)
 	})
 	return names
 }

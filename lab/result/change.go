@@ -50,6 +50,8 @@ func (c *Change) Explanation() string {
 		return "linux " + c.After.Kernel + " is without what " + c.Before.Kernel + " has: " + c.Known.String()
 	case c.Known != KnownChange{}:
 		return c.Known.String()
+	case (c.Before.Kernel == lab.GVisor) != (c.After.Kernel == lab.GVisor):
+		return "not a change of Linux: gVisor is another kernel"
 	case len(c.Machines) > 0:
 		return "not known; the architectures differ too: " + strings.Join(c.Machines, ", then ")
 	}

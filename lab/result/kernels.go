@@ -1,6 +1,7 @@
 package result
 
 import (
+	"cmp"
 	"slices"
 
 	"labrun/lab"
@@ -13,14 +14,31 @@ type KernelResult struct {
 	Digest string `json:"digest"` // see DigestOn
 }
 
-// Number returns the kernel's version, 0.0.0 when nothing says it.
+// Number returns the kernel's version, 0.0.0 when nothing says it or the kernel is not Linux.
 func (k *KernelInfo) Number() lab.KernelVersion {
+	if k.isGVisor() { // whose release is a Linux's
+		return lab.KernelVersion{}
+	}
 	for _, text := range []string{k.Version, k.Release, k.Name} {
 		if v, err := lab.ParseKernelVersion(text); err == nil {
 			return v
 		}
 	}
 	return lab.KernelVersion{}
+}
+
+// isGVisor looks at the name of a kernel of which no more is known.
+func (k *KernelInfo) isGVisor() bool { return cmp.Or(k.Version, k.Name) == lab.GVisor }
+
+// Compare puts older kernels first, and gVisor, which is no version of Linux, last.
+func (k *KernelInfo) Compare(l *KernelInfo) int {
+	rank := func(k *KernelInfo) int {
+		if k.isGVisor() {
+			return 1
+		}
+		return 0
+	}
+	return cmp.Or(rank(k)-rank(l), k.Number().Compare(l.Number()))
 }
 
 // ByVersion returns the kernels that the columns of the matrices name, older ones first, in whatever order they
@@ -37,7 +55,7 @@ func (r *Report) ByVersion() []KernelInfo {
 			all = append(all, info)
 		}
 	}
-	slices.SortStableFunc(all, func(a, b KernelInfo) int { return a.Number().Compare(b.Number()) })
+	slices.SortStableFunc(all, func(a, b KernelInfo) int { return a.Compare(&b) })
 	return all
 }
 

@@ -24,7 +24,11 @@ type Environment struct {
 func (e *Environment) String() string {
 	var words []string
 	for _, k := range e.Kernels {
-		words = append(words, fmt.Sprintf("linux %s %s", k.Release, k.Machine))
+		system := "linux"
+		if k.isGVisor() { // whose release is one of Linux, for programs that look for a feature by it
+			system = "gVisor, linux"
+		}
+		words = append(words, fmt.Sprintf("%s %s %s", system, k.Release, k.Machine))
 	}
 	words = append(words, "labrun "+e.Labrun)
 	return strings.Join(append(words, e.Users()...), ", ")

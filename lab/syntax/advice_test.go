@@ -14,6 +14,8 @@ func TestAdvice(t *testing.T) {
 		`poll(a) = EPOLLIN`:                       `did you mean "POLLIN"?`,
 		`recvmsg(a, 100) = "x" with ttl(5) none`:  `"none" says that nothing came along, and stands alone`,
 		`together(listen(a, 5))`:                  `together takes at least 2 arguments: a call, of another process as NAME: CALL ...; found 1`,
+		`getsockopt(a, 6:5) = 1`:                  `, write SOL_TCP:5`,
+		`getsockopt(a, 77:1) = 1`:                 `; no level has the number 77; levels: SOL_DCCP, `,
 		`setsockopt(a, SO_REUSEADDR, EADDRINUSE)`: `is not a decimal number`,
 	} {
 		if _, _, err := ParseStep(line); err == nil || !strings.Contains(err.Error(), want) {

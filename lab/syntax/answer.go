@@ -183,6 +183,9 @@ func (r *reader) oneAnswer(s span) (lab.Answer, []Mistake) {
 		a.With, more = r.with(with)
 		mistakes = append(mistakes, more...)
 	}
+	if mistakes == nil && a.Value == lab.Arg(lab.Word("none")) && a.From != nil {
+		mistakes = from.wrong("no signal has a sender; write none alone")
+	}
 	if mistakes == nil && a.Outcome != lab.OK && (a.From != nil || a.With != nil) {
 		mistakes = s.wrong("%s: only what was received has a sender, or something that came along; found %s", r.Name,
 			s.found())

@@ -108,7 +108,16 @@ func oneOf(noun string, words []string, s span) (lab.Arg, []Mistake) {
 // TCP_, and how an option without a name is written.
 func otherOptions(found string, names []string) string {
 	const other = "any other is LEVEL:NUMBER, such as SOL_TCP:5"
-	if level, _, ok := strings.Cut(found, ":"); ok {
+	if level, number, ok := strings.Cut(found, ":"); ok {
+		if n, problem := Decimal(level, math.MinInt32, math.MaxInt32); problem == "" {
+			for name, of := range lab.OptionLevels {
+				if int64(of) == n {
+					return fmt.Sprintf(", write %s:%s", name, number)
+				}
+			}
+			return fmt.Sprintf("; no level has the number %s; levels: %s", level,
+				strings.Join(slices.Sorted(maps.Keys(lab.OptionLevels)), ", "))
+		}
 		return "; an option without a name is LEVEL:NUMBER, such as SOL_TCP:5" +
 			wording.Hint(level, "levels", slices.Sorted(maps.Keys(lab.OptionLevels)))
 	}

@@ -113,14 +113,43 @@ func (s span) depths() []int {
 // sender reads who sent it: from ADDR.
 func (r *reader) sender(s span) (lab.Arg, []Mistake) {
 	if !r.Sender {
-		return nil, s.wrong("%s does not say who sent it: from is for recvfrom, recvmsg and accept", r.Name)
+		return nil, s.wrong("%s does not say who sent it: from is for recvfrom, recvmsg, accept and signals", r.Name)
 	}
 	s = s.from(1)
+	if r.Answers == lab.KindCaught {
+		return r.signallers(s)
+	}
 	a, mistakes := r.value(lab.KindAddr, s)
 	if addr, ok := a.(lab.Addr); ok && addr.Family != "" && addr != lab.Unspec {
 		mistakes = s.wrong("%s answers what the kernel says, family() is for what it is told", r.Name)
 	}
 	return a, mistakes
+}
+
+// signallers reads who sent signals: p, p|q, p user 1000.
+func (r *reader) signallers(s span) (lab.Arg, []Mistake) {
+	const form = "the senders of signals are processes, or kernel or other, joined by |, and the users that they are " +
+		"when they send: from p, from p|q, from p user 1000"
+	names, ok := s.part(0, min(1, len(s.tokens))).word()
+	asks := s.token(1).is("user")
+	if !ok || asks && len(s.tokens) != 3 || !asks && len(s.tokens) > 1 {
+		return nil, s.wrong("%s; found %s", form, s.found())
+	}
+	all, users := strings.Split(names, "|"), []string(nil)
+	for _, name := range all {
+		if mistakes := s.check(ProcessName, name); mistakes != nil {
+			return nil, mistakes
+		}
+	}
+	if asks {
+		users = strings.Split(s.tokens[2].text, "|")
+		for _, user := range users {
+			if _, problem := Decimal(user, 0, MaxUser); problem != "" || s.tokens[2].str {
+				return nil, wrong(s.tokens[2].start, "%s is not a user's number", wording.Quote(s.tokens[2].text))
+			}
+		}
+	}
+	return lab.SignallersOf(all, users), nil
 }
 
 // with reads what came along: with pktinfo(y, eth1) ttl(64) MSG_TRUNC. The kernel has an order for

@@ -1,6 +1,7 @@
 package sys
 
 import (
+	"bytes"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -25,6 +26,19 @@ func KernelVersion() (lab.KernelVersion, error) {
 		return lab.KernelVersion{}, err
 	}
 	return lab.KernelVersionOf(release, version)
+}
+
+// IsGVisor reports whether the kernel is gVisor's: its log begins so, syslog(2), while uname(2) says that it is a
+// Linux of 2016.
+func IsGVisor() bool {
+	const readAll = 3 // SYSLOG_ACTION_READ_ALL
+	b := make([]byte, 64<<10)
+	n, err := unix.Klogctl(readAll, b)
+	if err != nil {
+		return false // it may take a privilege that gVisor does not ask for
+	}
+	first, _, _ := bytes.Cut(b[:n], []byte("\n"))
+	return bytes.HasSuffix(first, []byte("] Starting gVisor..."))
 }
 
 // TellsSyscalls reports whether the kernel tells in which system call a thread is, proc_pid_syscall(5): some

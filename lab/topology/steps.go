@@ -38,6 +38,13 @@ func (r *slotReader) group(by maker, n *yaml.Node) {
 		return
 	}
 	if at := yamlpos.KeyAt(n, "together"); at >= 0 {
+		for _, item := range yamlpos.List(n.Content[at+1]) {
+			if item.Kind == yaml.MappingNode && yamlpos.KeyAt(item, "together") >= 0 {
+				r.Wrong(item, "%s: together cannot be made at the same instant as others; its calls belong in the list around it",
+					r.scope())
+				return
+			}
+		}
 		n = r.together(n, at)
 	}
 	s := yamlpos.Scope{Outer: r.scope().String(), Inner: "this step"}

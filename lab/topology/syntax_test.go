@@ -51,6 +51,9 @@ func TestSyntax(t *testing.T) {
 		{"call among keys", "a:\n  main: b\n  exit()",
 			`f:3:3: this call is neither an item of a list, "- exit()", nor behind a process: "main: exit()"`},
 		{"bracket first", "a: [a-z]+ # it", `f:1:4: a text that begins with [ has to be quoted: "[a-z]+"`},
+		{"line of strace in a list", "- [pid 12] bind(3, x) = 0",
+			`f:1:3: a step that begins with [ is a list to YAML, and has to be quoted: "[pid 12] bind(3, x) = 0"; ` +
+				`below "steps: |" it needs no quotes`},
 		{"bracket first in a list", "- {a}b", `f:1:3: a text that begins with { has to be quoted: "{a}b"`},
 		{"quote within", "a: 'it's good'", `f:1:8: the quote ends before this; in quotes the whole text is written "it's good"`},
 		{"closes nothing", "a: {b: {}}}", "f:1:11: this } closes nothing"},

@@ -44,6 +44,7 @@ type Process struct {
 	sockets map[string]socket
 	pending map[string]pending
 	handled map[lab.Arg]bool // signals that do not end it: it handles or ignores them, or may
+	once    map[lab.Arg]bool // those of them that end it when they come again, SA_RESETHAND
 }
 
 // pending is a call in the background that no answer() has seen the end of.
@@ -564,11 +565,36 @@ func (a *applier) carryOut() {
 		a.fork()
 	case "kill", "wait":
 		a.end()
+	case "signals":
+		a.checkSignallers()
 	case "sigaction":
 		if a.process.handled == nil {
-			a.process.handled = map[lab.Arg]bool{}
+			a.process.handled, a.process.once = map[lab.Arg]bool{}, map[lab.Arg]bool{}
 		}
+		a.process.once[a.Call.Args[0]] = len(a.Call.Args) > 2 && a.mayEndWell() &&
+			slices.Contains(strings.Split(a.Call.Args[2].String(), "|"), "SA_RESETHAND")
 		a.process.handled[a.Call.Args[0]] = a.Call.Args[1] != lab.Arg(lab.Word("SIG_DFL")) || !a.mayEndWell()
+	}
+}
+
+// checkSignallers complains about senders of signals that do not exist, and about processes whose names stand for
+// another sender.
+func (a *applier) checkSignallers() {
+	for answer := range a.answers() {
+		from, _ := answer.From.(lab.Signallers)
+		if from.Names == "" {
+			continue
+		}
+		for name := range strings.SplitSeq(from.Names, "|") {
+			p := a.Step.Process
+			p.Name = name
+			switch exists, own := a.World.Process(p) != nil, name == lab.SentByKernel || name == lab.SentByOther; {
+			case own && exists:
+				a.complain(OfCall, "behind from, %q is what is not a process of the experiment: give the process of that name another one", name)
+			case !own && !exists && !a.doubt:
+				a.complain(OfCall, "no process %q exists so far%s", name, wording.Hint(name, "processes", a.living()))
+			}
+		}
 	}
 }
 
@@ -626,6 +652,8 @@ func (a *applier) end() {
 		v.ended = fmt.Sprintf("%s() on line %d", a.Call.Name, a.Line)
 	case a.mayEndWell() && !v.Program && a.isFatal() && (!v.handled[a.Call.Args[1]] || a.Call.Args[1] == fatal[0]):
 		v.ended = fmt.Sprintf("%s(%s) on line %d", a.Call.Name, a.Call.Args[1], a.Line)
+	case a.mayEndWell() && len(a.Call.Args) > 1 && v.once[a.Call.Args[1]]:
+		v.handled[a.Call.Args[1]] = false
 	}
 }
 
@@ -669,7 +697,7 @@ func (s *Step) Kind() string {
 	for a := range s.answers() {
 		fmt.Fprintf(&b, "=%s%t", s.answerVariable(a), saysClosed(a))
 		fmt.Fprintf(&b, "=%s%t", s.answerVariable(a), a.Errno == "EBADF")
-		if s.Call.Name == "answer" || s.Call.Name == "together" {
+		if slices.Contains([]string{"answer", "together", "signals"}, s.Call.Name) {
 			b.WriteString(a.String())
 		}
 	}

@@ -84,6 +84,15 @@ func TestApply(t *testing.T) {
 			{"main: kill(w, SIGTERM)", `0: process "w" has ended already: kill(SIGKILL) on line 16`},
 		},
 		{
+			{"w: sigaction(SIGUSR1, handler, SA_RESETHAND|SA_NODEFER)"}, {"main: kill(w, SIGUSR1)"},
+			{"w: signals() = SIGUSR1 from main"},
+			{"w: signals() = SIGUSR1 from kernel|nobody", `-1: no process "nobody" exists so far; processes: main, w`},
+			{"w: sigaction(SIGUSR1, handler, SA_RESETHAND)"}, {"main: kill(w, SIGUSR1)"}, {"main: kill(w, SIGUSR1)"},
+			{"w: t = socket(udp)", `-1: process "w" has ended: kill(SIGUSR1) on line 7`},
+			{"kernel: u = socket(udp)"},
+			{"main: signals() = SIGUSR1 from kernel|other", `-1: behind from, "kernel" is what is not a process of the experiment: give the process of that name another one`},
+		},
+		{
 			{"web run &"}, {"main: kill(web, SIGTERM)"}, {"main: wait(web)"}, // the signal may not have ended it
 			{"main: wait(web)", `0: process "web" has ended already: wait() on line 3`},
 			{"web: a = socket(tcp)", "-1: process \"web\" has ended: wait() on line 3", `-1: "web" is a program, it makes no calls`},

@@ -216,10 +216,13 @@ func (s *Source) goesOn(pos lab.Pos) (lab.Pos, string) {
 		return pos, ""
 	}
 	value := uncommented(l.text[at:])
-	switch mark := value[0]; mark {
-	case '[', '{':
+	switch mark := value[0]; {
+	case mark == '[' && s.dialect.NounOf(value) == s.dialect.Item: // a line of strace, say, [pid 12] before the call
+		return l.explain(at, "a %[1]s that begins with [ is a list to YAML, and has to be quoted: %[2]s; below \"%[1]ss: |\" it "+
+			"needs no quotes", s.dialect.Item, wording.YAML(wording.Clip(value)))
+	case mark == '[', mark == '{':
 		return l.explain(at, "a text that begins with %c has to be quoted: %s", mark, wording.YAML(wording.Clip(value)))
-	case '\'', '"':
+	case mark == '\'', mark == '"':
 		inner := strings.TrimSuffix(value[1:], value[:1])
 		return pos, "the quote ends before this; in quotes the whole text is written " + wording.YAML(wording.Clip(inner))
 	}

@@ -73,30 +73,15 @@ func bootBare(b *testing.B, i image.Image) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	console, consoleEnd, err := pair("console")
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer console.Close()
-	channel, channelEnd, err := pair("channel")
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer channel.Close()
-	program, err := exec.LookPath(c.program)
-	if err != nil {
+	if c.program, err = exec.LookPath(c.program); err != nil {
 		b.Skip(err)
 	}
-	k := &Kernel{program: program, ended: make(chan struct{}), channel: &counted{ReadCloser: channel, Writer: channel}}
-	k.process = &exec.Cmd{Path: program, Args: c.args, Dir: c.dir, Env: append(os.Environ(), c.env...),
-		ExtraFiles: []*os.File{initrd, consoleEnd, channelEnd}, SysProcAttr: c.attributes()}
-	err = k.run(c)
-	consoleEnd.Close()
-	channelEnd.Close()
+	k, err := launch(c, initrd)
 	if err != nil {
 		b.Fatal(err)
 	}
 	<-k.ended
+	k.Close()
 }
 
 // bareInit returns a program for x86-64 that calls reboot(2) and nothing else.

@@ -3,6 +3,7 @@ package guest
 import (
 	"bytes"
 	"context"
+	"debug/buildinfo"
 	"debug/elf"
 	"errors"
 	"fmt"
@@ -10,9 +11,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"syscall"
 
+	"labrun/lab/child"
 	"labrun/lab/kernel/image"
 )
 
@@ -96,5 +99,25 @@ func readForeign(file, machine string) ([]byte, error) {
 				"CGO_ENABLED=0", file)
 		}
 	}
-	return content, nil
+	other, err := buildinfo.Read(bytes.NewReader(content))
+	if err != nil {
+		return nil, fmt.Errorf("%s is not labrun: %w", file, err)
+	}
+	if own, ok := debug.ReadBuildInfo(); ok {
+		err = checkVersion(file, own, other)
+	}
+	return content, err
+}
+
+// checkVersion refuses a program that is not this labrun, built for another architecture: what the two ends say to
+// each other is another language in every version. Where Go has left no version in one of them, nothing is known.
+func checkVersion(file string, own, other *debug.BuildInfo) error {
+	here, there := child.Version(own), child.Version(other)
+	switch {
+	case other.Main.Path != own.Main.Path:
+		return fmt.Errorf("%s is not labrun, but %s", file, other.Path)
+	case here == there || here == child.Devel || there == child.Devel:
+		return nil
+	}
+	return fmt.Errorf("%s is labrun %s, and this is labrun %s: both have to be of the same version", file, there, here)
 }

@@ -50,13 +50,19 @@ func Start(ctx context.Context, i image.Image, o Options) (*Kernel, error) {
 	if accel == "" && !i.UserMode && !i.GVisor {
 		accel = accelFor(ctx, i)
 	}
+	patience := limits
+	if accel == "kvm" {
+		if err := checkKVM(); err != nil {
+			return nil, err
+		}
+		patience.busy = min(patience.busy, kvmBusy)
+	}
 	cmd, err := commandFor(i, accel)
 	if err != nil {
 		return nil, err
 	}
-	program, err := exec.LookPath(cmd.program)
-	if err == nil {
-		program, err = filepath.Abs(program)
+	if cmd.program, err = exec.LookPath(cmd.program); err == nil {
+		cmd.program, err = filepath.Abs(cmd.program)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("guest: %w", err)
@@ -68,58 +74,18 @@ func Start(ctx context.Context, i image.Image, o Options) (*Kernel, error) {
 		}
 		defer initrd.Close()
 	}
-	console, consoleEnd, err := pair("console")
+	k, err := launch(cmd, initrd)
 	if err != nil {
 		return nil, err
 	}
-	channel, channelEnd, err := pair("channel")
-	if err != nil {
-		console.Close()
-		consoleEnd.Close()
-		return nil, err
-	}
-	defer channelEnd.Close()
-	k := &Kernel{program: program, console: newConsole(console), channel: &counted{ReadCloser: channel, Writer: channel},
-		ended: make(chan struct{}), closed: make(chan struct{})}
-	k.process = &exec.Cmd{Path: program, Args: cmd.args, Env: append(os.Environ(), cmd.env...), Dir: cmd.dir,
-		ExtraFiles: []*os.File{initrd, consoleEnd, channelEnd}, Stdout: consoleEnd, Stderr: consoleEnd,
-		SysProcAttr: cmd.attributes()}
-	if cmd.stdio {
-		ends, err := k.pipes()
-		if err != nil {
-			channel.Close()
-			console.Close()
-			consoleEnd.Close()
-			return nil, err
-		}
-		defer ends[0].Close()
-		defer ends[1].Close()
-		k.process.ExtraFiles, k.process.Stdin, k.process.Stdout = nil, ends[0], ends[1]
-	}
-	err = k.run(cmd)
-	consoleEnd.Close() // the guest alone has it: when that ends, so does what it said
-	if err != nil {
-		channel.Close()
-		k.console.Close()
-		return nil, fmt.Errorf("start %s: %w", program, err)
-	}
-	dialed := make(chan error, 1)
-	go func() {
-		r, err := remote.Dial(k.channel, k.explain)
-		k.Kernel = r
-		dialed <- err
-	}()
 	booted := make(chan struct{})
-	go k.watch(booted, limits)
-	select {
-	case err = <-dialed:
-		if err != nil {
-			err = k.explain(err)
-		}
-	case <-ctx.Done():
-		err = context.Cause(ctx)
-		k.kill(err)
-		<-dialed
+	go k.watch(booted, patience)
+	if err = k.dial(ctx); err != nil && accel == "kvm" && ctx.Err() == nil {
+		err = fmt.Errorf("the guest does not boot with KVM, though /dev/kvm opens; without --accel kvm, or with "+
+			"--accel tcg, it is emulated: %w", err)
+	}
+	if err == nil && !cmd.counted {
+		err = k.Measure(ctx)
 	}
 	if err != nil {
 		k.Close()
@@ -129,13 +95,82 @@ func Start(ctx context.Context, i image.Image, o Options) (*Kernel, error) {
 	return k, nil
 }
 
+// launch starts what runs the guest, with the ends of a console and a channel, or with a channel in place of its
+// standard input and output.
+func launch(cmd command, initrd *os.File) (_ *Kernel, err error) {
+	k := &Kernel{program: cmd.program, ended: make(chan struct{}), closed: make(chan struct{})}
+	console, consoleEnd, err := pair("console")
+	if err != nil {
+		return nil, err
+	}
+	defer consoleEnd.Close() // the guest alone has it: when that ends, so does what it said
+	k.process = &exec.Cmd{Path: cmd.program, Args: cmd.args, Env: append(os.Environ(), cmd.env...), Dir: cmd.dir,
+		Stdout: consoleEnd, Stderr: consoleEnd, SysProcAttr: cmd.attributes()}
+	var theirs []*os.File
+	if cmd.stdio {
+		k.process.Path, k.process.Args = child.Self, append([]string{privateArg, cmd.program}, cmd.args...)
+		if k.channel, theirs, err = pipes(); err == nil {
+			k.process.Stdin, k.process.Stdout = theirs[0], theirs[1]
+		}
+	} else {
+		var ours, end *os.File
+		if ours, end, err = pair("channel"); err == nil {
+			k.channel, theirs = &counted{ReadCloser: ours, Writer: ours}, []*os.File{end}
+			k.process.ExtraFiles = []*os.File{initrd, consoleEnd, end}
+		}
+	}
+	if err != nil {
+		console.Close()
+		return nil, err
+	}
+	defer func() {
+		for _, f := range theirs {
+			f.Close()
+		}
+	}()
+	k.console = newConsole(console)
+	if err := k.run(cmd); err != nil {
+		consoleEnd.Close()
+		k.channel.Close()
+		k.console.Close()
+		return nil, fmt.Errorf("start %s: %w", cmd.program, err)
+	}
+	return k, nil
+}
+
+// dial waits for the guest's init.
+func (k *Kernel) dial(ctx context.Context) error {
+	dialed := make(chan error, 1)
+	go func() {
+		r, err := remote.Dial(k.channel, k.explain)
+		k.Kernel = r
+		dialed <- err
+	}()
+	select {
+	case err := <-dialed:
+		if err != nil {
+			err = k.explain(err)
+		}
+		return err
+	case <-ctx.Done():
+		err := context.Cause(ctx)
+		k.kill(err)
+		<-dialed
+		return err
+	}
+}
+
 // attributes has the kernel end the command with labrun, and what it starts with it: pid_namespaces(7).
 func (c command) attributes() *syscall.SysProcAttr {
 	attr := &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if !c.family {
+	switch {
+	case c.family:
+		attr.Cloneflags = syscall.CLONE_NEWPID
+	case c.stdio:
+		attr.Cloneflags = syscall.CLONE_NEWNS
+	default:
 		return attr
 	}
-	attr.Cloneflags = syscall.CLONE_NEWPID
 	if os.Geteuid() != 0 {
 		attr.Cloneflags |= syscall.CLONE_NEWUSER
 		attr.UidMappings = []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}}
@@ -153,16 +188,10 @@ func (k *Kernel) run(cmd command) error {
 	started := make(chan error)
 	go func() {
 		runtime.LockOSThread() // for good: a pinned thread is of no use to others
-		var err error
 		if cmd.pinned {
 			pin(int(guests.Add(1)))
 		}
-		if cmd.stdio {
-			err = private()
-		}
-		if err == nil {
-			err = k.process.Start()
-		}
+		err := k.process.Start()
 		started <- err
 		if err == nil {
 			_ = k.process.Wait() // explain says what it ended with
@@ -173,15 +202,12 @@ func (k *Kernel) run(cmd command) error {
 	return <-started
 }
 
-// private gives this thread a mount namespace in which privateDir is memory and has a copy of labrun: nothing
-// is left of it after its last process.
-func private() error {
+// private has this process, which was born in a mount namespace of its own, see privateDir as memory with a copy of
+// labrun in it, and become the program of its further arguments: nothing is left of them after its last process.
+func private(args []string) error {
 	self, err := os.ReadFile(child.Self)
 	if err != nil {
 		return err
-	}
-	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
-		return os.NewSyscallError("unshare", err)
 	}
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return os.NewSyscallError("mount", err)
@@ -189,7 +215,10 @@ func private() error {
 	if err := unix.Mount("tmpfs", privateDir, "tmpfs", 0, "mode=0755"); err != nil {
 		return os.NewSyscallError("mount", err)
 	}
-	return os.WriteFile(privateInit, self, 0o755)
+	if err := os.WriteFile(privateInit, self, 0o755); err != nil {
+		return err
+	}
+	return &os.PathError{Op: "exec", Path: args[0], Err: unix.Exec(args[0], args[1:], os.Environ())}
 }
 
 // pin keeps this thread, and what it starts, on the nth of the processors that it may use. Where that
@@ -306,18 +335,16 @@ var _ io.ReadWriter = (*counted)(nil)
 
 // pipes makes a channel of two pipes, which any program can have as its standard input and output, and
 // returns the program's ends.
-func (k *Kernel) pipes() ([2]*os.File, error) {
+func pipes() (*counted, []*os.File, error) {
 	in, ourIn, err := os.Pipe()
 	if err != nil {
-		return [2]*os.File{}, err
+		return nil, nil, err
 	}
 	ourOut, out, err := os.Pipe()
 	if err != nil {
 		in.Close()
 		ourIn.Close()
-		return [2]*os.File{}, err
+		return nil, nil, err
 	}
-	k.channel.Close() // the pair is not needed
-	k.channel = &counted{ReadCloser: ourOut, Writer: ourIn}
-	return [2]*os.File{in, out}, nil
+	return &counted{ReadCloser: ourOut, Writer: ourIn}, []*os.File{in, out}, nil
 }

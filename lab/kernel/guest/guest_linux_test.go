@@ -90,6 +90,11 @@ func (f fakeKernel) Answer(ctx context.Context, r kernel.Request, each func(int,
 // startFake starts this program in place of QEMU.
 func startFake(t *testing.T, ctx context.Context, mode string) (*Kernel, error) {
 	t.Helper()
+	return startFakeBy(t, ctx, mode, "tcg")
+}
+
+func startFakeBy(t *testing.T, ctx context.Context, mode, accel string) (*Kernel, error) {
+	t.Helper()
 	dir := t.TempDir()
 	self, err := os.Executable()
 	if err != nil {
@@ -100,7 +105,7 @@ func startFake(t *testing.T, ctx context.Context, mode string) (*Kernel, error) 
 	}
 	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
 	t.Setenv(fakeMode, mode)
-	return Start(ctx, image.Image{Spec: "fake", Kernel: "/none", Machine: image.Host()}, Options{Accel: "tcg"})
+	return Start(ctx, image.Image{Spec: "fake", Kernel: "/none", Machine: image.Host()}, Options{Accel: accel})
 }
 
 // soon has guests that hang found out in a moment.
@@ -134,6 +139,25 @@ func TestBootFails(t *testing.T) {
 			noChildren(t)
 		})
 	}
+}
+
+// TestBootFailsWithKVM: whoever asked for KVM learns that it may be the reason, and how to do without.
+func TestBootFailsWithKVM(t *testing.T) {
+	soon(t)
+	want := "the guest does not boot with KVM, though /dev/kvm opens; without --accel kvm, or with --accel tcg, it is " +
+		"emulated: the guest hangs: it did nothing for"
+	if checkKVM() != nil {
+		want = "guests cannot be executed by KVM, open /dev/kvm: "
+	}
+	k, err := startFakeBy(t, t.Context(), "silent", "kvm")
+	if err == nil {
+		k.Close()
+		t.Fatal("it has booted")
+	}
+	if !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("%v\nwant %s", err, want)
+	}
+	noChildren(t)
 }
 
 // TestGuestEnds: cells that were answered stay, and the others say what became of the guest.
@@ -206,12 +230,18 @@ func ask(t *testing.T, ctx context.Context, k kernel.Kernel, n int) []kernel.Ans
 	for i := range values {
 		values[i] = fmt.Sprint(i)
 	}
-	top, err := topology.Load(topology.Source{File: "trial.yaml", Text: fmt.Appendf(nil, `
+	return askFile(t, ctx, k, fmt.Sprintf(`
 name: trial
 networks: {red: 192.0.2.0/24}
 hosts: {alpha: {nics: {eth0: {network: red, as: x}}}}
 experiments: {e: {axes: {n: [%s]}, steps: [a = socket(tcp), 'sysctl(net.ipv4.ip_default_ttl, "${n}")']}}
-`, strings.Join(values, ", "))})
+`, strings.Join(values, ", ")), n)
+}
+
+// askFile asks the n cells of a file's one experiment in its host alpha.
+func askFile(t *testing.T, ctx context.Context, k kernel.Kernel, file string, n int) []kernel.Answer {
+	t.Helper()
+	top, err := topology.Load(topology.Source{File: "trial.yaml", Text: []byte(file)})
 	if err != nil {
 		t.Fatal(err)
 	}

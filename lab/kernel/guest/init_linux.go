@@ -11,6 +11,7 @@ import (
 	"os"
 	"path"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -19,11 +20,16 @@ import (
 
 	"labrun/lab/kernel/local"
 	"labrun/lab/kernel/remote"
+	"labrun/lab/sys"
 )
 
 // Main is the whole life of a guest's init, and of the program that its kernel starts to load a
 // module; otherwise it returns at once. Call it first thing in main.
 func Main() {
+	if len(os.Args) > 2 && os.Args[0] == privateArg {
+		fmt.Fprintln(os.Stderr, "labrun: guest:", private(os.Args[1:]))
+		os.Exit(1)
+	}
 	if len(os.Args) == 0 || os.Args[0] != initFile && os.Args[0] != helperFile && os.Args[0] != privateInit {
 		return
 	}
@@ -61,6 +67,7 @@ func leave() {
 }
 
 func initMain() error {
+	debug.SetGCPercent(400) // there is memory for that, and a guest is slow at collecting garbage
 	if err := mounts(); err != nil {
 		return err
 	}
@@ -122,6 +129,10 @@ func mounts() error {
 		os.Chdir("/"),
 	); err != nil {
 		return err
+	}
+	// The kernel may be without; then it has none of what needs it.
+	if err := os.Mkdir(sys.Cgroups, 0o755); err == nil {
+		_ = unix.Mount("cgroup2", sys.Cgroups, "cgroup2", 0, "")
 	}
 	return errors.Join(
 		mount("proc", "/proc", "proc", 0),

@@ -2,6 +2,7 @@ package guest
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,13 +20,25 @@ import (
 // fraction of a second. A machine that needs longer is better emulated.
 const kvmLimit = 4 * time.Second
 
+// kvmBusy is how long a guest may have a processor and say nothing where KVM executes it: an emulated one may take as
+// long over what that does in a second.
+const kvmBusy = time.Minute
+
+// checkKVM returns why no guest can be executed by KVM, as far as that is known before one hangs.
+func checkKVM() error {
+	if err := unix.Access("/dev/kvm", unix.R_OK|unix.W_OK); err != nil {
+		return fmt.Errorf("guests cannot be executed by KVM, open /dev/kvm: %w; without --accel kvm they are emulated", err)
+	}
+	return nil
+}
+
 var probing sync.Mutex
 
 // accelFor returns how QEMU is to execute a kernel: "kvm" only where a kernel was seen to boot with it. A device
 // that can be opened says little: in some virtual machines a guest starts on it, and then hangs. What was found
 // out holds until the machine boots again, and is kept in the user's cache.
 func accelFor(ctx context.Context, i image.Image) string {
-	if i.Machine != image.Host() || unix.Access("/dev/kvm", unix.R_OK|unix.W_OK) != nil {
+	if i.Machine != image.Host() || checkKVM() != nil {
 		return "tcg"
 	}
 	probing.Lock()

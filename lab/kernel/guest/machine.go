@@ -2,7 +2,6 @@ package guest
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,6 +25,7 @@ type command struct {
 	pinned  bool     // to one processor of this machine
 	family  bool     // it has children, which outlive it unless they are in a PID namespace with it
 	stdio   bool     // the channel is its standard input and output, and it gets no initramfs
+	counted bool     // its clock counts instructions, so that it stands still while the guest has no processor
 }
 
 // commandFor returns how to start a kernel.
@@ -110,7 +110,8 @@ func (m machine) command(i image.Image, accel string) command {
 	}
 	words := strings.Fields(fmt.Sprintf("console=%s %s=%s %s=%s panic=-1 quiet %s %s", m.console, channelWord, m.channel,
 		modulesWord, m.modules, tables, m.append))
-	return command{program: m.qemu, args: slices.Concat(args, m.options, []string{"-append", strings.Join(words, " ")})}
+	args = slices.Concat(args, m.options, []string{"-append", strings.Join(words, " ")})
+	return command{program: m.qemu, counted: accel != "kvm", args: args}
 }
 
 // userMode returns the command of a kernel that is a program. It has one thread for all that runs in
@@ -133,18 +134,19 @@ func userMode(i image.Image) command {
 // gVisor returns the command of runsc, whose "do" shows the machine's files to what it starts. Its state
 // lies in privateDir.
 func gVisor(i image.Image) command {
-	args := []string{"runsc", "--root=" + privateDir + "/runsc", "--network=none"}
-	if os.Geteuid() != 0 {
-		args = append(args, "--rootless")
+	args := []string{"runsc", "--root=" + privateDir + "/runsc", "--network=none",
+		"--net-raw",        // root has CAP_NET_RAW
+		"--ignore-cgroups", // the machine's, in which some would be left when it is killed
 	}
 	args = append(args, "do", "-quiet", privateInit)
-	return command{program: i.Kernel, stdio: true, args: args} // its children end with it
+	return command{program: i.Kernel, stdio: true, args: args, env: []string{"TMPDIR=" + privateDir}} // its children end with it
 }
 
 // privateDir is a folder of memory that a guest's program sees alone, and privateInit labrun in it.
 const (
 	privateDir  = "/run"
 	privateInit = privateDir + "/labrun-init"
+	privateArg  = "labrun-private" // the name of the process that makes it, and becomes the guest
 )
 
 // The words of a guest's command line for its init.

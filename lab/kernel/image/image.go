@@ -91,19 +91,26 @@ func inFolder(dir string) (string, error) {
 	return "", errors.New("the folder has no kernel, no boot/vmlinuz* and no lib/modules/*/vmlinuz")
 }
 
-// rootOf returns the folder below which the modules of a kernel that is a file lie; "" is none. The
-// kernels of a machine are boot/vmlinuz-RELEASE or lib/modules/RELEASE/vmlinuz.
+// rootOf returns the folder below which the modules of a kernel that is a file lie; "" is none. The kernels of a
+// machine are boot/vmlinuz-RELEASE or lib/modules/RELEASE/vmlinuz, which /vmlinuz links to, and usr/bin/linux.uml.
 func rootOf(kernel string) string {
-	kernel, err := filepath.Abs(kernel)
+	kernel, err := filepath.EvalSymlinks(kernel)
+	if err != nil {
+		return ""
+	}
+	kernel, err = filepath.Abs(kernel)
 	if err != nil {
 		return ""
 	}
 	dir := filepath.Dir(kernel)
+	above := filepath.Dir(dir)
 	switch {
 	case filepath.Base(dir) == "boot":
-		return filepath.Dir(dir)
-	case filepath.Base(filepath.Dir(dir)) == "modules":
-		return filepath.Dir(filepath.Dir(filepath.Dir(dir)))
+		return above
+	case filepath.Base(above) == "modules":
+		return filepath.Dir(filepath.Dir(above))
+	case filepath.Base(dir) == "bin" && filepath.Base(above) == "usr":
+		return filepath.Dir(above)
 	}
 	return ""
 }

@@ -348,6 +348,35 @@ func TestExactName(t *testing.T) {
 	}
 }
 
+// TestVersionOf: what version a name means is told without fetching it, and where it cannot be told, why.
+func TestVersionOf(t *testing.T) {
+	d := newDebian(t)
+	d.kernel("6.1.0-50-cloud", "6.1.176-1")
+	if _, err := d.open("debian:6.1.176"); err != nil {
+		t.Fatal(err)
+	}
+	d.kernel("6.1.0-56-cloud", "6.1.192-2")
+	image.ForgetApt() // another run
+	fetched := d.asked("apt-get download")
+	for spec, want := range map[string]string{"debian:6.1": "6.1.192", "debian:6.1.176": "6.1.176"} {
+		if v, err := image.VersionOf(t.Context(), spec); err != nil || v.String() != want {
+			t.Errorf("%s: %v, %v, want %s", spec, v, err, want)
+		}
+	}
+	if n := d.asked("apt-get download") - fetched; n != 0 {
+		t.Errorf("%d kernels were fetched", n)
+	}
+	for spec, want := range map[string]string{
+		"debian:5.4": "apt knows no Linux 5.4, only 6.1; labrun does not know which suite of Debian has Linux 5.4",
+		"debian:":    "nothing stands after the colon; the name is debian or debian:VERSION",
+		d.dir:        "the folder has no kernel, no boot/vmlinuz* and no lib/modules/*/vmlinuz",
+	} {
+		if _, err := image.VersionOf(t.Context(), spec); err == nil || err.Error() != want {
+			t.Errorf("%s: %v, want %s", spec, err, want)
+		}
+	}
+}
+
 // TestNothingHalf: neither a package that is cut nor a labrun that is killed leaves a kernel that looks whole,
 // and several that want the same one get it.
 func TestNothingHalf(t *testing.T) {
@@ -493,5 +522,19 @@ func TestUserMode(t *testing.T) {
 	}
 	if n := d.asked("download"); n != 1 {
 		t.Errorf("fetched %d times", n)
+	}
+	// As a package installs it, and by a link.
+	i, err := d.open("um")
+	if err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(t.TempDir(), "linux")
+	if err := os.Symlink(i.Kernel, link); err != nil {
+		t.Fatal(err)
+	}
+	for _, spec := range []string{i.Kernel, link} {
+		if again, err := d.open(spec); err != nil || again.Modules != i.Modules {
+			t.Errorf("%s: %v, modules in %q, want %q", spec, err, again.Modules, i.Modules)
+		}
 	}
 }

@@ -30,36 +30,70 @@ func (n name) names(p Package) bool {
 
 // openPackaged finds the kernel that debian:VERSION or um:VERSION means.
 func openPackaged(ctx context.Context, spec string, n name) (Image, error) {
-	cached, err := List()
-	if err != nil {
-		return Image{}, err
+	exact, o, cached, err := n.find(ctx)
+	if err == nil && exact != nil {
+		exact.used()
+		exact.Spec = spec
+		return exact.Image, nil
+	}
+	var k Cached
+	if err == nil {
+		k, err = keep(ctx, o.Parts, spec, true)
+	}
+	return k.Image, instead(err, cached)
+}
+
+// find returns what a name means: a kernel of the cache that it names exactly, or else what apt has of it. cached
+// are those of the cache that it may mean.
+func (n name) find(ctx context.Context) (exact *Cached, o Offer, cached []Cached, err error) {
+	if cached, err = List(); err != nil {
+		return nil, o, nil, err
 	}
 	cached = slices.DeleteFunc(cached, func(k Cached) bool { return !k.FromApt || !n.matches(k.source()) })
 	slices.Reverse(cached) // newest first
 	// One that is named exactly is used without asking apt, which may have only newer ones by now.
 	if i := slices.IndexFunc(cached, func(k Cached) bool { return n.names(k.source()) }); i >= 0 {
-		cached[i].used()
-		cached[i].Spec = spec
-		return cached[i].Image, nil
+		return &cached[i], o, cached, nil
 	}
 	offers, err := Offers(ctx, n.arch)
-	if err != nil {
-		return Image{}, instead(err, cached)
+	if err == nil {
+		o, err = n.choose(ctx, offers)
 	}
-	o, err := n.choose(ctx, offers)
+	return nil, o, cached, err
+}
+
+// VersionOf returns the version of the kernel that a name means, without fetching it. It is an error where that
+// cannot be told before it boots.
+func VersionOf(ctx context.Context, spec string) (lab.KernelVersion, error) {
+	n, err := parse(spec)
 	if err != nil {
-		return Image{}, instead(err, cached)
+		return lab.KernelVersion{}, err
 	}
-	k, err := keep(ctx, o.Parts, spec, true)
-	if err != nil {
-		return Image{}, instead(err, cached)
+	var v lab.KernelVersion
+	if n != nil && n.kind != gvisorKind {
+		exact, o, cached, err := n.find(ctx)
+		if err != nil {
+			return v, instead(err, cached)
+		}
+		if v = o.Version; exact != nil {
+			v = exact.Version
+		}
+	} else {
+		i, err := Open(ctx, spec)
+		if err != nil {
+			return v, err
+		}
+		v = i.Version
 	}
-	return k.Image, nil
+	if v == (lab.KernelVersion{}) {
+		return v, errors.New("it does not say which version it is")
+	}
+	return v, nil
 }
 
 // instead adds to an error which of the kernels that a name may mean are in the cache.
 func instead(err error, cached []Cached) error {
-	if len(cached) == 0 {
+	if err == nil || len(cached) == 0 {
 		return err
 	}
 	var names []string

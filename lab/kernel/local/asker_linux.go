@@ -11,8 +11,9 @@ import (
 type asker struct {
 	*Kernel
 	kernel.Request
-	each  func(int, kernel.Answer)
-	build builder // of a cell's lab
+	each   func(int, kernel.Answer)
+	build  builder // of a cell's lab
+	shares bool    // a cell may have what another one has left, if the kernel tells when nothing is left in it
 }
 
 func (a *asker) red(ctx context.Context, i int, answer kernel.Answer, c *cell) {
@@ -24,5 +25,6 @@ func (a *asker) red(ctx context.Context, i int, answer kernel.Answer, c *cell) {
 func (a *asker) cell(combo lab.Combo) *cell {
 	c := newCell(a.Question, combo, a.On)
 	c.evidence, c.waits, c.pool, c.guest = a.Evidence, a.Waits, &a.kept, a.Guest
+	c.slow = a.Slow
 	return c
 }

@@ -3,6 +3,7 @@ package local
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"labrun/lab"
 	"labrun/lab/process"
@@ -24,6 +25,7 @@ type cell struct {
 	race     *race             // the calls that the next together() releases, nil for none
 	guest    bool              // the machine is one, see Kernel.Guest
 	live     bool              // its steps are not all known yet, see Live
+	slow     float64           // see kernel.Request.Slow
 }
 
 func newCell(q *question.Question, combo lab.Combo, on lab.Kernel) *cell {
@@ -85,9 +87,23 @@ func (c *cell) sharedFiles() (*program.Files, error) {
 	return c.files, nil
 }
 
+// limit returns how long the call of a step may take here when it should answer so. A report has the question's limit:
+// how long this kernel was given more is no part of the answer.
+func (c *cell) limit(s *question.Step, want lab.Answer) time.Duration {
+	return c.slowed(s.LimitFor(want), want)
+}
+
+// slowed returns as much time as this kernel needs for what another one answers so within d.
+func (c *cell) slowed(d time.Duration, want lab.Answer) time.Duration {
+	if want.May(lab.Blocked) {
+		return d
+	}
+	return time.Duration(float64(d) * max(1, c.slow))
+}
+
 // args resolves what a process cannot know.
 func (c *cell) args(s *question.Step, want lab.Answer) (process.Args, error) {
-	args := process.Args{Call: s.Call, Limit: s.LimitFor(want)}
+	args := process.Args{Call: s.Call, Limit: c.limit(s, want)}
 	sig, _ := lab.SignatureOf(s.Call.Name)
 	for i, a := range s.Call.Args {
 		switch a := a.(type) {

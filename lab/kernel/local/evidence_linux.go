@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"labrun/lab"
+	"labrun/lab/fabric"
 	"labrun/lab/result"
 	"labrun/lab/world"
 )
@@ -57,8 +58,11 @@ func (e *explainer) snapshot(ctx context.Context) ([]result.SocketInfo, error) {
 			holders = append(holders, e.holder(q.host, s, owned))
 		}
 	}
-	if len(holders) == 0 && !asksForPort(s.Call) {
-		return nil, nil
+	if len(holders) == 0 {
+		can, err := fabric.AbilitiesOf()
+		if err != nil || !asksForPort(s.Call) || !can.Closed { // one that is not shown may have the port
+			return nil, err
+		}
 	}
 	slices.SortStableFunc(holders, func(a, b result.SocketInfo) int {
 		return cmp.Or(

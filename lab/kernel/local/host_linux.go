@@ -20,7 +20,7 @@ func onHost(call func(h *fabric.Host, args []lab.Arg) error) performer {
 // refused is the answer of a call on a host, with the reason that fabric knows for it.
 func (c *cell) refused(s *question.Step, err error) (got, error) {
 	switch {
-	case errors.Is(err, fabric.ErrNoSysctl):
+	case errors.Is(err, fabric.ErrNoSysctl), errors.Is(err, fabric.ErrAlwaysUp), errors.Is(err, fabric.ErrNoMessage):
 		return got{}, errSkip(c.q.Place(s) + ": " + err.Error())
 	case errors.Is(err, fabric.ErrNotPerHost):
 		return got{}, err

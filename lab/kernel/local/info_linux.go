@@ -22,7 +22,7 @@ var parameters = []string{
 	"net.core.rmem_default", "net.core.rmem_max", "net.core.wmem_default", "net.core.wmem_max",
 }
 
-// Info describes this machine's kernel, and returns its version.
+// Info describes this machine's kernel, and returns its version, zero where it is not Linux.
 func Info(ctx context.Context) (result.KernelInfo, lab.KernelVersion, error) {
 	k := result.KernelInfo{User: "root"}
 	inside, err := sys.InUserNamespace()
@@ -36,11 +36,15 @@ func Info(ctx context.Context) (result.KernelInfo, lab.KernelVersion, error) {
 	if k.Release, build, k.Machine, err = sys.Uname(); err != nil {
 		return k, lab.KernelVersion{}, err
 	}
-	version, err := lab.KernelVersionOf(k.Release, build)
-	if err != nil {
-		return k, version, err
+	var version lab.KernelVersion
+	if sys.IsGVisor() {
+		k.Version = lab.GVisor
+	} else {
+		if version, err = lab.KernelVersionOf(k.Release, build); err != nil {
+			return k, version, err
+		}
+		k.Version = version.String()
 	}
-	k.Version = version.String()
 	// Read in a host of a lab: hosts take nothing over from the machine, see plan.Stock, so its own
 	// values are not those that experiments meet.
 	probe := lab.Layout{Name: "probe", Hosts: []lab.Host{{Name: "probe"}}}

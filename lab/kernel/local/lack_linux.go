@@ -18,7 +18,8 @@ func (c *cell) lacks(ctx context.Context, s *question.Step, g got) (string, erro
 	}
 	switch s.Call.Name {
 	case "socket":
-		if slices.Contains([]string{"EAFNOSUPPORT", "EPROTONOSUPPORT", "ESOCKTNOSUPPORT"}, g.Errno) {
+		// EINVAL is of a protocol whose number is too large for the kernel to have any such (inet_create).
+		if slices.Contains([]string{"EAFNOSUPPORT", "EPROTONOSUPPORT", "ESOCKTNOSUPPORT", "EINVAL"}, g.Errno) {
 			if len(s.Call.Args) == 3 { // which one it answers may be the question
 				return "", nil
 			}
@@ -29,6 +30,13 @@ func (c *cell) lacks(ctx context.Context, s *question.Step, g got) (string, erro
 	case "link_add":
 		if g.Errno == "EOPNOTSUPP" {
 			return fabric.NoLink(s.Spec), nil
+		}
+	case "cgroup_bpf":
+		switch {
+		case g.Errno == "ENOENT":
+			return "a program needs a cgroup of labrun's own, which guests alone have: --kernel", nil
+		case slices.Contains([]string{"EINVAL", "ENOSYS", "EOPNOTSUPP"}, g.Errno):
+			return "this kernel has no such program of a cgroup (CONFIG_CGROUP_BPF)", nil
 		}
 	case "rule_add":
 		if g.Errno == "EOPNOTSUPP" {

@@ -91,10 +91,12 @@ func (k *Kernel) Answer(ctx context.Context, r kernel.Request, each func(int, ke
 	a := asker{Kernel: k, Request: r, each: each, build: k.pool.Up}
 	// A lab that another cell has had, whichever question that was of, will do where neither
 	// leaves more in it than can be looked for.
-	if k.folder == nil && r.Question.MakesOnlySockets() {
+	can, err := fabric.AbilitiesOf()
+	a.shares = k.folder == nil && err == nil && can.SockDiag
+	if a.shares && r.Question.MakesOnlySockets() {
 		a.build = k.pool.Again
 	}
-	if a.Batch != nil && len(a.Combos) > 1 && !a.Evidence && k.folder == nil {
+	if a.Batch != nil && len(a.Combos) > 1 && !a.Evidence && a.shares {
 		a.batches(ctx)
 		return
 	}
@@ -104,7 +106,7 @@ func (k *Kernel) Answer(ctx context.Context, r kernel.Request, each func(int, ke
 // cells asks the cells one by one.
 func (a *asker) cells(ctx context.Context) {
 	var kept *room
-	sharing := len(a.Combos) > 1 && a.Shares && a.folder == nil
+	sharing := len(a.Combos) > 1 && a.Shares && a.shares
 	for i, ok := a.Next(); ok; {
 		began := time.Now()
 		c, steps, err := a.ask(ctx, a.Combos[i], kept, sharing)
@@ -185,9 +187,7 @@ func (c *cell) isDoubtful(got, before []string) bool {
 
 // endsConnections reports whether a connection may end in the cell.
 func (c *cell) endsConnections() bool {
-	ends := slices.ContainsFunc(c.steps, func(s *question.Step) bool {
-		return slices.Contains([]string{"close", "shutdown", "exit", "kill", "exec"}, s.Call.Name)
-	})
+	ends := slices.ContainsFunc(c.steps, closes)
 	connects := slices.ContainsFunc(c.steps, func(s *question.Step) bool { return s.Call.Name == "connect" })
 	return ends && connects
 }

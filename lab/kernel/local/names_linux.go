@@ -256,6 +256,9 @@ func (n *names) isFrom(want question.Want, g got) bool {
 			return v == from
 		}
 		return ok && n.matchesAddr(v, want.Addr, addrPort(from))
+	case lab.Signallers:
+		from, ok := g.From.(lab.Signallers)
+		return ok && v.Names == from.Names && (v.Users == "" || v.Users == from.Users)
 	}
 	return want.Answer.From == g.From
 }

@@ -44,7 +44,7 @@ func (e *explainer) noPortLeft(ctx context.Context) (string, error) {
 	}
 	host := e.lab.Host(who.Host)
 	low, high, list, err := e.choice(who.Host)
-	if err != nil {
+	if err != nil || high == 0 {
 		return "", err
 	}
 	choice := fmt.Sprintf("%s = %d %d", choiceSysctl, low, high)
@@ -89,10 +89,10 @@ func (e *explainer) noPortLeft(ctx context.Context) (string, error) {
 }
 
 // choice returns the range of ports that the kernel chooses from on a host, and those that it
-// leaves out of it, as it writes them.
+// leaves out of it, as it writes them; 0 where it does not tell.
 func (v *view) choice(host string) (low, high uint16, reserved string, err error) {
 	values, err := v.lab.Host(host).Sysctls([]string{choiceSysctl, reservedSysctl})
-	if err != nil {
+	if err != nil || values[choiceSysctl] == "" {
 		return 0, 0, "", err
 	}
 	if _, err := fmt.Sscan(values[choiceSysctl], &low, &high); err != nil {

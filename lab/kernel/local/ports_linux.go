@@ -16,7 +16,7 @@ func (e *explainer) keptPorts(host string) ([]string, error) {
 		return nil, nil
 	}
 	low, high, reserved, err := e.choice(host)
-	if err != nil || reserved != plan.PortRanges(kept) {
+	if err != nil || high == 0 || reserved != plan.PortRanges(kept) {
 		return nil, err // a program has said itself what is not to be chosen
 	}
 	kept = slices.DeleteFunc(kept, func(p uint16) bool { return p < low || p > high })

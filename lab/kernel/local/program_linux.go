@@ -55,6 +55,9 @@ func (c *cell) program(ctx context.Context, who lab.Process, s *question.Step) (
 	}
 	c.lab.Spoil()
 	running, err := spec.Start()
+	if answer, _ := sys.AnswerOf(err); answer.Errno == "ENOSYS" {
+		return got{}, errSkip(fmt.Sprintf("%s: this kernel lacks what a program is shown its files with: %v", c.q.Place(s), err))
+	}
 	if err != nil {
 		return got{}, err
 	}
@@ -69,7 +72,7 @@ func (c *cell) program(ctx context.Context, who lab.Process, s *question.Step) (
 	if s.Run.Background {
 		return got{Answer: lab.Answer{Outcome: lab.OK}}, nil
 	}
-	status, ended, err := running.Wait(ctx, s.LimitOr())
+	status, ended, err := running.Wait(ctx, c.slowed(s.LimitOr(), s.On(c.on).Answer))
 	if err != nil {
 		return got{}, err
 	}
@@ -125,12 +128,12 @@ func (c *cell) programMatches(s *question.Step, g got) bool {
 }
 
 // wait waits for the end of a program in the background.
-func wait(ctx context.Context, c *cell, s *question.Step, _ question.Want) (got, error) {
+func wait(ctx context.Context, c *cell, s *question.Step, want question.Want) (got, error) {
 	running := c.programs[childOf(s)]
 	if running == nil {
 		return got{}, fmt.Errorf("program %s does not exist", childOf(s))
 	}
-	status, ended, err := running.Wait(ctx, s.LimitOr())
+	status, ended, err := running.Wait(ctx, c.slowed(s.LimitOr(), want.Answer))
 	switch {
 	case err != nil:
 		return got{}, err

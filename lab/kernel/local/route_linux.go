@@ -32,7 +32,7 @@ func reading(read func(*fabric.Host, lab.Spec) (lab.Spec, error)) performer {
 // ping sends an echo request from a host. labrun does it and no process, as a process with a user
 // of its own may not open such a socket, and the question is about the way, not about that.
 func ping(ctx context.Context, c *cell, s *question.Step, want question.Want) (got, error) {
-	answered, err := c.lab.Host(s.Process.Host).Ping(ctx, s.Spec, s.LimitFor(want.Answer))
+	answered, err := c.lab.Host(s.Process.Host).Ping(ctx, s.Spec, c.limit(s, want.Answer))
 	switch {
 	case err == nil && !answered:
 		return got{Answer: lab.Answer{Outcome: lab.Blocked}}, nil

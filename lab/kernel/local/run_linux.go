@@ -95,7 +95,7 @@ func (c *cell) startProcesses() error {
 		}
 		p, err := c.group.Start(spec)
 		if err != nil {
-			return err
+			return lacking(err)
 		}
 		c.add(who, p)
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"labrun/lab/fabric"
+	"labrun/lab/process"
 )
 
 // errSkip is a reason why this machine cannot ask the question.
@@ -11,10 +12,11 @@ type errSkip string
 
 func (e errSkip) Error() string { return string(e) }
 
-// lacking turns the error of a parameter that the kernel lacks into a skip.
+// lacking turns the error of a parameter, or of something else that the kernel lacks, into a skip.
 func lacking(err error) error {
 	if errors.Is(err, fabric.ErrNoSysctl) || errors.Is(err, fabric.ErrNoLink) ||
-		errors.Is(err, fabric.ErrNoRules) || errors.Is(err, fabric.ErrNoNetem) {
+		errors.Is(err, fabric.ErrNoMessage) ||
+		errors.Is(err, process.ErrNoAmbient) || errors.Is(err, fabric.ErrNoRules) || errors.Is(err, fabric.ErrNoNetem) {
 		return errSkip(err.Error())
 	}
 	return err

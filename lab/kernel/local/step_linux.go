@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -86,7 +88,7 @@ func (c *cell) notTheKernel(ctx context.Context, s *question.Step, g got, answer
 // the answer is the one wanted. A last call begins when the time is over, since an answer may
 // be old when it comes; one that has itself waited beyond the end is as good.
 func (c *cell) ask(ctx context.Context, s *question.Step, want question.Want) (got, bool, error) {
-	deadline := time.Now().Add(s.Until)
+	deadline := time.Now().Add(c.slowed(s.Until, want.Answer))
 	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
 		began := time.Now()
 		last := began.After(deadline)
@@ -184,6 +186,9 @@ func (c *cell) call(ctx context.Context, s *question.Step, want question.Want) (
 		return g, p.Begin(ctx, s.Pending, args, nil)
 	}
 	g, err := c.byProcess(ctx, p, s, args)
+	if sent, ok := g.From.(lab.Signallers); ok {
+		g.From = c.signallers(sent, s.Process.Host, want.Answer)
+	}
 	if err == nil && s.Call.Name == "bind" && g.Outcome == lab.OK {
 		err = c.keepChoice(ctx, p, s)
 	}
@@ -208,6 +213,31 @@ func (c *cell) isAsked(call *question.Step) (sender, with bool) {
 		}
 	}
 	return sender, with
+}
+
+// signallers writes who sent signals to a process on a host by the names of processes there, and not by their numbers.
+// Users that no answer asks for are left out: they are those of the machine where no file says who they are.
+func (c *cell) signallers(sent lab.Signallers, host string, want lab.Answer) lab.Signallers {
+	names := strings.Split(sent.Names, "|")
+	for i, number := range names {
+		if number == lab.SentByKernel {
+			continue
+		}
+		names[i] = lab.SentByOther
+		for who, p := range c.processes {
+			if who.Host == host && strconv.Itoa(p.PID()) == number {
+				names[i] = who.Name
+			}
+		}
+	}
+	var users []string
+	if slices.ContainsFunc(want.All(), func(a lab.Answer) bool {
+		from, ok := a.From.(lab.Signallers)
+		return ok && from.Users != ""
+	}) {
+		users = strings.Split(sent.Users, "|")
+	}
+	return lab.SignallersOf(names, users)
 }
 
 // keepChoice stores the port that the kernel chose in a bind to x:$p, where $p stood for none.

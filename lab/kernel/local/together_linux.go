@@ -49,7 +49,7 @@ func together(ctx context.Context, c *cell, s *question.Step, want question.Want
 		if err != nil {
 			return got{}, err
 		}
-		limit := max(s.LimitFor(want.Answer)-time.Since(began), 0) + togetherTick
+		limit := max(c.limit(s, want.Answer)-time.Since(began), 0) + togetherTick
 		answer := lab.Call{Name: "answer", Args: []lab.Arg{lab.Pending(held.Pending)}}
 		g := got{}
 		if g.Answer, g.addr, err = p.Call(ctx, process.Args{Call: answer, Limit: limit}); err != nil {

@@ -57,7 +57,10 @@ func (e *explainer) unixSnapshot(ctx context.Context, name string) ([]result.Soc
 		return nil, err
 	}
 	return e.unixSockets(ctx, func(_ string, u lab.UnixSocket) bool {
-		return u.File == st.Inode && u.Dev == st.Dev && u.File != 0
+		if u.File == 0 { // the table of /proc/net has paths alone
+			return path.Clean(inLab(u.Name)) == path.Clean(inLab(name))
+		}
+		return u.File == st.Inode && u.Dev == st.Dev
 	})
 }
 

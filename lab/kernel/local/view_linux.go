@@ -290,8 +290,14 @@ func (v *view) withBound(socks []lab.Socket, owned []ownedBy) []lab.Socket {
 	for _, o := range owned {
 		if !o.program && !seen[o.Inode] && o.Local.Port() != 0 {
 			seen[o.Inode] = true
+			state := lab.StateBound
+			if portsOf(o.Protocol) == "udp" { // of a table that a kernel lacks
+				if state = "UNCONN"; o.Remote.IsValid() {
+					state = "ESTABLISHED"
+				}
+			}
 			socks = append(socks, lab.Socket{
-				Protocol: o.Protocol, State: lab.StateBound, Local: o.Local, Remote: o.Remote, UID: o.UID, Inode: o.Inode,
+				Protocol: o.Protocol, State: state, Local: o.Local, Remote: o.Remote, UID: o.UID, Inode: o.Inode,
 			})
 		}
 	}

@@ -30,6 +30,7 @@ type Kernel struct {
 	Hello
 	pace   *pacer
 	orders *outbox
+	slow   float64 // see Measure
 
 	mu       sync.Mutex
 	last     int // number of a request
@@ -243,7 +244,8 @@ type asking struct {
 // ask sends the question, if the other end has it not, the request, and the first cells.
 func (a *asking) ask() error {
 	r := &a.request
-	out := ask{Combos: r.Combos, Version: r.On.Version, Evidence: r.Evidence, Place: r.Place, Run: r.Run}
+	out := ask{Combos: r.Combos, Version: r.On.Version, Evidence: r.Evidence, Place: r.Place, Run: r.Run,
+		Slow: max(r.Slow, a.slow)}
 	for _, f := range r.Question.Features() {
 		if r.On.Has != nil && r.On.Has(f) {
 			out.Has = append(out.Has, f.String())

@@ -17,7 +17,7 @@ import (
 // returns nil then.
 func Serve(rw io.ReadWriter, hello Hello, k kernel.Kernel) error {
 	var reads *outbox
-	e := newEnd(teller{rw, func(n int) { reads.put(report{Read: n}) }}, rw)
+	e := newEnd(&teller{r: rw, tell: func(n int) { reads.put(report{Read: n}) }}, rw)
 	reads = newOutbox(e.say)
 	defer reads.close()
 	if err := e.speak(); err != nil {
@@ -70,6 +70,8 @@ func (s *server) obey(ctx context.Context, o order) error {
 	switch {
 	case o.Ping:
 		go func() { _ = s.say(report{ID: o.ID, Done: true}) }() // this goroutine only reads: see Serve
+	case o.Work:
+		go func() { _ = s.say(worked(o.ID)) }()
 	case o.Features != nil:
 		go s.has(ctx, o)
 	case o.Question != nil:
@@ -157,7 +159,7 @@ func (s *server) answer(ctx context.Context, id int, a ask, q *question.Question
 		return has[lab.Feature{Kind: f.Kind, Name: f.Name}.String()]
 	}}
 	request := kernel.Request{
-		Question: q, Combos: a.Combos, On: on, Evidence: a.Evidence, Place: a.Place, Run: a.Run,
+		Question: q, Combos: a.Combos, On: on, Evidence: a.Evidence, Place: a.Place, Run: a.Run, Slow: a.Slow,
 		Next: r.next,
 		Waits: func(f func()) {
 			_ = s.say(report{ID: id, Waits: 1})

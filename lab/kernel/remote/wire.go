@@ -33,6 +33,7 @@ type order struct {
 	End      bool     `json:"end,omitempty"`   // it returns no more
 	Cancel   string   `json:"cancel,omitempty"`
 	Ping     bool     `json:"ping,omitempty"` // answered at once
+	Work     bool     `json:"work,omitempty"` // answered with how long some work takes, see Measure
 }
 
 // text is a question as package question prints it. Many requests have the same one.
@@ -50,6 +51,7 @@ type ask struct {
 	Evidence bool              `json:"evidence,omitempty"`
 	Place    string            `json:"place,omitempty"`
 	Run      int               `json:"run,omitempty"`
+	Slow     float64           `json:"slow,omitempty"`
 }
 
 // report is what the answering end says.
@@ -60,6 +62,7 @@ type report struct {
 	Read   int             `json:"read,omitempty"`  // so many more bytes of the other end's, see pacer
 	Waits  int             `json:"waits,omitempty"` // 1 where a cell begins to wait, -1 where it ends
 	Answer *answer         `json:"answer,omitempty"`
+	Took   time.Duration   `json:"took,omitempty"` // for a round of work
 	Done   bool            `json:"done,omitempty"` // with the request
 	Err    string          `json:"err,omitempty"`  // of Has, or of the whole request
 }
