@@ -15,6 +15,7 @@ func TestPageLinksCapturesInBrowser(t *testing.T) {
 	c.expect(links+".map((a) => a.textContent).join()", "pcap/wrong@alpha/red.pcapng,pcap/wrong@alpha/lo.pcapng")
 	c.expect(links+".map((a) => a.getAttribute('href')).join()",
 		"./pcap/wrong%40alpha/red.pcapng,./pcap/wrong%40alpha/lo.pcapng")
+	c.expect(links+".map((a) => a.download).join()", "red.pcapng,lo.pcapng")
 	c.expect(links+".every((a) => a.href.startsWith(new URL('.', location.href).href))", "true")
 	c.keep("captures.png")
 	for file, want := range map[string]string{

@@ -192,9 +192,10 @@ var timeAlphabet = func() string {
 	return b.String()
 }()
 
-// timeLetters writes how long each cell took, in a letter: ten of them for each power of ten, from a microsecond, which
-// are 1, 1.3, 1.6, 2, 2.5, 3.2, 4, 5, 6.3 and 8, the preferred numbers R10 of ISO 3. The first letter stands for none. A
-// reader looks for cells that are slow; the JSON report has the times themselves, which would double the page.
+// timeLetters writes how long each cell took, in a letter: ten of them for each power of ten, from
+// a microsecond, which are 1, 1.3, 1.6, 2, 2.5, 3.2, 4, 5, 6.3 and 8, the preferred numbers R10 of
+// ISO 3. The first letter stands for none, the last one for 630 s and more. A reader looks for cells
+// that are slow; the JSON report has the times themselves, which would double the page.
 func timeLetters(seconds []float32) string {
 	b := make([]byte, len(seconds))
 	for i, s := range seconds {

@@ -251,6 +251,9 @@ func TestPageWithoutScriptsInBrowser(t *testing.T) {
 			t.Errorf("no %q in %s", want, page)
 		}
 	}
+	if told, matrix := strings.Index(page, "FAIL wrong on alpha"), strings.Index(page, "MATRIX"); told < 0 || told > matrix {
+		t.Error("the matrix stands before what failed")
+	}
 	for _, complaint := range c.complaints() {
 		t.Error(complaint)
 	}

@@ -86,8 +86,8 @@ func (p *pageText) top(r result.Report) {
 		}
 		p.say("</tbody></table></details>\n")
 	}
-	p.say("</details>\n</header>\n<div id=\"bar\" class=\"filter\" role=\"search\" aria-label=\"Filter the cells\" " +
-		"hidden></div>\n")
+	p.say("</details>\n</header>\n<div id=\"bar\" class=\"filter\" role=\"search\" " +
+		"aria-label=\"Filter the cells\" hidden></div>\n")
 }
 
 // contents writes the list of topologies, where there are several, below the place in which scripts tell
@@ -114,8 +114,8 @@ func plural(n int, word string) string {
 	return thousands(n) + " " + word + "s"
 }
 
-// topology writes one topology; its scripts add the cells. What was found comes first, and beside it, where
-// there is room, what it was found on. Files come last, as steps lead to their lines.
+// topology writes one topology; its scripts add the cells. What was found comes first, and beside
+// it, where there is room, what it was found on. Files come last, as steps lead to their lines.
 func (p *pageText) topology(r *result.Report, matrix int) {
 	m, alone := &r.Matrices[matrix], len(r.Matrices) == 1
 	p.say("<section class=\"topology\" id=\"%s\" aria-labelledby=\"%s-name\">\n<div class=\"title\">", p.id, p.id)

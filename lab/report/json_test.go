@@ -187,12 +187,12 @@ func TestEveryFieldIsWritten(t *testing.T) {
 		{result.Report{}, "Environment Digest Counts Kernels Changes Matrices"},
 		{result.Environment{}, "Labrun Kernels Started Elapsed Jobs Seconds"},
 		{result.KernelInfo{}, "Name Release Version Machine User Sysctls"},
-		{result.Matrix{}, "File Name Doc Source Included Layout Columns Rows Cells Claims"},
+		{result.Matrix{}, "File Name Doc Lesson Source Included Layout Columns Rows Cells Claims"},
 		{lab.Layout{}, "File Name Networks Hosts"}, // a report says File and Name of its matrix,
 		{result.Row{}, "Name Doc Claim File Line Axes Slots"},
 		{result.RowSlot{}, "Axes Shown VariantOf Variants Others"},
 		{result.Cell{}, "Row Column Combo Verdict Got Note"},
-		{result.Note{}, "Reason Flaky Evidence Outputs Captures"},
+		{result.Note{}, "Reason Flaky Evidence Outputs Captures Varies"}, // Varies is for the run itself
 	} {
 		var names []string
 		for f := range reflect.TypeOf(c.value).Fields() {

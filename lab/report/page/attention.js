@@ -36,7 +36,8 @@ function attention(some, verdicts, list) {
         others.length > MOST_ALIKE && el('p', {class: 'note'}, 'and ' + number(others.length - MOST_ALIKE) + ' more'))));
   }
   if (failures > told) box.append(el('p', {}, button('And ' + number(failures - told) + ' more: list all that failed', {class: 'quiet', onclick: list})));
-  for (const cells of [...reasons.values()].slice(0, FIRST)) {
+  const worst = [...reasons.values()].sort(([[t, c]], [[u, x]]) => u.verdict[x] - t.verdict[c]); // errors before skips
+  for (const cells of worst.slice(0, FIRST)) {
     const [[t, c]] = cells, v = t.verdict[c], note = t.note(c), more = cells.length - 1;
     box.append(el('article', {class: VERDICTS[v]},
       el('h4', {}, sign(v), ' ', cellLink(t, c), on(t, c), more > 0 ? ' and ' + number(more) + ' more' : ''),

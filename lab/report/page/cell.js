@@ -105,6 +105,7 @@ function evidence(t, cell) {
       copyable(command('labrun', '--only', t.nameOf(cell), '--host', t.hostAlone(cell), '-v', t.fileWord)),
       t.verdict[cell] === FAIL && [copyable(command('labrun', 'explain', t.fileWord, t.nameOf(cell), '--host', t.hostAlone(cell))),
         copyable(command('labrun', 'shell', '--after', t.nameOf(cell), t.fileWord, t.hostAlone(cell)))]),
+    t.kernels && el('p', {class: 'note'}, 'The commands ask this machine\'s kernel; --kernel asks another.'),
     t.time(cell) && el('p', {class: 'note'}, 'It took about ' + t.time(cell) + '.'),
     r.claim && el('p', {class: 'note'}, r.against ? 'A pass speaks against the claim ' : 'A pass speaks for the claim ', el('b', {}, r.claim), '.'),
   ].flat(9).filter(Boolean);

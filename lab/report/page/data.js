@@ -31,7 +31,7 @@ function duration(letter) {
   const n = TIMES.indexOf(letter) - 1;
   if (n < 0) return '';
   const digits = Math.floor(n / 10), unit = Math.min(2, Math.floor(digits / 3));
-  return Number((R10[n % 10] * 10 ** (digits - 3 * unit)).toPrecision(2)) + ['\u202fµs', '\u202fms', '\u202fs'][unit];
+  return (n === TIMES.length - 2 ? '≥ ' : '') + Number((R10[n % 10] * 10 ** (digits - 3 * unit)).toPrecision(2)) + ['\u202fµs', '\u202fms', '\u202fs'][unit];
 }
 
 class Topology {

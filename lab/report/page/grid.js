@@ -122,8 +122,8 @@ class Grid {
     const line = this.lines.findIndex((base) => columns.some((c) => wrong(base + c)));
     if (line < 0) return;
     this.rows.show(line);
-    const tile = this.body.querySelector('.wrong');
-    if (tile) this.box.scrollLeft = tile.closest('td').offsetLeft - this.box.clientWidth / 2;
+    const td = this.body.querySelector('.wrong')?.closest('td'), {clientWidth} = this.box;
+    if (td && td.offsetLeft + td.offsetWidth > clientWidth) this.box.scrollLeft = td.offsetLeft - clientWidth / 2;
   }
 
   head() {

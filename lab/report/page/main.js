@@ -78,7 +78,7 @@ document.addEventListener('keydown', (e) => {
   search.focus();
 });
 
-bar.append(el('div', {class: 'controls'}, search, el('div', {class: 'group', role: 'group', 'aria-label': 'Show only'}, toggles), host, axes,
+bar.append(el('div', {class: 'controls'}, search, el('div', {class: 'group', role: 'group', 'aria-label': 'Show only'}, toggles.filter((b) => !b.hidden)), host, axes,
   el('div', {class: 'group', role: 'group', 'aria-label': 'View'}, modes), count, chips));
 bar.hidden = total === 0;
 host.hidden = hosts.length < 2;
