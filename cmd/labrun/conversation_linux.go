@@ -94,7 +94,7 @@ func (c *conversation) line(ctx context.Context, text string) error {
 		}
 		return command.do(c, ctx, rest)
 	}
-	if _, step, _ := topology.CutLine(text); step == "" {
+	if !hasCall(text) {
 		c.skip()
 		return nil
 	}

@@ -145,6 +145,9 @@ func readImport(cmd *cobra.Command, file string) (string, error) {
 			return "", usageError{err}
 		}
 		defer f.Close()
+		if info, err := f.Stat(); err == nil && info.IsDir() {
+			return "", usagef("%s is a folder; import takes a file", file)
+		}
 		in = f
 	}
 	b, err := io.ReadAll(io.LimitReader(in, maxImport+1))

@@ -79,8 +79,8 @@ func hint(root *cobra.Command, file string, err error) string {
 	case errors.Is(err, syscall.EISDIR):
 		return fmt.Sprintf("type %q to see what is in it", lab.Command("labrun", "list", file))
 	case errors.Is(err, fs.ErrNotExist) && filepath.Ext(file) == "":
-		near := meant(file, commandNames(root))
-		return fmt.Sprintf("%q is not a command either%s type %q for help", file, near, "labrun --help")
+		near := meant(file, append(commandNames(root), lessonNames()...))
+		return fmt.Sprintf("%q is neither a command nor a lesson%s type %q for help", file, near, "labrun --help")
 	}
 	return ""
 }

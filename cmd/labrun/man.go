@@ -112,7 +112,8 @@ const topologyPage = "labrun-topology"
 func topologyManual() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, ".SH NAME\n%s \\- the file of hosts and experiments that labrun runs\n", roff(topologyPage))
-	order := []string{"file", "hosts", "steps", "calls", "options", "answers", "addresses", "axes", "programs"}
+	order := []string{"file", "hosts", "steps", "calls", "options", "answers", "addresses", "axes", "programs",
+		"reference"}
 	topics := allTopics()
 	slices.SortStableFunc(topics, func(x, y topic) int {
 		return slices.Index(order, x.use) - slices.Index(order, y.use)

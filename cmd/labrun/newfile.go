@@ -11,8 +11,12 @@ import (
 	"labrun/lab"
 )
 
-// isFree returns an error when a file of that name exists.
+// isFree returns an error when a file of that name exists, or cannot be written: what is going to be in it would be
+// lost when it is there. It leaves nothing behind.
 func isFree(file string) error {
+	if file == "-" { // elsewhere that is standard output
+		return errors.New("it takes the name of a file, such as session.yaml")
+	}
 	_, err := os.Lstat(file)
 	switch {
 	case err == nil:
@@ -27,7 +31,11 @@ func isFree(file string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", filepath.Dir(file), reasonOf(err))
 	}
-	return nil
+	out, err := openOutput(file)
+	if err != nil {
+		return err
+	}
+	return errors.Join(out.file.Close(), out.discard())
 }
 
 // reasonOf returns what is behind an error of a path, whose name is told already.

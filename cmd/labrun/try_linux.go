@@ -21,6 +21,7 @@ import (
 	"labrun/lab/sys"
 	"labrun/lab/topology"
 	"labrun/lab/why"
+	"labrun/lab/wording"
 )
 
 // tryOptions are the flags of "labrun try".
@@ -79,6 +80,9 @@ func try(cmd *cobra.Command, calls []string, o tryOptions) error {
 	if len(calls) == 0 {
 		return o.talk(cmd)
 	}
+	if !slices.ContainsFunc(lines, hasCall) {
+		return usagef("try: %s has no call such as bind(a, x:80)", wording.Quote(strings.Join(lines, " ")))
+	}
 	if err := privilegeToRead(false, o.file); err != nil {
 		return err
 	}
@@ -127,6 +131,12 @@ func splitLines(calls []string) []string {
 		lines = append(lines, strings.Split(strings.TrimRight(c, "\n"), "\n")...)
 	}
 	return lines
+}
+
+// hasCall reports whether a line is more than space and a comment.
+func hasCall(line string) bool {
+	_, step, _ := topology.CutLine(line)
+	return step != ""
 }
 
 // session returns a session in the hosts that the flags say.

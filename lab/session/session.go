@@ -84,7 +84,8 @@ func (s *Session) Warnings(t *lab.Topology, lines []string, from int) topology.D
 }
 
 // ask returns a line of steps with "= ?" where it says no answer: the kernel may answer what it likes. A line that
-// has mistakes stays as it is, and so does a step in braces, which has keys beside its call.
+// has mistakes stays as it is, and so does a step in braces, which has keys beside its call, and a line of strace,
+// which says what was answered.
 func ask(line string) string {
 	process, step, comment := topology.CutLine(line)
 	if step == "" || strings.HasPrefix(step, "{") {
@@ -93,9 +94,13 @@ func ask(line string) string {
 	if read := syntax.ParseForeign(step); len(read.Mistakes) > 0 || len(read.WantsAt) > 0 && read.WantsAt[0] > read.CallAt {
 		return line
 	}
+	asked := step + " = ?"
+	if len(syntax.ParseForeign(asked).Mistakes) > 0 {
+		return line
+	}
 	// Blanks before it stay, so that columns are those of what was typed.
 	indent := line[:len(line)-len(strings.TrimLeft(line, " \t"))]
-	return indent + process + step + " = ?" + comment
+	return indent + process + asked + comment
 }
 
 // bound gives calls that may wait, and whose answer is open, the limit of those that are to be "blocked": a person

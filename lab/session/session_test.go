@@ -30,17 +30,21 @@ func newSession(t *testing.T) *Session {
 
 // TestAsk leaves what has an answer, or a mistake, as it is: places in complaints are those of what was typed.
 func TestAsk(t *testing.T) {
+	const strace = `bind(3, {sa_family=AF_INET, sin_port=htons(80), sin_addr=inet_addr("0.0.0.0")}, 16)`
 	for line, want := range map[string]string{
-		"bind(a, x:80)":                 "bind(a, x:80) = ?",
-		"  peer/web: listen(w, 5) # so": "  peer/web: listen(w, 5) = ? # so",
-		"bind(a, x:80) = EADDRINUSE":    "bind(a, x:80) = EADDRINUSE",
-		"sockets(x:80) ~ LISTEN":        "sockets(x:80) ~ LISTEN",
-		`send(a, "# = ?")`:              `send(a, "# = ?") = ?`,
-		"together(close(a), close(b))":  "together(close(a), close(b)) = ?",
-		"{main: close(a), limit: 2s}":   "{main: close(a), limit: 2s}",
-		"a = soket(tcp)":                "a = soket(tcp)",
-		"":                              "",
-		"# nothing":                     "# nothing",
+		"bind(a, x:80)":                                      "bind(a, x:80) = ?",
+		"  peer/web: listen(w, 5) # so":                      "  peer/web: listen(w, 5) = ? # so",
+		"bind(a, x:80) = EADDRINUSE":                         "bind(a, x:80) = EADDRINUSE",
+		"sockets(x:80) ~ LISTEN":                             "sockets(x:80) ~ LISTEN",
+		`send(a, "# = ?")`:                                   `send(a, "# = ?") = ?`,
+		"together(close(a), close(b))":                       "together(close(a), close(b)) = ?",
+		"{main: close(a), limit: 2s}":                        "{main: close(a), limit: 2s}",
+		"a = soket(tcp)":                                     "a = soket(tcp)",
+		"socket(AF_INET, SOCK_STREAM, IPPROTO_TCP) = 3":      "socket(AF_INET, SOCK_STREAM, IPPROTO_TCP) = 3",
+		"listen(3, 5)                            = 0":        "listen(3, 5)                            = 0",
+		strace + " = -1 EADDRINUSE (Address already in use)": strace + " = -1 EADDRINUSE (Address already in use)",
+		"":          "",
+		"# nothing": "# nothing",
 		"bind(a, any6:80) = ok [EADDRINUSE on linux < 6.2]": "bind(a, any6:80) = ok [EADDRINUSE on linux < 6.2]",
 	} {
 		if got := ask(line); got != want {
