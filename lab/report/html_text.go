@@ -126,11 +126,11 @@ func (p *pageText) topology(r *result.Report, matrix int) {
 	}
 	p.say("<span class=\"file\">%s</span></div>\n<div class=\"about\">\n<div class=\"findings\">\n", m.File)
 	doc, more, _ := strings.Cut(strings.TrimSpace(m.Doc), "\n")
-	if doc != "" {
-		p.say("<p class=\"lead\">%s</p>\n", doc)
-	}
 	if q := m.Lesson.Question; q != "" {
 		p.say("<p class=\"question\">%s</p>\n", q)
+	}
+	if doc != "" {
+		p.say("<p class=\"lead\">%s</p>\n", doc)
 	}
 	p.say("<div id=\"%s-attention\"></div>\n", p.id)
 	p.plainWrong(m)
