@@ -2,6 +2,7 @@ package record
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"net/netip"
@@ -325,6 +326,9 @@ func (m memory) value(o lab.Option, at, length uint64) string {
 			int32(binary.NativeEndian.Uint32(b[4:])))
 	case o.Value == lab.ValueDevice || o.Value == lab.ValueText:
 		return quote(b, 0)
+	case o.Value == lab.ValueErrno && len(b) == 4:
+		errno := unix.Errno(binary.NativeEndian.Uint32(b))
+		return "[" + cmp.Or(unix.ErrnoName(errno), fmt.Sprint(int32(errno))) + "]"
 	case len(b) == 4 && o.Value != lab.ValueBytes:
 		return fmt.Sprintf("[%d]", int32(binary.NativeEndian.Uint32(b)))
 	}
