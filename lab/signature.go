@@ -65,6 +65,8 @@ const (
 	KindEcho       Kind = "a destination of echo requests"
 	KindWay        Kind = "a way"
 	KindKnown      Kind = "a link-layer address" // that a host has found for a neighbour
+	KindHook       Kind = "a hook of a cgroup"
+	KindProgram    Kind = "a program of the hook"
 )
 
 // NamesUnix reports whether a string of that kind is a name of unix(7).
@@ -196,6 +198,8 @@ var Signatures = []Signature{
 	{Name: "signals", Answers: KindCaught, Sender: true, Touches: true,
 		Doc: "which signals the handlers have had since this was last asked, none or joined by |, signal(7); " +
 			"from p says which processes sent them, from p user 1000 as whom, sigaction(2)"},
+	{Name: "cgroup_bpf", Args: []Kind{KindHook, KindProgram}, Touches: true,
+		Doc: "run a small BPF program at a hook of the process's cgroup; in guests alone, bpf(2)"},
 	{Name: "wait", Args: []Kind{KindProcess}, Answers: KindInt, Waits: true, By: ByLabrun, Touches: true,
 		Doc: "wait for a program in the background to end, answers its exit status, 128 and the signal when one " +
 			"ended it"},
@@ -235,6 +239,19 @@ var Signatures = []Signature{
 	{Name: "link_del", Args: []Kind{KindNIC}, By: ByHost, Touches: true, Doc: "remove a link, ip-link(8)"},
 	{Name: "link_master", Args: []Kind{KindNIC, KindNIC}, By: ByHost, Touches: true,
 		Doc: "put a link under a bridge or into a VRF, ip link set NIC master, ip-link(8)"},
+}
+
+// CgroupPrograms returns the words of the programs of BPF that a hook of a cgroup may have. deny is of all: its call
+// answers EPERM. Where the program sees the address, next-port puts the port after the one that was asked for there; and
+// at bind, any-port permits ports below ip_unprivileged_port_start (BPF_CGROUP_RUN_PROG_INET_BIND_LOCK, Linux 5.12).
+func CgroupPrograms(hook string) []string {
+	switch hook {
+	case "bind4", "bind6":
+		return []string{"deny", "next-port", "any-port"}
+	case "connect4", "connect6", "sendmsg4", "sendmsg6":
+		return []string{"deny", "next-port"}
+	}
+	return []string{"deny"}
 }
 
 // For returns the signature of a call with so many arguments.
@@ -348,6 +365,9 @@ var (
 	Handlings = []string{"handler", "SIG_IGN", "SIG_DFL", "raise(SIGHUP)", "raise(SIGINT)", "raise(SIGQUIT)",
 		"raise(SIGUSR1)", "raise(SIGUSR2)", "raise(SIGPIPE)", "raise(SIGTERM)", "raise(SIGWINCH)"}
 	RestartFlags = []string{"SA_RESTART", "SA_RESETHAND", "SA_NODEFER"}
+	// CgroupHooks are where the kernel asks the programs of a cgroup, enum bpf_attach_type in linux/bpf.h.
+	CgroupHooks = []string{"sock_create", "bind4", "bind6", "post_bind4", "post_bind6", "connect4", "connect6",
+		"sendmsg4", "sendmsg6"}
 	// AddressFlags are the words that addr_add() takes after an address, ip-address(8).
 	AddressFlags = []string{"nodad", "optimistic"}
 	// Families are the words that family() takes in an address, socket(2).

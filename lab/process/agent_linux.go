@@ -28,6 +28,7 @@ type agent struct {
 	pending map[string]*pendingCall
 	begun   int          // calls in the background
 	caught  *catcher     // of signals that have handlers, nil for none
+	cgroup  string       // its own, "" before the first program: see cgroupBPF
 	aimed   *atomic.Bool // a signal of the experiment was sent to the thread, see aim
 	imprint string       // of the process in its first host; "" for one that is not a pool's
 }

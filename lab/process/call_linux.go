@@ -53,6 +53,7 @@ var calls = map[string]func(a *agent, r *request) reply{
 	"answer":      answer,
 	"sigaction":   onSignal,
 	"signals":     signals,
+	"cgroup_bpf":  cgroupBPF,
 
 	"fork":  fork,
 	"exit":  exit,

@@ -29,6 +29,7 @@ var sample = map[lab.Kind]lab.Arg{
 	lab.KindSockType: lab.Word("stream|SOCK_CLOEXEC"), lab.KindProtocol: lab.Int(0),
 	lab.KindOption: lab.Word("SO_REUSEADDR"), lab.KindMessage: lab.Text("x"), lab.KindPart: lab.Word("MSG_DONTWAIT"),
 	lab.KindPending: lab.Pending("r"), lab.KindRoom: lab.Room(16), lab.KindSignal: lab.Word("SIGUSR1"), lab.KindHandled: lab.Word("handler"),
+	lab.KindHook: lab.Word("bind4"), lab.KindProgram: lab.Word("deny"),
 	lab.KindRestart: lab.Word("SA_RESTART"), lab.KindValue: lab.Int(1), lab.KindDescriptor: lab.Int(-1),
 }
 

@@ -28,7 +28,7 @@ func setSelector(o option, r *request) error {
 	if code == nil {
 		return errors.New("no program " + s.Op)
 	}
-	program, err := loadProgram(code)
+	program, err := loadProgram(unix.BPF_PROG_TYPE_SOCKET_FILTER, 0, code)
 	if err != nil {
 		return err // without CAP_BPF bpf(2) itself says EPERM
 	}
@@ -100,8 +100,8 @@ func extended(s lab.Selector) []instruction {
 	return nil
 }
 
-// loadProgram gives the kernel a socket filter, bpf(2).
-func loadProgram(code []instruction) (int, error) {
+// loadProgram gives the kernel a program of a type, and where it is to be attached if that type asks, bpf(2).
+func loadProgram(kind, attach uint32, code []instruction) (int, error) {
 	license := &[...]byte{'G', 'P', 'L', 0}
 	// The kernel gets their addresses as numbers, which Go does not follow.
 	var pin runtime.Pinner
@@ -113,8 +113,10 @@ func loadProgram(code []instruction) (int, error) {
 		code        uint64
 		license     uint64
 		_           [24]byte // no log, any kernel, no flags
+		_           [20]byte // no name, no link
+		attach      uint32
 	}{
-		kind: unix.BPF_PROG_TYPE_SOCKET_FILTER, count: uint32(len(code)),
+		kind: kind, attach: attach, count: uint32(len(code)),
 		code: uint64(uintptr(unsafe.Pointer(&code[0]))), license: uint64(uintptr(unsafe.Pointer(license))),
 	}
 	fd, _, errno := unix.Syscall(unix.SYS_BPF, unix.BPF_PROG_LOAD, uintptr(unsafe.Pointer(&attr)), unsafe.Sizeof(attr))

@@ -114,7 +114,7 @@ var kinds = map[reflect.Type][]lab.Kind{
 		lab.KindType, lab.KindSockFlags, lab.KindFlags, lab.KindHow, lab.KindFcntl, lab.KindFDFlags, lab.KindOption,
 		lab.KindPart, lab.KindErrno, lab.KindFamily, lab.KindSockType, lab.KindProtocol, lab.KindEvents, lab.KindEpollOp,
 		lab.KindEpoll, lab.KindIoctl, lab.KindSetting, lab.KindSignal, lab.KindHandled,
-		lab.KindRestart,
+		lab.KindRestart, lab.KindHook, lab.KindProgram,
 	},
 	reflect.TypeFor[lab.Pointer](): {
 		lab.KindAddr, lab.KindText, lab.KindValue, lab.KindMessage, lab.KindEpoll, lab.KindRoom, lab.KindPart, lab.KindInt,

@@ -114,6 +114,10 @@ var knownChanges = []known{
 		[]landing{in(5, 17)}, false, func(c *change) bool {
 			return c.name == "bind" && c.uses("socket(raw") && c.uses("IP_FREEBIND")
 		}, nil},
+	{KnownChange{"5.17",
+		"a bind that a BPF program refuses after it got its port gives the port back",
+		"BPF_CGROUP_RUN_PROG_INET4_POST_BIND, 91a760b26926"},
+		[]landing{in(5, 17)}, false, func(c *change) bool { return c.opens() && c.uses("cgroup_bpf(post_bind") }, nil},
 	{KnownChange{"5.14",
 		"reuseport groups keep closed listeners for migration, tcp_migrate_req",
 		"reuseport_stop_listen_sock, reuseport_migrate_sock"},

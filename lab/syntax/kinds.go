@@ -65,6 +65,9 @@ func (r *reader) arg(k lab.Kind, s span) (lab.Arg, []Mistake) {
 			return r.nic(s)
 		}
 		return r.number(s, math.MinInt32, math.MaxInt32)
+	case lab.KindProgram:
+		hook, _ := r.args[0].(lab.Word)
+		return oneOf("program at "+string(hook), lab.CgroupPrograms(string(hook)), s)
 	case lab.KindNew:
 		word, mistakes := r.word(k, s, SocketName)
 		return lab.New(word), mistakes
@@ -148,7 +151,7 @@ var maskWords = map[lab.Kind][]string{
 var wordsOf = map[lab.Kind][]string{
 	lab.KindType: lab.SocketTypes, lab.KindHow: lab.ShutdownHows, lab.KindFcntl: lab.FcntlCommands,
 	lab.KindEpollOp: lab.EpollCommands, lab.KindIoctl: lab.IoctlCommands, lab.KindSignal: lab.Signals, lab.KindHandled: lab.Handlings, lab.KindRoom: lab.Pointers,
-	lab.KindAddrFlag: lab.AddressFlags,
+	lab.KindAddrFlag: lab.AddressFlags, lab.KindHook: lab.CgroupHooks, lab.KindProgram: lab.CgroupPrograms("bind4"),
 }
 
 // receivers are the calls whose number is how many bytes they take.

@@ -20,6 +20,7 @@ import (
 
 	"labrun/lab/kernel/local"
 	"labrun/lab/kernel/remote"
+	"labrun/lab/sys"
 )
 
 // Main is the whole life of a guest's init, and of the program that its kernel starts to load a
@@ -128,6 +129,10 @@ func mounts() error {
 		os.Chdir("/"),
 	); err != nil {
 		return err
+	}
+	// The kernel may be without; then it has none of what needs it.
+	if err := os.Mkdir(sys.Cgroups, 0o755); err == nil {
+		_ = unix.Mount("cgroup2", sys.Cgroups, "cgroup2", 0, "")
 	}
 	return errors.Join(
 		mount("proc", "/proc", "proc", 0),

@@ -31,6 +31,13 @@ func (c *cell) lacks(ctx context.Context, s *question.Step, g got) (string, erro
 		if g.Errno == "EOPNOTSUPP" {
 			return fabric.NoLink(s.Spec), nil
 		}
+	case "cgroup_bpf":
+		switch {
+		case g.Errno == "ENOENT":
+			return "a program needs a cgroup of labrun's own, which guests alone have: --kernel", nil
+		case slices.Contains([]string{"EINVAL", "ENOSYS", "EOPNOTSUPP"}, g.Errno):
+			return "this kernel has no such program of a cgroup (CONFIG_CGROUP_BPF)", nil
+		}
 	case "rule_add":
 		if g.Errno == "EOPNOTSUPP" {
 			return "this kernel has no routing rules (CONFIG_IP_MULTIPLE_TABLES)", nil
