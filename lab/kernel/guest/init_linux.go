@@ -40,7 +40,7 @@ func Main() {
 		return
 	}
 	if os.Args[0] == privateInit { // gVisor has made the machine, and ends it with its init
-		if err := serve(stdio{os.Stdin, os.Stdout}); err != nil {
+		if err := serve(stdio{os.Stdin, os.Stdout}, false); err != nil {
 			fmt.Fprintln(os.Stderr, "labrun: guest:", err)
 		}
 		os.Exit(0)
@@ -94,7 +94,7 @@ func initMain() error {
 	if err != nil {
 		return err
 	}
-	return serve(channel)
+	return serve(channel, len(index) > 0)
 }
 
 // stdio is a channel that has two ends.
@@ -104,12 +104,13 @@ type stdio struct {
 }
 
 // serve answers what is asked over the channel.
-func serve(channel io.ReadWriter) error {
+func serve(channel io.ReadWriter, hasModules bool) error {
 	k, err := local.New(nil)
 	if err != nil {
 		return err
 	}
 	k.Guest = os.Args[0] == initFile
+	k.Bare = k.Guest && !hasModules
 	info, version, err := local.Info(context.Background())
 	if err != nil {
 		return err

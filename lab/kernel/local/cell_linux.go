@@ -24,6 +24,7 @@ type cell struct {
 	made     map[madeBy]string // the sockets that were not made, and why
 	race     *race             // the calls that the next together() releases, nil for none
 	guest    bool              // the machine is one, see Kernel.Guest
+	bare     bool              // see Kernel.Bare
 	slow     float64           // see kernel.Request.Slow
 }
 
