@@ -28,6 +28,7 @@ var chain = map[string][]string{
 	"lab/trace":               {"lab/wording", "lab/syntax", "lab/once", "lab/draft"},
 	"lab/imports/strace":      {"lab/syntax", "lab/once", "lab/trace"},
 	"lab/imports/packetdrill": {"lab/syntax", "lab/once", "lab/trace"},
+	"lab/imports/importtest":  {"lab/topology", "lab/trace"}, // what their tests share
 	"lab/imports/clab":        {"lab/syntax", "lab/once", "lab/trace", "lab/wording", "lab/draft"},
 	"lab/record":              {"lab/child", "lab/trace"}, // gets its host from who starts it
 	"lab/plan":                nil,

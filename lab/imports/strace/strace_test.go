@@ -1,88 +1,22 @@
 package strace_test
 
 import (
-	"flag"
-	"fmt"
-	"os"
-	"path/filepath"
-	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-	"github.com/rogpeppe/go-internal/txtar"
-
+	"labrun/lab/imports/importtest"
 	"labrun/lab/imports/strace"
-	"labrun/lab/topology"
 	"labrun/lab/trace"
 )
 
-var update = flag.Bool("update", false, "write the golden files")
-
-// file returns the topology that a log becomes, and what was left out, one in a line.
-func file(log string) (yaml, left string) {
-	events, lines := strace.Parse(log)
+var log = importtest.Importer{Sniff: strace.Sniff, Read: func(text string) (string, []trace.Left) {
+	events, lines := strace.Parse(text)
 	m := trace.Import(events, trace.Options{})
-	for _, l := range append(lines, m.Left...) {
-		left += fmt.Sprintf("%d:%d: %s: %s\n", l.Line, max(1, l.Col), l.Text, l.Why)
-	}
-	return m.File("log", "From a log of strace.").Text(), left
-}
+	return m.File("log", "From a log of strace.").Text(), append(lines, m.Left...)
+}}
 
-// Logs become the topologies that stand beside them, which labrun takes and labrun fmt does not change.
-func TestLogs(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txtar")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no logs: %v", err)
-	}
-	for _, name := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(name), ".txtar"), func(t *testing.T) {
-			a, err := txtar.ParseFile(name)
-			if err != nil || len(a.Files) != 3 {
-				t.Fatalf("%d files, %v", len(a.Files), err)
-			}
-			log := string(a.Files[0].Data)
-			if !strace.Sniff(log) {
-				t.Error("it does not look like a log of strace")
-			}
-			yaml, left := file(log)
-			source := topology.Source{File: "log.yaml", Text: []byte(yaml)}
-			if _, err := topology.Load(source); err != nil {
-				t.Errorf("%v\n%s", err, yaml)
-			}
-			if _, after, err := topology.Format(source); err == nil && string(after) != yaml {
-				t.Errorf("not in the form of labrun fmt:\n%s", cmp.Diff(yaml, string(after)))
-			}
-			if *update {
-				a.Files[1].Data, a.Files[2].Data = []byte(yaml), []byte(left)
-				if err := os.WriteFile(name, txtar.Format(a), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if diff := cmp.Diff(string(a.Files[1].Data), yaml); diff != "" {
-				t.Errorf("topology (-want +got):\n%s", diff)
-			}
-			if diff := cmp.Diff(string(a.Files[2].Data), left); diff != "" {
-				t.Errorf("left out (-want +got):\n%s", diff)
-			}
-		})
-	}
-}
+func TestLogs(t *testing.T) { log.Golden(t) }
 
-// Whatever a log says, nothing fails, and what was made of whole lines is a file.
 func FuzzStrace(f *testing.F) {
-	files, _ := filepath.Glob("testdata/*.txtar")
-	for _, name := range files {
-		if a, err := txtar.ParseFile(name); err == nil {
-			f.Add(string(a.Files[0].Data))
-		}
-	}
-	f.Add("listen(3, 5) = 0")
-	f.Add("1 clone(flags=CLONE_FILES) = 2\n2 clone(flags=CLONE_FILES) = 1\n1 fork() = 2\n2 fork() = 1\n")
-	f.Fuzz(func(t *testing.T, log string) {
-		yaml, left := file(log)
-		strace.Sniff(log)
-		if strings.Contains(yaml, "\x00") || strings.Count(left, "\n") > 10*strings.Count(log, "\n")+10 {
-			t.Errorf("%q", left)
-		}
-	})
+	log.Fuzz(f, "listen(3, 5) = 0",
+		"1 clone(flags=CLONE_FILES) = 2\n2 clone(flags=CLONE_FILES) = 1\n1 fork() = 2\n2 fork() = 1\n")
 }
