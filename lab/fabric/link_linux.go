@@ -17,6 +17,18 @@ import (
 // ErrNoLink is that the kernel lacks a kind of link.
 var ErrNoLink = errors.New("no such kind of link")
 
+// ErrNoBase is that the kernel lacks bridges or veth, which every lab is made of.
+var ErrNoBase = errors.New("this kernel lacks a kind of link that labs are made of (modules bridge, veth)")
+
+// lackingBase returns the error of making such a link, with ErrNoBase where that is why: rtnl_newlink answers
+// EOPNOTSUPP to a kind that it has not, and to nothing else there.
+func lackingBase(err error) error {
+	if errors.Is(err, unix.EOPNOTSUPP) {
+		return fmt.Errorf("%w: %w", err, ErrNoBase)
+	}
+	return err
+}
+
 // lackedLink is the error about one.
 type lackedLink lab.Spec
 

@@ -130,15 +130,15 @@ func (b *builder) do(o plan.Op) error {
 	case plan.Sysctl:
 		return b.sysctl(o)
 	case plan.AddBridge:
-		return b.in(o.NS, func(s *namespace) error { return s.rtnl.send(addBridge(o)) })
+		return lackingBase(b.in(o.NS, func(s *namespace) error { return s.rtnl.send(addBridge(o)) }))
 	case plan.AddVeth:
-		return b.addVeth(o)
+		return lackingBase(b.addVeth(o))
 	case plan.AddLink:
 		return b.addLink(o)
 	case plan.SetMaster:
 		return b.setMaster(o)
 	case plan.AddCable:
-		return b.addCable(o)
+		return lackingBase(b.addCable(o))
 	case plan.AddAddress:
 		err := b.onLink(o.NS, o.NIC, func(nic int) *nl.NetlinkRequest { return addAddress(o, nic) })
 		if o.IfKnown {

@@ -15,6 +15,10 @@ var rules = []rule{
 	{"EINVAL", "getsockname getpeername accept", wrongRoom, "move_addr_to_user, __sys_accept4", "getsockname(2)",
 		"pointers-and-lengths"},
 
+	{"EPERM", "socket bind connect sendto sendmsg", deniedByProgram,
+		"__cgroup_bpf_run_filter_sk, __cgroup_bpf_run_filter_sock_addr", "bpf(2)", "cgroup-bpf"},
+	{"ENOENT", "cgroup_bpf", noCgroup, "cgroup_get_from_fd", "cgroups(7)", "cgroup-bpf"},
+
 	// socket
 	{"EACCES", "socket", pingGroup, "ping_init_sock", "icmp(7)", "socket-numbers"},
 	{"EAFNOSUPPORT", "socket socketpair", noFamily, "__sock_create", "socket(2)", "socket-numbers"},

@@ -217,6 +217,8 @@ var contradictions = map[string][]string{
 	"ENODEV deviceGone":             {"link_add(d0, dummy); a = socket(udp); setsockopt(a, SO_BINDTODEVICE, d0); getsockopt(a, SO_BINDTODEVICE) = ENODEV"},
 	"ENOPROTOOPT otherFamily":       {"a = socket(tcp6); setsockopt(a, IPV6_FREEBIND, 1) = ENOPROTOOPT", "a = socket(tcp); setsockopt(a, IP_FREEBIND, 1) = ENOPROTOOPT"},
 	"EOPNOTSUPP reuseportElsewhere": {"a = socket(tcp); setsockopt(a, SO_REUSEPORT, 1) = EOPNOTSUPP", "a = socket(unix); setsockopt(a, SO_REUSEADDR, 1) = EOPNOTSUPP"},
+	"EPERM deniedByProgram": {"a = socket(tcp); bind(a, x:80) = EPERM", "a = socket(tcp); cgroup_bpf(connect4, deny); bind(a, x:80) = EPERM",
+		"other: cgroup_bpf(bind4, deny); a = socket(tcp); bind(a, x:80) = EPERM", "cgroup_bpf(bind4, next-port); a = socket(tcp); bind(a, x:80) = EPERM"},
 	"EPERM lacksCapability": {"a = socket(tcp); setsockopt(a, IP_TRANSPARENT, 1) = EPERM", "user: a = socket(tcp); user: setsockopt(a, SO_BINDTODEVICE, eth0) = EPERM",
 		"user: a = socket(tcp); user: setsockopt(a, SO_REUSEADDR, 1) = EPERM"},
 
@@ -229,6 +231,7 @@ var contradictions = map[string][]string{
 	"ENOENT noName":           {`a = socket(unix); bind(a, "s"); unlink("s") = ENOENT`},
 	"ENOENT unknownNeighbour": nil, // the errno says no more than the sentence
 	"EOPNOTSUPP noLinkKind":   nil,
+	"ENOENT noCgroup":         nil, // as is this one: a guest answers ok
 }
 
 // TestContradictions: no rule holds in a world that contradicts it, and every rule has such worlds.

@@ -3,6 +3,8 @@ package guest
 import (
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -28,6 +30,37 @@ func TestBoot(t *testing.T) {
 			for i, a := range ask(t, t.Context(), k, 8) {
 				if want := i == 0; a.Err != nil || a.Red != want { // a time to live of 0 is EINVAL
 					t.Errorf("cell %d: %+v", i, a)
+				}
+			}
+		})
+	}
+}
+
+// TestBare: a kernel whose bridges are in a module, and that was given alone, is told apart from one that lacks them.
+func TestBare(t *testing.T) {
+	for _, i := range testKernels(t) {
+		if i.Modules == "" {
+			continue
+		}
+		t.Run(filepath.Base(i.Spec), func(t *testing.T) {
+			all, err := findModules(i.Modules)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !slices.ContainsFunc(all, func(m string) bool { return strings.HasPrefix(filepath.Base(m), "bridge.ko") }) {
+				t.Skip("its bridges are built in")
+			}
+			i.Modules = ""
+			k, err := Start(t.Context(), i, Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer k.Close()
+			for _, a := range ask(t, t.Context(), k, 1) {
+				for _, want := range []string{"bridge", "labrun found no modules of this kernel", "lib/modules"} {
+					if a.Err == nil || !strings.Contains(a.Err.Error(), want) {
+						t.Errorf("%v does not say %q", a.Err, want)
+					}
 				}
 			}
 		})

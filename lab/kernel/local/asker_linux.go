@@ -25,6 +25,6 @@ func (a *asker) red(ctx context.Context, i int, answer kernel.Answer, c *cell) {
 func (a *asker) cell(combo lab.Combo) *cell {
 	c := newCell(a.Question, combo, a.On)
 	c.evidence, c.waits, c.pool, c.guest = a.Evidence, a.Waits, &a.kept, a.Guest
-	c.slow = a.Slow
+	c.bare, c.slow = a.Bare, a.Slow
 	return c
 }

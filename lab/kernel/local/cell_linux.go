@@ -25,6 +25,7 @@ type cell struct {
 	race     *race             // the calls that the next together() releases, nil for none
 	guest    bool              // the machine is one, see Kernel.Guest
 	live     bool              // its steps are not all known yet, see Live
+	bare     bool              // see Kernel.Bare
 	slow     float64           // see kernel.Request.Slow
 }
 

@@ -46,6 +46,8 @@ func Main() {
 type Kernel struct {
 	// Guest says that the machine is a guest that was booted to be asked: it has no programs but labrun's.
 	Guest bool
+	// Bare says that it is a guest, and that labrun had no modules to give it.
+	Bare bool
 
 	pool   fabric.Pool
 	kept   process.Pool

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"labrun/lab"
+	"labrun/lab/fabric"
 	"labrun/lab/kernel"
 	"labrun/lab/process"
 	"labrun/lab/question"
@@ -166,7 +167,10 @@ func (c *cell) result(o outcome, err error) kernel.Answer {
 	case errors.As(err, &skip):
 		a.Skip = skip.Error()
 	case err != nil:
-		a.Err = err
+		if a.Err = err; c.bare && errors.Is(err, fabric.ErrNoBase) {
+			a.Err = fmt.Errorf("%w; labrun found no modules of this kernel: name the folder or the package that has its "+
+				"lib/modules in place of the kernel's file", err)
+		}
 	default:
 		a.Red = o.red
 	}

@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -211,6 +212,71 @@ func TestWaits(t *testing.T) {
 		<-back
 	}
 	<-done
+}
+
+// TestShortWaits: calls that may wait, and do not, are nothing that the other end is told of. What lasts longer is told
+// from its beginning to its end.
+func TestShortWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k, cut := connect(t, &fake{waits: func(i int) {
+			if i == 2 {
+				time.Sleep(2 * soon)
+			}
+		}})
+		defer cut()
+		r := request(mustAsk(t, "e", 4))
+		var lent []time.Duration
+		r.Waits = func(f func()) {
+			began := time.Now()
+			f()
+			lent = append(lent, time.Since(began)) // one waits at a time
+		}
+		collect(t, t.Context(), k, r)
+		if diff := cmp.Diff([]time.Duration{soon}, lent); diff != "" {
+			t.Errorf("waits that were told (-want, +got):\n%s", diff)
+		}
+	})
+}
+
+// TestCheap: what carries a question may take longer over a byte than over all else, so what the one before it had too
+// is hardly sent again.
+func TestCheap(t *testing.T) {
+	var sent atomic.Int64
+	ours, theirs := net.Pipe()
+	go func() { _ = Serve(theirs, Hello{}, &fake{}) }()
+	k, err := Dial(counting{ours, &sent}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ours.Close()
+	size := 0
+	for i := range 20 {
+		q := mustAsk(t, fmt.Sprint("e", i), 10)
+		var text bytes.Buffer
+		asked := question.Asked{File: q.File, Layout: *q.Layout, Questions: []*question.Question{q}}
+		if err := asked.Print(&text); err != nil {
+			t.Fatal(err)
+		}
+		collect(t, t.Context(), k, request(q))
+		if i == 0 {
+			sent.Store(0) // it had all to say
+			continue
+		}
+		size += text.Len()
+	}
+	if n := int(sent.Load()); n > size/8 {
+		t.Errorf("questions of %d bytes took %d on the wire, want %d at most", size, n, size/8)
+	}
+}
+
+type counting struct {
+	net.Conn
+	n *atomic.Int64
+}
+
+func (c counting) Write(b []byte) (int, error) {
+	c.n.Add(int64(len(b)))
+	return c.Conn.Write(b)
 }
 
 // TestCancel: a run that was cancelled ends at once, also where the other end hangs. That has its
