@@ -137,6 +137,10 @@ func (c *conversation) mistake(err error) error {
 	if c.numbered && len(c.lines) > 0 {
 		err = fmt.Errorf("%s:%d:1: %w", stdinName, len(c.lines), err)
 	}
+	if !c.numbered { // a terminal would break words where its lines end
+		helpWriter{c.stderr, width(c.stderr)}.text("labrun: " + lab.VisibleLines(err.Error()))
+		return nil
+	}
 	complain(c.stderr, err)
 	return nil
 }

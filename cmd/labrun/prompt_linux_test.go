@@ -52,10 +52,12 @@ func TestPrompt(t *testing.T) {
 	p.until("a = socket(udp) = ok")
 	p.types("\x1b[A\x1b[A\r") // two lines up
 	p.until("explain: no call begins with \"bind\"")
+	p.types("help foo\r") // a terminal of 100 columns would break a word
+	p.until("labrun: help: \"foo\" is not a call; there are socket, socketpair, file, fd, dup, setsockopt,\r\ngetsockopt,")
 	p.types("quit\r")
 	p.ends()
 	text, err := os.ReadFile(filepath.Join(state, "labrun", "try_history"))
-	if err != nil || !strings.HasSuffix(string(text), "explain bind\na = socket(udp)\nexplain bind\nquit\n") {
+	if err != nil || !strings.HasSuffix(string(text), "explain bind\na = socket(udp)\nexplain bind\nhelp foo\nquit\n") {
 		t.Errorf("the history is %q, %v", text, err)
 	}
 }
