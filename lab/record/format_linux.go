@@ -2,7 +2,6 @@ package record
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/binary"
 	"fmt"
 	"net/netip"
@@ -316,24 +315,7 @@ func option(level, number uint64) (string, lab.Option) {
 }
 
 // value returns the value of an option.
-func (m memory) value(o lab.Option, at, length uint64) string {
-	b := m.read(at, length)
-	switch {
-	case len(b) == 0:
-		return "NULL"
-	case o.Value == lab.ValueLinger && len(b) == 8:
-		return fmt.Sprintf("{l_onoff=%d, l_linger=%d}", int32(binary.NativeEndian.Uint32(b)),
-			int32(binary.NativeEndian.Uint32(b[4:])))
-	case o.Value == lab.ValueDevice || o.Value == lab.ValueText:
-		return quote(b, 0)
-	case o.Value == lab.ValueErrno && len(b) == 4:
-		errno := unix.Errno(binary.NativeEndian.Uint32(b))
-		return "[" + cmp.Or(unix.ErrnoName(errno), fmt.Sprint(int32(errno))) + "]"
-	case len(b) == 4 && o.Value != lab.ValueBytes:
-		return fmt.Sprintf("[%d]", int32(binary.NativeEndian.Uint32(b)))
-	}
-	return fmt.Sprintf("bytes(% x)", b)
-}
+func (m memory) value(o lab.Option, at, length uint64) string { return value(o, m.read(at, length)) }
 
 // quote writes a text as strace does; it goes on where fewer bytes were read than it has.
 func quote(b []byte, length uint64) string {

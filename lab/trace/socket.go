@@ -155,29 +155,6 @@ func (m *importer) portOf(bind *Event, p *process) uint16 {
 	return 0
 }
 
-// option sets or reads an option. What is not a number has the same form here, as far as it has one.
-func (m *importer) option(e *Event, p *process, d descriptor) {
-	option, value := e.arg(2), e.arg(3)
-	if e.Name == "setsockopt" && (strings.HasPrefix(value, "{l_onoff=") || strings.HasPrefix(value, "bytes(")) {
-		answer := "ok"
-		if errno, failed := e.failed(); failed {
-			answer = errno
-		}
-		m.step(e, m.nameOf(p), fmt.Sprintf("setsockopt(%s, %s, %s) = %s", d.name, option, value, answer))
-		return
-	}
-	if t, cut, ok := text(value); ok && !cut && e.Name == "setsockopt" && option == "SO_BINDTODEVICE" {
-		answer := "ok"
-		if errno, failed := e.failed(); failed {
-			answer = errno
-		}
-		m.step(e, m.nameOf(p), fmt.Sprintf("setsockopt(%s, %s, %s) = %s", d.name, option,
-			quoted(m.nic(strings.TrimRight(t, "\x00"))), answer))
-		return
-	}
-	m.plainAs(e, p, "")
-}
-
 // connect opens a connection, to a process of the events or to another host.
 func (m *importer) connect(e *Event, p *process, d descriptor) {
 	if strings.Contains(e.arg(1), "sa_family=AF_UNSPEC") {
