@@ -8,7 +8,6 @@ import (
 
 	"labrun/lab"
 	"labrun/lab/draft"
-	"labrun/lab/once"
 	"labrun/lab/syntax"
 )
 
@@ -25,20 +24,20 @@ func (m *importer) plainAs(e *Event, p *process, makes string) bool {
 	return m.addForeign(e, p, s, makes)
 }
 
-// foreign reads an event as a line of strace. Machines have /run, whatever a program calls it.
+// foreign reads an event as a line of strace.
 func foreign(e *Event) *syntax.Step {
-	args := strings.ReplaceAll(strings.Join(e.Args, ", "), `sun_path="/var/run/`, `sun_path="/run/`)
+	args := strings.Join(e.Args, ", ")
+	if strings.HasPrefix(e.Name, "get") { // the address of a socket without a name, unix(7)
+		args = strings.Replace(args, "{sa_family=AF_UNIX}", `{sa_family=AF_UNIX, sun_path=""}`, 1)
+	}
 	s := syntax.ParseForeign(fmt.Sprintf("%s(%s) = %s", e.Name, args, e.Result))
 	if m := pathIn().FindStringSubmatch(args); len(s.Mistakes) > 0 && m != nil {
-		if path := syntax.Parse(fmt.Sprintf("bind(a, %s)", m[1])); len(path.Mistakes) > 0 {
+		if path := syntax.Parse(fmt.Sprintf(`bind(a, "%s")`, m[1])); len(path.Mistakes) > 0 {
 			s.Mistakes = path.Mistakes
 		}
 	}
 	return s
 }
-
-// pathIn finds the path of a socket of unix(7).
-var pathIn = once.Regexp(`sun_path=("[^"]*")`)
 
 // reason returns a complaint about a line of strace as the reason to leave it out: it proposes what to write.
 func reason(complaint string) string {
@@ -171,6 +170,12 @@ func (m *importer) connect(e *Event, p *process, d descriptor) {
 		return
 	}
 	errno, failed := e.failed()
+	path, isPath := s.Call.Args[1].(lab.Text)
+	if isPath && !failed && path != "" && path[0] != '@' && !m.sockNames[string(path)] {
+		m.leave(e, "the socket of that name is of a program of the machine's, whose calls are not among these")
+		d.silent = true
+		return
+	}
 	to, isAddr := s.Call.Args[1].(lab.Addr)
 	begun := !failed || errno == "EINPROGRESS"
 	if isAddr && to != lab.Unspec && m.madeUp && begun && m.isRemote(to) {
