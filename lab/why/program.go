@@ -36,3 +36,18 @@ func deniedByProgram(m *moment) string {
 func noCgroup(*moment) string {
 	return "the program needs a cgroup of labrun's own, and only guests have one"
 }
+
+// noPeerKey: a tunnel of WireGuard's, which the host has, has no peer for the destination.
+func noPeerKey(m *moment) string {
+	h := m.q.Layout.Host(m.host())
+	if h == nil || !m.by.HasAddr {
+		return ""
+	}
+	for _, n := range h.NICs {
+		if n.Type == "wireguard" {
+			return say("the route to %s leads into the tunnel %s, which has no peer with that among its allowed addresses",
+				m.by.Addr.Addr, n.Name)
+		}
+	}
+	return ""
+}
