@@ -2,7 +2,6 @@ package record
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/binary"
 	"fmt"
 	"net/netip"
@@ -68,6 +67,10 @@ func (m memory) number(at uint64) int64 {
 // wanted reports whether a call is about a socket. Of files most programs read and write more.
 func wanted(pid int, name string, args [6]uint64) bool {
 	switch name {
+	case "unlink":
+		return isSocketFile(pid, atCWD, memory(pid).text(args[0]))
+	case "unlinkat":
+		return isSocketFile(pid, int32(args[0]), memory(pid).text(args[1]))
 	case "read", "write", "readv", "writev", "close", "dup", "dup2", "dup3", "fcntl", "sendfile":
 	case "ioctl":
 		if args[1] != fionbio {
@@ -80,6 +83,23 @@ func wanted(pid int, name string, args [6]uint64) bool {
 		return isSocket(pid, args[0]) || isSocket(pid, args[1])
 	}
 	return isSocket(pid, args[0])
+}
+
+// atCWD is AT_FDCWD of openat(2) as the kernel takes it.
+const atCWD = int32(unix.AT_FDCWD)
+
+// isSocketFile reports whether a path of a process is the name of a socket.
+func isSocketFile(pid int, folder int32, path string) bool {
+	switch {
+	case strings.HasPrefix(path, "/"):
+		path = fmt.Sprintf("/proc/%d/root%s", pid, path)
+	case folder == atCWD:
+		path = fmt.Sprintf("/proc/%d/cwd/%s", pid, path)
+	default:
+		path = fmt.Sprintf("/proc/%d/fd/%d/%s", pid, folder, path)
+	}
+	info, err := os.Lstat(path)
+	return err == nil && info.Mode().Type() == os.ModeSocket
 }
 
 func isSocket(pid int, fd uint64) bool {
@@ -132,8 +152,14 @@ func (m memory) before(name string, a [6]uint64) []string {
 		return []string{"{flags=" + cloneFlags(binary.NativeEndian.Uint64(b)) + "}"}
 	case "fork", "vfork":
 		return []string{}
-	case "execve":
+	case "execve", "unlink":
 		return []string{quote([]byte(m.text(a[0])), 0)}
+	case "unlinkat":
+		folder := fd(0)
+		if int32(a[0]) == atCWD {
+			folder = "AT_FDCWD"
+		}
+		return []string{folder, quote([]byte(m.text(a[1])), 0), flag(a[2], unix.AT_REMOVEDIR, "AT_REMOVEDIR")}
 	case "execveat":
 		return []string{fd(0), quote([]byte(m.text(a[1])), 0)}
 	case "sendmmsg", "recvmmsg", "sendfile", "exit_group", "io_uring_setup":
@@ -316,24 +342,7 @@ func option(level, number uint64) (string, lab.Option) {
 }
 
 // value returns the value of an option.
-func (m memory) value(o lab.Option, at, length uint64) string {
-	b := m.read(at, length)
-	switch {
-	case len(b) == 0:
-		return "NULL"
-	case o.Value == lab.ValueLinger && len(b) == 8:
-		return fmt.Sprintf("{l_onoff=%d, l_linger=%d}", int32(binary.NativeEndian.Uint32(b)),
-			int32(binary.NativeEndian.Uint32(b[4:])))
-	case o.Value == lab.ValueDevice || o.Value == lab.ValueText:
-		return quote(b, 0)
-	case o.Value == lab.ValueErrno && len(b) == 4:
-		errno := unix.Errno(binary.NativeEndian.Uint32(b))
-		return "[" + cmp.Or(unix.ErrnoName(errno), fmt.Sprint(int32(errno))) + "]"
-	case len(b) == 4 && o.Value != lab.ValueBytes:
-		return fmt.Sprintf("[%d]", int32(binary.NativeEndian.Uint32(b)))
-	}
-	return fmt.Sprintf("bytes(% x)", b)
-}
+func (m memory) value(o lab.Option, at, length uint64) string { return value(o, m.read(at, length)) }
 
 // quote writes a text as strace does; it goes on where fewer bytes were read than it has.
 func quote(b []byte, length uint64) string {

@@ -37,7 +37,7 @@ func (m *importer) makeUpLab() {
 	for _, e := range m.events {
 		errno, _ := e.failed()
 		for _, a := range e.Args {
-			if !strings.Contains(a, "sa_family=") || a[0] == '"' {
+			if !strings.Contains(a, "sa_family=") && e.Name != "setsockopt" || strings.HasPrefix(a, `"`) {
 				continue
 			}
 			for _, match := range ipIn().FindAllStringSubmatch(a, -1) {
@@ -51,7 +51,8 @@ func (m *importer) makeUpLab() {
 					uses[ip] = u
 					order = append(order, ip)
 				}
-				u.own = u.own || e.Name == "getsockname" || e.Name == "bind" && errno != "EADDRNOTAVAIL"
+				u.own = u.own || e.Name == "getsockname" || e.Name == "setsockopt" && errno == "" ||
+					e.Name == "bind" && errno != "EADDRNOTAVAIL"
 				u.nobody = u.nobody || e.Name == "bind" && errno == "EADDRNOTAVAIL"
 				port := portIn().FindStringSubmatch(a)
 				u.dialled = u.dialled || e.Name == "connect" && port != nil && served[port[1]]

@@ -20,6 +20,12 @@ func (m *Imported) File(name, from string) *draft.File {
 			about = append(about, fmt.Sprintf("  %s is %s", r.Name, r.Was))
 		}
 	}
+	if len(m.Moved) > 0 {
+		about = append(about, "", "Sockets in folders that a lab lacks are in /tmp here:")
+		for _, moved := range m.Moved {
+			about = append(about, "  "+moved)
+		}
+	}
 	if m.MadeUp > 0 {
 		about = append(about, "", "The processes client and server are made up: they do what the other ends of connections",
 			"must have done.")

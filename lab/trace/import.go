@@ -34,6 +34,7 @@ type Imported struct {
 	Caches   int       // sockets that asked the C library's cache of names
 	MadeUp   int       // steps that other ends of connections must have made
 	Renamed  []Renamed // addresses of the events, in the order in which they appear
+	Moved    []string  // paths of sockets that no lab has: "/tmp/a.sock is /srv/app/a.sock"
 	Carried  int       // calls that are steps
 	Programs []string  // the names of the processes, in the order in which they appear
 }
@@ -53,13 +54,15 @@ func Import(events []Event, o Options) *Imported {
 		Imported: &Imported{Host: o.Host}, madeUp: o.Layout == nil,
 		threads: map[int]*process{}, taken: map[string]bool{}, nics: map[string]string{},
 		chosen: map[uint16]string{}, explicit: map[uint16]bool{}, dials: map[string]int{}, servers: map[string]string{},
-		near: map[string]string{},
+		near: map[string]string{}, sockNames: map[string]bool{},
 	}
 	for i := range events {
-		m.events = append(m.events, &events[i])
+		e := events[i] // whose paths may change
+		m.events = append(m.events, &e)
 	}
 	slices.SortStableFunc(m.events, func(a, b *Event) int { return cmp.Compare(a.place(), b.place()) })
 	m.findPrograms()
+	m.movePaths()
 	m.findPorts()
 	if m.madeUp {
 		m.makeUpLab()
@@ -97,23 +100,24 @@ var begun = []string{"EINPROGRESS", "EALREADY", "EAGAIN", "EINTR"}
 
 type importer struct {
 	*Imported
-	madeUp   bool
-	events   []*Event
-	at       int // the event that is looked at
-	parents  map[int]int
-	programs map[int]string
-	threads  map[int]*process
-	taken    map[string]bool // names of processes
-	sockets  int             // how many have a name
-	real     map[netip.Addr]netip.Addr
-	nics     map[string]string
-	chosen   map[uint16]string // ports that the kernel chose, by the variable that keeps each
-	explicit map[uint16]bool   // ports that a program named
-	ports    int               // how many variables there are
-	dials    map[string]int    // connections to a port that no accept has taken yet
-	servers  map[string]string // made-up listeners of the peer, by address: their names
-	others   int               // made-up sockets
-	near     map[string]string // made-up processes of the same host, and their names
+	madeUp    bool
+	events    []*Event
+	at        int // the event that is looked at
+	parents   map[int]int
+	programs  map[int]string
+	threads   map[int]*process
+	taken     map[string]bool // names of processes
+	sockets   int             // how many have a name
+	real      map[netip.Addr]netip.Addr
+	nics      map[string]string
+	chosen    map[uint16]string // ports that the kernel chose, by the variable that keeps each
+	explicit  map[uint16]bool   // ports that a program named
+	ports     int               // how many variables there are
+	dials     map[string]int    // connections to a port that no accept has taken yet
+	servers   map[string]string // made-up listeners of the peer, by address: their names
+	others    int               // made-up sockets
+	sockNames map[string]bool   // the paths of sockets that were bound
+	near      map[string]string // made-up processes of the same host, and their names
 }
 
 // process is what has one table of descriptors: a process with its threads.
@@ -338,6 +342,8 @@ func (m *importer) event(e *Event) {
 		m.dup(e, p)
 	case "fcntl", "fcntl64":
 		m.fcntl(e, p)
+	case "unlink", "unlinkat":
+		m.unlink(e, p)
 	case "close", "close_range":
 		m.close(e, p)
 	case "io_uring_setup":

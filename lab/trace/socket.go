@@ -8,7 +8,6 @@ import (
 
 	"labrun/lab"
 	"labrun/lab/draft"
-	"labrun/lab/once"
 	"labrun/lab/syntax"
 )
 
@@ -25,20 +24,20 @@ func (m *importer) plainAs(e *Event, p *process, makes string) bool {
 	return m.addForeign(e, p, s, makes)
 }
 
-// foreign reads an event as a line of strace. Machines have /run, whatever a program calls it.
+// foreign reads an event as a line of strace.
 func foreign(e *Event) *syntax.Step {
-	args := strings.ReplaceAll(strings.Join(e.Args, ", "), `sun_path="/var/run/`, `sun_path="/run/`)
+	args := strings.Join(e.Args, ", ")
+	if strings.HasPrefix(e.Name, "get") { // the address of a socket without a name, unix(7)
+		args = strings.Replace(args, "{sa_family=AF_UNIX}", `{sa_family=AF_UNIX, sun_path=""}`, 1)
+	}
 	s := syntax.ParseForeign(fmt.Sprintf("%s(%s) = %s", e.Name, args, e.Result))
 	if m := pathIn().FindStringSubmatch(args); len(s.Mistakes) > 0 && m != nil {
-		if path := syntax.Parse(fmt.Sprintf("bind(a, %s)", m[1])); len(path.Mistakes) > 0 {
+		if path := syntax.Parse(fmt.Sprintf(`bind(a, "%s")`, m[1])); len(path.Mistakes) > 0 {
 			s.Mistakes = path.Mistakes
 		}
 	}
 	return s
 }
-
-// pathIn finds the path of a socket of unix(7).
-var pathIn = once.Regexp(`sun_path=("[^"]*")`)
 
 // reason returns a complaint about a line of strace as the reason to leave it out: it proposes what to write.
 func reason(complaint string) string {
@@ -155,29 +154,6 @@ func (m *importer) portOf(bind *Event, p *process) uint16 {
 	return 0
 }
 
-// option sets or reads an option. What is not a number has the same form here, as far as it has one.
-func (m *importer) option(e *Event, p *process, d descriptor) {
-	option, value := e.arg(2), e.arg(3)
-	if e.Name == "setsockopt" && (strings.HasPrefix(value, "{l_onoff=") || strings.HasPrefix(value, "bytes(")) {
-		answer := "ok"
-		if errno, failed := e.failed(); failed {
-			answer = errno
-		}
-		m.step(e, m.nameOf(p), fmt.Sprintf("setsockopt(%s, %s, %s) = %s", d.name, option, value, answer))
-		return
-	}
-	if t, cut, ok := text(value); ok && !cut && e.Name == "setsockopt" && option == "SO_BINDTODEVICE" {
-		answer := "ok"
-		if errno, failed := e.failed(); failed {
-			answer = errno
-		}
-		m.step(e, m.nameOf(p), fmt.Sprintf("setsockopt(%s, %s, %s) = %s", d.name, option,
-			quoted(m.nic(strings.TrimRight(t, "\x00"))), answer))
-		return
-	}
-	m.plainAs(e, p, "")
-}
-
 // connect opens a connection, to a process of the events or to another host.
 func (m *importer) connect(e *Event, p *process, d descriptor) {
 	if strings.Contains(e.arg(1), "sa_family=AF_UNSPEC") {
@@ -194,6 +170,12 @@ func (m *importer) connect(e *Event, p *process, d descriptor) {
 		return
 	}
 	errno, failed := e.failed()
+	path, isPath := s.Call.Args[1].(lab.Text)
+	if isPath && !failed && path != "" && path[0] != '@' && !m.sockNames[string(path)] {
+		m.leave(e, "the socket of that name is of a program of the machine's, whose calls are not among these")
+		d.silent = true
+		return
+	}
 	to, isAddr := s.Call.Args[1].(lab.Addr)
 	begun := !failed || errno == "EINPROGRESS"
 	if isAddr && to != lab.Unspec && m.madeUp && begun && m.isRemote(to) {
