@@ -16,7 +16,7 @@ const lessonWidth = 90
 // question writes what the file asks, below its name.
 func (t Text) question(b io.Writer, m *result.Matrix) {
 	if q := m.Lesson.Question; q != "" {
-		fmt.Fprintln(b, folded(q, ""))
+		fmt.Fprintln(b, "  "+folded(q, "  "))
 	}
 }
 

@@ -116,7 +116,7 @@ func TestIncludedPretty(t *testing.T) {
 	if !errors.As(err, &ds) {
 		t.Fatal(err)
 	}
-	want := `f:7:1: unknown key "bad" in the file; allowed: claims, defaults, doc, experiments, hosts, include, kernels, name, networks, probes
+	want := `f:7:1: unknown key "bad" in the file; allowed: claims, defaults, doc, experiments, found, hosts, include, kernels, level, name, networks, probes, question, see
 bad: key
 ^
 part.yaml:2:6: probe "p" must be a mapping with doc, processes, steps; found "x" (included by f:6)

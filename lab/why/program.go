@@ -51,3 +51,19 @@ func noPeerKey(m *moment) string {
 	}
 	return ""
 }
+
+// otherUser: a signal to a process of another user takes CAP_KILL.
+func otherUser(m *moment) string {
+	to, ok := m.arg(0).(lab.ProcessName)
+	if !ok || m.keeps("CAP_KILL") {
+		return ""
+	}
+	victim := m.world.UserOf(lab.Process{Host: m.host(), Name: string(to)}, 0)
+	if u := m.q.UserOf(lab.Process{Host: m.host(), Name: string(to)}); u != nil && u.User != nil {
+		victim = *u.User
+	}
+	if victim == m.user() {
+		return ""
+	}
+	return say("%s is a process of user %d, and user %d has not CAP_KILL", to, victim, m.user())
+}

@@ -17,6 +17,7 @@ var rules = []rule{
 
 	{"EPERM", "socket bind connect sendto sendmsg", deniedByProgram,
 		"__cgroup_bpf_run_filter_sk, __cgroup_bpf_run_filter_sock_addr", "bpf(2)", "cgroup-bpf"},
+	{"EPERM", "kill", otherUser, "kill_ok_by_cred", "kill(2)", "signals"},
 	{"ENOKEY", "sendto connect", noPeerKey, "wg_xmit, wg_allowedips_lookup_dst", "sendto(2)", "wireguard"},
 	{"ENOENT", "cgroup_bpf", noCgroup, "cgroup_get_from_fd", "cgroups(7)", "cgroup-bpf"},
 

@@ -219,6 +219,7 @@ var contradictions = map[string][]string{
 	"EOPNOTSUPP reuseportElsewhere": {"a = socket(tcp); setsockopt(a, SO_REUSEPORT, 1) = EOPNOTSUPP", "a = socket(unix); setsockopt(a, SO_REUSEADDR, 1) = EOPNOTSUPP"},
 	"EPERM deniedByProgram": {"a = socket(tcp); bind(a, x:80) = EPERM", "a = socket(tcp); cgroup_bpf(connect4, deny); bind(a, x:80) = EPERM",
 		"other: cgroup_bpf(bind4, deny); a = socket(tcp); bind(a, x:80) = EPERM", "cgroup_bpf(bind4, next-port); a = socket(tcp); bind(a, x:80) = EPERM"},
+	"EPERM otherUser":  {"p: a = socket(tcp); kill(p, SIGUSR1) = EPERM"},
 	"ENOKEY noPeerKey": {`u = socket(udp); sendto(u, "x", 198.51.100.2:9) = ENOKEY`},
 	"EPERM lacksCapability": {"a = socket(tcp); setsockopt(a, IP_TRANSPARENT, 1) = EPERM", "user: a = socket(tcp); user: setsockopt(a, SO_BINDTODEVICE, eth0) = EPERM",
 		"user: a = socket(tcp); user: setsockopt(a, SO_REUSEADDR, 1) = EPERM"},
