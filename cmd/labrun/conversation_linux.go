@@ -38,6 +38,10 @@ type conversation struct {
 	replies []replied
 	saved   []string // the files that are this session's, which "save" may write again
 	status  int      // of the worst that happened
+
+	// interrupts has the ^C of a prompt, from its first line to its last: one that comes between a line and its call ends
+	// that call too, and never labrun. nil from a pipe, where ^C is asked for while calls are made.
+	interrupts chan os.Signal
 }
 
 // replied is a step that was made.
@@ -179,7 +183,7 @@ func (c *conversation) call(ctx context.Context, text string) error {
 
 // ask makes the last line's calls. ^C ends it.
 func (c *conversation) ask(ctx context.Context, t *lab.Topology) ([]replied, error) {
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
+	ctx, stop := c.untilInterrupt(ctx)
 	defer stop()
 	k, err := local.New(nil)
 	if err != nil {
@@ -221,6 +225,22 @@ func (c *conversation) ask(ctx context.Context, t *lab.Topology) ([]replied, err
 		all = append(all, replied{result.StepResult{RowStep: step, Got: a.Got, Red: a.Red}, a.Seen, c.Line(step.Line)})
 	}
 	return all, nil
+}
+
+// untilInterrupt returns a context that ^C cancels.
+func (c *conversation) untilInterrupt(ctx context.Context) (context.Context, context.CancelFunc) {
+	if c.interrupts == nil {
+		return signal.NotifyContext(ctx, os.Interrupt)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		select {
+		case <-c.interrupts:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
 }
 
 // isErrno reports whether an answer is an errno.

@@ -124,7 +124,14 @@ func openTerminal(t *testing.T) (pty, tty *os.File) {
 	return pty, tty
 }
 
+// types presses keys at the prompt. The terminal is in raw mode there, or ^D would be the terminal's own.
 func (p *typist) types(keys string) {
+	p.t.Helper()
+	p.mode(true)
+	p.press(keys)
+}
+
+func (p *typist) press(keys string) {
 	p.t.Helper()
 	if _, err := p.pty.WriteString(keys); err != nil {
 		p.t.Fatal(err)
@@ -135,20 +142,26 @@ func (p *typist) types(keys string) {
 // come back to it says which.
 func (p *typist) interrupts() {
 	p.t.Helper()
+	p.mode(false)
+	p.press("\x03")
+}
+
+// mode waits until the terminal is in raw mode, or is not.
+func (p *typist) mode(raw bool) {
+	p.t.Helper()
 	for limit := time.Now().Add(time.Minute); ; {
 		if time.Now().After(limit) {
-			p.t.Fatalf("the terminal stays in raw mode; shown is %q", p.rest)
+			p.t.Fatalf("the terminal is not in raw mode: %t; shown is %q", raw, p.rest)
 		}
 		attributes, err := unix.IoctlGetTermios(int(p.pty.Fd()), unix.TCGETS)
 		if err != nil {
 			p.t.Fatal(err)
 		}
-		if attributes.Lflag&unix.ISIG != 0 {
-			break
+		if raw == (attributes.Lflag&unix.ISIG == 0) {
+			return
 		}
 		time.Sleep(time.Millisecond)
 	}
-	p.types("\x03")
 }
 
 // until reads until the text is shown.
@@ -172,7 +185,12 @@ func (p *typist) until(text string) {
 // ends waits for the end, which has to be a success.
 func (p *typist) ends() {
 	p.t.Helper()
-	if err := <-p.done; err != nil {
-		p.t.Fatalf("%v, after %q", err, p.rest)
+	select {
+	case err := <-p.done:
+		if err != nil {
+			p.t.Fatalf("%v, after %q", err, p.rest)
+		}
+	case <-time.After(2 * time.Minute):
+		p.t.Fatalf("it goes on; shown is %q", p.rest)
 	}
 }

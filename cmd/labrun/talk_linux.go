@@ -126,6 +126,8 @@ func newEditor(c *conversation) *editor {
 	}{keys{os.Stdin}, fileOf(c.out)}, promptWords)
 	e.term.History = e.history
 	e.term.AutoCompleteCallback = e.complete
+	c.interrupts = make(chan os.Signal, 1)
+	signal.Notify(c.interrupts, os.Interrupt)
 	e.signals = make(chan os.Signal, 1)
 	signal.Notify(e.signals, unix.SIGTERM, unix.SIGHUP)
 	go func() {
@@ -141,6 +143,7 @@ func newEditor(c *conversation) *editor {
 
 func (e *editor) close() {
 	signal.Stop(e.signals)
+	signal.Stop(e.c.interrupts)
 	e.history.close()
 }
 
@@ -165,6 +168,10 @@ func (e *editor) read() (string, error) {
 		_ = e.term.SetSize(w, h) // draws nothing while there is no line
 	}
 	e.asked = ""
+	select {
+	case <-e.c.interrupts: // it came too late for the call before
+	default:
+	}
 	text, err := e.term.ReadLine()
 	if errors.Is(err, term.ErrPasteIndicator) {
 		err = nil
