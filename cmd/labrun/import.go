@@ -95,7 +95,7 @@ Calls become steps with the answers that the log has, so that "labrun FILE" says
 this kernel answers otherwise. Processes are named after their programs, sockets a, b
 and so on; addresses get those for documentation, and what other ends of connections
 must have done is made up. What cannot be carried over is a comment in the file, and
-told with its line and the reason.
+told with its line and the reason. A file that exists is never written.
 
     strace -f -o server.log ./server
     labrun import server.log -o server.yaml
@@ -105,6 +105,10 @@ told with its line and the reason.
 			if format != "" && !slices.Contains(importFormatNames(), format) {
 				return usagef("--format %s: no such format%s there are %s", format, meant(format, importFormatNames()),
 					list(importFormatNames()))
+			}
+			if err := inTurn(func() error { return namesFiles(cmd, "output") },
+				func() error { return isFreeOutput(out) }); err != nil {
+				return err
 			}
 			file := files[0]
 			text, err := readImport(cmd, file)

@@ -102,15 +102,15 @@ func initFile(stdout io.Writer, file, from string) error {
 	}
 	for f := range write {
 		if _, err := os.Lstat(f); err == nil {
-			return usagef("%s: it exists already, and would be lost", f)
+			return usagef("%s: %w", f, errExists)
 		}
 	}
 	for f, text := range write {
 		if err := os.MkdirAll(filepath.Dir(f), 0o777); err != nil {
-			return err
+			return usageError{err}
 		}
 		if err := writeFile(f, text); err != nil {
-			return fmt.Errorf("%s: %w", f, reasonOf(err))
+			return usagef("%s: %w", f, reasonOf(err))
 		}
 	}
 	_, err := fmt.Fprintf(stdout, "%s: labrun %s runs it\n", file, fileArgument(file))

@@ -8,19 +8,27 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/spf13/cobra"
+
 	"labrun/lab"
 )
 
-// isFree returns an error when a file of that name exists, or cannot be written: what is going to be in it would be
-// lost when it is there. It leaves nothing behind.
+// errExists is why no command writes a topology file over another one: a person may have written that.
+var errExists = errors.New("it exists already, and would be lost; remove it, or name another file")
+
+// isFree returns an error when a file of that name exists, or cannot be written: what was in it would be lost. A pipe
+// or a device is free, for nothing is lost there. It leaves nothing behind.
 func isFree(file string) error {
-	if file == "-" { // elsewhere that is standard output
+	if file == "-" || file == "" { // elsewhere "-" is standard output
 		return errors.New("it takes the name of a file, such as session.yaml")
 	}
 	_, err := os.Lstat(file)
 	switch {
 	case err == nil:
-		return errors.New("it exists already, and would be lost")
+		if info, err := os.Stat(file); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
+			return nil
+		}
+		return errExists
 	case !errors.Is(err, os.ErrNotExist):
 		return errors.Unwrap(err)
 	}
@@ -36,6 +44,30 @@ func isFree(file string) error {
 		return err
 	}
 	return errors.Join(out.file.Close(), out.discard())
+}
+
+// isFreeOutput is isFree for -o of a command that writes a topology, where no file and "-" are standard output.
+func isFreeOutput(file string) error {
+	if file == "" || file == "-" {
+		return nil
+	}
+	if err := isFree(file); err != nil {
+		return usagef("-o %s: %w", file, err)
+	}
+	return nil
+}
+
+// namesFiles returns an error when a flag that takes the name of a file was given an empty one: a variable of a script
+// was empty, and what was to be kept would be lost.
+func namesFiles(cmd *cobra.Command, flags ...string) error {
+	for _, name := range flags {
+		f := cmd.Flags().Lookup(name)
+		if !f.Changed || f.Value.String() != "" {
+			continue
+		}
+		return usagef("--%s: the name of a file is expected, not %q", name, "")
+	}
+	return nil
 }
 
 // reasonOf returns what is behind an error of a path, whose name is told already.

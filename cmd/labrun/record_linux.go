@@ -48,7 +48,7 @@ did, and says who was in its way.
 
 The lab is that of "labrun try", alpha with x and y and its peer beta, or that of -f.
 Recording ends with the program, by ^C, or after --for; what still runs ends then.
-Files are the machine's, as with "labrun exec".
+Files are the machine's, as with "labrun exec". FILE is a new one: none is replaced.
 
 Processes are named after their programs, sockets a, b and so on. What a step cannot say
 is a comment in the file, and told with the reason. Waiting for readiness (poll, epoll)
@@ -71,6 +71,9 @@ recorded.`,
 
 // recordProgram builds the lab, runs the tracer in it as a program of the user's, and writes what it found.
 func recordProgram(cmd *cobra.Command, argv []string, o recordOptions) error {
+	if err := namesFiles(cmd, "output", "file"); err != nil {
+		return err
+	}
 	if o.limit < 0 {
 		return usagef("--for %s: a duration above zero is expected, such as 5s", o.limit)
 	}
@@ -92,12 +95,8 @@ func recordProgram(cmd *cobra.Command, argv []string, o recordOptions) error {
 		names := hostNames([]*lab.Topology{t})
 		return usagef("--host %s: no such host%s there are %s", o.host, meant(o.host, names), list(names))
 	}
-	if o.out != "" && o.out != "-" { // before the program runs in vain
-		out, err := openOutput(o.out)
-		if err != nil {
-			return usagef("-o %s: %w", o.out, err)
-		}
-		out.file.Close()
+	if err := isFreeOutput(o.out); err != nil { // before the program runs in vain
+		return err
 	}
 	if err := privilege(true); err != nil {
 		return err
