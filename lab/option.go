@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -346,18 +347,11 @@ var Options = []Option{
 	{"PACKET_VNET_HDR_SZ", "SOL_PACKET", 24, ValueInt, "packet(7)"},
 }
 
-var optionsByName = func() map[string]Option {
-	all := map[string]Option{}
-	for _, o := range Options {
-		all[o.Name] = o
-	}
-	return all
-}()
-
 // OptionOf returns the option of that name, or the one that LEVEL:NUMBER says.
+// It looks through Options: a map of them costs a process of a lab more at its start than all that it ever asks.
 func OptionOf(name string) (Option, bool) {
-	if o, ok := optionsByName[name]; ok {
-		return o, true
+	if i := slices.IndexFunc(Options, func(o Option) bool { return o.Name == name }); i >= 0 {
+		return Options[i], true
 	}
 	level, number, ok := strings.Cut(name, ":")
 	_, known := OptionLevels[level]

@@ -3,7 +3,6 @@ package process
 import (
 	"context"
 	"encoding/binary"
-	"encoding/gob"
 	"fmt"
 	"io"
 	"math"
@@ -76,7 +75,9 @@ func (b Batch) compile() (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := gob.NewEncoder(f).Encode(&s); err != nil {
+	var c codec
+	s.code(&c)
+	if _, err := f.Write(c.bytes); err != nil {
 		f.Close()
 		return nil, err
 	}
@@ -161,9 +162,13 @@ func load(a *agent, r *request) reply {
 	}
 	f := os.NewFile(uintptr(r.passed), "batch")
 	defer f.Close()
-	s := &compiledBatch{ids: map[string]uint32{}}
-	if err := gob.NewDecoder(io.NewSectionReader(f, 0, math.MaxInt64)).Decode(s); err != nil {
-		return reply{Broken: "decode a batch: " + err.Error()}
+	content, err := io.ReadAll(io.NewSectionReader(f, 0, math.MaxInt64))
+	if err != nil {
+		return reply{Broken: "read a batch: " + err.Error()}
+	}
+	s, c := &compiledBatch{ids: map[string]uint32{}}, codec{bytes: content, reading: true}
+	if s.code(&c); c.err != nil {
+		return reply{Broken: "decode a batch: " + c.err.Error()}
 	}
 	s.values = make([]int, len(s.Shape))
 	s.fds = slices.Repeat([]int{-1}, len(s.Names))
