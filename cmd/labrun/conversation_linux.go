@@ -322,7 +322,7 @@ func (c *conversation) explain(_ context.Context, begins string) error {
 	return c.mistake(usagef("explain: no call begins with %s", strconv.Quote(begins)))
 }
 
-// undo takes the last call back.
+// undo takes the last call back, and says which that was.
 func (c *conversation) undo(ctx context.Context, _ string) error {
 	last := len(c.lines) - 1
 	for last >= 0 && strings.TrimSpace(c.lines[last]) == "" {
@@ -331,12 +331,17 @@ func (c *conversation) undo(ctx context.Context, _ string) error {
 	if last < 0 {
 		return c.mistake(usagef("undo: no call was made yet"))
 	}
+	taken := strings.TrimSpace(c.lines[last])
 	if c.numbered {
 		c.lines[last] = ""
 	} else {
 		c.lines = c.lines[:last]
 	}
-	return c.replay(ctx)
+	if err := c.replay(ctx); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(c.out, "taken back: "+lab.VisibleLines(taken))
+	return err
 }
 
 // save writes the calls as a topology file.

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -21,6 +22,9 @@ import (
 // all of them; with its error it returns those that have none. Mistakes are shown here, and
 // the error is a mere status: there are many, each with its line of the file and a caret.
 func load(cmd *cobra.Command, files []string) ([]*lab.Topology, error) {
+	if at := slices.Index(files, "-"); at >= 0 && slices.Contains(files[at+1:], "-") {
+		return nil, usagef("-: standard input can be read once, and is named twice")
+	}
 	var topologies []*lab.Topology
 	status := 0
 	for _, file := range files {

@@ -38,6 +38,7 @@ func TestPrompt(t *testing.T) {
 	p.types("sockets\r")
 	p.until("tcp LISTEN x:80 SO_REUSEADDR on host alpha, process main (a), user 0")
 	p.types("undo\r")
+	p.until("taken back: listen(a, 5)")
 	p.types("sockets\r")
 	p.until("tcp BOUND x:80 SO_REUSEADDR on host alpha, process main (a), user 0")
 	p.types("explain bind\r")

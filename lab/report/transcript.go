@@ -29,6 +29,9 @@ func (t Transcript) Write(w io.Writer, r result.Report) error {
 		for i, s := range m.StepsOf(c) {
 			t.step(b, s, c.Note.Of(i))
 		}
+		if c.Note != nil { // why a program ended otherwise than was wanted
+			t.outputs(b, c.Note.Outputs)
+		}
 		t.end(b, m, c)
 		return b.Flush()
 	}

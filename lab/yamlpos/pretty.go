@@ -1,6 +1,7 @@
 package yamlpos
 
 import (
+	"bytes"
 	"strings"
 	"unicode"
 )
@@ -17,7 +18,7 @@ const (
 const excerpt = 120
 
 // Pretty returns the complaints with the line of the file and a caret under
-// each, and a line feed at the end. Characters that a terminal would obey are replaced.
+// each, unless the file is empty, and a line feed at the end. Characters that a terminal would obey are replaced.
 func (ds Diagnostics) Pretty(colour bool) string {
 	paint := func(code, t string) string {
 		if !colour {
@@ -30,6 +31,9 @@ func (ds Diagnostics) Pretty(colour bool) string {
 		severity := red
 		if d.Warning {
 			severity = yellow
+		}
+		if d.Source != nil && len(bytes.TrimSpace(d.Source.Text)) == 0 { // nothing to show
+			return paint(bold, where+":") + " " + paint(severity, d.label()+d.Msg)
 		}
 		line, caret := frame(d.Source.Line(d.Pos.Line), d.Pos.Col)
 		return paint(bold, where+":") + " " + paint(severity, d.label()+d.Msg) + "\n" + line + "\n" +

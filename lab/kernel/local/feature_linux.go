@@ -24,7 +24,7 @@ func (k *Kernel) Has(ctx context.Context, features []lab.Feature) (map[lab.Featu
 	r := newRoom()
 	l, err := k.pool.Up(ctx, plan.New(&lab.Layout{Name: "probe", Hosts: []lab.Host{{Name: bare.Host}}}))
 	if err != nil {
-		return nil, err
+		return nil, tooEarly(ctx, err)
 	}
 	r.lab = l
 	p, err := r.group.Start(process.Spec{Name: bare.String(), In: l.Host(bare.Host).Do})

@@ -2,6 +2,7 @@ package local
 
 import (
 	"context"
+	"fmt"
 
 	"labrun/lab"
 	"labrun/lab/fabric"
@@ -50,9 +51,18 @@ func Info(ctx context.Context) (result.KernelInfo, lab.KernelVersion, error) {
 	probe := lab.Layout{Name: "probe", Hosts: []lab.Host{{Name: "probe"}}}
 	l, err := fabric.Up(ctx, plan.New(&probe))
 	if err != nil {
-		return k, version, err
+		return k, version, tooEarly(ctx, err)
 	}
 	defer l.Close()
 	k.Sysctls, err = l.Host("probe").Sysctls(parameters)
 	return k, version, err
+}
+
+// tooEarly returns why a lab that labrun needs for itself was not built: when ctx ended, that is the reason, and not
+// the command at which it did.
+func tooEarly(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil {
+		return fmt.Errorf("%w before the kernel's features were found", cause)
+	}
+	return err
 }
