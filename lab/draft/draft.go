@@ -76,9 +76,10 @@ func (w *writer) line(level int, text string) {
 	w.b.WriteString(text + "\n")
 }
 
+// comment writes lines of a comment. What they quote of a stranger's text may have what YAML allows nowhere, as NUL.
 func (w *writer) comment(level int, text string) {
 	for line := range strings.SplitSeq(text, "\n") {
-		w.line(level, strings.TrimRight("# "+line, " "))
+		w.line(level, strings.TrimRight("# "+lab.Visible(line), " "))
 	}
 }
 
