@@ -27,3 +27,11 @@ func TestExitOf(t *testing.T) {
 		}
 	}
 }
+
+// TestBeginning: what labrun does before any command begins is little, whatever tables and pages it has. Commands have
+// about 4000 values in memory; the pages of the reference, which nobody asked for, were 400 000.
+func TestBeginning(t *testing.T) {
+	if n := testing.AllocsPerRun(1, func() { rootCommand() }); n > 20000 {
+		t.Errorf("the commands are made with %v allocations", n)
+	}
+}

@@ -49,11 +49,10 @@ func describeCommands(root *cobra.Command) {
 
 // helpOf returns the help of a command, or a page of the reference.
 func helpOf(cmd *cobra.Command) string {
-	var p page
 	if cmd.IsAdditionalHelpTopicCommand() {
-		p.WriteString(longOf(cmd) + "\n")
-		return p.String()
+		return topicText(cmd.Name())
 	}
+	var p page
 	p.reflow(longOf(cmd))
 	p.title("Usage:")
 	if cmd.Runnable() {

@@ -39,16 +39,25 @@ func allTopics() []topic {
 	}
 }
 
-// topics are "labrun help calls" and so on: cobra's commands without anything to run.
+// topics are "labrun help calls" and so on: cobra's commands without anything to run. helpOf writes their pages, when
+// one is read: to write all of them takes more than all else that labrun does before a command begins.
 func topics() []*cobra.Command {
 	var all []*cobra.Command
-	for _, p := range allTopics() {
-		var b page
-		p.write(&b)
-		all = append(all, &cobra.Command{Use: p.use, Aliases: p.also, Short: p.short,
-			Long: strings.TrimRight(b.String(), "\n")})
+	for _, t := range allTopics() {
+		all = append(all, &cobra.Command{Use: t.use, Aliases: t.also, Short: t.short})
 	}
 	return all
+}
+
+// topicText returns the page of a topic.
+func topicText(use string) string {
+	var p page
+	for _, t := range allTopics() {
+		if t.use == use {
+			t.write(&p)
+		}
+	}
+	return strings.TrimRight(p.String(), "\n") + "\n"
 }
 
 // page is a text of at most 80 columns, and the same in the language of man(7).
