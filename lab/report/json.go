@@ -184,6 +184,12 @@ func (j *jsonWriter) environment(e *result.Environment) {
 	j.field("started", e.Started)
 	j.field("elapsed_seconds", e.Elapsed)
 	j.field("jobs", e.Jobs)
+	if e.Shard != nil {
+		j.field("shard", e.Shard)
+	}
+	if len(e.Machines) > 0 {
+		j.lines("machines", len(e.Machines), func(i int) { j.value(&e.Machines[i]) })
+	}
 	if !named && len(only.Sysctls) > 0 {
 		j.field("sysctls", only.Sysctls)
 	}

@@ -177,6 +177,42 @@ func TestKernels(t *testing.T) {
 	}
 }
 
+// TestShards writes and reads what a part says of its shard, and a whole of its parts.
+func TestShards(t *testing.T) {
+	part, whole := sample(), sample()
+	part.Environment.Shard = &result.Shard{Index: 3, Of: 8, By: result.ByKernel, Node: "node-3", Cells: 1300, Lacks: 412,
+		Only: []string{"claim-1*", "a[x=<y>]"}, Hosts: []string{"alpha"}, Kernels: []string{"host", "debian:6.1"}, Repeat: 2}
+	started := part.Environment.Started
+	whole.Environment.Machines = []result.Machine{{Node: "node-1", Kernel: "6.1, 6.12", Shard: 1, Of: 2, Started: started,
+		Elapsed: 1.5, Jobs: 2}, {Shard: 2, Of: 2, Started: started}}
+	for _, r := range []result.Report{part, whole} {
+		text := mustJSON(t, r)
+		back, err := ReadJSON("r.json", bytes.NewReader(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(r.Environment, back.Environment); diff != "" {
+			t.Error(diff)
+		}
+		if err := validate(schema(t), string(text)); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, c := range []struct{ old, new, want string }{
+		{`"index": 3`, `"index": 9`, `environment: shard: shard 9 of 8: want one from 1 to as many as there are`},
+		{`"index": 3`, `"index": 0`, `shard 0 of 8`},
+		{`"lacks": 412`, `"lacks": 1301`, `lacks: found 1301, want as many as its 1300 cells at most`},
+		{`"by": "kernel"`, `"by": "host"`, `by: found "host", want "kernel" or none`},
+		{`"repeat": 2`, `"repeat": -2`, `repeat: found -2, want 0 or more`},
+		{`"node"`, `"knot"`, `unknown key "knot"`},
+	} {
+		text := strings.Replace(string(mustJSON(t, part)), c.old, c.new, 1)
+		if _, err := ReadJSON("r.json", strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %s", c.new, err, c.want)
+		}
+	}
+}
+
 // TestEveryFieldIsWritten fails when a type has a field that the hand-written
 // part of the format does not know of.
 func TestEveryFieldIsWritten(t *testing.T) {
@@ -185,7 +221,7 @@ func TestEveryFieldIsWritten(t *testing.T) {
 		fields string
 	}{
 		{result.Report{}, "Environment Digest Counts Kernels Changes Matrices"},
-		{result.Environment{}, "Labrun Kernels Started Elapsed Jobs Seconds"},
+		{result.Environment{}, "Labrun Kernels Started Elapsed Jobs Shard Machines Seconds"},
 		{result.KernelInfo{}, "Name Release Version Machine User Sysctls"},
 		{result.Matrix{}, "File Name Doc Lesson Source Included Layout Columns Rows Cells Claims"},
 		{lab.Layout{}, "File Name Networks Hosts"}, // a report says File and Name of its matrix,

@@ -89,6 +89,8 @@ func (d *jsonReader) environment(e *result.Environment) error {
 		"started":         d.into(&e.Started),
 		"elapsed_seconds": d.into(&e.Elapsed),
 		"jobs":            d.into(&e.Jobs),
+		"shard":           func() error { return d.shard(&e.Shard) },
+		"machines":        d.into(&e.Machines),
 		"cell_seconds": func() error {
 			return d.array(func() error {
 				seconds := []float32{}
@@ -106,6 +108,26 @@ func (d *jsonReader) environment(e *result.Environment) error {
 		e.Kernels = append(e.Kernels, only)
 	}
 	return err
+}
+
+// shard reads which share of a run the report has. A merge relies on its numbers.
+func (d *jsonReader) shard(to **result.Shard) error {
+	s := &result.Shard{}
+	if err := d.into(s)(); err != nil {
+		return err
+	}
+	switch {
+	case s.Index < 1 || s.Index > s.Of:
+		return fmt.Errorf("shard %d of %d: want one from 1 to as many as there are", s.Index, s.Of)
+	case s.By != "" && s.By != result.ByKernel:
+		return fmt.Errorf("by: found %q, want %q or none", s.By, result.ByKernel)
+	case s.Lacks < 0 || s.Lacks > s.Cells:
+		return fmt.Errorf("lacks: found %d, want as many as its %d cells at most", s.Lacks, s.Cells)
+	case s.Repeat < 0:
+		return fmt.Errorf("repeat: found %d, want 0 or more", s.Repeat)
+	}
+	*to = s
+	return nil
 }
 
 // seconds reads how long a cell took. There are as many of these as cells, so it does without

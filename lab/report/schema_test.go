@@ -89,6 +89,8 @@ func TestSchemaHasEveryField(t *testing.T) {
 		{result.Report{}, func() *jsonschema.Schema { return s }},
 		{result.Environment{}, at(s, "environment")},
 		{result.KernelInfo{}, at(s, "environment", "kernels")},
+		{result.Shard{}, at(s, "environment", "shard")},
+		{result.Machine{}, at(s, "environment", "machines")},
 		{result.Counts{}, at(s, "counts")},
 		{result.KernelResult{}, at(s, "by_kernel")},
 		{result.Change{}, at(s, "changes")},

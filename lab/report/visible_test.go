@@ -121,8 +121,11 @@ func whole() result.Report {
 	return withChanges(r)
 }
 
-// withChanges sets every string of what several kernels have beside cells.
+// withChanges sets every string of what shards and several kernels have beside cells.
 func withChanges(r result.Report) result.Report {
+	r.Environment.Shard = &result.Shard{Index: 1, Of: 2, By: result.ByKernel, Node: "node-1", Only: []string{"one"},
+		Hosts: []string{"alpha"}, Kernels: []string{"host"}}
+	r.Environment.Machines = []result.Machine{{Node: "node-1", Kernel: "6.18", Shard: 1, Of: 2}}
 	r.Kernels = []result.KernelResult{{Name: "6.18", Digest: "sha256:"}}
 	r.Changes = []result.Change{{Topology: "lab", Experiment: "wrong", Cells: []string{"wrong[a=b]"},
 		Hosts: []string{"alpha"}, File: "lab.yaml", Line: 1, Process: "main", Call: "bind(a, x:80)",

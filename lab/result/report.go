@@ -15,6 +15,10 @@ type Environment struct {
 	Started time.Time    `json:"started"`
 	Elapsed float64      `json:"elapsed_seconds"`
 	Jobs    int          `json:"jobs"`
+	// Shard says which share of a run the report has: it is a part. nil is all of it.
+	Shard *Shard `json:"shard,omitempty"`
+	// Machines are what a report was merged of, part by part.
+	Machines []Machine `json:"machines,omitempty"`
 	// Seconds is how long each cell took, by matrix, in the order of its Cells; they
 	// are half a million in four bytes each. A matrix may have none.
 	Seconds [][]float32 `json:"cell_seconds,omitempty"`
