@@ -2,7 +2,6 @@ package main
 
 import (
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -11,6 +10,7 @@ import (
 
 	"labrun/lab"
 	"labrun/lab/kernel/image"
+	"labrun/lab/report"
 	"labrun/lab/topology"
 )
 
@@ -69,9 +69,18 @@ func offerFolders(*cobra.Command, []string, string) ([]string, cobra.ShellCompDi
 	return nil, cobra.ShellCompDirectiveFilterDirs
 }
 
+// reportSuffixes returns what the names of kept reports end in, without the dot.
+func reportSuffixes() []string {
+	all := []string{"json"}
+	for _, c := range report.CompressionSuffixes() {
+		all = append(all, "json"+c)
+	}
+	return all
+}
+
 // offerReports offers kept reports.
 func offerReports(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-	return []string{"json"}, cobra.ShellCompDirectiveFilterFileExt
+	return reportSuffixes(), cobra.ShellCompDirectiveFilterFileExt
 }
 
 // offerFile offers topology files for the first argument alone.
@@ -97,7 +106,7 @@ func offerFileAndHost(cmd *cobra.Command, args []string, begun string) ([]string
 func offerFileAndCell(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
 	switch len(args) {
 	case 0:
-		return append([]string{"json"}, topologySuffixes...), cobra.ShellCompDirectiveFilterFileExt
+		return append(reportSuffixes(), topologySuffixes...), cobra.ShellCompDirectiveFilterFileExt
 	case 1:
 		return offerCells(cmd, args, begun)
 	}
@@ -113,7 +122,7 @@ func readable(args []string) []*lab.Topology {
 		if info, err := os.Stat(file); err != nil || !info.Mode().IsRegular() {
 			continue
 		}
-		if filepath.Ext(file) == ".json" {
+		if report.HasReportName(file) {
 			topologies = append(topologies, kept(file)...)
 			continue
 		}

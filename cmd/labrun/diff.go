@@ -82,7 +82,7 @@ type diffOutputs struct{ outputOptions }
 func (o *diffOutputs) flags(f *pflag.FlagSet) {
 	o.outputOptions.flags(f)
 	f.Lookup("output").Usage = "write the difference to `FILE`, in the format that its suffix tells: .txt, .json, " +
-		".md; as often as you like"
+		".md; .gz or .zst behind it compresses; as often as you like"
 	f.Lookup("format").Usage = "the format `NAME` of every -o FILE whose suffix tells none, or of standard output " +
 		"when there is no such FILE: " + list(diffNames())
 }
@@ -121,7 +121,7 @@ func printDiff(stdout io.Writer, d *compare.Difference, outputs []*output, o *di
 	var errs []error
 	for _, out := range outputs {
 		write := func(w io.Writer) error { return out.format.Diff(w, d) }
-		if err := out.writeBy(write); err != nil {
+		if err := out.writeFormat(write); err != nil {
 			errs = append(errs, fmt.Errorf("-o %s: %w", out.name, err))
 		}
 	}

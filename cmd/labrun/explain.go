@@ -1,7 +1,6 @@
 package main
 
 import (
-	"path/filepath"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -60,7 +59,7 @@ func explain(cmd *cobra.Command, file, cell string, o explainOptions) error {
 	var topologies []*lab.Topology
 	var r result.Report
 	var err error
-	if filepath.Ext(file) == ".json" {
+	if report.HasReportName(file) {
 		if len(o.kernels)+len(o.kernelsFrom) > 0 {
 			return usagef("--kernel asks kernels, and %s is a kept report, which has its answers: labrun rerun asks anew",
 				file)

@@ -27,8 +27,8 @@ type outputOptions struct {
 // and in completion at once.
 func (o *outputOptions) flags(f *pflag.FlagSet) {
 	f.StringArrayVarP(&o.files, "output", "o", nil,
-		"also write the report to `FILE`, in the format that its suffix tells: "+suffixes()+"; as often as you like; - is "+
-			"standard output")
+		"also write the report to `FILE`, in the format that its suffix tells: "+suffixes()+"; .gz or .zst behind it "+
+			"compresses; as often as you like; - is standard output")
 	f.StringVar(&o.format, "format", "",
 		"the format `NAME` of every -o FILE whose suffix tells none, or of standard output when there is no such "+
 			"FILE: "+list(formatNames()))

@@ -74,7 +74,12 @@ func (out *output) write(r result.Report) error {
 	if out.format.Name == "html" {
 		r = seenFrom(filepath.Dir(out.target), r)
 	}
-	return out.writeBy(func(w io.Writer) error { return out.format.Write(w, r) })
+	return out.writeFormat(func(w io.Writer) error { return out.format.Write(w, r) })
+}
+
+// writeFormat is writeBy for what has a format: it compresses where the file's name says so.
+func (out *output) writeFormat(write func(io.Writer) error) error {
+	return out.writeBy(func(w io.Writer) error { return report.Compress(out.name, w, write) })
 }
 
 // writeBy writes and then names the file. One that could not be written leaves nothing behind,

@@ -56,7 +56,8 @@ cannot be read, 3 some cells could not be asked.`,
 	f.Lookup("verbose").Usage = "print the new report before what differs, with every step of every cell"
 	o.outputs.flags(f)
 	f.StringArrayVar(&o.kept.files, "report", nil,
-		"keep the new report in `FILE`, in the format that its suffix tells: "+suffixes()+"; as often as you like")
+		"keep the new report in `FILE`, in the format that its suffix tells: "+suffixes()+"; .gz or .zst behind it compresses; "+
+			"as often as you like")
 	return cmd
 }
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -12,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"labrun/lab"
+	"labrun/lab/report"
 	"labrun/lab/wording"
 )
 
@@ -131,10 +131,7 @@ func mistakenFlag(cmd *cobra.Command, err error) error {
 // Both kinds of file are named on the same command lines, and a message about line 1 of a JSON
 // text helps no user who took one for the other.
 func mistakenReport(file string, text []byte) string {
-	object, ok := bytes.CutPrefix(bytes.TrimSpace(text), []byte("{"))
-	object = bytes.TrimSpace(object)
-	first := func(key string) bool { return bytes.HasPrefix(object, []byte(`"`+key+`":`)) }
-	if !ok || !first("version") && !first("environment") { // see report.JSON, that of version 1 was without
+	if !report.IsReport(text) {
 		return ""
 	}
 	return fmt.Sprintf("%s: that is a kept report; %q prints it, %q runs again what is in it",

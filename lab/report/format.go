@@ -39,8 +39,9 @@ func FormatNamed(name string) (Format, bool) {
 }
 
 // FormatOf returns the format that the suffix of a file's name tells. Case does not matter:
-// REPORT.JSON comes from systems on which it does not.
+// REPORT.JSON comes from systems on which it does not. That of a compression may stand behind it, see Compress.
 func FormatOf(file string) (Format, bool) {
+	file, _ = uncompressed(file)
 	return find(func(f Format) bool {
 		return slices.ContainsFunc(f.Suffixes,
 			func(s string) bool { return strings.HasSuffix(strings.ToLower(file), s) })

@@ -74,6 +74,11 @@ func TestFormats(t *testing.T) {
 			if got, ok := FormatOf("some.folder/REPORT" + strings.ToUpper(s)); !ok || got.Name != f.Name {
 				t.Errorf("a file %s is %q, want %q", s, got.Name, f.Name)
 			}
+			for _, c := range CompressionSuffixes() {
+				if got, ok := FormatOf("report" + s + c); !ok || got.Name != f.Name {
+					t.Errorf("a file %s%s is %q, want %q", s, c, got.Name, f.Name)
+				}
+			}
 		}
 		for _, r := range []result.Report{{}, hostile(),
 			result.NewReport(result.Environment{}, []result.Matrix{many(2000)})} {
@@ -85,7 +90,7 @@ func TestFormats(t *testing.T) {
 			t.Errorf("%s: a full disk is no error", f.Name)
 		}
 	}
-	for _, file := range []string{"report", "report.pdf", "json", "report.json.gz"} {
+	for _, file := range []string{"report", "report.pdf", "json", "report.json.xz", "report.gz", ".zst"} {
 		if f, ok := FormatOf(file); ok {
 			t.Errorf("%s is %s", file, f.Name)
 		}

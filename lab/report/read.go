@@ -19,9 +19,11 @@ import (
 // It streams: beyond the report it holds no more than one value, such as a variant
 // of a row's steps or the answers of a cell. jsontext finds where values end, and
 // refuses duplicate keys and text that is not UTF-8. Go 1.27 has it in its standard
-// library, and this module then stands for that one.
+// library, and this module then stands for that one. A compressed text is decompressed.
 func ReadJSON(file string, r io.Reader) (result.Report, error) {
-	d := newJSONReader(r)
+	in, done := decompress(r)
+	defer done()
+	d := newJSONReader(in)
 	var report result.Report
 	err := d.report(&report)
 	if err == nil {

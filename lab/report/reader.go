@@ -36,7 +36,10 @@ func newJSONReader(r io.Reader) *jsonReader {
 func (d *jsonReader) at(file string, err error) error {
 	place := d.start
 	syntax, isSyntax := errors.AsType[*syntaxError](err)
+	compressed, isCompressed := errors.AsType[*compressionError](d.lines.err)
 	switch {
+	case isCompressed:
+		err, place = compressed, d.lines.read
 	case d.lines.err != nil:
 		return fmt.Errorf("%s: %w", file, d.lines.err)
 	case isSyntax:
