@@ -141,12 +141,20 @@ func (c *conversation) mistake(err error) error {
 	if c.numbered && len(c.lines) > 0 {
 		err = fmt.Errorf("%s:%d:1: %w", stdinName, len(c.lines), err)
 	}
-	if !c.numbered { // a terminal would break words where its lines end
-		helpWriter{c.stderr, width(c.stderr)}.text("labrun: " + lab.VisibleLines(err.Error()))
-		return nil
+	if !c.numbered {
+		return c.say(c.stderr, "labrun: "+lab.VisibleLines(err.Error()))
 	}
 	complain(c.stderr, err)
 	return nil
+}
+
+// say writes a line, on a terminal as wide as that, which would break words where its lines end.
+func (c *conversation) say(w io.Writer, text string) error {
+	if !c.numbered {
+		text = strings.Join(fold(text, width(w)), "\n")
+	}
+	_, err := fmt.Fprintln(w, text)
+	return err
 }
 
 // call makes a call, and prints the answer. A line with a mistake is left out.
@@ -249,7 +257,7 @@ func isErrno(answer string) bool { return sys.MeaningOf(answer) != "" }
 // lost tells why a call was not answered, and builds the lab anew: a process may be in the middle of the call.
 func (c *conversation) lost(ctx context.Context, err error) error {
 	if errors.Is(err, context.Canceled) && ctx.Err() == nil {
-		fmt.Fprintln(c.stderr, "stopped; the calls before this one are made again, in a new lab")
+		_ = c.say(c.stderr, "stopped; the calls before this one are made again, in a new lab")
 	} else {
 		complain(c.stderr, errors.New(c.Words(err.Error())))
 		c.status = max(c.status, exitError)
@@ -286,10 +294,10 @@ func (c *conversation) sockets(ctx context.Context, _ string) error {
 		return c.lost(ctx, err)
 	}
 	if len(all) == 0 {
-		_, err = fmt.Fprintln(c.out, "no socket has a port or a name, on any host")
+		err = c.say(c.out, "no socket has a port or a name, on any host")
 	}
 	for _, s := range all {
-		if _, err := fmt.Fprintln(c.out, s); err != nil {
+		if err := c.say(c.out, s.String()); err != nil {
 			return err
 		}
 	}
@@ -311,7 +319,7 @@ func (c *conversation) explain(_ context.Context, begins string) error {
 			return err
 		}
 		if r.seen.IsZero() {
-			_, err := fmt.Fprintln(c.out, "    no socket of this lab is the reason, and labrun knows no other")
+			_, err := fmt.Fprintln(c.out, "    no socket here is the reason")
 			return err
 		}
 		return nil
@@ -340,8 +348,7 @@ func (c *conversation) undo(ctx context.Context, _ string) error {
 	if err := c.replay(ctx); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintln(c.out, "taken back: "+lab.VisibleLines(taken))
-	return err
+	return c.say(c.out, "taken back: "+lab.VisibleLines(taken))
 }
 
 // save writes the calls as a topology file.
@@ -366,8 +373,7 @@ func (c *conversation) save(_ context.Context, file string) error {
 		return c.mistake(fmt.Errorf("save %s: %w", file, err))
 	}
 	c.saved = append(c.saved, file)
-	_, err := fmt.Fprintf(c.out, "%s: labrun %s runs it\n", file, fileArgument(file))
-	return err
+	return c.say(c.out, fmt.Sprintf("%s: labrun %s runs it", file, fileArgument(file)))
 }
 
 // help says what there is to type, or how a call is written.

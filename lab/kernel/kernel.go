@@ -30,8 +30,10 @@ type Request struct {
 	// Evidence asks for a look at the sockets after every errno, and not only after a
 	// red step.
 	Evidence bool
-	Place    string // of the question's topology among those of the run, for files of its cells
-	Run      int    // the number of this run of the cells, from 1; 0 when there is only one
+	// Outputs asks for what programs print: after each step that one ends in, and of a cell that passed too.
+	Outputs bool
+	Place   string // of the question's topology among those of the run, for files of its cells
+	Run     int    // the number of this run of the cells, from 1; 0 when there is only one
 	// Slow is how many times as long as this machine the kernel takes over a call, where that is more
 	// than once. It has so many times the time for an answer, unless "blocked" is wanted: those waits end
 	// by the kernel's own timers, which no slowness stretches.
@@ -60,7 +62,7 @@ type Answer struct {
 	Skip     string            // why this kernel cannot be asked
 	Err      error             // why it could not be
 	Evidence []result.Snapshot // of steps whose answer is an errno, or red
-	Outputs  []result.Output   // of its programs, unless it passed
+	Outputs  []result.Output   // of its programs, unless it passed and nobody asked for them
 	Captures []string          // the files with its packets
 	Took     time.Duration
 }

@@ -312,7 +312,7 @@ func (t Text) outputs(b io.Writer, outputs []result.Output) {
 	}
 }
 
-// What is shown of an output: that many lines of its end, and of each so many bytes. The JSON
+// What is shown of an output: that many lines of it, and of each so many bytes. The JSON
 // has all of it.
 const (
 	lastLines = 20
@@ -322,21 +322,34 @@ const (
 // endOf returns the last lines of an output, and says what it leaves out. A program says at
 // its end why it ended, and one that logs every packet must not bury the report.
 func endOf(output string) []string {
+	lines := linesOf(output)
+	if left := len(lines) - lastLines; left > 0 {
+		return append([]string{fmt.Sprintf("(%d lines before these)", left)}, lines[left:]...)
+	}
+	return lines
+}
+
+// firstOf returns the first lines of an output, and says what it leaves out.
+func firstOf(output string) []string {
+	lines := linesOf(output)
+	if left := len(lines) - lastLines; left > 0 {
+		return append(lines[:lastLines], fmt.Sprintf("(%d lines behind these)", left))
+	}
+	return lines
+}
+
+// linesOf returns the lines of an output, each cut where it is long.
+func linesOf(output string) []string {
 	if output == "" {
 		return nil
 	}
 	lines := strings.Split(strings.TrimSuffix(output, "\n"), "\n")
-	var end []string
-	if left := len(lines) - lastLines; left > 0 {
-		end, lines = append(end, fmt.Sprintf("(%d lines before these)", left)), lines[left:]
-	}
-	for _, line := range lines {
+	for i, line := range lines {
 		if cut := strings.ToValidUTF8(line[:min(len(line), mostBytes)], ""); len(cut) < len(line) {
-			line = fmt.Sprintf("%s ... %d more bytes", cut, len(line)-len(cut))
+			lines[i] = fmt.Sprintf("%s ... %d more bytes", cut, len(line)-len(cut))
 		}
-		end = append(end, line)
 	}
-	return end
+	return lines
 }
 
 // fileWord is the file's name as an argument, "-" for standard input: one that begins with "-" would be

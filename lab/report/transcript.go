@@ -29,9 +29,7 @@ func (t Transcript) Write(w io.Writer, r result.Report) error {
 		for i, s := range m.StepsOf(c) {
 			t.step(b, s, c.Note.Of(i))
 		}
-		if c.Note != nil { // why a program ended otherwise than was wanted
-			t.outputs(b, c.Note.Outputs)
-		}
+		t.outputs(b, unseen(c))
 		t.end(b, m, c)
 		return b.Flush()
 	}
@@ -53,14 +51,54 @@ func (t Transcript) step(b io.Writer, s result.StepResult, seen result.Snapshot)
 		meaning = " (" + meaning + ")"
 		colour = red
 	}
-	fmt.Fprintf(b, "%s = %s%s", CallWords(s.RowStep), t.paint(colour, s.Words(s.Got)), meaning)
+	line := fmt.Sprintf("%s = %s%s", CallWords(s.RowStep), t.paint(colour, s.Words(s.Got)), meaning)
 	if s.Red {
-		fmt.Fprintf(b, ", %s", t.paint(red, "want "+s.Words(s.Want)))
+		line += ", " + t.paint(red, "want "+s.Words(s.Want))
 	}
-	fmt.Fprintln(b)
+	t.line(b, line)
 	for _, c := range causes(s, seen) {
 		t.cause(b, c)
 	}
+	for _, p := range printed(seen) {
+		labels(b, p.word, p.texts)
+	}
+}
+
+// line writes a line as wide as the terminal, which would break words in the middle.
+func (t Transcript) line(b io.Writer, s string) {
+	for i, part := range wrapped(s, t.Width+boundless(t.Width)) {
+		if i > 0 {
+			part = "  " + part
+		}
+		fmt.Fprintln(b, part)
+	}
+}
+
+// printed returns what the program of a step has printed: the beginning of it, and of one that did not end well the
+// end, where it says why. The lines are a program's own, so they are not folded.
+func printed(seen result.Snapshot) []cause {
+	o := seen.Output
+	if o == nil {
+		return nil
+	}
+	lines := firstOf
+	if o.Status == nil || *o.Status != 0 {
+		lines = endOf
+	}
+	all := []cause{{"stdout", lines(o.Stdout)}, {"stderr", lines(o.Stderr)}}
+	return slices.DeleteFunc(all, func(c cause) bool { return len(c.texts) == 0 })
+}
+
+// unseen returns what those programs of a cell have printed whose end no step has seen.
+func unseen(c *result.Cell) []result.Output {
+	if c.Note == nil {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(c.Note.Outputs), func(o result.Output) bool {
+		return o.Stdout == "" && o.Stderr == "" || slices.ContainsFunc(c.Note.Evidence, func(s result.Snapshot) bool {
+			return s.Output != nil && s.Output.Process == o.Process && s.Output.Stdout == o.Stdout && s.Output.Stderr == o.Stderr
+		})
+	})
 }
 
 // cause writes what explains an answer, as wide as the terminal.
@@ -104,14 +142,14 @@ func (t Transcript) end(b io.Writer, m *result.Matrix, c *result.Cell) {
 		kernel = "linux " + name + ": "
 	}
 	if reason := c.Reason(); reason != "" {
-		fmt.Fprintf(b, "%s%s %s\n", kernel, t.verdict(c.Verdict), reason)
+		t.line(b, kernel+t.verdict(c.Verdict)+" "+reason)
 	}
 	switch {
 	case len(c.Answers()) == 0:
 	case left == 1:
-		fmt.Fprintf(b, "%sthe call behind that was not made\n", kernel)
+		t.line(b, kernel+"the call behind that was not made")
 	case left > 1:
-		fmt.Fprintf(b, "%sthe %d calls behind that were not made\n", kernel, left)
+		t.line(b, fmt.Sprintf("%sthe %d calls behind that were not made", kernel, left))
 	}
 }
 
@@ -190,7 +228,7 @@ func (t Transcript) columns(b io.Writer, m *result.Matrix) {
 		if !below {
 			fmt.Fprintln(b, mark+strings.TrimRight(line, " "))
 		} else {
-			fmt.Fprintln(b, mark+CallWords(s))
+			t.line(b, mark+CallWords(s))
 			for k := range all {
 				words, red := all[k].answer(i)
 				fmt.Fprintf(b, "    %-*s  %s\n", maxWidth(all), all[k].kernel, t.answerColour(words, words, red))
@@ -199,6 +237,10 @@ func (t Transcript) columns(b io.Writer, m *result.Matrix) {
 		t.causesOf(b, all, i)
 	}
 	for _, c := range all {
+		for _, o := range unseen(c.cell) {
+			o.Process += " (" + c.kernel + ")"
+			t.outputs(b, []result.Output{o})
+		}
 		t.end(b, m, c.cell)
 	}
 }
@@ -221,7 +263,8 @@ func (t Transcript) answerColour(padded, words string, isRed bool) string {
 	return t.paint(green, padded)
 }
 
-// causesOf writes what explains the answers of the kernels to a step, once where that is the same.
+// causesOf writes what explains the answers of the kernels to a step and what its program printed there, once where
+// that is the same.
 func (t Transcript) causesOf(b io.Writer, all []kernelColumn, i int) {
 	type explained struct {
 		cause
@@ -234,7 +277,8 @@ func (t Transcript) causesOf(b io.Writer, all []kernelColumn, i int) {
 			continue
 		}
 		answered++
-		for _, one := range causes(c.steps[i], c.cell.Note.Of(i)) {
+		seen := c.cell.Note.Of(i)
+		for _, one := range append(causes(c.steps[i], seen), printed(seen)...) {
 			at := slices.IndexFunc(told, func(e explained) bool {
 				return e.word == one.word && slices.Equal(e.texts, one.texts)
 			})

@@ -92,7 +92,7 @@ type Note struct {
 	Reason   string     `json:"reason,omitempty"`   // of a skip or an error
 	Flaky    Tallies    `json:"flaky,omitempty"`    // of a failed cell that was not answered the same in every run
 	Evidence []Snapshot `json:"evidence,omitempty"` // of steps whose answer is an errno, or red
-	Outputs  []Output   `json:"outputs,omitempty"`  // of the programs of a cell that did not pass
+	Outputs  []Output   `json:"outputs,omitempty"`  // of the programs of a cell that did not pass, or where asked for
 	Captures []string   `json:"captures,omitempty"` // the files with its packets, from the folder that labrun ran in
 	// Varies are the steps, by index in Cell.Got, whose answer the file leaves open and that were not answered the
 	// same in every run. No report has them: such answers are no part of the outcome.
@@ -109,11 +109,13 @@ type Snapshot struct {
 	// Limit is not 0 where the call was given up sooner than the step's limit says, as
 	// nothing in the lab could answer it any more.
 	Limit float64 `json:"limit_seconds,omitempty"`
+	// Output is what the program had printed that the step ran, or waited for; nil unless a person asked what it prints.
+	Output *Output `json:"output,omitempty"`
 }
 
 // IsZero reports whether the snapshot explains nothing.
 func (s Snapshot) IsZero() bool {
-	return s.Sockets == nil && s.To == "" && s.Why == nil && s.Listens == nil && s.Limit == 0
+	return s.Sockets == nil && s.To == "" && s.Why == nil && s.Listens == nil && s.Limit == 0 && s.Output == nil
 }
 
 // Tally is how many runs of a cell ended with an answer.
@@ -174,7 +176,7 @@ type StepResult struct {
 	Red bool // the kernel answered something else than was wanted
 }
 
-// Output is what a program has printed, for the report of a red cell.
+// Output is what a program has printed.
 type Output struct {
 	Process string `json:"process"`
 	Stdout  string `json:"stdout,omitempty"`

@@ -93,7 +93,7 @@ func (j *job) run(ctx context.Context, k kernel.Kernel, p *progress) {
 		}
 	}
 	r := kernel.Request{
-		Question: q, Combos: j.combos, On: j.on, Evidence: j.evidence, Place: j.place,
+		Question: q, Combos: j.combos, On: j.on, Evidence: j.evidence, Outputs: p.Outputs, Place: j.place,
 		Next:  next,
 		Waits: func(f func()) { p.turns.lend(f, beside) },
 	}
@@ -120,7 +120,7 @@ func judge(a kernel.Answer) result.Cell {
 	case a.Red:
 		c.Verdict = result.Fail
 	}
-	if c.Verdict != result.Pass || note.Evidence != nil || note.Captures != nil {
+	if c.Verdict != result.Pass || note.Evidence != nil || note.Outputs != nil || note.Captures != nil {
 		c.Note = &note
 	}
 	return c

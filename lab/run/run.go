@@ -37,6 +37,9 @@ type Options struct {
 	// It takes ten times as long as the calls. 0 is 1000, and -1 is none.
 	Evidence int
 
+	// Outputs asks what programs print, of cells that pass too.
+	Outputs bool
+
 	// Red is called for every cell that failed or is an error, not concurrently; it
 	// has to be quick. Pause is called for the first one that failed, with a matrix of
 	// it alone, while its lab is up. Both may be nil.

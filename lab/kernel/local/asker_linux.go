@@ -25,6 +25,6 @@ func (a *asker) red(ctx context.Context, i int, answer kernel.Answer, c *cell) {
 func (a *asker) cell(combo lab.Combo) *cell {
 	c := newCell(a.Question, combo, a.On)
 	c.evidence, c.waits, c.pool, c.guest = a.Evidence, a.Waits, &a.kept, a.Guest
-	c.bare, c.slow = a.Bare, a.Slow
+	c.prints, c.bare, c.slow = a.Outputs, a.Bare, a.Slow
 	return c
 }

@@ -16,6 +16,7 @@ type cell struct {
 	view
 	sharing  bool              // other cells may come after it in the same room
 	evidence bool              // of every errno; of red steps there is evidence anyway
+	prints   bool              // tells what programs print, see kernel.Request.Outputs
 	recorder *recorder         // nil where nothing is captured
 	pool     *process.Pool     // that processes come from; nil for new ones
 	waits    func(func())      // calls a step that may wait; nil for a cell that is asked alone

@@ -24,7 +24,7 @@ type Live struct {
 func Begin(ctx context.Context, layout *lab.Layout, host string) (*Live, error) {
 	q := &question.Question{Host: host, Layout: layout, Plan: plan.New(layout)}
 	c := newCell(q, 0, lab.Kernel{})
-	c.evidence, c.live = true, true
+	c.evidence, c.prints, c.live = true, true, true
 	if err := c.ready(ctx, fabric.Up); err != nil {
 		_ = c.close()
 		return nil, err

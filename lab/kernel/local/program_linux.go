@@ -180,12 +180,36 @@ func (c *cell) outputs() []result.Output {
 	}
 	var all []result.Output
 	for _, who := range c.ran {
-		o := result.Output{Process: who.String()}
-		o.Stdout, o.Stderr = c.programs[who].Output()
-		if status, ended := c.programs[who].Ended(); ended {
-			o.Status = &status
-		}
-		all = append(all, o)
+		all = append(all, c.outputOf(who))
 	}
 	return all
+}
+
+// outputOf returns what a program has printed so far.
+func (c *cell) outputOf(who lab.Process) result.Output {
+	o := result.Output{Process: who.String()}
+	o.Stdout, o.Stderr = c.programs[who].Output()
+	if status, ended := c.programs[who].Ended(); ended {
+		o.Status = &status
+	}
+	return o
+}
+
+// printed returns what the program of a step has printed, when that is asked for: one that the step has run and not
+// left in the background, or has waited for. The next one of its name takes its place in outputs.
+func (c *cell) printed(s *question.Step) *result.Output {
+	who := s.Process
+	switch {
+	case !c.prints || s.Run != nil && s.Run.Background:
+		return nil
+	case s.Call.Name == "wait":
+		who = childOf(s)
+	case s.Run == nil:
+		return nil
+	}
+	if c.programs[who] == nil {
+		return nil
+	}
+	o := c.outputOf(who)
+	return &o
 }

@@ -174,7 +174,7 @@ func (c *cell) result(o outcome, err error) kernel.Answer {
 	default:
 		a.Red = o.red
 	}
-	if !a.Passed() {
+	if !a.Passed() || c.prints {
 		a.Outputs = c.outputs()
 	}
 	return a

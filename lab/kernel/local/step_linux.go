@@ -46,6 +46,7 @@ func (c *cell) step(ctx context.Context, s *question.Step) (done stepped, err er
 		clear(c.stuck) // what nothing came for may come now
 	}
 	done.answer = c.answer(g, s.Process.Host)
+	defer func() { done.Output = c.printed(s) }() // also of a red step, which gets another Snapshot
 	done.Limit = g.limit.Seconds()
 	if !matched {
 		if err := c.notTheKernel(ctx, s, g, done.answer); err != nil {

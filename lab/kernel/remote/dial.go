@@ -244,8 +244,8 @@ type asking struct {
 // ask sends the question, if the other end has it not, the request, and the first cells.
 func (a *asking) ask() error {
 	r := &a.request
-	out := ask{Combos: r.Combos, Version: r.On.Version, Evidence: r.Evidence, Place: r.Place, Run: r.Run,
-		Slow: max(r.Slow, a.slow)}
+	out := ask{Combos: r.Combos, Version: r.On.Version, Evidence: r.Evidence, Outputs: r.Outputs, Place: r.Place,
+		Run: r.Run, Slow: max(r.Slow, a.slow)}
 	for _, f := range r.Question.Features() {
 		if r.On.Has != nil && r.On.Has(f) {
 			out.Has = append(out.Has, f.String())

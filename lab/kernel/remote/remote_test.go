@@ -163,7 +163,7 @@ func TestAnswers(t *testing.T) {
 		f := new(fake)
 		k, _ := connect(t, f)
 		r := request(mustAsk(t, "e", n))
-		r.Place, r.Run, r.Evidence = "2", 3, true
+		r.Place, r.Run, r.Evidence, r.Outputs = "2", 3, true, true
 		r.On = lab.Kernel{Version: lab.KernelVersion{5, 10}}
 		answers, order := collect(t, t.Context(), k, r)
 		if !slices.IsSorted(order) {
@@ -175,7 +175,7 @@ func TestAnswers(t *testing.T) {
 			}
 		}
 		got := f.asked[0]
-		if got.Place != "2" || got.Run != 3 || !got.Evidence || got.On.Version != r.On.Version ||
+		if got.Place != "2" || got.Run != 3 || !got.Evidence || !got.Outputs || got.On.Version != r.On.Version ||
 			got.Question.Experiment != "e" || got.File != "trial.yaml" {
 			t.Errorf("asked %+v", got)
 		}

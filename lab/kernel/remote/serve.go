@@ -160,7 +160,8 @@ func (s *server) answer(ctx context.Context, id int, a ask, q *question.Question
 		return has[lab.Feature{Kind: f.Kind, Name: f.Name}.String()]
 	}}
 	request := kernel.Request{
-		Question: q, Combos: a.Combos, On: on, Evidence: a.Evidence, Place: a.Place, Run: a.Run, Slow: a.Slow,
+		Question: q, Combos: a.Combos, On: on, Evidence: a.Evidence, Outputs: a.Outputs, Place: a.Place,
+		Run: a.Run, Slow: a.Slow,
 		Next:  r.next,
 		Waits: func(f func()) { s.waits(id, f) },
 	}

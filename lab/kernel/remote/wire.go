@@ -51,6 +51,7 @@ type ask struct {
 	Version  lab.KernelVersion `json:"version"`
 	Has      []string          `json:"has,omitempty"` // of the features that the question depends on
 	Evidence bool              `json:"evidence,omitempty"`
+	Outputs  bool              `json:"outputs,omitempty"`
 	Place    string            `json:"place,omitempty"`
 	Run      int               `json:"run,omitempty"`
 	Slow     float64           `json:"slow,omitempty"`
