@@ -56,9 +56,10 @@ var chain = map[string][]string{
 	"lab/kernel/image":  {"lab/wording"}, // files; starts none of them
 	// Its init is this program, and asks the guest's kernel as local does this machine's.
 	"lab/kernel/guest": {"lab/sys", "lab/child", "lab/kernel/image", "lab/kernel/remote", "lab/kernel/local"},
-	"lab/run":          {"lab/question", "lab/result", "lab/why", "lab/kernel", "lab/capture"}, // of capture the names of folders
-	"lab/compare":      {"lab/result"},                                                         // two results in, what differs out
-	"topologies":       nil,                                                                    // the lessons, as files in the program
+	"lab/shard":        nil,                                                                                 // which share of a run is whose; knows no cells
+	"lab/run":          {"lab/question", "lab/result", "lab/why", "lab/kernel", "lab/capture", "lab/shard"}, // of capture the names of folders
+	"lab/compare":      {"lab/result"},                                                                      // two results in, what differs out
+	"topologies":       nil,                                                                                 // the lessons, as files in the program
 	// Answers back into files: reads matrices and edits texts, asks and writes nothing itself.
 	"lab/accept": {"lab/syntax", "lab/yamlpos", "lab/topology", "lab/result"},
 	// pure, for reports as much as for commands
@@ -67,7 +68,7 @@ var chain = map[string][]string{
 	"cmd/labrun": {
 		"lab/wording", "lab/syntax", "lab/topology", "lab/plan", "lab/sys", "lab/child", "lab/fabric", "lab/program", "lab/capture",
 		"lab/question", "lab/result", "lab/why", "lab/kernel", "lab/kernel/local", "lab/kernel/image", "lab/kernel/guest",
-		"lab/run", "lab/compare", "lab/report", "lab/graph", "lab/draft", "lab/trace", "lab/imports/strace", "lab/imports/packetdrill", "lab/imports/clab", "lab/record", "lab/session",
+		"lab/shard", "lab/run", "lab/compare", "lab/report", "lab/graph", "lab/draft", "lab/trace", "lab/imports/strace", "lab/imports/packetdrill", "lab/imports/clab", "lab/record", "lab/session",
 		"lab/accept", "topologies",
 	},
 	// All of the chain as a test of somebody else's, beside cmd/labrun at its end.

@@ -46,6 +46,7 @@
 //	  guest        boots one, in QEMU, as User-mode Linux or gVisor; its init is this program
 //	lab/result     what was asked and answered: matrices, their counts, digest and claims; adds up; pure
 //	lab/why        why a kernel answered so: a moment of the world, and the condition that it met; pure
+//	lab/shard      which share of a run is whose, by flags and job engines; pure
 //	lab/run        questions to a kernel, in order; answers to a matrix
 //	lab/accept     answers back into the files that asked, as edits of their text; pure
 //	lab/compare    two reports to what differs, and kernels to where an answer changed; pure

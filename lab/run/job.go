@@ -24,6 +24,7 @@ type job struct {
 	at       int           // the index of its first cell in the matrix
 	cells    []result.Cell // where the results go
 	seconds  []float32     // where their times go; nil when nobody asks
+	finished bits          // of the matrix, which cells have their answer; nil when nobody asks
 
 	begun  atomic.Int32 // how many cells
 	number int          // of its first cell among all cells of the run
@@ -179,6 +180,10 @@ func (j *job) store(p *progress, i int, a kernel.Answer) {
 	if j.seconds != nil {
 		s := float64(j.seconds[i]) + a.Took.Seconds()
 		j.seconds[i] = float32(math.Round(s*1e6) / 1e6)
+	}
+	// What was stopped has no answer; nor has a cell before the last of several runs.
+	if isStopped := a.Err != nil && p.ended(); j.finished != nil && !isStopped && j.nth == p.last() {
+		j.finished.set(j.at + i)
 	}
 	p.note(j.Matrix, &j.cells[i], j.number+i)
 	p.tell()

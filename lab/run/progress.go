@@ -63,6 +63,9 @@ func (p *progress) tell() {
 	p.Progress(p.done, p.cells*max(p.Runs, 1))
 }
 
+// last is the last of the runs, from 0.
+func (p *progress) last() int { return max(p.Runs, 1) - 1 }
+
 // isOver reports whether a cell comes after the one at which the run ends. Those
 // before it still run, so that the report is the same with any number of jobs.
 func (p *progress) isOver(number int) bool { return int64(number) > p.limit.Load() }

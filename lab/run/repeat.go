@@ -68,6 +68,23 @@ func noteVaries(c, other *result.Cell) {
 	}
 }
 
+// with returns what a cell comes to that the next run has, as result would after add.
+func (r *repeated) with(matrix, cell int, c *result.Cell) result.Cell {
+	if r.matrices == nil {
+		return *c
+	}
+	m := &r.matrices[matrix]
+	row, first := m.RowOf(c), m.Cells[cell]
+	t, ok := r.differ[place{matrix, cell}]
+	switch {
+	case !ok && same(row, c, &first):
+		return first
+	case !ok:
+		t = tally{{first, r.runs}}
+	}
+	return slices.Clone(t).with(row, c).judge(row)
+}
+
 func (t tally) with(row result.RowOn, c *result.Cell) tally {
 	for i := range t {
 		if same(row, &t[i].Cell, c) {

@@ -13,6 +13,7 @@ import (
 	"labrun/lab/kernel"
 	"labrun/lab/question"
 	"labrun/lab/result"
+	"labrun/lab/shard"
 )
 
 // Options say which cells run, and how.
@@ -32,6 +33,17 @@ type Options struct {
 	// may be nil.
 	Seconds *[][]float32
 
+	// Share says which of the groups of cells run, all where it is zero. What its run returns has no cells that were not
+	// asked or not answered before ctx was cancelled: those are for another run, which is given Had.
+	Share shard.Share
+	// Had is what an earlier run of the share has. Its cells are not asked again, unless they are errors. May be nil.
+	Had *Part
+	// Checkpoint gets from time to time what the share has, and is called no more when Run returns. It may be nil, and
+	// is called only in the last one of several Runs: a cell has no answer before.
+	Checkpoint func(Part)
+	// Lacks gets how many cells of the share have no answer; may be nil.
+	Lacks *int
+
 	// Evidence is the most cells that an experiment may have in a host for a look at
 	// the sockets after every errno; of one with more the red steps are looked into.
 	// It takes ten times as long as the calls. 0 is 1000, and -1 is none.
@@ -49,8 +61,9 @@ type Options struct {
 
 // Run asks a kernel for the experiments of the topologies and reports what it
 // answered. Cancelling ctx ends the run early: cells that had not finished are
-// errors, with the cause of the cancellation as their reason. Run itself fails
-// when a feature that answers depend on could not be looked for.
+// errors, with the cause of the cancellation as their reason, and those of a share are
+// not there. Run itself fails when a feature that answers depend on could not be looked for,
+// and when the part of an earlier run is one of something else.
 func Run(ctx context.Context, k kernel.Kernel, version lab.KernelVersion, topologies []*lab.Topology, o Options) ([]result.Matrix, error) {
 	kernels := make([]lab.Kernel, len(topologies))
 	for i, t := range topologies {
@@ -59,44 +72,67 @@ func Run(ctx context.Context, k kernel.Kernel, version lab.KernelVersion, topolo
 			return nil, err
 		}
 	}
-	if o.Seconds != nil {
-		*o.Seconds = make([][]float32, len(topologies))
-	}
 	var all repeated
 	p := newProgress(ctx, o)
 	places := capture.Places(topologies)
+	state := newState(topologies, &o)
 	for n := range max(o.Runs, 1) {
 		if n > 0 && p.isCut() {
 			break
 		}
 		matrices := make([]result.Matrix, len(topologies))
-		var jobs []*job
-		total := 0
+		groups := make([][]*group, len(topologies))
 		for i, t := range topologies {
 			m := &matrix{Matrix: &matrices[i], on: kernels[i], words: &interned{slices: map[string]*[]string{}}, place: places[i]}
-			mine, err := m.prepare(t, o)
+			var err error
+			if groups[i], err = m.prepare(t, o); err != nil {
+				return nil, err
+			}
+		}
+		var jobs []*job
+		total := 0
+		for i, mine := range shareOf(groups, o.Share) {
+			own, err := state.jobs(i, &matrices[i], mine)
 			if err != nil {
 				return nil, err
 			}
-			if o.Seconds != nil {
-				giveSeconds(&(*o.Seconds)[i], mine, len(matrices[i].Cells))
-			}
-			for _, j := range mine {
+			for _, j := range own {
 				j.number, j.nth = total+j.at, n
 			}
-			jobs, total = append(jobs, mine...), total+len(matrices[i].Cells)
+			jobs, total = append(jobs, own...), total+len(matrices[i].Cells)
 		}
-		p.cells = total
-		runAll(ctx, k, p, jobs)
+		state.matrices, p.cells = matrices, total
+		asked := func() { runAll(ctx, k, p, jobs) }
+		if n == p.last() {
+			soFar := func() Part {
+				return state.part(func(m, c int) result.Cell { return all.with(m, c, &matrices[m].Cells[c]) })
+			}
+			withCheckpoints(o.Checkpoint, soFar, asked)
+		} else {
+			asked()
+		}
 		p.cut(jobs)
 		all.add(matrices)
 	}
 	matrices := all.result()
-	for i, t := range topologies {
-		matrices[i].Claims = result.NewClaims(t)
-		matrices[i].Settle()
+	if o.Share.IsZero() {
+		for i, t := range topologies {
+			matrices[i].Claims = result.NewClaims(t)
+			matrices[i].Settle()
+		}
+		if o.Seconds != nil {
+			*o.Seconds = state.seconds
+		}
+		return matrices, nil
 	}
-	return matrices, nil
+	part := state.part(func(m, c int) result.Cell { return matrices[m].Cells[c] })
+	if o.Lacks != nil {
+		*o.Lacks = part.Lacks
+	}
+	if o.Seconds != nil {
+		*o.Seconds = part.Seconds
+	}
+	return part.Matrices, nil
 }
 
 // Probe finds out which of the features the kernel has that answers of the
@@ -135,8 +171,8 @@ func once() func() (int, bool) {
 	return func() (int, bool) { n++; return n, n == 0 }
 }
 
-// prepare lays the matrix out, with room for every cell, and cuts it into jobs.
-func (m *matrix) prepare(t *lab.Topology, o Options) ([]*job, error) {
+// prepare lays the matrix out, without cells, and cuts those into groups.
+func (m *matrix) prepare(t *lab.Topology, o Options) ([]*group, error) {
 	*m.Matrix = result.Matrix{File: t.File, Name: t.Name, Doc: t.Doc, Lesson: t.Lesson, Source: t.Source,
 		Included: t.Included, Layout: t.Layout}
 	for _, h := range t.Hosts {
@@ -144,8 +180,7 @@ func (m *matrix) prepare(t *lab.Topology, o Options) ([]*job, error) {
 			m.Columns = append(m.Columns, result.Column{Host: h.Name})
 		}
 	}
-	var jobs []*job
-	total := 0
+	var groups []*group
 	for i := range t.Experiments {
 		e := &t.Experiments[i]
 		combos := e.Combos
@@ -164,7 +199,8 @@ func (m *matrix) prepare(t *lab.Topology, o Options) ([]*job, error) {
 		}
 		r := &row{matrix: m, experiment: e, index: int32(len(m.Rows)), evidence: len(combos) <= cmp.Or(o.Evidence, evidenceCells)}
 		m.Rows = append(m.Rows, result.NewRow(e, m.on))
-		size := 0
+		size, jobSize := 0, 0
+		var costs *coster
 		for column, on := range m.Columns {
 			if !e.RunsOn(on.Host) {
 				continue
@@ -175,34 +211,26 @@ func (m *matrix) prepare(t *lab.Topology, o Options) ([]*job, error) {
 				if err != nil {
 					return nil, err
 				}
-				size = chunkOf(q, o.Apart, r.evidence, len(combos))
+				jobSize = chunkOf(q, o.Apart, r.evidence, len(combos))
+				size = jobSize
+				if o.Share.Of > 1 {
+					size, costs = groupSize(q, len(combos), o.Share.Of), newCoster(q, len(combos))
+				}
 			}
 			mine := combos
 			if o.Cell != nil {
 				mine = slices.DeleteFunc(slices.Clone(combos), func(c lab.Combo) bool { return !o.Cell(e, on.Host, c) })
 			}
 			for chunk := range slices.Chunk(mine, size) {
-				jobs = append(jobs, &job{row: r, question: of, column: int32(column), combos: chunk, at: total})
-				total += len(chunk)
+				g := &group{row: r, question: of, column: int32(column), combos: chunk, jobSize: jobSize}
+				if costs != nil {
+					g.cost = costs.of(chunk)
+				}
+				groups = append(groups, g)
 			}
 		}
 	}
-	m.Cells = make([]result.Cell, total)
-	for _, j := range jobs {
-		j.cells = m.Cells[j.at : j.at+len(j.combos)]
-	}
-	return jobs, nil
-}
-
-// giveSeconds gives each job the place for the times of its cells. It is the same one
-// in every run.
-func giveSeconds(seconds *[]float32, jobs []*job, cells int) {
-	if *seconds == nil {
-		*seconds = make([]float32, cells)
-	}
-	for _, j := range jobs {
-		j.seconds = (*seconds)[j.at : j.at+len(j.combos)]
-	}
+	return groups, nil
 }
 
 // runAll runs the jobs, several at a time.
