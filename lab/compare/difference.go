@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 
@@ -40,6 +41,7 @@ type Pair struct {
 type Claim struct {
 	Topology string `json:"topology"`
 	Name     string `json:"claim"`
+	Text     string `json:"text,omitempty"` // what it says in the later report, or in the earlier one alone
 	Before   string `json:"before"`
 	After    string `json:"after"`
 }
@@ -138,7 +140,7 @@ func (d *Difference) claims(a, b *result.Matrix) {
 			continue // in one of the reports
 		}
 		if before, after := was.Says(), b.Claims[j].Says(); before != after {
-			d.Claims = append(d.Claims, Claim{a.Name, was.Name, before, after})
+			d.Claims = append(d.Claims, Claim{a.Name, was.Name, cmp.Or(b.Claims[j].Text, was.Text), before, after})
 		}
 	}
 }

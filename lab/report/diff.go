@@ -28,6 +28,9 @@ func (t Text) Diff(w io.Writer, d *compare.Difference) error {
 		for _, c := range d.Claims {
 			fmt.Fprintf(b, "  %s: %s\n", t.paint(bold, inTopology(&d.After, c.Topology)+oneLine(c.Name)),
 				arrow(c.Before, c.After))
+			if c.Text != "" {
+				label(b, "says", oneLine(c.Text))
+			}
 		}
 		fmt.Fprintln(b)
 	}

@@ -53,7 +53,11 @@ func DiffMarkdown(w io.Writer, d *compare.Difference) error {
 	}
 	if len(d.Claims) > 0 {
 		markdownItems(k, d.Claims, func(c compare.Claim) string {
-			return fmt.Sprintf("- claim **%s**: %s\n", escapeMarkdown(inTopology(&d.After, c.Topology)+c.Name),
+			says := ""
+			if c.Text != "" {
+				says = " (" + escapeMarkdown(c.Text) + ")"
+			}
+			return fmt.Sprintf("- claim **%s**%s: %s\n", escapeMarkdown(inTopology(&d.After, c.Topology)+c.Name), says,
 				escapeMarkdown(arrow(c.Before, c.After)))
 		})
 	}

@@ -89,6 +89,7 @@ type pageRow struct {
 	Name    string     `json:"name"`
 	Doc     string     `json:"doc"`
 	Claim   string     `json:"claim"`
+	Says    string     `json:"says,omitempty"` // what the claim says
 	Against bool       `json:"against,omitempty"`
 	Source  string     `json:"source,omitempty"` // the part of an id that stands for its file
 	File    string     `json:"file,omitempty"`
@@ -246,6 +247,9 @@ func (t *pageTopology) kernels(r *result.Report, matrix int) {
 func (d *pageData) row(m *result.Matrix, r *result.Row) pageRow {
 	row := pageRow{Name: r.Name, Doc: r.Doc, Claim: r.Claim.Name, Against: r.Claim.Against, File: r.File,
 		Line: r.Line, Axes: append([]lab.Axis{}, r.Axes...), Slots: []pageSlot{}}
+	if i := slices.IndexFunc(m.Claims, func(c result.ClaimResult) bool { return c.Name == r.Claim.Name }); i >= 0 {
+		row.Says = m.Claims[i].Text
+	}
 	if i := includedAt(m, r); i >= 0 {
 		row.Source = includedID(i)
 	}

@@ -410,13 +410,15 @@ func TestCausesInBrowser(t *testing.T) {
 		Listens: []result.SocketInfo{{Host: "gamma", Protocol: "tcp", State: "LISTEN", Local: "lo:80",
 			Owners: []string{"web (w)"}}},
 	}}}
+	m.Rows[cell.Row].Claim = lab.ClaimRef{Name: "7b"}
+	m.Claims = append(m.Claims, result.ClaimResult{Name: "7b", Text: "A port has <b>one</b> owner."})
 	c.load(mustPage(t, r))
 	c.eval(fmt.Sprintf("openCell(topologies[0], %d)", red), nil)
 	text := c.text("document.getElementById('cell').innerText.replace(/\\s+/g, ' ')")
 	for _, want := range []string{
 		"(line 5)", "The address is 192.0.2.2 on <b>beta</b>.",
 		"Listening elsewhere host protocol state local process user gamma tcp LISTEN lo:80 web (w)",
-		"Why user 7 without CAP_X a second rule",
+		"Why user 7 without CAP_X a second rule", "the claim 7b: A port has <b>one</b> owner.",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in %s", want, text)

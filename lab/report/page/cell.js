@@ -107,7 +107,7 @@ function evidence(t, cell) {
         copyable(command('labrun', 'shell', '--after', t.nameOf(cell), t.fileWord, t.hostAlone(cell)))]),
     t.kernels && el('p', {class: 'note'}, 'The commands ask this machine\'s kernel; --kernel asks another.'),
     t.time(cell) && el('p', {class: 'note'}, 'It took about ' + t.time(cell) + '.'),
-    r.claim && el('p', {class: 'note'}, r.against ? 'A pass speaks against the claim ' : 'A pass speaks for the claim ', el('b', {}, r.claim), '.'),
+    r.claim && el('p', {class: 'note'}, r.against ? 'A pass speaks against the claim ' : 'A pass speaks for the claim ', el('b', {}, r.claim), r.says ? ': ' + r.says : '.'),
   ].flat(9).filter(Boolean);
 }
 
