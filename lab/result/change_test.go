@@ -230,6 +230,9 @@ func TestKnownChanges(t *testing.T) {
 		{"6.16.12", "6.18.15", "", "connect(a, peer.x:80)", "EADDRNOTAVAIL", "ok", "6.18, 6.17 after 6.17.0"},
 		{"6.18.15", "7.2.13", "", "connect(a, peer.x:80)", "EADDRNOTAVAIL", "ok", ""},
 		{"5.10.46", "5.10.262", "connect(a, peer.x:81)", "getsockname(a)", "x:44567", "any:44567", "5.10.47 to 5.10.218"},
+		{"5.10.72", "5.10.73", "setsockopt(a, SO_BINDTODEVICE, eth0)", "who(a, b)", "b", "a", "5.15, 5.14.12, 5.10.73"},
+		{"5.10.73", "5.10.262", "setsockopt(a, SO_BINDTODEVICE, eth0)", "who(a, b)", "b", "a", ""},
+		{"5.13.19", "5.15", "setsockopt(a, SO_BINDTODEVICE, eth0)", "who(a, b)", "b", "a", "5.15, 5.14.12, 5.10.73"},
 		{"6.18.9", "6.18.44", "a = socket(udp)", "bind(a, any:80)", "ok", "EADDRINUSE", udp},
 		// What was mended before the newer kernel explains nothing of it.
 		{"5.10.218", "6.1.20", "bind(a, any6:80)", "bind(b, x:80)", "EADDRINUSE", "ok", "6.1"},

@@ -108,6 +108,12 @@ var knownChanges = []known{
 		[]landing{in(5, 14)}, false, func(c *change) bool {
 			return c.name == "bind" && c.is == "EADDRNOTAVAIL" && strings.Contains(c.call, ".0:")
 		}, nil},
+	{KnownChange{"5.15, 5.14.12, 5.10.73",
+		"a socket that is tied to the NIC of a packet gets it, whichever was bound last",
+		"compute_score, 8d6c414cd2fb"},
+		[]landing{in(5, 15), update(5, 14, 12), update(5, 10, 73)}, false, func(c *change) bool {
+			return c.name == "who" && c.uses("SO_BINDTO")
+		}, nil},
 	{KnownChange{"5.17",
 		"bind of a raw socket heeds IP_FREEBIND",
 		"raw_bind, 8ff978b8b222"},
