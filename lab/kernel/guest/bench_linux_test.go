@@ -14,8 +14,9 @@ import (
 	"labrun/lab/kernel/image"
 )
 
-// BenchmarkBoot says how long each kernel of LABRUN_TEST_KERNELS, a list such as PATH is, takes until it can be
-// asked, against the same kernel on the same machine with an init that ends it at once. The aim is 1.3x.
+// BenchmarkBoot says how much of a processor each kernel of LABRUN_TEST_KERNELS, a list such as PATH is, takes until it
+// can be asked, with what labrun does for it, against the same kernel on the same machine with an init that ends it at
+// once. The aim is 1.3x. A machine's load makes a boot last longer, and hardly take more of a processor.
 func BenchmarkBoot(b *testing.B) {
 	kernels := filepath.SplitList(os.Getenv("LABRUN_TEST_KERNELS"))
 	if len(kernels) == 0 {
@@ -30,28 +31,40 @@ func BenchmarkBoot(b *testing.B) {
 			if i.Machine != "x86_64" || image.Host() != "x86_64" {
 				b.Skip("the bare init is of x86-64")
 			}
-			var bare, boot time.Duration
+			var bare, boot, own time.Duration
 			for b.Loop() { // one after the other, so that a machine's load is the same for both
-				began := time.Now()
-				bootBare(b, i)
-				bare += time.Since(began)
-				began = time.Now()
+				bare += bootBare(b, i)
+				began := ownTime()
 				k, err := Start(b.Context(), i, Options{Accel: "tcg"})
 				if err != nil {
 					b.Fatal(err)
 				}
-				boot += time.Since(began)
+				own += ownTime() - began
 				k.Close()
+				boot += timeOf(k)
 			}
-			b.ReportMetric(float64(bare.Milliseconds())/float64(b.N), "bare-ms")
-			b.ReportMetric(float64(boot.Milliseconds())/float64(b.N), "boot-ms")
-			b.ReportMetric(float64(boot)/float64(bare), "x")
+			for name, d := range map[string]time.Duration{"bare-ms": bare, "boot-ms": boot, "labrun-ms": own} {
+				b.ReportMetric(float64(d.Milliseconds())/float64(b.N), name)
+			}
+			b.ReportMetric(float64(boot+own)/float64(bare), "x")
 		})
 	}
 }
 
-// bootBare boots a kernel whose init ends it, and waits for that.
-func bootBare(b *testing.B, i image.Image) {
+// timeOf returns how long the process of a kernel that has ended had a processor.
+func timeOf(k *Kernel) time.Duration {
+	return k.process.ProcessState.UserTime() + k.process.ProcessState.SystemTime()
+}
+
+// ownTime returns how long this process had one.
+func ownTime() time.Duration {
+	var u unix.Rusage
+	_ = unix.Getrusage(unix.RUSAGE_SELF, &u) // of a process that exists: it cannot fail
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// bootBare boots a kernel whose init ends it, waits for that, and returns how long it had a processor.
+func bootBare(b *testing.B, i image.Image) time.Duration {
 	b.Helper()
 	var text bytes.Buffer
 	a := newArchive(&text)
@@ -82,6 +95,7 @@ func bootBare(b *testing.B, i image.Image) {
 	}
 	<-k.ended
 	k.Close()
+	return timeOf(k)
 }
 
 // bareInit returns a program for x86-64 that calls reboot(2) and nothing else.

@@ -168,24 +168,24 @@ var atOnce = []string{"veth", "bridge", "tcp_diag", "udp_diag", "unix_diag", "ra
 
 // readModule returns a module, decompressed.
 func readModule(file string) ([]byte, error) {
-	f, err := os.Open(file)
+	content, err := os.ReadFile(file) // whole: the reader of xz reads byte by byte, each with a call if it is let
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	var r io.Reader = f
+	var r io.Reader = bytes.NewReader(content)
 	switch path.Ext(file) {
 	case ".ko":
+		return content, nil
 	case ".xz":
-		r, err = xz.NewReader(f)
+		r, err = xz.NewReader(r)
 	case ".zst":
 		var z *zstd.Decoder
-		if z, err = zstd.NewReader(f); err == nil {
+		if z, err = zstd.NewReader(r); err == nil {
 			defer z.Close()
 			r = z
 		}
 	case ".gz":
-		r, err = gzip.NewReader(f)
+		r, err = gzip.NewReader(r)
 	default:
 		return nil, fmt.Errorf("compressed in a way that labrun does not know; it knows .ko, .ko.xz, .ko.zst and .ko.gz")
 	}
