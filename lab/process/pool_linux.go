@@ -134,6 +134,10 @@ func (p *Process) enter(s Spec) error {
 		return err
 	}
 	defer ns.Close()
+	// It may have been idle for longer than it had to leave its last host.
+	if err := p.conn.SetDeadline(time.Now().Add(child.Grace)); err != nil {
+		return err
+	}
 	p.moves = true
 	return p.tell(request{Call: "enter", Args: []value{{lab.Word(s.Name)}}}, ns)
 }

@@ -357,3 +357,16 @@ func TestIdleDies(t *testing.T) {
 		t.Error("it is alive")
 	}
 }
+
+// TestIdleForLong has a process that was idle for longer than it has for a reply: the time to leave the last host in
+// is over, and nothing of that is left for the next one.
+func TestIdleForLong(t *testing.T) {
+	o := newPool(t)
+	first := o.cell(t, "alpha/first", nil)
+	if err := o.idle[0].conn.SetDeadline(time.Unix(1, 0)); err != nil {
+		t.Fatal(err)
+	}
+	if second := o.cell(t, "alpha/second", func(_ *Group, p *Process) { p.must(t, request{Call: "sleep"}) }); second != first {
+		t.Errorf("%d was whole, and then there came %d", first, second)
+	}
+}
