@@ -19,7 +19,7 @@ var rules = []rule{
 		"__cgroup_bpf_run_filter_sk, __cgroup_bpf_run_filter_sock_addr", "bpf(2)", "cgroup-bpf"},
 	{"EPERM", "kill", otherUser, "kill_ok_by_cred", "kill(2)", "signals"},
 	{"ENOKEY", "sendto connect", noPeerKey, "wg_xmit, wg_allowedips_lookup_dst", "sendto(2)", "wireguard"},
-	{"ENOENT", "cgroup_bpf", noCgroup, "cgroup_get_from_fd", "cgroups(7)", "cgroup-bpf"},
+	{"ENOENT", "cgroup_bpf", noCgroup, "cgroup_get_from_fd", "cgroups(7)", ""},
 
 	// socket
 	{"EACCES", "socket", pingGroup, "ping_init_sock", "icmp(7)", "socket-numbers"},
@@ -49,7 +49,6 @@ var rules = []rule{
 	{"EADDRINUSE", "bind", inUseTCP, "inet_csk_get_port, inet_bind_conflict", "bind(2)", "reuseaddr"},
 	{"EADDRINUSE", "bind", inUseUDP, "udp_lib_get_port, udp_lib_lport_inuse", "bind(2)", "udp"},
 	{"EADDRINUSE", "listen", inUse, "inet_csk_listen_start, inet_bind_conflict", "listen(2)", "reuseaddr"},
-	{"EADDRINUSE", "bind", ownGroup, "inet_bind_conflict, reuseport_attach_prog", "socket(7)", "selftests-reuseport"},
 	{"ok", "bind", allowedTCP, "inet_csk_get_port, inet_bind_conflict", "socket(7)", "reuseaddr"},
 	{"ok", "bind", allowedUDP, "udp_lib_get_port, udp_lib_lport_inuse", "socket(7)", "udp"},
 	{"ok", "listen", allowed, "inet_csk_listen_start, inet_bind_conflict", "socket(7)", "reuseport"},
@@ -149,5 +148,5 @@ var rules = []rule{
 	{"EINVAL", "sysctl", borderAndRange, "ipv4_privileged_ports, ipv4_local_port_range", "ip(7)", "privileged"},
 	{"ENOENT", "unlink", noName, "do_unlinkat", "unlink(2)", "ltp-bind"},
 	{"ENOENT", "neigh", unknownNeighbour, "neigh_get", "arp(7)", "strong-host"},
-	{"EOPNOTSUPP", "link_add", noLinkKind, "rtnl_newlink", "ip-link(8)", "fcnal-bind"},
+	{"EOPNOTSUPP", "link_add", noLinkKind, "rtnl_newlink", "ip-link(8)", ""},
 }

@@ -129,7 +129,6 @@ var contradictions = map[string][]string{
 		"a = socket(tcp); setsockopt(a, SO_REUSEADDR, 1); bind(a, x:80); b = socket(tcp); setsockopt(b, SO_REUSEADDR, 1); bind(b, x:80); listen(b, 5) = EADDRINUSE",
 		"a = socket(tcp); setsockopt(a, SO_REUSEADDR, 1); bind(a, x:80); listen(a, 5); b = socket(tcp); setsockopt(b, SO_REUSEADDR, 1); bind(b, y:80); listen(b, 5) = EADDRINUSE",
 	},
-	"EADDRINUSE ownGroup": {"a = socket(tcp); setsockopt(a, SO_REUSEPORT, 1); bind(a, x:80); b = socket(tcp); setsockopt(b, SO_REUSEPORT, 1); bind(b, x:80) = EADDRINUSE"},
 	"EADDRINUSE atOnce": {
 		"a = socket(tcp); b = socket(tcp); together(bind(a, x:80), bind(b, x:81)) = {EADDRINUSE, ok}",
 		"a = socket(tcp); b = socket(tcp); bind(b, x:80); together(bind(a, x:80), listen(b, 5)) = {EADDRINUSE, ok}",

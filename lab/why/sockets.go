@@ -257,22 +257,6 @@ func allowedUDP(m *moment) string {
 	return ""
 }
 
-// ownGroup: a socket that got a program before it was bound is in a group by itself (reuseport_alloc), and joins no
-// other.
-func ownGroup(m *moment) string {
-	s := m.asked()
-	if s == nil || s.Ports() == "" || s.Local.Port.IsZero() {
-		return ""
-	}
-	for _, o := range m.rivals(s) {
-		if s.Set("SO_REUSEPORT") && o.Set("SO_REUSEPORT") && o.Group {
-			return say("%s; it got its program before it was bound, and its group of SO_REUSEPORT is its own",
-				m.relation(s, o))
-		}
-	}
-	return ""
-}
-
 // datagramListens: listen is an operation of the type, and those without connections have none.
 func datagramListens(m *moment) string {
 	if s := m.sock; s != nil && (s.Ports() == "udp" || s.Type == "unix-dgram" || strings.HasPrefix(s.Type, "raw")) {

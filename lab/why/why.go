@@ -101,6 +101,15 @@ func (p *player) reason(s *question.Step, got string, seen []result.SocketInfo) 
 }
 
 func (m *moment) reason() (Reason, bool) {
+	r, sentence := m.rule()
+	if r == nil {
+		return Reason{}, false
+	}
+	return Reason{sentence, r.function, r.page, r.lesson, m.named}, true
+}
+
+// rule returns the first rule whose condition is met, with what it says; nil for none.
+func (m *moment) rule() (*rule, string) {
 	for i := range rules {
 		r := &rules[i]
 		if !r.isAbout(m.errno(), m.call.Name) {
@@ -108,10 +117,10 @@ func (m *moment) reason() (Reason, bool) {
 		}
 		m.named = nil
 		if s := r.tells(m); s != "" {
-			return Reason{s, r.function, r.page, r.lesson, m.named}, true
+			return r, s
 		}
 	}
-	return Reason{}, false
+	return nil, ""
 }
 
 // agrees reports whether the kernel has shown every socket that a reason names. Where nothing was looked at it agrees.
