@@ -20,7 +20,10 @@ import (
 // terminal with it.
 func privilege(interactive bool) error {
 	err := fabric.Probe()
-	if err == nil || !errors.Is(err, fs.ErrPermission) {
+	if err == nil {
+		return fabric.WritableProcfs()
+	}
+	if !errors.Is(err, fs.ErrPermission) {
 		return err
 	}
 	status, err := fabric.ReexecInUserNS(interactive)
@@ -43,18 +46,19 @@ func privilegeToRead(interactive bool, files ...string) error {
 	return privilege(interactive)
 }
 
-// forbidden says why an ordinary user cannot run labs here, and what to type.
+// forbidden says why an ordinary user cannot run labs here, and what to type: this user, or where that is a job of an
+// engine's, which has no sudo, the administrator of its nodes.
 // The errno does not tell the three reasons apart, and each of them takes another remedy.
 func forbidden(err error) error {
 	why := ""
-	for _, s := range []struct{ name, bad string }{
-		{"kernel.unprivileged_userns_clone", "0"},
-		{"kernel.apparmor_restrict_unprivileged_userns", "1"},
-		{"user.max_user_namespaces", "0"},
+	for _, s := range []struct{ name, bad, good string }{
+		{"kernel.unprivileged_userns_clone", "0", "1"},
+		{"kernel.apparmor_restrict_unprivileged_userns", "1", "0"},
+		{"user.max_user_namespaces", "0", "10000"},
 	} {
 		b, readErr := os.ReadFile("/proc/sys/" + strings.ReplaceAll(s.name, ".", "/"))
 		if readErr == nil && strings.TrimSpace(string(b)) == s.bad {
-			why = fmt.Sprintf(" (sysctl %s = %s)", s.name, s.bad)
+			why = fmt.Sprintf(" (sysctl %s = %s; root lets you with sysctl -w %[1]s=%[3]s)", s.name, s.bad, s.good)
 		}
 	}
 	return fmt.Errorf("this system does not let you make user namespaces%s: %w; type: sudo labrun %s", why, err,

@@ -52,7 +52,7 @@ func documentVariables(cmd *cobra.Command) {
 // otherVariables are read by labrun, by its tests and by the Vagrantfile, and stand for no flag.
 var otherVariables = []string{"LABRUN_AGAIN", "LABRUN_LAB", "LABRUN_HOST", "LABRUN_NETNS", "LABRUN_UPDATE",
 	"LABRUN_BOX",
-	"LABRUN_SYNC", "LABRUN_CONSOLE", "LABRUN_GUESTS", "LABRUN_SHOTS", "LABRUN_TWIN", "LABRUN_SYSCTLS"}
+	"LABRUN_SYNC", "LABRUN_CONSOLE", "LABRUN_GUESTS", "LABRUN_SHOTS", "LABRUN_TWIN", "LABRUN_SYSCTLS", "LABRUN_PROCFS"}
 
 // variableNames returns the variables of all commands.
 func variableNames(cmd *cobra.Command) []string {
@@ -68,7 +68,7 @@ func variableNames(cmd *cobra.Command) []string {
 // misspeltVariables warns of variables that are nearly one of labrun's: such a one does nothing, and a run in CI would
 // go on without what it was to say. A labrun that is started anew says nothing again.
 func misspeltVariables(stderr io.Writer, root *cobra.Command) {
-	if os.Getenv("LABRUN_AGAIN") != "" {
+	if os.Getenv("LABRUN_AGAIN") != "" || os.Getenv("LABRUN_PROCFS") != "" {
 		return
 	}
 	const prefix = "LABRUN_" // which is alike in all
