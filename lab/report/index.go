@@ -20,13 +20,21 @@ type index struct {
 	columns map[result.Column]int32
 	rows    map[string]*rowIndex
 
-	// What cells have said, by its text.
-	answers  map[string]*[]string
-	evidence map[string][]result.Snapshot
+	last *result.Cell // the one before, nil at first
+	*sharedValues
 
 	// Of the cell at hand, kept for their room.
 	name, host, kernel, verdict []byte
 	note                        result.Note
+	noteText                    []byte
+}
+
+// sharedValues are what cells have said, by its text.
+type sharedValues struct {
+	answers  known[*[]string]
+	reasons  known[string]
+	evidence known[[]result.Snapshot]
+	notes    known[*result.Note]
 }
 
 // rowIndex finds the cells of one row by their names. A row may have millions of
@@ -184,11 +192,20 @@ func (in *index) room(counted int) {
 	in.m.Cells = slices.Grow(in.m.Cells, max(min(cells, counted, mostRoom), 0))
 }
 
-// add puts the cell at hand into the matrix. Cells must stand in the order of Cell.Compare,
+// add puts the cell at hand into the matrix.
+func (in *index) add(c result.Cell) error {
+	if err := in.place(&c); err != nil {
+		return err
+	}
+	in.m.Cells = append(in.m.Cells, c)
+	return nil
+}
+
+// place gives the cell at hand its row, column and combination. Cells must stand in the order of Cell.Compare,
 // which finds duplicates without a table of half a million names, and in which diff and
 // merge look for cells. Whether a cell has more answers than steps is counted only where the
 // shortest combination of its row leaves that open: counting is slow.
-func (in *index) add(c result.Cell) error {
+func (in *index) place(c *result.Cell) error {
 	x, combo, err := in.find(in.name)
 	if err != nil {
 		return err
@@ -198,11 +215,12 @@ func (in *index) add(c result.Cell) error {
 		return errors.New("unknown host")
 	}
 	c.Row, c.Column, c.Combo = x.row, column, combo
-	if n := len(in.m.Cells); n > 0 {
-		if in.m.Cells[n-1].Compare(&c) >= 0 {
-			return errors.New("it is a duplicate, or not in the order of rows, hosts and combinations")
-		}
+	if in.last == nil {
+		in.last = &result.Cell{}
+	} else if in.last.Compare(c) >= 0 {
+		return errors.New("it is a duplicate, or not in the order of rows, hosts and combinations")
 	}
+	*in.last = *c
 	answers := len(c.Answers())
 	if answers > x.fewest { // than which no combination has fewer steps
 		steps := 0
@@ -216,6 +234,5 @@ func (in *index) add(c result.Cell) error {
 	if answers == 0 && c.Verdict == result.Fail {
 		return errors.New("it failed without an answer")
 	}
-	in.m.Cells = append(in.m.Cells, c)
 	return nil
 }

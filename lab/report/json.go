@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"iter"
 	"slices"
 	"unicode"
 	"unicode/utf16"
@@ -18,16 +19,49 @@ import (
 // JSON writes the report as one object: indented, but for a line to each host,
 // to each variant of a row's steps and to each cell. It holds no more than such a line.
 func JSON(w io.Writer, r result.Report) error {
+	return writeJSON(w, &r, contents{
+		cells: func(matrix int) iter.Seq2[*result.Cell, error] {
+			return func(yield func(*result.Cell, error) bool) {
+				cells := r.Matrices[matrix].Cells
+				for i := range cells {
+					if !yield(&cells[i], nil) {
+						return
+					}
+				}
+			}
+		},
+		timed: len(r.Environment.Seconds),
+		seconds: func(matrix int) iter.Seq2[float32, error] {
+			return func(yield func(float32, error) bool) {
+				for _, s := range r.Environment.Seconds[matrix] {
+					if !yield(s, nil) {
+						return
+					}
+				}
+			}
+		},
+	})
+}
+
+// contents are what a report may have millions of, which need not be in memory.
+type contents struct {
+	cells   func(matrix int) iter.Seq2[*result.Cell, error]
+	timed   int // how many of the matrices have a list of seconds, if only an empty one
+	seconds func(matrix int) iter.Seq2[float32, error]
+}
+
+// writeJSON writes a report whose cells, and the seconds that they took, come from elsewhere.
+func writeJSON(w io.Writer, r *result.Report, of contents) error {
 	j := newJSONWriter(w)
 	j.field("version", Version)
-	j.environment(&r.Environment)
+	j.environment(&r.Environment, of)
 	j.field("digest", r.Digest)
 	j.field("counts", r.Counts)
 	if len(r.Kernels) > 0 {
 		j.lines("by_kernel", len(r.Kernels), func(i int) { j.value(&r.Kernels[i]) })
 		j.lines("changes", len(r.Changes), func(i int) { j.value(&r.Changes[i]) })
 	}
-	j.lines("topologies", len(r.Matrices), func(i int) { j.matrix(&r.Matrices[i]) })
+	j.lines("topologies", len(r.Matrices), func(i int) { j.matrix(&r.Matrices[i], of.cells(i)) })
 	return j.end()
 }
 
@@ -43,6 +77,8 @@ type jsonWriter struct {
 	scratch bytes.Buffer // of enc
 	line    []byte
 	name    []byte
+	note    *result.Note // encoded last
+	noted   []byte       // as that
 }
 
 // newJSONWriter begins an object, which end ends. A single encoder serves all values: one
@@ -137,8 +173,8 @@ func (j *jsonWriter) value(v any) { _, _ = j.b.Write(j.encode(v)) }
 // encode returns the value's JSON, good until the next call.
 func (j *jsonWriter) encode(v any) []byte {
 	j.scratch.Reset()
-	if err := j.enc.Encode(v); err != nil && j.err == nil {
-		j.err = err
+	if err := j.enc.Encode(v); err != nil {
+		j.fail(err)
 	}
 	return escapeUnseen(bytes.TrimSuffix(j.scratch.Bytes(), []byte("\n")))
 }
@@ -167,7 +203,7 @@ func escapeUnseen(text []byte) []byte {
 
 // environment writes a line for the times of each topology. An only kernel has no object of
 // its own: most reports are about one, and had no other form for a long time.
-func (j *jsonWriter) environment(e *result.Environment) {
+func (j *jsonWriter) environment(e *result.Environment, of contents) {
 	j.key("environment")
 	j.open('{')
 	j.field("labrun", e.Labrun)
@@ -193,16 +229,43 @@ func (j *jsonWriter) environment(e *result.Environment) {
 	if !named && len(only.Sysctls) > 0 {
 		j.field("sysctls", only.Sysctls)
 	}
-	if len(e.Seconds) > 0 {
-		// [] and not null
-		j.lines("cell_seconds", len(e.Seconds), func(i int) { j.value(append([]float32{}, e.Seconds[i]...)) })
+	if of.timed > 0 {
+		j.lines("cell_seconds", of.timed, func(i int) { j.seconds(of.seconds(i)) })
 	}
 	j.close('}')
 }
 
+// seconds writes an array of times on the line; none are [] and not null.
+func (j *jsonWriter) seconds(all iter.Seq2[float32, error]) {
+	separator := "["
+	var s float32
+	var one any = &s // a pointer is an interface without an allocation
+	for seconds, err := range all {
+		if err != nil {
+			j.fail(err)
+			return
+		}
+		s = seconds
+		j.raw(separator)
+		j.value(one)
+		separator = ","
+	}
+	if separator == "[" {
+		j.raw(separator)
+	}
+	j.raw("]")
+}
+
+// fail keeps the first error.
+func (j *jsonWriter) fail(err error) {
+	if j.err == nil {
+		j.err = err
+	}
+}
+
 // matrix writes a matrix. What cells refer to stands before them, so that a reader has it
 // by then, and with it all that a run needs to be made again: "labrun rerun" takes a report.
-func (j *jsonWriter) matrix(m *result.Matrix) {
+func (j *jsonWriter) matrix(m *result.Matrix, cells iter.Seq2[*result.Cell, error]) {
 	j.open('{')
 	j.field("file", m.File)
 	j.field("name", m.Name)
@@ -225,7 +288,17 @@ func (j *jsonWriter) matrix(m *result.Matrix) {
 	}
 	j.field("hosts", columns)
 	j.lines("rows", len(m.Rows), func(i int) { j.row(&m.Rows[i]) })
-	j.lines("cells", len(m.Cells), func(i int) { j.cell(m, &m.Cells[i]) })
+	j.key("cells")
+	j.open('[')
+	for c, err := range cells {
+		if err != nil {
+			j.fail(err)
+			break
+		}
+		j.next()
+		j.cell(m, c)
+	}
+	j.close(']')
 	if len(m.Claims) > 0 {
 		j.field("claims", m.Claims)
 	}
@@ -337,8 +410,11 @@ func (j *jsonWriter) cell(m *result.Matrix, c *result.Cell) {
 	}
 	b = append(b, ']')
 	if c.Note != nil { // what it has stands beside what the cell has, without braces of its own
-		if note := j.encode(c.Note); len(note) > len("{}") {
-			b = append(append(b, ','), note[1:len(note)-1]...)
+		if j.note != c.Note { // neighbours often have one
+			j.note, j.noted = c.Note, append(j.noted[:0], j.encode(c.Note)...)
+		}
+		if len(j.noted) > len("{}") {
+			b = append(append(b, ','), j.noted[1:len(j.noted)-1]...)
 		}
 	}
 	j.line = append(b, '}')

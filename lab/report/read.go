@@ -1,6 +1,7 @@
 package report
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -21,9 +22,15 @@ import (
 // refuses duplicate keys and text that is not UTF-8. Go 1.27 has it in its standard
 // library, and this module then stands for that one. A compressed text is decompressed.
 func ReadJSON(file string, r io.Reader) (result.Report, error) {
+	return read(file, r, nil)
+}
+
+// read is ReadJSON, and with a scan that gets the cells.
+func read(file string, r io.Reader, s *scan) (result.Report, error) {
 	in, done := decompress(r)
 	defer done()
 	d := newJSONReader(in)
+	d.scan = s
 	var report result.Report
 	err := d.report(&report)
 	if err == nil {
@@ -54,12 +61,14 @@ func (d *jsonReader) report(r *result.Report) error {
 				var m result.Matrix
 				err := d.matrix(&m, r.Counts.Sum()-cells)
 				cells += len(m.Cells)
-				r.Matrices = append(r.Matrices, m)
+				if d.scan == nil {
+					r.Matrices = append(r.Matrices, m)
+				}
 				return err
 			})
 		},
 	}, "environment", "digest", "counts", "topologies")
-	if err == nil {
+	if err == nil && d.scan == nil {
 		*r = r.ByKernel()
 	}
 	return err
@@ -98,6 +107,9 @@ func (d *jsonReader) environment(e *result.Environment) error {
 				seconds := []float32{}
 				err := d.array(func() error {
 					s, err := d.seconds()
+					if err == nil && d.scan != nil {
+						return d.scan.second(len(e.Seconds), s)
+					}
 					seconds = append(seconds, s)
 					return err
 				})
@@ -150,9 +162,22 @@ func (d *jsonReader) seconds() (float32, error) {
 // have to stand before the cells, as JSON writes them: cells are put into the matrix as they
 // are read, and by name each would take several times the memory.
 func (d *jsonReader) matrix(m *result.Matrix, cells int) error {
-	in := &index{m: m, answers: map[string]*[]string{}, evidence: map[string][]result.Snapshot{}}
-	defer olderWhens(m)
-	return d.fields(fields{
+	in := &index{m: m, sharedValues: &sharedValues{}}
+	if d.scan != nil {
+		in.sharedValues, d.head = &d.scan.sharedValues, sha256.New()
+		d.scan.begin()
+		defer func() { d.head = nil }()
+	}
+	apart := func(read func() error) func() error { // what is not of the head
+		return func() error {
+			head := d.head
+			d.head = nil
+			err := read()
+			d.head = head
+			return err
+		}
+	}
+	err := d.fields(fields{
 		"file":     d.into(&m.File),
 		"name":     d.into(&m.Name),
 		"doc":      d.into(&m.Doc),
@@ -169,30 +194,37 @@ func (d *jsonReader) matrix(m *result.Matrix, cells int) error {
 		},
 		"rows": func() error {
 			in.rows = map[string]*rowIndex{}
-			known := map[string][]result.RowStep{}
+			before := &known[[]result.RowStep]{}
 			return d.array(func() error {
 				var r result.Row
-				if err := d.row(&r, known); err != nil {
+				if err := d.row(&r, before); err != nil {
 					return err
 				}
 				m.Rows = append(m.Rows, r)
 				return in.addRow()
 			})
 		},
-		"cells": func() error {
+		"cells": apart(func() error {
 			if in.columns == nil || in.rows == nil {
 				return errors.New(`they stand before the "hosts" and "rows" that they are of`)
 			}
-			in.room(cells)
+			if d.scan == nil {
+				in.room(cells)
+			}
 			return d.array(func() error { return d.cell(in) })
-		},
-		"claims": d.into(&m.Claims),
+		}),
+		"claims": apart(d.into(&m.Claims)),
 	}, "file", "name", "hosts", "rows", "cells")
+	olderWhens(m)
+	if err == nil && d.scan != nil {
+		err = d.scan.end(m, d.head)
+	}
+	return err
 }
 
 // row reads a row. JSON has a claim and its circumstances as two members of the row, in
 // either order, and a Row has one ClaimRef.
-func (d *jsonReader) row(r *result.Row, known map[string][]result.RowStep) error {
+func (d *jsonReader) row(r *result.Row, before *known[[]result.RowStep]) error {
 	return d.fields(fields{
 		"name": d.into(&r.Name),
 		"doc":  d.into(&r.Doc),
@@ -211,7 +243,7 @@ func (d *jsonReader) row(r *result.Row, known map[string][]result.RowStep) error
 		"steps": func() error {
 			return d.array(func() error {
 				var s result.RowSlot
-				err := d.slot(&s, known)
+				err := d.slot(&s, before)
 				r.Slots = append(r.Slots, s)
 				return err
 			})
@@ -222,17 +254,17 @@ func (d *jsonReader) row(r *result.Row, known map[string][]result.RowStep) error
 // slot reads what an item of a row's steps may be. Variants that are written alike
 // share their steps: the last step of an experiment often depends on every axis, and then
 // has a variant for each of its combinations, with two or three different answers in all.
-func (d *jsonReader) slot(s *result.RowSlot, known map[string][]result.RowStep) error {
+func (d *jsonReader) slot(s *result.RowSlot, before *known[[]result.RowStep]) error {
 	return d.fields(fields{
 		"axes":     d.into(&s.Axes),
 		"shown":    d.into(&s.Shown),
 		"which":    d.into(&s.VariantOf),
-		"variants": d.variants(&s.Variants, known),
+		"variants": d.variants(&s.Variants, before),
 		"others": func() error {
 			return d.array(func() error {
 				var o result.Other
 				err := d.fields(fields{
-					"kernel": d.into(&o.Kernel), "which": d.into(&o.Indices), "variants": d.variants(&o.Variants, known),
+					"kernel": d.into(&o.Kernel), "which": d.into(&o.Indices), "variants": d.variants(&o.Variants, before),
 				}, "kernel", "which", "variants")
 				s.Others = append(s.Others, o)
 				return err
@@ -241,11 +273,11 @@ func (d *jsonReader) slot(s *result.RowSlot, known map[string][]result.RowStep) 
 	}, "variants")
 }
 
-// variants reads lists of steps; known has those that were read before, by their text.
-func (d *jsonReader) variants(all *[][]result.RowStep, known map[string][]result.RowStep) func() error {
+// variants reads lists of steps; before has those that were read before, by their text.
+func (d *jsonReader) variants(all *[][]result.RowStep, before *known[[]result.RowStep]) func() error {
 	return func() error {
 		return d.array(func() error {
-			steps, err := readOnce(d, known, readSteps)
+			steps, err := readOnce(d, before, readSteps)
 			*all = append(*all, steps)
 			return err
 		})
@@ -271,6 +303,7 @@ func (d *jsonReader) cell(in *index) error {
 	c, n := result.Cell{}, &in.note
 	*n = result.Note{}
 	in.name, in.host, in.kernel, in.verdict = in.name[:0], in.host[:0], in.kernel[:0], in.verdict[:0]
+	in.noteText = in.noteText[:0]
 	err := d.object(func(key []byte) (err error) {
 		switch string(key) {
 		case "cell":
@@ -284,13 +317,13 @@ func (d *jsonReader) cell(in *index) error {
 				err = c.Verdict.UnmarshalText(in.verdict)
 			}
 		case "got":
-			c.Got, err = readOnce(d, in.answers, readAnswers)
+			c.Got, err = readOnce(d, &in.answers, readAnswers)
 		case "reason":
-			err = d.into(&n.Reason)()
+			n.Reason, err = readOnce(d, &in.reasons, readReason)
 		case "flaky":
 			err = d.into(&n.Flaky)()
 		case "evidence":
-			n.Evidence, err = readOnce(d, in.evidence, readEvidence)
+			n.Evidence, err = readOnce(d, &in.evidence, readEvidence)
 		case "outputs":
 			err = d.into(&n.Outputs)()
 		case "captures":
@@ -302,6 +335,9 @@ func (d *jsonReader) cell(in *index) error {
 		if err != nil {
 			err = fmt.Errorf("%s: %w", key, err)
 		}
+		if !isCellKey(key) {
+			in.noteText = append(append(append(in.noteText, key...), ':'), d.last...)
+		}
 		return err
 	})
 	if err != nil {
@@ -310,17 +346,51 @@ func (d *jsonReader) cell(in *index) error {
 	if len(in.name) == 0 || len(in.host) == 0 || len(in.verdict) == 0 {
 		return errors.New(`it needs a "cell", a "host" and a "verdict"`)
 	}
-	if c.Verdict == result.Fail {
-		olderFlaky(n)
+	c.Note = in.noteOf(c.Verdict)
+	add := in.add
+	if d.scan != nil {
+		add = func(c result.Cell) error { return d.scan.cell(in, c) }
 	}
-	if n.Reason != "" || len(n.Flaky)+len(n.Evidence)+len(n.Outputs)+len(n.Captures) > 0 {
-		note := *n
-		c.Note = &note
-	}
-	if err := in.add(c); err != nil {
+	if err := add(c); err != nil {
 		return fmt.Errorf("%q on %q: %w", in.name, result.Column{Host: string(in.host), Kernel: string(in.kernel)}, err)
 	}
 	return nil
+}
+
+// isCellKey reports whether a key of a cell is not one of its note.
+func isCellKey(key []byte) bool {
+	switch string(key) {
+	case "cell", "host", "kernel", "verdict", "got":
+		return true
+	}
+	return false
+}
+
+// noteOf returns the note of the cell at hand, nil where there is nothing to say. Cells share those that are equal.
+func (in *index) noteOf(v result.Verdict) *result.Note {
+	n := &in.note
+	if len(in.noteText) == 0 {
+		return nil
+	}
+	in.noteText = append(in.noteText, byte(v)) // what it means may depend on that, in an older report
+	if note, ok := in.notes.values[string(in.noteText)]; ok {
+		return note
+	}
+	if v == result.Fail {
+		olderFlaky(n)
+	}
+	var note *result.Note
+	if n.Reason != "" || len(n.Flaky)+len(n.Evidence)+len(n.Outputs)+len(n.Captures) > 0 {
+		one := *n
+		note = &one
+	}
+	in.notes.add(in.noteText, note)
+	return note
+}
+
+func readReason(text []byte) (reason string, err error) {
+	err = decode(text, &reason)
+	return reason, err
 }
 
 // readAnswers returns nil for no answers, as cells have it.

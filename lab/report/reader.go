@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"maps"
 	"reflect"
@@ -20,8 +21,12 @@ import (
 type jsonReader struct {
 	dec   *jsontext.Decoder
 	lines lineReader
-	start int64  // of the value read last
-	key   []byte // read last
+	start int64          // of the value read last
+	last  jsontext.Value // its text
+	key   []byte         // read last
+
+	scan *scan     // if not nil, takes the cells, which are then not kept
+	head hash.Hash // if not nil, of all that is read
 }
 
 func newJSONReader(r io.Reader) *jsonReader {
@@ -77,7 +82,11 @@ func (d *jsonReader) value() (jsontext.Value, error) {
 	if err != nil {
 		return nil, newSyntaxError(err)
 	}
-	d.start = d.dec.InputOffset() - int64(len(v))
+	d.start, d.last = d.dec.InputOffset()-int64(len(v)), v
+	if d.head != nil {
+		_, _ = d.head.Write(v)
+		_, _ = d.head.Write([]byte{','})
+	}
 	return v, nil
 }
 
@@ -102,10 +111,14 @@ func (d *jsonReader) expect(kind jsontext.Kind) error {
 // delim reads the bracket that begins or ends an object or an array. Reading a value instead
 // would take the whole object at once, with all its half a million cells.
 func (d *jsonReader) delim() error {
-	if _, err := d.dec.ReadToken(); err != nil {
+	token, err := d.dec.ReadToken()
+	if err != nil {
 		return newSyntaxError(err)
 	}
 	d.start = d.dec.InputOffset() - 1
+	if d.head != nil {
+		_, _ = d.head.Write([]byte{byte(token.Kind())})
+	}
 	return nil
 }
 
@@ -261,23 +274,44 @@ func kindOf(t reflect.Type) string {
 	return "a number that fits " + t.String()
 }
 
-// mostShared bounds how many texts readOnce remembers, lest a report that never says the
-// same twice is in memory twice.
-const mostShared = 1 << 15
+// known is what texts were read as before, by the text.
+type known[T any] struct {
+	values map[string]T
+	size   int // of the texts, in bytes
+}
+
+const (
+	// mostShared bounds how many texts are known, lest a report that never says the same twice is in memory twice.
+	mostShared = 1 << 15
+	// mostSharedSize bounds their size in bytes: 16 MB.
+	mostSharedSize = 16 << 20
+)
+
+// add keeps a value, unless there are too many.
+func (k *known[T]) add(text []byte, v T) {
+	if len(k.values) >= mostShared || k.size+len(text) > mostSharedSize {
+		return
+	}
+	if k.values == nil {
+		k.values = map[string]T{}
+	}
+	k.values[string(text)] = v
+	k.size += len(text)
+}
 
 // readOnce reads a value, or returns what the same text was read as before. A report with
 // axes says the same thing thousands of times, and what it holds is not changed.
-func readOnce[T any](d *jsonReader, known map[string]T, read func(text []byte) (T, error)) (T, error) {
+func readOnce[T any](d *jsonReader, before *known[T], read func(text []byte) (T, error)) (T, error) {
 	text, err := d.value()
 	if err != nil {
 		return *new(T), err
 	}
-	if v, ok := known[string(text)]; ok {
+	if v, ok := before.values[string(text)]; ok {
 		return v, nil
 	}
 	v, err := read(text)
-	if err == nil && len(known) < mostShared {
-		known[string(text)] = v
+	if err == nil {
+		before.add(text, v)
 	}
 	return v, err
 }

@@ -67,17 +67,7 @@ func ChangesOf(matrices []Matrix, kernels []KernelInfo) []Change {
 	var all []Change
 	for i := range matrices {
 		m := &matrices[i]
-		place := map[string]int{} // of kernels, in order
-		for j := range kernels {
-			place[kernels[j].Name] = j
-		}
-		f := changeFinder{m: m, matrix: i, kernels: kernels, of: make([]int, len(m.Columns)), hosts: map[string]int{}}
-		for j, c := range m.Columns {
-			f.of[j] = place[c.Kernel]
-			if _, ok := f.hosts[c.Host]; !ok {
-				f.hosts[c.Host] = len(f.hosts)
-			}
-		}
+		f := newChangeFinder(m, i, kernels)
 		for start, j := 0, 1; j <= len(m.Cells) && len(m.Cells) > 0; j++ {
 			if j == len(m.Cells) || m.Cells[j].Row != m.Cells[start].Row {
 				all = append(all, f.row(m.Cells[start:j])...)
@@ -86,6 +76,21 @@ func ChangesOf(matrices []Matrix, kernels []KernelInfo) []Change {
 		}
 	}
 	return all
+}
+
+func newChangeFinder(m *Matrix, matrix int, kernels []KernelInfo) *changeFinder {
+	place := map[string]int{} // of kernels, in order
+	for j := range kernels {
+		place[kernels[j].Name] = j
+	}
+	f := &changeFinder{m: m, matrix: matrix, kernels: kernels, of: make([]int, len(m.Columns)), hosts: map[string]int{}}
+	for j, c := range m.Columns {
+		f.of[j] = place[c.Kernel]
+		if _, ok := f.hosts[c.Host]; !ok {
+			f.hosts[c.Host] = len(f.hosts)
+		}
+	}
+	return f
 }
 
 // changeFinder finds the changes of a matrix.

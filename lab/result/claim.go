@@ -93,15 +93,23 @@ func NewClaims(t *lab.Topology) []ClaimResult {
 // Settle finds out what the cells say of the claims. An experiment is evidence when it
 // passed in every column that it ran in; its row says what it is evidence for.
 func (m *Matrix) Settle() {
-	const ran, red = 1, 2
-	seen := make([]uint8, len(m.Rows))
+	seen := make([]rowSeen, len(m.Rows))
 	for i := range m.Cells {
-		c := &m.Cells[i]
-		seen[c.Row] |= ran
-		if c.Verdict != Pass {
-			seen[c.Row] |= red
-		}
+		seen[m.Cells[i].Row].note(&m.Cells[i])
 	}
+	m.settle(seen)
+}
+
+// rowSeen is what the cells of a row come to, for the claim that it is about.
+type rowSeen struct{ ran, red bool }
+
+func (r *rowSeen) note(c *Cell) {
+	r.ran = true
+	r.red = r.red || c.Verdict != Pass
+}
+
+// settle finds out what rows say of the claims.
+func (m *Matrix) settle(seen []rowSeen) {
 	for i := range m.Claims {
 		c := &m.Claims[i]
 		tested := c.Verdict != NotTested
@@ -113,7 +121,7 @@ func (m *Matrix) Settle() {
 			}
 			evidence := ClaimEvidence{m.Rows[j].Name, ref.When}
 			switch {
-			case seen[j] != ran:
+			case !seen[j].ran || seen[j].red:
 				c.Unknown = append(c.Unknown, evidence)
 			case ref.Against:
 				c.Against = append(c.Against, evidence)

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"hash"
 
 	"labrun/lab"
 )
@@ -14,43 +15,74 @@ import (
 // that it builds, nor the evidence about red cells, nor after how long a call was
 // "blocked".
 func DigestOf(matrices []Matrix) string {
-	return digestOf(matrices, func(c Column) (string, bool) { return c.String(), true })
+	return digestOf(matrices, everyColumn)
 }
 
 // DigestOn names the outcome of one kernel of several: it is the digest of a run on that kernel alone,
 // whose columns have no name but their hosts'. So kernels with equal digests gave the same answers.
 func DigestOn(matrices []Matrix, kernel string) string {
-	return digestOf(matrices, func(c Column) (string, bool) { return c.Host, c.Kernel == kernel })
+	return digestOf(matrices, columnsOn(kernel))
+}
+
+func everyColumn(c Column) (string, bool) { return c.String(), true }
+
+func columnsOn(kernel string) func(Column) (string, bool) {
+	return func(c Column) (string, bool) { return c.Host, c.Kernel == kernel }
 }
 
 // digestOf digests the cells of columns that have a name.
 func digestOf(matrices []Matrix, nameOf func(Column) (name string, counts bool)) string {
-	h := sha256.New()
-	var d digest
+	d := newDigester(nameOf)
 	for i := range matrices {
 		m := &matrices[i]
-		names, counts := make([]string, len(m.Columns)), make([]bool, len(m.Columns))
-		for j, c := range m.Columns {
-			names[j], counts[j] = nameOf(c)
-		}
-		row := int32(-1)
+		d.begin(m)
 		for j := range m.Cells {
-			c := &m.Cells[j]
-			if !counts[c.Column] {
-				continue
-			}
-			if c.Row != row {
-				row = c.Row
-				d.shape = lab.ShapeOf(m.Rows[row].Axes)
-				d.values = make([]int, len(d.shape))
-			}
-			d.b = d.b[:0]
-			d.cell(m, c, names[c.Column])
-			h.Write(d.b) // a hash takes every write
+			d.add(&m.Cells[j])
 		}
 	}
-	return "sha256:" + hex.EncodeToString(h.Sum(nil))
+	return d.digest()
 }
+
+// digester digests the cells of matrices one by one.
+type digester struct {
+	nameOf func(Column) (name string, counts bool)
+	hash   hash.Hash
+	out    digest
+
+	m      *Matrix // at hand
+	names  []string
+	counts []bool
+	row    int32
+}
+
+func newDigester(nameOf func(Column) (name string, counts bool)) *digester {
+	return &digester{nameOf: nameOf, hash: sha256.New()}
+}
+
+// begin has the next cells be those of a matrix.
+func (d *digester) begin(m *Matrix) {
+	d.m, d.row = m, -1
+	d.names, d.counts = make([]string, len(m.Columns)), make([]bool, len(m.Columns))
+	for i, c := range m.Columns {
+		d.names[i], d.counts[i] = d.nameOf(c)
+	}
+}
+
+func (d *digester) add(c *Cell) {
+	if !d.counts[c.Column] {
+		return
+	}
+	if c.Row != d.row {
+		d.row = c.Row
+		d.out.shape = lab.ShapeOf(d.m.Rows[c.Row].Axes)
+		d.out.values = make([]int, len(d.out.shape))
+	}
+	d.out.b = d.out.b[:0]
+	d.out.cell(d.m, c, d.names[c.Column])
+	d.hash.Write(d.out.b) // a hash takes every write
+}
+
+func (d *digester) digest() string { return "sha256:" + hex.EncodeToString(d.hash.Sum(nil)) }
 
 // digest writes down the outcome of one cell after the other in such a way that
 // no two outcomes read the same.

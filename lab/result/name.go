@@ -9,51 +9,104 @@ import (
 // have in the whole: its version, and what tells it from an earlier part's of that version. Parts of one
 // kernel alone keep theirs without a name, so that their whole is like a run of all of it.
 func NameKernels(parts []Part) {
-	var nameless []*KernelInfo
+	heads := make([]Head, len(parts))
 	for i := range parts {
-		if k := parts[i].Report.Environment.Kernels; len(k) == 1 && k[0].Name == "" {
-			nameless = append(nameless, &k[0])
-		}
+		heads[i] = Head{Name: parts[i].Name, Environment: parts[i].Report.Environment}
 	}
-	if len(nameless) == len(parts) && !slices.ContainsFunc(nameless, func(k *KernelInfo) bool { return !sameBuild(k, nameless[0]) }) {
-		return
-	}
-	for i := range parts {
-		e := &parts[i].Report.Environment
-		if len(e.Kernels) != 1 || e.Kernels[0].Name != "" {
+	for i, name := range nameKernels(heads) {
+		if name == "" {
 			continue
-		}
-		k := &e.Kernels[0]
-		k.Name = cmp.Or(k.Version, k.Release)
-		if other, taken := taker(parts[:i], k); taken {
-			switch {
-			case other.Machine != k.Machine:
-				k.Name += " " + k.Machine
-			case other.Release != k.Release && k.Release != k.Version:
-				k.Name += " " + k.Release
-			}
-			if _, taken := taker(parts[:i], k); taken { // a User-mode Linux beside Debian's: "6.1.176 um:6.1"
-				k.Name += " " + parts[i].Name
-			}
 		}
 		for _, m := range parts[i].Report.Matrices {
 			for c := range m.Columns {
-				m.Columns[c].Kernel = k.Name
+				m.Columns[c].Kernel = name
 			}
 		}
 	}
 }
 
-// taker returns another kernel of earlier parts that has the name already.
-func taker(parts []Part, k *KernelInfo) (KernelInfo, bool) {
-	for _, p := range parts {
-		if other := p.Report.Environment.Kernel(k.Name); other.Name != "" && !sameBuild(&other, k) {
-			return other, true
+// NameHeads is NameKernels for parts whose cells are elsewhere. What they share, they share afterwards.
+func NameHeads(heads []Head) {
+	type as struct {
+		t    *Topology
+		name string
+	}
+	known := map[as]*Topology{}
+	for i, name := range nameKernels(heads) {
+		if name == "" {
+			continue
+		}
+		for j, t := range heads[i].Topologies {
+			named := known[as{t, name}]
+			if named == nil {
+				copied := *t
+				copied.Columns = slices.Clone(t.Columns)
+				for c := range copied.Columns {
+					copied.Columns[c].Kernel = name
+				}
+				named = &copied
+				known[as{t, name}] = named
+			}
+			heads[i].Topologies[j] = named
 		}
 	}
-	return KernelInfo{}, false
 }
 
-func sameBuild(a, b *KernelInfo) bool {
-	return a.Release == b.Release && a.Version == b.Version && a.Machine == b.Machine
+// build is what tells kernels apart that are no more than a name otherwise.
+type build struct{ release, version, machine string }
+
+func buildOf(k *KernelInfo) build { return build{k.Release, k.Version, k.Machine} }
+
+// nameKernels names the kernels in the environments of parts, and returns the names that their columns are to have, ""
+// where they keep theirs. A kernel that several parts asked has one name: the first of them gives it.
+func nameKernels(heads []Head) []string {
+	names := make([]string, len(heads))
+	nameless := func(e *Environment) bool { return len(e.Kernels) == 1 && e.Kernels[0].Name == "" }
+	if !slices.ContainsFunc(heads, func(h Head) bool {
+		return !nameless(&h.Environment) || buildOf(&h.Environment.Kernels[0]) != buildOf(&heads[0].Environment.Kernels[0])
+	}) {
+		return names
+	}
+	of := map[build]string{}
+	taken := map[string]build{} // by the first part that has the name
+	for i := range heads {
+		e := &heads[i].Environment
+		for j := range e.Kernels {
+			k := &e.Kernels[j]
+			if nameless(e) {
+				if of[buildOf(k)] == "" {
+					of[buildOf(k)] = newName(k, heads[i].Name, taken)
+				}
+				k.Name = of[buildOf(k)]
+				names[i] = k.Name
+			}
+			if _, ok := taken[k.Name]; !ok {
+				taken[k.Name] = buildOf(k)
+			}
+		}
+	}
+	return names
+}
+
+// newName returns a name for a kernel that no other kernel has.
+func newName(k *KernelInfo, part string, taken map[string]build) string {
+	isTaken := func(name string) bool {
+		by, ok := taken[name]
+		return ok && by != buildOf(k)
+	}
+	name := cmp.Or(k.Version, k.Release)
+	other := taken[name]
+	if !isTaken(name) {
+		return name
+	}
+	switch {
+	case other.machine != k.Machine:
+		name += " " + k.Machine
+	case other.release != k.Release && k.Release != k.Version:
+		name += " " + k.Release
+	}
+	if isTaken(name) { // a User-mode Linux beside Debian's: "6.1.176 um:6.1"
+		name += " " + part
+	}
+	return name
 }

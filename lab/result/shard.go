@@ -1,6 +1,14 @@
 package result
 
-import "time"
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"labrun/lab"
+)
 
 // Shard is a deterministic share of the cells of a run. The report of one is a part: it has the rows
 // and columns of the whole run, as all its parts have, and of the cells its share, in the order of the
@@ -36,3 +44,171 @@ type Machine struct {
 	Elapsed float64   `json:"elapsed_seconds"`
 	Jobs    int       `json:"jobs"`
 }
+
+// machinesOf returns what a merged report says of the machines of a part: of one that is a merge itself, those that it
+// names.
+func machinesOf(e *Environment) []Machine {
+	if e.Shard == nil {
+		return e.Machines
+	}
+	var kernels []string
+	for i := range e.Kernels {
+		kernels = append(kernels, cmp.Or(e.Kernels[i].Name, e.Kernels[i].Release))
+	}
+	return []Machine{{Node: e.Shard.Node, Kernel: strings.Join(kernels, ", "), Shard: e.Shard.Index, Of: e.Shard.Of,
+		Started: e.Started, Elapsed: e.Elapsed, Jobs: e.Jobs}}
+}
+
+// CheckShards returns an error when the parts that are of a sharded run are not the whole of one: when some are missing,
+// twice, cut short, or foreign to the others. All of that is said at once. With partial, what is missing is allowed:
+// then missing says what, for the cells that are nobody's, and else it is "".
+func CheckShards(heads []Head, partial bool) (missing string, err error) {
+	var shards []Head
+	for i := range heads {
+		if heads[i].Environment.Shard != nil {
+			shards = append(shards, heads[i])
+		}
+	}
+	if len(shards) == 0 {
+		return "", nil
+	}
+	var wrong problems
+	first := mostCommon(shards, func(h *Head) string { return h.Environment.Shard.run() })
+	ours := slices.DeleteFunc(shards, func(h Head) bool {
+		differs := h.Environment.Shard.differs(first.Environment.Shard)
+		if differs != "" {
+			wrong.add("%s is not of the run of %s: it has %s", h.Name, first.Name, differs)
+		}
+		return differs != ""
+	})
+	checkColumns(ours, &wrong)
+	shard := first.Environment.Shard
+	at := map[int]string{} // the name of each part
+	var cut []int
+	cells := 0
+	for i := range ours {
+		h := &ours[i]
+		s := h.Environment.Shard
+		if of, ok := at[s.Index]; ok {
+			wrong.add("%s and %s are both part %d of %d", of, h.Name, s.Index, s.Of)
+			continue
+		}
+		at[s.Index] = h.Name
+		cells += h.Cells
+		switch {
+		case s.Lacks > 0 && partial:
+			cut = append(cut, s.Index)
+		case s.Lacks > 0:
+			wrong.add("%s lacks %d of its %d cells: %s runs them", h.Name, s.Lacks, h.Cells+s.Lacks,
+				lab.Command("labrun", "resume", h.Name))
+		case h.Cells > s.Cells || s.By == ByKernel && h.Cells != s.Cells:
+			wrong.add("%s has %d cells, and says that they are %d: it was edited", h.Name, h.Cells, s.Cells)
+		}
+	}
+	var lost []int
+	for i := 1; i <= shard.Of; i++ {
+		if at[i] == "" {
+			lost = append(lost, i)
+		}
+	}
+	var words []string
+	if len(lost) > 0 {
+		words = append(words, fmt.Sprintf("%s of %d %s missing", partsOf(lost), shard.Of, isOrAre(lost)))
+	}
+	if slices.Sort(cut); len(cut) > 0 {
+		words = append(words, fmt.Sprintf("%s of %d %s cut short", partsOf(cut), shard.Of, wasOrWere(cut)))
+	}
+	missing = strings.Join(words, ", ")
+	switch {
+	case missing != "" && !partial:
+		wrong.add("%s; --partial merges those that are there", missing)
+	case missing == "" && len(wrong.errs) == 0 && shard.By == "" && cells != shard.Cells:
+		wrong.add("the parts have %d cells, and their run has %d: one of them was edited", cells, shard.Cells)
+	}
+	return missing, wrong.err()
+}
+
+// checkColumns reports parts of shards by cells whose kernel is not that of the others: they are in the same column.
+func checkColumns(shards []Head, wrong *problems) {
+	only := func(h *Head) *KernelInfo {
+		if k := h.Environment.Kernels; len(k) == 1 && k[0].Name == "" && h.Environment.Shard.By == "" {
+			return &k[0]
+		}
+		return nil // kernels with names are found to differ by those
+	}
+	shards = slices.DeleteFunc(slices.Clone(shards), func(h Head) bool { return only(&h) == nil })
+	if len(shards) == 0 {
+		return
+	}
+	first := mostCommon(shards, func(h *Head) string { k := only(h); return k.Release + "\x00" + k.Machine + "\x00" + k.User })
+	for i := range shards {
+		if err := sameKernel(*only(first), *only(&shards[i]), first.Name, shards[i].Name); err != nil {
+			wrong.add("%w: a foreign kernel in the same column", err)
+		}
+	}
+}
+
+// run returns what all parts of a run have in common.
+func (s *Shard) run() string {
+	all := *s
+	all.Index, all.Node, all.Lacks = 0, "", 0
+	if s.By == ByKernel {
+		all.Cells = 0
+	}
+	return fmt.Sprintf("%+v", all)
+}
+
+// differs says in what the shard is not of the other one's run, "" when it is.
+func (s *Shard) differs(other *Shard) string {
+	by := func(s *Shard) string {
+		if s.By == "" {
+			return "cells"
+		}
+		return s.By
+	}
+	type said struct{ what, is, was string }
+	for _, c := range []said{
+		{"shards", fmt.Sprint(s.Of), fmt.Sprint(other.Of)}, {"shards by", by(s), by(other)},
+		{"--only", strings.Join(s.Only, ", "), strings.Join(other.Only, ", ")},
+		{"--host", strings.Join(s.Hosts, ", "), strings.Join(other.Hosts, ", ")},
+		{"--kernel", strings.Join(s.Kernels, ", "), strings.Join(other.Kernels, ", ")},
+		{"--repeat", fmt.Sprint(max(s.Repeat, 1)), fmt.Sprint(max(other.Repeat, 1))},
+		{"cells in its run", fmt.Sprint(s.Cells), fmt.Sprint(other.Cells)},
+	} {
+		if c.is != c.was && !(c.what == "cells in its run" && s.By == ByKernel) {
+			return fmt.Sprintf("%s %s, and not %s", c.what, cmp.Or(c.is, "none"), cmp.Or(c.was, "none"))
+		}
+	}
+	return ""
+}
+
+// partsOf names parts by their numbers, neighbours as a range: "parts 1, 3-8".
+func partsOf(numbers []int) string {
+	var words []string
+	for i := 0; i < len(numbers); {
+		j := i
+		for j+1 < len(numbers) && numbers[j+1] == numbers[j]+1 {
+			j++
+		}
+		switch j - i {
+		case 0:
+			words = append(words, fmt.Sprint(numbers[i]))
+		case 1:
+			words = append(words, fmt.Sprint(numbers[i]), fmt.Sprint(numbers[j]))
+		default:
+			words = append(words, fmt.Sprintf("%d-%d", numbers[i], numbers[j]))
+		}
+		i = j + 1
+	}
+	const most = 20
+	if len(words) > most {
+		words = append(words[:most], "...")
+	}
+	if len(numbers) == 1 {
+		return "part " + words[0]
+	}
+	return "parts " + strings.Join(words, ", ")
+}
+
+func isOrAre(numbers []int) string   { return [...]string{"are", "is"}[1/len(numbers)] }
+func wasOrWere(numbers []int) string { return [...]string{"were", "was"}[1/len(numbers)] }
