@@ -26,6 +26,8 @@ type status struct {
 	counters sync.Map // *counter by kernel
 
 	mu     sync.Mutex
+	noun   string    // what is counted
+	phased time.Time // when the counting of that began
 	began  time.Time // but for the time in which it was hidden
 	hidden time.Time // since when; zero when it is not
 	red    int
@@ -37,7 +39,7 @@ type status struct {
 // newStatus returns the status of a run that begins now. It draws only on a terminal: standard
 // error in a log of CI would have a line for every fifth of a second.
 func newStatus(stderr io.Writer, runs int) *status {
-	s := &status{began: time.Now(), runs: max(runs, 1), stop: make(chan struct{})}
+	s := &status{noun: "cells", began: time.Now(), runs: max(runs, 1), stop: make(chan struct{})}
 	if terminal(stderr) {
 		s.w = stderr
 		go s.draw()
@@ -81,6 +83,15 @@ func (s *status) of(kernel string) func(done, total int) {
 		}
 		c.done.Store(int64(done))
 	}
+}
+
+// phase begins to count something else, and returns what is to be called with how much of it is done.
+func (s *status) phase(noun string) func(done, total int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.noun, s.phased = noun, time.Now()
+	s.counters.Clear()
+	return s.of("")
 }
 
 // sum adds the kernels up, and names those that are under way where there are several.
@@ -142,6 +153,9 @@ func (s *status) redraw(now time.Time) {
 	if done, total, under := s.sum(); total > 0 || len(under) > 0 {
 		var words []string
 		if total > 0 {
+			if !s.phased.IsZero() {
+				since = min(since, now.Sub(s.phased))
+			}
 			words = append(words, s.words(done, total, since))
 		}
 		if _, alone := s.counters.Load(""); !alone && len(under) > 0 {
@@ -155,7 +169,7 @@ func (s *status) redraw(now time.Time) {
 
 // words is what there is to say, the most important first.
 func (s *status) words(done, total int, since time.Duration) string {
-	words := []string{fmt.Sprintf("%d of %d cells", done, total)}
+	words := []string{fmt.Sprintf("%d of %d %s", done, total, s.noun)}
 	if s.red > 0 {
 		words = append(words, fmt.Sprintf("%d not passed", s.red))
 	}

@@ -98,19 +98,28 @@ func formatList() string {
 
 // loadReport reads a report that was kept. It may come from a stranger: reading it runs
 // nothing and allocates no more than its text is worth, see report.ReadJSON.
-func loadReport(file string) (result.Report, error) {
+func loadReport(file string) (r result.Report, err error) {
+	err = withReport(file, func(in io.Reader) error {
+		r, err = report.ReadJSON(file, in)
+		return err
+	})
+	return r, err
+}
+
+// withReport opens a report that was kept for a function that reads it; "-" is standard input.
+func withReport(file string, read func(io.Reader) error) error {
 	var in io.Reader = os.Stdin
 	if file != "-" {
 		f, err := topology.Open(file)
 		if err != nil {
-			return result.Report{}, fmt.Errorf("read report: %w", err)
+			return fmt.Errorf("read report: %w", err)
 		}
 		defer f.Close()
 		in = f
 	}
-	r, err := report.ReadJSON(file, in)
+	err := read(in)
 	if text := mistakenTopology(file); text != "" && err != nil {
-		return r, errors.New(text)
+		return errors.New(text)
 	}
-	return r, err
+	return err
 }

@@ -199,11 +199,30 @@ func (w *Merged) Count() error {
 	return nil
 }
 
-// progress tells how far it is, for once in a while is enough.
+// progress tells how far it is, once in a while.
 func (w *Merged) progress(done, total int) {
 	if w.Progress != nil && done%1024 == 0 {
 		w.Progress(done, max(done, total))
 	}
+}
+
+// Filled returns how many cells no part has, after Count.
+func (w *Merged) Filled() int {
+	n := w.report.Counts.Sum()
+	for i := range w.parts {
+		n -= w.parts[i].head.Cells
+	}
+	return max(n, 0)
+}
+
+// Shard returns what the parts of a sharded run have in common, nil when there are none.
+func (w *Merged) Shard() *result.Shard {
+	for i := range w.parts {
+		if s := w.parts[i].head.Environment.Shard; s != nil {
+			return s
+		}
+	}
+	return nil
 }
 
 // Report returns the report without its cells.

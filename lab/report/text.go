@@ -43,9 +43,21 @@ func (t Text) Write(w io.Writer, r result.Report) error {
 		t.claims(b, m)
 	}
 	t.changes(b, &r)
-	t.kernels(b, &r)
-	fmt.Fprintln(b, t.paint(coloursOf[worst(r.Counts)], r.Counts.String()))
+	t.end(b, &r)
 	return b.Flush()
+}
+
+// Summary writes the last lines of a report, which may be without its cells: the environment and the counts.
+func (t Text) Summary(w io.Writer, r result.Report) error {
+	r = visible(r)
+	b := bufio.NewWriter(w)
+	t.end(b, &r)
+	return b.Flush()
+}
+
+func (t Text) end(b io.Writer, r *result.Report) {
+	t.kernels(b, r)
+	fmt.Fprintln(b, t.paint(coloursOf[worst(r.Counts)], r.Counts.String()))
 }
 
 // matrix writes the table, and below it the answers that the file is about.
