@@ -22,7 +22,8 @@ type bareOp struct {
 	path    string
 	text    []byte
 	message []byte
-	peer    int // for a veth: whose descriptor is to go into the message
+	pair    bool // of links: the descriptor of peer is to go into the message
+	peer    int
 }
 
 // peerMark stands in a message where the descriptor will be.
@@ -31,41 +32,44 @@ const peerMark = 0x5ca1ab1e
 func newFloor(t testing.TB, p plan.Plan) floor {
 	t.Helper()
 	var f floor
-	spaces, bridges, nics := map[string]int{}, map[string]int{}, map[string]int{}
+	spaces, last, links := map[string]int{}, map[string]int{}, map[string]int{}
+	// A link gets the next index of its namespace; of a pair, the far end is made first (veth_newlink).
+	link := func(ns, name string) {
+		last[ns]++
+		links[ns+" "+name] = last[ns]
+	}
 	for _, o := range p.Ops {
 		op := bareOp{}
 		switch o := o.(type) {
 		case plan.AddNamespace:
 			spaces[o.NS] = len(spaces)
+			link(o.NS, "lo")
 			op = bareOp{space: spaces[o.NS], add: true}
 		case plan.Sysctl:
 			op = bareOp{space: spaces[o.NS], path: sysctlPath(o.Key), text: []byte(o.Value)}
 		case plan.Stock, plan.Neighbours: // on a stock machine they send nothing
 			continue
-		case plan.AddBridge: // in a new namespace, indexes follow upon lo's
-			bridges[o.Name] = 2 + len(bridges)
-			op = bareOp{message: addBridge(o).Serialize()}
+		case plan.AddBridge:
+			link(o.NS, o.Name)
+			op = bareOp{space: spaces[o.NS], message: addBridge(o).Serialize()}
 		case plan.AddVeth:
-			nics[o.HostNS]++
-			nics[o.HostNS+" "+o.NIC] = 1 + nics[o.HostNS]
-			op = bareOp{peer: spaces[o.HostNS], message: addVeth(o, bridges[o.Bridge], peerMark).Serialize()}
+			link(o.HostNS, o.NIC)
+			link(o.NS, o.Port)
+			op = bareOp{space: spaces[o.NS], pair: true, peer: spaces[o.HostNS],
+				message: addVeth(o, links[o.NS+" "+o.Bridge], peerMark).Serialize()}
 		case plan.AddCable:
-			for _, e := range o.Ends {
-				nics[e.NS]++
-				nics[e.NS+" "+e.NIC] = 1 + nics[e.NS]
-			}
-			op = bareOp{space: spaces[o.Ends[0].NS], peer: spaces[o.Ends[1].NS], message: addCable(o, peerMark).Serialize()}
+			near, far := o.Ends[0], o.Ends[1]
+			link(far.NS, far.NIC)
+			link(near.NS, near.NIC)
+			op = bareOp{space: spaces[near.NS], pair: true, peer: spaces[far.NS],
+				message: addCable(o, peerMark).Serialize()}
+		case plan.SetMaster:
+			link, master := links[o.NS+" "+o.Name], links[o.NS+" "+o.Master]
+			op = bareOp{space: spaces[o.NS], message: setMaster(link, master).Serialize()}
 		case plan.AddAddress:
-			op = bareOp{space: spaces[o.NS], message: addAddress(o, nics[o.NS+" "+o.NIC]).Serialize()}
+			op = bareOp{space: spaces[o.NS], message: addAddress(o, links[o.NS+" "+o.NIC]).Serialize()}
 		case plan.LinkUp:
-			index := nics[o.NS+" "+o.Name]
-			switch {
-			case o.Name == "lo":
-				index = 1
-			case spaces[o.NS] == 0:
-				index = bridges[o.Name]
-			}
-			op = bareOp{space: spaces[o.NS], message: linkUp(index).Serialize()}
+			op = bareOp{space: spaces[o.NS], message: linkUp(links[o.NS+" "+o.Name]).Serialize()}
 		default:
 			t.Fatalf("unknown op %T", o)
 		}
@@ -90,11 +94,11 @@ func (f floor) up() ([]bareSpace, error) {
 		case o.path != "":
 			err = writeBare(o.path, o.text)
 		default:
-			if o.peer != 0 {
+			if o.pair {
 				putPeer(o.message, spaces[o.peer].ns)
 			}
 			err = sendBare(spaces[o.space].route, o.message, answer)
-			if o.peer != 0 {
+			if o.pair {
 				putMark(o.message, spaces[o.peer].ns)
 			}
 		}

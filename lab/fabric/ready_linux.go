@@ -37,6 +37,9 @@ func (b *builder) settle(ctx context.Context, ops []plan.Op) error {
 		switch o := o.(type) {
 		case plan.SetMaster:
 			inVRF[[2]string{o.NS, o.Name}] = true
+			if s := b.namespaces[o.NS]; s != nil && s.host == b.lab.fabric {
+				err = b.await(ctx, o.NS, unix.RTNLGRP_LINK, func(r *rtnl) (bool, error) { return r.forwards(o.Name) })
+			}
 		case plan.AddVeth:
 			err = b.await(ctx, o.NS, unix.RTNLGRP_LINK, func(r *rtnl) (bool, error) { return r.forwards(o.Port) })
 		case plan.AddCable:

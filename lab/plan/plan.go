@@ -57,7 +57,7 @@ func newPlan(l *lab.Layout, ports string, hosts []string) Plan {
 	}
 	p.bridgesUp()
 	p.layout = nil
-	return p
+	return p.Split(leafPorts)
 }
 
 // WithoutIPv6 returns the plan as a kernel without IPv6 can carry it out: NICs have their
@@ -308,9 +308,11 @@ func linkLocal(m MAC) netip.Prefix {
 // The first byte of a link-layer address says what has it. All are locally
 // administered, so none is a real card's.
 const (
-	nicMAC    = 0x02
-	portMAC   = 0x06
-	bridgeMAC = 0x0a
+	nicMAC      = 0x02
+	portMAC     = 0x06
+	bridgeMAC   = 0x0a
+	rootPortMAC = 0x0e
+	leafPortMAC = 0x12
 )
 
 // mac returns the address of the nth link of the host at index i.

@@ -60,6 +60,11 @@ type state struct {
 	macs                              map[MAC]bool
 }
 
+func newState() state {
+	return state{map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{},
+		map[MAC]bool{}}
+}
+
 // apply fails the test when the kernel would refuse the op or the op comes at
 // the wrong time.
 func (s *state) apply(t *testing.T, o Op) {
@@ -113,6 +118,9 @@ func (s *state) apply(t *testing.T, o Op) {
 		for _, e := range o.Ends {
 			link(e.NS, e.NIC, e.MAC)
 		}
+	case SetMaster:
+		need(s.links, o.NS+" "+o.Name)
+		need(s.bridges, o.NS+" "+o.Master)
 	case AddAddress:
 		need(s.links, o.NS+" "+o.NIC)
 		if s.up[o.NS+" "+o.NIC] {
@@ -129,8 +137,7 @@ func (s *state) apply(t *testing.T, o Op) {
 func TestPlanIsInOrder(t *testing.T) {
 	for seed := range uint64(200) {
 		topology := random(rand.New(rand.NewPCG(seed, 0)))
-		s := state{map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{},
-			map[MAC]bool{}}
+		s := newState()
 		for _, o := range New(topology).Ops {
 			s.apply(t, o)
 		}
