@@ -22,7 +22,7 @@ import (
 func BenchmarkLab(b *testing.B) {
 	needNetNS(b)
 	s := newSentinel(b)
-	for _, n := range []int{2, 10, 100, 1000} {
+	for _, n := range []int{2, 10, 30, 100, 300, 1000} {
 		b.Run(fmt.Sprintf("hosts=%d", n), func(b *testing.B) {
 			p := plan.New(dual(n))
 			bare := newFloor(b, p)

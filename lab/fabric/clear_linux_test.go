@@ -293,9 +293,11 @@ func TestAgain(t *testing.T) {
 	unix.Close(fd)
 	second.Spoil()
 	must(t, second.Leave())
-	if l, err := pool.takeLab(describe(p.Ops)); l == second || err != nil {
+	l, err := pool.takeLab(describe(p.Ops))
+	if l == second || err != nil {
 		t.Errorf("a spoilt lab is there again: %v", err)
 	}
+	must(t, l.Close())
 	up, err := pool.Up(t.Context(), p)
 	must(t, err)
 	must(t, up.Leave()) // as Close does

@@ -128,8 +128,19 @@ func (p *Pool) keep(l *Lab) error {
 
 // Up is like the function Up. Closing the lab gives its fabric back to the pool.
 func (p *Pool) Up(ctx context.Context, pl plan.Plan) (*Lab, error) {
+	if err := NeedOf(pl, 0).Check(); err != nil {
+		return nil, err
+	}
+	l, err := p.up(ctx, pl, false)
+	if errors.Is(err, errMachineChanged) {
+		return p.up(ctx, pl, true)
+	}
+	return l, err
+}
+
+func (p *Pool) up(ctx context.Context, pl plan.Plan, wary bool) (*Lab, error) {
 	fabric, hosts := split(pl.Ops)
-	b := newBuilder()
+	b := newBuilder(wary)
 	g := p.take(describe(fabric))
 	todo := pl.Ops
 	if g != nil {

@@ -16,7 +16,7 @@ import (
 // happens otherwise is shown with a question of the test's own.
 func TestAwait(t *testing.T) {
 	needNetNS(t)
-	b := newBuilder()
+	b := newBuilder(false)
 	defer b.lab.Close()
 	defer b.close()
 	must(t, onThread(func() error {

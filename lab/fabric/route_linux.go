@@ -533,7 +533,7 @@ func (r *rtnl) way(answer []byte) (lab.Spec, error) {
 		add("via", lab.TakesAddr, ip.String())
 	}
 	if oif := attrs[unix.RTA_OIF].Value; len(oif) == 4 {
-		name, err := sys.LinkName(r.sockets[unix.NETLINK_ROUTE].Socket.GetFd(), binary.NativeEndian.Uint32(oif))
+		name, err := sys.LinkName(r.fd, binary.NativeEndian.Uint32(oif))
 		if err != nil {
 			return "", fmt.Errorf("link of a route: %v", err)
 		}

@@ -25,6 +25,10 @@ import (
 // stock gives a new namespace the kernel's own values of what it has taken over from
 // the machine. To read one costs some microseconds and to write it more, so it writes
 // what differs, which on most machines is little.
+//
+// It looks at all of them, some sixty, in the first and in the last host of a lab. Where there
+// was nothing to write in the first, those between have taken the same over, unless somebody
+// changes the machine's meanwhile, which the last shows.
 func (b *builder) stock(o plan.Stock) error {
 	return b.in(o.NS, func(s *namespace) error {
 		if can, err := abilities(); err != nil || !can.Parameters {
@@ -33,19 +37,52 @@ func (b *builder) stock(o plan.Stock) error {
 		if err := b.enter(s); err != nil {
 			return err
 		}
-		for _, six := range []bool{false, true} {
-			if six && (!b.inherits6 || !sys.HasIPv6()) {
-				break
-			}
-			if err := stockConf(six); err != nil {
+		first := b.stocked == 0
+		b.stocked++
+		if b.wary || first || b.stocked == b.hosts || !b.isStock {
+			isStock, err := stockAll(b.inherits6 && sys.HasIPv6())
+			switch {
+			case err != nil:
 				return err
+			case first:
+				b.isStock = isStock
+			case b.isStock && !isStock && !b.wary:
+				return errMachineChanged
 			}
 		}
-		if err := stockTCP(); err != nil {
-			return err
+		// It has the sizes that go with its own table, smaller than any machine's: they need no look.
+		for key, value := range b.sizes {
+			if err := b.write(key, value); err != nil {
+				return fmt.Errorf("sysctl -w %s: %w", lab.Command(key+"="+value), err)
+			}
 		}
-		return b.sizes.restore()
+		return nil
 	})
+}
+
+// errMachineChanged is that the machine's parameters were changed while a lab was built.
+var errMachineChanged = errors.New("parameters of the machine's network were changed meanwhile")
+
+// stockAll gives the thread's namespace the kernel's own values, and reports whether it had them.
+func stockAll(six bool) (isStock bool, err error) {
+	isStock = true
+	for _, part := range []func() (wrote bool, err error){
+		func() (bool, error) { return stockConf(false) },
+		func() (bool, error) {
+			if !six {
+				return false, nil
+			}
+			return stockConf(true)
+		},
+		stockTCP,
+	} {
+		wrote, err := part()
+		if err != nil {
+			return false, err
+		}
+		isStock = isStock && !wrote
+	}
+	return isStock, nil
 }
 
 // childTable is how many buckets the hosts' own tables of TCP connections have. In the
@@ -59,12 +96,20 @@ const childTable = "4096"
 // connections (tcp_set_hashinfo in net/ipv4/tcp_ipv4.c): those of the machine's table.
 type sizes map[string]string
 
-// childTables makes the namespaces that are born in this one have tables of their own, which
-// the kernel does since Linux 6.1, and returns the sizes that go with the machine's.
-func childTables() (sizes, error) {
+// manyHosts is how many hosts a lab has that are built with an eye on what grows with their number.
+const manyHosts = 64
+
+// childTables makes the namespaces that are born in this one have tables of their own, if own, which
+// the kernel does since Linux 6.1, and returns the sizes that go with the machine's, none where hosts
+// have that. Hosts of a large lab do: its tables would take some 60 us each, and 40 MB for a thousand.
+func childTables(own bool) (sizes, error) {
 	const parameter = "net.ipv4.tcp_child_ehash_entries"
 	if _, err := sysctl(parameter); err != nil {
 		return nil, ignore(err, unix.ENOENT)
+	}
+	if !own {
+		_, err := ensure(parameter, "0")
+		return nil, err
 	}
 	all := sizes{"net.ipv4.tcp_max_tw_buckets": "", "net.ipv4.tcp_max_syn_backlog": ""}
 	for key := range all {
@@ -75,16 +120,6 @@ func childTables() (sizes, error) {
 	}
 	_, err := ensure(parameter, childTable)
 	return all, err
-}
-
-// restore gives a new namespace the sizes.
-func (s sizes) restore() error {
-	for key, value := range s {
-		if _, err := ensure(key, value); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // inherits6 reports whether a new namespace may take over the configuration of IPv6
@@ -99,23 +134,24 @@ func inherits6() bool {
 	return err != nil || v == "1" || v == "3" || !booted("disable_ipv6", "0") || !booted("autoconf", "1")
 }
 
-// stockConf sets the configuration of links. It looks at lo, which is made after
-// "default", only where that was not the kernel's own.
-func stockConf(six bool) error {
+// stockConf sets the configuration of links, and reports whether it wrote any. It looks at lo, which
+// is made after "default", only where that was not the kernel's own.
+func stockConf(six bool) (wroteAny bool, err error) {
 	for _, link := range []string{"all", "default", "lo"} {
 		differed := false
 		for _, p := range plan.Conf(six, link) {
 			wrote, err := ensure(p.Key, p.Value)
 			if err != nil {
-				return err
+				return wroteAny, err
 			}
 			differed = differed || wrote
 		}
+		wroteAny = wroteAny || differed
 		if link == "default" && !differed {
 			break
 		}
 	}
-	return nil
+	return wroteAny, nil
 }
 
 // ensure sets a parameter of the thread's namespace if it has another value, and
@@ -128,7 +164,7 @@ func ensure(key, value string) (wrote bool, err error) {
 		return false, nil
 	}
 	if err == nil {
-		err = os.WriteFile(path, []byte(value), 0)
+		err = writeFile(unix.AT_FDCWD, path, value)
 	}
 	if err != nil {
 		return false, fmt.Errorf("sysctl -w %s: %w", lab.Command(key+"="+value), err)
@@ -146,48 +182,106 @@ func readFile(path string, b []byte) (int, error) {
 	return unix.Read(fd, b)
 }
 
+// writeFile writes a small file, with three system calls.
+func writeFile(dir int, path, text string) error {
+	fd, err := unix.Openat(dir, path, unix.O_WRONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return &os.PathError{Op: "open", Path: path, Err: err}
+	}
+	defer unix.Close(fd)
+	_, err = unix.Write(fd, []byte(text))
+	return os.NewSyscallError("write", err)
+}
+
+// write sets a parameter of the thread's namespace.
+//
+// The kernel keeps the files of a parameter that all namespaces have under one name, and to find that of a
+// new one steps over all others (proc_sys_compare in fs/proc/proc_sysctl.c): among a thousand hosts that takes
+// 0.2 ms, ten times as long as the rest. Each mount of procfs has its own, so a lab of many hosts makes one
+// for every few, which is never in the file system. Where it may not, in some user namespaces, it takes longer.
+func (b *builder) write(key, value string) error {
+	path := sysctlPath(key)
+	if b.hosts <= manyHosts {
+		return writeFile(unix.AT_FDCWD, path, value)
+	}
+	if b.written%manyHosts == 0 && (b.proc >= 0 || b.written == 0) {
+		b.closeProc()
+		b.proc = mountProc()
+	}
+	b.written++
+	if b.proc < 0 {
+		return writeFile(unix.AT_FDCWD, path, value)
+	}
+	return writeFile(b.proc, strings.TrimPrefix(path, "/proc/"), value)
+}
+
+func (b *builder) closeProc() {
+	if b.proc >= 0 {
+		unix.Close(b.proc)
+	}
+	b.proc = -1
+}
+
+// mountProc returns the descriptor of a procfs that is mounted nowhere, -1 where there can be none.
+func mountProc() int {
+	fs, err := unix.Fsopen("proc", unix.FSOPEN_CLOEXEC) // Linux 5.2
+	if err != nil {
+		return -1
+	}
+	defer unix.Close(fs)
+	if unix.FsconfigCreate(fs) != nil {
+		return -1
+	}
+	dir, err := unix.Fsmount(fs, unix.FSMOUNT_CLOEXEC, 0)
+	if err != nil {
+		return -1
+	}
+	return dir
+}
+
 func equalFields(a, b string) bool {
 	return strings.Join(strings.Fields(a), " ") == b
 }
 
 // stockTCP sets the sizes of TCP's buffers and the congestion control, which
-// tcp_sk_init takes over from the machine's first namespace.
-func stockTCP() error {
+// tcp_sk_init takes over from the machine's first namespace, and reports whether it wrote any.
+func stockTCP() (wrote bool, err error) {
 	var rmem, wmem, control string
-	var err error
 	for key, value := range map[string]*string{
 		"net.ipv4.tcp_rmem": &rmem, "net.ipv4.tcp_wmem": &wmem, "net.ipv4.tcp_congestion_control": &control,
 	} {
 		if *value, err = sysctl(key); err != nil {
-			return ignore(err, unix.ENOENT)
+			return false, ignore(err, unix.ENOENT)
 		}
 	}
-	if want := tcpMemory(rmem, fmt.Sprint(os.Getpagesize(), " 131072 "), 131072, maxReceive()); want != rmem {
-		if _, err := ensure("net.ipv4.tcp_rmem", want); err != nil {
-			return err
-		}
-	}
-	if want := tcpMemory(wmem, fmt.Sprint(os.Getpagesize(), " 16384 "), 65536, 4<<20); want != wmem {
-		if _, err := ensure("net.ipv4.tcp_wmem", want); err != nil {
-			return err
-		}
-	}
-	want, err := defaultCongestionControl()
+	own, err := defaultCongestionControl()
 	if err != nil {
-		return err
+		return false, err
 	}
-	if want == "" {
+	if own == "" {
 		available, _ := sysctl("net.ipv4.tcp_available_congestion_control")
-		if want = "reno"; strings.Contains(" "+available+" ", " cubic ") {
-			want = "cubic"
+		if own = "reno"; strings.Contains(" "+available+" ", " cubic ") {
+			own = "cubic"
 		}
 	}
-	if want == control {
-		return nil
+	for _, p := range []struct{ key, has, want string }{
+		{"net.ipv4.tcp_rmem", rmem, tcpMemory(rmem, fmt.Sprint(os.Getpagesize(), " 131072 "), 131072, maxReceive())},
+		{"net.ipv4.tcp_wmem", wmem, tcpMemory(wmem, fmt.Sprint(os.Getpagesize(), " 16384 "), 65536, 4<<20)},
+		{congestion, control, own},
+	} {
+		if p.has == p.want {
+			continue
+		}
+		_, err := ensure(p.key, p.want)
+		if p.key == congestion { // one that the kernel was not built with is a module, and may be for root alone
+			err = ignore(err, unix.EPERM, unix.ENOENT)
+		}
+		if err != nil {
+			return true, err
+		}
+		wrote = true
 	}
-	// One that the kernel was not built with is a module, and may be for root alone.
-	_, err = ensure("net.ipv4.tcp_congestion_control", want)
-	return ignore(err, unix.EPERM, unix.ENOENT)
+	return wrote, nil
 }
 
 // tcpMemory returns what tcp_init in net/ipv4/tcp.c sets tcp_rmem or tcp_wmem to: the

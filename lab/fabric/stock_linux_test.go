@@ -2,6 +2,7 @@ package fabric
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
+	"labrun/lab"
 	"labrun/lab/plan"
 	"labrun/lab/sys"
 )
@@ -158,6 +160,40 @@ func TestNothingFromTheMachine(t *testing.T) {
 	}
 }
 
+// Where the machine's parameters change while a lab is built, all its hosts are looked at.
+func TestMachineChangesMeanwhile(t *testing.T) {
+	needNetNS(t)
+	const hosts = 4
+	want := parameters(t, mustUp(t, plan.New(dual(1))).Host("h0"))
+	made := 0
+	planted = func() error {
+		if made++; made <= hosts/2 {
+			return nil
+		}
+		for _, key := range []string{"net.ipv4.conf.default.rp_filter", "net.ipv4.conf.all.rp_filter"} {
+			if err := os.WriteFile(sysctlPath(key), []byte("1"), 0); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	defer func() { planted = nil }()
+	for _, up := range []func(context.Context, plan.Plan) (*Lab, error){Up, new(Pool).Up} {
+		made = 0
+		l, err := up(t.Context(), plan.New(dual(hosts)))
+		must(t, err)
+		for i := range hosts {
+			if diff := cmp.Diff(want, parameters(t, l.Host(fmt.Sprintf("h%d", i)))); diff != "" {
+				t.Errorf("host %d: stock (-), on a machine that changed (+):\n%s", i, diff)
+			}
+		}
+		if made != 2*hosts {
+			t.Errorf("%d hosts were made, want %d: the lab twice", made, 2*hosts)
+		}
+		must(t, l.Close())
+	}
+}
+
 // The neighbours of a NIC are looked for as the kernel does it by itself.
 func TestNeighbours(t *testing.T) {
 	needNetNS(t)
@@ -184,18 +220,52 @@ func TestNeighbours(t *testing.T) {
 	}
 }
 
-// A host has its own table of connections, and the sizes of the machine's.
+// Every host has its own table of connections, and the sizes of the machine's. In a large lab it has the
+// machine's table.
 func TestChildTables(t *testing.T) {
 	needNetNS(t)
-	l := mustUp(t, plan.New(dual(1)))
-	h := l.Host("h0")
+	var pool Pool
+	defer pool.Close()
+	for _, up := range []func(context.Context, plan.Plan) (*Lab, error){Up, pool.Up, pool.Up} {
+		l, err := up(t.Context(), plan.New(dual(3)))
+		must(t, err)
+		for i := range 3 {
+			hasTable(t, l.Host(fmt.Sprintf("h%d", i)), childTable)
+		}
+		must(t, l.Close())
+	}
+	var fabric []plan.Op // one that hosts with tables of their own were made in
+	p := plan.New(&lab.Layout{Name: "dual"})
+	fabric, _ = split(p.Ops)
+	for _, hosts := range []int{1, manyHosts + 1, 2} {
+		many := plan.Plan{Ops: slices.Clone(fabric)}
+		for i := range hosts {
+			ns := fmt.Sprintf("h%d", i)
+			many.Ops = append(many.Ops, plan.AddNamespace{NS: ns, Host: ns}, plan.Stock{NS: ns})
+		}
+		l, err := pool.Up(t.Context(), many)
+		must(t, err)
+		for _, i := range []int{0, hosts / 2, hosts - 1} {
+			want := childTable
+			if hosts > manyHosts {
+				want = ""
+			}
+			hasTable(t, l.Host(fmt.Sprintf("h%d", i)), want)
+		}
+		must(t, l.Close())
+	}
+}
+
+// hasTable fails the test unless the host's table has so many entries, or is the machine's, "".
+func hasTable(t *testing.T, h *Host, entries string) {
+	t.Helper()
 	own, err := h.ReadSysctl("net.ipv4.tcp_ehash_entries")
 	if errors.Is(err, ErrNoSysctl) {
 		t.Skip("before Linux 6.1")
 	}
 	must(t, err)
-	if own != childTable { // negative is the machine's
-		t.Errorf("the host's table has %s entries, want %s", own, childTable)
+	if isMachines := strings.HasPrefix(own, "-"); isMachines != (entries == "") || !isMachines && own != entries {
+		t.Errorf("the table of host %s has %s entries, want %q", h.Name(), own, entries)
 	}
 	for _, key := range []string{"net.ipv4.tcp_max_tw_buckets", "net.ipv4.tcp_max_syn_backlog", "net.ipv4.tcp_child_ehash_entries"} {
 		must(t, onThread(func() error {
@@ -207,7 +277,7 @@ func TestChildTables(t *testing.T) {
 			got, err := h.ReadSysctl(key)
 			must(t, err)
 			if got != want {
-				t.Errorf("%s = %s, want %s", key, got, want)
+				t.Errorf("%s of host %s = %s, want %s", key, h.Name(), got, want)
 			}
 			return nil
 		}))

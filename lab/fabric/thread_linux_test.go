@@ -131,6 +131,7 @@ var children = map[string]func() error{
 	"free-main-thread": freeMainThread,
 	"few-files":        fewFiles,
 	"few-namespaces":   fewNamespaces,
+	"low-limits":       lowLimits,
 	"no-leak":          noLeak,
 }
 

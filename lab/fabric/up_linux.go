@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -15,9 +14,20 @@ import (
 
 // Up builds the lab that p describes. When it fails, or ctx ends before it is
 // done, nothing is left of it; the error names the command of ip(8) that would
-// have failed too.
+// have failed too, or all limits that are too low for it (Need.Check).
 func Up(ctx context.Context, p plan.Plan) (*Lab, error) {
-	b := newBuilder()
+	if err := NeedOf(p, 0).Check(); err != nil {
+		return nil, err
+	}
+	l, err := up(ctx, p, false)
+	if errors.Is(err, errMachineChanged) {
+		return up(ctx, p, true)
+	}
+	return l, err
+}
+
+func up(ctx context.Context, p plan.Plan, wary bool) (*Lab, error) {
+	b := newBuilder(wary)
 	if err := b.up(ctx, p.Ops); err != nil {
 		return nil, err
 	}
@@ -30,11 +40,18 @@ func Up(ctx context.Context, p plan.Plan) (*Lab, error) {
 type builder struct {
 	lab        *Lab
 	namespaces map[string]*namespace // by the name that the plan has for it
+	fabric     *namespace            // nil while there is none
 	current    *namespace            // where the thread is
 	looked     bool                  // whether the machine's tables of neighbours are as the kernel makes them:
 	plain      bool
 	sizes      sizes
 	inherits6  bool // new namespaces may take IPv6's configuration over from others
+	wary       bool // every host is looked at, see stock
+	hosts      int  // that the plan has
+	stocked    int  // of these, those that stock was called for
+	isStock    bool // the first of them had the kernel's own values
+	proc       int  // a procfs of the builder's own, -1 for none, see write
+	written    int  // parameters
 }
 
 // namespace is one of the lab while it is being built.
@@ -46,8 +63,8 @@ type namespace struct {
 // planted, in tests, makes a new host one of a machine with other parameters.
 var planted func() error
 
-func newBuilder() *builder {
-	return &builder{lab: &Lab{hosts: map[string]*Host{}}, namespaces: map[string]*namespace{}}
+func newBuilder(wary bool) *builder {
+	return &builder{lab: &Lab{hosts: map[string]*Host{}}, namespaces: map[string]*namespace{}, wary: wary, proc: -1}
 }
 
 // up builds on a thread of its own, and leaves nothing when that fails.
@@ -61,6 +78,7 @@ func (b *builder) up(ctx context.Context, ops []plan.Op) error {
 }
 
 func (b *builder) close() {
+	b.closeProc()
 	for _, s := range b.namespaces {
 		s.rtnl.close()
 	}
@@ -77,12 +95,16 @@ func (b *builder) keep(h *Host) {
 
 func (b *builder) build(ctx context.Context, ops []plan.Op) error {
 	b.inherits6 = planted != nil || inherits6()
-	// A new namespace takes a few things over from its maker's (tcp_set_hashinfo in
-	// net/ipv4/tcp_ipv4.c, udp_set_table in net/ipv4/udp.c), which is never the caller's.
-	for _, s := range b.namespaces {
+	for _, o := range ops {
+		if _, ok := o.(plan.Stock); ok {
+			b.hosts++
+		}
+	}
+	for _, s := range b.namespaces { // a fabric from a pool
+		b.fabric = s
 		err := b.enter(s)
 		if err == nil {
-			b.sizes, err = childTables()
+			b.sizes, err = childTables(b.hosts <= manyHosts)
 		}
 		if err != nil {
 			return err
@@ -236,6 +258,13 @@ func (b *builder) addNamespace(o plan.AddNamespace) error {
 	if _, ok := b.namespaces[o.NS]; ok || b.lab.has(o.Host) {
 		return fmt.Errorf("namespace %q: %w", o.NS, fs.ErrExist)
 	}
+	// A new namespace takes a few things over from its maker's (tcp_set_hashinfo in
+	// net/ipv4/tcp_ipv4.c, udp_set_table in net/ipv4/udp.c): the fabric's, and never the caller's.
+	if b.fabric != nil {
+		if err := b.enter(b.fabric); err != nil {
+			return err
+		}
+	}
 	file, err := newNamespace(o.NS)
 	if err != nil {
 		return err
@@ -248,7 +277,8 @@ func (b *builder) addNamespace(o plan.AddNamespace) error {
 	}
 	b.namespaces[o.NS], b.current = s, s
 	if s.rtnl, err = openRTNL(); err == nil && o.Host == "" {
-		b.sizes, err = childTables()
+		b.fabric = s
+		b.sizes, err = childTables(b.hosts <= manyHosts)
 	}
 	return err
 }
@@ -269,7 +299,7 @@ func (b *builder) sysctl(o plan.Sysctl) error {
 		if err := b.enter(s); err != nil {
 			return err
 		}
-		err = os.WriteFile(sysctlPath(o.Key), []byte(o.Value), 0)
+		err = b.write(o.Key, o.Value)
 		if o.IfKnown && errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}
