@@ -112,6 +112,8 @@ func wordOf(code uint16) string {
 	switch name, ok := lab.CanonicalErrno(unix.ErrnoName(unix.Errno(code))); {
 	case code == codeOK:
 		return string(lab.OK)
+	case code == codeBlocked:
+		return string(lab.Blocked)
 	case ok:
 		return name
 	}
@@ -192,7 +194,10 @@ func cells(a *agent, r *request) reply {
 	}
 	answer := cellsReply{IDs: make([]byte, 0, 4*len(of.Combos))}
 	for _, combo := range of.Combos {
-		id, red := s.cell(combo)
+		id, red := s.cell(a, combo)
+		if s.broken != "" {
+			return reply{Broken: s.broken}
+		}
 		id <<= 1
 		if red {
 			id |= 1

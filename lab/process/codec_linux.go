@@ -40,6 +40,7 @@ func codeCall(c *codec, call *compiledCall) {
 	codeNumber(c, &call.Third)
 	codeList(c, &call.Bytes, codeNumber[byte])
 	codeNumber(c, &call.Length)
+	codeNumber(c, &call.Limit)
 	codeNumber(c, &call.Want)
 }
 

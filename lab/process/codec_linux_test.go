@@ -17,7 +17,7 @@ func TestCodec(t *testing.T) {
 			{VariantOf: nil, Variants: [][]compiledCall{nil, {{}}}},
 			{Axes: []int{0, 1}, VariantOf: lab.VariantOf{-1, 0, 1 << 30}, Variants: [][]compiledCall{{
 				{Number: 41, Sock: 1, First: -1, Second: -1 << 31, Third: 1<<31 - 1, Bytes: []byte{0, 0x7f, 0x80, 0xff},
-					Length: -1, Want: codeAny},
+					Length: -1, Limit: 1 << 40, Want: codeAny},
 			}}},
 		},
 		Names: []string{"a", "", "\xff"},
@@ -50,7 +50,7 @@ func TestCodecHasEveryField(t *testing.T) {
 	for kind, want := range map[reflect.Type]int{
 		reflect.TypeFor[compiledBatch](): 3,
 		reflect.TypeFor[compiledSlot]():  3,
-		reflect.TypeFor[compiledCall]():  8,
+		reflect.TypeFor[compiledCall]():  9,
 	} {
 		n := 0
 		for i := range kind.NumField() {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -24,7 +25,8 @@ type compiledBatch struct {
 	values []int    // of the axes, of the cell
 	trace  []uint16 // of the cell
 	ids    map[string]uint32
-	told   int // how many traces the keeper knows
+	told   int    // how many traces the keeper knows
+	broken string // why the process could not ask, "" when it could
 	traces [][]uint16
 }
 
@@ -39,18 +41,20 @@ type compiledSlot struct {
 type compiledCall struct {
 	Number uint16 // of the system call
 	Sock   uint16 // index in compiledBatch.Names
-	First  int32  // family, level or backlog
+	First  int32  // family, level, backlog, direction or user
 	Second int32  // type or option
 	Third  int32  // protocol
 	Bytes  []byte // an address or a value
 	Length int32  // of it
+	Limit  int    // nanoseconds that a connect may take
 	Want   uint16
 }
 
 // Codes of answers, beside the errnos.
 const (
-	codeOK  = 0
-	codeAny = 0xffff // in what is wanted: "?"
+	codeOK      = 0
+	codeBlocked = 0xfffe
+	codeAny     = 0xffff // in what is wanted: "?"
 )
 
 // sock returns the number of a name. The cells of a batch may have different sockets, but all
@@ -77,15 +81,22 @@ func (s *compiledBatch) ready(r *request) (compiledCall, error) {
 		}
 		c.Number = unix.SYS_SOCKET
 		c.First, c.Second, c.Third = int32(t[0]), int32(t[1]|unix.SOCK_CLOEXEC), int32(t[2])
-	case "bind":
+	case "bind", "connect":
 		addr, err := newSockaddr(r, 1)
 		if err != nil {
 			return c, err
 		}
 		c.Number, c.Length = unix.SYS_BIND, addr.length
+		if r.Call == "connect" {
+			c.Number, c.Limit = unix.SYS_CONNECT, int(r.Limit)
+		}
 		c.Bytes = slices.Clone(addr.bytes[:min(max(int(addr.length), unix.SizeofSockaddrInet6), len(addr.bytes))])
 	case "listen":
 		c.Number, c.First = unix.SYS_LISTEN, int32(arg[lab.Int](r, 1))
+	case "shutdown":
+		c.Number, c.First = unix.SYS_SHUTDOWN, int32(arg[lab.Int](r, 1))
+	case "fchown":
+		c.Number, c.First = unix.SYS_FCHOWN, int32(arg[lab.Int](r, 1))
 	case "close":
 		c.Number = unix.SYS_CLOSE
 	case "setsockopt":
@@ -106,7 +117,7 @@ func (s *compiledBatch) ready(r *request) (compiledCall, error) {
 
 // cell carries out one cell up to its first red step, and returns the number of
 // what it was answered.
-func (s *compiledBatch) cell(combo lab.Combo) (id uint32, red bool) {
+func (s *compiledBatch) cell(a *agent, combo lab.Combo) (id uint32, red bool) {
 	s.Shape.ValuesInto(s.values, combo)
 	s.trace = s.trace[:0]
 cell:
@@ -114,7 +125,7 @@ cell:
 		slot := &s.Slots[i]
 		steps := slot.Variants[slot.VariantOf.At(s.Shape.Index(slot.Axes, s.values))]
 		for j := range steps {
-			code := s.call(&steps[j])
+			code := s.call(a, &steps[j])
 			s.trace = append(s.trace, code)
 			if want := steps[j].Want; code != want && want != codeAny {
 				red = true
@@ -132,10 +143,10 @@ cell:
 	return id, red
 }
 
-// call makes a call, none of which waits: the runtime need not know of it, and RawSyscall saves
+// call makes a call. None of them waits, but a connect: the runtime need not know of the others, and RawSyscall saves
 // telling it. A name that has no socket, because the call that makes it
 // failed, is descriptor -1: the kernel answers EBADF, as to a program that goes on regardless.
-func (s *compiledBatch) call(c *compiledCall) uint16 {
+func (s *compiledBatch) call(a *agent, c *compiledCall) uint16 {
 	var errno unix.Errno
 	number, fd := uintptr(c.Number), uintptr(0)
 	if number != unix.SYS_SOCKET {
@@ -152,6 +163,10 @@ func (s *compiledBatch) call(c *compiledCall) uint16 {
 	case unix.SYS_SETSOCKOPT:
 		_, _, errno = unix.RawSyscall6(number, fd, uintptr(c.First), uintptr(c.Second),
 			uintptr(unsafe.Pointer(unsafe.SliceData(c.Bytes))), uintptr(c.Length), 0)
+	case unix.SYS_CONNECT:
+		return s.connect(a, int(fd), c)
+	case unix.SYS_FCHOWN:
+		_, _, errno = unix.RawSyscall(number, fd, uintptr(c.First), ^uintptr(0)) // the group stays
 	default:
 		_, _, errno = unix.RawSyscall(number, fd, uintptr(c.First), 0)
 		if number == unix.SYS_CLOSE {
@@ -159,6 +174,24 @@ func (s *compiledBatch) call(c *compiledCall) uint16 {
 		}
 	}
 	return uint16(errno)
+}
+
+// connect makes a connect as one by one it is made, within its limit.
+func (s *compiledBatch) connect(a *agent, fd int, c *compiledCall) uint16 {
+	r := connectWithin(a, fd, time.Duration(c.Limit), func() unix.Errno {
+		_, _, errno := unix.Syscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(c.Bytes))),
+			uintptr(c.Length))
+		return errno
+	})
+	switch {
+	case r.Broken != "" && s.broken == "":
+		s.broken = r.Broken
+	case r.Outcome == lab.Blocked:
+		return codeBlocked
+	case r.Outcome == lab.Failed:
+		return errnoCodes()[r.Errno]
+	}
+	return codeOK
 }
 
 // closeAll closes what the cell has left open.

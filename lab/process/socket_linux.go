@@ -138,10 +138,15 @@ func connect(a *agent, r *request) reply {
 		_, _, errno := unix.Syscall(unix.SYS_CONNECT, uintptr(r.fds[0]), uintptr(to.pointer()), to.size())
 		return errno
 	}
-	if r.Limit != forever && !connectTimesOut() && !nonblocking(r.fds[0]) && !isUnix(r.fds[0]) {
-		return connectPolled(a, r.fds[0], r.Limit, call)
+	return connectWithin(a, r.fds[0], r.Limit, call)
+}
+
+// connectWithin makes a connect that may take so long.
+func connectWithin(a *agent, fd int, limit time.Duration, call func() unix.Errno) reply {
+	if limit != forever && !connectTimesOut() && !nonblocking(fd) && !isUnix(fd) {
+		return connectPolled(a, fd, limit, call)
 	}
-	return bounded(a, r.fds[0], unix.SO_SNDTIMEO, r.Limit, 0, call)
+	return bounded(a, fd, unix.SO_SNDTIMEO, limit, 0, call)
 }
 
 // connectTimesOut reports whether SO_SNDTIMEO of socket(7) bounds a connect. gVisor's waits for as long as its stack

@@ -87,14 +87,18 @@ func plain(c lab.Call) bool {
 
 // batch returns the process that makes every call of the question, in calls that it can
 // make in a batch, nil when it takes more than that. A batch is one message for thousands of cells:
-// nothing outside the process can be looked at between two of its calls, so none of them may wait,
-// be made until it answers otherwise, or answer with a value.
+// nothing outside the process can be looked at between two of its calls, so none of them may be made
+// until it answers otherwise, or answer with a value. A connect is one of them where no connection ends before the
+// cell does: whether segments of its end came late (fabric.Busy) would have to be looked at.
 func batch(q *Question) *lab.Process {
 	if !q.Shares {
 		return nil
 	}
 	var one *lab.Process
+	connects, closes := false, false
 	for s := range q.Steps() {
+		connects = connects || s.Call.Name == "connect"
+		closes = closes || s.Call.Name == "close" || s.Call.Name == "shutdown"
 		if one == nil {
 			one = &s.Process
 		}
@@ -106,6 +110,9 @@ func batch(q *Question) *lab.Process {
 				return nil
 			}
 		}
+	}
+	if connects && closes {
+		return nil
 	}
 	return one
 }
@@ -123,7 +130,10 @@ func inBatch(c lab.Call, want lab.Answer) bool {
 	switch c.Name {
 	case "socket":
 		return len(c.Args) == 1
-	case "bind":
+	case "bind", "connect":
+		if len(c.Args) > 2 {
+			return false
+		}
 		a, ok := c.Args[1].(lab.Addr)
 		return ok && a.IP.Zone() == "" && a.Port.Var == "" // which the host alone knows
 	case "setsockopt":
@@ -131,8 +141,8 @@ func inBatch(c lab.Call, want lab.Answer) bool {
 			return false
 		}
 		o, _ := lab.OptionOf(c.Args[1].String())
-		return o.Value == lab.ValueInt || o.Value == lab.ValueDevice
-	case "listen", "close":
+		return o.Value == lab.ValueInt || o.Value == lab.ValueDevice || o.Value == lab.ValueLinger
+	case "listen", "close", "shutdown", "fchown":
 		return true
 	}
 	return false

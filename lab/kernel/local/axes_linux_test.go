@@ -112,6 +112,81 @@ func TestBatchIsTheSame(t *testing.T) {
 	}
 }
 
+// connections are calls of a batch that wait, or could: answered, refused, from the wrong family, by a socket that is
+// connected, to a full queue, and to where nothing answers.
+const connections = `
+experiments:
+  connections:
+    hosts: [alpha]
+    axes:
+      socket: [tcp, tcp6, udp, udp6]
+      queue: ["5", "0"]
+      owner: ["0", "1000"]
+      to: {itself: "x:81", other: "y:81", six: "lo6:81", mapped: "mapped(x):81", refused: "x:82", undone: "unspec"}
+    steps:
+      - w = socket(tcp6)
+      - "bind(w, any6:81)"
+      - "listen(w, ${queue})"
+      - v = socket(tcp)
+      - setsockopt(v, SO_LINGER, {1, 0})
+      - "connect(v, y:81)"
+      - a = socket(${socket})
+      - setsockopt(a, SO_LINGER, {1, 0})
+      - fchown(a, ${owner}) = ?
+      - "bind(a, any6:80) = ?"
+      - {main: "connect(a, ${to}) = ?", limit: 20ms}
+      - b = socket(tcp6)
+      - setsockopt(b, SO_LINGER, {1, 0})
+      - {main: "connect(b, lo6:81) = ?", limit: 20ms}
+      - {main: "connect(b, lo6:81) = ?", limit: 20ms}
+`
+
+// TestBatchConnects asks the same in a batch and call by call: a connect that waits is given up in both.
+func TestBatchConnects(t *testing.T) {
+	needNetNS(t)
+	top := mustParse(t, connections)
+	if mustAsk(t, top).Batch == nil {
+		t.Fatal("no batch")
+	}
+	one, two := mustRun(t, running, top, inBatches), mustRun(t, running, top, run.Options{})
+	met := map[string]bool{}
+	for i := range one.Cells {
+		c, d := &one.Cells[i], &two.Cells[i]
+		if diff := cmp.Diff(d.Answers(), c.Answers()); diff != "" || c.Verdict != result.Pass {
+			t.Errorf("%s: %s: %s: call by call (-), batch (+):\n%s", one.NameOf(c), c.Verdict, c.Reason(), diff)
+		}
+		for _, got := range c.Answers() {
+			met[got] = true
+		}
+	}
+	for _, got := range []string{"ok", "blocked", "ECONNREFUSED", "EISCONN", "EINVAL"} {
+		if !met[got] {
+			t.Errorf("no cell answered %s: %v", got, met)
+		}
+	}
+}
+
+// TestNoBatch: a question goes call by call where what ends a connection has to be looked at, or a call answers a value.
+func TestNoBatch(t *testing.T) {
+	for step, want := range map[string]bool{
+		"shutdown(w, SHUT_RD)": true, "fchown(w, 1000)": true, "setsockopt(w, SO_LINGER, {1, 0})": true,
+		"connect(c, x:81)": true, "[connect(c, x:81), close(c)]": false, "[connect(c, x:81), shutdown(w, SHUT_RD)]": false,
+		"connect(c, x:81, 3)": false, "getsockname(w) = x:81": false, "connect(c, x:81) = blocked": false,
+	} {
+		step = strings.Trim(step, "[]")
+		step = "\"" + strings.ReplaceAll(step, "), ", ")\", \"") + "\""
+		top := mustParse(t, `
+experiments:
+  trial:
+    axes: {twice: ["1", "2"]}
+    steps: ["w = socket(tcp)", "bind(w, x:81)", "listen(w, ${twice})", "c = socket(tcp)", `+step+`]
+`)
+		if got := mustAsk(t, top).Batch != nil; got != want {
+			t.Errorf("%s: in a batch: %t, want %t", step, got, want)
+		}
+	}
+}
+
 // TestRedInBatch turns every expectation round: the report of each cell of a
 // batch says what was got and who held the port.
 func TestRedInBatch(t *testing.T) {

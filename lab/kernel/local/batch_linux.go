@@ -128,7 +128,11 @@ func (b *batcher) run(ctx context.Context, c *cell) error {
 func (c *cell) redCell(ctx context.Context, combo lab.Combo, r process.Result, exist bool) (kernel.Answer, error) {
 	s := c.q.StepsOf(combo)[len(r.Got)-1]
 	g := got{Answer: lab.Answer{Outcome: lab.OK}}
-	if word := r.Got[len(r.Got)-1]; word != string(lab.OK) {
+	switch word := r.Got[len(r.Got)-1]; word {
+	case string(lab.OK):
+	case string(lab.Blocked):
+		g.Outcome = lab.Blocked
+	default:
 		g.Answer = lab.Answer{Outcome: lab.Failed, Errno: word}
 	}
 	o := outcome{got: r.Got, red: true}
