@@ -11,6 +11,7 @@ import (
 
 	"labrun/lab/compare"
 	"labrun/lab/result"
+	"labrun/lab/wording"
 )
 
 // Diff writes a difference for people: cells that changed, with the steps in which
@@ -19,7 +20,7 @@ import (
 func (t Text) Diff(w io.Writer, d *compare.Difference) error {
 	d = visibleDifference(d)
 	b := bufio.NewWriterSize(w, 1<<16)
-	t.pairs(b, d, "changed", d.Changed, t.pair)
+	t.pairs(b, d, "changed", d.Changed, d.Steps, t.pair)
 	t.oneSided(b, "appeared", &d.After, d.Appeared)
 	t.oneSided(b, "vanished", &d.Before, d.Vanished)
 	t.open(b, d)
@@ -147,18 +148,17 @@ func (t Text) open(b io.Writer, d *compare.Difference) {
 	}
 	fmt.Fprintln(b, "answers that the file leaves open, which are no difference")
 	fmt.Fprintln(b)
-	t.pairs(b, d, "open", d.Open, func(b io.Writer, d *compare.Difference, p compare.Pair) {
+	t.pairs(b, d, "open", d.Open, d.OpenSteps, func(b io.Writer, d *compare.Difference, p compare.Pair) {
 		fmt.Fprintf(b, "open %s\n", t.paint(bold, placeName(&d.After, p.After)))
 		t.stepPairs(b, d, p, d.OpenSteps(p))
 		fmt.Fprintln(b)
 	})
 }
 
-// pairs writes cells of both reports; of an experiment with too many of them only
-// the first few. A new kernel changes whole experiments at once, and the others must still
-// be found below them.
+// pairs writes cells of both reports; of an experiment with too many of them classes. A new kernel changes whole
+// experiments at once, and the others must still be found below them.
 func (t Text) pairs(b io.Writer, d *compare.Difference, word string, all []compare.Pair,
-	tell func(io.Writer, *compare.Difference, compare.Pair)) {
+	steps func(compare.Pair) []compare.StepPair, tell func(io.Writer, *compare.Difference, compare.Pair)) {
 	told := 0
 	for at, of := range runs(all, func(p, q *compare.Pair) bool { return sameRow(&d.Before, p.Before, q.Before) }) {
 		if told >= mostRows {
@@ -166,17 +166,71 @@ func (t Text) pairs(b io.Writer, d *compare.Difference, word string, all []compa
 				t.paint(bold, fmt.Sprintf("and %d cells more", len(all)-at)))
 			return
 		}
-		of, left := few(of)
+		if len(of) > tooMany {
+			told += t.classes(b, d, word, of, steps)
+			continue
+		}
 		for _, p := range of {
 			tell(b, d, p)
 		}
-		if left > 0 {
-			m, c := of[0].Before.In(&d.Before)
-			fmt.Fprintf(b, "%s %s: and %d more: labrun diff --format json has them all\n\n", word,
-				t.paint(bold, oneLine(m.Rows[c.Row].Name)), left)
-		}
 		told += len(of)
 	}
+}
+
+// classes writes cells of one experiment as classes, and returns how many there are: a line each, with one cell of every
+// change, for "labrun explain".
+func (t Text) classes(b io.Writer, d *compare.Difference, word string, all []compare.Pair,
+	steps func(compare.Pair) []compare.StepPair) (told int) {
+	m, c := all[0].After.In(&d.After)
+	name := inTopology(&d.After, m.Name) + oneLine(m.Rows[c.Row].Name)
+	for _, change := range d.Changes(all, steps) {
+		_, before := change.Cells[0].Before.In(&d.Before)
+		_, after := change.Cells[0].After.In(&d.After)
+		fmt.Fprintf(b, "%s %s: %s", word, t.paint(bold, name), wording.Count(len(change.Cells), "cell"))
+		if before.Verdict != after.Verdict {
+			fmt.Fprintf(b, ": %s -> %s", t.verdict(before.Verdict), t.verdict(after.Verdict))
+		}
+		fmt.Fprintln(b)
+		for i, s := range steps(change.Cells[0]) {
+			at := s.After
+			if at == nil {
+				at = s.Before
+			}
+			fmt.Fprintf(b, "  %s: %s: %s -> %s\n", oneLine(at.Process), oneLine(change.Calls[i]), t.side(s, s.Before),
+				t.side(s, s.After))
+		}
+		for _, reason := range []string{before.Reason(), after.Reason()} {
+			if reason != "" {
+				label(b, "reason", oneLine(reason))
+			}
+		}
+		classes, left := few(change.Classes)
+		told += len(classes)
+		for _, class := range classes {
+			label(b, fmt.Sprint(len(class.Cells)), whereWords(&class))
+		}
+		if left > 0 {
+			fmt.Fprintf(b, "    and %d more classes: labrun diff --format json has them all\n", left)
+		}
+		label(b, "such as", placeName(&d.After, change.Cells[0].After))
+		fmt.Fprintln(b)
+	}
+	return told
+}
+
+// whereWords says of which cells a class is.
+func whereWords(c *compare.Class) string {
+	if c.Rest {
+		return "other cells, which have no few values in common"
+	}
+	if len(c.Where) == 0 {
+		return "all cells"
+	}
+	words := make([]string, len(c.Where))
+	for i, v := range c.Where {
+		words[i] = oneLine(v.String())
+	}
+	return strings.Join(words, ", ")
 }
 
 // pair writes a cell that changed: what it was and what it is, the reasons of a skip or an

@@ -209,7 +209,8 @@ func TestLargeDiff(t *testing.T) {
 	if len(page) > 65_536 {
 		t.Errorf("the page has %d bytes, a comment takes 65536", len(page))
 	}
-	for _, want := range []string{"and 33324 more: labrun diff --format json has them all", "and 800 cells more",
+	for _, want := range []string{"changed many-cells: 33328 cells", "more classes: labrun diff --format json has them all",
+		"and 800 cells more",
 		"33334 changed, 1000 appeared, 1000 vanished"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the text does not say %q:\n%s", want, text)

@@ -55,6 +55,35 @@ type diffRun struct {
 	Counts result.Counts `json:"counts"`
 }
 
+// diffClass is a compare.Class: cells that differ in the same way, and of which cells they are.
+type diffClass struct {
+	Topology   string           `json:"topology"`
+	Experiment string           `json:"experiment"`
+	Of         string           `json:"of"` // the list that its cells are in
+	Cells      int              `json:"cells"`
+	Where      []compare.Values `json:"where"`
+	Rest       bool             `json:"rest,omitempty"`
+	First      string           `json:"first"` // a cell
+	Host       string           `json:"host"`
+	Before     *diffSide        `json:"before"`
+	After      *diffSide        `json:"after"`
+	Steps      []diffSteps      `json:"steps,omitempty"`
+}
+
+func classesJSON(d *compare.Difference, of string, pairs []compare.Pair, steps func(compare.Pair) []compare.StepPair) (all []diffClass) {
+	for _, change := range d.Changes(pairs, steps) {
+		for _, class := range change.Classes {
+			first := class.Cells[0]
+			cell := changedCell(d, first)
+			m, c := first.After.In(&d.After)
+			all = append(all, diffClass{Topology: cell.Topology, Experiment: m.Rows[c.Row].Name, Of: of,
+				Cells: len(class.Cells), Where: class.Where, Rest: class.Rest, First: cell.Cell, Host: cell.Host,
+				Before: cell.Before, After: cell.After, Steps: stepsJSON(d, first, steps(first))})
+		}
+	}
+	return all
+}
+
 // DiffJSON writes a difference as one object, with a line for each cell, claim
 // and setting. It holds no more than such a line.
 func DiffJSON(w io.Writer, d *compare.Difference) error {
@@ -71,6 +100,8 @@ func DiffJSON(w io.Writer, d *compare.Difference) error {
 	jsonList(j, "appeared", d.Appeared, func(p compare.Place) any { return cellAlone(&d.After, p) })
 	jsonList(j, "vanished", d.Vanished, func(p compare.Place) any { return cellAlone(&d.Before, p) })
 	jsonList(j, "open", d.Open, func(p compare.Pair) any { return openCell(d, p) })
+	classes := append(classesJSON(d, "changed", d.Changed, d.Steps), classesJSON(d, "open", d.Open, d.OpenSteps)...)
+	jsonList(j, "classes", classes, func(c diffClass) any { return c })
 	jsonList(j, "claims", d.Claims, func(c compare.Claim) any { return c })
 	jsonList(j, "environment", d.Environment, func(s compare.Setting) any { return s })
 	return j.end()

@@ -7,6 +7,7 @@ import (
 
 	"labrun/lab/compare"
 	"labrun/lab/result"
+	"labrun/lab/wording"
 )
 
 // DiffMarkdown writes a difference for a pull request. It fits into a comment: what
@@ -26,10 +27,12 @@ func DiffMarkdown(w io.Writer, d *compare.Difference) error {
 		settings = kernels + "\n" + settings
 	}
 	k.room -= len(settings)
-	if len(d.Changed) > 0 {
+	few, many := fewOfRows(d, d.Changed)
+	if len(few) > 0 {
 		k.say("| cell | verdict | step | was | now |\n|---|---|---|---|---|\n")
-		markdownItems(k, d.Changed, func(p compare.Pair) string { return markdownPair(d, p) })
+		markdownItems(k, few, func(p compare.Pair) string { return markdownPair(d, p) })
 	}
+	markdownClasses(k, d, many, d.Steps)
 	for _, of := range []struct {
 		word   string
 		r      *result.Report
@@ -46,11 +49,15 @@ func DiffMarkdown(w io.Writer, d *compare.Difference) error {
 			})
 		}
 	}
+	few, many = fewOfRows(d, d.Open)
 	if len(d.Open) > 0 {
-		k.say("Answers that the file leaves open, which are no difference:\n\n| cell | step | was | now " +
-			"|\n|---|---|---|---|\n")
-		markdownItems(k, d.Open, func(p compare.Pair) string { return markdownOpen(d, p) })
+		k.say("Answers that the file leaves open, which are no difference:\n\n")
 	}
+	if len(few) > 0 {
+		k.say("| cell | step | was | now |\n|---|---|---|---|\n")
+		markdownItems(k, few, func(p compare.Pair) string { return markdownOpen(d, p) })
+	}
+	markdownClasses(k, d, many, d.OpenSteps)
 	if len(d.Claims) > 0 {
 		markdownItems(k, d.Claims, func(c compare.Claim) string {
 			says := ""
@@ -64,6 +71,47 @@ func DiffMarkdown(w io.Writer, d *compare.Difference) error {
 	k.say("%s", settings)
 	_, err := io.WriteString(w, k.text.String())
 	return err
+}
+
+// fewOfRows returns the cells of experiments that have few of them, and those of the others.
+func fewOfRows(d *compare.Difference, all []compare.Pair) (few, many []compare.Pair) {
+	for _, of := range runs(all, func(p, q *compare.Pair) bool { return sameRow(&d.Before, p.Before, q.Before) }) {
+		if len(of) > tooMany {
+			many = append(many, of...)
+		} else {
+			few = append(few, of...)
+		}
+	}
+	return few, many
+}
+
+// markdownClasses lists cells as classes.
+func markdownClasses(k *markdown, d *compare.Difference, pairs []compare.Pair, steps func(compare.Pair) []compare.StepPair) {
+	if len(pairs) == 0 {
+		return
+	}
+	markdownItems(k, d.Changes(pairs, steps), func(c compare.Change) string {
+		var b strings.Builder
+		m, after := c.Cells[0].After.In(&d.After)
+		_, before := c.Cells[0].Before.In(&d.Before)
+		fmt.Fprintf(&b, "- %s%s: %s", escapeMarkdown(inTopology(&d.After, m.Name)), code(m.Rows[after.Row].Name),
+			wording.Count(len(c.Cells), "cell"))
+		if before.Verdict != after.Verdict {
+			fmt.Fprintf(&b, ", %s → **%s**", wordsOf[before.Verdict], wordsOf[after.Verdict])
+		}
+		for i, s := range steps(c.Cells[0]) {
+			fmt.Fprintf(&b, ", %s: %s → %s", code(c.Calls[i]), code(stepWords(s, s.Before)), code(stepWords(s, s.After)))
+		}
+		b.WriteString("\n")
+		classes, left := few(c.Classes)
+		for _, class := range classes {
+			fmt.Fprintf(&b, "  - %d: %s\n", len(class.Cells), escapeMarkdown(whereWords(&class)))
+		}
+		if left > 0 {
+			fmt.Fprintf(&b, "  - and %d more classes\n", left)
+		}
+		return b.String()
+	})
 }
 
 // markdownItems writes as many pieces as there is room for, at most mostRows, and a blank
