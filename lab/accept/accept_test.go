@@ -257,6 +257,87 @@ func TestAxes(t *testing.T) {
 	}
 }
 
+// TestValues: a step that is nothing but ${axis} has its answer in the value of the axis, each value its own.
+func TestValues(t *testing.T) {
+	const text = head + `    axes:
+      first: [x, any]
+      second:
+        a: "bind(a, x:1) = ?" # a
+        b: bind(a, x:2)
+        c: bind(a, ${first}:3) = ?
+    steps:
+      - a = socket(tcp)
+      - ${second}
+`
+	kernel := func(v string, answers ...[2]string) fake { return fake{version(t, v), answers} }
+	for name, test := range map[string]struct {
+		kernels []fake
+		only    string
+		edits   []string // of the text, in pairs
+		left    string
+	}{
+		"each its own": {[]fake{kernel("6.1.2", [2]string{"x:1", "EACCES"}, [2]string{"x:2", "EINVAL"})}, "",
+			[]string{`x:1) = ?`, `x:1) = EACCES`, `x:2)`, `x:2) = EINVAL`, `${first}:3) = ?`, `${first}:3) = ok`}, ""},
+		"by kernel": {[]fake{kernel("6.1.2", [2]string{"x:2", "EINVAL"}), kernel("6.6.1", [2]string{"", "ok"})}, "second=b",
+			[]string{`x:2)`, `x:2) = ok [EINVAL on linux < 6.6]`}, ""},
+		"by another axis": {[]fake{kernel("6.1.2", [2]string{"x:1 && first=any", "EINVAL"})}, "second=a", nil,
+			`t.yaml:11:12: experiment "e": bind(a, x:1): left as it is: cells differ that this place is for: ok in `},
+		"not asked with all": {[]fake{kernel("6.1.2", [2]string{"", "ok"})}, "first=x,second=c", nil,
+			`t.yaml:13:12: experiment "e": bind(a, x:3): left as it is: it is a step of e[first=any,second=c] too, which`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, err := topology.LoadWritten(topology.Source{File: "t.yaml", Text: []byte(text)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			after, left := accepted(t, text, test.kernels, func(name string, c lab.Combo) bool {
+				return strings.Contains(w.Experiment(name).CellName(c), test.only)
+			})
+			if diff := cmp.Diff(strings.NewReplacer(test.edits...).Replace(text), after); diff != "" {
+				t.Errorf("want (-), got (+):\n%s", diff)
+			}
+			if !strings.HasPrefix(strings.Join(left, "\n"), test.left) || (test.left == "") != (len(left) == 0) {
+				t.Errorf("left %q, want %q", left, test.left)
+			}
+		})
+	}
+}
+
+// TestTogether: the answers of calls at the same instant are in a list of their own, in no order.
+func TestTogether(t *testing.T) {
+	const text = head + `    steps:
+      - a = socket(tcp)
+      - {other: b = socket(tcp)}
+      - together: ["bind(a, x:1)", "other: bind(b, x:1)"]
+        answers: ANSWERS # why
+`
+	for name, test := range map[string]struct{ kernels, before, after, left string }{
+		"a list":         {"6.1.2 {EADDRINUSE,·ok}", "[ok, EINVAL]", "[ok, EADDRINUSE]", ""},
+		"as it was":      {"6.1.2 {EADDRINUSE,·ok}", "[ok, EADDRINUSE]", "[ok, EADDRINUSE]", ""},
+		"all of a list":  {"6.1.2 {EADDRINUSE,·EADDRINUSE}", "[ok, ok]", "[EADDRINUSE, EADDRINUSE]", ""},
+		"a text":         {"6.1.2 {EADDRINUSE,·ok}", `"?"`, `"{EADDRINUSE, ok}"`, ""},
+		"a text, kernel": {"6.1.2 {EINVAL,·ok}, 6.6.1 {ok,·ok}", `"?"`, `"{ok, ok} [{EINVAL, ok} on linux < 6.6]"`, ""},
+		"a list, kernel": {"6.1.2 {EINVAL,·ok}, 6.6.1 {ok,·ok}", "[ok, ok]", "[ok, ok]",
+			`t.yaml:11:19: experiment "e": together(bind(a, x:1), other: bind(b, x:1)): left as it is: no list beside it has ` +
+				`room for the answer; write below together: answers: "{ok, ok} [{EINVAL, ok} on linux < 6.6]"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var kernels []fake
+			for _, k := range fakes(t, test.kernels) {
+				kernels = append(kernels, fake{k.version, [][2]string{
+					{"together(", strings.ReplaceAll(k.answers[0][1], "·", " ")}, {"bind(", "ok"}}})
+			}
+			after, left := accepted(t, strings.Replace(text, "ANSWERS", test.before, 1), kernels, nil)
+			if diff := cmp.Diff(strings.Replace(text, "ANSWERS", test.after, 1), after); diff != "" {
+				t.Errorf("want (-), got (+):\n%s", diff)
+			}
+			if strings.Join(left, "\n") != test.left {
+				t.Errorf("left %q, want %q", left, test.left)
+			}
+		})
+	}
+}
+
 // TestGreen: whatever kernels answer by version and combination, the file is green on them once it has the answers,
 // and stays as it is when it is accepted again. It is left alone only where kernels of one version differ.
 func TestGreen(t *testing.T) {

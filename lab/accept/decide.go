@@ -84,7 +84,11 @@ func (s *Session) unasked(p *place) string {
 		return ""
 	}
 	asked := s.asked(p.e)
+	shape := lab.ShapeOf(p.e.Axes)
 	for _, c := range p.e.Combos {
+		if p.axis >= 0 && shape.Values(c)[p.axis] != p.value { // which has a text of its own
+			continue
+		}
 		here := func(step *lab.Step) bool { return step.Pos == p.uses[0].s.Pos }
 		if !asked[c] && slices.ContainsFunc(p.e.StepsOf(c), here) {
 			return p.e.CellName(c)
@@ -208,7 +212,7 @@ func (p *place) edits(w *topology.Written, s *Session) ([]topology.Edit, error) 
 		return nil, nil
 	case p.rules != nil:
 		return p.ruleEdits(w, s)
-	case p.text == "":
+	case p.text == "" && p.uses[0].s.Call.Name != "together":
 		return nil, fmt.Errorf("the answer %s has no place of its own in the file", p.words())
 	}
 	if e := s.unasked(p); e != "" {
@@ -225,7 +229,8 @@ func (p *place) edits(w *topology.Written, s *Session) ([]topology.Edit, error) 
 			after = p.text[places.Call:]
 		}
 		if strings.Contains(after, "${") {
-			return nil, fmt.Errorf("its answer comes from the value of an axis, and was %s", p.words())
+			return nil, fmt.Errorf("a part of its text is the value of an axis%s, and the answer, which was %s, stands in that",
+				p.valuesIn(w, after), p.words())
 		}
 	}
 	by := make([]map[string]answered, len(rules)) // by kernel
@@ -253,6 +258,9 @@ func (p *place) edits(w *topology.Written, s *Session) ([]topology.Edit, error) 
 		all = append(all, some...)
 	}
 	all = simpler(all)
+	if p.text == "" {
+		return p.answersBeside(w, all)
+	}
 	part := func(from, to int, text string) []topology.Edit {
 		return []topology.Edit{{Part: yamlpos.Part{At: p.pos, From: from, To: to, Text: text}}}
 	}
@@ -281,6 +289,77 @@ func (p *place) edits(w *topology.Written, s *Session) ([]topology.Edit, error) 
 	}
 	end := len(strings.TrimRight(p.text, " \t"))
 	return part(places.Call, max(places.Call, end), " = "+want.String()), nil
+}
+
+// answersBeside returns the edits of the answers that stand beside the calls of together: in a list, or in a text.
+func (p *place) answersBeside(w *topology.Written, rules []ruled) ([]topology.Edit, error) {
+	call := p.uses[0].s.Call
+	want, err := wantOf(call, rules)
+	if err != nil {
+		return nil, err
+	}
+	at := p.pos
+	at.File = p.uses[0].s.Pos.File
+	places, isList := w.AnswersAt(at)
+	var texts []string
+	for _, pos := range places {
+		text, ok := w.TextAt(pos)
+		if !ok || strings.Contains(text, "${") {
+			return nil, fmt.Errorf("answers: on line %d is not a list or a text without placeholders, and %s was answered",
+				pos.Line, want)
+		}
+		texts = append(texts, text)
+	}
+	edit := func(i int, text string) topology.Edit {
+		pos := places[i]
+		pos.File = ""
+		return topology.Edit{Part: yamlpos.Part{At: pos, To: len(texts[i]), Text: text}}
+	}
+	if len(texts) == 1 && !isList {
+		return []topology.Edit{edit(0, want.String())}, nil
+	}
+	outcomes, ok := want[0].Answer.Value.(lab.Outcomes)
+	if !ok || len(want) > 1 || len(outcomes) != len(texts) {
+		return nil, fmt.Errorf("no list beside it has room for the answer; write below together: answers: %q", want)
+	}
+	// Those that are right already stay where they are.
+	var missing []string
+	for _, o := range outcomes {
+		missing = append(missing, o.String())
+	}
+	var wrong []int
+	for i, text := range texts {
+		if j := slices.Index(missing, strings.TrimSpace(text)); j >= 0 {
+			missing = slices.Delete(missing, j, j+1)
+		} else {
+			wrong = append(wrong, i)
+		}
+	}
+	var edits []topology.Edit
+	for n, i := range wrong {
+		edits = append(edits, edit(i, missing[n]))
+	}
+	return edits, nil
+}
+
+// valuesIn says where the values of the axes stand that a text names, of those of the place's first use.
+func (p *place) valuesIn(w *topology.Written, text string) string {
+	values := lab.ShapeOf(p.e.Axes).Values(p.uses[0].combo)
+	var words []string
+	for i, a := range p.e.Axes {
+		if !strings.Contains(text, "${"+a.Name+"}") {
+			continue
+		}
+		name := fmt.Sprintf("%s=%s", a.Name, a.Values[values[i]])
+		if at := w.ValueAt(p.e.Name, i, values[i]); at.Line > 0 {
+			name += fmt.Sprintf(" on line %d", at.Line)
+		}
+		words = append(words, name)
+	}
+	if words == nil {
+		return ""
+	}
+	return " (" + strings.Join(words, ", ") + ")"
 }
 
 // sameCondition reports whether two rules are about the same kernels.

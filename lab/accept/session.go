@@ -92,12 +92,14 @@ type place struct {
 	uses  []*use
 	by    map[cell]*use
 	left  string // why it cannot be edited
+	axis  int    // of the experiment, one of whose values the text is; -1 for a step's own
+	value int
 }
 
 // collect finds the places that were answered otherwise than the file says, or where it leaves that open, and all
 // uses of these.
 func (s *Session) collect() []*place {
-	c := collector{Session: s, places: map[key]*place{}, named: map[*lab.Experiment]map[lab.Pos]key{}, asking: map[*lab.Experiment]bool{}}
+	c := collector{Session: s, places: map[key]*place{}, named: map[*lab.Experiment]map[lab.Pos]stepKeys{}, asking: map[*lab.Experiment]bool{}}
 	for i := range s.runs {
 		c.each(i, nil, func(_ cell, step *lab.Step, k key, red, varies bool, _ string, _ string) {
 			if red || varies || isOpen(step) {
@@ -128,7 +130,7 @@ func isOpen(s *lab.Step) bool {
 type collector struct {
 	*Session
 	places map[key]*place
-	named  map[*lab.Experiment]map[lab.Pos]key // of steps whose answers rules give, by the step's place
+	named  map[*lab.Experiment]map[lab.Pos]stepKeys // by the step's place
 	asking map[*lab.Experiment]bool
 }
 
@@ -158,7 +160,7 @@ func (c *collector) each(run int, at map[key]*place,
 				if n >= len(got) || n >= len(steps) {
 					break
 				}
-				s, k := steps[n], c.keyOf(top, e, steps[n])
+				s, k := steps[n], c.keysOf(top, e, steps[n]).in(e, one.Combo).key
 				red := one.Reds(n) && !flaky
 				varies := flaky && n == len(got)-1 || one.Note != nil && slices.Contains(one.Note.Varies, n)
 				if _, ok := at[k]; (at == nil || ok) && s.Run == nil && s.Pending == "" {
@@ -189,39 +191,68 @@ func (c *collector) asks(e *lab.Experiment) bool {
 // has reports whether an experiment has a step at one of the places.
 func (c *collector) has(at map[key]*place, top int, e *lab.Experiment) bool {
 	for s := range e.Steps() {
-		if _, ok := at[c.keyOf(top, e, s)]; ok {
-			return true
+		for _, written := range c.keysOf(top, e, s).all {
+			if _, ok := at[written.key]; ok {
+				return true
+			}
 		}
 	}
 	return false
 }
 
-// keyOf returns the place of a step's answer: where its text is, or the rules that give it.
-func (c *collector) keyOf(top int, e *lab.Experiment, s *lab.Step) key {
-	known := c.named[e]
-	if known == nil {
-		known = map[lab.Pos]key{}
-		c.named[e] = known
-	}
-	k, ok := known[s.Pos]
-	if !ok {
-		w := c.files[top]
-		k = keyOf(w, s.Pos)
-		if rules := rulesOf(w, e, s); rules != nil {
-			k = keyOf(w, rules.Pos)
-		}
-		known[s.Pos] = k
-	}
-	return k
+// stepKeys are the places where a step's answer may stand: one, or one for each value of an axis.
+type stepKeys struct {
+	axis int // -1 for one
+	all  []stepKey
 }
 
-// rulesOf returns the rules that give a step its answer, nil where its text does.
-func rulesOf(w *topology.Written, e *lab.Experiment, s *lab.Step) *topology.Rules {
-	text, ok := w.TextAt(s.Pos)
-	if !ok {
-		return nil
+// stepKey is where an answer stands: in a text, or in the rules that the text names.
+type stepKey struct {
+	key
+	text  string
+	rules *topology.Rules // nil where the text has it
+}
+
+// in returns the place in a combination.
+func (k stepKeys) in(e *lab.Experiment, c lab.Combo) stepKey {
+	if k.axis < 0 {
+		return k.all[0]
 	}
-	return w.RulesIn(e.Name, answerIn(text))
+	return k.all[lab.ShapeOf(e.Axes).Values(c)[k.axis]]
+}
+
+// keysOf returns the places of a step's answer: where its text is, or that of each value of an axis that is the whole
+// step, or the rules that give it.
+func (c *collector) keysOf(top int, e *lab.Experiment, s *lab.Step) stepKeys {
+	known := c.named[e]
+	if known == nil {
+		known = map[lab.Pos]stepKeys{}
+		c.named[e] = known
+	}
+	keys, ok := known[s.Pos]
+	if !ok {
+		w := c.files[top]
+		text, _ := w.TextAt(s.Pos)
+		places := []lab.Pos{s.Pos}
+		axis, values := w.ValuesIn(e.Name, text)
+		if axis >= 0 {
+			places = values
+		}
+		keys.axis = axis
+		for _, p := range places {
+			text, ok := w.TextAt(p)
+			one := stepKey{key: keyOf(w, p), text: text}
+			if ok {
+				one.rules = w.RulesIn(e.Name, answerIn(text))
+			}
+			if one.rules != nil {
+				one.key = keyOf(w, one.rules.Pos)
+			}
+			keys.all = append(keys.all, one)
+		}
+		known[s.Pos] = keys
+	}
+	return keys
 }
 
 // use notes a use of a place.
@@ -229,9 +260,12 @@ func (c *collector) use(run int, at cell, s *lab.Step, k key, red, varies bool, 
 	r := &c.runs[run]
 	p := c.places[k]
 	if p == nil {
-		w := c.files[at.top]
-		p = &place{key: k, top: at.top, e: at.e, by: map[cell]*use{}, rules: rulesOf(w, at.e, s)}
-		p.text, _ = w.TextAt(s.Pos)
+		keys := c.keysOf(at.top, at.e, s)
+		one := keys.in(at.e, at.combo)
+		p = &place{key: k, top: at.top, e: at.e, by: map[cell]*use{}, rules: one.rules, text: one.text, axis: keys.axis}
+		if p.axis >= 0 {
+			p.value = lab.ShapeOf(at.e.Axes).Values(at.combo)[p.axis]
+		}
 		c.places[k] = p
 	}
 	if varies && p.left == "" {

@@ -15,8 +15,9 @@ import (
 // of experiments that share it by an anchor.
 type Written struct {
 	*lab.Topology
-	texts map[string]*yamlpos.Texts // by the File of a Pos
-	rules map[string]map[string]*Rules
+	texts  map[string]*yamlpos.Texts // by the File of a Pos
+	rules  map[string]map[string]*Rules
+	values map[string][][]lab.Pos // of axes that are texts, by experiment, axis and value; 0:0 is steps
 }
 
 // Rules are a list of rules, want: of an experiment or one of several by names.
@@ -57,7 +58,7 @@ func LoadWritten(s Source) (*Written, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &Written{top, map[string]*yamlpos.Texts{}, map[string]map[string]*Rules{}}
+	w := &Written{top, map[string]*yamlpos.Texts{}, map[string]map[string]*Rules{}, map[string][][]lab.Pos{}}
 	for _, p := range files.parts {
 		texts, err := p.Source.Texts()
 		if err != nil {
@@ -68,6 +69,15 @@ func LoadWritten(s Source) (*Written, error) {
 	seen := map[lab.Pos]*Rules{}
 	for _, e := range x.experiments {
 		w.rules[e.Name] = map[string]*Rules{}
+		for _, a := range e.axes {
+			places := make([]lab.Pos, len(a.values))
+			for i, v := range a.values {
+				if v.node != nil {
+					places[i] = e.source.At(yamlpos.PosOf(v.node))
+				}
+			}
+			w.values[e.Name] = append(w.values[e.Name], places)
+		}
 		for name, set := range e.wants {
 			rules := &Rules{Pos: e.source.At(set.pos), Flow: set.flow}
 			for _, a := range e.axes {
@@ -112,6 +122,39 @@ func (w *Written) TextAt(p lab.Pos) (string, bool) {
 		text = text[:indent] + withoutComment(text)
 	}
 	return text, ok
+}
+
+// AnswersAt returns where the answers of {together: [CALL, CALL], answers: [ANSWER, ANSWER]} stand, which has no text
+// of its own and is at the place of its calls: one text for each, or one for all. It is nil where none is written.
+func (w *Written) AnswersAt(p lab.Pos) (texts []lab.Pos, isList bool) {
+	if w.texts[p.File] == nil {
+		return nil, false
+	}
+	texts, isList = w.texts[p.File].Beside(p, "answers")
+	for i := range texts {
+		texts[i].File = p.File
+	}
+	return texts, isList
+}
+
+// ValuesIn returns the axis of an experiment that gives a step its whole text, which is nothing but ${axis}, and where
+// the texts of its values stand. It is -1 for any other text, and where a value is steps.
+func (w *Written) ValuesIn(experiment, text string) (axis int, places []lab.Pos) {
+	m := onlyPlaceholder().FindStringSubmatch(strings.TrimSpace(text))
+	if m == nil {
+		return -1, nil
+	}
+	e := w.Experiment(experiment)
+	axis = slices.IndexFunc(e.Axes, func(a lab.Axis) bool { return a.Name == m[1] })
+	if axis < 0 || slices.Contains(w.values[experiment][axis], lab.Pos{}) {
+		return -1, nil
+	}
+	return axis, w.values[experiment][axis]
+}
+
+// ValueAt returns where the text of an axis's value stands, by their indices.
+func (w *Written) ValueAt(experiment string, axis, value int) lab.Pos {
+	return w.values[experiment][axis][value]
 }
 
 // RulesIn returns the rules that an answer is which is nothing but ${want} or ${want.NAME}; nil for another one.

@@ -33,7 +33,8 @@ type Texts struct {
 	*Source
 	root  *yaml.Node
 	at    map[lab.Pos]placedText
-	lines map[int]*yaml.Node // the node in literal style that has the line
+	lines map[int]*yaml.Node     // the node in literal style that has the line
+	of    map[lab.Pos]*yaml.Node // the mapping that has a list for a value, by the place of the list
 }
 
 // placedText is a text, and where it stands.
@@ -48,7 +49,7 @@ func (s *Source) Texts() (*Texts, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Texts{s, root, map[lab.Pos]placedText{}, map[int]*yaml.Node{}}
+	t := &Texts{s, root, map[lab.Pos]placedText{}, map[int]*yaml.Node{}, map[lab.Pos]*yaml.Node{}}
 	t.add(root, context{})
 	return t, nil
 }
@@ -74,9 +75,38 @@ func (t *Texts) add(n *yaml.Node, c context) {
 	case n.Kind == yaml.MappingNode || n.Kind == yaml.SequenceNode:
 		flow := c.flow || n.Style&yaml.FlowStyle != 0
 		for i, child := range n.Content {
+			if n.Kind == yaml.MappingNode && child.Kind == yaml.SequenceNode {
+				t.of[PosOf(child)] = n
+			}
 			t.add(child, context{flow, n.Kind == yaml.MappingNode && i%2 == 0})
 		}
 	}
+}
+
+// Beside returns where the value of a key stands in the mapping that has a list for the value of another key: a text,
+// or the texts of a list. list is the place of that other one. It is nil where there is no such key, or its value is
+// neither.
+func (t *Texts) Beside(list lab.Pos, key string) (texts []lab.Pos, isList bool) {
+	list.File = ""
+	n := t.of[list]
+	if n == nil {
+		return nil, false
+	}
+	at := KeyAt(n, key)
+	if at < 0 {
+		return nil, false
+	}
+	value := Deref(n.Content[at+1])
+	if value.Kind == yaml.ScalarNode {
+		return []lab.Pos{PosOf(value)}, false
+	}
+	for _, item := range List(value) {
+		if item.Kind != yaml.ScalarNode {
+			return nil, true
+		}
+		texts = append(texts, PosOf(item))
+	}
+	return texts, true
 }
 
 // shift gives the nodes of a text that was parsed by itself their places in the file.
