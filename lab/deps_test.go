@@ -22,8 +22,9 @@ var chain = map[string][]string{
 	"lab/yamlpos":  {"lab/wording", "lab/once"}, // files and places; knows no steps
 	"lab/world":    {"lab/wording"},             // what processes have; knows neither files nor kernels
 	"lab/topology": {"lab/wording", "lab/once", "lab/syntax", "lab/yamlpos", "lab/world"},
-	"lab/session":  {"lab/syntax", "lab/topology", "lab/yamlpos"}, // lines that a person types, as a topology
-	"lab/draft":    {"lab/wording", "lab/syntax", "lab/yamlpos"},  // the way back of topology; spells as labrun fmt does
+	// Lines that a person types, as a topology, and with their answers, which are written as accept writes them.
+	"lab/session": {"lab/syntax", "lab/topology", "lab/yamlpos", "lab/accept"},
+	"lab/draft":   {"lab/wording", "lab/syntax", "lab/yamlpos"}, // the way back of topology; spells as labrun fmt does
 	// What programs did, in strace's notation, to steps; and what finds it out.
 	"lab/trace":               {"lab/wording", "lab/syntax", "lab/once", "lab/draft"},
 	"lab/imports/strace":      {"lab/syntax", "lab/once", "lab/trace"},

@@ -78,6 +78,27 @@ func split(r ruled, kernels []answered) ([]ruled, error) {
 	return append(all, ruled{base, r.on, r.new || r.answer != base}), nil
 }
 
+// Answered is what a kernel answered, as a file writes it.
+type Answered struct {
+	Version lab.KernelVersion
+	Answer  string
+}
+
+// ByKernel returns what a file says of a call that kernels answered: the answer of the newest, and with conditions on
+// the version those of older ones that answered otherwise. It is an error when kernels of one version differ, which no
+// condition tells apart.
+func ByKernel(call lab.Call, kernels []Answered) (lab.Want, error) {
+	all := make([]answered, len(kernels))
+	for i, k := range kernels {
+		all[i] = answered{"linux " + k.Version.String(), k.Version, k.Answer}
+	}
+	rules, err := split(ruled{}, all)
+	if err != nil {
+		return nil, err
+	}
+	return wantOf(call, simpler(rules))
+}
+
 // from returns the version from which on a change is that one kernel has and an older one has not: of two series it
 // is where the newer one begins, since a series seldom changes its answers; of one it is the kernel's own.
 func from(older, newer lab.KernelVersion) lab.KernelVersion {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"labrun/lab"
+	"labrun/lab/accept"
 	"labrun/lab/syntax"
 	"labrun/lab/topology"
 )
@@ -22,7 +23,6 @@ type Answers struct {
 // answer open, or says another one, what the kernels answered: so the file is green when they run it. A port or a name that the kernel
 // chose gets a name. Lines that were not asked, behind a red one or a call that could not be made, are comments.
 func (s *Session) File(name string, lines []string, answers []Answers) ([]byte, error) {
-	slices.SortStableFunc(answers, func(a, b Answers) int { return a.Version.Compare(b.Version) })
 	var kept []string
 	chosen := 0
 	for i, line := range lines {
@@ -35,11 +35,12 @@ func (s *Session) File(name string, lines []string, answers []Answers) ([]byte, 
 				continue
 			}
 		case step == "":
-		case len(byKernel(i, answers)) == 0:
+		case !slices.ContainsFunc(answers, func(a Answers) bool { _, ok := a.Lines[i]; return ok }):
 			line = "# not asked: " + line
 		case ask(line) != line || slices.ContainsFunc(answers, func(a Answers) bool { return a.Red[i] }) && line[0] != '{':
 			read := syntax.ParseForeign(step)
-			line = process + read.Call.String() + written(read.Call, byKernel(i, answers), &chosen) + comment
+			answer, doubt := written(read.Call, i, answers, &chosen)
+			line = process + read.Call.String() + answer + comment + doubt
 		}
 		kept = append(kept, line)
 	}
@@ -55,36 +56,29 @@ func (s *Session) File(name string, lines []string, answers []Answers) ([]byte, 
 	return after, err
 }
 
-// answer is what kernels from a version on answered.
-type answer struct {
-	from lab.KernelVersion
-	got  string
-}
-
-// byKernel returns what the kernels answered to a line, older ones first, where they differ.
-func byKernel(line int, answers []Answers) []answer {
-	var all []answer
+// written writes what kernels answered to a line, as a file does. It is empty where that is ok, as a call is to succeed.
+// Where a file cannot say what each of them answered it leaves that open, and a comment says why.
+func written(call lab.Call, line int, answers []Answers, chosen *int) (answer, doubt string) {
+	var kernels []accept.Answered
+	words := map[string]string{} // of one answer: what the kernel chose has one name in all of them
 	for _, a := range answers {
-		if got, ok := a.Lines[line]; ok && (len(all) == 0 || all[len(all)-1].got != got) {
-			all = append(all, answer{a.Version, got})
+		got, ok := a.Lines[line]
+		if !ok {
+			continue
 		}
+		if _, ok := words[got]; !ok {
+			words[got] = wanted(call, got, chosen)
+		}
+		kernels = append(kernels, accept.Answered{Version: a.Version, Answer: words[got]})
 	}
-	return all
-}
-
-// written writes answers as a file does: that of the newest kernel, and in brackets those of older ones. It is
-// empty where that says the same, as a call is to succeed.
-func written(call lab.Call, answers []answer, chosen *int) string {
-	newest := len(answers) - 1
-	words := wanted(call, answers[newest].got, chosen)
-	for i, a := range answers[:newest] {
-		before := answers[i+1].from
-		words += fmt.Sprintf(" [%s on linux %s]", wanted(call, a.got, chosen), lab.VersionBound{Op: "<", Version: before})
+	want, err := accept.ByKernel(call, kernels)
+	if err != nil {
+		return " = " + string(lab.Unasked), " # " + err.Error()
 	}
-	if words == string(lab.OK) {
-		return ""
+	if text := want.String(); text != string(lab.OK) {
+		answer = " = " + text
 	}
-	return " = " + words
+	return answer, ""
 }
 
 // unnamed is how answers call a port that the kernel chose, and a name of unix(7).
