@@ -203,6 +203,9 @@ func readParts(merger *report.Merger, files []string, status *status) error {
 				progress(done/megabyte, max(done, total)/megabyte)
 			}))
 		})
+		if err != nil && exitOf(err) != exitUsage {
+			return err
+		}
 		if err != nil {
 			wrong = append(wrong, err)
 		}

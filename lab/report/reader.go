@@ -39,6 +39,9 @@ func newJSONReader(r io.Reader) *jsonReader {
 // at adds the place of a mistake to it: where the text stops being JSON, or else where the
 // value begins that was read last. A failure to read the text has no place.
 func (d *jsonReader) at(file string, err error) error {
+	if full, ok := errors.AsType[*spoolError](err); ok {
+		return full
+	}
 	place := d.start
 	syntax, isSyntax := errors.AsType[*syntaxError](err)
 	compressed, isCompressed := errors.AsType[*compressionError](d.lines.err)

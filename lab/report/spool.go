@@ -84,8 +84,17 @@ func (s *spool) write(r *run) error {
 	s.at += int64(n)
 	r.size += int64(n)
 	r.n++
-	return err
+	if err != nil {
+		return &spoolError{err}
+	}
+	return nil
 }
+
+// spoolError is a failure to write a spool: no fault of the report that is read.
+type spoolError struct{ error }
+
+func (e *spoolError) Unwrap() error { return e.error }
+func (e *spoolError) Error() string { return fmt.Sprintf("put cells aside: %v", e.error) }
 
 // second appends a time to a run.
 func (s *spool) second(r *run, seconds float32) error {
@@ -132,7 +141,12 @@ func appendValue(b []byte, v any) []byte {
 }
 
 // flush has all of the spool readable.
-func (s *spool) flush() error { return s.b.Flush() }
+func (s *spool) flush() error {
+	if err := s.b.Flush(); err != nil {
+		return &spoolError{err}
+	}
+	return nil
+}
 
 // read returns the cells of a run, with the seconds of another one, which may have none. buffer is how many bytes it
 // holds of each.
@@ -167,7 +181,7 @@ func (c *spooled) Next() (result.Timed, bool, error) {
 	c.left--
 	t, err := c.next()
 	if err != nil {
-		err = fmt.Errorf("read what was spooled: %w", err)
+		err = fmt.Errorf("read the cells that were put aside: %w", err)
 	}
 	return t, err == nil, err
 }
