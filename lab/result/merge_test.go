@@ -1,6 +1,7 @@
 package result_test
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand"
 	"net/netip"
@@ -11,6 +12,8 @@ import (
 	"testing"
 	"testing/quick"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"labrun/lab"
 	"labrun/lab/report"
@@ -283,6 +286,10 @@ func TestMergeIsTheWhole(t *testing.T) {
 						return false
 					}
 				}
+				if asJSON(t, streamed(t, all...)) != asJSON(t, w.Report) {
+					t.Log("another report where it is not in memory")
+					return false
+				}
 				return asJSON(t, merged) == asJSON(t, w.Report)
 			}
 			if err := quick.Check(property, &quick.Config{MaxCount: 400}); err != nil {
@@ -290,6 +297,50 @@ func TestMergeIsTheWhole(t *testing.T) {
 			}
 		})
 	}
+}
+
+// memory is a spool in memory.
+type memory struct{ bytes.Buffer }
+
+func (m *memory) ReadAt(p []byte, at int64) (int, error) {
+	return bytes.NewReader(m.Bytes()).ReadAt(p, at)
+}
+
+// merger returns a merger that has read the parts.
+func merger(t *testing.T, parts ...result.Part) *report.Merger {
+	t.Helper()
+	m := report.NewMerger(&memory{})
+	for _, p := range parts {
+		if err := m.Read(p.Name, strings.NewReader(asJSON(t, p.Report))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return m
+}
+
+// streamed merges parts as reports that do not fit into memory are merged. What it writes cell by cell is what it
+// collects.
+func streamed(t *testing.T, parts ...result.Part) result.Report {
+	t.Helper()
+	w, err := merger(t, parts...).Merge(false)
+	if err == nil {
+		err = w.Count()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	collected, err := w.Collect()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	if err := w.JSON(&b); err != nil {
+		t.Fatal(err)
+	}
+	if b.String() != asJSON(t, collected) {
+		t.Errorf("what is written is not what is collected:\n%s", cmp.Diff(asJSON(t, collected), b.String()))
+	}
+	return collected
 }
 
 // TestMergeTopologies merges reports that have some of the topologies each, in their order.
@@ -432,6 +483,16 @@ func TestMergeRefuses(t *testing.T) {
 		c.change(&parts[1].Report, &parts[1].Report.Matrices[0])
 		if _, err := result.Merge(parts...); err == nil || err.Error() != c.want {
 			t.Errorf("%s: %v, want %s", name, err, c.want)
+		}
+		if name == "another kernel" {
+			continue // of which merge makes a column
+		}
+		w, err := merger(t, parts...).Merge(false)
+		if err == nil {
+			err = w.Count()
+		}
+		if err == nil || err.Error() != c.want {
+			t.Errorf("streamed, %s: %v, want %s", name, err, c.want)
 		}
 	}
 	if r, err := result.Merge(); err != nil || r.Counts.Sum() != 0 || r.Digest != result.DigestOf(nil) {

@@ -74,10 +74,10 @@ func CheckShards(heads []Head, partial bool) (missing string, err error) {
 	}
 	var wrong problems
 	first := mostCommon(shards, func(h *Head) string { return h.Environment.Shard.run() })
-	ours := slices.DeleteFunc(shards, func(h Head) bool {
+	ours := slices.DeleteFunc(slices.Clone(shards), func(h Head) bool {
 		differs := h.Environment.Shard.differs(first.Environment.Shard)
 		if differs != "" {
-			wrong.add("%s is not of the run of %s: it has %s", h.Name, first.Name, differs)
+			wrong.add("%s is not of the run of %s: %s", h.Name, first.Name, differs)
 		}
 		return differs != ""
 	})
@@ -160,24 +160,27 @@ func (s *Shard) run() string {
 
 // differs says in what the shard is not of the other one's run, "" when it is.
 func (s *Shard) differs(other *Shard) string {
-	by := func(s *Shard) string {
-		if s.By == "" {
-			return "cells"
+	by := func(s *Shard) string { return cmp.Or(s.By, "cells") }
+	flag := func(name string, values []string) string {
+		if len(values) == 0 {
+			return "without " + name
 		}
-		return s.By
+		return "with " + name + " " + strings.Join(values, ", ")
 	}
-	type said struct{ what, is, was string }
-	for _, c := range []said{
-		{"shards", fmt.Sprint(s.Of), fmt.Sprint(other.Of)}, {"shards by", by(s), by(other)},
-		{"--only", strings.Join(s.Only, ", "), strings.Join(other.Only, ", ")},
-		{"--host", strings.Join(s.Hosts, ", "), strings.Join(other.Hosts, ", ")},
-		{"--kernel", strings.Join(s.Kernels, ", "), strings.Join(other.Kernels, ", ")},
-		{"--repeat", fmt.Sprint(max(s.Repeat, 1)), fmt.Sprint(max(other.Repeat, 1))},
-		{"cells in its run", fmt.Sprint(s.Cells), fmt.Sprint(other.Cells)},
+	for _, c := range []struct{ says, is, was string }{
+		{"it is %s, and not %s", fmt.Sprintf("one of %d", s.Of), fmt.Sprintf("one of %d", other.Of)},
+		{"its shards are by %s, and not by %s", by(s), by(other)},
+		{"it ran %s, and not %s", flag("--only", s.Only), flag("--only", other.Only)},
+		{"it ran %s, and not %s", flag("--host", s.Hosts), flag("--host", other.Hosts)},
+		{"it ran %s, and not %s", flag("--kernel", s.Kernels), flag("--kernel", other.Kernels)},
+		{"it ran with --repeat %s, and not %s", fmt.Sprint(max(s.Repeat, 1)), fmt.Sprint(max(other.Repeat, 1))},
 	} {
-		if c.is != c.was && !(c.what == "cells in its run" && s.By == ByKernel) {
-			return fmt.Sprintf("%s %s, and not %s", c.what, cmp.Or(c.is, "none"), cmp.Or(c.was, "none"))
+		if c.is != c.was {
+			return fmt.Sprintf(c.says, c.is, c.was)
 		}
+	}
+	if s.Cells != other.Cells && s.By == "" { // on other kernels there may be others
+		return fmt.Sprintf("its run has %d cells, and not %d", s.Cells, other.Cells)
 	}
 	return ""
 }
