@@ -117,7 +117,7 @@ func merge(cmd *cobra.Command, files []string, o mergeOptions) error {
 // insteadOf says what stands for the cells that are missing.
 func insteadOf(whole *report.Merged) string {
 	if n := whole.Filled(); n > 0 || whole.Shard().By == "" {
-		return fmt.Sprintf("%s for what is not there", count(n, "skip"))
+		return fmt.Sprintf("%d of the cells are skips", n)
 	}
 	return "the kernels that were to be asked there have no columns"
 }
