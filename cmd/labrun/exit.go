@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"labrun/lab"
+	"labrun/lab/result"
 )
 
 // Exit statuses; exec and shell pass the status of their program through.
@@ -26,6 +27,17 @@ const (
 type exitStatus int
 
 func (e exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
+
+// statusOf returns the status of a run as an error, nil when all passed.
+func statusOf(c result.Counts) error {
+	switch {
+	case c.Errors > 0:
+		return exitStatus(exitError)
+	case c.Failed > 0:
+		return exitStatus(exitFailed)
+	}
+	return nil
+}
 
 // usageError is a mistake in the command line or in a file: status 2. The user can mend it,
 // and nothing has been built when it is found.

@@ -23,6 +23,7 @@ type mergeOptions struct {
 	outputs outputOptions
 	verbose bool
 	partial bool
+	tells   bool // by the exit status what the report says
 }
 
 // mergeCommand makes "labrun merge": what machines found apart becomes one report.
@@ -57,7 +58,8 @@ The other formats need memory for all cells. With -o, standard output has the la
 of the report alone, unless --format names a format that no FILE takes.
 
 ` + formatList() + `
-Exit status: 0 whatever the reports say, 2 when they cannot be read or put together.`,
+Exit status: 0 whatever the reports say, 2 when they cannot be read or put together. With
+--exit-code it is that of the run: 1 some failed, 3 some could not be asked.`,
 		Args: args(1, math.MaxInt, "one FILE.json or more"),
 		RunE: func(cmd *cobra.Command, files []string) error { return merge(cmd, files, o) },
 	}
@@ -65,6 +67,7 @@ Exit status: 0 whatever the reports say, 2 when they cannot be read or put toget
 	cmd.Flags().BoolVarP(&o.verbose, "verbose", "v", false, "show every step of every cell, in text on standard output")
 	cmd.Flags().BoolVar(&o.partial, "partial", false,
 		"merge the parts of a run that there are; the cells of the others are skips, with the reason")
+	cmd.Flags().BoolVar(&o.tells, "exit-code", false, "exit 1 when a cell has failed, and 3 when one could not be asked")
 	return cmd
 }
 
@@ -111,7 +114,10 @@ func merge(cmd *cobra.Command, files []string, o mergeOptions) error {
 	defer closeOutputs(open)
 	status.hide(false)
 	whole.Progress = status.phase("cells written")
-	return writeMerged(cmd, whole, open, status, o)
+	if err := writeMerged(cmd, whole, open, status, o); err != nil || !o.tells {
+		return err
+	}
+	return statusOf(whole.Report().Counts)
 }
 
 // insteadOf says what stands for the cells that are missing.

@@ -198,13 +198,7 @@ func printReport(cmd *cobra.Command, r result.Report, d *compare.Difference, out
 	if err != nil {
 		return err
 	}
-	switch {
-	case r.Counts.Errors > 0:
-		return exitStatus(exitError)
-	case r.Counts.Failed > 0:
-		return exitStatus(exitFailed)
-	}
-	return nil
+	return statusOf(r.Counts)
 }
 
 // writeGitHub writes the report to standard output, and annotations after it.
