@@ -26,6 +26,8 @@ and claims with another verdict. Cells are matched by their names, wherever they
 stand. The environment (kernel, machine, user, parameters, version of labrun) is
 compared apart: it is not part of the outcome. Nor is an answer that the file leaves
 open, with "?" or no value where the call answers one: those are listed apart too.
+Where many cells of an experiment differ they are told as classes: how they differ, and
+which values of the axes those cells have and no others, "first=x|y, second=any".
 Reports about several kernels are compared kernel by kernel of the same name; a report
 about one with that of its version. Kernels of one report alone are left out, and
 listed. Two reports about one kernel each are compared whatever the kernels are.

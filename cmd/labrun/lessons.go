@@ -2,6 +2,7 @@ package main
 
 import (
 	"io/fs"
+	"path"
 	"strings"
 
 	"labrun/lab"
@@ -11,6 +12,10 @@ import (
 
 // standardLab is the lesson whose hosts are those of "labrun try": alpha and beta, with two NICs each.
 const standardLab = "dual-nic"
+
+// atlas is the folder of topologies with every combination of what lessons are about. They expect nothing and teach
+// nothing by themselves, so they are run by their names as lessons are, "atlas/tcp", and are not among these.
+const atlas = "atlas"
 
 // lessonNames returns the names of the lessons in this program, sorted.
 func lessonNames() []string {
@@ -28,7 +33,7 @@ func lessonNames() []string {
 // by its path: commands that a report prints find it again by that.
 func lessonNamed(name string) (topology.Source, bool) {
 	source, err := topology.In(topologies.Files, name+".yaml", name)
-	return source, err == nil && !strings.Contains(name, "/")
+	return source, err == nil && (!strings.Contains(name, "/") || path.Dir(name) == atlas)
 }
 
 // loadLesson returns a lesson, which exists.
