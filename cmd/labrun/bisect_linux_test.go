@@ -110,7 +110,7 @@ experiments:
 				text := strings.TrimPrefix(spec, "kernel-")
 				info := result.KernelInfo{Release: text, Version: text, Machine: "x86_64", User: "root"}
 				return askKernel(ctx, fakeKernel{c.answers[text]}, info, mustVersion(t, text), topologies,
-					run.Options{Jobs: 1, Hosts: []string{"alpha"}}, time.Now())
+					run.Options{Jobs: 1, Hosts: []string{"alpha"}}, time.Now(), nil)
 			}
 			err := b.run(t.Context())
 			var status exitStatus

@@ -6,6 +6,6 @@ import "github.com/spf13/cobra"
 func linuxCommands() []*cobra.Command {
 	return []*cobra.Command{
 		tryCommand(), shellCommand(), execCommand(), recordCommand(), upCommand(), enterCommand(), connectCommand(),
-		serverCommand(), rerunCommand(), bisectCommand(),
+		serverCommand(), rerunCommand(), resumeCommand(), bisectCommand(),
 	}
 }

@@ -260,11 +260,14 @@ func completions(root *cobra.Command) {
 			offer(cmd, "host", offerHosts)
 		}
 		offer(cmd, "capture", offerFolders)
+		offer(cmd, "shard", cobra.FixedCompletions([]string{"auto", "by=kernel"}, cobra.ShellCompDirectiveNoFileComp))
 		offer(cmd, "kernel", offerKernels)
 		switch cmd.Name() {
 		case "report", "merge":
 			cmd.ValidArgsFunction = offerReports
 			offer(cmd, "format", reportFormats)
+		case "resume":
+			cmd.ValidArgsFunction = offerReports
 		case "diff", "rerun":
 			cmd.ValidArgsFunction = offerReports
 			offer(cmd, "format", cobra.FixedCompletions(diffNames(), cobra.ShellCompDirectiveNoFileComp))

@@ -20,7 +20,7 @@ var commandGroups = []struct {
 	{"Ask, and learn why:", []string{"run", "try", "explain"}},
 	{"Write topologies:", []string{"init", "record", "import", "check", "fmt", "list", "plan", "graph", "schema"}},
 	{"Stand in a host:", []string{"shell", "exec", "up", "enter", "connect", "server"}},
-	{"Keep answers and compare them:", []string{"report", "diff", "merge", "rerun"}},
+	{"Keep answers and compare them:", []string{"report", "diff", "merge", "rerun", "resume"}},
 	{"Other kernels:", []string{"kernels", "bisect"}},
 	{"This program:", []string{"completion", "man", "version"}},
 }
@@ -30,7 +30,7 @@ var flagGroups = []struct {
 	title string
 	names []string
 }{
-	{"Which cells:", []string{"only", "host", "failed"}},
+	{"Which cells:", []string{"only", "host", "failed", "shard", "resume"}},
 	{"Which kernels:", []string{"kernel", "kernels-from", "accel", "guest-labrun"}},
 	{"How:", []string{"jobs", "timeout", "fail-fast", "repeat", "watch", "pause-on-fail"}},
 	{"What is written:", []string{"output", "format", "report", "verbose", "quiet", "color", "baseline", "capture", "accept", "yes"}},

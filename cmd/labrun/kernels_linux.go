@@ -27,8 +27,9 @@ func (o *askOptions) privilege() error {
 
 // askKernels asks several kernels, side by side where there are processors, and puts their reports together.
 // One that cannot be booted, or that ends in the middle, has errors in its column; the others go on.
-func askKernels(ctx context.Context, kernels []asked, how guest.Options, options run.Options,
-	status *status) (result.Report, error) {
+// Of a share, sh is not nil.
+func askKernels(ctx context.Context, kernels []asked, how guest.Options, options run.Options, status *status,
+	sh *shardRun) (result.Report, error) {
 	parts, errs := make([]result.Part, len(kernels)), make([]error, len(kernels))
 	room := make(chan bool, min(options.Jobs, runtime.NumCPU(), guest.Room()))
 	var group sync.WaitGroup
@@ -40,9 +41,10 @@ func askKernels(ctx context.Context, kernels []asked, how guest.Options, options
 			o.Progress = status.of(a.kernel)
 			var r result.Report
 			if a.kernel == hostKernel {
-				r, errs[i] = askHere(ctx, a.topologies, o, nil)
+				r, errs[i] = askHere(ctx, a.topologies, o, nil, sh.piece(i))
 			} else {
-				r, errs[i] = askGuest(ctx, a.kernel, a.topologies, how, o, func(what string) { status.does(a.kernel, what) })
+				does := func(what string) { status.does(a.kernel, what) }
+				r, errs[i] = askGuest(ctx, a.kernel, a.topologies, how, o, does, sh.piece(i))
 			}
 			parts[i] = result.Part{Name: a.kernel, Report: r}
 		})
@@ -63,7 +65,7 @@ func askKernels(ctx context.Context, kernels []asked, how guest.Options, options
 // askGuest boots a kernel and asks it, and says what it does until it can be asked. A kernel that cannot be asked has
 // errors in every cell.
 func askGuest(ctx context.Context, name string, topologies []*lab.Topology, how guest.Options, options run.Options,
-	does func(string)) (result.Report, error) {
+	does func(string), p *piece) (result.Report, error) {
 	began := time.Now()
 	// A guest has one processor, and memory for few labs. Where its clock jumps over idle time, to wait costs
 	// it nothing.
@@ -72,16 +74,16 @@ func askGuest(ctx context.Context, name string, topologies []*lab.Topology, how 
 	i, err := image.Open(ctx, name)
 	if err != nil {
 		return askKernel(ctx, kernel.Lost{Why: err}, result.KernelInfo{Release: name, User: "root"}, lab.KernelVersion{},
-			topologies, options, began)
+			topologies, options, began, p)
 	}
 	does("boots")
 	k, err := guest.Start(ctx, i, how)
 	if err != nil {
 		info := result.KernelInfo{Release: i.Release, Version: i.Version.String(), Machine: i.Machine, User: "root"}
-		return askKernel(ctx, kernel.Lost{Why: err}, info, i.Version, topologies, options, began)
+		return askKernel(ctx, kernel.Lost{Why: err}, info, i.Version, topologies, options, began, p)
 	}
 	defer k.Close()
-	return askKernel(ctx, k, k.Hello.Kernel, k.Hello.Version, topologies, options, began)
+	return askKernel(ctx, k, k.Hello.Kernel, k.Hello.Version, topologies, options, began, p)
 }
 
 // versionOf returns the version of a kernel before it is booted. It is an error when that cannot be told.

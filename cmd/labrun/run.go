@@ -19,6 +19,7 @@ type runOptions struct {
 	failed   string // a kept report, of which the cells run that had failed; "" is none
 	accept   bool   // write the answers into the files
 	yes      bool   // without asking
+	sharing  shardOptions
 }
 
 func (o *runOptions) flags(f *pflag.FlagSet) {
@@ -37,6 +38,7 @@ func (o *runOptions) flags(f *pflag.FlagSet) {
 		"write what the kernels answered into each FILE, in place of ? and of answers that differ; shows the diff and "+
 			"asks before it writes")
 	f.BoolVar(&o.yes, "yes", false, "write what --accept shows without asking")
+	o.sharing.flags(f)
 }
 
 // check finds mistakes in the flags before anything is built.
@@ -52,7 +54,10 @@ func (o *runOptions) check(topologies []*lab.Topology) error {
 	if err := o.outputs.check(); err != nil {
 		return err
 	}
-	return o.checkAccept()
+	if err := o.checkAccept(); err != nil {
+		return err
+	}
+	return o.checkShard(topologies)
 }
 
 // checkAccept finds flags that do not go with --accept. A diff on standard output would spoil a report there that a
@@ -91,6 +96,7 @@ type askOptions struct {
 
 	patterns []lab.Selection // only, parsed by check
 	asked    []asked         // the kernels, found by check; none is this machine's alone
+	shard    *shardRun       // nil when all cells run
 }
 
 // flags says of each flag what it takes and what comes of it, in one sentence: --help, the manual

@@ -51,7 +51,7 @@ func runFiles(cmd *cobra.Command, paths []string, o runOptions) error {
 	if err != nil {
 		return err
 	}
-	if o.watch && !o.accept { // which check forbids
+	if o.watch && !o.accept && o.sharing.text == "" { // which check forbids
 		return watch(cmd, files, func(ctx context.Context) (bool, error) {
 			this := o // what check finds out is of one run
 			topologies, err := loadFor(cmd, files, &this)
@@ -75,6 +75,9 @@ func runFiles(cmd *cobra.Command, paths []string, o runOptions) error {
 	}
 	if o.accept {
 		return runAccept(untilSignal(), cmd, topologies, o)
+	}
+	if !o.sharing.share.IsZero() {
+		return runShard(untilSignal(), cmd, topologies, o)
 	}
 	_, err = runOnce(untilSignal(), cmd, topologies, o)
 	return err
@@ -141,18 +144,18 @@ func ask(ctx context.Context, stderr io.Writer, topologies []*lab.Topology, o as
 	options.Red = status.note
 	if len(o.asked) > 0 {
 		how := guest.Options{Accel: o.accel, Labrun: o.guestLabrun}
-		return askKernels(ctx, o.asked, how, options, status)
+		return askKernels(ctx, o.asked, how, options, status, o.shard)
 	}
 	options.Progress = status.of("")
 	if o.pause {
 		options.Pause = pause(stderr, topologies, status, clock)
 	}
-	return askHere(ctx, topologies, options, folder)
+	return askHere(ctx, topologies, options, folder, o.shard.piece(0))
 }
 
 // askHere asks this machine's kernel.
 func askHere(ctx context.Context, topologies []*lab.Topology, options run.Options,
-	folder *capture.Folder) (result.Report, error) {
+	folder *capture.Folder, p *piece) (result.Report, error) {
 	began := time.Now()
 	info, on, err := local.Info(ctx)
 	if err != nil {
@@ -165,21 +168,26 @@ func askHere(ctx context.Context, topologies []*lab.Topology, options run.Option
 	defer k.Close()
 	// Packets of cells that share a lab could not be told apart.
 	options.Apart = folder != nil
-	return askKernel(ctx, k, info, on, topologies, options, began)
+	return askKernel(ctx, k, info, on, topologies, options, began, p)
 }
 
 // askKernel asks one kernel. All that differs between two runs of a file goes into
 // the environment here, and nothing of it into a matrix: so two machines can compare theirs.
+// Of a share, p is not nil.
 func askKernel(ctx context.Context, k kernel.Kernel, info result.KernelInfo, on lab.KernelVersion,
-	topologies []*lab.Topology, options run.Options, began time.Time) (result.Report, error) {
+	topologies []*lab.Topology, options run.Options, began time.Time, p *piece) (result.Report, error) {
 	env := result.Environment{Labrun: version(), Started: began.UTC(), Kernels: []result.KernelInfo{info},
 		Jobs: options.Jobs}
 	options.Seconds = &env.Seconds
+	before, err := p.prepare(&env, topologies, &options)
+	if err != nil {
+		return result.Report{}, err
+	}
 	matrices, err := run.Run(ctx, k, on, topologies, options)
 	if err != nil {
 		return result.Report{}, err
 	}
-	env.Elapsed = time.Since(began).Seconds()
+	env.Elapsed = before + time.Since(began).Seconds()
 	return result.NewReport(env, matrices), nil
 }
 

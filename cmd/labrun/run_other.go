@@ -41,7 +41,7 @@ func explainAsked(*cobra.Command, explainOptions, []*lab.Topology) (result.Repor
 
 func linuxCommands() []*cobra.Command {
 	var all []*cobra.Command
-	for _, name := range []string{"try", "shell", "exec", "up", "enter", "connect", "server", "rerun", "bisect"} {
+	for _, name := range []string{"try", "shell", "exec", "up", "enter", "connect", "server", "rerun", "resume", "bisect"} {
 		all = append(all, &cobra.Command{
 			Use: name, Short: "needs Linux", DisableFlagParsing: true,
 			RunE: func(cmd *cobra.Command, _ []string) error { return needsLinux(cmd.CommandPath()) },

@@ -35,6 +35,7 @@ func allTopics() []topic {
 		{"programs", "real programs in a host", nil, programsPage},
 		{"hosts", "networks, hosts and NICs, and the words of ip(8)", []string{"links"}, hostsPage},
 		{"file", "the keys of a file and of an experiment", nil, filePage},
+		{"shards", "a run that several machines share, and one that was cut short", nil, shardsPage},
 		{"reference", "commands, statuses, formats, red cells, and the language in sentences", nil, referencePage},
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"labrun/lab"
+	"labrun/lab/shard"
 	"labrun/lab/wording"
 )
 
@@ -52,7 +53,8 @@ func documentVariables(cmd *cobra.Command) {
 // otherVariables are read by labrun, by its tests and by the Vagrantfile, and stand for no flag.
 var otherVariables = []string{"LABRUN_AGAIN", "LABRUN_LAB", "LABRUN_HOST", "LABRUN_NETNS", "LABRUN_UPDATE",
 	"LABRUN_BOX",
-	"LABRUN_SYNC", "LABRUN_CONSOLE", "LABRUN_GUESTS", "LABRUN_SHOTS", "LABRUN_TWIN", "LABRUN_SYSCTLS", "LABRUN_PROCFS"}
+	"LABRUN_SYNC", "LABRUN_CONSOLE", "LABRUN_GUESTS", "LABRUN_SHOTS", "LABRUN_TWIN", "LABRUN_SYSCTLS", "LABRUN_PROCFS",
+	shard.CountVariable}
 
 // variableNames returns the variables of all commands.
 func variableNames(cmd *cobra.Command) []string {

@@ -2,6 +2,7 @@ package result
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -78,6 +79,28 @@ func (k *KernelInfo) Setting(name string) string {
 		return name
 	}
 	return name + " (" + k.Name + ")"
+}
+
+// Differs says in what another kernel is not the same for answers to stand in one column, one line each.
+func (k *KernelInfo) Differs(other *KernelInfo) []string {
+	var all []string
+	for _, c := range []struct{ name, a, b string }{
+		{"kernel", k.Release, other.Release}, {"machine", k.Machine, other.Machine}, {"user", k.User, other.User},
+	} {
+		if c.a != c.b {
+			all = append(all, fmt.Sprintf("%s %q and %q", c.name, c.a, c.b))
+		}
+	}
+	names := slices.AppendSeq(slices.Collect(maps.Keys(k.Sysctls)), maps.Keys(other.Sysctls))
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
+		a, hasA := k.Sysctls[name]
+		b, hasB := other.Sysctls[name]
+		if a != b || hasA != hasB {
+			all = append(all, fmt.Sprintf("%s %q and %q", name, a, b))
+		}
+	}
+	return all
 }
 
 // Counts is how many cells came to each verdict.

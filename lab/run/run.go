@@ -41,8 +41,6 @@ type Options struct {
 	// Checkpoint gets from time to time what the share has, and is called no more when Run returns. It may be nil, and
 	// is called only in the last one of several Runs: a cell has no answer before.
 	Checkpoint func(Part)
-	// Lacks gets how many cells of the share have no answer; may be nil.
-	Lacks *int
 
 	// Evidence is the most cells that an experiment may have in a host for a look at
 	// the sockets after every errno; of one with more the red steps are looked into.
@@ -126,9 +124,6 @@ func Run(ctx context.Context, k kernel.Kernel, version lab.KernelVersion, topolo
 		return matrices, nil
 	}
 	part := state.part(func(m, c int) result.Cell { return matrices[m].Cells[c] })
-	if o.Lacks != nil {
-		*o.Lacks = part.Lacks
-	}
 	if o.Seconds != nil {
 		*o.Seconds = part.Seconds
 	}
@@ -169,6 +164,25 @@ func Probe(ctx context.Context, k kernel.Kernel, version lab.KernelVersion, t *l
 func once() func() (int, bool) {
 	n := -1
 	return func() (int, bool) { n++; return n, n == 0 }
+}
+
+// Cells returns how many cells of the topologies run on a kernel.
+func Cells(topologies []*lab.Topology, o Options) (int, error) {
+	groups := make([][]*group, len(topologies))
+	for i, t := range topologies {
+		m := &matrix{Matrix: &result.Matrix{}}
+		var err error
+		if groups[i], err = m.prepare(t, o); err != nil {
+			return 0, err
+		}
+	}
+	cells := 0
+	for _, mine := range shareOf(groups, o.Share) {
+		for _, g := range mine {
+			cells += len(g.combos)
+		}
+	}
+	return cells, nil
 }
 
 // prepare lays the matrix out, without cells, and cuts those into groups.

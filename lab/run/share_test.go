@@ -192,14 +192,13 @@ func TestSharesAddUp(t *testing.T) {
 	top := mustParse(t, shared)
 	ask := func(s shard.Share) result.Report {
 		var seconds [][]float32
-		lacks := -1
-		m, err := Run(t.Context(), newSharedKernel(), v618, []*lab.Topology{top},
-			Options{Jobs: 2, Runs: 3, Share: s, Lacks: &lacks, Seconds: &seconds})
+		o := Options{Jobs: 2, Runs: 3, Share: s, Seconds: &seconds}
+		m, err := Run(t.Context(), newSharedKernel(), v618, []*lab.Topology{top}, o)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !s.IsZero() && lacks != 0 {
-			t.Errorf("share %v lacks %d", s, lacks)
+		if n, err := Cells([]*lab.Topology{top}, o); n != len(m[0].Cells) || err != nil {
+			t.Errorf("share %v has %d cells, and should have %d, %v", s, len(m[0].Cells), n, err)
 		}
 		if len(seconds[0]) != len(m[0].Cells) || len(m[0].Rows) != 5 || len(m[0].Columns) != 2 {
 			t.Errorf("share %v: %d times of %d cells, %d rows, %d columns", s, len(seconds[0]), len(m[0].Cells), len(m[0].Rows),
@@ -261,28 +260,24 @@ func TestResume(t *testing.T) {
 			k := &stopping{fake: newSharedKernel(), cancel: cancel}
 			k.after.Store(int64(after))
 			var part Part
-			o := Options{Jobs: 1, Runs: runs, Share: share, Lacks: &part.Lacks, Seconds: &part.Seconds}
+			o := Options{Jobs: 1, Runs: runs, Share: share, Seconds: &part.Seconds}
 			if part.Matrices, err = Run(ctx, k, v618, []*lab.Topology{top}, o); err != nil {
 				t.Fatal(err)
 			}
 			cancel(nil)
-			if part.Lacks+len(part.Matrices[0].Cells) != cells {
-				t.Errorf("%d runs, stopped after %d cells: it has %d of %d and lacks %d", runs, after,
-					len(part.Matrices[0].Cells), cells, part.Lacks)
-			}
-			if part.Lacks > 0 {
+			lacks := cells - len(part.Matrices[0].Cells)
+			if lacks > 0 {
 				cut++
 			}
 			again := newSharedKernel()
-			lacked := part.Lacks
 			if part.Matrices, err = Run(t.Context(), again, v618, []*lab.Topology{top},
-				Options{Jobs: 1, Runs: runs, Share: share, Had: readBack(t, part), Lacks: &part.Lacks}); err != nil {
+				Options{Jobs: 1, Runs: runs, Share: share, Had: readBack(t, part)}); err != nil {
 				t.Fatal(err)
 			}
-			if len(again.asked) != lacked*runs && lacked > 0 {
-				t.Errorf("%d runs, stopped after %d cells: %d lacked, and %v were asked", runs, after, lacked, again.asked)
+			if len(again.asked) != lacks*runs {
+				t.Errorf("%d runs, stopped after %d cells: %d lacked, and %v were asked", runs, after, lacks, again.asked)
 			}
-			if got := written(t, reportOf(part.Matrices)); got != whole || part.Lacks != 0 {
+			if got := written(t, reportOf(part.Matrices)); got != whole {
 				t.Errorf("%d runs, stopped after %d cells: %s", runs, after, cmp.Diff(whole, got))
 			}
 		}
