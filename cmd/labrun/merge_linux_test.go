@@ -275,3 +275,75 @@ func TestMergeFillsTheDisk(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkMerge merges a report from eight parts, in comparison with writing and reading the same bytes.
+func BenchmarkMerge(b *testing.B) {
+	run := runOf{rows: 8, values: 10, of: 8, started: time.Unix(1, 0).UTC()}
+	dir := b.TempDir()
+	files, size := run.write(b, dir, "")
+	floor := func() {
+		out, err := os.Create(filepath.Join(dir, "floor"))
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer out.Close()
+		for _, file := range files {
+			in, err := os.Open(file)
+			if err != nil {
+				b.Fatal(err)
+			}
+			if _, err := io.Copy(struct{ io.Writer }{out}, struct{ io.Reader }{in}); err != nil { // not copy_file_range(2)
+				b.Fatal(err)
+			}
+			in.Close()
+		}
+	}
+	var bare, read, count, write time.Duration
+	lap := func(sum *time.Duration, since *time.Time) {
+		*sum += time.Since(*since)
+		*since = time.Now()
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		at := time.Now()
+		floor()
+		lap(&bare, &at)
+		spool, err := os.Create(filepath.Join(dir, "spool"))
+		if err != nil {
+			b.Fatal(err)
+		}
+		m := report.NewMerger(spool)
+		for _, file := range files {
+			in, err := os.Open(file)
+			if err == nil {
+				err = errors.Join(m.Read(file, in), in.Close())
+			}
+			if err != nil {
+				b.Fatal(err)
+			}
+		}
+		lap(&read, &at)
+		w, err := m.Merge(false)
+		if err == nil {
+			err = w.Count()
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+		lap(&count, &at)
+		out, err := os.Create(filepath.Join(dir, "whole"))
+		if err == nil {
+			err = errors.Join(w.JSON(out), out.Close(), spool.Close())
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+		lap(&write, &at)
+	}
+	cells := float64(run.cells() * b.N)
+	b.ReportMetric((read + count + write).Seconds()/bare.Seconds(), "x-floor")
+	b.ReportMetric(float64(size)*float64(b.N)/1e6/(read+count+write).Seconds(), "MB/s")
+	b.ReportMetric(float64(read.Nanoseconds())/cells, "ns/cell-read")
+	b.ReportMetric(float64(count.Nanoseconds())/cells, "ns/cell-counted")
+	b.ReportMetric(float64(write.Nanoseconds())/cells, "ns/cell-written")
+}

@@ -40,7 +40,7 @@ type spool struct {
 
 func newSpool(file Spool) *spool { return &spool{file: file, b: bufio.NewWriterSize(file, 1<<18)} }
 
-// numbering are values that are in memory, by numbers from mostNumber on.
+// numbering are values that are in memory, by numbers from firstNumber on.
 type numbering[T any] struct {
 	of  map[*T]uint64
 	all []*T
@@ -170,6 +170,7 @@ type spooled struct {
 	cells, seconds *bufio.Reader // the latter is nil when they are not known
 	left           int
 	last           result.Cell
+	four           [4]byte // of seconds, kept for its room
 }
 
 func (c *spooled) Left() int { return c.left }
@@ -208,9 +209,8 @@ func (c *spooled) next() (t result.Timed, err error) {
 	if t.Note, err = numberedValue(c, number(), &c.notes, err); err != nil || c.seconds == nil {
 		return t, err
 	}
-	var four [4]byte
-	_, err = io.ReadFull(c.seconds, four[:])
-	t.Seconds = math.Float32frombits(binary.LittleEndian.Uint32(four[:]))
+	_, err = io.ReadFull(c.seconds, c.four[:])
+	t.Seconds = math.Float32frombits(binary.LittleEndian.Uint32(c.four[:]))
 	return t, err
 }
 
