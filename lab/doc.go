@@ -44,13 +44,13 @@
 //	  remote       one at the other end of a stream: requests there, answers back
 //	  image        what can be booted: files, packages, what apt has, and the user's cache
 //	  guest        boots one, in QEMU, as User-mode Linux or gVisor; its init is this program
-//	lab/result     what was asked and answered: matrices, their counts, digest and claims; adds up; pure
+//	lab/result     what was asked and answered: matrices, their counts, digest and claims; adds up, in memory or not; pure
 //	lab/why        why a kernel answered so: a moment of the world, and the condition that it met; pure
 //	lab/shard      which share of a run is whose, by flags and job engines; pure
 //	lab/run        questions to a kernel, in order; answers to a matrix
 //	lab/accept     answers back into the files that asked, as edits of their text; pure
 //	lab/compare    two reports to what differs, and kernels to where an answer changed; pure
-//	lab/report     matrices to text, JSON and other formats; prints, computes nothing
+//	lab/report     matrices to text, JSON and other formats; prints, computes nothing; merges what does not fit into memory
 //	lab/graph      hosts and networks as a drawing; pure
 //	lab/labtest    all of it for go test: a cell is a subtest
 //

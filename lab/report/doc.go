@@ -24,4 +24,7 @@
 // There may be half a million cells, so formats are written as they are made and
 // hold nothing for a cell that passed. What no page can bear is cut, and a line
 // says how to see it. In JSON each cell has a line of its own, for grep(1) and diff(1).
+//
+// There may be more than fit into memory, too, in reports that are put together: a Merger reads parts one by one into a
+// spool, and writes what package result says that they are together. Files may be compressed.
 package report
