@@ -56,7 +56,7 @@ var chain = map[string][]string{
 	"lab/kernel/remote": {"lab/question", "lab/result", "lab/kernel"},
 	"lab/kernel/image":  {"lab/wording"}, // files; starts none of them
 	// Its init is this program, and asks the guest's kernel as local does this machine's.
-	"lab/kernel/guest": {"lab/sys", "lab/child", "lab/kernel/image", "lab/kernel/remote", "lab/kernel/local"},
+	"lab/kernel/guest": {"lab/sys", "lab/child", "lab/program", "lab/kernel/image", "lab/kernel/remote", "lab/kernel/local"},
 	"lab/shard":        nil,                                                                                 // which share of a run is whose; knows no cells
 	"lab/run":          {"lab/question", "lab/result", "lab/why", "lab/kernel", "lab/capture", "lab/shard"}, // of capture the names of folders
 	"lab/compare":      {"lab/result"},                                                                      // two results in, what differs out

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"sync"
@@ -13,6 +14,7 @@ import (
 	"labrun/lab/kernel/guest"
 	"labrun/lab/kernel/image"
 	"labrun/lab/kernel/local"
+	"labrun/lab/program"
 	"labrun/lab/result"
 	"labrun/lab/run"
 )
@@ -31,7 +33,11 @@ func (o *askOptions) privilege() error {
 func askKernels(ctx context.Context, kernels []asked, how guest.Options, options run.Options, status *status,
 	sh *shardRun) (result.Report, error) {
 	parts, errs := make([]result.Part, len(kernels)), make([]error, len(kernels))
-	room := make(chan bool, min(options.Jobs, runtime.NumCPU(), guest.Room()))
+	var all []*lab.Topology
+	for _, a := range kernels {
+		all = append(all, a.topologies...)
+	}
+	room := make(chan bool, min(options.Jobs, runtime.NumCPU(), guest.Room(filesFor(all))))
 	var group sync.WaitGroup
 	for i, a := range kernels {
 		room <- true
@@ -77,6 +83,7 @@ func askGuest(ctx context.Context, name string, topologies []*lab.Topology, how 
 			topologies, options, began, p)
 	}
 	does("boots")
+	how.Files = filesFor(topologies)
 	k, err := guest.Start(ctx, i, how)
 	if err != nil {
 		info := result.KernelInfo{Release: i.Release, Version: i.Version.String(), Machine: i.Machine, User: "root"}
@@ -84,6 +91,31 @@ func askGuest(ctx context.Context, name string, topologies []*lab.Topology, how 
 	}
 	defer k.Close()
 	return askKernel(ctx, k, k.Hello.Kernel, k.Hello.Version, topologies, options, began, p)
+}
+
+// filesFor returns what a guest needs for the programs of topologies, nil where none runs any that labrun has not.
+func filesFor(topologies []*lab.Topology) (files *guest.Files) {
+	for _, t := range topologies {
+		if !slices.ContainsFunc(t.Experiments, runsPrograms) {
+			continue
+		}
+		if files == nil {
+			files = new(guest.Files)
+		}
+		if folder, err := filepath.Abs(filepath.Dir(t.File)); err == nil {
+			files.Folders = append(files.Folders, folder)
+		}
+	}
+	return files
+}
+
+func runsPrograms(e lab.Experiment) bool {
+	for s := range e.Steps() {
+		if s.Run != nil && !slices.Contains(program.SeedPrograms, s.Run.Argv[0]) {
+			return true
+		}
+	}
+	return false
 }
 
 // versionOf returns the version of a kernel before it is booted. It is an error when that cannot be told.

@@ -33,7 +33,10 @@ type Request struct {
 	// Outputs asks for what programs print: after each step that one ends in, and of a cell that passed too.
 	Outputs bool
 	Place   string // of the question's topology among those of the run, for files of its cells
-	Run     int    // the number of this run of the cells, from 1; 0 when there is only one
+	// Folder is where the question's file is, as a path from the root, on a machine whose files the kernel's programs
+	// see; "" is what its name says here.
+	Folder string
+	Run    int // the number of this run of the cells, from 1; 0 when there is only one
 	// Slow is how many times as long as this machine the kernel takes over a call, where that is more
 	// than once. It has so many times the time for an answer, unless "blocked" is wanted: those waits end
 	// by the kernel's own timers, which no slowness stretches.

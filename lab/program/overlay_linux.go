@@ -230,6 +230,19 @@ func private(path string) bool {
 	return false
 }
 
+// Unseen returns whether programs of a lab do not see what this machine has at a path: they have one of their own there,
+// or it is a window on this machine's kernel.
+func Unseen() (func(path string) bool, error) {
+	var l layers
+	var err error
+	if l.mounts, err = readMounts(); err != nil {
+		return nil, err
+	}
+	return func(path string) bool {
+		return private(path) && path != hostsFile && path != resolvFile || l.pseudo(path)
+	}, nil
+}
+
 // mountPoint is a line of /proc/self/mountinfo, proc_pid_mountinfo(5).
 type mountPoint struct{ path, fstype string }
 

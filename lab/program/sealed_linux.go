@@ -75,12 +75,18 @@ type ownFile struct {
 	Dev, Ino uint64
 }
 
+// SelfPath is where this program's file is, if it has left the root that it was executed in; "" otherwise.
+var SelfPath string
+
 // selfFile returns the file of this program, the zero file when it has none any
 // more. /proc/self/exe itself is a file of the mount namespace that this program
 // was started from, and no bind takes it over into another one. Its path does,
 // when it still is that file's.
 func selfFile() ownFile {
-	path, err := os.Readlink(child.Self)
+	path, err := SelfPath, error(nil)
+	if path == "" {
+		path, err = os.Readlink(child.Self)
+	}
 	var st unix.Stat_t
 	if err != nil || unix.Stat(child.Self, &st) != nil {
 		return ownFile{}

@@ -82,14 +82,14 @@ func bootBare(b *testing.B, i image.Image) time.Duration {
 	if _, err := initrd.Write(text.Bytes()); err != nil {
 		b.Fatal(err)
 	}
-	c, err := commandFor(i, "tcg")
+	c, err := commandFor(i, "tcg", nil)
 	if err != nil {
 		b.Fatal(err)
 	}
 	if c.program, err = exec.LookPath(c.program); err != nil {
 		b.Skip(err)
 	}
-	k, err := launch(c, initrd)
+	k, err := launch(c, initrd, nil)
 	if err != nil {
 		b.Fatal(err)
 	}

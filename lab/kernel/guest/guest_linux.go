@@ -30,6 +30,7 @@ type Kernel struct {
 	process *exec.Cmd
 	console *console
 	channel *counted
+	files   *os.File      // the line that this machine's files are served over, nil where none are
 	ended   chan struct{} // closed when the process has ended
 	closed  chan struct{} // closed when its end is wanted
 
@@ -41,6 +42,7 @@ type Kernel struct {
 type Options struct {
 	Accel  string // "kvm" or "tcg"; "" is what works here
 	Labrun string // the file of a labrun for another architecture; "" builds one
+	Files  *Files // nil for a guest that runs no programs of this machine
 }
 
 // Start boots a kernel and waits until it can be asked. The caller has to close it. An error says why
@@ -57,7 +59,7 @@ func Start(ctx context.Context, i image.Image, o Options) (*Kernel, error) {
 		}
 		patience.busy = min(patience.busy, kvmBusy)
 	}
-	cmd, err := commandFor(i, accel)
+	cmd, err := commandFor(i, accel, o.Files)
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +76,7 @@ func Start(ctx context.Context, i image.Image, o Options) (*Kernel, error) {
 		}
 		defer initrd.Close()
 	}
-	k, err := launch(cmd, initrd)
+	k, err := launch(cmd, initrd, o.Files)
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +99,7 @@ func Start(ctx context.Context, i image.Image, o Options) (*Kernel, error) {
 
 // launch starts what runs the guest, with the ends of a console and a channel, or with a channel in place of its
 // standard input and output.
-func launch(cmd command, initrd *os.File) (_ *Kernel, err error) {
+func launch(cmd command, initrd *os.File, files *Files) (_ *Kernel, err error) {
 	k := &Kernel{program: cmd.program, ended: make(chan struct{}), closed: make(chan struct{})}
 	console, consoleEnd, err := pair("console")
 	if err != nil {
@@ -118,6 +120,12 @@ func launch(cmd command, initrd *os.File) (_ *Kernel, err error) {
 			k.channel, theirs = &counted{ReadCloser: ours, Writer: ours}, []*os.File{end}
 			k.process.ExtraFiles = []*os.File{initrd, consoleEnd, end}
 		}
+		if err == nil && cmd.files {
+			if k.files, end, err = pair("files"); err == nil {
+				theirs = append(theirs, end)
+				k.process.ExtraFiles = append(k.process.ExtraFiles, end)
+			}
+		}
 	}
 	if err != nil {
 		console.Close()
@@ -129,6 +137,13 @@ func launch(cmd command, initrd *os.File) (_ *Kernel, err error) {
 		}
 	}()
 	k.console = newConsole(console)
+	if k.files != nil {
+		go func() {
+			if err := serveFiles(k.files, files.private()); err != nil {
+				k.kill(fmt.Errorf("serve this machine's files to the guest: %w", err))
+			}
+		}()
+	}
 	if err := k.run(cmd); err != nil {
 		consoleEnd.Close()
 		k.channel.Close()
@@ -197,6 +212,9 @@ func (k *Kernel) run(cmd command) error {
 			_ = k.process.Wait() // explain says what it ended with
 			close(k.ended)
 			k.channel.Close()
+			if k.files != nil {
+				k.files.Close()
+			}
 		}
 	}()
 	return <-started

@@ -31,6 +31,10 @@ func Main() {
 		fmt.Fprintln(os.Stderr, "labrun: guest:", private(os.Args[1:]))
 		os.Exit(1)
 	}
+	if len(os.Args) > 0 && os.Args[0] == relayArg {
+		fmt.Println("labrun: guest: the machine's files:", relay(len(os.Args) > 1))
+		os.Exit(1)
+	}
 	if len(os.Args) == 0 || os.Args[0] != initFile && os.Args[0] != helperFile && os.Args[0] != privateInit {
 		return
 	}
@@ -41,7 +45,7 @@ func Main() {
 		return
 	}
 	if os.Args[0] == privateInit { // gVisor has made the machine, and ends it with its init
-		if err := serve(stdio{os.Stdin, os.Stdout}, false); err != nil {
+		if err := serve(stdio{os.Stdin, os.Stdout}, false, ""); err != nil {
 			fmt.Fprintln(os.Stderr, "labrun: guest:", err)
 		}
 		os.Exit(0)
@@ -98,7 +102,19 @@ func initMain() error {
 	if err != nil {
 		return err
 	}
-	return serve(channel, len(index) > 0)
+	lacks := "it was not shown the machine's files"
+	if arch, ok := strings.CutPrefix(words[filesWord], noFiles); ok {
+		lacks = fmt.Sprintf("the machine's programs are for %s, and labrun shows their files to guests of x86_64 alone", arch)
+	} else if words[filesWord] != "" {
+		lacks = ""
+		err := showMachine(index, words)
+		if why := lacking(""); errors.As(err, &why) {
+			lacks = string(why)
+		} else if err != nil {
+			return fmt.Errorf("show the machine's files: %w", err)
+		}
+	}
+	return serve(channel, len(index) == 0, lacks)
 }
 
 // timerSlack is by how much a sleep of labrun's may last longer in a guest: about a tick of its kernel.
@@ -127,14 +143,13 @@ type stdio struct {
 	io.Writer
 }
 
-// serve answers what is asked over the channel.
-func serve(channel io.ReadWriter, hasModules bool) error {
+// serve answers what is asked over the channel, see local.Kernel for the rest.
+func serve(channel io.ReadWriter, bare bool, noFiles string) error {
 	k, err := local.New(nil)
 	if err != nil {
 		return err
 	}
-	k.Guest = os.Args[0] == initFile
-	k.Bare = k.Guest && !hasModules
+	k.Bare, k.NoFiles = bare, noFiles
 	info, version, err := local.Info(context.Background())
 	if err != nil {
 		return err
@@ -146,26 +161,27 @@ func serve(channel io.ReadWriter, hasModules bool) error {
 // has unpacked the initramfs to, so the same files become a mount of their own.
 func mounts() error {
 	const root = "/root"
-	if err := errors.Join(
-		mount("/", root, "", unix.MS_BIND),
-		os.Chdir(root),
-		mount(".", "/", "", unix.MS_MOVE),
-		unix.Chroot("."),
-		os.Chdir("/"),
-	); err != nil {
+	if err := errors.Join(mount("/", root, "", unix.MS_BIND), enterRoot(root)); err != nil {
 		return err
 	}
-	// The kernel may be without; then it has none of what needs it.
-	if err := os.Mkdir(sys.Cgroups, 0o755); err == nil {
-		_ = unix.Mount("cgroup2", sys.Cgroups, "cgroup2", 0, "")
-	}
-	return errors.Join(
+	if err := errors.Join(
 		mount("proc", "/proc", "proc", 0),
 		mount("sysfs", "/sys", "sysfs", 0),
 		mount("devtmpfs", "/dev", "devtmpfs", 0),
 		mount("tmpfs", "/tmp", "tmpfs", 0),
 		mount("tmpfs", "/run", "tmpfs", 0),
-	)
+		os.Mkdir(sys.Cgroups, 0o755),
+	); err != nil {
+		return err
+	}
+	// The kernel may be without; then it has none of what needs it.
+	_ = unix.Mount("cgroup2", sys.Cgroups, "cgroup2", 0, "")
+	return nil
+}
+
+// enterRoot makes what is mounted on a folder the root.
+func enterRoot(dir string) error {
+	return errors.Join(os.Chdir(dir), mount(".", "/", "", unix.MS_MOVE), unix.Chroot("."), os.Chdir("/"))
 }
 
 func mount(source, target, kind string, flags uintptr) error {

@@ -2,6 +2,7 @@ package guest
 
 import (
 	"fmt"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,6 +15,7 @@ const (
 	initrdFD  = 3 // the initramfs
 	consoleFD = 4 // what the kernel says
 	channelFD = 5 // what its init and this labrun say to each other
+	filesFD   = 6 // what it asks of this machine's files
 )
 
 // command is how a guest is started: a program of this machine, which gets the descriptors.
@@ -26,13 +28,19 @@ type command struct {
 	family  bool     // it has children, which outlive it unless they are in a PID namespace with it
 	stdio   bool     // the channel is its standard input and output, and it gets no initramfs
 	counted bool     // its clock counts instructions, so that it stands still while the guest has no processor
+	files   bool     // it gets filesFD
 }
 
-// commandFor returns how to start a kernel.
-func commandFor(i image.Image, accel string) (command, error) {
+// commandFor returns how to start a kernel. With files, it gets those of this machine if it can: programs are for one
+// architecture.
+func commandFor(i image.Image, accel string, files *Files) (command, error) {
 	switch {
 	case i.UserMode:
-		return userMode(i), nil
+		c := userMode(i)
+		if files != nil {
+			c.args = append(c.args, fmt.Sprintf("mem=%dM", memoryFiles), filesWord+"="+hostFiles, files.word())
+		}
+		return c, nil
 	case i.GVisor:
 		return gVisor(i), nil
 	}
@@ -40,7 +48,53 @@ func commandFor(i image.Image, accel string) (command, error) {
 	if !ok {
 		return command{}, fmt.Errorf("labrun knows no machine of QEMU for %s", i.Machine)
 	}
+	if files != nil && m.files != nil && i.Machine == image.Host() {
+		words := []string{m.append, filesWord + "=" + m.filesAt, files.word()}
+		if accel != "kvm" {
+			words = slices.Insert(words, 1, countedWord+"=1")
+		}
+		m.options, m.append = m.files, strings.Join(words, " ")
+		c := m.command(i, accel)
+		c.args[slices.Index(c.args, "-m")+1] = strconv.Itoa(memoryFiles)
+		c.files = true
+		return c, nil
+	}
+	if files != nil {
+		m.append += fmt.Sprintf(" %s=%s%s", filesWord, noFiles, image.Host())
+	}
 	return m.command(i, accel), nil
+}
+
+// Files says that a guest is to run programs of this machine: it is shown the machine's files, read-only, which takes it
+// longer to boot.
+type Files struct {
+	// Folders are those of topologies, as paths from the root, where programs begin. They are seen in /tmp and
+	// in other places, too, of which programs see nothing else.
+	Folders []string
+}
+
+// private returns the folders that are in such places, each once.
+func (f *Files) private() (folders []string) {
+	for _, folder := range f.Folders {
+		private := slices.ContainsFunc(ownDirs, func(dir string) bool { return strings.HasPrefix(folder, dir+"/") })
+		if private && !slices.Contains(folders, folder) {
+			folders = append(folders, folder)
+		}
+	}
+	return folders
+}
+
+// word tells the guest of them. It is the last one of a command line, which kernels cut where it is too long.
+func (f *Files) word() string {
+	var escaped []string
+	for _, folder := range f.private() {
+		parts := strings.Split(folder, "/")
+		for i, p := range parts {
+			parts[i] = strings.ReplaceAll(url.PathEscape(p), ",", "%2C")
+		}
+		escaped = append(escaped, strings.Join(parts, "/"))
+	}
+	return foldersWord + "=" + strings.Join(escaped, ",")
 }
 
 // machine is how QEMU emulates an architecture.
@@ -51,7 +105,12 @@ type machine struct {
 	channel string // the device of the line to this labrun
 	modules string // what has to be loaded before that exists
 	append  string
+	files   []string // the options where it shows this machine's files over a line of its own; nil where it cannot
+	filesAt string   // the device of that line
 }
+
+// filesLine are the options of that line.
+var filesLine = []string{"-chardev", fmt.Sprintf("socket,id=files,fd=%d", filesFD), "-device", "virtserialport,chardev=files"}
 
 // machines are those that guests are emulated on, by architecture as uname(2) has it. They are the
 // smallest ones. Where there is only one serial line, the channel is a port of virtio-serial.
@@ -62,6 +121,10 @@ var machines = map[string]machine{
 			"-device", "isa-serial,chardev=channel,iobase=0x2f8,irq=3"},
 		console: "ttyS0", channel: "ttyS1",
 		append: "noapic reboot=t earlyprintk=ttyS0", // the decompressor says what is wrong only then
+		// Kernels find no device of virtio without PCI: what microvm tells them by its command line most do not read.
+		files: append([]string{"-machine", "pc", "-serial", "chardev:console", "-serial", "chardev:channel",
+			"-device", "virtio-serial-pci"}, filesLine...),
+		filesAt: "vport0p1",
 	},
 	"aarch64": {
 		qemu: "qemu-system-aarch64",
@@ -92,8 +155,12 @@ var machines = map[string]machine{
 // kernels with the bug of udp_lib_get_port that e537dd15d0d4 mended answer by that chance.
 const tables = "uhash_entries=65536"
 
-// memory is what a guest gets, in MB: enough for the kernel, labrun and a lab of some hosts.
-const memory = 256
+// memory is what a guest gets, in MB: enough for the kernel, labrun and a lab of some hosts. What programs keep of the
+// machine's files, and write over them, is in memory as well.
+const (
+	memory      = 256
+	memoryFiles = 1024
+)
 
 // command returns QEMU's.
 func (m machine) command(i image.Image, accel string) command {
@@ -149,8 +216,17 @@ const (
 	privateArg  = "labrun-private" // the name of the process that makes it, and becomes the guest
 )
 
-// The words of a guest's command line for its init.
+// The words of a guest's command line for its init. Those of the machine's files are the line that they come over, or
+// hostFiles; that the guest's clock counts instructions; and folders of topologies, see Files.
 const (
 	channelWord = "labrun.channel"
 	modulesWord = "labrun.modules"
+	filesWord   = "labrun.files"
+	countedWord = "labrun.counted"
+	foldersWord = "labrun.folders"
+	hostFiles   = "hostfs"  // User-mode Linux is a program of the machine, and has its files
+	noFiles     = "not-of:" // and the machine's architecture, which is another one
 )
+
+// ownDirs are where a guest has something of its own.
+var ownDirs = []string{"/proc", "/sys", "/dev", "/tmp", "/run"}

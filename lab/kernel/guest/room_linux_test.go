@@ -11,7 +11,7 @@ func TestRoom(t *testing.T) {
 		"MemAvailable:      65536 kB\n":                              1, // a guest may still fit
 		"MemTotal:       24684816 kB\n":                              math.MaxInt,
 	} {
-		if got := roomIn(meminfo); got != want {
+		if got := roomIn(meminfo, memory); got != want {
 			t.Errorf("%q: %d guests, want %d", meminfo, got, want)
 		}
 	}

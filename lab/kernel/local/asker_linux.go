@@ -24,7 +24,7 @@ func (a *asker) red(ctx context.Context, i int, answer kernel.Answer, c *cell) {
 
 func (a *asker) cell(combo lab.Combo) *cell {
 	c := newCell(a.Question, combo, a.On)
-	c.evidence, c.waits, c.pool, c.guest = a.Evidence, a.Waits, &a.kept, a.Guest
-	c.prints, c.bare, c.slow = a.Outputs, a.Bare, a.Slow
+	c.evidence, c.waits, c.pool, c.noFiles = a.Evidence, a.Waits, &a.kept, a.NoFiles
+	c.prints, c.bare, c.slow, c.folder = a.Outputs, a.Bare, a.Slow, a.Folder
 	return c
 }

@@ -24,7 +24,8 @@ type cell struct {
 	ahead    []process.Reply   // to the calls of the steps from that one on
 	made     map[madeBy]string // the sockets that were not made, and why
 	race     *race             // the calls that the next together() releases, nil for none
-	guest    bool              // the machine is one, see Kernel.Guest
+	noFiles  string            // see Kernel.NoFiles
+	folder   string            // see kernel.Request.Folder
 	live     bool              // its steps are not all known yet, see Live
 	bare     bool              // see Kernel.Bare
 	slow     float64           // see kernel.Request.Slow

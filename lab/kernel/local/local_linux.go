@@ -44,8 +44,8 @@ func Main() {
 
 // Kernel is this machine's.
 type Kernel struct {
-	// Guest says that the machine is a guest that was booted to be asked: it has no programs but labrun's.
-	Guest bool
+	// NoFiles says why the machine, a guest, has no programs but labrun's; "" where it has.
+	NoFiles string
 	// Bare says that it is a guest, and that labrun had no modules to give it.
 	Bare bool
 

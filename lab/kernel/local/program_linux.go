@@ -18,9 +18,8 @@ import (
 // program runs a real program, to its end unless it is one for the background.
 func (c *cell) program(ctx context.Context, who lab.Process, s *question.Step) (got, error) {
 	if pkg, missing := program.Missing(s.Run.Argv); missing {
-		if c.guest {
-			return got{}, errSkip(c.q.Place(s) + ": " + s.Run.Argv[0] + " is not in the guest, which has no files of the " +
-				"machine; --kernel host has them")
+		if c.noFiles != "" {
+			return got{}, errSkip(c.q.Place(s) + ": " + s.Run.Argv[0] + " is not in the guest: " + c.noFiles)
 		}
 		why := c.q.Place(s) + ": " + s.Run.Argv[0] + " is not installed"
 		if pkg != "" {
@@ -30,7 +29,7 @@ func (c *cell) program(ctx context.Context, who lab.Process, s *question.Step) (
 	}
 	spec := program.Spec{
 		Name: who.String(), In: c.lab.Host(who.Host).Do, Hostname: who.Host, Argv: s.Run.Argv,
-		Hosts: question.HostsFile(c.q.Layout, who.Host, c.q.Host, c.isUp), Dir: folderOf(c.q.File),
+		Hosts: question.HostsFile(c.q.Layout, who.Host, c.q.Host, c.isUp), Dir: c.dir(),
 		Env:    []string{"LABRUN_LAB=" + c.q.Layout.Name, "LABRUN_HOST=" + who.Host},
 		Shared: fabric.SharedSysctls(),
 	}
@@ -100,12 +99,15 @@ func quoted(output string) string {
 	return fmt.Sprintf("%q and %d bytes more", output[:most], len(output)-most)
 }
 
-// folderOf returns the folder of a topology file, where its programs begin: / when
+// dir returns the folder of the topology's file, where its programs begin: / when
 // it is not there, as it may be when the text comes from a report.
-func folderOf(file string) string {
-	dir, err := filepath.Abs(filepath.Dir(file))
-	if err != nil {
-		return "/"
+func (c *cell) dir() string {
+	dir := c.folder
+	if dir == "" {
+		var err error
+		if dir, err = filepath.Abs(filepath.Dir(c.q.File)); err != nil {
+			return "/"
+		}
 	}
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
 		return "/"

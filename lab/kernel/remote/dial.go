@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"sync"
 
 	"labrun/lab"
@@ -245,7 +246,10 @@ type asking struct {
 func (a *asking) ask() error {
 	r := &a.request
 	out := ask{Combos: r.Combos, Version: r.On.Version, Evidence: r.Evidence, Outputs: r.Outputs, Place: r.Place,
-		Run: r.Run, Slow: max(r.Slow, a.slow)}
+		Run: r.Run, Slow: max(r.Slow, a.slow), Folder: r.Folder}
+	if folder, err := filepath.Abs(filepath.Dir(r.Question.File)); err == nil && out.Folder == "" {
+		out.Folder = folder // the other end has another working directory
+	}
 	for _, f := range r.Question.Features() {
 		if r.On.Has != nil && r.On.Has(f) {
 			out.Has = append(out.Has, f.String())

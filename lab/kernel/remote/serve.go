@@ -161,7 +161,7 @@ func (s *server) answer(ctx context.Context, id int, a ask, q *question.Question
 	}}
 	request := kernel.Request{
 		Question: q, Combos: a.Combos, On: on, Evidence: a.Evidence, Outputs: a.Outputs, Place: a.Place,
-		Run: a.Run, Slow: a.Slow,
+		Folder: a.Folder, Run: a.Run, Slow: a.Slow,
 		Next:  r.next,
 		Waits: func(f func()) { s.waits(id, f) },
 	}

@@ -53,6 +53,7 @@ type ask struct {
 	Evidence bool              `json:"evidence,omitempty"`
 	Outputs  bool              `json:"outputs,omitempty"`
 	Place    string            `json:"place,omitempty"`
+	Folder   string            `json:"folder,omitempty"`
 	Run      int               `json:"run,omitempty"`
 	Slow     float64           `json:"slow,omitempty"`
 }
