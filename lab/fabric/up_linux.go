@@ -205,7 +205,7 @@ func (b *builder) addVeth(o plan.AddVeth) error {
 	}
 	err := b.onLink(o.NS, o.Bridge, func(bridge int) *nl.NetlinkRequest { return addVeth(o, bridge, host.host.file.Fd()) })
 	if errors.Is(err, unix.EXFULL) {
-		return fmt.Errorf("%w: a network holds 1023 NICs (BR_MAX_PORTS)", err)
+		return fmt.Errorf("%w: a bridge has 1023 ports at most (BR_MAX_PORTS)", err)
 	}
 	if err == nil {
 		host.host.ports[o.NIC] = port{host: b.namespaces[o.NS].host, name: o.Port}

@@ -20,15 +20,22 @@ func (d *layoutReader) decodeHosts(e yamlpos.Entry) {
 		return
 	}
 	d.hosts = map[string]*host{}
-	for _, e := range list {
+	mistakes := d.Made
+	for _, e := range d.countHosts(list) {
 		if d.Full() {
 			d.hosts = nil
 			return
 		}
-		h := &host{Host: lab.Host{Name: e.Key, Pos: e.Pos}, aliases: map[string]alias{}}
+		h := &host{Host: lab.Host{Name: e.Key, Pos: e.Pos}, alike: e.alike, aliases: map[string]alias{}}
 		d.hosts[e.Key] = h
 		d.order = append(d.order, h)
-		d.guard(h, func() { d.decodeHost(h, e) })
+		if e.first {
+			mistakes = d.Made
+		} else if d.Made > mistakes { // the next one alike would have the same
+			h.unsure, d.peersUnsure = true, true
+			continue
+		}
+		d.guard(h, func() { d.decodeHost(h, e.Entry) })
 	}
 	// Only now is every address known that the file gives.
 	for _, h := range d.order {
@@ -53,8 +60,10 @@ func (d *layoutReader) guard(h *host, f func()) {
 // certain: the one that shares a network with it may be any.
 func (d *layoutReader) decodeHost(h *host, e yamlpos.Entry) {
 	s := yamlpos.Scope{Inner: "host " + wording.Quote(e.Key)}
-	d.checkName(e.Pos, syntax.HostName, e.Key)
 	before := d.Made
+	if d.checkName(e.Pos, syntax.HostName, e.Key); h.alike != "" {
+		s.Inner = "host " + wording.Quote(h.alike)
+	}
 	keys, _ := d.Fields(d.nicsBelow(e.Value, s), s, hostKeys...)
 	h.sysctls = keys["sysctls"]
 	d.decodeRouting(h, keys, s)
@@ -139,15 +148,15 @@ func (d *layoutReader) decodeNIC(h *host, s yamlpos.Scope, e yamlpos.Entry) *nic
 		n.network.nics = append(n.network.nics, n)
 	}
 	h.unsure = h.unsure || n.network.bad // it may have no address because of that
-	if len(n.network.nics) == maxPorts+1 {
-		d.Complain(e.Pos, "%s: network %q is full, a Linux bridge takes at most %d nics", s, n.Network, maxPorts)
-	}
 	k, ok = keys["address"]
 	switch {
 	case !ok:
 		n.automatic = true
 	case k.Value.Kind == yaml.ScalarNode && k.Value.Value == noAddress:
 		n.none = true
+	case h.alike != "":
+		d.Wrong(k.Value, "%s: hosts with a count cannot share an address; leave the key out for the next free ones",
+			n.scope)
 	default:
 		d.decodeAddresses(h, n, k.Value)
 	}

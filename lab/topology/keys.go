@@ -38,6 +38,7 @@ var keySynonyms = map[string][]string{
 	"routes":      {"route"},
 	"rules":       {"rule"},
 	"neighbours":  {"neighbors", "neigh", "arp"},
+	"count":       {"replicas", "scale"},
 	"forwarding":  {"forward", "router", "ip_forward"},
 	"stdout":      {"output", "out"},
 	"exit":        {"status", "code", "returncode"},

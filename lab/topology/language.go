@@ -14,7 +14,7 @@ import (
 var language = &yamlpos.Dialect{
 	Noun: "topology", Item: "step",
 	Keys: slices.Concat(topologyKeys, sharedKeys, stepKeys, ownKeys, []string{"sysctls", "routes", "rules",
-		"neighbours", "forwarding", "nft", "type", "netem", "master", "nics", "network",
+		"neighbours", "forwarding", "nft", "count", "type", "netem", "master", "nics", "network",
 		"address", "subnet", "subnet6", "link", "steps", "claim", "when", "processes", "hosts", "user", "capabilities"}),
 	// A program may stand in one line, and its command have commas: only before a key of its own has
 	// the command ended.

@@ -59,6 +59,7 @@ func (d *layoutReader) section(e yamlpos.Entry, what string, limit int) []yamlpo
 // this host is the subject: the first other host of the file that shares a network with it.
 type host struct {
 	lab.Host
+	alike   string // what the file calls it and others that are alike, "" when there is no count
 	aliases map[string]alias
 	nics    []*nic
 	peer    *host
@@ -100,8 +101,7 @@ type place struct {
 	line int
 }
 
-// network is a network of the file while it is read, with the NICs on it: 1023 of them at most as
-// a bridge, two as a cable.
+// network is a network of the file while it is read, with the NICs on it, two of them as a cable.
 type network struct {
 	lab.Network
 	bad   bool // a complaint was made, so more about it would be noise

@@ -10,12 +10,11 @@ const (
 	maxClaims      = 1000
 	maxNetworks    = 4096
 	maxHosts       = 4096
-	maxNICs        = 64   // of a host
-	maxPorts       = 1023 // NICs of a network: BR_MAX_PORTS, linux/net/bridge/br_private.h
-	maxSubnets     = 64   // of a network, of each family
-	maxSysctls     = 256  // of a host, of the whole file
-	maxSpecs       = 256  // routes of a host, rules and neighbours
-	maxAddresses   = 64   // of a NIC
+	maxNICs        = 64  // of a host
+	maxSubnets     = 64  // of a network, of each family
+	maxSysctls     = 256 // of a host, of the whole file
+	maxSpecs       = 256 // routes of a host, rules and neighbours
+	maxAddresses   = 64  // of a NIC
 	maxExperiments = 10_000
 	maxSteps       = 10_000    // of an experiment
 	maxCombos      = 1_000_000 // of an experiment's axes

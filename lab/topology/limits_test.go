@@ -45,8 +45,8 @@ func TestLimits(t *testing.T) {
 			"f:1:1: the file has 2000000 lines, commas and brackets, the limit is 400000"},
 		{"nics", file("hosts:\n  a:\n    nics:\n" + repeat(65, "      e#: {network: red}\n")),
 			`f:70:7: host "a" has 65 nics, the limit is 64`},
-		{"ports", file("hosts:\n" + repeat(1024, "  h#: {nics: {eth0: {network: red}}}\n")),
-			`f:1027:18: host "h1023", nic "eth0": network "red" is full, a Linux bridge takes at most 1023 nics`},
+		{"counted hosts", file("hosts: {a: {count: 4096, nics: {eth0: {network: red}}}, b: {}, c: {}}\n"),
+			`f:3:57: the file has 4097 hosts up to here, the limit is 4096`},
 		{"addresses", file("hosts:\n  a:\n    nics:\n      e:\n        network: red\n        address:\n" +
 			repeat(65, "        - 10.0.1.#\n")),
 			`f:73:11: host "a", nic "e" has 65 addresses, the limit is 64`},

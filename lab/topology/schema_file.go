@@ -157,6 +157,8 @@ func hostsSchema() object {
 				"table inet t { chain c { type filter hook input priority 0; tcp dport 80 drop; }; }"),
 			"forwarding": object{"enum": []any{true, false, "true", "false"},
 				"description": "The host is a router: it forwards packets of IPv4 and IPv6."},
+			"count": object{"type": "integer", "minimum": 1, "maximum": maxHosts,
+				"description": "So many hosts that are alike, called by the name and a number: web1, web2, ..."},
 		}))
 	o["minProperties"], o["maxProperties"] = 1, maxHosts
 	o["defaultSnippets"] = []object{{"label": "two hosts with two NICs", "body": object{

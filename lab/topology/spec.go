@@ -22,7 +22,7 @@ var specKeys = []struct {
 }
 
 // hostKeys are all keys of a host.
-var hostKeys = []string{"nics", "routes", "rules", "neighbours", "forwarding", "nft", "sysctls"}
+var hostKeys = []string{"nics", "routes", "rules", "neighbours", "forwarding", "nft", "sysctls", "count"}
 
 // namesFile is the one word by which rules of nft(8) reach for files.
 var namesFile = once.Regexp(`\binclude\b`)
