@@ -37,7 +37,7 @@ of its own. All that was started in there is gone with the lab, however that end
 			if err := privilege(false); err != nil {
 				return err
 			}
-			return up(cmd.OutOrStdout(), topologies[0])
+			return up(cmd.OutOrStdout(), cmd.ErrOrStderr(), topologies[0])
 		},
 	}
 }
@@ -45,9 +45,17 @@ of its own. All that was started in there is gone with the lab, however that end
 // up holds a lab until a signal. A lab has no name that another program could enter it by,
 // so each host has a process that holds it, and its number is printed. Where one is killed
 // the commands that were printed would enter nothing, so that is the end.
-func up(stdout io.Writer, t *lab.Topology) (err error) {
+func up(stdout, stderr io.Writer, t *lab.Topology) (err error) {
 	ctx := untilSignal()
-	l, err := fabric.Up(ctx, plan.New(&t.Layout))
+	p := plan.New(&t.Layout)
+	need := fabric.NeedOf(p, len(t.Hosts))
+	if err := need.Check(); err != nil {
+		return err
+	}
+	if note := need.Note(); note != "" {
+		fmt.Fprintf(stderr, "labrun: note: %s\n", note)
+	}
+	l, err := fabric.Up(ctx, p)
 	if err != nil {
 		return err
 	}

@@ -58,7 +58,10 @@ func (c *cell) up(ctx context.Context, build builder) error {
 	if !sys.HasIPv6() { // experiments with IPv6 sockets skip themselves
 		p = p.WithoutIPv6()
 	}
-	var err error
+	err := fabric.NeedOf(p, len(c.q.Processes)).Check()
+	if err != nil {
+		return err
+	}
 	if c.lab, err = build(ctx, p); err != nil && ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
