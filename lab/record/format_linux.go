@@ -162,7 +162,9 @@ func (m memory) before(name string, a [6]uint64) []string {
 		return []string{folder, quote([]byte(m.text(a[1])), 0), flag(a[2], unix.AT_REMOVEDIR, "AT_REMOVEDIR")}
 	case "execveat":
 		return []string{fd(0), quote([]byte(m.text(a[1])), 0)}
-	case "sendmmsg", "recvmmsg", "sendfile", "exit_group", "io_uring_setup":
+	case "sendmmsg":
+		return []string{fd(0), m.messages(a[1], a[2], false), fmt.Sprint(uint32(a[2])), flags(messageFlags, a[3])}
+	case "sendfile", "exit_group", "io_uring_setup":
 		return []string{fd(0)}
 	case "accept", "accept4", "getsockname", "getpeername": // of one that fails
 		args := []string{fd(0), "NULL", "NULL"}
@@ -182,6 +184,9 @@ func (m memory) before(name string, a [6]uint64) []string {
 	case "recvmsg":
 		return []string{fd(0), `{msg_name=NULL, msg_namelen=0, msg_iov=[{iov_base="", iov_len=0}], msg_iovlen=1}`,
 			flags(messageFlags, a[2])}
+	case "recvmmsg":
+		return []string{fd(0), `[{msg_hdr={msg_name=NULL, msg_namelen=0, msg_iov=[{iov_base="", iov_len=0}], msg_iovlen=1}}]`,
+			fmt.Sprint(uint32(a[2])), flags(messageFlags, a[3])}
 	}
 	return nil
 }
@@ -221,6 +226,9 @@ func (m memory) after(name string, a [6]uint64, result int64) []string {
 		return args
 	case "recvmsg":
 		args[1] = m.message(a[1], size)
+		return args
+	case "sendmmsg", "recvmmsg":
+		args[1] = m.messages(a[1], size, true)
 		return args
 	}
 	return nil
@@ -323,6 +331,24 @@ func (m memory) message(at, limit uint64) string {
 	}
 	return fmt.Sprintf("{msg_name=%s, msg_namelen=%d, msg_iov=%s, msg_iovlen=1%s, msg_controllen=%d, msg_flags=0}",
 		m.address(word(0), length), length, m.vectors(word(16), word(24), limit), control, word(40))
+}
+
+// messages returns a list of struct mmsghdr; those that are done have their lengths, which the kernel has written.
+func (m memory) messages(at, count uint64, done bool) string {
+	const size = 64 // of one, whose length stands behind its header
+	var all []string
+	for i := range min(count, maxVectors) {
+		b := m.read(at+size*i+56, 4)
+		if len(b) < 4 {
+			break
+		}
+		if length := binary.NativeEndian.Uint32(b); done {
+			all = append(all, fmt.Sprintf("{msg_hdr=%s, msg_len=%d}", m.message(at+size*i, uint64(length)), length))
+		} else {
+			all = append(all, fmt.Sprintf("{msg_hdr=%s}", m.message(at+size*i, most)))
+		}
+	}
+	return "[" + strings.Join(all, ", ") + "]"
 }
 
 // option returns an option with the name of its level.

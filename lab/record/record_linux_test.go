@@ -11,7 +11,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"unsafe"
 
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
 	"labrun/lab/draft"
@@ -32,6 +34,8 @@ func TestMain(m *testing.M) {
 		second(os.Args[1])
 	case "signal":
 		wait()
+	case "messages":
+		messages()
 	default:
 		os.Exit(m.Run())
 	}
@@ -102,6 +106,70 @@ func wait() {
 	}
 	fmt.Println("ready")
 	select {}
+}
+
+// mmsghdr is struct mmsghdr of sendmmsg(2).
+type mmsghdr struct {
+	unix.Msghdr
+	len uint32
+	_   uint32
+}
+
+// messages sends two messages by one call, and receives them by one.
+func messages() {
+	var fds [2]int
+	for i := range fds {
+		var err error
+		if fds[i], err = unix.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0); err != nil {
+			fmt.Println(err)
+			return
+		}
+	}
+	if err := unix.Bind(fds[1], &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		fmt.Println(err)
+	}
+	to, err := unix.Getsockname(fds[1])
+	if err == nil {
+		err = unix.Connect(fds[0], to)
+	}
+	if err != nil {
+		fmt.Println(err)
+	}
+	many := func(call uintptr, fd int, texts ...[]byte) {
+		all := make([]mmsghdr, len(texts))
+		for i, text := range texts {
+			iov := &unix.Iovec{Base: &text[0]}
+			iov.SetLen(len(text))
+			all[i].Iov = iov
+			all[i].SetIovlen(1)
+		}
+		n, _, errno := unix.Syscall6(call, uintptr(fd), uintptr(unsafe.Pointer(&all[0])), uintptr(len(all)), 0, 0, 0)
+		fmt.Println(n, errno)
+	}
+	many(unix.SYS_SENDMMSG, fds[0], []byte("one"), []byte("twelve"))
+	many(unix.SYS_RECVMMSG, fds[1], make([]byte, 9), make([]byte, 9))
+}
+
+// TestMessages: of calls with several messages each is recorded, with its own length.
+func TestMessages(t *testing.T) {
+	cmd, stdout, events := start(t, "messages")
+	if out, err := io.ReadAll(stdout); err != nil || string(out) != "2 errno 0\n2 errno 0\n" {
+		t.Errorf("the program printed %q, %v", out, err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	made := trace.Import(read(t, events), trace.Options{})
+	var steps []string
+	for _, l := range made.Lines {
+		if l.Step.Call.Name == "send" || strings.HasPrefix(l.Step.Call.Name, "recv") {
+			steps = append(steps, l.Step.Call.String()+" = "+l.Step.Want.String())
+		}
+	}
+	want := []string{`send(a, "one") = ok`, `send(a, "twelve") = ok`, `recv(b) = "one"`, `recv(b) = "twelve"`}
+	if diff := cmp.Diff(want, steps); diff != "" {
+		t.Error(diff)
+	}
 }
 
 // start starts a recording of the test binary as that program.

@@ -74,7 +74,7 @@ func leadingNumber(text string) int {
 }
 
 // waiting are the calls that may wait for what another process does.
-var waiting = []string{"accept", "accept4", "recv", "recvfrom", "recvmsg", "read", "readv"}
+var waiting = []string{"accept", "accept4", "recv", "recvfrom", "recvmsg", "recvmmsg", "read", "readv"}
 
 // making are the calls that make a descriptor or free one by the way, so that another thread may have used it since.
 var making = []string{"socket", "socketpair", "dup", "dup2", "dup3", "fcntl", "execve", "execveat"}

@@ -400,7 +400,7 @@ func init() { // they call each other
 		"writev": {(*importer).send, false}, "sendmsg": {(*importer).send, true},
 		"recv": {(*importer).receive, true}, "recvfrom": {(*importer).receive, true}, "read": {(*importer).receive, false},
 		"readv": {(*importer).receive, false}, "recvmsg": {(*importer).receive, true},
-		"sendmmsg": {nil, true}, "recvmmsg": {nil, true}, "sendfile": {nil, false},
+		"sendmmsg": {(*importer).several, true}, "recvmmsg": {(*importer).several, true}, "sendfile": {nil, false},
 		"ioctl": {(*importer).ioctl, false},
 	}
 }

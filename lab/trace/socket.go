@@ -230,14 +230,16 @@ func message(e *Event) (value string, cut bool, addr, flags, why string) {
 		list := data
 		if strings.HasSuffix(e.Name, "msg") {
 			addr, list, flags = field(data, "msg_name"), field(data, "msg_iov"), e.arg(2)
-			if control := field(data, "msg_control"); control != "" && control != "NULL" {
-				return "", false, "", "", "control messages are left out, and the call with them"
-			}
 		}
-		if strings.Count(list, "iov_base=") != 1 {
+		_, failed := e.failed()
+		switch received := e.Name == "readv" || e.Name == "recvmsg"; {
+		case failed && received: // and has no text: strace leaves it out
+			data = `""`
+		case strings.Count(list, "iov_base=") != 1:
 			return "", false, "", "", "it has not one text but several"
+		default:
+			data = field(list, "iov_base")
 		}
-		data = field(list, "iov_base")
 	case "sendto", "recvfrom":
 		addr, flags = e.arg(4), e.arg(3)
 	case "send", "recv":
@@ -259,6 +261,17 @@ func message(e *Event) (value string, cut bool, addr, flags, why string) {
 	return value, cut, addr, strings.Join(kept, "|"), ""
 }
 
+// noteControl says that control messages came with a call, which is carried over without them: what it sends is
+// received all the same.
+func (m *importer) noteControl(e *Event) {
+	if !strings.HasSuffix(e.Name, "msg") {
+		return
+	}
+	if control := field(e.arg(1), "msg_control"); control != "" && control != "NULL" {
+		m.leave(e, "the control messages of this call, which follows without them")
+	}
+}
+
 // pad returns a text that strace has cut short in its full length.
 func pad(value string, length int) string {
 	if length > len(value) && length <= 1<<16 {
@@ -274,6 +287,7 @@ func (m *importer) send(e *Event, p *process, d descriptor) {
 		m.leave(e, why)
 		return
 	}
+	m.noteControl(e)
 	length := e.number()
 	if cut {
 		asked := leadingNumber(e.arg(2))
@@ -320,6 +334,41 @@ func (m *importer) send(e *Event, p *process, d descriptor) {
 	}
 }
 
+// several carries over a sendmmsg or a recvmmsg as one call for each of its messages: that is what the kernel makes of
+// it (__sys_sendmmsg, do_recvmmsg). One that failed has failed with the first.
+func (m *importer) several(e *Event, p *process, d descriptor) {
+	one, follow := *e, (*importer).send
+	one.Name = "sendmsg"
+	if e.Name == "recvmmsg" {
+		one.Name, follow = "recvmsg", (*importer).receive
+	}
+	n := e.number()
+	_, failed := e.failed()
+	if failed {
+		n = 1
+	}
+	messages := elements(e.arg(1))
+	if failed && len(messages) == 0 {
+		messages = []string{""}
+	}
+	if n > len(messages) {
+		m.leave(e, "not all of its messages are printed")
+		return
+	}
+	if n > 1 {
+		m.note(fmt.Sprintf("%s of %d messages", e.Name, n))
+	}
+	flags := strings.ReplaceAll(strings.ReplaceAll(e.arg(3), "|MSG_WAITFORONE", ""), "MSG_WAITFORONE", "0")
+	for _, message := range messages[:n] {
+		header := field(message, "msg_hdr")
+		one.Args = []string{e.arg(0), header, flags}
+		if !failed {
+			one.Result = field(strings.TrimPrefix(message, "{msg_hdr="+header), "msg_len")
+		}
+		follow(m, &one, p, d)
+	}
+}
+
 // note adds a comment, unless the line before is the same.
 func (m *importer) note(text string) {
 	m.Lines = append(m.Lines, draft.Line{Comment: text})
@@ -332,6 +381,7 @@ func (m *importer) receive(e *Event, p *process, d descriptor) {
 		m.leave(e, why)
 		return
 	}
+	m.noteControl(e)
 	length := e.number()
 	args := []string{d.name}
 	answer := ""

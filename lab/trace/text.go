@@ -78,5 +78,29 @@ func field(structure, name string) string {
 	return rest
 }
 
+// elements returns the structures of a list of strace's: [{...}, {...}].
+func elements(list string) (all []string) {
+	depth, quoted, from := 0, false, 0
+	for i := 0; i < len(list); i++ {
+		switch c := list[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{':
+			if depth == 0 {
+				from = i
+			}
+			depth++
+		case c == '}':
+			if depth--; depth == 0 {
+				all = append(all, list[from:i+1])
+			}
+		}
+	}
+	return all
+}
+
 // quoted writes a text as a step has it.
 func quoted(text string) string { return lab.Text(text).String() }
