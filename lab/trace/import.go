@@ -69,6 +69,7 @@ func Import(events []Event, o Options) *Imported {
 	} else {
 		m.Layout = *o.Layout
 	}
+	m.leftOver()
 	for i, e := range m.events {
 		if len(m.Lines) >= maxSteps {
 			m.leave(e, fmt.Sprintf("an experiment gets %d steps; this call and those behind it are too many", maxSteps))

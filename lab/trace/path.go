@@ -9,6 +9,7 @@ import (
 
 	"labrun/lab"
 	"labrun/lab/once"
+	"labrun/lab/syntax"
 )
 
 // pathIn finds the path of a socket of unix(7) in strace's structures.
@@ -129,6 +130,43 @@ func (m *importer) movePath(e *Event, i int, was, to string) {
 	})
 	if n, err := strconv.Atoi(e.arg(2)); err == nil && n < addrSize && (e.Name == "bind" || e.Name == "connect") {
 		e.Args[2] = strconv.Itoa(n + len(to) - len(was))
+	}
+}
+
+// leftOver makes the files of sockets that existed before the first event: a server that was killed leaves its own, and
+// the next one's bind is refused by it. What a call answered that is the first about a path tells of it.
+func (m *importer) leftOver() {
+	seen := map[string]bool{}
+	var left []string
+	for _, e := range m.events {
+		errno, failed := e.failed()
+		for i, a := range e.Args {
+			for _, p := range paths(e, i, a) {
+				if e.Result == "" || seen[p] || p == "" || p[0] == 0 {
+					continue
+				}
+				seen[p] = true
+				removed := i == unlinked(e) && !failed && m.sockNames[p]
+				if e.Name == "bind" && errno == "EADDRINUSE" || e.Name == "connect" && errno == "ECONNREFUSED" || removed {
+					left = append(left, p)
+				}
+			}
+		}
+	}
+	if left == nil {
+		return
+	}
+	by := m.other(false, "before")
+	for i, p := range left {
+		s := syntax.Parse(fmt.Sprintf("bind(s%d, %s)", i+1, quoted(p)))
+		if len(s.Mistakes) > 0 { // a path that no step can have, which its own call is told of
+			continue
+		}
+		m.note("the file of a socket that existed before, and that no socket has any more")
+		for _, text := range []string{fmt.Sprintf("s%d = socket(unix)", i+1), s.Text, fmt.Sprintf("close(s%d)", i+1)} {
+			made := syntax.Parse(text)
+			m.add(by, made.Call, made.Want)
+		}
 	}
 }
 
