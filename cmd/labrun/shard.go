@@ -104,7 +104,7 @@ func (o *runOptions) checkKernelsOfShard(topologies []*lab.Topology) error {
 	}
 	s.says.By = result.ByKernel
 	s.says.Cells = 0
-	of := shard.Assign(make([]int64, len(names)), s.share.Of) // one kernel costs as much as another
+	of := shard.Assign(slices.Repeat([]int64{1}, len(names)), s.share.Of) // one kernel costs as much as another
 	var mine []asked
 	for i, name := range names {
 		if of[i] == s.share.Index-1 {
