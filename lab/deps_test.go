@@ -65,7 +65,7 @@ var chain = map[string][]string{
 	"lab/accept": {"lab/syntax", "lab/yamlpos", "lab/topology", "lab/result"},
 	// pure, for reports as much as for commands
 	"lab/graph":  nil,
-	"lab/report": {"lab/result", "lab/compare", "lab/graph"}, // prints, computes nothing
+	"lab/report": {"lab/wording", "lab/result", "lab/compare", "lab/graph"}, // prints, computes nothing
 	"cmd/labrun": {
 		"lab/wording", "lab/syntax", "lab/topology", "lab/plan", "lab/sys", "lab/child", "lab/fabric", "lab/program", "lab/capture",
 		"lab/question", "lab/result", "lab/why", "lab/kernel", "lab/kernel/local", "lab/kernel/image", "lab/kernel/guest",
