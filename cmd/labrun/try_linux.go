@@ -103,7 +103,8 @@ func try(cmd *cobra.Command, calls []string, o tryOptions) error {
 	if err := o.privilege(); err != nil {
 		return err
 	}
-	r, err := ask(untilSignal(), cmd.ErrOrStderr(), []*lab.Topology{t}, o.askOptions, run.Options{Hosts: o.hosts, Outputs: true}, nil)
+	r, err := ask(untilSignal(), cmd.ErrOrStderr(), []*lab.Topology{t}, o.askOptions,
+		run.Options{Hosts: o.hosts, Outputs: true}, nil)
 	if err != nil {
 		return err
 	}

@@ -99,7 +99,8 @@ type place struct {
 // collect finds the places that were answered otherwise than the file says, or where it leaves that open, and all
 // uses of these.
 func (s *Session) collect() []*place {
-	c := collector{Session: s, places: map[key]*place{}, named: map[*lab.Experiment]map[lab.Pos]stepKeys{}, asking: map[*lab.Experiment]bool{}}
+	c := collector{Session: s, places: map[key]*place{}, named: map[*lab.Experiment]map[lab.Pos]stepKeys{},
+		asking: map[*lab.Experiment]bool{}}
 	for i := range s.runs {
 		c.each(i, nil, func(_ cell, step *lab.Step, k key, red, varies bool, _ string, _ string) {
 			if red || varies || isOpen(step) {

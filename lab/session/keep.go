@@ -20,8 +20,9 @@ type Answers struct {
 }
 
 // File returns the session as a topology in the form of labrun fmt: the lines, and behind each that leaves its
-// answer open, or says another one, what the kernels answered: so the file is green when they run it. A port or a name that the kernel
-// chose gets a name. Lines that were not asked, behind a red one or a call that could not be made, are comments.
+// answer open, or says another one, what the kernels answered: so the file is green when they run it. A port or a name
+// that the kernel chose gets a name. Lines that were not asked, behind a red one or a call that could not be made, are
+// comments.
 func (s *Session) File(name string, lines []string, answers []Answers) ([]byte, error) {
 	var kept []string
 	chosen := 0
@@ -56,7 +57,8 @@ func (s *Session) File(name string, lines []string, answers []Answers) ([]byte, 
 	return after, err
 }
 
-// written writes what kernels answered to a line, as a file does. It is empty where that is ok, as a call is to succeed.
+// written writes what kernels answered to a line, as a file does. It is empty where that is ok, as a call is to
+// succeed.
 // Where a file cannot say what each of them answered it leaves that open, and a comment says why.
 func written(call lab.Call, line int, answers []Answers, chosen *int) (answer, doubt string) {
 	var kernels []accept.Answered
