@@ -91,6 +91,7 @@ var owners = map[string]struct {
 		"lab/program", "lab/record", "lab/kernel/guest", "cmd/labrun"}, "the rest runs on every system"},
 	"golang.org/x/term":       {[]string{"cmd/labrun"}, "lines are edited on a terminal alone"},
 	"github.com/ulikunitz/xz": {[]string{"lab/kernel/guest"}, "modules of kernels are compressed, and indexed"},
+	"github.com/pierrec/lz4":  {[]string{"lab/kernel/guest"}, "kernels are compressed, and emulated machines slow at that"},
 	"github.com/klauspost/compress": {[]string{"lab/kernel/guest", "lab/report"},
 		"modules of kernels are compressed, and indexed; kept reports may be"},
 	"github.com/go-json-experiment/": {[]string{"lab/report"},

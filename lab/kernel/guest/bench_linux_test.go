@@ -73,11 +73,10 @@ func bootBare(b *testing.B, i image.Image) time.Duration {
 	if err := a.end(); err != nil {
 		b.Fatal(err)
 	}
-	fd, err := unix.MemfdCreate("initramfs", unix.MFD_CLOEXEC)
+	initrd, err := inMemory("initramfs")
 	if err != nil {
 		b.Fatal(err)
 	}
-	initrd := os.NewFile(uintptr(fd), "initramfs")
 	defer initrd.Close()
 	if _, err := initrd.Write(text.Bytes()); err != nil {
 		b.Fatal(err)
@@ -89,7 +88,7 @@ func bootBare(b *testing.B, i image.Image) time.Duration {
 	if c.program, err = exec.LookPath(c.program); err != nil {
 		b.Skip(err)
 	}
-	k, err := launch(c, initrd, nil)
+	k, err := launch(c, initrd, nil, nil)
 	if err != nil {
 		b.Fatal(err)
 	}

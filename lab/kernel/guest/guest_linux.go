@@ -59,6 +59,11 @@ func Start(ctx context.Context, i image.Image, o Options) (*Kernel, error) {
 		}
 		patience.busy = min(patience.busy, kvmBusy)
 	}
+	unpacked := unpackedKernel(i, accel)
+	if unpacked != nil {
+		defer unpacked.Close()
+		i.Kernel = fmt.Sprintf("/dev/fd/%d", kernelFD)
+	}
 	cmd, err := commandFor(i, accel, o.Files)
 	if err != nil {
 		return nil, err
@@ -70,13 +75,13 @@ func Start(ctx context.Context, i image.Image, o Options) (*Kernel, error) {
 		return nil, fmt.Errorf("guest: %w", err)
 	}
 	var initrd *os.File
-	if !cmd.stdio {
+	if cmd.kind != sandboxed {
 		if initrd, err = initramfs(ctx, i, o.Labrun); err != nil {
 			return nil, err
 		}
 		defer initrd.Close()
 	}
-	k, err := launch(cmd, initrd, o.Files)
+	k, err := launch(cmd, initrd, unpacked, o.Files)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +91,7 @@ func Start(ctx context.Context, i image.Image, o Options) (*Kernel, error) {
 		err = fmt.Errorf("the guest does not boot with KVM, though /dev/kvm opens; without --accel kvm, or with "+
 			"--accel tcg, it is emulated: %w", err)
 	}
-	if err == nil && !cmd.counted {
+	if err == nil && cmd.kind != emulated {
 		err = k.Measure(ctx)
 	}
 	if err != nil {
@@ -98,8 +103,8 @@ func Start(ctx context.Context, i image.Image, o Options) (*Kernel, error) {
 }
 
 // launch starts what runs the guest, with the ends of a console and a channel, or with a channel in place of its
-// standard input and output.
-func launch(cmd command, initrd *os.File, files *Files) (_ *Kernel, err error) {
+// standard input and output. The kernel is in unpacked unless that is nil.
+func launch(cmd command, initrd, unpacked *os.File, files *Files) (_ *Kernel, err error) {
 	k := &Kernel{program: cmd.program, ended: make(chan struct{}), closed: make(chan struct{})}
 	console, consoleEnd, err := pair("console")
 	if err != nil {
@@ -109,7 +114,7 @@ func launch(cmd command, initrd *os.File, files *Files) (_ *Kernel, err error) {
 	k.process = &exec.Cmd{Path: cmd.program, Args: cmd.args, Env: append(os.Environ(), cmd.env...), Dir: cmd.dir,
 		Stdout: consoleEnd, Stderr: consoleEnd, SysProcAttr: cmd.attributes()}
 	var theirs []*os.File
-	if cmd.stdio {
+	if cmd.kind == sandboxed {
 		k.process.Path, k.process.Args = child.Self, append([]string{privateArg, cmd.program}, cmd.args...)
 		if k.channel, theirs, err = pipes(); err == nil {
 			k.process.Stdin, k.process.Stdout = theirs[0], theirs[1]
@@ -118,12 +123,12 @@ func launch(cmd command, initrd *os.File, files *Files) (_ *Kernel, err error) {
 		var ours, end *os.File
 		if ours, end, err = pair("channel"); err == nil {
 			k.channel, theirs = &counted{ReadCloser: ours, Writer: ours}, []*os.File{end}
-			k.process.ExtraFiles = []*os.File{initrd, consoleEnd, end}
+			k.process.ExtraFiles = []*os.File{initrd, consoleEnd, end, nil, unpacked} // nil is closed there
 		}
 		if err == nil && cmd.files {
 			if k.files, end, err = pair("files"); err == nil {
 				theirs = append(theirs, end)
-				k.process.ExtraFiles = append(k.process.ExtraFiles, end)
+				k.process.ExtraFiles[filesFD-initrdFD] = end
 			}
 		}
 	}
@@ -178,10 +183,10 @@ func (k *Kernel) dial(ctx context.Context) error {
 // attributes has the kernel end the command with labrun, and what it starts with it: pid_namespaces(7).
 func (c command) attributes() *syscall.SysProcAttr {
 	attr := &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	switch {
-	case c.family:
+	switch c.kind {
+	case inUserMode:
 		attr.Cloneflags = syscall.CLONE_NEWPID
-	case c.stdio:
+	case sandboxed:
 		attr.Cloneflags = syscall.CLONE_NEWNS
 	default:
 		return attr
@@ -202,8 +207,8 @@ var guests atomic.Int32
 func (k *Kernel) run(cmd command) error {
 	started := make(chan error)
 	go func() {
-		runtime.LockOSThread() // for good: a pinned thread is of no use to others
-		if cmd.pinned {
+		runtime.LockOSThread()      // for good: a pinned thread is of no use to others
+		if cmd.kind == inUserMode { // see userMode
 			pin(int(guests.Add(1)))
 		}
 		err := k.process.Start()

@@ -47,10 +47,10 @@ func fakeQEMU(mode string) {
 		fmt.Fprintln(os.Stderr, "qemu-system-x86_64: cannot set up guest memory: Cannot allocate memory")
 		os.Exit(1)
 	case "silent": // a corrupt image, after which the machine halts
-		select {}
+		time.Sleep(time.Hour) // Go ends a program that waits for nothing
 	case "is corrupt":
 		fmt.Fprint(console, "\r\n\r\nDecoding failed\r\n\r\n -- System halted")
-		select {}
+		time.Sleep(time.Hour) // Go ends a program that waits for nothing
 	case "panics at boot":
 		fmt.Fprint(console, "[    0.2] Kernel panic - not syncing: VFS: Unable to mount root fs\r\n")
 		return
@@ -84,7 +84,7 @@ func (f fakeKernel) Answer(ctx context.Context, r kernel.Request, each func(int,
 				_ = exec.Command("/bin/kill", "-STOP", fmt.Sprint(os.Getpid())).Run()
 			case "waits":
 				<-ctx.Done()
-				select {}
+				time.Sleep(time.Hour) // Go ends a program that waits for nothing
 			}
 		}
 		each(i, kernel.Answer{Got: []string{"ok"}})
@@ -281,7 +281,7 @@ func TestKilled(t *testing.T) {
 			t.Fatal(err)
 		}
 		fmt.Println("guest", k.process.Process.Pid)
-		select {}
+		time.Sleep(time.Hour) // Go ends a program that waits for nothing
 	}
 	cmd := exec.Command("/proc/self/exe", "-test.run", "^TestKilled$")
 	cmd.Env = append(os.Environ(), child+"=1")

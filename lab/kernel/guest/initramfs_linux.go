@@ -40,16 +40,46 @@ func initramfs(ctx context.Context, i image.Image, labrun string) (*os.File, err
 	if err := a.end(); err != nil {
 		return nil, err
 	}
-	fd, err := unix.MemfdCreate("initramfs", unix.MFD_CLOEXEC)
+	f, err := inMemory("initramfs")
 	if err != nil {
-		return nil, os.NewSyscallError("memfd_create", err)
+		return nil, err
 	}
-	f := os.NewFile(uintptr(fd), "initramfs")
 	if _, err := io.Copy(f, &b); err != nil {
 		f.Close()
 		return nil, fmt.Errorf("write the initramfs: %w", err)
 	}
 	return f, nil
+}
+
+// inMemory returns a file that nothing is left of.
+func inMemory(name string) (*os.File, error) {
+	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC)
+	if err != nil {
+		return nil, os.NewSyscallError("memfd_create", err)
+	}
+	return os.NewFile(uintptr(fd), name), nil
+}
+
+// unpackedKernel returns what a kernel's file unpacks when it starts, for a machine that would be slow at that. It is nil
+// for other machines, for a kernel that starts in no other way than by itself, and whenever anything is wrong: a machine
+// that gets the file as it is says what.
+func unpackedKernel(i image.Image, accel string) *os.File {
+	if accel != "tcg" || i.Machine != "x86_64" || i.UserMode || i.GVisor {
+		return nil
+	}
+	bzImage, err := os.ReadFile(i.Kernel)
+	if err != nil {
+		return nil
+	}
+	f, err := inMemory("kernel")
+	if err != nil {
+		return nil
+	}
+	if err := vmlinux(f, bzImage); err != nil {
+		f.Close()
+		return nil
+	}
+	return f
 }
 
 // packLabrun adds this program as the init, and the libraries that it is linked with. A guest of another

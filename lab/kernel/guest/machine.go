@@ -16,20 +16,28 @@ const (
 	consoleFD = 4 // what the kernel says
 	channelFD = 5 // what its init and this labrun say to each other
 	filesFD   = 6 // what it asks of this machine's files
+	kernelFD  = 7 // the kernel, where it is not the file that was named
 )
 
 // command is how a guest is started: a program of this machine, which gets the descriptors.
 type command struct {
+	kind    kind
 	program string // looked up in PATH where it has no slash
 	args    []string
 	env     []string // beside this program's
 	dir     string   // where it is started; "" is where this program is
-	pinned  bool     // to one processor of this machine
-	family  bool     // it has children, which outlive it unless they are in a PID namespace with it
-	stdio   bool     // the channel is its standard input and output, and it gets no initramfs
-	counted bool     // its clock counts instructions, so that it stands still while the guest has no processor
 	files   bool     // it gets filesFD
 }
+
+// kind is what kind of machine a guest is, from which follows how it is started and how its time passes.
+type kind int
+
+const (
+	emulated   kind = iota // QEMU's, whose clock counts instructions: it stands still while the guest has no processor
+	executed               // QEMU's, by KVM
+	inUserMode             // User-mode Linux, whose children outlive it unless they are in a PID namespace with it
+	sandboxed              // gVisor: the channel is its standard input and output, and it gets no initramfs
+)
 
 // commandFor returns how to start a kernel. With files, it gets those of this machine if it can: programs are for one
 // architecture.
@@ -169,16 +177,18 @@ func (m machine) command(i image.Image, accel string) command {
 		"-chardev", fmt.Sprintf("socket,id=console,fd=%d", consoleFD),
 		"-chardev", fmt.Sprintf("socket,id=channel,fd=%d", channelFD),
 	}
+	kind := executed
 	if accel == "kvm" {
 		args = append(args, "-accel", "kvm")
 	} else {
+		kind = emulated
 		// The guest's clock counts instructions, and jumps over the time in which it has none to execute.
 		args = append(args, "-accel", "tcg", "-icount", "shift=0,sleep=off")
 	}
 	words := strings.Fields(fmt.Sprintf("console=%s %s=%s %s=%s panic=-1 quiet %s %s", m.console, channelWord, m.channel,
 		modulesWord, m.modules, tables, m.append))
 	args = slices.Concat(args, m.options, []string{"-append", strings.Join(words, " ")})
-	return command{program: m.qemu, counted: accel != "kvm", args: args}
+	return command{kind: kind, program: m.qemu, args: args}
 }
 
 // userMode returns the command of a kernel that is a program. It has one thread for all that runs in
@@ -188,7 +198,7 @@ func userMode(i image.Image) command {
 	if i.Libraries != "" {
 		env = append(env, "LD_LIBRARY_PATH="+i.Libraries)
 	}
-	return command{program: i.Kernel, env: env, dir: i.Libraries, pinned: true, family: true, args: []string{"linux",
+	return command{kind: inUserMode, program: i.Kernel, env: env, dir: i.Libraries, args: []string{"linux",
 		fmt.Sprintf("mem=%dM", memory), fmt.Sprintf("initrd=/proc/self/fd/%d", initrdFD),
 		fmt.Sprintf("con0=null,fd:%d", consoleFD), "con=null", fmt.Sprintf("ssl0=fd:%d", channelFD), "ssl=null",
 		"console=tty0", channelWord + "=ttyS0",
@@ -206,7 +216,7 @@ func gVisor(i image.Image) command {
 		"--ignore-cgroups", // the machine's, in which some would be left when it is killed
 	}
 	args = append(args, "do", "-quiet", privateInit)
-	return command{program: i.Kernel, stdio: true, args: args, env: []string{"TMPDIR=" + privateDir}} // its children end with it
+	return command{kind: sandboxed, program: i.Kernel, args: args, env: []string{"TMPDIR=" + privateDir}} // its children end with it
 }
 
 // privateDir is a folder of memory that a guest's program sees alone, and privateInit labrun in it.

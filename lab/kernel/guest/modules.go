@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -15,11 +14,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-
-	"compress/gzip"
-
-	"github.com/klauspost/compress/zstd"
-	"github.com/ulikunitz/xz"
 )
 
 // module is a module of a kernel, as the guest's index has it. Which of them a lab needs the guest's
@@ -172,27 +166,14 @@ func readModule(file string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	var r io.Reader = bytes.NewReader(content)
-	switch path.Ext(file) {
-	case ".ko":
-		return content, nil
-	case ".xz":
-		r, err = xz.NewReader(r)
-	case ".zst":
-		var z *zstd.Decoder
-		if z, err = zstd.NewReader(r); err == nil {
-			defer z.Close()
-			r = z
-		}
-	case ".gz":
-		r, err = gzip.NewReader(r)
-	default:
-		return nil, fmt.Errorf("compressed in a way that labrun does not know; it knows .ko, .ko.xz, .ko.zst and .ko.gz")
-	}
-	if err != nil {
+	var b bytes.Buffer
+	if err := unpack(&b, content); err != nil {
 		return nil, err
 	}
-	return io.ReadAll(r)
+	if !bytes.HasPrefix(b.Bytes(), []byte(elf.ELFMAG)) {
+		return nil, errors.New("compressed in a way that labrun does not know; it knows .ko, .ko.xz, .ko.zst and .ko.gz")
+	}
+	return b.Bytes(), nil
 }
 
 // describe reads a module's section .modinfo: "depends=bridge,llc", "alias=rtnl-link-vrf".
