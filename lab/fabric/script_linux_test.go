@@ -55,7 +55,7 @@ func TestScriptBuildsTheSame(t *testing.T) {
 		need(t, program)
 	}
 	for name, p := range map[string]plan.Plan{"bridges": plan.New(dual(3), "h0", "h2"), "cable": plan.New(cabled(), "h0"),
-		"tree": plan.New(dual(3)).Split(2),
+		"tree":    plan.New(dual(3)).Split(2),
 		"routing": plan.New(routed())} {
 		t.Run(name, func(t *testing.T) { scriptBuildsTheSame(t, p) })
 	}
