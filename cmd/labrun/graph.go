@@ -43,7 +43,7 @@ Mermaid, which Markdown pages show, or in Graphviz's DOT.
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprint(cmd.OutOrStdout(), graphFormats[i].draw(graph.Layout(topologies[0].Layout)))
+			_, err = fmt.Fprint(cmd.OutOrStdout(), graphFormats[i].draw(graph.Layout(topologies[0].Layout).Folded()))
 			return err
 		},
 	}
