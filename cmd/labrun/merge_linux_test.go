@@ -341,7 +341,7 @@ func BenchmarkMerge(b *testing.B) {
 		lap(&write, &at)
 	}
 	cells := float64(run.cells() * b.N)
-	b.ReportMetric((read + count + write).Seconds()/bare.Seconds(), "x-floor")
+	b.ReportMetric((read+count+write).Seconds()/bare.Seconds(), "x-floor")
 	b.ReportMetric(float64(size)*float64(b.N)/1e6/(read+count+write).Seconds(), "MB/s")
 	b.ReportMetric(float64(read.Nanoseconds())/cells, "ns/cell-read")
 	b.ReportMetric(float64(count.Nanoseconds())/cells, "ns/cell-counted")

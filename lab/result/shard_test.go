@@ -10,6 +10,9 @@ import (
 	"testing/quick"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
+	"labrun/lab"
 	"labrun/lab/report"
 	"labrun/lab/result"
 )
@@ -249,5 +252,38 @@ func TestMergeClockSkew(t *testing.T) {
 	}
 	if got.Digest != w.Digest || got.Counts != w.Counts {
 		t.Error("another outcome")
+	}
+}
+
+// TestMergeShardsByKernel merges parts that have some kernels each, neighbours of the run. A part of one kernel does not
+// name it. The whole has its columns in the order of the run, and so its digest.
+func TestMergeShardsByKernel(t *testing.T) {
+	env, matrices := gridOn(4, 5)
+	matrices[0].Layout.Hosts = []lab.Host{{Name: "alpha"}, {Name: "beta"}} // which say the order of columns
+	for i := range env.Kernels {
+		env.Kernels[i].Release = env.Kernels[i].Name + "-amd64"
+	}
+	want := result.NewReport(env, matrices)
+	for n := 1; n <= 5; n++ {
+		var parts []result.Part
+		for i := n - 1; i >= 0; i-- {
+			var names []string
+			for k := range env.Kernels {
+				if k*n/5 == i {
+					names = append(names, env.Kernels[k].Name)
+				}
+			}
+			r := want.Only(names)
+			if len(names) == 1 {
+				r = want.On(names[0])
+			}
+			r.Environment.Shard = &result.Shard{Index: i + 1, Of: n, By: result.ByKernel, Cells: r.Counts.Sum()}
+			parts = append(parts, result.Part{Name: fmt.Sprintf("part-%d.json", i+1), Report: r})
+		}
+		got := streamed(t, parts...)
+		got.Environment = want.Environment
+		if asJSON(t, got) != asJSON(t, want) {
+			t.Errorf("%d shards: another report:\n%s", n, cmp.Diff(asJSON(t, want), asJSON(t, got)))
+		}
 	}
 }
