@@ -69,7 +69,7 @@ func TestReadmeActs(t *testing.T) {
 		names = append(names, name)
 		typed, printed, _ := strings.Cut(text, "<!-- prints -->")
 		t.Run(name, func(t *testing.T) {
-			needs := map[string]string{"record": "nginx"}[name]
+			needs := map[string]string{"record": "nginx", "shards": "parallel"}[name]
 			if _, err := exec.LookPath(needs); needs != "" && err != nil {
 				t.Skipf("%s is not installed", needs)
 			}
@@ -102,7 +102,7 @@ func TestReadmeActs(t *testing.T) {
 			}
 		})
 	}
-	if diff := cmp.Diff([]string{"try", "record", "init", "kernels"}, names); diff != "" {
+	if diff := cmp.Diff([]string{"try", "record", "init", "kernels", "shards"}, names); diff != "" {
 		t.Errorf("acts (-), those of the README (+):\n%s", diff)
 	}
 }
