@@ -66,11 +66,12 @@ var chain = map[string][]string{
 	// pure, for reports as much as for commands
 	"lab/graph":  nil,
 	"lab/report": {"lab/wording", "lab/result", "lab/compare", "lab/graph"}, // prints, computes nothing
+	"lab/submit": {"lab/wording"},                                           // texts for engines, and the command line of labrun
 	"cmd/labrun": {
 		"lab/wording", "lab/syntax", "lab/topology", "lab/plan", "lab/sys", "lab/child", "lab/fabric", "lab/program", "lab/capture",
 		"lab/question", "lab/result", "lab/why", "lab/kernel", "lab/kernel/local", "lab/kernel/image", "lab/kernel/guest",
 		"lab/shard", "lab/run", "lab/compare", "lab/report", "lab/graph", "lab/draft", "lab/trace", "lab/imports/strace", "lab/imports/packetdrill", "lab/imports/clab", "lab/record", "lab/session",
-		"lab/accept", "topologies",
+		"lab/accept", "lab/submit", "topologies",
 	},
 	// All of the chain as a test of somebody else's, beside cmd/labrun at its end.
 	"lab/labtest": {"lab/topology", "lab/plan", "lab/sys", "lab/fabric", "lab/result", "lab/kernel/local", "lab/run",
@@ -97,8 +98,8 @@ var owners = map[string]struct {
 	"github.com/go-json-experiment/": {[]string{"lab/report"},
 		"reports alone are so large that they are read as a stream"},
 	"encoding/json": {[]string{"lab", "lab/plan", "lab/process", "lab/program", "lab/record", "lab/question",
-		"lab/kernel/remote", "lab/kernel/guest", "lab/report", "lab/topology", "cmd/labrun"},
-		"questions, results, the wire and schemas alone are JSON"},
+		"lab/kernel/remote", "lab/kernel/guest", "lab/report", "lab/submit", "lab/topology", "cmd/labrun"},
+		"questions, results, the wire and schemas alone are JSON, and texts in YAML"},
 }
 
 func TestImportsPointOneWay(t *testing.T) {

@@ -52,6 +52,7 @@
 //	lab/compare    two reports to what differs, and kernels to where an answer changed; pure
 //	lab/report     matrices to text, JSON and other formats; prints, computes nothing; merges what does not fit into memory
 //	lab/graph      hosts and networks as a drawing; pure
+//	lab/submit     a run in shards as the job of an engine: Slurm, Kubernetes, GitHub; pure
 //	lab/labtest    all of it for go test: a cell is a subtest
 //
 // # The rules

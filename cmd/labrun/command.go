@@ -181,7 +181,7 @@ func rootCommand() *cobra.Command {
 		"colours `WHEN`: auto (on a terminal, unless NO_COLOR is set; FORCE_COLOR has them elsewhere too), always or never")
 	root.AddCommand(runCommand(), initCommand(), checkCommand(), fmtCommand(), planCommand(), listCommand(), kernelsCommand(),
 		importCommand(), graphCommand(), reportCommand(),
-		diffCommand(), mergeCommand(), explainCommand(),
+		diffCommand(), mergeCommand(), submitCommand(), explainCommand(),
 		schemaCommand(), manCommand(), versionCommand())
 	root.AddCommand(topics()...)
 	root.AddCommand(linuxCommands()...)

@@ -303,6 +303,16 @@ func completions(root *cobra.Command) {
 			cmd.ValidArgsFunction = offerFolders
 		case "version", "kernels":
 			cmd.ValidArgsFunction = cobra.NoFileCompletions
+		case "submit":
+			cmd.ValidArgsFunction = cobra.NoFileCompletions
+			for _, engine := range cmd.Commands() {
+				engine.ValidArgsFunction = offerFiles
+				offer(engine, "only", offerCells)
+				offer(engine, "host", offerHosts)
+				offer(engine, "kernel", offerKernels)
+				offer(engine, "dir", offerFolders)
+				offer(engine, "shard", cobra.FixedCompletions([]string{"by=kernel"}, cobra.ShellCompDirectiveNoFileComp))
+			}
 		}
 	}
 }

@@ -1,0 +1,110 @@
+package submit
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"path"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+)
+
+// Kubernetes is a job for kubectl(1): an Indexed Job, whose pods keep their parts on a volume, and a Job that merges them.
+type Kubernetes struct {
+	Job          // Dir is not used, and Reports are on the volume too
+	Name         string
+	Image        string // of a container that has Labrun
+	Claim        string // a PersistentVolumeClaim that pods on all nodes can write to
+	Processors   int    // that a pod asks for
+	Memory       string // a quantity of bytes, as Kubernetes writes it: 512Mi
+	Capabilities bool   // root with capabilities, where the cluster has no user namespaces
+	Texts        []Text // the files, which the job carries along; lessons are in labrun itself
+}
+
+// A Text is a file that pods get, at a path below the folder in which they start.
+type Text struct{ Path, Text string }
+
+// Limits of Kubernetes: of a ConfigMap's data, and of a Job's name, behind which each pod's has the index and five more
+// characters (https://kubernetes.io/docs/concepts/overview/working-with-objects/names/).
+const (
+	mostText = 1 << 20
+	mostName = 45
+)
+
+var (
+	names      = regexp.MustCompile(`^[a-z]([-a-z0-9]*[a-z0-9])?$`)
+	claims     = regexp.MustCompile(`^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$`)
+	quantities = regexp.MustCompile(`^[1-9][0-9]*(Ki|Mi|Gi|Ti|k|M|G|T)?$`)
+)
+
+// Write writes the manifest: a ConfigMap with the files, the Indexed Job and the Job that merges.
+func (k Kubernetes) Write(w io.Writer) error {
+	k.Flags = append(k.Flags[:len(k.Flags):len(k.Flags)], fmt.Sprintf("--jobs=%d", k.Processors))
+	if err := k.check(k.Image, k.Claim); err != nil {
+		return err
+	}
+	switch {
+	case !names.MatchString(k.Name) || len(k.Name) > mostName:
+		return fmt.Errorf("name %q: at most %d of a-z, 0-9 and -, with a letter first and no - at the end", k.Name, mostName)
+	case !claims.MatchString(k.Claim):
+		return fmt.Errorf("claim %q: the name of a PersistentVolumeClaim, of a-z, 0-9, - and .", k.Claim)
+	case k.Image == "":
+		return fmt.Errorf("image %q: the name of an image is expected, such as registry.example/labrun:v0.2.0", k.Image)
+	case !quantities.MatchString(k.Memory):
+		return fmt.Errorf("memory %q: a number of bytes is expected, such as 512Mi or 2Gi", k.Memory)
+	case k.Processors < 1:
+		return fmt.Errorf("cpu %d: a number of processors, at least 1", k.Processors)
+	}
+	size := 0
+	for _, t := range k.Texts {
+		if !filepath.IsLocal(t.Path) {
+			return fmt.Errorf("%s: pods get files below the current folder, by the same names; start labrun in a folder that "+
+				"holds all of them", t.Path)
+		}
+		if !utf8.ValidString(t.Text) {
+			return fmt.Errorf("%s: not UTF-8, and a ConfigMap holds no other text", t.Path)
+		}
+		size += len(t.Text)
+	}
+	if size > mostText {
+		return fmt.Errorf("the files have %d bytes, and a ConfigMap holds %d; submit some of them at a time", size, mostText)
+	}
+	var reports []string
+	for _, r := range k.Reports {
+		reports = append(reports, path.Join("/parts", r))
+	}
+	k.Reports = reports
+	return write(w, "kubernetes.yaml", k)
+}
+
+// Args returns a command without the program, and more words, as a list for YAML. In those that are given the name of a
+// variable in $(...) is its value; in the command it is text, which $$ says.
+func (k Kubernetes) Args(command []string, more ...string) string {
+	var words []string
+	for _, w := range command[1:] {
+		words = append(words, strings.ReplaceAll(w, "$(", "$$("))
+	}
+	return quoted(append(words, more...))
+}
+
+// MergeArgs returns the words of the merge without the program: there is no shell that would find the parts.
+func (k Kubernetes) MergeArgs() string {
+	words := k.Merge()
+	for i := range k.Shards {
+		words = append(words, fmt.Sprintf("/parts/%s-%d.json", k.Name, i))
+	}
+	return k.Args(words)
+}
+
+// quoted writes a value as JSON, which is YAML too, on one line.
+func quoted(value any) string {
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(value); err != nil {
+		panic(err) // texts and lists of them
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}

@@ -1,0 +1,92 @@
+package submit
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// TestWordsStayWords: what means something to sh, Slurm, YAML, GitHub or Kubernetes is text in a name.
+func TestWordsStayWords(t *testing.T) {
+	const odd = `a $(B) "c" 'd' #e %j ; é`
+	job := Job{Labrun: odd, Files: []string{odd, "-f.yaml"}, Flags: []string{"--only=" + odd}, Shards: 3, Dir: odd,
+		Reports: []string{odd + ".json"}}
+	var script strings.Builder
+	if err := (Slurm{Job: job, Options: []string{"--comment=" + odd}}).Write(&script); err != nil {
+		t.Fatal(err)
+	}
+	// An sbatch that prints its arguments, and of the script that it is given those of labrun.
+	const sbatch = `mkdir() { :; }
+sbatch() { for w; do printf '%s\n' "<$w>" >&2; done; sed '1d; s/^exec /set -- /' >"$TMP/task"
+  (SLURM_ARRAY_TASK_ID=2; . "$TMP/task"; for w; do printf '%s\n' "<$w>" >&2; done); echo 7; }
+`
+	sh := exec.Command("sh", "-c", sbatch+script.String())
+	sh.Env = append(sh.Environ(), "TMP="+t.TempDir())
+	out, err := sh.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s\n%s", err, out, script.String())
+	}
+	for _, want := range []string{odd, "--only=" + odd, odd + "/part-2.json", odd + ".json", "--comment=" + odd, "./-f.yaml",
+		"--output=" + strings.ReplaceAll(odd, "%", "%%") + "/task-%a.log"} {
+		if !strings.Contains("\n"+string(out), "\n<"+want+">\n") {
+			t.Errorf("there is no word %s\n%s", want, out)
+		}
+	}
+}
+
+// TestLineBreaks: no engine has a place for one in a word, and every text that has words of the user's looks for it.
+func TestLineBreaks(t *testing.T) {
+	for _, bad := range []Job{
+		{Labrun: "a\nb"}, {Files: []string{"a\nb"}}, {Flags: []string{"a\rb"}}, {Dir: "a\nb"}, {Reports: []string{"a\nb"}},
+	} {
+		var out strings.Builder
+		for name, err := range map[string]error{
+			"slurm": Slurm{Job: bad}.Write(&out), "github": GitHub{Job: bad}.Write(&out),
+			"kubernetes": Kubernetes{Job: bad, Name: "a", Image: "b", Claim: "c", Processors: 1, Memory: "1Gi"}.Write(&out),
+		} {
+			if err == nil || !strings.Contains(err.Error(), "a line break cannot stand in a job") || out.Len() > 0 {
+				t.Errorf("%s: %+v: %v, %s", name, bad, err, out.String())
+			}
+		}
+	}
+	if err := (Slurm{Options: []string{"a\nb"}}).Write(&strings.Builder{}); err == nil {
+		t.Error("an option of sbatch's with a line break")
+	}
+}
+
+// TestOptionsOfSbatch: those that the job is made of are refused in each form that getopt_long(3) takes; others are the
+// user's.
+func TestOptionsOfSbatch(t *testing.T) {
+	for option, want := range map[string]bool{
+		"--array=1-3": false, "--array": false, "-a1-3": false, "-a": false, "--dependency=singleton": false, "-dsingleton": false,
+		"--wrap=true": false, "--parsable": false, "--arr=1": false, "--dep=singleton": false, "--par": true,
+		"--partition=a": true, "-pa": true, "a": true, "--account=a": true, "-t": true, "--delay-boot=1": true, "-": true,
+	} {
+		err := (Slurm{Job: Job{Reports: []string{"r"}}, Options: []string{option}}).Write(&strings.Builder{})
+		if (err == nil) != want {
+			t.Errorf("%s: %v", option, err)
+		}
+	}
+}
+
+// TestTextsOfAPod: a ConfigMap holds so many bytes and no more, and files only of the folder.
+func TestTextsOfAPod(t *testing.T) {
+	write := func(texts ...Text) error {
+		k := Kubernetes{Job: Job{Labrun: "l", Shards: 1}, Name: "a", Image: "b", Claim: "c", Processors: 1, Memory: "1Gi", Texts: texts}
+		return k.Write(&strings.Builder{})
+	}
+	half := strings.Repeat("x", mostText/2)
+	for _, tt := range []struct {
+		texts []Text
+		want  string
+	}{
+		{[]Text{{"a.yaml", half}, {"b.yaml", half}}, ""},
+		{[]Text{{"a.yaml", half}, {"b.yaml", half + "x"}}, "the files have 1048577 bytes, and a ConfigMap holds 1048576"},
+		{[]Text{{"../a.yaml", ""}}, "../a.yaml: pods get files below"},
+		{[]Text{{"a.yaml", "\xff"}}, "a.yaml: not UTF-8"},
+	} {
+		if err := write(tt.texts...); (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%v, want %q", err, tt.want)
+		}
+	}
+}
