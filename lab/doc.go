@@ -73,6 +73,7 @@
 // The hosts of a lab have namespaces of their own for their networks and one for
 // their files: a mount namespace whose root has /tmp and /run and nothing of the
 // machine's (program.Files), made where a step names a path or runs a program.
+// Programs of a guest are the machine's, whose files labrun serves to it; its kernel lays what they write over these.
 //
 // # Included files
 //

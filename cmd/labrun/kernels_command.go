@@ -46,6 +46,10 @@ that architecture and of this version: go build makes one where Go and the sourc
 else --guest-labrun FILE names it, built with CGO_ENABLED=0. LABRUN_CONSOLE=1 shows what
 the guests' kernels say, on standard error.
 
+Programs of a topology (run:) are this machine's in a guest too, if that has the same
+architecture: it sees the machine's files read-only, and what programs write is gone with
+it. It needs FUSE, virtio and overlays, as Debian's kernels have them, and 1 GB of memory.
+
 What apt knows is fetched and unpacked without root, and is not installed; it stays in
 labrun/kernels of your cache directory (XDG_CACHE_HOME). A kernel that is named exactly
 and is there is used without asking apt.`
