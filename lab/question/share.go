@@ -88,17 +88,13 @@ func plain(c lab.Call) bool {
 // batch returns the process that makes every call of the question, in calls that it can
 // make in a batch, nil when it takes more than that. A batch is one message for thousands of cells:
 // nothing outside the process can be looked at between two of its calls, so none of them may be made
-// until it answers otherwise, or answer with a value. A connect is one of them where no connection ends before the
-// cell does: whether segments of its end came late (fabric.Busy) would have to be looked at.
+// until it answers otherwise, or answer with a value.
 func batch(q *Question) *lab.Process {
 	if !q.Shares {
 		return nil
 	}
 	var one *lab.Process
-	connects, closes := false, false
 	for s := range q.Steps() {
-		connects = connects || s.Call.Name == "connect"
-		closes = closes || s.Call.Name == "close" || s.Call.Name == "shutdown"
 		if one == nil {
 			one = &s.Process
 		}
@@ -111,10 +107,58 @@ func batch(q *Question) *lab.Process {
 			}
 		}
 	}
-	if connects && closes {
+	if one == nil || !staysAtHome(q) {
 		return nil
 	}
 	return one
+}
+
+// staysAtHome reports whether connections are of the host with itself, and last until the cell is over. Of others more is
+// left than sockets: a neighbour that did not answer is asked for a while (neigh_timer_handler), and the next connect has
+// its EHOSTUNREACH sooner; and segments of a connection's end may come late, see fabric.Busy. A UDP socket that connects
+// sends nothing.
+func staysAtHome(q *Question) bool {
+	type use struct{ tcp, connects, away, tied bool }
+	uses := map[lab.Sock]*use{} // in any of the cells
+	of := func(name lab.Sock) *use {
+		if uses[name] == nil {
+			uses[name] = &use{}
+		}
+		return uses[name]
+	}
+	closes := false
+	for s := range q.Steps() {
+		switch s.Call.Name {
+		case "socket":
+			u, kind := of(lab.Sock(s.Call.Makes)), s.Call.Args[0].String()
+			u.tcp = u.tcp || !strings.HasPrefix(kind, "udp")
+		case "close", "shutdown":
+			closes = true
+		case "connect":
+			u := of(s.Call.Args[0].(lab.Sock))
+			u.connects, u.away = true, u.away || !q.isOwn(s)
+		case "setsockopt": // what is tied to a NIC asks for neighbours there, whose address it may be
+			o, _ := lab.OptionOf(s.Call.Args[1].String())
+			u := of(s.Call.Args[0].(lab.Sock))
+			u.tied = u.tied || o.Value == lab.ValueDevice
+		}
+	}
+	for _, u := range uses {
+		if u.tcp && u.connects && (u.away || u.tied || closes) {
+			return false
+		}
+	}
+	return true
+}
+
+// isOwn reports whether a step's address is one of its process's own host, which no VRF keeps from it.
+func (q *Question) isOwn(s *Step) bool {
+	ip := s.Addr.Addr().Unmap()
+	if s.Call.Args[1] == lab.Arg(lab.Unspec) || ip.IsUnspecified() || ip.IsLoopback() {
+		return true
+	}
+	h := q.Layout.Host(s.Process.Host)
+	return h != nil && q.Layout.HostAt(ip) == h.Name && !slices.ContainsFunc(h.NICs, func(n lab.NIC) bool { return n.Master != "" })
 }
 
 // inBatch reports whether a process can make the call in a batch, and tell whether it

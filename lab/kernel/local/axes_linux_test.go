@@ -171,10 +171,16 @@ func TestNoBatch(t *testing.T) {
 	for step, want := range map[string]bool{
 		"shutdown(w, SHUT_RD)": true, "fchown(w, 1000)": true, "setsockopt(w, SO_LINGER, {1, 0})": true,
 		"connect(c, x:81)": true, "[connect(c, x:81), close(c)]": false, "[connect(c, x:81), shutdown(w, SHUT_RD)]": false,
+		"connect(c, unspec)": true, "connect(c, any6:81)": true, "connect(c, lo:81)": true, "connect(c, y:81)": true,
+		"connect(c, peer.x:81) = ?": false, "connect(c, 192.0.2.99:81) = ?": false, "connect(c, mapped(peer.x):81) = ?": false,
+		"[d = socket(udp), connect(d, peer.x:81)]":                                  true,
+		"[setsockopt(c, SO_BINDTODEVICE, eth0), connect(c, y:81) = ?]":              false,
+		"[setsockopt(w, SO_BINDTODEVICE, eth0), connect(c, y:81) = ?]":              true,
+		"[d = socket(udp), setsockopt(d, SO_BINDTODEVICE, eth1), connect(d, x:81)]": true,
+		"[d = socket(udp), connect(d, x:81), shutdown(w, SHUT_RD)]":                 true,
 		"connect(c, x:81, 3)": false, "getsockname(w) = x:81": false, "connect(c, x:81) = blocked": false,
 	} {
-		step = strings.Trim(step, "[]")
-		step = "\"" + strings.ReplaceAll(step, "), ", ")\", \"") + "\""
+		step = "\"" + strings.ReplaceAll(strings.Trim(step, "[]"), "), ", ")\", \"") + "\""
 		top := mustParse(t, `
 experiments:
   trial:
