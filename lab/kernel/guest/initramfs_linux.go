@@ -1,10 +1,10 @@
 package guest
 
 import (
-	"bytes"
+	"bufio"
 	"context"
+	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"os"
 	"slices"
@@ -17,9 +17,18 @@ import (
 )
 
 // initramfs returns what the guest's kernel unpacks, in memory: nothing is left of it.
-func initramfs(ctx context.Context, i image.Image, labrun string) (*os.File, error) {
-	var b bytes.Buffer
-	a := newArchive(&b)
+func initramfs(ctx context.Context, i image.Image, labrun string) (_ *os.File, err error) {
+	f, err := inMemory("initramfs")
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			f.Close()
+		}
+	}()
+	b := bufio.NewWriter(f)
+	a := newArchive(b)
 	for _, dir := range []string{"proc", "sys", "dev", "tmp", "run", "root", "etc"} {
 		a.folder(dir)
 	}
@@ -37,15 +46,7 @@ func initramfs(ctx context.Context, i image.Image, labrun string) (*os.File, err
 			return nil, err
 		}
 	}
-	if err := a.end(); err != nil {
-		return nil, err
-	}
-	f, err := inMemory("initramfs")
-	if err != nil {
-		return nil, err
-	}
-	if _, err := io.Copy(f, &b); err != nil {
-		f.Close()
+	if err := errors.Join(a.end(), b.Flush()); err != nil {
 		return nil, fmt.Errorf("write the initramfs: %w", err)
 	}
 	return f, nil
