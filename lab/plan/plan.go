@@ -3,7 +3,8 @@
 // machine, and whatever depends on the machine happens in fabric, which carries
 // the plan out, or in sh, which runs its Script.
 //
-// The content of a lab: one namespace, the fabric, holds a bridge per network.
+// The content of a lab: one namespace, the fabric, holds a bridge per network, or a
+// tree of bridges where a network has many NICs (Plan.Split).
 // Every host is a namespace whose NICs are the ends of veth pairs; the other
 // ends are ports of the bridges, or NICs where the network is a cable. Nothing is
 // said twice to the kernel, and what is not said here stays as the kernel has it.
