@@ -128,8 +128,8 @@ func insteadOf(whole *report.Merged) string {
 	return "the kernels that were to be asked there have no columns"
 }
 
-// writeMerged writes the report to where it is wanted. JSON is written as it is merged; the cells are taken into memory
-// for what needs them there.
+// writeMerged writes the report to where it is wanted. JSON is written as it is merged; the cells are taken into
+// memory for what needs them there.
 func writeMerged(cmd *cobra.Command, whole *report.Merged, open []*output, status *status, o mergeOptions) error {
 	stdout := cmd.OutOrStdout()
 	streams := func(f report.Format) bool { return f.Name == "json" }
@@ -167,8 +167,8 @@ func writeMerged(cmd *cobra.Command, whole *report.Merged, open []*output, statu
 	return writeReport(stdout, inMemory, o.outputs.stdout, detail{verbose: o.verbose})
 }
 
-// spool returns a file without a name for cells on their way: beside the first report that is written, which needs as much
-// room there, or else where temporary files are.
+// spool returns a file without a name for cells on their way: beside the first report that is written, which needs
+// as much room there, or else where temporary files are.
 func (o *mergeOptions) spool() (*output, error) {
 	beside := filepath.Join(os.TempDir(), "labrun")
 	for _, name := range o.outputs.files {
@@ -245,8 +245,8 @@ func badFile(err error) error {
 	return usageError{err}
 }
 
-// missingCells returns the cells of parts that are missing, as skips: the files say which cells a run has, and the flags
-// in the parts that are there which of them it chose.
+// missingCells returns the cells of parts that are missing, as skips: the files say which cells a run has, and the
+// flags in the parts that are there which of them it chose.
 func missingCells(stderr io.Writer, whole *report.Merged) (func(matrix int) iter.Seq[result.Cell], error) {
 	topologies, err := reload(stderr, "the parts", &result.Report{Matrices: whole.Matrices})
 	if err != nil {
@@ -262,7 +262,8 @@ func missingCells(stderr io.Writer, whole *report.Merged) (func(matrix int) iter
 	}
 	for i := range whole.Matrices {
 		for _, r := range whole.Matrices[i].Rows {
-			if e := topologies[i].Experiment(r.Name); e == nil || len(e.Axes)+len(r.Axes) > 0 && !reflect.DeepEqual(e.Axes, r.Axes) {
+			e := topologies[i].Experiment(r.Name)
+			if e == nil || len(e.Axes)+len(r.Axes) > 0 && !reflect.DeepEqual(e.Axes, r.Axes) {
 				return nil, usagef("%s: this labrun reads experiment %s otherwise than the one that ran it: merge with that",
 					whole.Matrices[i].File, r.Name)
 			}
@@ -283,7 +284,8 @@ func missingCells(stderr io.Writer, whole *report.Merged) (func(matrix int) iter
 						if len(chosen) > 0 && !slices.ContainsFunc(chosen, is) {
 							continue
 						}
-						if !yield(result.Cell{Row: int32(row), Column: int32(column), Combo: c, Verdict: result.Skip, Note: note}) {
+						cell := result.Cell{Row: int32(row), Column: int32(column), Combo: c, Verdict: result.Skip, Note: note}
+						if !yield(cell) {
 							return
 						}
 					}

@@ -114,8 +114,8 @@ func mergeOf(t testing.TB, descriptors int, args ...string) *exec.Cmd {
 	return exec.Command("sh", append([]string{"-c", limited, link}, args...)...)
 }
 
-// merged merges, and returns the most memory that it took, in bytes: VmHWM of proc_pid_status(5), looked at while there is
-// such a process. What wait4(2) says is no less than what this process had when it started the other.
+// merged merges, and returns the most memory that it took, in bytes: VmHWM of proc_pid_status(5), looked at while
+// there is such a process. What wait4(2) says is no less than what this process had when it started the other.
 func merged(t testing.TB, args ...string) (peak int64) {
 	t.Helper()
 	cmd := mergeOf(t, 1024, args...)
@@ -166,8 +166,8 @@ func sameCells(t testing.TB, got, want result.Report) {
 	}
 }
 
-// TestMergeIsFlat merges a report that is larger than what the merge may have in memory, by far with -merge-mb. What is
-// allocated for each cell and not freed is found by the difference of two sizes.
+// TestMergeIsFlat merges a report that is larger than what the merge may have in memory, by far with -merge-mb.
+// What is allocated for each cell and not freed is found by the difference of two sizes.
 func TestMergeIsFlat(t *testing.T) {
 	dir := t.TempDir()
 	var peaks []int64
@@ -249,7 +249,8 @@ func TestMergesAtOnce(t *testing.T) {
 	}
 }
 
-// TestMergeFillsTheDisk merges on a disk that has no room for the whole: the old report stays, and nothing else is left.
+// TestMergeFillsTheDisk merges on a disk that has no room for the whole: the old report stays, and nothing else is
+// left.
 func TestMergeFillsTheDisk(t *testing.T) {
 	needNetNS(t) // whoever can make those can mount
 	dir := t.TempDir()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -26,7 +27,7 @@ type status struct {
 	counters sync.Map // *counter by kernel
 
 	mu     sync.Mutex
-	noun   string    // what is counted
+	noun   string    // what is counted; "" is cells
 	phased time.Time // when the counting of that began
 	began  time.Time // but for the time in which it was hidden
 	hidden time.Time // since when; zero when it is not
@@ -39,7 +40,7 @@ type status struct {
 // newStatus returns the status of a run that begins now. It draws only on a terminal: standard
 // error in a log of CI would have a line for every fifth of a second.
 func newStatus(stderr io.Writer, runs int) *status {
-	s := &status{noun: "cells", began: time.Now(), runs: max(runs, 1), stop: make(chan struct{})}
+	s := &status{began: time.Now(), runs: max(runs, 1), stop: make(chan struct{})}
 	if terminal(stderr) {
 		s.w = stderr
 		go s.draw()
@@ -169,7 +170,7 @@ func (s *status) redraw(now time.Time) {
 
 // words is what there is to say, the most important first.
 func (s *status) words(done, total int, since time.Duration) string {
-	words := []string{fmt.Sprintf("%d of %d %s", done, total, s.noun)}
+	words := []string{fmt.Sprintf("%d of %d %s", done, total, cmp.Or(s.noun, "cells"))}
 	if s.red > 0 {
 		words = append(words, fmt.Sprintf("%d not passed", s.red))
 	}

@@ -55,6 +55,29 @@ func TestProgressLine(t *testing.T) {
 	}
 }
 
+// TestProgressPhases: what comes after something else is counted from its own beginning.
+func TestProgressPhases(t *testing.T) {
+	var b strings.Builder
+	s := &status{w: &b, runs: 1, began: time.Now().Add(-time.Hour)}
+	line := func() string {
+		b.Reset()
+		s.redraw(s.phased.Add(2 * time.Second))
+		return b.String()
+	}
+	s.phase("MB read")(5, 10)
+	if got := line(); !strings.HasSuffix(got, "5 of 10 MB read, 3s left, 2/s") {
+		t.Errorf("%q", got)
+	}
+	written := s.phase("cells written")
+	if got := line(); strings.Contains(got, "of") {
+		t.Errorf("%q before there is something to count", got)
+	}
+	written(1, 4)
+	if got := line(); !strings.HasSuffix(got, "1 of 4 cells written, 7s left, 0/s") {
+		t.Errorf("%q", got)
+	}
+}
+
 // TestWipe has a line that takes several rows of a window that became narrower. An
 // output that is not a terminal has 80 columns.
 func TestWipe(t *testing.T) {

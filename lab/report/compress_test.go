@@ -27,8 +27,8 @@ func compressed(tb testing.TB, file string, text []byte) []byte {
 	return b.Bytes()
 }
 
-// TestCompressed writes a report compressed, and reads it back, whatever name it has by then and in pieces of any size.
-// The programs that everybody has decompress it to the same.
+// TestCompressed writes a report compressed, and reads it back, whatever name it has by then and in pieces of any
+// size. The programs that everybody has decompress it to the same.
 func TestCompressed(t *testing.T) {
 	text := mustJSON(t, sample())
 	for suffix, tool := range map[string][]string{".gz": {"gzip", "gzip"}, ".GZ": {"gzip", "gzip"}, ".zst": {"zstd", "zstd"}} {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"labrun/lab/result"
+	"labrun/lab/wording"
 )
 
 // Explain returns what a text report says of a cell that did not pass, without a
@@ -71,7 +72,38 @@ func environmentOf(r result.Report) (run, sysctls [][2]string) {
 	for _, k := range r.Kernels {
 		run = append(run, [2]string{"digest (" + k.Name + ")", k.Digest})
 	}
+	if s := e.Shard; s != nil {
+		words := fmt.Sprintf("%d of %d", s.Index, s.Of)
+		if s.Lacks > 0 {
+			words += ", without " + wording.Count(s.Lacks, "cell")
+		}
+		run = append(run, [2]string{"part", words})
+	}
+	if len(e.Machines) > 0 {
+		run = append(run, [2]string{"merged of", machinesOf(e.Machines)})
+	}
 	return append(run, [2]string{"started", e.Started.UTC().Format("2006-01-02T15:04:05Z")},
 		[2]string{"elapsed", fmt.Sprintf("%.3f s", e.Elapsed)}, [2]string{"jobs", fmt.Sprint(e.Jobs)},
 		[2]string{"digest", r.Digest}), sysctls
+}
+
+// machinesOf says how many parts a report was merged of, and on which machines they ran, of many the first few.
+func machinesOf(all []result.Machine) string {
+	var nodes []string
+	for _, m := range all {
+		if m.Node != "" {
+			nodes = append(nodes, m.Node)
+		}
+	}
+	slices.Sort(nodes)
+	nodes = slices.Compact(nodes)
+	words := wording.Count(len(all), "part")
+	const most = 8
+	switch {
+	case len(nodes) > most:
+		words += fmt.Sprintf(", on %s and %d more", strings.Join(nodes[:most], ", "), len(nodes)-most)
+	case len(nodes) > 0:
+		words += ", on " + strings.Join(nodes, ", ")
+	}
+	return words
 }

@@ -11,10 +11,11 @@ import (
 	"labrun/lab/result"
 )
 
-// Merger puts kept reports together that need not fit into memory, be there ten thousand of them or one of a gigabyte. It
-// reads each once, from its beginning to its end and after the one before, so a part may be a pipe, and one file is open
-// at a time. Cells go to a spool, in the order that they have there; from that they are merged as they are needed. What
-// stands before the cells of a part is in memory once for all that have it alike, as all parts of a run do.
+// Merger puts kept reports together that need not fit into memory, be there ten thousand of them or one of a
+// gigabyte. It reads each once, from its beginning to its end and after the one before, so a part may be a pipe,
+// and one file is open at a time. Cells go to a spool, in the order that they have there; from that they are
+// merged as they are needed. What stands before the cells of a part is in memory once for all that have it alike,
+// as all parts of a run do.
 //
 // What parts come to together says package result.
 type Merger struct {
@@ -115,7 +116,8 @@ func (s *scan) end(m *result.Matrix, text hash.Hash) error {
 	return nil
 }
 
-// Merged is what the parts of a Merger are together. It may be written as often as one likes, until its spool is closed.
+// Merged is what the parts of a Merger are together. It may be written as often as one likes, until its spool is
+// closed.
 type Merged struct {
 	*result.Whole
 	// Lacks says which parts of a sharded run there are not, "" when all are there. What they would have is for Missing
@@ -129,8 +131,8 @@ type Merged struct {
 	parts  []mergePart
 }
 
-// Merge finds out what the parts are together from what stands before their cells. With partial, parts of a sharded run
-// may be missing.
+// Merge finds out what the parts are together from what stands before their cells. With partial, parts of a
+// sharded run may be missing.
 func (m *Merger) Merge(partial bool) (*Merged, error) {
 	if err := m.spool.flush(); err != nil {
 		return nil, err
@@ -230,10 +232,13 @@ func (w *Merged) Report() result.Report { return w.report }
 
 // JSON writes the report as JSON does, a cell at a time.
 func (w *Merged) JSON(to io.Writer) error {
-	done := 0
-	timed := 0
-	if w.HasSeconds() {
-		timed = len(w.Matrices)
+	done, passes, timed := 0, 1, 0
+	if w.HasSeconds() { // which stand before all cells, so those are gone through twice
+		passes, timed = 2, len(w.Matrices)
+	}
+	step := func() {
+		done++
+		w.progress(done/passes, w.report.Counts.Sum())
 	}
 	return writeJSON(to, &w.report, contents{
 		cells: func(matrix int) iter.Seq2[*result.Cell, error] {
@@ -241,10 +246,10 @@ func (w *Merged) JSON(to io.Writer) error {
 				var cell result.Cell
 				for c, err := range w.merged(matrix) {
 					cell = c.Cell
-					if done++; !yield(&cell, err) || err != nil {
+					if !yield(&cell, err) || err != nil {
 						return
 					}
-					w.progress(done, w.report.Counts.Sum())
+					step()
 				}
 			}
 		},
@@ -258,6 +263,7 @@ func (w *Merged) JSON(to io.Writer) error {
 					if !yield(c.Seconds, err) || err != nil {
 						return
 					}
+					step()
 				}
 			}
 		},

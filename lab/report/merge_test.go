@@ -118,8 +118,8 @@ func TestMergeReadsItsSpool(t *testing.T) {
 	}
 }
 
-// FuzzMerge merges anything with a report that is well: what ReadJSON takes alone, a merge of it alone takes, and makes of
-// it what Recount does.
+// FuzzMerge merges anything with a report that is well: what ReadJSON takes alone, a merge of it alone takes, and
+// makes of it what Recount does.
 func FuzzMerge(f *testing.F) {
 	whole := string(mustJSON(f, sample()))
 	f.Add(whole, whole)
@@ -153,4 +153,29 @@ func FuzzMerge(f *testing.F) {
 			t.Error(diff)
 		}
 	})
+}
+
+// TestMachinesAreShown: the formats that describe the environment say of which parts a report is, and of many machines
+// the first ones.
+func TestMachinesAreShown(t *testing.T) {
+	part, whole, many := sample(), sample(), sample()
+	part.Environment.Shard = &result.Shard{Index: 3, Of: 8, Cells: 9, Lacks: 1}
+	whole.Environment.Machines = []result.Machine{{Node: "node-2"}, {Node: "node-1"}, {Node: "node-2"}}
+	for i := range 1000 {
+		many.Environment.Machines = append(many.Environment.Machines, result.Machine{Node: fmt.Sprintf("n%03d", i)})
+	}
+	for _, c := range []struct {
+		r    result.Report
+		want string
+	}{
+		{part, "3 of 8, without 1 cell"},
+		{whole, "3 parts, on node-1, node-2"},
+		{many, "1000 parts, on n000, n001, n002, n003, n004, n005, n006, n007 and 992 more"},
+	} {
+		for _, f := range []string{"markdown", "junit", "html"} {
+			if got := strings.ReplaceAll(written(t, f, c.r), `\`, ""); !strings.Contains(got, c.want) {
+				t.Errorf("%s does not say %q", f, c.want)
+			}
+		}
+	}
 }

@@ -303,8 +303,8 @@ func mostCommon(heads []Head, what func(*Head) string) *Head {
 	return &heads[best]
 }
 
-// problems are what is wrong with the parts of a merge. All of it is said at once, so that a user mends it at once, but
-// for what no screen holds.
+// problems are what is wrong with the parts of a merge. All of it is said at once, so that a user mends it at
+// once, but for what no screen holds.
 type problems struct {
 	errs []error
 	more int
@@ -506,11 +506,11 @@ func sameQuestion(a, b *Row) bool {
 	})
 }
 
-// Cells goes through the cells of a matrix, in its order. open is called for each part that has some, and returns those
-// in the order of the part, as weave keeps it. A cell that several parts have comes once; when they do not agree on it,
-// the error names them, and those of other cells: it comes behind the last cell.
-// No cell is copied but to hand it on, and nothing is sorted but the parts by their next cell: parts of a big run are
-// merged within the memory of their readers.
+// Cells goes through the cells of a matrix, in its order. open is called for each part that has some, and returns
+// those in the order of the part, as weave keeps it. A cell that several parts have comes once; when they do not
+// agree on it, the error names them, and those of other cells: it comes behind the last cell. No cell is copied
+// but to hand it on, and nothing is sorted but the parts by their next cell: parts of a big run are merged within
+// the memory of their readers.
 func (w *Whole) Cells(matrix int, open func(part, matrix int) Cells) iter.Seq2[Timed, error] {
 	return func(yield func(Timed, error) bool) {
 		m := &w.Matrices[matrix]

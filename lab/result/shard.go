@@ -59,9 +59,9 @@ func machinesOf(e *Environment) []Machine {
 		Started: e.Started, Elapsed: e.Elapsed, Jobs: e.Jobs}}
 }
 
-// CheckShards returns an error when the parts that are of a sharded run are not the whole of one: when some are missing,
-// twice, cut short, or foreign to the others. All of that is said at once. With partial, what is missing is allowed:
-// then missing says what, for the cells that are nobody's, and else it is "".
+// CheckShards returns an error when the parts that are of a sharded run are not the whole of one: when some are
+// missing, twice, cut short, or foreign to the others. All of that is said at once. With partial, what is missing
+// is allowed: then missing says what, for the cells that are nobody's, and else it is "".
 func CheckShards(heads []Head, partial bool) (missing string, err error) {
 	var shards []Head
 	for i := range heads {

@@ -26,8 +26,8 @@ func shards(w result.Report, n int, r *rand.Rand) []result.Part {
 	return all
 }
 
-// TestMergeShards merges the parts of a run, in the order in which a shell lists their names: the whole is the report of
-// the run but for the environment, which has a line for each part.
+// TestMergeShards merges the parts of a run, in the order in which a shell lists their names: the whole is the
+// report of the run but for the environment, which has a line for each part.
 func TestMergeShards(t *testing.T) {
 	property := func(w whole, parts uint8, seed int64) bool {
 		n := 1 + int(parts%13)
@@ -151,8 +151,8 @@ func (c *counting) Int63() int64 {
 	return int64(*c.n) << 32 // Int31n of a power of two takes the bits from there
 }
 
-// TestMergePartial merges the parts of a run that there are: what is missing is what the caller makes of it, and what is
-// there stays.
+// TestMergePartial merges the parts of a run that there are: what is missing is what the caller makes of it, and
+// what is there stays.
 func TestMergePartial(t *testing.T) {
 	property := func(w whole, parts uint8, seed int64) bool {
 		r := rand.New(rand.NewSource(seed))
@@ -234,8 +234,8 @@ func TestMergeCutAnywhere(t *testing.T) {
 	}
 }
 
-// TestMergeClockSkew merges parts of machines whose clocks differ by years, and stand still: the run began when the first
-// of them says, and took as long as the longest.
+// TestMergeClockSkew merges parts of machines whose clocks differ by years, and stand still: the run began when
+// the first of them says, and took as long as the longest.
 func TestMergeClockSkew(t *testing.T) {
 	w := result.NewReport(result.Environment{Labrun: "v1", Kernels: []result.KernelInfo{{Release: "6.18"}}},
 		[]result.Matrix{grid()})
@@ -255,8 +255,8 @@ func TestMergeClockSkew(t *testing.T) {
 	}
 }
 
-// TestMergeShardsByKernel merges parts that have some kernels each, neighbours of the run. A part of one kernel does not
-// name it. The whole has its columns in the order of the run, and so its digest.
+// TestMergeShardsByKernel merges parts that have some kernels each, neighbours of the run. A part of one kernel
+// does not name it. The whole has its columns in the order of the run, and so its digest.
 func TestMergeShardsByKernel(t *testing.T) {
 	env, matrices := gridOn(4, 5)
 	matrices[0].Layout.Hosts = []lab.Host{{Name: "alpha"}, {Name: "beta"}} // which say the order of columns
