@@ -101,6 +101,11 @@ experiments:
     steps: [a = socket(tcp), "bind(a, ${first}:80)", b = socket(tcp), "bind(b, ${second}:80) = ?", c = socket(udp),
       "bind(c, ${third}:80)", {main: recv(c) = blocked, limit: 16ms}]
   silent: {hosts: [alpha], steps: [a = socket(tcp), "connect(a, 192.0.2.99:80) = EHOSTUNREACH"]}
+  quick: # neither waits: the one is a value, and the other in the background
+    hosts: [beta]
+    steps:
+      - main: [a = socket(udp), "setsockopt(a, SO_RCVTIMEO, 50s)", "bind(a, x:80)"]
+      - {main: recv(a), as: r, background: true}
 `)
 	var got []string
 	groups := groupsIn(t, top, 3)
@@ -113,11 +118,13 @@ experiments:
 	const plain, room = 10_000 + 3_500 + 2_200 + 2*150, 10_000 + 3_500 + 2_200
 	const each = 600 + 7*150 + 16_000/16
 	want := []string{
+		fmt.Sprintf("1: plain on beta, 1 cells, %d us", plain),
 		fmt.Sprintf("1: silent on alpha, 1 cells, %d us", plain+3_000_000/16),
-		fmt.Sprintf("2: plain on alpha, 1 cells, %d us", plain), // last, and share 2 has 184 400 by then, 3 has 224 950
-		fmt.Sprintf("2: plain on beta, 1 cells, %d us", plain),
+		// These are the last: share 2 has 184 400 by then, 3 has 224 950, and with quick and one of them 2 has more than 1.
+		fmt.Sprintf("2: plain on alpha, 1 cells, %d us", plain),
 		fmt.Sprintf("2: waits on alpha, 1 cells, %d us", plain+2*150+(1_600_000+160_000)/16),
 		fmt.Sprintf("2: shared on beta, 16 cells, %d us", room+16*each),
+		fmt.Sprintf("2: quick on beta, 1 cells, %d us", plain+2*150),
 		fmt.Sprintf("3: program on beta, 1 cells, %d us", 10_000+2*3_500+60_000+150), // any host may be dialled
 		fmt.Sprintf("3: shared on alpha, 16 cells, %d us", room+16*each),
 		fmt.Sprintf("3: shared on alpha, 11 cells, %d us", room+11*each),
