@@ -2,6 +2,7 @@ package local
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"labrun/lab"
@@ -19,7 +20,7 @@ const mostAtOnce = 2048
 
 // batches asks the cells in batches, when one process can make all the calls by itself.
 func (a *asker) batches(ctx context.Context) {
-	b := batcher{asker: a}
+	b := batcher{asker: a, lacks: usersExist(a.Question, a.Question.Steps()) != nil}
 	for b.fill() {
 		c := a.cell(a.Combos[b.todo[0]])
 		c.sharing = true
@@ -38,6 +39,7 @@ func (a *asker) batches(ctx context.Context) {
 type batcher struct {
 	*asker
 	batch *process.Batch // of all the cells, once it is known
+	lacks bool           // some cells ask for a user that does not exist here
 	todo  []int          // cells that are next
 	reds  int            // so far
 	began time.Time
@@ -50,6 +52,13 @@ func (b *batcher) fill() bool {
 		i, ok := b.Next()
 		if !ok {
 			break
+		}
+		if b.lacks {
+			c := b.cell(b.Combos[i])
+			if err := usersExist(c.q, slices.Values(c.steps)); err != nil {
+				b.each(i, c.result(outcome{}, err))
+				continue
+			}
 		}
 		b.todo = append(b.todo, i)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 
 	"labrun/lab"
@@ -29,7 +30,7 @@ func (c *cell) ready(ctx context.Context, build builder) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if err := c.usersExist(); err != nil {
+	if err := usersExist(c.q, slices.Values(c.steps)); err != nil {
 		return err
 	}
 	if c.room == nil {
@@ -107,7 +108,7 @@ func (c *cell) startProcesses() error {
 }
 
 // usersExist finds out whether the users exist that the steps ask for.
-func (c *cell) usersExist() error {
+func usersExist(q *question.Question, steps iter.Seq[*question.Step]) error {
 	check := func(id uint32, what string) error {
 		if ok, err := sys.UserExists(id); err != nil {
 			return err
@@ -116,8 +117,8 @@ func (c *cell) usersExist() error {
 		}
 		return nil
 	}
-	for _, s := range c.steps {
-		if u := c.q.UserOf(s.Process); u != nil {
+	for s := range steps {
+		if u := q.UserOf(s.Process); u != nil {
 			if err := check(*u.User, "process "+u.Named); err != nil {
 				return err
 			}
