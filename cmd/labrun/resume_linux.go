@@ -94,8 +94,8 @@ func resume(cmd *cobra.Command, files []string, o runOptions) error {
 func (o *runOptions) resumed(cmd *cobra.Command, file string, kept *result.Report) ([]*lab.Topology, error) {
 	s := kept.Environment.Shard
 	if s == nil {
-		return nil, usagef("%s: it is not a part of a run: --shard makes those; \"labrun rerun\" asks again what a report has",
-			file)
+		return nil, usagef("%s: it is not a part of a run: --shard makes those; "+
+			"\"labrun rerun\" asks again what a report has", file)
 	}
 	for i := range kept.Matrices {
 		for j := range kept.Matrices[i].Cells {

@@ -58,7 +58,8 @@ func (o *runOptions) checkShard(topologies []*lab.Topology) error {
 		{o.failFast, "--fail-fast", "shards know nothing of each other, so that each would end at a cell of its own"},
 		{o.failed != "", "--failed", "a merge finds out by the files and by --only and --host which cells are missing; " +
 			"run those that failed without --shard"},
-		{o.baseline != "", "--baseline", "a share has some of the cells alone; compare the merged report with \"labrun diff\""},
+		{o.baseline != "", "--baseline",
+			"a share has some of the cells alone; compare the merged report with \"labrun diff\""},
 		{o.accept, "--accept", "an answer goes by all cells of an experiment, and a share has some of them"},
 		{o.watch, "--watch", "a part is of one run, and that makes one after the other"},
 	} {
@@ -98,14 +99,15 @@ func (o *runOptions) checkKernelsOfShard(topologies []*lab.Topology) error {
 	}
 	switch {
 	case len(names) == 0:
-		return usagef("--shard %s: name the kernels with --kernel; those that files name are asked of other files each", s.text)
+		return usagef("--shard %s: name the kernels with --kernel; those that files name are asked of other files each",
+			s.text)
 	case len(names) < s.share.Of:
 		return usagef("--shard %s: %s, and so many shards at most", s.text, count(len(names), "kernel"))
 	}
 	s.says.By = result.ByKernel
 	s.says.Cells = 0
-	// One kernel costs as much as another. A share has neighbours, so that the parts, one after the other, have the columns
-	// of the whole in its order, which its digest is of.
+	// One kernel costs as much as another. A share has neighbours, so that the parts, one after the other, have the
+	// columns of the whole in its order, which its digest is of.
 	var mine []asked
 	for i, name := range names {
 		if i*s.share.Of/len(names) == s.share.Index-1 {
@@ -201,7 +203,8 @@ type piece struct {
 }
 
 // newShardRun counts the cells of the share. save gets the part from time to time, and may be nil.
-func (o *runOptions) newShardRun(topologies []*lab.Topology, options run.Options, had *result.Report) (*shardRun, error) {
+func (o *runOptions) newShardRun(topologies []*lab.Topology, options run.Options,
+	had *result.Report) (*shardRun, error) {
 	s := &shardRun{says: o.sharing.says, had: had, used: map[string]bool{}}
 	kernels := o.asked
 	if len(kernels) == 0 {
@@ -237,8 +240,8 @@ func (s *shardRun) signed(r result.Report) result.Report {
 	return r
 }
 
-// prepare has the run of a kernel go on with what an earlier one has, and save what it has itself. It returns how many
-// seconds the earlier one took.
+// prepare has the run of a kernel go on with what an earlier one has, and save what it has itself. It returns how
+// many seconds the earlier one took.
 func (p *piece) prepare(env *result.Environment, topologies []*lab.Topology, options *run.Options) (float64, error) {
 	if p == nil {
 		return 0, nil
@@ -262,8 +265,8 @@ func (p *piece) prepare(env *result.Environment, topologies []*lab.Topology, opt
 	return before, nil
 }
 
-// hadOf returns what the earlier run has of a kernel, nil where there is nothing. Another kernel, or the same one with
-// other parameters, may answer otherwise, and the part would be of neither.
+// hadOf returns what the earlier run has of a kernel, nil where there is nothing. Another kernel, or the same one
+// with other parameters, may answer otherwise, and the part would be of neither.
 func (s *shardRun) hadOf(info *result.KernelInfo, topologies []*lab.Topology) (*run.Part, error) {
 	if s.had == nil {
 		return nil, nil
@@ -305,8 +308,8 @@ func (s *shardRun) unused() error {
 	return nil
 }
 
-// answered returns the kernels that have a cell which is no error. One that could not be booted has errors alone, and
-// is described by what was known of it.
+// answered returns the kernels that have a cell which is no error. One that could not be booted has errors alone,
+// and is described by what was known of it.
 func answered(r *result.Report) []result.KernelInfo {
 	has := map[string]bool{}
 	for i := range r.Matrices {
@@ -361,8 +364,8 @@ func (s *shardRun) checkpoint(p *piece, r result.Report) {
 	s.save(s.signed(whole))
 }
 
-// checkpoints returns what writes the part to those of the outputs that are JSON, nil where there is none. A pipe cannot
-// be replaced. That it was not written is said once: the run goes on, and the earlier one stays.
+// checkpoints returns what writes the part to those of the outputs that are JSON, nil where there is none. A pipe
+// cannot be replaced. That it was not written is said once: the run goes on, and the earlier one stays.
 func checkpoints(outputs []*output, failed func(error)) func(result.Report) {
 	var files []*output
 	for _, out := range outputs {

@@ -38,9 +38,10 @@ func runShard(ctx context.Context, cmd *cobra.Command, topologies []*lab.Topolog
 	return o.runPart(ctx, cmd, topologies, &kept)
 }
 
-// runPart runs what an earlier run of the share lacks, all where that is nil. The part is written while it runs, so that
-// a run that is killed loses little.
-func (o runOptions) runPart(ctx context.Context, cmd *cobra.Command, topologies []*lab.Topology, had *result.Report) error {
+// runPart runs what an earlier run of the share lacks, all where that is nil. The part is written while it runs, so
+// that a run that is killed loses little.
+func (o runOptions) runPart(ctx context.Context, cmd *cobra.Command, topologies []*lab.Topology,
+	had *result.Report) error {
 	stderr := cmd.ErrOrStderr()
 	options := run.Options{Only: o.selects(), Hosts: o.hosts, Share: o.sharing.share}
 	s, err := o.newShardRun(topologies, options, had)

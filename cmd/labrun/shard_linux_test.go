@@ -70,8 +70,8 @@ experiments:
 	return s
 }
 
-// ask asks those of the kernels, and returns the part as a file has it, and how many cells were asked. A kernel that is
-// left out has not begun.
+// ask asks those of the kernels, and returns the part as a file has it, and how many cells were asked. A kernel
+// that is left out has not begun.
 func (s *shardTrial) ask(t *testing.T, had *result.Report, kernels ...string) (result.Report, int, error) {
 	t.Helper()
 	options := run.Options{Share: s.options.sharing.share, Jobs: 1}
@@ -98,8 +98,8 @@ func (s *shardTrial) ask(t *testing.T, had *result.Report, kernels ...string) (r
 			Machine: "x86_64", User: "root", Sysctls: map[string]string{"net.ipv4.tcp_tw_reuse": "2"}}
 		word := map[string]string{"debian:6.1": "EACCES", "debian:6.12": "ok"}[a.kernel]
 		p := sh.piece(i)
-		r, err := askKernel(t.Context(), countingKernel{fakeKernel{word}, &asked}, info, mustVersion(t, info.Version), a.topologies,
-			options, time.Now(), p)
+		k := countingKernel{fakeKernel{word}, &asked}
+		r, err := askKernel(t.Context(), k, info, mustVersion(t, info.Version), a.topologies, options, time.Now(), p)
 		if err != nil {
 			return saved, asked, err
 		}
@@ -119,8 +119,8 @@ func cellsIn(t *testing.T, r result.Report) string {
 	return b.String()
 }
 
-// TestShardOfKernels cuts a run short between two kernels. What is saved has all files, and the run that goes on with it
-// asks the second kernel alone.
+// TestShardOfKernels cuts a run short between two kernels. What is saved has all files, and the run that goes on
+// with it asks the second kernel alone.
 func TestShardOfKernels(t *testing.T) {
 	s := newShardTrial(t)
 	whole, all, err := s.ask(t, nil, "debian:6.1", "debian:6.12")

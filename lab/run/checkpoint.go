@@ -112,8 +112,8 @@ type bits []atomic.Uint64
 func (b bits) set(i int)      { b[i/64].Or(1 << (i % 64)) }
 func (b bits) has(i int) bool { return b[i/64].Load()&(1<<(i%64)) != 0 }
 
-// A checkpoint is made soon, since many runs are short, then more and more seldom: ten thousand shards may write into
-// one file system. It never takes more than a twentieth of the time.
+// A checkpoint is made soon, since many runs are short, then more and more seldom: ten thousand shards may write
+// into one file system. It never takes more than a twentieth of the time.
 const (
 	firstCheckpoint = time.Second
 	checkpointEvery = 10 * time.Second

@@ -13,9 +13,9 @@ import (
 	"labrun/lab/shard"
 )
 
-// group is cells of one experiment in one host that no shard cuts apart. Which cells are of one depends on the files,
-// on the flags that choose cells and on the number of shards, never on the machine or on how it runs them: the shards
-// of a run know nothing of each other.
+// group is cells of one experiment in one host that no shard cuts apart. Which cells are of one depends on the
+// files, on the flags that choose cells and on the number of shards, never on the machine or on how it runs them:
+// the shards of a run know nothing of each other.
 type group struct {
 	*row
 	question func() (*question.Question, error)
@@ -36,9 +36,9 @@ func groupSize(q *question.Question, cells, shards int) int {
 	return size
 }
 
-// costs are what cells take, in microseconds of an ordinary machine, and never measured by a run: they have to be the
-// same on every machine. They go by what labs, processes and batches took on two processors and Linux 6.18, and were
-// compared by hand with the seconds in a report of all lessons. Shards are only to take about equally long.
+// costs are what cells take, in microseconds of an ordinary machine, and never measured by a run: they have to be
+// the same on every machine. They go by what labs, processes and batches took on two processors and Linux 6.18, and
+// were compared by hand with the seconds in a report of all lessons. Shards are only to take about equally long.
 const (
 	costBatched = 20     // a cell of a batch
 	costLab     = 10_000 // a lab, up and down
@@ -55,7 +55,8 @@ const (
 	atOnce = 16
 )
 
-// coster tells what cells of a question cost. Combinations may be many, so the variants of steps are looked into once.
+// coster tells what cells of a question cost. Combinations may be many, so the variants of steps are looked into
+// once.
 type coster struct {
 	q        *question.Question
 	shape    lab.Shape
@@ -99,7 +100,8 @@ func stepCost(s *question.Step) int64 {
 		switch want := s.Want[i].Answer; {
 		case want.May(lab.Blocked):
 			wait = max(wait, s.LimitFor(want).Microseconds())
-		case want.Errno == "EHOSTUNREACH" && (s.Call.Name == "connect" || s.Call.Name == "ping"): // others tell what has been
+		// Other calls tell of what has been.
+		case want.Errno == "EHOSTUNREACH" && (s.Call.Name == "connect" || s.Call.Name == "ping"):
 			wait = max(wait, min(costNeighbour, s.LimitOr().Microseconds()))
 		}
 	}
@@ -164,15 +166,16 @@ type Part struct {
 	Lacks    int             // how many cells of the share are not there
 }
 
-// had are the cells that a run of the share need not ask again: an earlier one was cut short. Errors are asked again.
+// had are the cells that a run of the share need not ask again: an earlier one was cut short. Errors are asked
+// again.
 type had struct {
 	matrix  *result.Matrix // nil when there is nothing
 	seconds []float32
 	at      int
 }
 
-// newHad finds what the part has of a topology. The rows have to be those of today, since cells say nothing that their
-// rows say already: another version of a program, say, may be a feature on which the wanted answers depend.
+// newHad finds what the part has of a topology. The rows have to be those of today, since cells say nothing that
+// their rows say already: another version of a program, say, may be a feature on which the wanted answers depend.
 func newHad(p *Part, i int, m *result.Matrix) (*had, error) {
 	if p == nil {
 		return &had{}, nil

@@ -33,8 +33,8 @@ func groupsIn(t *testing.T, top *lab.Topology, shards int) []*group {
 	return groups
 }
 
-// TestSharesOfLessons: whatever the number of shards, every cell of every lesson is in one of them, and they are about
-// equally long: they differ by the cost of one group at most.
+// TestSharesOfLessons: whatever the number of shards, every cell of every lesson is in one of them, and they are
+// about equally long: they differ by the cost of one group at most.
 func TestSharesOfLessons(t *testing.T) {
 	files, err := filepath.Glob("../../topologies/*.yaml")
 	if err != nil || len(files) == 0 {
@@ -88,13 +88,15 @@ func cellsOf(g *group) []string {
 	return names
 }
 
-// TestCosts holds what groups cost and whose they are: parts of one run may come from machines of any architecture. A
-// lab of one host costs 13.5 ms with 2.2 for its process, a wait a sixteenth of itself.
+// TestCosts holds what groups cost and whose they are: parts of one run may come from machines of any architecture.
+// A lab of one host costs 13.5 ms with 2.2 for its process, a wait a sixteenth of itself.
 func TestCosts(t *testing.T) {
 	top := mustParse(t, `
 experiments:
   plain: {steps: [a = socket(tcp), "bind(a, x:80)"]}
-  waits: {hosts: [alpha], steps: [a = socket(udp), "bind(a, x:80)", {main: recv(a) = blocked, limit: 1600ms}, sleep(160ms)]}
+  waits:
+    hosts: [alpha]
+    steps: [a = socket(udp), "bind(a, x:80)", {main: recv(a) = blocked, limit: 1600ms}, sleep(160ms)]
   program: {hosts: [beta], steps: [{run: "true"}]}
   shared:
     axes: {first: [x, y, any], second: [x, y, any], third: [x, y, any]}
@@ -120,7 +122,8 @@ experiments:
 	want := []string{
 		fmt.Sprintf("1: plain on beta, 1 cells, %d us", plain),
 		fmt.Sprintf("1: silent on alpha, 1 cells, %d us", plain+3_000_000/16),
-		// These are the last: share 2 has 184 400 by then, 3 has 224 950, and with quick and one of them 2 has more than 1.
+		// These are the last: share 2 has 184 400 by then, 3 has 224 950, and with quick and one of them 2 has more
+		// than 1.
 		fmt.Sprintf("2: plain on alpha, 1 cells, %d us", plain),
 		fmt.Sprintf("2: waits on alpha, 1 cells, %d us", plain+2*150+(1_600_000+160_000)/16),
 		fmt.Sprintf("2: shared on beta, 16 cells, %d us", room+16*each),
@@ -135,8 +138,8 @@ experiments:
 	}
 }
 
-// TestBatchesAreCut: a batch of many cells is one group for one machine, and many for many. No group is so small that
-// its lab costs more than its cells.
+// TestBatchesAreCut: a batch of many cells is one group for one machine, and many for many. No group is so small
+// that its lab costs more than its cells.
 func TestBatchesAreCut(t *testing.T) {
 	ports := make([]string, 50)
 	for i := range ports {
@@ -172,7 +175,8 @@ experiments:
 // newSharedKernel answers some of shared's cells otherwise in each run.
 func newSharedKernel() *fake {
 	return &fake{skips: "crab", answers: map[string][]string{
-		"bind(b, x:80)": {"EADDRINUSE"}, "bind(b, y:80)": {"EADDRINUSE", "ok", "EADDRINUSE"}, "bind(b, any:80)": {"EADDRINUSE"},
+		"bind(b, x:80)": {"EADDRINUSE"}, "bind(b, y:80)": {"EADDRINUSE", "ok", "EADDRINUSE"},
+		"bind(b, any:80)": {"EADDRINUSE"},
 	}}
 }
 
@@ -193,8 +197,8 @@ func readBack(t *testing.T, p Part) *Part {
 	return &p
 }
 
-// TestSharesAddUp: the parts of any number of shares merge to the report of the whole, byte for byte, and each has all
-// rows and columns, also where it has no cell.
+// TestSharesAddUp: the parts of any number of shares merge to the report of the whole, byte for byte, and each has
+// all rows and columns, also where it has no cell.
 func TestSharesAddUp(t *testing.T) {
 	top := mustParse(t, shared)
 	ask := func(s shard.Share) result.Report {
@@ -250,8 +254,8 @@ func (s *stopping) Answer(ctx context.Context, r kernel.Request, each func(int, 
 	s.fake.Answer(ctx, r, each)
 }
 
-// TestResume stops the run of a share after each of its cells in turn, and lets another run go on from what a file has of
-// it: that one asks what lacks, and nothing else, and the whole is the same.
+// TestResume stops the run of a share after each of its cells in turn, and lets another run go on from what a file
+// has of it: that one asks what lacks, and nothing else, and the whole is the same.
 func TestResume(t *testing.T) {
 	top := mustParse(t, shared)
 	share := shard.Share{Index: 2, Of: 2}
@@ -304,7 +308,8 @@ func TestResumeAsksErrorsAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	again := &fake{}
-	m, err = Run(t.Context(), again, v618, []*lab.Topology{top}, Options{Share: share, Had: readBack(t, Part{Matrices: m})})
+	m, err = Run(t.Context(), again, v618, []*lab.Topology{top},
+		Options{Share: share, Had: readBack(t, Part{Matrices: m})})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -327,10 +332,11 @@ func TestResumeOfSomethingElse(t *testing.T) {
 	part := readBack(t, Part{Matrices: m})
 	// On an older kernel the third experiment wants another answer.
 	_, err = Run(t.Context(), &fake{}, lab.KernelVersion{6, 1, 0}, []*lab.Topology{top}, Options{Share: share, Had: part})
-	if err == nil || !strings.Contains(err.Error(), "trial.yaml: the part has other experiments or answers for third than") {
+	if err == nil || !strings.Contains(err.Error(), "trial.yaml: the part has other experiments or answers for third") {
 		t.Error(err)
 	}
-	_, err = Run(t.Context(), &fake{}, v618, []*lab.Topology{top}, Options{Share: share, Had: part, Hosts: []string{"alpha"}})
+	_, err = Run(t.Context(), &fake{}, v618, []*lab.Topology{top},
+		Options{Share: share, Had: part, Hosts: []string{"alpha"}})
 	if err == nil {
 		t.Error("a part of two hosts goes for one of one")
 	}
@@ -349,8 +355,8 @@ func (s slow) Answer(ctx context.Context, r kernel.Request, each func(int, kerne
 	})
 }
 
-// TestCheckpoints: what a run has is saved soon, then seldom, and nothing is saved twice. From any checkpoint another run
-// comes to the same.
+// TestCheckpoints: what a run has is saved soon, then seldom, and nothing is saved twice. From any checkpoint
+// another run comes to the same.
 func TestCheckpoints(t *testing.T) {
 	top := mustParse(t, three)
 	var whole string
@@ -370,8 +376,8 @@ func TestCheckpoints(t *testing.T) {
 			t.Fatal(err)
 		}
 		whole = written(t, reportOf(m))
-		// The first comes after a second, with nothing; then after 2, 4, 8 and 10 more, unless there is nothing new, and
-		// 38 s after one that took 2.
+		// The first comes after a second, with nothing; then after 2, 4, 8 and 10 more, unless there is nothing
+		// new, and 38 s after one that took 2.
 		want := []time.Duration{1 * time.Second, 15 * time.Second, 25 * time.Second, 65 * time.Second}
 		if diff := cmp.Diff(want, at); diff != "" {
 			t.Error(diff)

@@ -15,8 +15,8 @@ type engine struct {
 	least, step string
 }
 
-// CountVariable has the number of shares where the engine does not tell it: a pod of Kubernetes learns its own number
-// alone, so whatever submits the job sets this one.
+// CountVariable has the number of shares where the engine does not tell it: a pod of Kubernetes learns its own
+// number alone, so whatever submits the job sets this one.
 const CountVariable = "LABRUN_SHARDS"
 
 // engines are those that --shard auto knows:
@@ -79,7 +79,8 @@ func (e *engine) share(getenv func(string) string) (index, of int, found string,
 	id := value(e.index, 0)
 	if of = value(e.count, 0); err == nil && of == 0 {
 		if getenv(e.count) == "" {
-			return 0, 0, "", fmt.Errorf("%s=%s is set, and %s, the number of shares, is not", e.index, getenv(e.index), e.count)
+			return 0, 0, "", fmt.Errorf("%s=%s is set, and %s, the number of shares, is not", e.index, getenv(e.index),
+				e.count)
 		}
 		return 0, 0, "", fmt.Errorf("%s=0: want how many jobs there are", e.count)
 	}

@@ -41,8 +41,8 @@ const (
 
 var errForm = errors.New("want I/N with I from 1 to N, auto, or by=kernel before one of them: by=kernel,2/3")
 
-// Parse reads a share: "3/8", "auto", "by=kernel,3/8", "by=kernel,auto", or "by=kernel" for the latter. For auto it asks
-// the environment that it is given, and says in found which variables told it, as they stand there.
+// Parse reads a share: "3/8", "auto", "by=kernel,3/8", "by=kernel,auto", or "by=kernel" for the latter. For auto it
+// asks the environment that it is given, and says in found which variables told it, as they stand there.
 func Parse(text string, getenv func(string) string) (s Share, found string, err error) {
 	rest := text
 	if by, after, _ := strings.Cut(text, ","); by == byKernel {

@@ -34,8 +34,8 @@ func TestParse(t *testing.T) {
 		{"auto", map[string]string{"CIRCLE_NODE_INDEX": "1", "CIRCLE_NODE_TOTAL": "2", "CI_NODE_TOTAL": "1"},
 			Share{2, 2, false}, "CIRCLE_NODE_INDEX=1 CIRCLE_NODE_TOTAL=2"},
 		// A job of one engine in a job of another, which agree.
-		{"auto", map[string]string{"CIRCLE_NODE_INDEX": "1", "CIRCLE_NODE_TOTAL": "2", "CI_NODE_TOTAL": "2", "CI_NODE_INDEX": "2"},
-			Share{2, 2, false}, "CI_NODE_INDEX=2 CI_NODE_TOTAL=2"},
+		{"auto", map[string]string{"CIRCLE_NODE_INDEX": "1", "CIRCLE_NODE_TOTAL": "2", "CI_NODE_TOTAL": "2",
+			"CI_NODE_INDEX": "2"}, Share{2, 2, false}, "CI_NODE_INDEX=2 CI_NODE_TOTAL=2"},
 	} {
 		got, found, err := Parse(c.text, func(name string) string { return c.env[name] })
 		if err != nil || got != c.want || found != c.found {
@@ -54,12 +54,13 @@ func TestParseSaysWhatIsWrong(t *testing.T) {
 		env  string
 		want string
 	}{
-		{"", "", form}, {"0/8", "", form}, {"9/8", "", form}, {"3", "", form}, {"3/", "", form}, {"/8", "", form}, {"-1/8", "", form},
+		{"", "", form}, {"0/8", "", form}, {"9/8", "", form}, {"3", "", form}, {"3/", "", form}, {"/8", "", form},
+		{"-1/8", "", form},
 		{"+1/8", "", form}, {"1/8/2", "", form}, {" 1/8", "", form}, {"by=host,1/8", "", form}, {"by=kernel,", "", form},
 		{"99999999999999999999/8", "", form}, {"by=kernel,9/8", "", form}, {"AUTO", "", form},
 		{"1/1000001", "", "1000001 shares; at most 1000000"},
-		{"auto", "", "no job engine has set its variables: looked for SLURM_ARRAY_TASK_ID with SLURM_ARRAY_TASK_COUNT (Slurm), " +
-			"JOB_COMPLETION_INDEX with LABRUN_SHARDS (Kubernetes), CI_NODE_INDEX with CI_NODE_TOTAL (GitLab), " +
+		{"auto", "", "no job engine has set its variables: looked for " +
+			"SLURM_ARRAY_TASK_ID with SLURM_ARRAY_TASK_COUNT (Slurm), JOB_COMPLETION_INDEX with LABRUN_SHARDS (Kubernetes), CI_NODE_INDEX with CI_NODE_TOTAL (GitLab), " +
 			"BUILDKITE_PARALLEL_JOB with BUILDKITE_PARALLEL_JOB_COUNT (Buildkite), " +
 			"CIRCLE_NODE_INDEX with CIRCLE_NODE_TOTAL (CircleCI)"},
 		{"auto", "CI_NODE_TOTAL=1", "no job engine has set its variables"},
@@ -75,7 +76,8 @@ func TestParseSaysWhatIsWrong(t *testing.T) {
 			"the jobs of Slurm have to be numbered 4, 6 and so on, 3 of them"},
 		{"auto", "SLURM_ARRAY_TASK_ID=1 SLURM_ARRAY_TASK_COUNT=3 SLURM_ARRAY_TASK_STEP=0", "have to be numbered 0, 1"},
 		{"auto", "CI_NODE_INDEX=1 CI_NODE_TOTAL=3 CIRCLE_NODE_INDEX=1 CIRCLE_NODE_TOTAL=3",
-			"CI_NODE_INDEX=1 CI_NODE_TOTAL=3 is share 1/3, and CIRCLE_NODE_INDEX=1 CIRCLE_NODE_TOTAL=3 is 2/3: say which with --shard I/N"},
+			"CI_NODE_INDEX=1 CI_NODE_TOTAL=3 is share 1/3, and CIRCLE_NODE_INDEX=1 CIRCLE_NODE_TOTAL=3 is 2/3: " +
+				"say which with --shard I/N"},
 	} {
 		env := map[string]string{}
 		for _, word := range strings.Fields(c.env) {
@@ -107,8 +109,8 @@ func TestAssign(t *testing.T) {
 	}
 }
 
-// TestAssignIsTheSame holds a few assignments: parts that other machines and later versions of labrun make have to fit.
-// The costliest group goes first, to the first share; of two shares with as much the first one gets the next.
+// TestAssignIsTheSame holds a few assignments: parts that other machines and later versions of labrun make have to
+// fit. The costliest group goes first, to the first share; of two shares with as much the first one gets the next.
 func TestAssignIsTheSame(t *testing.T) {
 	for _, c := range []struct {
 		costs []int64
