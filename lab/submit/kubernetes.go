@@ -49,7 +49,7 @@ func (k Kubernetes) Write(w io.Writer) error {
 	case !names.MatchString(k.Name) || len(k.Name) > mostName:
 		return fmt.Errorf("name %q: at most %d of a-z, 0-9 and -, with a letter first and no - at the end", k.Name, mostName)
 	case !claims.MatchString(k.Claim):
-		return fmt.Errorf("claim %q: the name of a PersistentVolumeClaim, of a-z, 0-9, - and .", k.Claim)
+		return fmt.Errorf("claim %q: the name of a PersistentVolumeClaim, of a-z, 0-9, . and -", k.Claim)
 	case k.Image == "":
 		return fmt.Errorf("image %q: the name of an image is expected, such as registry.example/labrun:v0.2.0", k.Image)
 	case !quantities.MatchString(k.Memory):
