@@ -94,6 +94,9 @@ func merge(cmd *cobra.Command, files []string, o mergeOptions) error {
 	if err != nil {
 		return badFile(err)
 	}
+	if o.partial && whole.Shard() == nil {
+		return usagef("--partial: none of the files is a part of a run with --shard, so nothing can be missing")
+	}
 	if whole.Lacks != "" {
 		if whole.Missing, err = missingCells(cmd.ErrOrStderr(), whole); err != nil {
 			return err
