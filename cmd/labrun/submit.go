@@ -124,12 +124,20 @@ func (o *submitOptions) check(cmd *cobra.Command, paths []string) error {
 		}
 	}
 	o.job.Files = files
+	// Lists of kernels, and what the cache has, are this machine's: tasks get the names, so that all ask the same.
+	names, err := o.ask.namedKernels()
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		o.job.Flags = append(o.job.Flags, "--kernel="+name)
+	}
 	if len(o.job.Reports) == 0 {
 		o.job.Reports = []string{filepath.Join(o.job.Dir, "report.json")}
 	}
 	o.topologies = topologies
 	o.forward.VisitAll(func(f *pflag.Flag) {
-		if !f.Changed {
+		if !f.Changed || f.Name == "kernel" || f.Name == "kernels-from" {
 			return
 		}
 		values := []string{f.Value.String()}
