@@ -20,7 +20,7 @@ var commandGroups = []struct {
 	{"Ask, and learn why:", []string{"run", "try", "explain"}},
 	{"Write topologies:", []string{"init", "record", "import", "check", "fmt", "list", "plan", "graph", "schema"}},
 	{"Stand in a host:", []string{"shell", "exec", "up", "enter", "connect", "server"}},
-	{"Keep answers and compare them:", []string{"report", "diff", "merge", "rerun", "resume"}},
+	{"Keep answers and compare them:", []string{"report", "diff", "merge", "submit", "rerun", "resume"}},
 	{"Other kernels:", []string{"kernels", "bisect"}},
 	{"This program:", []string{"completion", "man", "version"}},
 }

@@ -209,7 +209,7 @@ behind -- are sbatch's own, for both.
     labrun submit slurm topologies --shards 8 >job.sh
     sh job.sh --partition=short --time=10
 
-    labrun submit slurm topologies --shards 8 --report=report.html --go -- --partition=short
+    labrun submit slurm topologies --report=page.html --go -- --partition=short
 
 Run it in a folder that the nodes share. A task that is requeued, and a script that is
 run again, go on where parts were cut short. Five tasks start in a second, so a shard
@@ -263,7 +263,7 @@ func submitKubernetes() *cobra.Command {
 Job that merges the parts, and a ConfigMap with the files, which have to be below the
 current folder. Its first lines say what to type when the former has ended.
 
-    labrun submit kubernetes dual-nic --image registry.example/labrun --claim parts >job.yaml
+    labrun submit kubernetes dual-nic --image r/labrun --claim parts >job.yaml
     kubectl apply -f job.yaml
 
 Parts and reports are kept on the volume of a PersistentVolumeClaim. Pods are an ordinary
