@@ -101,6 +101,13 @@ func replace(f *os.File, name string) error {
 	for try := 0; ; try++ {
 		err := link(f, between)
 		switch {
+		case errors.Is(err, unix.ENOENT) && try < tries:
+			// A file of O_TMPFILE can be given a name once (vfs_link, I_LINKABLE): not again after that was removed.
+			if f, err = namelessCopy(f, name); err != nil {
+				return err
+			}
+			defer f.Close()
+			continue
 		case errors.Is(err, unix.EXDEV):
 			return replaceByCopy(f, between, name)
 		case errors.Is(err, unix.EEXIST) && try < tries:
@@ -145,22 +152,40 @@ func replaceByCopy(f *os.File, between, name string) (err error) {
 		}
 		err = errors.Join(err, out.Close())
 	}()
-	var st unix.Stat_t
-	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+	if err := out.Truncate(0); err != nil { // what a kill has left
 		return err
 	}
-	if err := out.Truncate(0); err != nil { // what a kill has left
+	if err := copyTo(out, f); err != nil {
+		return err
+	}
+	return unix.Rename(between, name)
+}
+
+// namelessCopy makes a copy of a file that is gone unless it gets a name, beside another one.
+func namelessCopy(f *os.File, beside string) (*os.File, error) {
+	out, err := nameless(beside)
+	if err != nil {
+		return nil, err
+	}
+	if err := copyTo(out, f); err != nil {
+		return nil, errors.Join(err, out.Close())
+	}
+	return out, nil
+}
+
+// copyTo writes what a file has, and makes its owner the other's too.
+func copyTo(out, f *os.File) error {
+	var st unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
 		return err
 	}
 	if _, err := io.Copy(out, io.NewSectionReader(f, 0, st.Size)); err != nil {
 		return err
 	}
-	if int(st.Uid) != os.Geteuid() {
-		if err := out.Chown(int(st.Uid), int(st.Gid)); err != nil {
-			return err
-		}
+	if int(st.Uid) == os.Geteuid() {
+		return nil
 	}
-	return unix.Rename(between, name)
+	return out.Chown(int(st.Uid), int(st.Gid))
 }
 
 // lockBetween opens the file in between, which no other program has, and locks it. It is the

@@ -202,6 +202,28 @@ func TestOutputsAtOnce(t *testing.T) {
 	}
 }
 
+// TestOutputTakenAway has another labrun remove the name that a report has until it takes its place. The file cannot
+// be named again, and the report is not lost.
+func TestOutputTakenAway(t *testing.T) {
+	dir := t.TempDir()
+	name := filepath.Join(dir, "report.json")
+	write(t, name, "old")
+	f, err := nameless(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := errors.Join(say("new")(f), link(f, between(name))); err != nil {
+		t.Skip("no files without a name here: ", err)
+	}
+	if err := errors.Join(os.Remove(between(name)), replace(f, name)); err != nil {
+		t.Error(err)
+	}
+	if got := read(t, name); got != "new" || names(t, dir) != "report.json" {
+		t.Errorf("the report is %q, the folder has %s", got, names(t, dir))
+	}
+}
+
 // TestOutputBetween does not follow what somebody has put in the place between.
 func TestOutputBetween(t *testing.T) {
 	for _, put := range []func(old, new string) error{os.Symlink, os.Link} {
