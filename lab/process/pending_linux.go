@@ -263,6 +263,7 @@ var waiting = []int{
 	unix.SYS_ACCEPT4, unix.SYS_CONNECT, unix.SYS_SENDTO, unix.SYS_RECVFROM, unix.SYS_SENDMSG, unix.SYS_RECVMSG,
 	unix.SYS_SENDMMSG, unix.SYS_RECVMMSG, unix.SYS_PPOLL, unix.SYS_EPOLL_PWAIT,
 	232, // epoll_wait(2), which newer architectures do not have
+	102, // socketcall(2) of s390x, by which Go makes some of these; elsewhere a call that never waits
 }
 
 // waits reports whether the thread waits in one of them, as proc_pid_syscall(5) and proc_pid_stat(5) tell.

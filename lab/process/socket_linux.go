@@ -265,11 +265,11 @@ func ioctl(_ *agent, r *request) reply {
 		}
 		return ended(unix.IoctlSetPointerInt(r.fds[0], command, int(n)))
 	}
-	n, err := unix.IoctlGetInt(r.fds[0], command)
+	n, err := unix.IoctlGetUint32(r.fds[0], command) // an int of C's; IoctlGetInt reads twice as much
 	if err != nil {
 		return ended(err)
 	}
-	return okWith(lab.Int(n))
+	return okWith(lab.Int(int32(n)))
 }
 
 func unlink(a *agent, r *request) reply {

@@ -17,8 +17,8 @@ type terminal struct {
 
 func openTerminal() terminal {
 	t := terminal{group: unix.Getpgrp()}
-	foreground, err := unix.IoctlGetInt(0, unix.TIOCGPGRP)
-	t.ours = err == nil && foreground == t.group
+	foreground, err := unix.IoctlGetUint32(0, unix.TIOCGPGRP) // a pid_t; IoctlGetInt reads twice as much
+	t.ours = err == nil && int(foreground) == t.group
 	return t
 }
 
