@@ -291,7 +291,10 @@ an image; programs of topologies and what guests need have to be added to it.`,
 				}
 				k.Texts = append(k.Texts, submit.Text{Path: o.job.Files[i], Text: t.Source})
 				for _, inc := range t.Included {
-					k.Texts = append(k.Texts, submit.Text{Path: filepath.Join(filepath.Dir(o.job.Files[i]), inc.File), Text: inc.Text})
+					text := submit.Text{Path: inc.File, Text: inc.Text}
+					if !slices.Contains(k.Texts, text) { // several topologies may share it
+						k.Texts = append(k.Texts, text)
+					}
 				}
 			}
 			return o.submit(cmd, k.Write, "kubectl", "kubectl", "apply", "-f", "-")
