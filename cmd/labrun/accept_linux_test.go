@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -29,74 +30,71 @@ func TestAcceptLessons(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no topologies: %v", err)
 	}
-	places, left := 0, 0
-	for _, file := range files {
-		name := strings.TrimSuffix(filepath.Base(file), ".yaml")
-		t.Run(name, func(t *testing.T) {
-			if testing.Short() && !slices.Contains(short, name) {
-				t.Skip("-short: the other lessons do it in the same way")
+	var places, left atomic.Int32
+	forLessons(t, files, func(t *testing.T, file, name string) {
+		if testing.Short() && !slices.Contains(short, name) {
+			t.Skip("-short: the other lessons do it in the same way")
+		}
+		w, err := topology.LoadWritten(topology.Source{File: file})
+		if err != nil {
+			t.Fatal(err)
+		}
+		asked := askedPlaces(t, w, name)
+		if len(asked) == 0 {
+			t.Skip("the answers chosen have no place of their own")
+		}
+		dir := t.TempDir()
+		if err := os.CopyFS(filepath.Join(dir, "shared"), os.DirFS("../../topologies/shared")); err != nil {
+			t.Fatal(err)
+		}
+		target := filepath.Join(dir, filepath.Base(file))
+		write(t, target, openAnswers(t, w, asked))
+		args := []string{target, "--accept", "--yes"}
+		for _, p := range asked {
+			args = append(args, "--only", p.experiment)
+		}
+		cmd := labrun(t, args...)
+		var stderr strings.Builder
+		cmd.Stderr = &stderr
+		if out, err := cmd.Output(); err != nil {
+			t.Fatalf("%v:\n%s\n%s", err, out, stderr.String())
+		}
+		before, after := strings.Split(w.Source, "\n"), strings.Split(read(t, target), "\n")
+		if len(before) != len(after) {
+			t.Fatalf("%d lines have become %d:\n%s", len(before), len(after), cmp.Diff(before, after))
+		}
+		for i := range before {
+			mine := slices.DeleteFunc(slices.Clone(asked), func(p askedPlace) bool { return p.pos.Line != i+1 })
+			if len(mine) == 0 && before[i] != after[i] {
+				t.Errorf("line %d was not asked and has become %s", i+1, after[i])
 			}
-			w, err := topology.LoadWritten(topology.Source{File: file})
-			if err != nil {
-				t.Fatal(err)
+		}
+		again, err := topology.LoadWritten(topology.Source{File: target})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range asked {
+			places.Add(1)
+			now := stepAt(again, p)
+			if now.Step == nil {
+				t.Errorf("line %d has no %s any more", p.pos.Line, p.call)
+				continue
 			}
-			asked := askedPlaces(t, w, name)
-			if len(asked) == 0 {
-				t.Skip("the answers chosen have no place of their own")
+			if len(now.Want) == 1 && now.Want[0].Answer.Outcome == lab.Unasked {
+				left.Add(1)
+				continue
 			}
-			dir := t.TempDir()
-			if err := os.CopyFS(filepath.Join(dir, "shared"), os.DirFS("../../topologies/shared")); err != nil {
-				t.Fatal(err)
+			if !slices.ContainsFunc(p.want, func(r lab.WantRule) bool {
+				return slices.ContainsFunc(r.Answer.All(), func(a lab.Answer) bool { return covers(a, now.Want[0].Answer) })
+			}) {
+				t.Errorf("line %d: %s was %s, and has become %s", p.pos.Line, now.Call, p.want, now.Want)
 			}
-			target := filepath.Join(dir, filepath.Base(file))
-			write(t, target, openAnswers(t, w, asked))
-			args := []string{target, "--accept", "--yes"}
-			for _, p := range asked {
-				args = append(args, "--only", p.experiment)
-			}
-			cmd := labrun(t, args...)
-			var stderr strings.Builder
-			cmd.Stderr = &stderr
-			if out, err := cmd.Output(); err != nil {
-				t.Fatalf("%v:\n%s\n%s", err, out, stderr.String())
-			}
-			before, after := strings.Split(w.Source, "\n"), strings.Split(read(t, target), "\n")
-			if len(before) != len(after) {
-				t.Fatalf("%d lines have become %d:\n%s", len(before), len(after), cmp.Diff(before, after))
-			}
-			for i := range before {
-				mine := slices.DeleteFunc(slices.Clone(asked), func(p askedPlace) bool { return p.pos.Line != i+1 })
-				if len(mine) == 0 && before[i] != after[i] {
-					t.Errorf("line %d was not asked and has become %s", i+1, after[i])
-				}
-			}
-			again, err := topology.LoadWritten(topology.Source{File: target})
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, p := range asked {
-				places++
-				now := stepAt(again, p)
-				if now.Step == nil {
-					t.Errorf("line %d has no %s any more", p.pos.Line, p.call)
-					continue
-				}
-				if len(now.Want) == 1 && now.Want[0].Answer.Outcome == lab.Unasked {
-					left++
-					continue
-				}
-				if !slices.ContainsFunc(p.want, func(r lab.WantRule) bool {
-					return slices.ContainsFunc(r.Answer.All(), func(a lab.Answer) bool { return covers(a, now.Want[0].Answer) })
-				}) {
-					t.Errorf("line %d: %s was %s, and has become %s", p.pos.Line, now.Call, p.want, now.Want)
-				}
-			}
-			// What is neither skipped nor left is answered: a place that is still open has its reason on standard error.
-		})
-	}
-	t.Logf("%d places, of which %d are left open", places, left)
-	if places > 0 && left*4 > places && !testing.Short() {
-		t.Errorf("%d of %d places are left open", left, places)
+		}
+		// What is neither skipped nor left is answered: a place that is still open has its reason on standard error.
+	})
+	t.Logf("%d places, of which %d are left open", places.Load(), left.Load())
+	if left.Load()*4 > places.Load() && !testing.Short() {
+		t.Errorf("%d of %d places are left open", left.Load(), places.Load())
 	}
 }
 

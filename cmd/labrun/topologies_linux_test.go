@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"labrun/lab/result"
@@ -30,38 +31,54 @@ func TestTopologies(t *testing.T) {
 		t.Fatalf("no topologies: %v", err)
 	}
 	explained, ran := &reasons{map[string][]string{}, map[string]string{}}, []string{}
-	for _, file := range files {
-		name := strings.TrimSuffix(filepath.Base(file), ".yaml")
-		t.Run(name, func(t *testing.T) {
-			if testing.Short() && !slices.Contains(short, name) {
-				t.Skip("-short: the other lessons do it in the same way")
-			}
-			saved := filepath.Join(t.TempDir(), "report.json")
-			if out, err := labrun(t, "-o", saved, file).Output(); err != nil {
-				t.Fatalf("%v:\n%s", err, out)
-			}
-			r := readReport(t, saved)
+	var mu sync.Mutex // of both
+	forLessons(t, files, func(t *testing.T, file, name string) {
+		if testing.Short() && !slices.Contains(short, name) {
+			t.Skip("-short: the other lessons do it in the same way")
+		}
+		saved := filepath.Join(t.TempDir(), "report.json")
+		if out, err := labrun(t, "-o", saved, file).Output(); err != nil {
+			t.Fatalf("%v:\n%s", err, out)
+		}
+		r := readReport(t, saved)
+		func() {
+			mu.Lock()
+			defer mu.Unlock()
 			explained.check(t, name, &r)
 			ran = append(ran, name)
-			got := outcomes(r)
-			golden := filepath.Join("testdata/topologies", name+".golden")
-			if *update {
-				write(t, golden, strings.Join(got, "\n")+"\n")
-			}
-			want := strings.Split(strings.TrimSuffix(read(t, golden), "\n"), "\n")
-			if len(want) == len(got) {
-				for i := range got {
-					if skipped(got[i]) || skipped(want[i]) {
-						got[i], want[i] = "", ""
-					}
+		}()
+		got := outcomes(r)
+		golden := filepath.Join("testdata/topologies", name+".golden")
+		if *update {
+			write(t, golden, strings.Join(got, "\n")+"\n")
+		}
+		want := strings.Split(strings.TrimSuffix(read(t, golden), "\n"), "\n")
+		if len(want) == len(got) {
+			for i := range got {
+				if skipped(got[i]) || skipped(want[i]) {
+					got[i], want[i] = "", ""
 				}
 			}
-			if diff := cmp.Diff(want, got); diff != "" {
-				t.Errorf("golden (-), labrun (+):\n%s", diff)
-			}
-		})
-	}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("golden (-), labrun (+):\n%s", diff)
+		}
+	})
 	explained.lessons(t, ran)
+}
+
+// forLessons runs a test of each lesson, several at a time: most of them wait more than they compute. It returns when
+// all have ended.
+func forLessons(t *testing.T, files []string, f func(t *testing.T, file, name string)) {
+	t.Run("lessons", func(t *testing.T) {
+		for _, file := range files {
+			name := strings.TrimSuffix(filepath.Base(file), ".yaml")
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				f(t, file, name)
+			})
+		}
+	})
 }
 
 // short are the lessons that the race detector is to see too: calls by several
