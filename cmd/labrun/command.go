@@ -29,6 +29,9 @@ func execute(root *cobra.Command, args []string, stdout, stderr io.Writer) int {
 	var variables []string
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) (err error) {
 		misspeltVariables(stderr, root)
+		if err := noneEmpty(cmd); err != nil {
+			return err
+		}
 		if variables, err = readVariables(cmd); err != nil {
 			return err
 		}

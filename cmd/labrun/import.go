@@ -106,8 +106,7 @@ told with its line and the reason. A file that exists is never written.
 				return usagef("--format %s: no such format%s there are %s", format, meant(format, importFormatNames()),
 					list(importFormatNames()))
 			}
-			if err := inTurn(func() error { return namesFiles(cmd, "output") },
-				func() error { return isFreeOutput(out) }); err != nil {
+			if err := isFreeOutput(out); err != nil {
 				return err
 			}
 			file := files[0]

@@ -8,8 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/spf13/cobra"
-
 	"labrun/lab"
 )
 
@@ -53,19 +51,6 @@ func isFreeOutput(file string) error {
 	}
 	if err := isFree(file); err != nil {
 		return usagef("-o %s: %w", file, err)
-	}
-	return nil
-}
-
-// namesFiles returns an error when a flag that takes the name of a file was given an empty one: a variable of a script
-// was empty, and what was to be kept would be lost.
-func namesFiles(cmd *cobra.Command, flags ...string) error {
-	for _, name := range flags {
-		f := cmd.Flags().Lookup(name)
-		if !f.Changed || f.Value.String() != "" {
-			continue
-		}
-		return usagef("--%s: the name of a file is expected, not %q", name, "")
 	}
 	return nil
 }

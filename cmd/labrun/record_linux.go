@@ -71,9 +71,6 @@ recorded.`,
 
 // recordProgram builds the lab, runs the tracer in it as a program of the user's, and writes what it found.
 func recordProgram(cmd *cobra.Command, argv []string, o recordOptions) error {
-	if err := namesFiles(cmd, "output", "file"); err != nil {
-		return err
-	}
 	if o.limit < 0 {
 		return usagef("--for %s: a duration above zero is expected, such as 5s", o.limit)
 	}

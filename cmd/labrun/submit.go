@@ -19,6 +19,7 @@ import (
 	"labrun/lab"
 	"labrun/lab/report"
 	"labrun/lab/run"
+	"labrun/lab/shard"
 	"labrun/lab/submit"
 )
 
@@ -88,9 +89,6 @@ func (o *submitOptions) check(cmd *cobra.Command, paths []string) error {
 	}
 	if slices.Contains(paths, "-") {
 		return usagef("-: tasks have no standard input to share; write it to a file")
-	}
-	if err := namesFiles(cmd, "output"); err != nil {
-		return err
 	}
 	files, err := topologyFiles(cmd.ErrOrStderr(), paths)
 	if err != nil {
@@ -167,6 +165,9 @@ func (o *submitOptions) countShards(cmd *cobra.Command, topologies []*lab.Topolo
 		case o.job.By != "" && o.job.Shards > kernels:
 			return usagef("--shards %d: with --shard by=kernel at most one for each of %d kernels", o.job.Shards, kernels)
 		}
+		if _, _, err := shard.Parse(fmt.Sprintf("1/%d", o.job.Shards), nil); err != nil { // no task could be told its share
+			return usagef("--shards %d: %w", o.job.Shards, err)
+		}
 		return nil
 	}
 	if o.job.Shards = kernels; o.job.By != "" {
@@ -221,9 +222,6 @@ failed, 2 parts are missing, 3 some could not be asked.`,
 				words, options = words[:at], words[at:]
 			}
 			if err := o.check(cmd, words); err != nil {
-				return err
-			}
-			if err := namesFiles(cmd, "dir", "labrun"); err != nil {
 				return err
 			}
 			var err error
@@ -329,9 +327,6 @@ red where a cell is.
 --install is the command that puts labrun into the path of a runner; without it labrun is
 built from the repository, as its own would.`,
 		RunE: func(cmd *cobra.Command, files []string) error {
-			if err := namesFiles(cmd, "dir"); err != nil {
-				return err
-			}
 			if err := o.check(cmd, files); err != nil {
 				return err
 			}

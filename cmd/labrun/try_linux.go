@@ -71,9 +71,6 @@ usage or a mistake in a call, 3 a call could not be made.`,
 // try asks the calls of the command line, or those that are typed.
 func try(cmd *cobra.Command, calls []string, o tryOptions) error {
 	o.repeat = 1
-	if err := namesFiles(cmd, "keep", "file"); err != nil {
-		return err
-	}
 	if o.keep != "" {
 		if err := isFree(o.keep); err != nil {
 			return usagef("--keep %s: %w", o.keep, err)

@@ -91,6 +91,18 @@ func misspeltVariables(stderr io.Writer, root *cobra.Command) {
 	}
 }
 
+// noneEmpty returns an error when a flag was given an empty text: a variable of a script was empty, and labrun would do
+// as without the flag: run all cells and not a share of them, compare with no report, keep nothing.
+func noneEmpty(cmd *cobra.Command) (err error) {
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		if err == nil && f.Value.Type() == "string" && f.Value.String() == "" {
+			word, _ := pflag.UnquoteUsage(f)
+			err = usagef("--%s: %s is expected, not %q", f.Name, word, "")
+		}
+	})
+	return err
+}
+
 // readVariables sets the flags that were not given to what their variables say, and
 // returns these variables. An empty one is none, and one for a flag that may be
 // given several times has several values, with blanks between them, quoted as for
