@@ -107,6 +107,11 @@ func rerun(cmd *cobra.Command, file string, o rerunOptions) error {
 	if before = o.narrow(before); before.Counts.Sum() == 0 && len(o.only)+len(o.hosts) > 0 {
 		return usagef("%s holds no cell that --only and --host choose", file)
 	}
+	if before.Environment.Shard != nil { // claims are judged by all cells of a run, and a part has some
+		for i := range before.Matrices {
+			before.Matrices[i].Claims = nil
+		}
+	}
 	if o.capture != "" {
 		if err := checkCaptures(before.Counts.Sum() * o.repeat); err != nil {
 			return err
@@ -127,7 +132,7 @@ func rerun(cmd *cobra.Command, file string, o rerunOptions) error {
 		return err
 	}
 	after, err := ask(untilSignal(), cmd.ErrOrStderr(), topologies, o.askOptions,
-		run.Options{Only: o.cellsOf(&before, topologies), Hosts: o.columnsOf(&before)}, folder)
+		run.Options{Cell: o.cellsOf(&before, topologies), Hosts: o.columnsOf(&before)}, folder)
 	if err != nil {
 		return captured(cmd.ErrOrStderr(), folder, err)
 	}
@@ -214,10 +219,16 @@ func (o *rerunOptions) columnsOf(r *result.Report) []string {
 	return unique(hosts)
 }
 
-// cellsOf returns which cells the report has. An experiment whose axes are read
-// otherwise today runs whole, or what --only says of it, and the difference tells.
-func (o *rerunOptions) cellsOf(r *result.Report, topologies []*lab.Topology) func(*lab.Experiment, lab.Combo) bool {
-	has := map[*lab.Experiment][]lab.Combo{}
+// cellsOf returns which cells the report has: a part has those of some hosts alone. An
+// experiment whose axes are read otherwise today runs whole, or what --only says of it, and the
+// difference tells.
+func (o *rerunOptions) cellsOf(r *result.Report, topologies []*lab.Topology) func(*lab.Experiment, string,
+	lab.Combo) bool {
+	type place struct {
+		experiment *lab.Experiment
+		host       string
+	}
+	has := map[place][]lab.Combo{}
 	whole := map[*lab.Experiment]bool{}
 	for i, t := range topologies {
 		m := &r.Matrices[i]
@@ -229,17 +240,18 @@ func (o *rerunOptions) cellsOf(r *result.Report, topologies []*lab.Topology) fun
 				reflect.DeepEqual(e.Axes, m.Rows[j].Axes))
 		}
 		for j := range m.Cells {
-			e := rows[m.Cells[j].Row]
-			has[e] = append(has[e], m.Cells[j].Combo)
+			c := &m.Cells[j]
+			p := place{rows[c.Row], m.HostOf(c)}
+			has[p] = append(has[p], c.Combo)
 		}
 	}
-	for e, combos := range has {
+	for p, combos := range has {
 		slices.Sort(combos)
-		has[e] = slices.Compact(combos)
+		has[p] = slices.Compact(combos)
 	}
 	selects := o.selects()
-	return func(e *lab.Experiment, c lab.Combo) bool {
-		_, found := slices.BinarySearch(has[e], c)
+	return func(e *lab.Experiment, host string, c lab.Combo) bool {
+		_, found := slices.BinarySearch(has[place{e, host}], c)
 		return found || whole[e] && (selects == nil || selects(e, c))
 	}
 }
