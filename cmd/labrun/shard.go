@@ -283,7 +283,8 @@ func (s *shardRun) hadOf(info *result.KernelInfo, topologies []*lab.Topology) (*
 	}
 	k := kernels[at]
 	if differs := k.Differs(info); differs != nil {
-		return nil, usagef("the part was answered by another kernel, its own first: %s", strings.Join(differs, ", "))
+		return nil, usagef("the part has answers of another kernel, user or parameter, its own first: %s",
+			strings.Join(differs, ", "))
 	}
 	s.mu.Lock()
 	s.used[k.Name] = true
