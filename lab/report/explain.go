@@ -73,11 +73,7 @@ func environmentOf(r result.Report) (run, sysctls [][2]string) {
 		run = append(run, [2]string{"digest (" + k.Name + ")", k.Digest})
 	}
 	if s := e.Shard; s != nil {
-		words := fmt.Sprintf("%d of %d", s.Index, s.Of)
-		if s.Lacks > 0 {
-			words += ", without " + wording.Count(s.Lacks, "cell")
-		}
-		run = append(run, [2]string{"part", words})
+		run = append(run, [2]string{"part", s.String()})
 	}
 	if len(e.Machines) > 0 {
 		run = append(run, [2]string{"merged of", machinesOf(e.Machines)})

@@ -25,7 +25,8 @@ type Environment struct {
 	Seconds [][]float32 `json:"cell_seconds,omitempty"`
 }
 
-// String says in a line what was asked, and by which program.
+// String says in a line what was asked, by which program, and which part of a run it is: its cells may all have passed
+// and others of the run not have been asked.
 func (e *Environment) String() string {
 	var words []string
 	for _, k := range e.Kernels {
@@ -36,7 +37,11 @@ func (e *Environment) String() string {
 		words = append(words, fmt.Sprintf("%s %s %s", system, k.Release, k.Machine))
 	}
 	words = append(words, "labrun "+e.Labrun)
-	return strings.Join(append(words, e.Users()...), ", ")
+	words = append(words, e.Users()...)
+	if e.Shard != nil {
+		words = append(words, "part "+e.Shard.String())
+	}
+	return strings.Join(words, ", ")
 }
 
 // Users says as whom the kernels were asked, each once.

@@ -31,6 +31,18 @@ type Shard struct {
 	Repeat  int      `json:"repeat,omitempty"`  // how often all runs; 0 is once
 }
 
+// String says which part it is, and what it lacks: "1 of 3, without 2 cells".
+func (s *Shard) String() string {
+	words := fmt.Sprintf("%d of %d", s.Index, s.Of)
+	switch {
+	case s.Lacks == 1:
+		words += ", without 1 cell"
+	case s.Lacks > 1:
+		words += fmt.Sprintf(", without %d cells", s.Lacks)
+	}
+	return words
+}
+
 // ByKernel is the By of a shard that has all cells of some of the kernels.
 const ByKernel = "kernel"
 
