@@ -63,6 +63,9 @@ func TestMergeOfNoTwoAlike(t *testing.T) {
 
 // TestMergeAllocatesNothingForACell holds what is allocated to read, count and write to a few pieces for each report.
 func TestMergeAllocatesNothingForACell(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: with the race detector every cell allocates")
+	}
 	allocated := func(cells int) uint64 {
 		m := many(500_000)
 		m.Cells = m.Cells[:cells]
