@@ -71,7 +71,8 @@ func imageOf(file string, date time.Time) (v1.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(files)), nil })
+	open := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(files)), nil }
+	layer, err := tarball.LayerFromOpener(open)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +86,8 @@ func imageOf(file string, date time.Time) (v1.Image, error) {
 	}
 	config = config.DeepCopy()
 	config.OS, config.Architecture, config.Created = "linux", machine, v1.Time{Time: date}
-	config.Config = v1.Config{Entrypoint: []string{"/" + program}, Env: []string{"PATH=/usr/bin"}, User: user, WorkingDir: "/"}
+	config.Config = v1.Config{Entrypoint: []string{"/" + program}, Env: []string{"PATH=/usr/bin"}, User: user,
+		WorkingDir: "/"}
 	return mutate.ConfigFile(image, config)
 }
 
@@ -102,7 +104,8 @@ func machineOf(file string) (string, error) {
 			return "", errors.New("it needs libraries, and the image has none; build it with CGO_ENABLED=0")
 		}
 	}
-	names := map[elf.Machine]string{elf.EM_X86_64: "amd64", elf.EM_AARCH64: "arm64", elf.EM_S390: "s390x", elf.EM_RISCV: "riscv64"}
+	names := map[elf.Machine]string{elf.EM_X86_64: "amd64", elf.EM_AARCH64: "arm64", elf.EM_S390: "s390x",
+		elf.EM_RISCV: "riscv64"}
 	if names[f.Machine] == "" {
 		return "", fmt.Errorf("%s is none of the architectures that labrun runs on", f.Machine)
 	}

@@ -13,7 +13,7 @@ import (
 	"labrun/lab/result"
 )
 
-// resumeCommand makes "labrun resume". All that chooses cells is in the part, and is no flag here.
+// resumeCommand makes "labrun resume". What chooses cells is in the part: no flag does it here.
 func resumeCommand() *cobra.Command {
 	var o runOptions
 	cmd := &cobra.Command{

@@ -309,7 +309,7 @@ func (s *shardRun) unused() error {
 	return nil
 }
 
-// answered returns the kernels that have a cell which is no error. One that could not be booted has errors alone,
+// answered returns the kernels that have a cell that is not an error. One that could not be booted has errors alone,
 // and is described by what was known of it.
 func answered(r *result.Report) []result.KernelInfo {
 	has := map[string]bool{}

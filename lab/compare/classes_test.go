@@ -55,7 +55,7 @@ func describe(changes []Change) []string {
 func TestChanges(t *testing.T) {
 	axes := []lab.Axis{{Name: "family", Values: []string{"tcp", "tcp6"}}, {Name: "first", Values: []string{"x", "y", "any", "lo", "z"}},
 		{Name: "second", Values: []string{"x", "y", "any"}}}
-	// Of the second family there is no lo, so that no class has to leave it out.
+	// The second family has no lo: classes need not leave it out.
 	before := func(v []string) string {
 		if v[0] == "tcp6" && v[1] == "lo" {
 			return ""

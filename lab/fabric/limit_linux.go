@@ -25,7 +25,7 @@ type Need struct {
 
 // NeedOf returns what a lab takes with so many processes in it.
 func NeedOf(p plan.Plan, processes int) Need {
-	// A namespace has a descriptor and a netlink socket, a process a socket and what tells of its end.
+	// A namespace has a descriptor and a netlink socket, a process a socket and a pidfd.
 	n := Need{Processes: processes, Files: 2 * processes}
 	for _, o := range p.Ops {
 		switch o := o.(type) {

@@ -335,7 +335,7 @@ func (m memory) message(at, limit uint64) string {
 
 // messages returns a list of struct mmsghdr; those that are done have their lengths, which the kernel has written.
 func (m memory) messages(at, count uint64, done bool) string {
-	const size = 64 // of one, whose length stands behind its header
+	const size = 64 // of one: its header, and then its length
 	var all []string
 	for i := range min(count, maxVectors) {
 		b := m.read(at+size*i+56, 4)

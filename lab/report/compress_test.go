@@ -90,7 +90,7 @@ func TestCompressedIsBroken(t *testing.T) {
 			!strings.Contains(err.Error(), "unexpected data after the report") {
 			t.Errorf("%s, two of them: %v", suffix, err)
 		}
-		// What cannot be read is no mistake in it.
+		// A file that cannot be read is not one with a mistake.
 		eio := &fs.PathError{Op: "read", Path: "r.json", Err: syscall.EIO}
 		_, err := ReadJSON("r.json", io.MultiReader(bytes.NewReader(small[:len(small)/2]), iotest.ErrReader(eio)))
 		if !errors.Is(err, syscall.EIO) || strings.Contains(err.Error(), "broken") {
