@@ -128,11 +128,13 @@ func mountFuse(line string, counted bool, flags uintptr) error {
 	if err := has("fuse", "CONFIG_FUSE_FS"); err != nil {
 		return err
 	}
-	for dir, option := range map[string]string{
-		"/sys/bus/pci/drivers/virtio-pci": "CONFIG_VIRTIO_PCI", "/sys/bus/virtio/drivers/virtio_console": "CONFIG_VIRTIO_CONSOLE",
+	// In order, as a skip has the same reason on every run.
+	for _, driver := range []struct{ dir, option string }{
+		{"/sys/bus/pci/drivers/virtio-pci", "CONFIG_VIRTIO_PCI"},
+		{"/sys/bus/virtio/drivers/virtio_console", "CONFIG_VIRTIO_CONSOLE"},
 	} {
-		if _, err := os.Stat(dir); err != nil {
-			return lacking(fmt.Sprintf("the guest's kernel has no %s (%s)", filepath.Base(dir), option))
+		if _, err := os.Stat(driver.dir); err != nil {
+			return lacking(fmt.Sprintf("the guest's kernel has no %s (%s)", filepath.Base(driver.dir), driver.option))
 		}
 	}
 	port, err := openChannel(line)
