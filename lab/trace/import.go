@@ -365,6 +365,7 @@ var polls = []string{"poll", "ppoll", "select", "pselect6", "epoll_wait", "epoll
 func (m *importer) onSocket(e *Event, p *process) {
 	d, ok := p.fds[e.fd(0)]
 	calls := socketCalls[e.Name]
+	_, failed := e.failed()
 	switch {
 	case !ok && calls.socketsOnly && e.fd(0) >= 0:
 		if errno, _ := e.failed(); errno != "ENOTSOCK" && errno != "EBADF" {
@@ -377,6 +378,8 @@ func (m *importer) onSocket(e *Event, p *process) {
 		if calls.socketsOnly {
 			m.leave(e, "labrun has no such call")
 		}
+	case !failed && e.number() < 0: // "?": the thread ended in it
+		m.leave(e, "strace did not print what it answered")
 	default:
 		calls.follow(m, e, p, d)
 	}
