@@ -92,16 +92,14 @@ func (a *axis) add(name string, v value) {
 	a.Values, a.values = append(a.Values, name), append(a.values, v)
 }
 
-// decodeNamedValues reads values that have names beside what they stand for. Two that stand for the
-// same make cells that ask the same, as a copied line that was not changed does.
+// decodeNamedValues reads values that have names beside what they stand for.
 func (d *experimentReader) decodeNamedValues(a *axis, s yamlpos.Scope, n *yaml.Node) {
 	list, _ := d.Entries(n, s, "")
-	same := map[string]string{} // the first value with these steps or this text
 	for _, e := range list {
 		if !d.checkName(e.Pos, valueName, e.Key) {
 			continue
 		}
-		v := value{node: e.Value}
+		v := value{node: e.Value, named: e.Pos}
 		switch {
 		case e.Value.Kind == yaml.SequenceNode:
 			v.steps = whole(e.Value)
@@ -118,14 +116,40 @@ func (d *experimentReader) decodeNamedValues(a *axis, s yamlpos.Scope, n *yaml.N
 				yamlpos.Found(e.Value))
 			continue
 		}
-		key := written(e.Value)
-		if first, ok := same[key]; ok {
-			d.Warn(e.Pos, "%s: value %s is the same as %s, so their cells ask the same", s, wording.Quote(e.Key),
-				wording.Quote(first))
-		}
-		same[key] = e.Key
 		a.add(e.Key, v)
 	}
+}
+
+// warnAlike warns of values of an axis that are written alike, as a copied line that was not changed is: their cells
+// ask the same. Where a rule leaves out a step for one of them alone, the steps around the value differ.
+func (d *experimentReader) warnAlike(x *experiment) {
+	for i, a := range x.axes {
+		alike := map[string][]int{} // values by how they are written
+		for v, value := range a.values {
+			if value.named == (lab.Pos{}) {
+				continue // a list has no value twice
+			}
+			key := written(value.node)
+			for _, first := range alike[key] {
+				if !x.separates(i, first, v) {
+					d.Warn(value.named, "%s: value %s is the same as %s, so their cells ask the same", x.scope.In("axis", a.Name),
+						wording.Quote(a.Values[v]), wording.Quote(a.Values[first]))
+					break
+				}
+			}
+			alike[key] = append(alike[key], v)
+		}
+	}
+}
+
+// separates reports whether a step is left out for one of two values of an axis and made for the other.
+func (x *experiment) separates(axis, v, w int) bool {
+	for _, set := range x.wants {
+		if set.leavesOut(func(c demand) bool { return c.axis == axis && c.values[v] != c.values[w] }) {
+			return true
+		}
+	}
+	return false
 }
 
 // written returns a text that is the same for values that are written alike, whatever their quotes

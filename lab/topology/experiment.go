@@ -169,7 +169,8 @@ type axis struct {
 type value struct {
 	text  string
 	steps []*yaml.Node // nil for a text
-	node  *yaml.Node   // of a text
+	node  *yaml.Node
+	named lab.Pos // of its name, zero where it is its own
 }
 
 // demand is what a rule asks of one axis.

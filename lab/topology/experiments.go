@@ -160,6 +160,9 @@ func (d *experimentReader) decodeBody(x *experiment, e yamlpos.Entry, keys map[s
 		d.decodeWants(x, k)
 	}
 	x.rulesUnsure = x.rulesUnsure || d.Made > rules
+	if !x.rulesUnsure {
+		d.warnAlike(x)
+	}
 	k, ok := keys["steps"]
 	if !ok {
 		if d.Made == before {

@@ -107,7 +107,7 @@ func (p *dependencies) name(n *yaml.Node, name string, alone bool) {
 		x.used[want] = true
 		for _, a := range set.axes() {
 			p.axes[a] = true
-			x.axes[a].placed = x.axes[a].placed || set.leavesOut(a)
+			x.axes[a].placed = x.axes[a].placed || set.leavesOut(func(c demand) bool { return c.axis == a })
 		}
 		return
 	}

@@ -129,13 +129,13 @@ func (w *wantSet) axes() []int {
 	return slices.Compact(axes)
 }
 
-// leavesOut reports whether a step is left out for some values of an axis: whether a
-// rule that does so, or one before it, asks for them.
-func (w *wantSet) leavesOut(axis int) bool {
-	asks := false
+// leavesOut reports whether what a demand asks for decides that a step is left out: whether a rule that does so, or one
+// before it, has a demand that tells.
+func (w *wantSet) leavesOut(tells func(demand) bool) bool {
+	told := false
 	for _, r := range w.rules {
-		asks = asks || slices.ContainsFunc(r.matcher, func(c demand) bool { return c.axis == axis })
-		if asks && r.answer == leftOut {
+		told = told || slices.ContainsFunc(r.matcher, tells)
+		if told && r.answer == leftOut {
 			return true
 		}
 	}
