@@ -1,6 +1,7 @@
 package result
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -24,16 +25,39 @@ func (k KnownChange) String() string {
 
 // known is a row of the table of known changes.
 type known struct {
-	KnownChange
-	in     []landing
-	stable bool // stable lines took it too, and which of their updates is known of those in only
-	shows  func(s *change) bool
-	mended []landing // kernels that have this too are as they were before
+	says     string
+	function string // of the kernel
+	in       []landing
+	stable   bool        // stable lines took it too, and which of their updates is known of those in only
+	shows    []sign      // one of them is enough
+	mended   []landing   // kernels that have this too are as they were before
+	reported KnownChange // see written
 }
 
 // landing is where a change came into a line of kernels. Between its two versions nobody has looked: a kernel there
 // may have it, and then it may explain an answer, which is more to a reader than "not known".
 type landing struct{ lacks, has lab.KernelVersion }
+
+// String returns the first version that has the change, "6.1.32", or those of which one is the
+// first, "6.1.1 to 6.1.166".
+func (l landing) String() string {
+	name := func(v lab.KernelVersion) string { return strings.TrimSuffix(v.String(), ".0") }
+	first := l.lacks // and then the version after it
+	for i := 2; i >= 0; i-- {
+		if first[i] != unreleased {
+			first[i]++
+			break
+		}
+		first[i] = 0
+	}
+	switch {
+	case l.has == first:
+		return name(first)
+	case l.has[2] == unreleased:
+		return fmt.Sprintf("%d.%d after %s", l.lacks[0], l.lacks[1], l.lacks)
+	}
+	return name(first) + " to " + name(l.has)
+}
 
 // change is what a row of the table is asked about. A row goes by calls and answers alone, as a report has no more:
 // it can be wrong about a cell that uses what the row asks for, and changed for another reason. So a row asks for all
@@ -45,11 +69,38 @@ type change struct {
 	calls   []string // of the cell, up to that one
 }
 
-// uses reports whether one of the calls has one of the words.
-func (c *change) uses(words ...string) bool {
-	return slices.ContainsFunc(words, func(word string) bool {
-		return slices.ContainsFunc(c.calls, func(call string) bool { return strings.Contains(call, word) })
-	})
+// sign is what a change is known by. A field that is empty asks for nothing, and "a|b" for one of the two.
+type sign struct {
+	call    string   // the name of the call
+	arg     string   // stands in the call
+	was, is string   // its answers
+	cell    []string // each stands in a call of the cell, up to that one
+	v6only  bool     // a socket that has been bound has IPV6_V6ONLY
+}
+
+// fits reports whether a change has all that the sign asks for.
+func (s *sign) fits(c *change) bool {
+	return oneOf(s.call, func(name string) bool { return name == c.name }) &&
+		oneOf(s.arg, func(word string) bool { return strings.Contains(c.call, word) }) &&
+		oneOf(s.was, func(answer string) bool { return answer == c.was }) &&
+		oneOf(s.is, func(answer string) bool { return answer == c.is }) &&
+		!slices.ContainsFunc(s.cell, func(words string) bool { return !oneOf(words, c.uses) }) &&
+		(!s.v6only || c.v6only())
+}
+
+// oneOf reports whether one of "a|b" is so, or nothing is asked for.
+func oneOf(words string, is func(word string) bool) bool {
+	for word := range strings.SplitSeq(words, "|") {
+		if word == "" || is(word) {
+			return true
+		}
+	}
+	return false
+}
+
+// uses reports whether one of the calls has a word.
+func (c *change) uses(word string) bool {
+	return slices.ContainsFunc(c.calls, func(call string) bool { return strings.Contains(call, word) })
 }
 
 // v6only reports whether a socket that has been bound has IPV6_V6ONLY.
@@ -59,10 +110,6 @@ func (c *change) v6only() bool {
 		return ok && c.uses("bind("+strings.TrimPrefix(socket, "setsockopt(")+",")
 	})
 }
-
-// opens and closes: a bind or listen that was refused succeeds, and the other way round.
-func (c *change) opens() bool  { return c.was == "EADDRINUSE" && c.is == "ok" }
-func (c *change) closes() bool { return c.was == "ok" && c.is == "EADDRINUSE" }
 
 // in is a change that came with a release of Linus Torvalds, 6.8.
 func in(major, minor int) landing {
@@ -84,219 +131,168 @@ func between(major, minor, first, last int) landing {
 	return landing{lab.KernelVersion{major, minor, first}, lab.KernelVersion{major, minor, last}}
 }
 
+// never is a change that the mainline has not got.
+var never = landing{lab.KernelVersion{unreleased}, lab.KernelVersion{unreleased + 1}}
+
 // knownChanges are the changes of the rules for bind, listen and connect since 5.7 that have been found in the
 // sources of the kernel or in its history. The first one that fits explains an answer, so those that ask for more
 // stand before those that ask for less. A change that was mended later has a row for either.
-var knownChanges = []known{
-	{KnownChange{"5.7",
-		"ip_autobind_reuse: a bind to port 0 may share a port with SO_REUSEADDR sockets",
-		"inet_csk_find_open_port"},
-		[]landing{in(5, 7)}, false, func(c *change) bool { return c.uses("ip_autobind_reuse") }, nil},
-	{KnownChange{"5.7",
-		"SO_BINDTODEVICE without CAP_NET_RAW, once",
-		"sock_bindtoindex_locked"},
-		[]landing{in(5, 7)}, false, func(c *change) bool {
-			return c.was == "EPERM" && strings.Contains(c.call, "SO_BINDTO") // DEVICE or IFINDEX
-		}, nil},
-	{KnownChange{"5.14",
-		"a refused bind of a unix socket that has a name leaves no file behind",
-		"unix_bind, c0c3b8d380a8"},
-		[]landing{in(5, 14)}, false, func(c *change) bool { return c.name == "unlink" && c.uses("socket(unix") }, nil},
-	{KnownChange{"5.14",
-		"the first address of a subnet is not a broadcast address any more",
-		"fib_add_ifaddr"},
-		[]landing{in(5, 14)}, false, func(c *change) bool {
-			return c.name == "bind" && c.is == "EADDRNOTAVAIL" && strings.Contains(c.call, ".0:")
-		}, nil},
-	{KnownChange{"5.15, 5.14.12, 5.10.73",
-		"a socket that is tied to the NIC of a packet gets it, whichever was bound last",
-		"compute_score, 8d6c414cd2fb"},
-		[]landing{in(5, 15), update(5, 14, 12), update(5, 10, 73)}, false, func(c *change) bool {
-			return c.name == "who" && c.uses("SO_BINDTO")
-		}, nil},
-	{KnownChange{"5.17",
-		"bind of a raw socket heeds IP_FREEBIND",
-		"raw_bind, 8ff978b8b222"},
-		[]landing{in(5, 17)}, false, func(c *change) bool {
-			return c.name == "bind" && c.uses("socket(raw") && c.uses("IP_FREEBIND")
-		}, nil},
-	{KnownChange{"5.17",
-		"a bind that a BPF program refuses after it got its port gives the port back",
-		"BPF_CGROUP_RUN_PROG_INET4_POST_BIND, 91a760b26926"},
-		[]landing{in(5, 17)}, false, func(c *change) bool { return c.opens() && c.uses("cgroup_bpf(post_bind") }, nil},
-	{KnownChange{"5.14",
-		"reuseport groups keep closed listeners for migration, tcp_migrate_req",
-		"reuseport_stop_listen_sock, reuseport_migrate_sock"},
-		[]landing{in(5, 14)}, false, func(c *change) bool {
-			return c.uses("tcp_migrate_req") || c.uses("SO_REUSEPORT") && c.uses("shutdown(") &&
-				slices.Contains([]string{"bind", "listen", "connect", "accept"}, c.name)
-		}, nil},
-	{KnownChange{"6.13, 6.12.9, 6.6.70, 6.1.124, 5.15.176",
-		"SO_REUSEPORT on a socket that is not an inet one: EOPNOTSUPP",
-		"sk_setsockopt, 5b0af621c3f6"},
-		[]landing{in(6, 13), update(6, 12, 9), update(6, 6, 70), update(6, 1, 124), update(5, 15, 176)}, false,
-		func(c *change) bool {
-			return c.name == "setsockopt" && strings.Contains(c.call, "SO_REUSEPORT") && c.is == "EOPNOTSUPP"
-		}, nil},
+var knownChanges = written([]known{
+	{says: "ip_autobind_reuse: a bind to port 0 may share a port with SO_REUSEADDR sockets",
+		function: "inet_csk_find_open_port", in: []landing{in(5, 7)},
+		shows: []sign{{cell: []string{"ip_autobind_reuse"}}}},
+	{says: "SO_BINDTODEVICE without CAP_NET_RAW, once",
+		function: "sock_bindtoindex_locked", in: []landing{in(5, 7)},
+		shows: []sign{{arg: "SO_BINDTODEVICE|SO_BINDTOIFINDEX", was: "EPERM"}}},
+	{says: "a refused bind of a unix socket that has a name leaves no file behind",
+		function: "unix_bind, c0c3b8d380a8", in: []landing{in(5, 14)},
+		shows: []sign{{call: "unlink", cell: []string{"socket(unix"}}}},
+	{says: "the first address of a subnet is not a broadcast address any more",
+		function: "fib_add_ifaddr", in: []landing{in(5, 14)},
+		shows: []sign{{call: "bind", arg: ".0:", is: "EADDRNOTAVAIL"}}},
+	{says: "a socket that is tied to the NIC of a packet gets it, whichever was bound last",
+		function: "compute_score, 8d6c414cd2fb",
+		in:       []landing{in(5, 15), update(5, 14, 12), update(5, 10, 73)},
+		shows:    []sign{{call: "who", cell: []string{"SO_BINDTODEVICE|SO_BINDTOIFINDEX"}}}},
+	{says: "bind of a raw socket heeds IP_FREEBIND",
+		function: "raw_bind, 8ff978b8b222", in: []landing{in(5, 17)},
+		shows: []sign{{call: "bind", cell: []string{"socket(raw", "IP_FREEBIND"}}}},
+	{says: "a bind that a BPF program refuses after it got its port gives the port back",
+		function: "BPF_CGROUP_RUN_PROG_INET4_POST_BIND, 91a760b26926", in: []landing{in(5, 17)},
+		shows: []sign{{was: "EADDRINUSE", is: "ok", cell: []string{"cgroup_bpf(post_bind"}}}},
+	{says: "reuseport groups keep closed listeners for migration, tcp_migrate_req",
+		function: "reuseport_stop_listen_sock, reuseport_migrate_sock", in: []landing{in(5, 14)},
+		shows: []sign{{cell: []string{"tcp_migrate_req"}},
+			{call: "bind|listen|connect|accept", cell: []string{"SO_REUSEPORT", "shutdown("}}}},
+	{says: "SO_REUSEPORT on a socket that is not an inet one: EOPNOTSUPP",
+		function: "sk_setsockopt, 5b0af621c3f6",
+		in:       []landing{in(6, 13), update(6, 12, 9), update(6, 6, 70), update(6, 1, 124), update(5, 15, 176)},
+		shows:    []sign{{call: "setsockopt", arg: "SO_REUSEPORT", is: "EOPNOTSUPP"}}},
 	// Parameters and options that older kernels do not know: whatever such a cell was answered then, ENOENT,
 	// ENOPROTOOPT or the answer without the option, is explained by their absence.
-	{KnownChange{"6.2",
-		"a UDP hash table for each network namespace, udp_child_hash_entries",
-		"udp_pernet_table_alloc"},
-		[]landing{in(6, 2)}, false, func(c *change) bool { return c.uses("udp_child_hash_entries") }, nil},
-	{KnownChange{"6.9",
-		"IP_LOCAL_PORT_RANGE of MPTCP sockets",
-		"mptcp_setsockopt_v4"},
-		[]landing{in(6, 9)}, false, func(c *change) bool {
-			return c.uses("IP_LOCAL_PORT_RANGE") && c.uses("socket(mptcp")
-		}, nil},
-	{KnownChange{"6.3, 6.1.32",
-		"IP_LOCAL_PORT_RANGE narrows the ports of a socket",
-		"inet_sk_get_local_port_range"},
-		[]landing{in(6, 3), update(6, 1, 32)}, false, func(c *change) bool {
-			return c.uses("IP_LOCAL_PORT_RANGE")
-		}, nil},
-	{KnownChange{"6.8",
-		"connect with IP_LOCAL_PORT_RANGE uses every port of the range, not every other one",
-		"__inet_hash_connect"},
-		[]landing{in(6, 8)}, false, func(c *change) bool { return c.uses("IP_LOCAL_PORT_RANGE") }, nil},
+	{says: "a UDP hash table for each network namespace, udp_child_hash_entries",
+		function: "udp_pernet_table_alloc", in: []landing{in(6, 2)},
+		shows: []sign{{cell: []string{"udp_child_hash_entries"}}}},
+	{says: "IP_LOCAL_PORT_RANGE of MPTCP sockets",
+		function: "mptcp_setsockopt_v4", in: []landing{in(6, 9)},
+		shows: []sign{{cell: []string{"IP_LOCAL_PORT_RANGE", "socket(mptcp"}}}},
+	{says: "IP_LOCAL_PORT_RANGE narrows the ports of a socket",
+		function: "inet_sk_get_local_port_range", in: []landing{in(6, 3), update(6, 1, 32)},
+		shows: []sign{{cell: []string{"IP_LOCAL_PORT_RANGE"}}}},
+	{says: "connect with IP_LOCAL_PORT_RANGE uses every port of the range, not every other one",
+		function: "__inet_hash_connect", in: []landing{in(6, 8)},
+		shows: []sign{{cell: []string{"IP_LOCAL_PORT_RANGE"}}}},
 	// The summary of a port's owners, tb->fastreuse and fastreuseport, is written at bind. Until 6.7 it was believed
 	// after an owner had changed its options; since 8002d44fe84d it never says that a newcomer need not be looked at.
-	{KnownChange{"6.8",
-		"the fast path of bind is dead: options of an owner count as they are now, not as they were",
-		"inet_csk_get_port"},
-		[]landing{in(6, 8)}, false, func(c *change) bool {
-			return (c.name == "bind" || c.name == "listen") && c.uses("SO_REUSEADDR, 0)", "SO_REUSEPORT, 0)")
-		}, nil},
+	{says: "the fast path of bind is dead: options of an owner count as they are now, not as they were",
+		function: "inet_csk_get_port", in: []landing{in(6, 8)},
+		shows: []sign{{call: "bind|listen", cell: []string{"SO_REUSEADDR, 0)|SO_REUSEPORT, 0)"}}}},
 	// 28044fc1d495 of 6.1 gave TCP a second table of owners, by address. It was to answer as before, and each of these
 	// rows is an overlap that it missed, or saw where there was none, until somebody noticed. Wildcards and mapped
 	// addresses are in it under addresses of their own, so the rows go by the addresses that a cell binds. Those that
 	// need an option or two kinds of addresses come first.
-	{KnownChange{"6.1 after 6.1.166",
-		"mapped addresses are in bhash2, where ::ffff:0.0.0.0 is not a wildcard to another mapped address",
-		"inet_bind2_bucket_match_addr_any"},
-		[]landing{{lab.KernelVersion{unreleased}, lab.KernelVersion{unreleased + 1}}, between(6, 1, 166, 176)}, false,
-		func(c *change) bool { // in no line but this one
-			return c.name == "bind" && c.opens() && strings.Contains(c.call, "mapped(") && c.uses("mapped(any):")
-		}, nil},
-	{KnownChange{"6.8, 6.1 after 6.1.166",
-		"an IPV6_V6ONLY socket and then a mapped address: refused",
-		"inet_use_bhash2_on_bind"},
-		[]landing{in(6, 8), between(6, 1, 166, unreleased)}, false, func(c *change) bool {
-			return c.name == "bind" && c.closes() && c.v6only() && c.uses("mapped(", "::ffff:")
-		}, []landing{in(6, 9)}},
-	{KnownChange{"6.9",
-		"an IPV6_V6ONLY socket and then a mapped address: allowed again",
-		"inet_bhash2_addr_any_conflict"},
-		[]landing{in(6, 9)}, true, func(c *change) bool {
-			return c.name == "bind" && c.opens() && c.v6only() && c.uses("mapped(", "::ffff:")
-		}, nil},
-	{KnownChange{"6.1",
-		"bhash2: :: with IPV6_V6ONLY and then an IPv4 address is refused",
-		"inet_bhash2_conflict"},
-		[]landing{in(6, 1)}, false, func(c *change) bool {
-			return c.name == "bind" && c.closes() && c.v6only()
-		}, []landing{in(6, 9), update(6, 8, 3), between(6, 1, 0, 166)}},
-	{KnownChange{"6.9, 6.8.3, 6.1 before 6.1.166",
-		":: with IPV6_V6ONLY and then an IPv4 address is allowed again",
-		"inet_bhash2_conflict, d91ef1e1b55f"},
-		[]landing{in(6, 9), update(6, 8, 3), between(6, 1, 0, 166)}, true, func(c *change) bool {
-			return c.name == "bind" && c.opens() && c.v6only()
-		}, nil},
-	{KnownChange{"6.1",
-		"bhash2: a mapped address and then the same IPv4 address is not refused",
-		"inet_bind2_bucket_match"},
-		[]landing{in(6, 1)}, false, func(c *change) bool {
-			return c.name == "bind" && c.opens() && c.uses("mapped(", "::ffff:")
-		}, []landing{in(6, 6), update(6, 1, 54)}},
-	{KnownChange{"6.6, 6.1.54",
-		"a mapped address and then the same IPv4 address is refused again",
-		"inet_bind2_bucket_match, aa99e5f87bd5 and c48ef9c4aed3"},
-		[]landing{in(6, 6), update(6, 1, 54)}, true, func(c *change) bool {
-			return c.name == "bind" && c.closes() && c.uses("mapped(", "::ffff:")
-		}, nil},
-	{KnownChange{"6.1",
-		"bhash2: :: and then an IPv4 address is not refused",
-		"inet_bind2_bucket_match_addr_any"},
-		[]landing{in(6, 1)}, false, func(c *change) bool {
-			return c.name == "bind" && c.opens() && c.uses("any6:", "[::]:")
-		}, []landing{in(6, 3), update(6, 1, 21)}},
-	{KnownChange{"6.3, 6.1.21",
-		":: and then an IPv4 address is refused again",
-		"inet_bind2_bucket_match_addr_any"},
-		[]landing{in(6, 3), update(6, 1, 21)}, false, func(c *change) bool {
-			return c.name == "bind" && c.closes() && c.uses("any6:", "[::]:")
-		}, nil},
-	{KnownChange{"6.1",
-		"bhash2 has no TIME_WAIT sockets: a plain bind to a specific address over one succeeds",
-		"inet_bind2_bucket_find"},
-		[]landing{in(6, 1)}, false, func(c *change) bool {
-			return c.name == "bind" && c.opens() && c.uses("connect(") && c.uses("close(", "shutdown(", "exit(")
-		}, []landing{in(6, 2), update(6, 1, 5)}},
-	{KnownChange{"6.2, 6.1.5",
-		"bhash2 has TIME_WAIT sockets: a plain bind over one is refused again",
-		"inet_twsk_hashdance"},
-		[]landing{in(6, 2), update(6, 1, 5)}, false, func(c *change) bool {
-			return c.name == "bind" && c.closes() && c.uses("connect(") && c.uses("close(", "shutdown(", "exit(")
-		}, nil},
+	{says: "mapped addresses are in bhash2, where ::ffff:0.0.0.0 is not a wildcard to another mapped address",
+		function: "inet_bind2_bucket_match_addr_any", in: []landing{never, between(6, 1, 166, 176)},
+		shows: []sign{{call: "bind", arg: "mapped(", was: "EADDRINUSE", is: "ok", cell: []string{"mapped(any):"}}}},
+	{says: "an IPV6_V6ONLY socket and then a mapped address: refused",
+		function: "inet_use_bhash2_on_bind", in: []landing{in(6, 8), between(6, 1, 166, unreleased)},
+		shows:  []sign{{call: "bind", was: "ok", is: "EADDRINUSE", v6only: true, cell: []string{"mapped(|::ffff:"}}},
+		mended: []landing{in(6, 9)}},
+	{says: "an IPV6_V6ONLY socket and then a mapped address: allowed again",
+		function: "inet_bhash2_addr_any_conflict", in: []landing{in(6, 9)},
+		stable: true,
+		shows:  []sign{{call: "bind", was: "EADDRINUSE", is: "ok", v6only: true, cell: []string{"mapped(|::ffff:"}}}},
+	{says: "bhash2: :: with IPV6_V6ONLY and then an IPv4 address is refused",
+		function: "inet_bhash2_conflict", in: []landing{in(6, 1)},
+		shows:  []sign{{call: "bind", was: "ok", is: "EADDRINUSE", v6only: true}},
+		mended: []landing{in(6, 9), update(6, 8, 3), between(6, 1, 0, 166)}},
+	{says: ":: with IPV6_V6ONLY and then an IPv4 address is allowed again",
+		function: "inet_bhash2_conflict, d91ef1e1b55f",
+		in:       []landing{in(6, 9), update(6, 8, 3), between(6, 1, 0, 166)},
+		stable:   true,
+		shows:    []sign{{call: "bind", was: "EADDRINUSE", is: "ok", v6only: true}}},
+	{says: "bhash2: a mapped address and then the same IPv4 address is not refused",
+		function: "inet_bind2_bucket_match", in: []landing{in(6, 1)},
+		shows:  []sign{{call: "bind", was: "EADDRINUSE", is: "ok", cell: []string{"mapped(|::ffff:"}}},
+		mended: []landing{in(6, 6), update(6, 1, 54)}},
+	{says: "a mapped address and then the same IPv4 address is refused again",
+		function: "inet_bind2_bucket_match, aa99e5f87bd5 and c48ef9c4aed3",
+		in:       []landing{in(6, 6), update(6, 1, 54)},
+		stable:   true,
+		shows:    []sign{{call: "bind", was: "ok", is: "EADDRINUSE", cell: []string{"mapped(|::ffff:"}}}},
+	{says: "bhash2: :: and then an IPv4 address is not refused",
+		function: "inet_bind2_bucket_match_addr_any", in: []landing{in(6, 1)},
+		shows:  []sign{{call: "bind", was: "EADDRINUSE", is: "ok", cell: []string{"any6:|[::]:"}}},
+		mended: []landing{in(6, 3), update(6, 1, 21)}},
+	{says: ":: and then an IPv4 address is refused again",
+		function: "inet_bind2_bucket_match_addr_any", in: []landing{in(6, 3), update(6, 1, 21)},
+		shows: []sign{{call: "bind", was: "ok", is: "EADDRINUSE", cell: []string{"any6:|[::]:"}}}},
+	{says: "bhash2 has no TIME_WAIT sockets: a plain bind to a specific address over one succeeds",
+		function: "inet_bind2_bucket_find", in: []landing{in(6, 1)},
+		shows:  []sign{{call: "bind", was: "EADDRINUSE", is: "ok", cell: []string{"connect(", "close(|shutdown(|exit("}}},
+		mended: []landing{in(6, 2), update(6, 1, 5)}},
+	{says: "bhash2 has TIME_WAIT sockets: a plain bind over one is refused again",
+		function: "inet_twsk_hashdance", in: []landing{in(6, 2), update(6, 1, 5)},
+		shows: []sign{{call: "bind", was: "ok", is: "EADDRINUSE", cell: []string{"connect(", "close(|shutdown(|exit("}}}},
 	// What came after the second table.
-	{KnownChange{"6.14",
-		"tcp_tw_reuse_delay: how long a TIME_WAIT has to be before a connect uses its port again",
-		"tcp_twsk_unique"},
-		[]landing{in(6, 14)}, false, func(c *change) bool {
-			return c.uses("tcp_tw_reuse_delay") || c.name == "connect" && c.uses("tcp_tw_reuse")
-		}, nil},
-	{KnownChange{"6.16",
-		"DCCP was removed",
-		"dccp_init"},
-		[]landing{in(6, 16)}, false, func(c *change) bool { return c.uses("dccp", "DCCP") }, nil},
-	{KnownChange{"6.17, 6.16 after 6.16.3",
-		"SO_REUSEPORT compares the user who owns a closed socket, not root",
-		"inet_bind_conflict, sk_uid"},
-		[]landing{in(6, 17), between(6, 16, 3, 12)}, false, func(c *change) bool {
-			return (c.name == "bind" || c.name == "listen") && c.uses("SO_REUSEPORT") && c.uses("close(", "exit(", "kill(")
-		}, nil},
-	{KnownChange{"6.18, 6.17 after 6.17.0",
-		"connect shares a port again once its explicit owner has closed",
-		"inet_bind2_bucket_destroy"},
-		[]landing{in(6, 18), between(6, 17, 0, unreleased)}, false, func(c *change) bool {
-			return c.name == "connect" && (c.was == "EADDRNOTAVAIL" || c.is == "EADDRNOTAVAIL" || c.was == "EAGAIN")
-		}, nil},
-	{KnownChange{"7.0, 6.19.11, 6.18.21, 6.12.80, 6.6.131, 6.1.168",
-		"a UDP wildcard bind after more than 10 specific ones is refused",
-		"udp_lib_get_port, e537dd15d0d4"},
-		[]landing{in(7, 0), update(6, 19, 11), update(6, 18, 21), update(6, 12, 80), update(6, 6, 131), update(6, 1, 168)},
-		false, func(c *change) bool { return c.name == "bind" && c.closes() && c.uses("socket(udp") }, nil},
-	{KnownChange{"5.10.47 to 5.10.218",
-		"after a connect that failed for want of a tuple the local address is any again",
-		"tcp_v4_connect, 77934dc6db0d"},
-		[]landing{between(5, 10, 46, 218)}, false, func(c *change) bool {
-			return c.name == "getsockname" && c.uses("connect(")
-		}, nil},
+	{says: "tcp_tw_reuse_delay: how long a TIME_WAIT has to be before a connect uses its port again",
+		function: "tcp_twsk_unique", in: []landing{in(6, 14)},
+		shows: []sign{{cell: []string{"tcp_tw_reuse_delay"}}, {call: "connect", cell: []string{"tcp_tw_reuse"}}}},
+	{says: "DCCP was removed",
+		function: "dccp_init", in: []landing{in(6, 16)},
+		shows: []sign{{cell: []string{"dccp|DCCP"}}}},
+	{says: "SO_REUSEPORT compares the user who owns a closed socket, not root",
+		function: "inet_bind_conflict, sk_uid", in: []landing{in(6, 17), between(6, 16, 3, 12)},
+		shows: []sign{{call: "bind|listen", cell: []string{"SO_REUSEPORT", "close(|exit(|kill("}}}},
+	{says: "connect shares a port again once its explicit owner has closed",
+		function: "inet_bind2_bucket_destroy", in: []landing{in(6, 18), between(6, 17, 0, unreleased)},
+		shows: []sign{{call: "connect", was: "EADDRNOTAVAIL|EAGAIN"}, {call: "connect", is: "EADDRNOTAVAIL"}}},
+	{says: "a UDP wildcard bind after more than 10 specific ones is refused",
+		function: "udp_lib_get_port, e537dd15d0d4",
+		in: []landing{in(7, 0), update(6, 19, 11), update(6, 18, 21), update(6, 12, 80), update(6, 6, 131),
+			update(6, 1, 168)},
+		shows: []sign{{call: "bind", was: "ok", is: "EADDRINUSE", cell: []string{"socket(udp"}}}},
+	{says: "after a connect that failed for want of a tuple the local address is any again",
+		function: "tcp_v4_connect, 77934dc6db0d", in: []landing{between(5, 10, 46, 218)},
+		shows: []sign{{call: "getsockname", cell: []string{"connect("}}}},
 	// Seen from outside, in answers: the commits are not known.
-	{KnownChange{"6.16",
-		"listen on a bound and connected unix stream socket says that it succeeds, and does nothing",
-		"unix_listen"},
-		[]landing{in(6, 16)}, false, func(c *change) bool {
-			return c.name == "listen" && c.was == "EINVAL" && c.is == "ok" && c.uses("socket(unix")
-		}, []landing{{lab.KernelVersion{6, 18, unreleased}, lab.KernelVersion{7, 2, 0}}, between(6, 18, 15, 44)}},
-	{KnownChange{"6.18.16 to 6.18.44, 6.19 to 7.2",
-		"listen on a bound and connected unix stream socket is refused again",
-		"unix_listen"},
-		[]landing{{lab.KernelVersion{6, 18, unreleased}, lab.KernelVersion{7, 2, 0}}, between(6, 18, 15, 44)}, false,
-		func(c *change) bool {
-			return c.name == "listen" && c.was == "ok" && c.is == "EINVAL" && c.uses("socket(unix")
-		}, nil},
-	{KnownChange{"6.4",
-		"connect to AF_UNSPEC under a connect that waits: EBUSY",
-		"tcp_disconnect"},
-		[]landing{in(6, 4)}, true, func(c *change) bool {
-			return c.name == "connect" && c.is == "EBUSY"
-		}, []landing{in(6, 7)}},
-	{KnownChange{"6.7",
-		"a connect that waits is told when another process disconnects its socket",
-		"tcp_disconnect"},
-		[]landing{in(6, 7)}, true, func(c *change) bool { return c.is == "EPIPE" || c.was == "EBUSY" }, nil},
+	{says: "listen on a bound and connected unix stream socket says that it succeeds, and does nothing",
+		function: "unix_listen", in: []landing{in(6, 16)},
+		shows:  []sign{{call: "listen", was: "EINVAL", is: "ok", cell: []string{"socket(unix"}}},
+		mended: []landing{{lab.KernelVersion{6, 18, unreleased}, lab.KernelVersion{7, 2, 0}}, between(6, 18, 15, 44)}},
+	{says: "listen on a bound and connected unix stream socket is refused again",
+		function: "unix_listen",
+		in:       []landing{{lab.KernelVersion{6, 18, unreleased}, lab.KernelVersion{7, 2, 0}}, between(6, 18, 15, 44)},
+		shows:    []sign{{call: "listen", was: "ok", is: "EINVAL", cell: []string{"socket(unix"}}}},
+	{says: "connect to AF_UNSPEC under a connect that waits: EBUSY",
+		function: "tcp_disconnect", in: []landing{in(6, 4)},
+		stable: true,
+		shows:  []sign{{call: "connect", is: "EBUSY"}},
+		mended: []landing{in(6, 7)}},
+	{says: "a connect that waits is told when another process disconnects its socket",
+		function: "tcp_disconnect", in: []landing{in(6, 7)},
+		stable: true,
+		shows:  []sign{{is: "EPIPE"}, {was: "EBUSY"}}},
+})
+
+// written fills in what reports say of each row.
+func written(rows []known) []known {
+	for i := range rows {
+		k := &rows[i]
+		var versions []string
+		for _, l := range k.in {
+			if l != never {
+				versions = append(versions, l.String())
+			}
+		}
+		k.reported = KnownChange{strings.Join(versions, ", "), k.says, k.function}
+	}
+	return rows
+}
+
+// fits reports whether a change of an answer may be this one.
+func (k *known) fits(c *change) bool {
+	return slices.ContainsFunc(k.shows, func(s sign) bool { return s.fits(c) })
 }
 
 // has reports whether a version has the change, and whether that is known.
@@ -353,18 +349,9 @@ func (c *change) between(without, with lab.KernelVersion) KnownChange {
 		k := &knownChanges[i]
 		had, sureOfOne := k.has(without)
 		has, sureOfOther := k.has(with)
-		if !(sureOfOne && had || sureOfOther && !has) && k.shows(c) {
-			return k.KnownChange
+		if !(sureOfOne && had || sureOfOther && !has) && k.fits(c) {
+			return k.reported
 		}
 	}
 	return KnownChange{}
-}
-
-// KnownChanges returns the table of known changes.
-func KnownChanges() []KnownChange {
-	var all []KnownChange
-	for i := range knownChanges {
-		all = append(all, knownChanges[i].KnownChange)
-	}
-	return all
 }
