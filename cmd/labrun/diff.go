@@ -46,6 +46,9 @@ Exit status: 0 the outcome is the same, 1 it differs, 2 a report cannot be read.
 			if err := outputs.check(); err != nil {
 				return err
 			}
+			if err := outputs.spare(false, args...); err != nil {
+				return err
+			}
 			var reports [2]result.Report
 			for i, file := range args {
 				var err error
@@ -53,7 +56,6 @@ Exit status: 0 the outcome is the same, 1 it differs, 2 a report cannot be read.
 					return usageError{err}
 				}
 			}
-			// After both are read, as the output may be one of them.
 			open, err := outputs.open()
 			if err != nil {
 				return err

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/spf13/pflag"
 
@@ -83,6 +84,40 @@ func (o *outputOptions) check() error {
 		o.stdout = named
 	}
 	o.quiet = taken && len(o.files) > 0 && !here
+	return nil
+}
+
+// spare returns an error when a report would take the place of a file that the command reads, by whatever path.
+// With renews a report in JSON may: it is that of the file.
+func (o *outputOptions) spare(renews bool, reads ...string) error {
+	var errs []error
+	for i, name := range o.files {
+		if err := spare(name, reads...); err != nil && !(renews && o.formats[i].Name == "json") {
+			errs = append(errs, err)
+		}
+	}
+	if errs == nil {
+		return nil
+	}
+	return usageError{errors.Join(errs...)}
+}
+
+// spare returns an error when -o NAME is one of the files that a command reads: what was in it would be lost. A pipe
+// or a device loses nothing.
+func spare(name string, reads ...string) error {
+	out, err := os.Stat(name)
+	if err != nil || !out.Mode().IsRegular() {
+		return nil
+	}
+	for _, file := range reads {
+		if in, err := os.Stat(file); err == nil && os.SameFile(in, out) {
+			as := ""
+			if file != name {
+				as = ", as " + file
+			}
+			return fmt.Errorf("-o %s: that file is read%s, and would be lost; name another one", name, as)
+		}
+	}
 	return nil
 }
 

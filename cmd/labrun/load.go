@@ -63,6 +63,18 @@ func load(cmd *cobra.Command, files []string) ([]*lab.Topology, error) {
 	return topologies, nil
 }
 
+// filesOf returns the files of topologies, and those that they include.
+func filesOf(topologies []*lab.Topology) []string {
+	var files []string
+	for _, t := range topologies {
+		files = append(files, t.File)
+		for _, inc := range t.Included {
+			files = append(files, inc.File)
+		}
+	}
+	return files
+}
+
 // sourceNamed returns what an argument stands for: a file, "-" for standard input, or where there is no such file the
 // lesson of that name, which this program has in it.
 func sourceNamed(cmd *cobra.Command, file string) (topology.Source, error) {

@@ -71,9 +71,12 @@ Exit status: 0 whatever the reports say, 2 when they cannot be read or put toget
 	return cmd
 }
 
-// merge reads all files before it gives up, and opens the outputs behind the last of them: one may be the other.
+// merge reads all files before it gives up.
 func merge(cmd *cobra.Command, files []string, o mergeOptions) error {
 	if err := o.outputs.check(); err != nil {
+		return err
+	}
+	if err := o.outputs.spare(false, files...); err != nil { // a part in whose place the report is cannot be merged again
 		return err
 	}
 	spool, err := o.spool()

@@ -41,6 +41,9 @@ Exit status: 0 whatever the report says, 2 when it cannot be read.`,
 			if err := outputs.check(); err != nil {
 				return err
 			}
+			if err := outputs.spare(true, args[0]); err != nil {
+				return err
+			}
 			kept, err := loadReport(args[0])
 			if err != nil {
 				return usageError{err}

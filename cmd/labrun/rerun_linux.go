@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -61,12 +62,13 @@ cannot be read, 3 some cells could not be asked.`,
 	return cmd
 }
 
-// check finds mistakes in the flags that need no report.
-func (o *rerunOptions) check() error {
-	if err := o.outputs.check(); err != nil {
+// check finds mistakes in the flags that need no report. A new report may take the place of the old one; what differs
+// may not.
+func (o *rerunOptions) check(file string) error {
+	if err := cmp.Or(o.outputs.check(), o.kept.check()); err != nil {
 		return err
 	}
-	return o.kept.check()
+	return cmp.Or(o.outputs.spare(false, file), o.kept.spare(true, file))
 }
 
 // rerun asks again what a report asked. It checks everything that can be wrong before
@@ -74,7 +76,7 @@ func (o *rerunOptions) check() error {
 // names in it, folders. An old report may hold what this labrun reads otherwise; it is
 // compared with what runs today, and the difference says so.
 func rerun(cmd *cobra.Command, file string, o rerunOptions) error {
-	if err := o.check(); err != nil {
+	if err := o.check(file); err != nil {
 		return err
 	}
 	if o.pause {

@@ -54,6 +54,9 @@ func (o *runOptions) check(topologies []*lab.Topology) error {
 	if err := o.outputs.check(); err != nil {
 		return err
 	}
+	if err := o.outputs.spare(false, filesOf(topologies)...); err != nil {
+		return err
+	}
 	if err := o.checkAccept(); err != nil {
 		return err
 	}

@@ -121,6 +121,9 @@ func (o *submitOptions) check(cmd *cobra.Command, paths []string) error {
 			return usagef("--report %s: the suffix tells the format; the suffixes are %s", file, suffixes())
 		}
 	}
+	if err := spare(o.output, filesOf(topologies)...); err != nil {
+		return usageError{err}
+	}
 	o.job.Files = files
 	// Lists of kernels, and what the cache has, are this machine's: tasks get the names, so that all ask the same.
 	names, err := o.ask.namedKernels()
