@@ -203,9 +203,6 @@ func openCached(dir string) (Cached, error) {
 	if k.Version == (lab.KernelVersion{}) { // compressed so that its file does not say; its package does
 		k.Version, _ = lab.ParseKernelVersion(k.Debian)
 	}
-	if libraries := filepath.Join(dir, librariesDir); isDir(libraries) {
-		k.Libraries = libraries
-	}
 	return k, nil
 }
 
@@ -270,9 +267,4 @@ func sizeOf(dir string) (n int64, err error) {
 		return err
 	})
 	return n, err
-}
-
-func isDir(name string) bool {
-	st, err := os.Stat(name)
-	return err == nil && st.IsDir()
 }

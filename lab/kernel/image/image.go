@@ -66,7 +66,15 @@ func openFile(spec string) (Image, error) {
 	if !st.IsDir() {
 		root = rootOf(spec)
 	}
-	i.Modules, err = i.findModules(root)
+	if i.Modules, err = i.findModules(root); err != nil || !i.UserMode {
+		return i, err
+	}
+	// It is started as a program, in the folder of its C library: no path may depend on PATH or on where labrun is.
+	if i.Kernel, err = filepath.Abs(i.Kernel); err == nil && root != "" {
+		if root, err = filepath.Abs(root); exists(filepath.Join(root, librariesDir)) {
+			i.Libraries = filepath.Join(root, librariesDir)
+		}
+	}
 	return i, err
 }
 

@@ -101,7 +101,13 @@ func Open(ctx context.Context, spec string) (Image, error) {
 	case n == nil && isDeb(spec):
 		return openDeb(ctx, spec)
 	case n == nil:
-		return openFile(spec)
+		i, err := openFile(spec)
+		if err == nil && i.UserMode {
+			if why := starts(ctx, i.Kernel, i.Libraries); why != nil {
+				err = lacksLibraries(why, i.Version)
+			}
+		}
+		return i, err
 	case n.kind == gvisorKind:
 		return openGVisor(spec, n.version)
 	}

@@ -12,9 +12,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"labrun/lab"
 )
 
-// librariesDir is where a kernel of the cache has the C library that it needs.
+// librariesDir is where a folder of the cache has the C library that its kernel needs.
 const librariesDir = "libraries"
 
 // The C library's two files that a User-mode Linux is linked with, by their last names in libc6; its
@@ -37,17 +39,16 @@ func fitLibraries(ctx context.Context, dir string, p Package, fromApt bool) erro
 	if err != nil {
 		return err
 	}
-	said, err := exec.CommandContext(ctx, kernel, "--version").CombinedOutput()
-	if err == nil {
+	why := starts(ctx, kernel, "")
+	if why == nil {
 		return nil
 	}
-	why := strings.TrimSpace(string(said))
 	if !fromApt {
-		return fmt.Errorf("it does not run on this machine: %s", why)
+		return lacksLibraries(why, p.kernel())
 	}
 	libc, err := libraryFor(ctx)
 	if err != nil {
-		return fmt.Errorf("%w; without another C library: %s", err, why)
+		return fmt.Errorf("%w; without another C library: %w", err, why)
 	}
 	libraries := filepath.Join(dir, librariesDir)
 	file, err := fetch(ctx, libc, dir)
@@ -70,13 +71,40 @@ func fitLibraries(ctx context.Context, dir string, p Package, fromApt bool) erro
 	if err := renameInterpreter(kernel, "./ld.so"); err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, kernel, "--version")
-	cmd.Dir, cmd.Env = libraries, append(os.Environ(), "LD_LIBRARY_PATH="+libraries)
-	if said, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("it does not run on this machine, not even with the C library of %s: %s", libc,
-			strings.TrimSpace(string(said)))
+	if err := starts(ctx, kernel, libraries); err != nil {
+		return fmt.Errorf("it does not run on this machine, not even with the C library of %s: %w", libc, err)
 	}
 	return nil
+}
+
+// starts returns why a User-mode Linux does not start with the C library in a folder, or with this machine's where
+// that is "": what its dynamic linker says.
+func starts(ctx context.Context, kernel, libraries string) error {
+	cmd := exec.CommandContext(ctx, kernel, "--version")
+	if libraries != "" {
+		cmd.Dir, cmd.Env = libraries, append(os.Environ(), "LD_LIBRARY_PATH="+libraries)
+	}
+	said, err := cmd.CombinedOutput()
+	// "KERNEL: /lib/libc.so.6: version `GLIBC_2.38' not found (required by KERNEL)", for each version.
+	line, _, _ := strings.Cut(strings.TrimSpace(string(said)), "\n")
+	line, _, _ = strings.Cut(strings.TrimPrefix(line, kernel+": "), " (required by ")
+	if err != nil && line != "" {
+		return errors.New(line)
+	}
+	return err
+}
+
+// lacksLibraries says what to do about a User-mode Linux that the user named and that does not start.
+func lacksLibraries(why error, v lab.KernelVersion) error {
+	if errors.Is(why, fs.ErrPermission) {
+		return fmt.Errorf("it cannot be executed: %w", why)
+	}
+	version := "VERSION"
+	if v != (lab.KernelVersion{}) {
+		version = line(v)
+	}
+	return fmt.Errorf("it does not run on this machine: %w; one of another suite needs the C library of that suite, "+
+		"which um:%s has apt get for it", why, version)
 }
 
 // libraryFor returns the newest C library that apt knows: programs run with one that is newer than their own.
