@@ -169,7 +169,7 @@ func (c *compression) broken(err error) error {
 		return err
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
-		return &compressionError{fmt.Errorf("the %s data is cut short: %w", c.name, io.ErrUnexpectedEOF)}
+		return &compressionError{fmt.Errorf("the %s data is cut short; %s", c.name, ofCutFile)}
 	}
 	return &compressionError{fmt.Errorf("the %s data is broken: %w", c.name, err)}
 }

@@ -65,10 +65,9 @@ func (p *pageText) top(r result.Report) {
 		"hidden>Dark</button></div>\n%s\n", name, countList(r.Counts, true), shareBar(r.Counts))
 	run, sysctls := environmentOf(r)
 	asked := r.Environment.String()
-	if n := len(r.Kernels); n > 0 {
+	if len(r.Kernels) > 0 {
 		run = append(run, [2]string{"user", strings.Join(r.Environment.Users(), ", ")})
-		asked = strings.Join(append([]string{plural(n, "kernel"), "labrun " + r.Environment.Labrun},
-			r.Environment.Users()...), ", ")
+		asked = r.Environment.Short()
 	}
 	p.say("<details class=\"run\"><summary>%s</summary>\n<dl class=\"environment\">\n", asked)
 	for _, kv := range run {

@@ -399,8 +399,10 @@ func TestReadJSONSaysWhatIsWrong(t *testing.T) {
 	}
 	text := string(mustJSON(t, sample()))
 	for _, c := range []struct{ text, want string }{
-		{"", "r.json:1:1: unexpected EOF"},
-		{text[:len(text)/2], "unexpected EOF"},
+		{"", "r.json:1:1: the file is empty, and a report was expected; copy the file again, or remove it and run again what wrote it"},
+		{text[:len(text)/2], "r.json:" + placeOf(text[:len(text)/2]) + ": the report is cut short here; copy the file again, or "},
+		{text[:strings.Index(text, `"digest"`)+4], "r.json:" + placeOf(text[:strings.Index(text, `"digest"`)+4]) + ": the report is cut short"},
+		{"{", "r.json:1:2: the report is cut short"},
 		{text + "{}", "unexpected data after the report"},
 		{"{}", `key "environment" is missing`},
 		{"%", "invalid character '%'"},
@@ -410,6 +412,11 @@ func TestReadJSONSaysWhatIsWrong(t *testing.T) {
 			t.Errorf("%.20q: %v, want %s", c.text, err, c.want)
 		}
 	}
+}
+
+// placeOf returns the line and the column behind a text.
+func placeOf(text string) string {
+	return fmt.Sprintf("%d:%d", 1+strings.Count(text, "\n"), len(text)-strings.LastIndex(text, "\n"))
 }
 
 // FuzzReadJSON reads anything. What it takes can be printed in every format, and

@@ -44,8 +44,7 @@ func (t Text) kernels(b io.Writer, r *result.Report) {
 			fmt.Fprintln(b, "  "+t.paint(faint, s.rows[i][4]))
 		}
 	}
-	fmt.Fprintln(b, t.paint(faint, fmt.Sprintf("%d kernels, labrun %s, %s, %s", len(r.Kernels), env.Labrun,
-		strings.Join(env.Users(), ", "), r.Digest)))
+	fmt.Fprintln(b, t.paint(faint, env.Short()+", "+r.Digest))
 }
 
 // kernelWords says what a kernel of several is and came to: its name, release, architecture, counts and digest.

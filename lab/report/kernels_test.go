@@ -153,6 +153,22 @@ func TestDigestsOfKernelsArePrinted(t *testing.T) {
 	}
 }
 
+// TestPartIsNamed: a report of a part says so in every format for people, that of one kernel and of several.
+func TestPartIsNamed(t *testing.T) {
+	of := several()
+	for name, r := range map[string]result.Report{"several": of, "one": of.On(of.Kernels[0].Name)} {
+		r.Environment.Shard = &result.Shard{Index: 1, Of: 2, Lacks: 3, Cells: 90}
+		for format, text := range map[string]string{
+			"text": write(t, Text{}.Write, r), "summary": write(t, Text{}.Summary, r), "Markdown": write(t, Markdown, r),
+			"TAP": write(t, TAP, r), "HTML": mustHTML(t, r),
+		} {
+			if !strings.Contains(text, ", part 1 of 2, without 3 cells") {
+				t.Errorf("%s, %s does not say which part it is", name, format)
+			}
+		}
+	}
+}
+
 // TestManyKernels has more hosts than there is room for beside as many kernels: the kernels stay apart.
 func TestManyKernels(t *testing.T) {
 	bind := slot(step(1, "main", "bind(a, x:0)", "ok"))

@@ -54,12 +54,18 @@ func (d *jsonReader) at(file string, err error) error {
 		place = syntax.place
 	case errors.Is(err, errTooLarge):
 		err, place = errTooLarge, d.dec.InputOffset()
-	case errors.Is(err, io.EOF):
-		err, place = io.ErrUnexpectedEOF, d.lines.read
+	case (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)) && d.lines.read == 0:
+		err, place = errors.New("the file is empty, and a report was expected; "+ofCutFile), 0
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		err, place = errors.New("the report is cut short here; "+ofCutFile), d.lines.read
 	}
 	line, column := d.lines.position(place)
 	return fmt.Errorf("%s:%d:%d: %w", file, line, column, err)
 }
+
+// ofCutFile says what to do about a file that ends too early. labrun gives a report its name when all of it is written,
+// so the file was copied, or was printed and not written by -o.
+const ofCutFile = "copy the file again, or remove it and run again what wrote it"
 
 // syntaxError is a mistake in the JSON itself, without the path and the offset that
 // jsontext adds: at and object say them as they do for all mistakes.
@@ -73,6 +79,8 @@ func newSyntaxError(err error) error {
 	switch {
 	case !ok:
 		return err
+	case errors.Is(syntax.Err, io.ErrUnexpectedEOF):
+		return syntax.Err
 	case errors.Is(err, jsontext.ErrDuplicateName):
 		return &syntaxError{fmt.Errorf("duplicate key %q", syntax.JSONPointer.LastToken()), syntax.ByteOffset}
 	}

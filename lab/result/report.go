@@ -36,7 +36,15 @@ func (e *Environment) String() string {
 		}
 		words = append(words, fmt.Sprintf("%s %s %s", system, k.Release, k.Machine))
 	}
-	words = append(words, "labrun "+e.Labrun)
+	return e.line(words...)
+}
+
+// Short is String with a count of the kernels, for a report of several that has a line for each.
+func (e *Environment) Short() string { return e.line(fmt.Sprintf("%d kernels", len(e.Kernels))) }
+
+// line ends a line about kernels.
+func (e *Environment) line(kernels ...string) string {
+	words := append(kernels, "labrun "+e.Labrun)
 	words = append(words, e.Users()...)
 	if e.Shard != nil {
 		words = append(words, "part "+e.Shard.String())
