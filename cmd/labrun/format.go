@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -33,6 +34,12 @@ func (o *outputOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.format, "format", "",
 		"the format `NAME` of every -o FILE whose suffix tells none, or of standard output when there is no such "+
 			"FILE: "+list(formatNames()))
+}
+
+// theSuffixes says which suffixes tell a format, and what may stand behind them.
+func theSuffixes() string {
+	return fmt.Sprintf("the suffixes are %s, and %s behind one compresses", suffixes(),
+		strings.Join(report.CompressionSuffixes(), " or "))
 }
 
 // suffixes lists what the name of a FILE may end in to tell its format.
@@ -74,8 +81,7 @@ func (o *outputOptions) check() error {
 		case o.format != "":
 			f, taken = named, true
 		default:
-			return usagef("-o %s: the format is told by the suffix or by --format; the suffixes are %s", file,
-				suffixes())
+			return usagef("-o %s: the format is told by the suffix or by --format; %s", file, theSuffixes())
 		}
 		o.formats = append(o.formats, f)
 	}

@@ -95,7 +95,11 @@ func misspeltVariables(stderr io.Writer, root *cobra.Command) {
 // as without the flag: run all cells and not a share of them, compare with no report, keep nothing.
 func noneEmpty(cmd *cobra.Command) (err error) {
 	cmd.Flags().Visit(func(f *pflag.Flag) {
-		if err == nil && f.Value.Type() == "string" && f.Value.String() == "" {
+		values := []string{f.Value.String()}
+		if several, ok := f.Value.(pflag.SliceValue); ok {
+			values = several.GetSlice()
+		}
+		if err == nil && slices.Contains(values, "") {
 			word, _ := pflag.UnquoteUsage(f)
 			err = usagef("--%s: %s is expected, not %q", f.Name, word, "")
 		}
