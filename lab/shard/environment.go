@@ -1,6 +1,7 @@
 package shard
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -52,9 +53,16 @@ func fromEnvironment(getenv func(string) string) (index, of int, found string, e
 		}
 	}
 	if of == 0 {
-		var names []string
+		var half, names []string
 		for _, e := range engines {
 			names = append(names, fmt.Sprintf("%s with %s (%s)", e.index, e.count, e.name))
+			if count := getenv(e.count); count != "" {
+				half = append(half, fmt.Sprintf("%s=%s is set, and %s, the number of the job, is not (%s)", e.count, count,
+					e.index, e.name))
+			}
+		}
+		if half != nil {
+			return 0, 0, "", errors.New(strings.Join(half, "; "))
 		}
 		return 0, 0, "", fmt.Errorf("no job engine has set its variables: looked for %s", strings.Join(names, ", "))
 	}

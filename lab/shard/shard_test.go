@@ -63,7 +63,13 @@ func TestParseSaysWhatIsWrong(t *testing.T) {
 			"SLURM_ARRAY_TASK_ID with SLURM_ARRAY_TASK_COUNT (Slurm), JOB_COMPLETION_INDEX with LABRUN_SHARDS (Kubernetes), CI_NODE_INDEX with CI_NODE_TOTAL (GitLab), " +
 			"BUILDKITE_PARALLEL_JOB with BUILDKITE_PARALLEL_JOB_COUNT (Buildkite), " +
 			"CIRCLE_NODE_INDEX with CIRCLE_NODE_TOTAL (CircleCI)"},
-		{"auto", "CI_NODE_TOTAL=1", "no job engine has set its variables"},
+		{"auto", "SLURM_ARRAY_TASK_MIN=1", "no job engine has set its variables"},
+		{"auto", "CI_NODE_TOTAL=1", "CI_NODE_TOTAL=1 is set, and CI_NODE_INDEX, the number of the job, is not (GitLab)"},
+		{"auto", "LABRUN_SHARDS=3 CIRCLE_NODE_TOTAL=2",
+			"LABRUN_SHARDS=3 is set, and JOB_COMPLETION_INDEX, the number of the job, is not (Kubernetes); " +
+				"CIRCLE_NODE_TOTAL=2 is set, and CIRCLE_NODE_INDEX, "},
+		{"auto", "SLURM_ARRAY_TASK_ID=2", "SLURM_ARRAY_TASK_ID=2 is set, and SLURM_ARRAY_TASK_COUNT, the number of shares, is not"},
+		{"auto", "CI_NODE_INDEX=2", "CI_NODE_INDEX=2 is set, and CI_NODE_TOTAL, the number of shares, is not"},
 		{"auto", "JOB_COMPLETION_INDEX=3", "JOB_COMPLETION_INDEX=3 is set, and LABRUN_SHARDS, the number of shares, is not"},
 		{"auto", "JOB_COMPLETION_INDEX=3 LABRUN_SHARDS=0", "LABRUN_SHARDS=0: want how many jobs there are"},
 		{"auto", "JOB_COMPLETION_INDEX=3 LABRUN_SHARDS=many", "LABRUN_SHARDS=many: want a number of Kubernetes's"},
