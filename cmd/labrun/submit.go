@@ -234,14 +234,29 @@ failed, 2 parts are missing, 3 some could not be asked.`,
 				}
 			}
 			job := submit.Slurm{Job: o.job, Options: options, Jobs: o.forward.Changed("jobs")}
-			return o.submit(cmd, job.Write, "sbatch", "sh", "-s")
+			return o.submit(cmd, job.Write, handing{"sbatch", "-o job.sh", []string{"sh", "-s"}, "sinfo"})
 		},
 	}
+	cmd.SetFlagErrorFunc(sbatchFlag)
 	o.flags(cmd.Flags())
 	o.dirFlag(cmd.Flags())
 	o.goFlag(cmd.Flags())
 	cmd.Flags().StringVar(&o.job.Labrun, "labrun", "", "the `PROGRAM` that tasks start (default this one)")
 	return cmd
+}
+
+// sbatchFlag says of a flag that labrun does not have where it would stand if sbatch has it.
+func sbatchFlag(cmd *cobra.Command, err error) error {
+	wrong := mistakenFlag(cmd, err)
+	var unknown *pflag.NotExistError
+	if errors.As(err, &unknown) {
+		flag := "--" + unknown.GetSpecifiedName()
+		if letters := unknown.GetSpecifiedShortnames(); letters != "" {
+			flag = "-" + letters
+		}
+		wrong = fmt.Errorf("%w; a flag of sbatch's stands behind --: %s FILE... -- %s", wrong, cmd.CommandPath(), flag)
+	}
+	return usagef("%w\ntype %q for help", wrong, cmd.CommandPath()+" --help")
 }
 
 // dirFlag is for engines whose jobs share a folder of this machine's.
@@ -298,7 +313,7 @@ an image; programs of topologies and what guests need have to be added to it.`,
 					}
 				}
 			}
-			return o.submit(cmd, k.Write, "kubectl", "kubectl", "apply", "-f", "-")
+			return o.submit(cmd, k.Write, handing{"kubectl", "-o job.yaml", []string{"kubectl", "apply", "-f", "-"}, "kubectl cluster-info"})
 		},
 	}
 	o.flags(cmd.Flags())
@@ -325,38 +340,56 @@ func submitGitHub() *cobra.Command {
 an artifact, and a job that merges the parts into a report, which is one too. It is
 red where a cell is.
 
-    labrun submit github topologies --shards 4 -o .github/workflows/labrun.yml
+    labrun submit github topologies --shards 4 -o .github/workflows/labrun.yml \
+        --install 'curl -fsSLO URL/labrun-v0.2.0-amd64.deb &&
+            echo "SHA256  labrun-v0.2.0-amd64.deb" | sha256sum -c &&
+            sudo dpkg -i labrun-v0.2.0-amd64.deb'
 
---install is the command that puts labrun into the path of a runner; without it labrun is
-built from the repository, as its own would.`,
+--install is the command by which a runner gets labrun: from a release, as above, with
+the checksum that its SHA256SUMS has, or in labrun's own repository
+
+    CGO_ENABLED=0 go build -o "$RUNNER_TEMP/bin/" ./cmd/labrun &&
+        echo "$RUNNER_TEMP/bin" >>"$GITHUB_PATH"`,
 		RunE: func(cmd *cobra.Command, files []string) error {
+			if g.Install == "" { // labrun is in no registry, so no command would do everywhere
+				return usagef("labrun submit github needs --install, the command by which a runner gets labrun, such as "+
+					"'curl -fsSLO URL/labrun-v0.2.0-amd64.deb && sudo dpkg -i labrun-v0.2.0-amd64.deb'; type %q for help",
+					"labrun submit github --help")
+			}
 			if err := o.check(cmd, files); err != nil {
 				return err
 			}
 			g.Job = o.job
-			return o.submit(cmd, g.Write, "")
+			return o.submit(cmd, g.Write, handing{})
 		},
 	}
 	o.flags(cmd.Flags())
 	o.dirFlag(cmd.Flags())
 	f := cmd.Flags()
 	f.StringVar(&g.Name, "name", "labrun", "call the workflow `NAME`")
-	f.StringVar(&g.Install, "install", `CGO_ENABLED=0 go build -o "$RUNNER_TEMP/bin/" ./cmd/labrun && echo "$RUNNER_TEMP/bin" >>"$GITHUB_PATH"`,
-		"have runners install labrun by `COMMAND`")
+	f.StringVar(&g.Install, "install", "", "have runners get labrun by `COMMAND`, for sh")
 	o.job.Labrun = "labrun"
 	return cmd
 }
 
-// submit writes the job where it is wanted, and with --go hands it to a command on its standard input. That is the
-// engine's, or starts it.
-func (o *submitOptions) submit(cmd *cobra.Command, write func(io.Writer) error, engine string, command ...string) error {
+// handing is how --go hands a job to an engine.
+type handing struct {
+	client  string   // the engine's program
+	keep    string   // the flags that write the job in place of it
+	command []string // gets the job on standard input: the client, or what starts it
+	check   string   // tells whether there is a cluster
+}
+
+// submit writes the job where it is wanted, and with --go hands it over.
+func (o *submitOptions) submit(cmd *cobra.Command, write func(io.Writer) error, to handing) error {
 	var text bytes.Buffer
 	if err := write(&text); err != nil {
 		return usageError{err}
 	}
 	if o.goes {
-		if _, err := exec.LookPath(engine); err != nil {
-			return fmt.Errorf("--go: %w: run this where you submit jobs", err)
+		if _, err := exec.LookPath(to.client); err != nil {
+			return fmt.Errorf("--go: %s would submit the job: %w: run this where you submit jobs, or write the job with %s and "+
+				"take it there", to.client, err, to.keep)
 		}
 	}
 	switch {
@@ -371,12 +404,15 @@ func (o *submitOptions) submit(cmd *cobra.Command, write func(io.Writer) error, 
 	if !o.goes {
 		return nil
 	}
-	c := exec.Command(command[0], command[1:]...)
+	c := exec.Command(to.command[0], to.command[1:]...)
 	c.Stdin, c.Stdout, c.Stderr = &text, cmd.OutOrStdout(), cmd.ErrOrStderr()
 	err := c.Run()
 	var exit *exec.ExitError
-	if errors.As(err, &exit) {
-		return exitStatus(exitError) // it has said why
+	if errors.As(err, &exit) { // the client has said why, in words of its own
+		complain(cmd.ErrOrStderr(), fmt.Errorf("--go: %s was to submit the job, and %s ended with %s; %q tells whether there is "+
+			"a cluster here, and %s in place of --go writes the job, to read or to submit elsewhere", to.client,
+			lab.Command(to.command...), exit, to.check, to.keep))
+		return exitStatus(exitError)
 	}
 	return err
 }

@@ -14,8 +14,8 @@ func TestSubmittedWorkflow(t *testing.T) {
 	write(t, file, "name: a\nnetworks: {red: 192.0.2.0/24}\nhosts: {alpha: {nics: {eth0: {network: red, as: x}}}}\n"+
 		"experiments: {one: {steps: [a = socket(tcp)]}}\n")
 	for _, args := range [][]string{
-		{"dual-nic", "--shards", "3"},
-		{file, "--shards", "2", "--only", "o*", "--dir", "x y: z", "--report", "a b.html", "--report", "c.json", "--name", "n: #m"},
+		{"dual-nic", "--shards", "3", "--install", "true &&\n  true"},
+		{file, "--shards", "2", "--only", "o*", "--dir", "x y: z", "--report", "a b.html", "--report", "c.json", "--name", "n: #m", "--install", "true"},
 		{"dual-nic", "--shard", "by=kernel", "--kernel", "debian:6.1", "--kernel", "host", "--install", "true: 'a' # b"},
 	} {
 		workflow := filepath.Join(dir, "workflow.yml")

@@ -34,7 +34,11 @@ const (
 )
 
 var (
-	names      = regexp.MustCompile(`^[a-z]([-a-z0-9]*[a-z0-9])?$`)
+	names = regexp.MustCompile(`^[a-z]([-a-z0-9]*[a-z0-9])?$`)
+	// images are references: https://pkg.go.dev/github.com/distribution/reference has their grammar.
+	images = regexp.MustCompile(`^([A-Za-z0-9.-]+(:[0-9]+)?/|\[[0-9a-fA-F:]+\](:[0-9]+)?/)?` + // a registry
+		`[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*(/[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*)*` + // a path
+		`(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@[A-Za-z][A-Za-z0-9+._-]*:[0-9a-fA-F]{32,})?$`) // a tag, a digest
 	claims     = regexp.MustCompile(`^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$`)
 	quantities = regexp.MustCompile(`^[1-9][0-9]*(Ki|Mi|Gi|Ti|k|M|G|T)?$`)
 )
@@ -50,8 +54,9 @@ func (k Kubernetes) Write(w io.Writer) error {
 		return fmt.Errorf("name %q: at most %d of a-z, 0-9 and -, with a letter first and no - at the end", k.Name, mostName)
 	case !claims.MatchString(k.Claim):
 		return fmt.Errorf("claim %q: the name of a PersistentVolumeClaim, of a-z, 0-9, . and -", k.Claim)
-	case k.Image == "":
-		return fmt.Errorf("image %q: the name of an image is expected, such as registry.example/labrun:v0.2.0", k.Image)
+	case !images.MatchString(k.Image):
+		return fmt.Errorf("image %q: the name of an image is expected, in lower case, such as registry.example/labrun:v0.2.0",
+			k.Image)
 	case !quantities.MatchString(k.Memory):
 		return fmt.Errorf("memory %q: a number of bytes is expected, such as 512Mi or 2Gi", k.Memory)
 	case k.Processors < 1:

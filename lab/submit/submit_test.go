@@ -90,3 +90,21 @@ func TestTextsOfAPod(t *testing.T) {
 		}
 	}
 }
+
+// TestImages: a reference to an image is one of a registry, a path, a tag and a digest; what no cluster could pull is
+// found before a pod waits for it.
+func TestImages(t *testing.T) {
+	digest := "@sha256:" + strings.Repeat("0a", 32)
+	for image, want := range map[string]bool{
+		"labrun": true, "labrun:v0.2.0": true, "registry.example/labrun": true, "localhost:5000/a/b__c/d-e.f:latest": true,
+		"labrun" + digest: true, "r/labrun:v1" + digest: true, "[2001:db8::1]:5000/labrun": true, "Registry.Example/labrun": true,
+		"": false, "a b": false, " a": false, "a ": false, "Labrun": false, "r/Labrun": false, "labrun:": false, "labrun:a:b": false,
+		"labrun:-a": false, "https://r/labrun": false, "labrun@sha256:0a": false, "-labrun": false, "r//labrun": false, "labrun/": false,
+		"a_.b": false, "labrun:" + strings.Repeat("a", 129): false,
+	} {
+		k := Kubernetes{Job: Job{Labrun: "l", Shards: 1}, Name: "a", Image: image, Claim: "c", Processors: 1, Memory: "1Gi"}
+		if err := k.Write(&strings.Builder{}); (err == nil) != want {
+			t.Errorf("%q: %v", image, err)
+		}
+	}
+}
