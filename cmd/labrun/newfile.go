@@ -37,6 +37,11 @@ func isFree(file string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", filepath.Dir(file), reasonOf(err))
 	}
+	return canReplace(file)
+}
+
+// canReplace returns an error when a file of that name cannot be written. It leaves nothing behind.
+func canReplace(file string) error {
 	out, err := openOutput(file)
 	if err != nil {
 		return err

@@ -65,6 +65,10 @@ func resume(cmd *cobra.Command, files []string, o runOptions) error {
 		if p.topologies, err = p.o.resumed(cmd, file, &p.kept); err != nil {
 			return err
 		}
+		if err := canReplace(file); err != nil {
+			return usagef("%s: the part would be written in its place, and cannot be: %w; copy it to where you may write, and "+
+				"resume the copy", file, err)
+		}
 		parts = append(parts, p)
 	}
 	for i := range parts {
