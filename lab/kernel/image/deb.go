@@ -11,11 +11,13 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"labrun/lab"
+	"labrun/lab/wording"
 )
 
 // Package is one version of a package of Debian's.
@@ -72,6 +74,25 @@ func packageOf(c control) Package {
 		p.Linux, _, _ = strings.Cut(v, ")")
 	}
 	return p
+}
+
+// check returns what is wrong with the fields that name a package: Debian's policy, 5.6, and deb-version(7) without
+// the epoch, which no kernel has. Whoever made the package wrote them, and the cache has a folder of that name.
+func (p Package) check() error {
+	for _, f := range []struct {
+		field, value string
+		allowed      *regexp.Regexp
+	}{
+		{"Package", p.Name, regexp.MustCompile(`^[a-z0-9][a-z0-9+.-]+$`)},
+		{"Version", p.Version, versionText},
+		{"Architecture", p.Arch, regexp.MustCompile(`^[a-z0-9][a-z0-9-]*$`)},
+	} {
+		if !f.allowed.MatchString(f.value) {
+			return fmt.Errorf("the package's control file says %s: %s, which Debian does not allow", f.field,
+				wording.Quote(f.value))
+		}
+	}
+	return nil
 }
 
 // String names a package as apt-get(8) takes it.
@@ -149,6 +170,9 @@ func partsOf(ctx context.Context, file string) ([]Package, error) {
 		return nil, errors.New("its control file is empty")
 	}
 	p := packageOf(fields[0])
+	if err := p.check(); err != nil {
+		return nil, err
+	}
 	p.File = file
 	part, release := p.release()
 	switch {

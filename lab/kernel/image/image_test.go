@@ -419,6 +419,34 @@ func TestNothingHalf(t *testing.T) {
 	}
 }
 
+// TestPackageOfAStranger: the cache has a folder that is named as a package calls itself, and nothing beside it.
+func TestPackageOfAStranger(t *testing.T) {
+	d := newDebian(t)
+	whole, err := os.ReadFile(d.kernel("6.1.0-50", "6.1.176-1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ field, is, says, wants string }{
+		{"Package", "linux-image-6.1.0-50-" + d.arch, "linux-image-/../../../../outside", `"linux-image-/../../../../outside"`},
+		{"Version", "6.1.176-1", "6.1/../../../../outside", `"6.1/../../../../outside"`},
+		{"Version", "6.1.176-1", "6.1\n Name: debian:6.12", `"6.1\nName: debian:6.12"`},
+		{"Architecture", d.arch, "../x", `"../x"`},
+		{"Architecture", d.arch, "", `""`},
+	} {
+		file := d.write("a.deb", strings.Replace(string(whole), c.field+": "+c.is, c.field+": "+c.says, 1), 0o644)
+		want := "the package's control file says " + c.field + ": " + c.wants + ", which Debian does not allow"
+		if _, err := d.open(file); err == nil || err.Error() != want {
+			t.Errorf("%s %q: %v, want %s", c.field, c.says, err, want)
+		}
+	}
+	if names := d.files(); len(names) > 0 {
+		t.Errorf("the cache has %q", names)
+	}
+	if found, err := filepath.Glob(filepath.Join(d.dir, "*outside*")); err != nil || len(found) > 0 {
+		t.Errorf("beside the cache there are %q, %v", found, err)
+	}
+}
+
 // TestReadFails: where what a program prints cannot be written, as on a full disk, it is not waited for, nor for
 // its children, which write on: dpkg-deb has some.
 func TestReadFails(t *testing.T) {
