@@ -188,7 +188,9 @@ func (i *Image) read() error {
 	}
 	switch {
 	case at(0x202, "HdrS"): // Documentation/arch/x86/boot.rst
-		i.Machine = "x86_64"
+		if i.Machine = "x86_64"; len(head) < 0x210 {
+			return errors.New("a bzImage that is cut short")
+		}
 		offset := 0x200 + int(head[0x20e]) + int(head[0x20f])<<8
 		if offset < len(head) {
 			text, _, _ := bytes.Cut(head[offset:], []byte{0})
@@ -263,7 +265,10 @@ func (i *Image) search(f *os.File) {
 
 // release takes what a kernel says of itself: "6.1.0-50-cloud-amd64 (debian-kernel@...) ... Debian 6.1.176-1".
 func (i *Image) release(text string) {
-	i.Release, _, _ = strings.Cut(text, " ")
+	i.Release = text
+	if end := strings.IndexFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }); end >= 0 {
+		i.Release = text[:end]
+	}
 	if v, err := lab.KernelVersionOf(i.Release, text); err == nil {
 		i.Version = v
 	}
