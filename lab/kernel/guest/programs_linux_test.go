@@ -145,3 +145,76 @@ func testPrograms(t *testing.T, i image.Image) {
 		t.Error("a program has left a file in /etc")
 	}
 }
+
+// TestLacksFiles has guests whose kernels lack what it takes to show them the machine's files: a cell with a program is
+// skipped and says what is missing, and one without is answered.
+func TestLacksFiles(t *testing.T) {
+	for _, i := range testKernels(t) {
+		if i.UserMode || i.Machine != image.Host() {
+			continue
+		}
+		all, err := findModules(i.Modules)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range []struct{ module, wants string }{
+			{"fuse.ko", "the guest's kernel has no fuse (CONFIG_FUSE_FS)"},
+			{"overlay.ko", "the guest's kernel has no overlay (CONFIG_OVERLAY_FS)"},
+			{"virtio_console.ko", "the guest's kernel has no virtio_console (CONFIG_VIRTIO_CONSOLE)"},
+		} {
+			t.Run(filepath.Base(i.Spec)+" "+c.module, func(t *testing.T) {
+				lacking := i
+				lacking.Modules = t.TempDir()
+				left := 0
+				for _, file := range all {
+					if strings.HasPrefix(filepath.Base(file), c.module) {
+						continue
+					}
+					left++
+					rel, err := filepath.Rel(i.Modules, file)
+					if err != nil {
+						t.Fatal(err)
+					}
+					link := filepath.Join(lacking.Modules, rel)
+					if err := os.MkdirAll(filepath.Dir(link), 0o755); err != nil {
+						t.Fatal(err)
+					}
+					if err := os.Symlink(file, link); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if left == len(all) {
+					t.Skipf("%s is in the kernel itself", c.module)
+				}
+				testLacks(t, lacking, c.wants)
+			})
+		}
+	}
+}
+
+func testLacks(t *testing.T, i image.Image, wants string) {
+	top, err := topology.Load(topology.Source{File: "trial.yaml", Text: []byte(`
+name: trial
+networks: {red: 192.0.2.0/24}
+hosts: {alpha: {nics: {eth0: {network: red, as: x}}}}
+experiments:
+  a-program: {steps: [{run: [echo]}]}
+  none: {steps: [a = socket(tcp), "bind(a, x:80)"]}
+`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	k, err := Start(t.Context(), i, Options{Files: &Files{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer noChildren(t)
+	defer k.Close()
+	on := lab.Kernel{Version: k.Hello.Version}
+	if a := askOne(t, k, top, &top.Experiments[0], on); !strings.Contains(a.Skip, wants) {
+		t.Errorf("a cell with a program: %+v, want a skip for %q", a, wants)
+	}
+	if a := askOne(t, k, top, &top.Experiments[1], on); !a.Passed() {
+		t.Errorf("a cell without one: %+v", a)
+	}
+}
