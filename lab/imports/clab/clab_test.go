@@ -14,7 +14,14 @@ func read(text string) (string, []trace.Left) {
 	return f.Text(), left
 }
 
-func TestTopologies(t *testing.T) { importtest.Importer{Sniff: clab.Sniff, Read: read}.Golden(t) }
+var topologies = importtest.Importer{Sniff: clab.Sniff, Read: read}
+
+func TestTopologies(t *testing.T) { topologies.Golden(t) }
+
+func FuzzClab(f *testing.F) {
+	topologies.Fuzz(f, "topology: {nodes: {a: &n {exec: [ip addr add x dev, ip addr add, ip]}, b: *n}, links: [{endpoints: ['a:e', a]}]}",
+		"x: &x\n  y: *x\n", "topology: {nodes: {a: {kind: bridge}}, links: [{endpoints: [a, a]}, {endpoints: [b:c]}]}")
+}
 
 // Whatever a text says, nothing fails, and it is not a topology of containerlab when it has no nodes.
 func TestOther(t *testing.T) {

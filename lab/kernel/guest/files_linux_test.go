@@ -3,6 +3,7 @@ package guest
 import (
 	"bytes"
 	"encoding/binary"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -258,4 +259,30 @@ func TestFoldersWord(t *testing.T) {
 	if got, want := f.private(), []string{"/tmp/a b,c", "/run/lab"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
+}
+
+// FuzzServeFiles: a guest whose kernel was taken over asks for anything. Its line ends or is given up, and no file is
+// left open.
+func FuzzServeFiles(f *testing.F) {
+	request := func(op uint32, node uint64, body []byte) []byte {
+		b := words(uint32(inHeaderSize+len(body)), op, 7, 0)
+		b = native.AppendUint64(b, node)
+		return append(append(b, make([]byte, 16)...), body...)
+	}
+	f.Add(slices.Concat(request(fuseInit, 0, words(7, 31, 128<<10, 0)), request(fuseLookup, 1, []byte("etc\x00")),
+		request(fuseReaddir, 2, words(0, 0, 0, 0, 4096, 0)), request(fuseLookup, 2, []byte("passwd\x00")),
+		request(fuseOpen, 3, words(0, 0)), request(fuseRead, 3, words(4, 0, 0, 0, 4096, 0))))
+	f.Add(slices.Concat(request(fuseBatchForget, 1, words(3, 0, 1, 0, 9, 0)), request(fuseForget, 1, words(1<<31, 1<<31)),
+		request(fuseRelease, 1, words(9, 9)), request(fuseReadlink, 1, nil), request(fuseStatfs, 1, nil)))
+	f.Add(words(3, 0, 0, 0))
+	f.Fuzz(func(t *testing.T, said []byte) {
+		before := len(descriptors(t))
+		_ = serveFiles(struct {
+			io.Reader
+			io.Writer
+		}{bytes.NewReader(said), io.Discard}, []string{"/etc"})
+		if now := len(descriptors(t)); now > before {
+			t.Errorf("%d more descriptors than before", now-before)
+		}
+	})
 }

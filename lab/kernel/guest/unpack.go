@@ -6,6 +6,7 @@ import (
 	"debug/elf"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 
@@ -27,9 +28,16 @@ func unpack(w io.Writer, content []byte) error {
 			r = z
 		}
 	}
-	_, err := io.Copy(w, r)
+	n, err := io.Copy(w, io.LimitReader(r, maxUnpacked+1))
+	if err == nil && n > maxUnpacked {
+		return fmt.Errorf("unpacked it has more than %d MB", maxUnpacked>>20)
+	}
 	return err
 }
+
+// maxUnpacked is more than any kernel or module has, in bytes: a few that somebody has made may unpack to more than
+// there is memory.
+const maxUnpacked = 512 << 20
 
 // formats are those that modules and kernels are compressed with: scripts/Makefile.lib and Makefile.modinst of the
 // kernel's sources. What they begin with is in extract-vmlinux there.

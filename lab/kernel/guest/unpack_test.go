@@ -54,8 +54,39 @@ func TestVmlinux(t *testing.T) {
 	}
 }
 
+// TestUnpackBomb: what unpacks to more than any kernel has is given up, whatever it is compressed with.
+func TestUnpackBomb(t *testing.T) {
+	var b bytes.Buffer
+	w, err := zstd.NewWriter(&b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	zeros := make([]byte, 1<<20)
+	for range maxUnpacked>>20 + 100 {
+		if _, err := w.Write(zeros); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var n counter
+	err = unpack(&n, b.Bytes())
+	if err == nil || !strings.Contains(err.Error(), "more than 512 MB") || n > maxUnpacked+1 {
+		t.Errorf("%d bytes, of which %d came out: %v", b.Len(), n, err)
+	}
+}
+
+// counter is a writer that counts.
+type counter int64
+
+func (c *counter) Write(b []byte) (int, error) {
+	*c += counter(len(b))
+	return len(b), nil
+}
+
 // compressed compresses as the kernel's build does.
-func compressed(t *testing.T, how string, content []byte) []byte {
+func compressed(t testing.TB, how string, content []byte) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	var w io.WriteCloser
@@ -81,6 +112,66 @@ func compressed(t *testing.T, how string, content []byte) []byte {
 		t.Fatal(err)
 	}
 	return b.Bytes()
+}
+
+// FuzzVmlinux unpacks bzImages that anybody may have made: what comes out is a kernel that can be started, or an error.
+func FuzzVmlinux(f *testing.F) {
+	kernel := elfWithNote("Xen\x00", 18)
+	for _, how := range []string{"gzip", "xz", "zstd", "lz4"} {
+		f.Add(bzImage(append(compressed(f, how, kernel), 1, 2, 3, 4)))
+	}
+	f.Add(bzImage(kernel[:200]))
+	name := filepath.Join(f.TempDir(), "vmlinux")
+	f.Fuzz(func(t *testing.T, content []byte) {
+		to, err := os.Create(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer to.Close()
+		if err := vmlinux(to, content); err != nil {
+			return
+		}
+		magic := make([]byte, 4)
+		if _, err := to.ReadAt(magic, 0); err != nil || string(magic) != "\x7fELF" {
+			t.Errorf("a machine would be started with %q, %v", magic, err)
+		}
+	})
+}
+
+// FuzzModule reads modules that anybody may have made.
+func FuzzModule(f *testing.F) {
+	for _, how := range []string{"gzip", "xz", "zstd"} {
+		f.Add(compressed(f, how, elfWithSection(".modinfo", "name=a\x00depends=b,c\x00alias=rtnl-link-vrf\x00alias\x00")))
+	}
+	f.Add(elfWithSection(".modinfo", "name=a"))
+	f.Fuzz(func(t *testing.T, content []byte) {
+		var b bytes.Buffer
+		if err := unpack(&b, content); err != nil {
+			return
+		}
+		m, err := describe(b.Bytes())
+		if err == nil && strings.ContainsRune(m.Name+strings.Join(m.Depends, "")+strings.Join(m.Aliases, ""), 0) {
+			t.Errorf("strings go on behind their end: %+v", m)
+		}
+	})
+}
+
+// elfWithSection returns an object for x86-64 with one section, and that of its name.
+func elfWithSection(name, content string) []byte {
+	names := "\x00" + name + "\x00"
+	var out bytes.Buffer
+	for _, v := range []any{
+		[]byte("\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00"), // elf(5)
+		uint16(1), uint16(62), uint32(1), uint64(0), uint64(0), uint64(64), uint32(0),
+		uint16(64), uint16(0), uint16(0), uint16(64), uint16(3), uint16(2),
+		make([]byte, 64), // the first section is none
+		uint32(1), uint32(1), uint64(0), uint64(0), uint64(256), uint64(len(content)), uint32(0), uint32(0), uint64(1), uint64(0),
+		uint32(0), uint32(3), uint64(0), uint64(0), uint64(256 + len(content)), uint64(len(names)), uint32(0), uint32(0), uint64(1),
+		uint64(0), []byte(content + names),
+	} {
+		_ = binary.Write(&out, binary.LittleEndian, v)
+	}
+	return out.Bytes()
 }
 
 // bzImage puts a payload behind a sector of setup and the boot sector.
