@@ -16,7 +16,7 @@ func TestAdvice(t *testing.T) {
 		`together(listen(a, 5))`:                  `together takes at least 2 arguments: a call, of another process as NAME: CALL ...; found 1`,
 		`getsockopt(a, 6:5) = 1`:                  `, write SOL_TCP:5`,
 		`getsockopt(a, 77:1) = 1`:                 `; no level has the number 77; levels: SOL_DCCP, `,
-		`setsockopt(a, SO_REUSEADDR, EADDRINUSE)`: `is not a decimal number`,
+		`setsockopt(a, SO_REUSEADDR, EADDRINUSE)`: `is not a whole number`,
 	} {
 		if _, _, err := ParseStep(line); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", line, err, want)

@@ -36,12 +36,12 @@ func (d *layoutReader) countHosts(list []yamlpos.Entry) (all []hostEntry) {
 			names, alike = nil, e.Key
 			for i := 1; i <= int(number); i++ {
 				name := e.Key + strconv.Itoa(i)
+				// Another count that makes the same name has one that this one makes too: web1 and web both make web11.
 				if line, ok := lines[name]; ok {
-					d.Wrong(value, "%s: it makes host %s, which stands on line %d", where, wording.Quote(name), line)
+					d.Wrong(value, "%s: it makes host %s, and line %d has that name too", where, wording.Quote(name), line)
 					d.peersUnsure = true
 					break
 				}
-				lines[name] = e.Pos.Line
 				names = append(names, name)
 			}
 		}

@@ -207,9 +207,10 @@ func (d *layoutReader) finishHost(h *host) {
 }
 
 // allocate gives a NIC the next free address of a subnet, the first of its family on its network.
-// A subnet that is full is said so once.
+// A subnet that is full is said so once; the hosts behind that one lack addresses because of it.
 func (d *layoutReader) allocate(h *host, n *nic, p netip.Prefix, a *allocator) {
 	if !p.IsValid() || a.full {
+		h.unsure = h.unsure || a.full
 		return
 	}
 	ip, ok := a.next(func(ip netip.Addr) bool { _, taken := d.used[usedAddr{ip, ""}]; return taken })
