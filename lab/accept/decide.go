@@ -233,31 +233,10 @@ func (p *place) edits(w *topology.Written, s *Session) ([]topology.Edit, error) 
 				p.valuesIn(w, after), p.words())
 		}
 	}
-	by := make([]map[string]answered, len(rules)) // by kernel
-	for _, u := range p.uses {
-		i := holding(rules, u.version, u.wanted)
-		if by[i] == nil {
-			by[i] = map[string]answered{}
-		}
-		a := answered{u.kernel, u.version, cmp.Or(u.need, rules[i].answer)}
-		if other, ok := by[i][u.kernel]; ok && other.answer != a.answer {
-			return nil, p.differ()
-		}
-		by[i][u.kernel] = a
+	all, err := p.mended(rules)
+	if err != nil {
+		return nil, err
 	}
-	var all []ruled
-	for i, r := range rules {
-		if len(by[i]) == 0 {
-			all = append(all, r)
-			continue
-		}
-		some, err := split(r, kernelsOf(by[i]))
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, some...)
-	}
-	all = simpler(all)
 	if p.text == "" {
 		return p.answersBeside(w, all)
 	}
@@ -289,6 +268,35 @@ func (p *place) edits(w *topology.Written, s *Session) ([]topology.Edit, error) 
 	}
 	end := len(strings.TrimRight(p.text, " \t"))
 	return part(places.Call, max(places.Call, end), " = "+want.String()), nil
+}
+
+// mended returns rules that are right for every kernel that was asked, in the place of those that the file has.
+func (p *place) mended(rules []ruled) ([]ruled, error) {
+	by := make([]map[string]answered, len(rules)) // by kernel
+	for _, u := range p.uses {
+		i := holding(rules, u.version, u.wanted)
+		if by[i] == nil {
+			by[i] = map[string]answered{}
+		}
+		a := answered{u.kernel, u.version, cmp.Or(u.need, rules[i].answer)}
+		if other, ok := by[i][u.kernel]; ok && other.answer != a.answer {
+			return nil, p.differ()
+		}
+		by[i][u.kernel] = a
+	}
+	var all []ruled
+	for i, r := range rules {
+		if len(by[i]) == 0 {
+			all = append(all, r)
+			continue
+		}
+		some, err := split(r, kernelsOf(by[i]))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, some...)
+	}
+	return simpler(all), nil
 }
 
 // answersBeside returns the edits of the answers that stand beside the calls of together: in a list, or in a text.
