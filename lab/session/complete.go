@@ -1,6 +1,7 @@
 package session
 
 import (
+	"iter"
 	"slices"
 	"strings"
 
@@ -142,21 +143,36 @@ func (c *completion) fresh(process string) string {
 	return "s"
 }
 
-// closing returns where the parenthesis that opens there is closed, -1 where it is not. Parentheses in quotes do not
-// count.
+// unquoted yields where a text has bytes from one on that are not in quotes, and in how many parentheses and braces.
+func unquoted(text string, from int) iter.Seq2[int, int] {
+	return func(yield func(at, depth int) bool) {
+		depth, quoted := 0, false
+		for i := from; i < len(text); i++ {
+			switch b := text[i]; {
+			case quoted && b == '\\':
+				i++
+				continue
+			case b == '"':
+				quoted = !quoted
+			case quoted:
+				continue
+			case b == '(' || b == '{':
+				depth++
+			case b == ')' || b == '}':
+				depth--
+			}
+			if !yield(i, depth) {
+				return
+			}
+		}
+	}
+}
+
+// closing returns where the parenthesis that opens there is closed, -1 where it is not.
 func closing(text string, open int) int {
-	depth, quoted := 0, false
-	for i := max(open, 0); open >= 0 && i < len(text); i++ {
-		switch b := text[i]; {
-		case quoted && b == '\\':
-			i++
-		case b == '"':
-			quoted = !quoted
-		case quoted:
-		case b == '(' || b == '{':
-			depth++
-		case b == ')' || b == '}':
-			if depth--; depth == 0 {
+	if open >= 0 {
+		for i, depth := range unquoted(text, open) {
+			if depth == 0 {
 				return i
 			}
 		}
@@ -171,24 +187,15 @@ func (c *completion) argument(process, name, rest string, open int) int {
 		return len(rest)
 	}
 	begins, n, first := open+1, 0, ""
-	depth, quoted := 0, false
-	for i := open + 1; i < len(rest); i++ {
+	for i, depth := range unquoted(rest, open) {
 		switch b := rest[i]; {
-		case quoted && b == '\\':
-			i++
-		case b == '"':
-			quoted = !quoted
-		case quoted:
-		case b == '(' || b == '{':
-			depth++
-		case b == ')' || b == '}':
-			depth--
-		case b == ',' && depth == 0:
+		case depth != 1:
+		case b == ',':
 			if n == 1 {
 				first = strings.TrimSpace(rest[begins:i])
 			}
 			begins, n = i+1, n+1
-		case b == '|' && depth == 0: // flags
+		case b == '|': // flags
 			begins = i + 1
 		}
 	}
