@@ -68,6 +68,7 @@ func (d *experimentReader) decodeAxes(x *experiment, n *yaml.Node) {
 // decodeValues reads values that are their own names. A text that cannot be a name, one with a comma
 // say, needs one: names stand in those of cells, which --only takes and reports print.
 func (d *experimentReader) decodeValues(a *axis, s yamlpos.Scope, n *yaml.Node) {
+	defer d.Fold(len(d.List))
 	lines := map[string]int{}
 	for _, item := range yamlpos.List(n) {
 		text, ok := d.Text(item, s.String()+", a value")
@@ -94,6 +95,7 @@ func (a *axis) add(name string, v value) {
 
 // decodeNamedValues reads values that have names beside what they stand for.
 func (d *experimentReader) decodeNamedValues(a *axis, s yamlpos.Scope, n *yaml.Node) {
+	defer d.Fold(len(d.List))
 	list, _ := d.Entries(n, s, "")
 	for _, e := range list {
 		if !d.checkName(e.Pos, valueName, e.Key) {
@@ -224,6 +226,7 @@ func (d *experimentReader) demand(x *experiment, s yamlpos.Scope, e yamlpos.Entr
 		}
 		items, not = yamlpos.List(k.Value), true
 	}
+	defer d.Fold(len(d.List))
 	c := demand{axis: i, values: make([]bool, len(a.values))}
 	ok := len(items) > 0
 	if !ok {

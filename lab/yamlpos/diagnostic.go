@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"labrun/lab"
+	"labrun/lab/once"
 )
 
 // Diagnostic is one complaint about a file. Of an included one it also says how
@@ -107,8 +108,63 @@ func (c *Complaints) Err() error {
 	if len(c.List) == 0 {
 		return nil
 	}
+	c.List = c.List.fold(func(d Diagnostic) string { return d.String()[:len(d.String())-len(d.Msg)] })
 	c.List.Sort()
 	return c.List
+}
+
+// Fold makes one complaint of those alike that were made since List had so many, as about the values of one list: they
+// have one cause, and a screen full of them hides the others.
+func (c *Complaints) Fold(since int) {
+	c.List = append(c.List[:since:since], c.List[since:].fold(func(Diagnostic) string { return "" })...)
+}
+
+// apart is how many complaints that are alike stand by themselves, each with its line and what it proposes.
+const apart = 3
+
+// quotes are the words of a complaint that come from the file.
+var quotes = once.Regexp("\"(\\\\.|[^\"\\\\])*\"|`[^`]*`")
+
+// fold keeps of complaints that have the same key, and say the same about other words, the first, which tells of the
+// rest. Those that are alike but few stay.
+func (ds Diagnostics) fold(key func(Diagnostic) string) Diagnostics {
+	alike := map[string][]int{}
+	kinds := make([]string, len(ds))
+	for i, d := range ds {
+		kinds[i] = key(d) + quotes().ReplaceAllString(d.Msg, `""`)
+		alike[kinds[i]] = append(alike[kinds[i]], i)
+	}
+	var all Diagnostics
+	for i, d := range ds {
+		group := alike[kinds[i]]
+		switch {
+		case len(group) <= apart:
+		case group[0] != i:
+			continue
+		default:
+			d.Msg += ds.rest(group)
+		}
+		all = append(all, d)
+	}
+	return all
+}
+
+// rest tells of the complaints behind the first of a group, and where a few of them are.
+func (ds Diagnostics) rest(group []int) string {
+	text := fmt.Sprintf("; %d more like it", len(group)-1)
+	var places []string
+	for _, i := range group[1:] {
+		if pos := ds[i].Pos; pos != ds[group[0]].Pos {
+			places = append(places, pos.String())
+		}
+	}
+	switch {
+	case len(places) > apart:
+		return text + ", at " + strings.Join(places[:apart], ", ") + " ..."
+	case len(places) > 0:
+		return text + ", at " + strings.Join(places, ", ")
+	}
+	return text
 }
 
 // Sort sorts by file and place. Passes find mistakes in the order of their work.
