@@ -170,7 +170,7 @@ func (t Text) alike(b io.Writer, m *result.Matrix, a *alike) {
 		if len(a.combos) > 1 {
 			where = "in " + m.NameOf(a.first) + " " + where
 		}
-		label(b, "", "as seen "+where+"; -v shows the others")
+		labels(b, "", t.fit("as seen "+where+"; -v shows the others", t.behindLabel(), "  "))
 	}
 	var others []string
 	for i, other := range a.calls[1:] {
@@ -185,5 +185,5 @@ func (t Text) alike(b io.Writer, m *result.Matrix, a *alike) {
 	}
 	labels(b, "or", others)
 	a.list(b, m)
-	look(b, m, a.first)
+	t.look(b, m, a.first)
 }

@@ -36,7 +36,7 @@ func (t Text) claims(b io.Writer, m *result.Matrix) {
 	for _, c := range all {
 		fmt.Fprintf(b, "  %s: %s\n", t.paint(bold, c.Name), c.Says())
 		if c.Text != "" {
-			for _, line := range strings.Split(text.WrapSoft(c.Text, 90), "\n") {
+			for _, line := range strings.Split(text.WrapSoft(c.Text, t.sentenceWidth(4)), "\n") {
 				fmt.Fprintf(b, "    %s\n", strings.TrimRight(line, " ")) // WrapSoft pads
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"labrun/lab"
 	"labrun/lab/result"
@@ -174,7 +175,7 @@ func indent(s string) string { return "  " + strings.ReplaceAll(s, "\n", "\n  ")
 func (t Text) red(b io.Writer, m *result.Matrix, c *result.Cell) {
 	t.head(b, m, c)
 	t.last(b, m, c)
-	look(b, m, c)
+	t.look(b, m, c)
 	fmt.Fprintln(b)
 }
 
@@ -182,15 +183,32 @@ func (t Text) red(b io.Writer, m *result.Matrix, c *result.Cell) {
 // ss(8) or a debugger sees what the kernel saw when it answered. The shell is on this machine's kernel, which is none
 // of several or one of them: the line says so.
 // Standard input cannot be read again, and is not the shell's then.
-func look(b io.Writer, m *result.Matrix, c *result.Cell) {
+func (t Text) look(b io.Writer, m *result.Matrix, c *result.Cell) {
 	if m.File == lab.Stdin {
 		return
 	}
-	command := lab.Command("labrun", "shell", "--after", m.NameOf(c), fileWord(m), m.HostOf(c))
+	words := []string{"labrun", "shell", "--after", m.NameOf(c), fileWord(m), m.HostOf(c)}
+	comment := ""
 	if m.Columns[c.Column].Kernel != "" {
-		command += "  # on this machine's kernel"
+		comment = "  # on this machine's kernel"
 	}
-	label(b, "look", command)
+	labels(b, "look", t.command(words, comment))
+}
+
+// command returns a command with a comment, in lines that fit the terminal behind a label. A shell takes them for one.
+func (t Text) command(words []string, comment string) []string {
+	line, lines := lab.Quote(words[0]), []string(nil)
+	for i, w := range words[1:] {
+		w = lab.Quote(w)
+		if i == len(words)-2 {
+			w += comment
+		}
+		if t.Width > 0 && utf8.RuneCountInString(line+" "+w) > t.behindLabel()-2 { // which " \\" takes
+			lines, line = append(lines, line+` \`), " "
+		}
+		line += " " + w
+	}
+	return append(lines, line)
 }
 
 // Last writes how the cell ended: its verdict and its last step, with the
@@ -208,6 +226,22 @@ func label(b io.Writer, word, s string) { fmt.Fprintf(b, "    %-7s %s\n", word, 
 
 // labelWidth is where the text behind a label begins.
 const labelWidth = 12
+
+// behindLabel returns how many columns a terminal has there, at least some: words are not cut.
+func (t Text) behindLabel() int { return max(t.Width, 40) - labelWidth - 1 }
+
+// fit returns a text in lines of so many columns; those after the first begin with indent. Where there is no terminal it
+// stays one.
+func (t Text) fit(text string, width int, indent string) []string {
+	if t.Width == 0 || utf8.RuneCountInString(text) <= width {
+		return []string{text}
+	}
+	lines := wrap(text, width-len(indent))
+	for i := range lines[1:] {
+		lines[i+1] = indent + lines[i+1]
+	}
+	return lines
+}
 
 // labels writes lines of one kind, the first of them behind its word.
 func labels(b io.Writer, word string, lines []string) {
@@ -236,11 +270,11 @@ func (t Text) last(b io.Writer, m *result.Matrix, c *result.Cell) {
 		for _, c := range causes(s, seen) {
 			var lines []string
 			for _, text := range c.texts {
-				if c.word == "why" && t.Width > 0 {
-					lines = append(lines, wrap(text, max(t.Width, 40)-labelWidth-1)...)
-				} else {
-					lines = append(lines, text) // a file is read with grep(1), and a socket is a line as ss(8) has it
+				indent := "  " // a socket is a line where there is room, as ss(8) has it
+				if c.word == "why" {
+					indent = ""
 				}
+				lines = append(lines, t.fit(text, t.behindLabel(), indent)...)
 			}
 			labels(b, c.word, lines)
 		}

@@ -21,7 +21,7 @@ func explain(m *result.Matrix, c *result.Cell) string {
 	var b strings.Builder
 	if c.Verdict == result.Fail {
 		Text{}.last(&b, m, c)
-		look(&b, m, c)
+		Text{}.look(&b, m, c)
 	} else {
 		fmt.Fprintln(&b, indent(c.Reason()))
 		if c.Note != nil {

@@ -20,7 +20,7 @@ import (
 func (t Text) kernels(b io.Writer, r *result.Report) {
 	env := r.Environment
 	if len(r.Kernels) == 0 {
-		fmt.Fprintln(b, t.paint(faint, env.String()+", "+r.Digest))
+		t.lastLine(b, faint, env.String()+", "+r.Digest)
 		return
 	}
 	s := sheet{header: make([]string, 5)}
@@ -44,7 +44,7 @@ func (t Text) kernels(b io.Writer, r *result.Report) {
 			fmt.Fprintln(b, "  "+t.paint(faint, s.rows[i][4]))
 		}
 	}
-	fmt.Fprintln(b, t.paint(faint, env.Short()+", "+r.Digest))
+	t.lastLine(b, faint, env.Short()+", "+r.Digest)
 }
 
 // kernelWords says what a kernel of several is and came to: its name, release, architecture, counts and digest.

@@ -57,7 +57,14 @@ func (t Text) Summary(w io.Writer, r result.Report) error {
 
 func (t Text) end(b io.Writer, r *result.Report) {
 	t.kernels(b, r)
-	fmt.Fprintln(b, t.paint(coloursOf[worst(r.Counts)], r.Counts.String()))
+	t.lastLine(b, coloursOf[worst(r.Counts)], r.Counts.String())
+}
+
+// lastLine writes one of the last lines of a report, which a terminal may have no room for.
+func (t Text) lastLine(b io.Writer, colour, line string) {
+	for _, l := range t.fit(line, max(t.Width, 40), "  ") {
+		fmt.Fprintln(b, t.paint(colour, l))
+	}
 }
 
 // matrix writes the table, and below it the answers that the file is about.
