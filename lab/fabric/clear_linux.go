@@ -1,14 +1,12 @@
 package fabric
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"strconv"
 	"sync"
 	"time"
 
@@ -16,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"labrun/lab/orphan"
+	"labrun/lab/sys"
 )
 
 // A lab whose processes have made nothing but plain sockets, and have closed them, may be
@@ -42,11 +41,13 @@ import (
 // Clear ends the connections that processes have left in the lab, when these have closed
 // their sockets, and reports whether nothing of them is left then. It waits so long at most:
 // for segments that are under way, and in a new lab for the kernel to put away the netlink
-// sockets that made it (netlink_release defers that to RCU). It may report false too often,
-// and never true wrongly.
+// sockets that made it (netlink_release defers that to RCU). For a TIME_WAIT that the kernel does not end, it does not
+// wait. It may report false too often, and never true wrongly.
 func (l *Lab) Clear(ctx context.Context, within time.Duration) (bool, error) {
 	for deadline := time.Now().Add(within); ; {
 		switch clear, err := l.isClear(); {
+		case errors.Is(err, errStays):
+			return false, nil
 		case clear || err != nil:
 			return clear, err
 		case time.Now().After(deadline):
@@ -59,6 +60,9 @@ func (l *Lab) Clear(ctx context.Context, within time.Duration) (bool, error) {
 		}
 	}
 }
+
+// errStays is that a TIME_WAIT will be there for a minute.
+var errStays = errors.New("the kernel does not end a TIME_WAIT")
 
 // isClear is Clear without the wait.
 func (l *Lab) isClear() (bool, error) {
@@ -112,7 +116,11 @@ func (h *Host) vacate() (bool, error) {
 	if h.isVacant() {
 		return true, nil
 	}
-	if err := orphan.EndWithTimeWait(h.diag.Socket.GetFd()); err != nil {
+	stays, err := orphan.EndWithTimeWait(h.diag.Socket.GetFd())
+	if err == nil && stays {
+		err = errStays
+	}
+	if err != nil {
 		return false, fmt.Errorf("host %q: end connections: %w", h.name, err)
 	}
 	return h.isVacant(), nil
@@ -209,26 +217,6 @@ func (t *tally) counter(protocol, name []byte) *int {
 	return nil
 }
 
-// read takes counters from the text of one of the files: a line with the names of a protocol's
-// is followed by one with their values.
-func (t *tally) read(text []byte) {
-	for len(text) > 0 {
-		var names, values []byte
-		names, text, _ = bytes.Cut(text, []byte("\n"))
-		values, text, _ = bytes.Cut(text, []byte("\n"))
-		protocol, names, _ := bytes.Cut(names, []byte(" "))
-		_, values, _ = bytes.Cut(values, []byte(" "))
-		for len(names) > 0 {
-			var name, value []byte
-			name, names, _ = bytes.Cut(names, []byte(" "))
-			value, values, _ = bytes.Cut(values, []byte(" "))
-			if c := t.counter(protocol, name); c != nil {
-				*c, _ = strconv.Atoi(string(value))
-			}
-		}
-	}
-}
-
 // add adds what was counted since before.
 func (t *tally) add(now, before tally) {
 	t.in += now.in - before.in
@@ -264,7 +252,7 @@ func (h *Host) tally(extended bool) (t tally, err error) {
 		if err != nil && !errors.Is(err, io.EOF) {
 			return t, fmt.Errorf("host %q: %w", h.name, err)
 		}
-		t.read(h.text[:n])
+		sys.Counters(h.text[:n], t.counter)
 	}
 	return t, nil
 }

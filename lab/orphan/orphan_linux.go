@@ -107,7 +107,7 @@ func (h Host) End() error {
 		return errors.Join(fmt.Errorf("sock_diag: %w", err), h.giveUp())
 	}
 	defer unix.Close(int(d))
-	left, err := d.endAll(connected)
+	left, _, err := d.endAll(connected)
 	if left || err != nil {
 		err = errors.Join(err, h.giveUp())
 	}
@@ -199,19 +199,24 @@ const (
 
 // EndWithTimeWait ends all TCP connections of the namespace to which a sock_diag(7) socket
 // belongs, and what TIME_WAIT is left of some, if the kernel can. It is not an error that it
-// cannot: that is seen in what is left.
-func EndWithTimeWait(sockDiag int) error {
-	_, err := diag(sockDiag).endAll(connected | timeWait)
-	return err
+// cannot: that is seen in what is left, and stays is true when it is a TIME_WAIT, which no kernel before Linux 6.0 ends.
+func EndWithTimeWait(sockDiag int) (stays bool, err error) {
+	_, stays, err = diag(sockDiag).endAll(connected | timeWait)
+	return stays, err
 }
 
-// endAll ends the connections in some states. It reports whether some are left. The older
+// endAll ends the connections in some states. It reports whether some are left, and whether one of them is a TIME_WAIT
+// that the kernel does not end. The older
 // kind of request lists both families in one walk through the machine's table of connections,
 // which takes most of the time.
-func (d diag) endAll(states uint32) (left bool, err error) {
+func (d diag) endAll(states uint32) (left, stays bool, err error) {
 	list := make([]byte, sizeofOldReq)
 	binary.NativeEndian.PutUint32(list[52:], states)
-	var found [][]byte // requests to destroy them
+	type connection struct {
+		state   uint8
+		request []byte // to destroy it
+	}
+	var found []connection
 	err = d.ask(tcpDiagGetSock, unix.NLM_F_DUMP, list, func(m []byte) {
 		if len(m) < sizeofMsg {
 			return
@@ -220,26 +225,26 @@ func (d diag) endAll(states uint32) (left bool, err error) {
 			left = true
 			return
 		}
-		found = append(found, request(m[0], m[4:4+sizeofID], states))
+		found = append(found, connection{m[1], request(m[0], m[4:4+sizeofID], states)})
 	})
 	if errors.Is(err, unix.ENOENT) {
-		return true, nil // the kernel is without tcp_diag
+		return true, false, nil // the kernel is without tcp_diag
 	}
 	errs := []error{err}
-	for _, r := range found {
-		err := destroy(d, r)
+	for _, c := range found {
+		err := destroy(d, c.request)
 		switch {
 		case errors.Is(err, unix.ENOENT): // it has ended by itself
 		case errors.Is(err, unix.EOPNOTSUPP): // also what tcp_abort answers for TIME_WAIT, before Linux 6.0
-			left = true
+			left, stays = true, stays || c.state == unix.BPF_TCP_TIME_WAIT
 		default:
 			errs = append(errs, err)
 		}
 	}
 	if err := errors.Join(errs...); err != nil {
-		return left, fmt.Errorf("sock_diag: %w", err)
+		return left, stays, fmt.Errorf("sock_diag: %w", err)
 	}
-	return left, nil
+	return left, stays, nil
 }
 
 // destroy ends the socket of a request. A kernel without CONFIG_INET_DIAG_DESTROY answers

@@ -255,6 +255,31 @@ func TestEnd(t *testing.T) {
 	}
 }
 
+// TestTimeWaitStays: of a TIME_WAIT that the kernel does not end it is known that it stays, and of no other connection.
+func TestTimeWaitStays(t *testing.T) {
+	inNamespace(t, "", func(t *testing.T, _ Host) {
+		defer func(f func(diag, []byte) error) { destroy = f }(destroy)
+		d, err := open()
+		must(t, err)
+		defer unix.Close(int(d))
+		try := func(what string, want bool) {
+			t.Helper()
+			destroy = func(diag, []byte) error { return unix.EOPNOTSUPP }
+			if got, err := EndWithTimeWait(int(d)); err != nil || got != want {
+				t.Errorf("%s stays: %t, %v, want %t", what, got, err, want)
+			}
+		}
+		try("nothing", false)
+		client, server := connection(t, unix.AF_INET)
+		try("a connection", false)
+		must(t, unix.Close(client))
+		_, err = unix.Read(server, make([]byte, 1))
+		must(t, err)
+		must(t, unix.Close(server))
+		try("TIME_WAIT", true)
+	})
+}
+
 // TestOldKernels ends orphans as a kernel has to that keeps them for ever after
 // SOCK_DESTROY, as before Linux 6.11, or does not have that at all.
 func TestOldKernels(t *testing.T) {

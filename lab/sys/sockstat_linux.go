@@ -27,3 +27,23 @@ func Count(sockstat []byte, word string) int {
 	}
 	return n
 }
+
+// Counters takes counters from the text of /proc/net/snmp or /proc/net/netstat: of returns the place of the one with
+// that name, such as "Tcp:InSegs", nil for one that is not wanted.
+func Counters(text []byte, of func(protocol, name []byte) *int) {
+	for len(text) > 0 { // a line with the names of a protocol's is followed by one with their values
+		var names, values []byte
+		names, text, _ = bytes.Cut(text, []byte("\n"))
+		values, text, _ = bytes.Cut(text, []byte("\n"))
+		protocol, names, _ := bytes.Cut(names, []byte(" "))
+		_, values, _ = bytes.Cut(values, []byte(" "))
+		for len(names) > 0 {
+			var name, value []byte
+			name, names, _ = bytes.Cut(names, []byte(" "))
+			value, values, _ = bytes.Cut(values, []byte(" "))
+			if c := of(protocol, name); c != nil {
+				*c, _ = strconv.Atoi(string(value))
+			}
+		}
+	}
+}
