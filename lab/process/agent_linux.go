@@ -22,6 +22,7 @@ type agent struct {
 	proc    int      // the machine's /proc when its root is the lab's, see Spec.Enter, else -1
 	paths   []string // that it has bound there
 	table   int      // sockstat of the host, -1 before it is asked for
+	snmp    int      // snmp of the host, likewise
 	watched sync.Once
 	batch   *compiledBatch // the batch that was loaded
 	lingers bool           // a call may still be on another thread

@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"slices"
+	"strconv"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -40,18 +41,18 @@ type BatchStep struct {
 // Load hands a batch to the process, which replaces the one that it had. It goes in
 // a file of its own, since it may be larger than a message.
 func (p *Process) Load(ctx context.Context, b Batch) error {
-	f, err := b.compile()
+	f, sizes, err := b.compile()
 	if err != nil {
 		return fmt.Errorf("process %s: %w", p.Name, err)
 	}
 	defer f.Close()
-	p.traces = nil
+	p.traces, p.sizes = nil, sizes
 	_, err = p.ask(ctx, request{Call: "load"}, f)
 	return err
 }
 
-// compile returns a file with the batch for the process.
-func (b Batch) compile() (*os.File, error) {
+// compile returns a file with the batch for the process, and the sizes of the texts that it sends, see sizeCode.
+func (b Batch) compile() (*os.File, []int, error) {
 	s := compiledBatch{Shape: b.Shape}
 	for _, from := range b.Slots {
 		slot := compiledSlot{from.Axes, from.VariantOf, make([][]compiledCall, len(from.Variants))}
@@ -59,13 +60,15 @@ func (b Batch) compile() (*os.File, error) {
 			for _, step := range steps {
 				r, err := newRequest(step.Args)
 				if err != nil {
-					return nil, err
+					return nil, nil, err
 				}
 				c, err := s.ready(&r)
 				if err != nil {
-					return nil, err
+					return nil, nil, err
 				}
-				c.Want = codeOf(step.Want)
+				if c.Want = codeOf(step.Want); c.Want == codeOK && c.Number == unix.SYS_SENDTO {
+					c.Want = uint16(c.First)
+				}
 				slot.Variants[v] = append(slot.Variants[v], c)
 			}
 		}
@@ -73,15 +76,15 @@ func (b Batch) compile() (*os.File, error) {
 	}
 	f, err := child.Memory("labrun-batch")
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var c codec
 	s.code(&c)
 	if _, err := f.Write(c.bytes); err != nil {
 		f.Close()
-		return nil, err
+		return nil, nil, err
 	}
-	return f, nil
+	return f, s.sizes, nil
 }
 
 // codeOf returns what the kernel returns for an answer, so that a process compares numbers: an
@@ -142,7 +145,9 @@ func (p *Process) Cells(ctx context.Context, combos []lab.Combo, fresh Table, st
 	for _, t := range cells.Traces {
 		words := make([]string, len(t))
 		for i, code := range t {
-			words[i] = wordOf(code)
+			if words[i] = wordOf(code); code >= codeSize && int(code-codeSize) < len(p.sizes) {
+				words[i] = strconv.Itoa(p.sizes[code-codeSize])
+			}
 		}
 		p.traces = append(p.traces, words)
 	}
@@ -174,6 +179,11 @@ func load(a *agent, r *request) reply {
 	}
 	s.values = make([]int, len(s.Shape))
 	s.fds = slices.Repeat([]int{-1}, len(s.Names))
+	if s.ends = s.endsConnections(); s.ends {
+		if s.segments, err = a.segments(); err != nil {
+			return reply{Broken: err.Error()}
+		}
+	}
 	a.batch = s
 	return reply{Outcome: lab.OK}
 }
@@ -185,7 +195,7 @@ const roomForTraces = 400
 
 // cells carries out cells of the batch. Before the next one the host must be as it was, or what
 // that is answered would depend on the order; a cell that leaves something, a connection in
-// TIME_WAIT say, is therefore the last one in its host.
+// TIME_WAIT say, is therefore the last one until that is gone.
 func cells(a *agent, r *request) reply {
 	of := arg[cellsArgs](r, 0)
 	s := a.batch
@@ -194,9 +204,14 @@ func cells(a *agent, r *request) reply {
 	}
 	answer := cellsReply{IDs: make([]byte, 0, 4*len(of.Combos))}
 	for _, combo := range of.Combos {
-		id, red := s.cell(a, combo)
+		id, red, late := s.cell(a, combo)
 		if s.broken != "" {
 			return reply{Broken: s.broken}
+		}
+		if late {
+			answer.Why = Late
+			s.closeAll()
+			break
 		}
 		id <<= 1
 		if red {
@@ -209,6 +224,10 @@ func cells(a *agent, r *request) reply {
 			break
 		}
 		s.closeAll()
+		if s.sent = false; s.ends && !s.arrived(a) { // by the next cell's time all have
+			answer.Why = Left
+			break
+		}
 		if empty, err := a.isFresh(of.Fresh); err != nil {
 			return reply{Broken: err.Error()}
 		} else if !empty {

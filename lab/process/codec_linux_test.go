@@ -29,7 +29,7 @@ func TestCodec(t *testing.T) {
 	if got.code(&in); in.err != nil || len(in.bytes) != 0 {
 		t.Fatalf("error %v, %d bytes are left", in.err, len(in.bytes))
 	}
-	if diff := cmp.Diff(batch, got, cmp.AllowUnexported(compiledBatch{})); diff != "" {
+	if diff := cmp.Diff(batch, got, cmp.AllowUnexported(compiledBatch{}, segments{})); diff != "" {
 		t.Errorf("(-written +read):\n%s", diff)
 	}
 	for n := range out.bytes {

@@ -24,7 +24,7 @@ const markExeced = "!"
 // inherit makes an agent of the arguments that follow its name. It closes all descriptors above
 // those that it is told of: what the experiment's program has open is what the file says.
 func inherit(name string, arguments []string) (*agent, error) {
-	a := &agent{name: name, socks: handles{}, proc: -1, table: -1}
+	a := &agent{name: name, socks: handles{}, proc: -1, table: -1, snmp: -1}
 	top, execed := child.ControlFD, false
 	for _, argument := range arguments {
 		if argument == markExeced {

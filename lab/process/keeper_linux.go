@@ -38,6 +38,7 @@ type Process struct {
 	moves bool     // the first of them is to enter its host
 
 	traces [][]string // of the batch that it has: what cells were answered
+	sizes  []int      // of the texts that the batch sends, see sizeCode
 }
 
 // PID returns the process's number, by which signals tell who sent them.

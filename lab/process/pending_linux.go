@@ -91,7 +91,7 @@ func begin(a *agent, r *request) reply {
 	}
 	p.began, p.held = a.begun, r.passed >= 0
 	a.begun++
-	apart := &agent{name: a.name, socks: p.socks, proc: a.proc, table: -1, caught: a.caught, aimed: &p.aimed}
+	apart := &agent{name: a.name, socks: p.socks, proc: a.proc, table: -1, snmp: -1, caught: a.caught, aimed: &p.aimed}
 	apart.watched.Do(func() {}) // a does
 	user, ready := unix.Geteuid(), make(chan error)
 	go func() {

@@ -208,10 +208,12 @@ func retitle(name string) {
 // the process is then what it was when it came to its first one.
 func leave(a *agent, r *request) reply {
 	a.closeAll()
-	if a.table >= 0 {
-		unix.Close(a.table)
+	for _, counts := range []int{a.table, a.snmp} {
+		if counts >= 0 {
+			unix.Close(counts)
+		}
 	}
-	a.table, a.batch = -1, nil
+	a.table, a.snmp, a.batch = -1, -1, nil
 	asNew := lab.Int(0)
 	if err := move(r.passed); err == nil && a.imprint != "" && !a.lingers {
 		if now, err := imprint(); err == nil && now == a.imprint {

@@ -41,6 +41,39 @@ func (a *agent) closeAll() {
 	a.paths = a.paths[:0]
 }
 
+// segments reads the counts of the process's network namespace. Its descriptor stays open.
+func (a *agent) segments() (s segments, err error) {
+	if a.snmp < 0 {
+		if a.snmp, err = a.openProc("thread-self/net/snmp"); err != nil {
+			return s, err
+		}
+	}
+	var b [8 << 10]byte
+	n, err := unix.Pread(a.snmp, b[:], 0)
+	if err != nil {
+		return s, err
+	}
+	s = segments{-1, -1, -1}
+	sys.Counters(b[:n], func(protocol, name []byte) *int {
+		if string(protocol) != "Tcp:" {
+			return nil
+		}
+		switch string(name) {
+		case "InSegs":
+			return &s.in
+		case "OutSegs":
+			return &s.out
+		case "RetransSegs":
+			return &s.again
+		}
+		return nil
+	})
+	if min(s.in, s.out, s.again) < 0 {
+		return s, errors.New("snmp is not as expected")
+	}
+	return s, nil
+}
+
 // sockstat reads the counters of the process's network namespace: a file of a
 // few lines, far cheaper than a dump by sock_diag. Its descriptor stays open.
 func (a *agent) sockstat() (Table, error) {

@@ -2,6 +2,7 @@ package process
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"net/netip"
 	"os"
@@ -225,9 +226,54 @@ func TestValuesKeepTheirTypes(t *testing.T) {
 	}
 }
 
+// TestArrived: segments have arrived when as many were received as were sent, and none of them a second time.
+func TestArrived(t *testing.T) {
+	f, err := os.CreateTemp(t.TempDir(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	defer func(d time.Duration) { arrivalTime = d }(arrivalTime)
+	a, s := &agent{snmp: int(f.Fd())}, &compiledBatch{}
+	say := func(in, out, again int) {
+		t.Helper()
+		text := fmt.Sprintf("Ip: InReceives\nIp: 7\nTcp: RtoMin InSegs OutSegs RetransSegs OutRsts\nTcp: 200 %d %d %d 0\nUdp: InSegs\nUdp: 9\n",
+			in, out, again)
+		if _, err := f.WriteAt([]byte(text), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		in, out, again int
+		want           bool
+	}{
+		{0, 0, 0, true}, {3, 3, 0, true}, {3, 4, 0, false}, {4, 4, 0, true}, {5, 5, 1, false}, {6, 6, 1, true},
+	} {
+		if arrivalTime = time.Hour; c.in != c.out {
+			arrivalTime = 0
+		}
+		say(c.in, c.out, c.again)
+		if got := s.arrived(a); got != c.want || s.broken != "" {
+			t.Errorf("%d received, %d sent, %d again: %t %s, want %t", c.in, c.out, c.again, got, s.broken, c.want)
+		}
+	}
+	arrivalTime = time.Hour
+	say(6, 7, 1)
+	time.AfterFunc(20*time.Millisecond, func() { say(7, 7, 1) })
+	if !s.arrived(a) {
+		t.Error("it did not wait for a segment that was under way")
+	}
+	if err := f.Truncate(0); err != nil {
+		t.Fatal(err)
+	}
+	if s.arrived(a); s.broken == "" {
+		t.Error("a file without counts is not noticed")
+	}
+}
+
 // BenchmarkDo is the cost of calls inside a process, over the same calls bare.
 func BenchmarkDo(b *testing.B) {
-	a := &agent{socks: map[string]handle{}, proc: -1, table: -1}
+	a := &agent{socks: map[string]handle{}, proc: -1, table: -1, snmp: -1}
 	loopback := netip.MustParseAddrPort("127.0.0.1:0")
 	requests := []request{
 		{Call: "socket", Makes: "a", Args: []value{{lab.Word("tcp")}}},
@@ -258,7 +304,7 @@ func BenchmarkDo(b *testing.B) {
 
 // BenchmarkSockstat is the cost of a reset inside a process that has nothing.
 func BenchmarkSockstat(b *testing.B) {
-	a := &agent{socks: map[string]handle{}, proc: -1, table: -1}
+	a := &agent{socks: map[string]handle{}, proc: -1, table: -1, snmp: -1}
 	for b.Loop() {
 		if r := reset(a, nil); r.Outcome != lab.OK {
 			b.Fatal(r)

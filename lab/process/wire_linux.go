@@ -268,6 +268,7 @@ const (
 	Red  Why = "red"  // the last one is red, its sockets are still there
 	Left Why = "left" // the last one left something in the host: another one would not be undisturbed
 	Full Why = "full" // the answer has no more room; go on with the next one
+	Late Why = "late" // the next one is not answered: segments of it came late, or not at all
 )
 
 // The largest message either way: a text of 64 KiB in base64, and its frame.

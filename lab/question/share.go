@@ -113,10 +113,9 @@ func batch(q *Question) *lab.Process {
 	return one
 }
 
-// staysAtHome reports whether connections are of the host with itself, and last until the cell is over. Of others more is
-// left than sockets: a neighbour that did not answer is asked for a while (neigh_timer_handler), and the next connect has
-// its EHOSTUNREACH sooner; and segments of a connection's end may come late, see fabric.Busy. A UDP socket that connects
-// sends nothing.
+// staysAtHome reports whether connections are of the host with itself, so that it alone knows which segments are under
+// way. Of others more is left than sockets: a neighbour that did not answer is asked for a while (neigh_timer_handler),
+// and the next connect has its EHOSTUNREACH sooner. A UDP socket that connects sends nothing.
 func staysAtHome(q *Question) bool {
 	type use struct{ tcp, connects, away, tied bool }
 	uses := map[lab.Sock]*use{} // in any of the cells
@@ -126,14 +125,11 @@ func staysAtHome(q *Question) bool {
 		}
 		return uses[name]
 	}
-	closes := false
 	for s := range q.Steps() {
 		switch s.Call.Name {
 		case "socket":
 			u, kind := of(lab.Sock(s.Call.Makes)), s.Call.Args[0].String()
 			u.tcp = u.tcp || !strings.HasPrefix(kind, "udp")
-		case "close", "shutdown":
-			closes = true
 		case "connect":
 			u := of(s.Call.Args[0].(lab.Sock))
 			u.connects, u.away = true, u.away || !q.isOwn(s)
@@ -144,7 +140,7 @@ func staysAtHome(q *Question) bool {
 		}
 	}
 	for _, u := range uses {
-		if u.tcp && u.connects && (u.away || u.tied || closes) {
+		if u.tcp && u.connects && (u.away || u.tied) {
 			return false
 		}
 	}
@@ -180,13 +176,20 @@ func inBatch(c lab.Call, want lab.Answer) bool {
 		}
 		a, ok := c.Args[1].(lab.Addr)
 		return ok && a.IP.Zone() == "" && a.Port.Var == "" // which the host alone knows
+	case "accept":
+		return len(c.Args) == 1 && want.Outcome != lab.Unasked && want.From == nil
+	case "send":
+		return len(c.Args) == 2
 	case "setsockopt":
 		if len(c.Args) > 3 {
 			return false
 		}
 		o, _ := lab.OptionOf(c.Args[1].String())
+		if l, ok := c.Args[2].(lab.Linger); ok && l.On != 0 && l.Seconds != 0 {
+			return false // close may wait
+		}
 		return o.Value == lab.ValueInt || o.Value == lab.ValueDevice || o.Value == lab.ValueLinger
-	case "listen", "close", "shutdown", "fchown":
+	case "listen", "close", "shutdown", "fchown", "drain":
 		return true
 	}
 	return false

@@ -166,12 +166,106 @@ func TestBatchConnects(t *testing.T) {
 	}
 }
 
-// TestNoBatch: a question goes call by call where what ends a connection has to be looked at, or a call answers a value.
+// TestBatchEnds asks about connections that end in a batch and call by call: what comes after an end finds it arrived, and
+// what it leaves is gone before the next cell.
+func TestBatchEnds(t *testing.T) {
+	needNetNS(t)
+	top := mustParse(t, `
+experiments:
+  ends:
+    hosts: [alpha]
+    axes:
+      type: {four: tcp, six: tcp6}
+      to: {x: "mapped(x):81", lo: "mapped(lo):81"}
+      end:
+        time wait: ["close(a)", "close(p)"]
+        fin wait 2: ["close(a)", "drain(p)", "setsockopt(p, TCP_QUICKACK, 1)"]
+        close wait: ["shutdown(p, SHUT_WR)"]
+        fin wait 1: ['send(a, "x"*4096)', "close(a)"]
+        last ack: ["shutdown(p, SHUT_WR)", 'send(a, "x"*4096)', "close(a)"]
+        gone: ["close(p)", "close(w)", "s = accept(b) = EINVAL"]
+        no listener: ["connect(b, x:81) = ?", "drain(b) = ?", "shutdown(b, SHUT_WR) = ?", 'send(a, "x")', "close(p)", 'send(a, "x") = ECONNRESET', 'send(a, "x") = EPIPE']
+      owner: ["0", "1000"]
+    steps:
+      - w = socket(tcp6)
+      - setsockopt(w, SO_RCVBUF, 1)
+      - bind(w, any6:81)
+      - listen(w, 5)
+      - a = socket(tcp6)
+      - setsockopt(a, SO_REUSEPORT, 1)
+      - bind(a, any6:80)
+      - connect(a, ${to})
+      - p = accept(w)
+      - b = socket(${type})
+      - ${end}
+      - fchown(b, ${owner}) = ?
+      - setsockopt(b, SO_REUSEPORT, 1)
+      - bind(b, any6:80) = ?
+      - "listen(b, 5) = ?"
+`)
+	if mustAsk(t, top).Batch == nil {
+		t.Fatal("no batch")
+	}
+	apart := inBatches
+	apart.Apart = true
+	one, two := mustRun(t, running, top, inBatches), mustRun(t, running, top, apart)
+	for i := range one.Cells {
+		c, d := &one.Cells[i], &two.Cells[i]
+		if diff := cmp.Diff(d.Answers(), c.Answers()); diff != "" || c.Verdict != result.Pass {
+			t.Errorf("%s: %s: %s: call by call (-), batch (+):\n%s", one.NameOf(c), c.Verdict, c.Reason(), diff)
+		}
+	}
+}
+
+// TestBatchIsLate: a cell of a batch that sent a segment a second time, here a SYN after a second, is asked again call by
+// call, and those before it and after it are answered as ever.
+func TestBatchIsLate(t *testing.T) {
+	needNetNS(t)
+	top := mustParse(t, `
+experiments:
+  late:
+    hosts: [alpha]
+    axes:
+      call: {before: "connect(b, y:81) = ?", late: "connect(b, x:81) = ?", after: "listen(b, 5) = ?"}
+    steps:
+      - w = socket(tcp)
+      - bind(w, x:81)
+      - listen(w, 0)
+      - v = socket(tcp)
+      - setsockopt(v, SO_LINGER, {1, 0})
+      - connect(v, x:81)
+      - b = socket(tcp)
+      - {main: "${call}", limit: 1200ms}
+      - close(v)
+`)
+	if mustAsk(t, top).Batch == nil {
+		t.Fatal("no batch")
+	}
+	var got []string
+	m := mustRun(t, running, top, inBatches)
+	for i := range m.Cells {
+		c := &m.Cells[i]
+		got = append(got, fmt.Sprint(c.Verdict, " ", c.Answers()[6:], " ", c.Note != nil))
+	}
+	if diff := cmp.Diff([]string{"pass [ok ECONNREFUSED ok] false", "pass [ok blocked ok] false", "pass [ok ok ok] false"}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestNoBatch: a question goes call by call where a connection is not of the host with itself, or a call answers a value.
 func TestNoBatch(t *testing.T) {
 	for step, want := range map[string]bool{
 		"shutdown(w, SHUT_RD)": true, "fchown(w, 1000)": true, "setsockopt(w, SO_LINGER, {1, 0})": true,
-		"connect(c, x:81)": true, "[connect(c, x:81), close(c)]": false, "[connect(c, x:81), shutdown(w, SHUT_RD)]": false,
-		"connect(c, unspec)": true, "connect(c, any6:81)": true, "connect(c, lo:81)": true, "connect(c, y:81)": true,
+		"connect(c, x:81)": true, "[connect(c, x:81), close(c)]": true, "[connect(c, x:81), shutdown(w, SHUT_RD)]": true,
+		"[connect(c, x:81), s = accept(w), send(s, \\\"x\\\"), drain(c), close(c)]": true,
+		"[connect(c, x:81), s = accept(w) = ?]":                                     false,
+		"[connect(c, x:81), send(c, \\\"x\\\") = ?]":                                true,
+		"[connect(c, x:81), s = accept(w) = ok from x:$p]":                          false,
+		"[connect(c, x:81), recv(c) = ?]":                                           false,
+		"[connect(c, peer.x:81), close(c)]":                                         false,
+		"[setsockopt(c, SO_LINGER, {1, 5}), connect(c, x:81), close(c)]":            false,
+		"[setsockopt(c, SO_LINGER, {0, 5}), connect(c, x:81), close(c)]":            true,
+		"connect(c, unspec)":                                                        true, "connect(c, any6:81)": true, "connect(c, lo:81)": true, "connect(c, y:81)": true,
 		"connect(c, peer.x:81) = ?": false, "connect(c, 192.0.2.99:81) = ?": false, "connect(c, mapped(peer.x):81) = ?": false,
 		"[d = socket(udp), connect(d, peer.x:81)]":                                  true,
 		"[setsockopt(c, SO_BINDTODEVICE, eth0), connect(c, y:81) = ?]":              false,

@@ -3,6 +3,7 @@ package local
 import (
 	"context"
 	"slices"
+	"strconv"
 	"time"
 
 	"labrun/lab"
@@ -20,7 +21,7 @@ const mostAtOnce = 2048
 
 // batches asks the cells in batches, when one process can make all the calls by itself.
 func (a *asker) batches(ctx context.Context) {
-	b := batcher{asker: a, lacks: usersExist(a.Question, a.Question.Steps()) != nil}
+	b := batcher{asker: a, most: mostAtOnce, lacks: usersExist(a.Question, a.Question.Steps()) != nil}
 	for b.fill() {
 		c := a.cell(a.Combos[b.todo[0]])
 		c.sharing = true
@@ -41,6 +42,7 @@ type batcher struct {
 	batch *process.Batch // of all the cells, once it is known
 	lacks bool           // some cells ask for a user that does not exist here
 	todo  []int          // cells that are next
+	most  int            // how many of them to ask for at once: few where few are answered
 	reds  int            // so far
 	began time.Time
 }
@@ -67,9 +69,9 @@ func (b *batcher) fill() bool {
 
 // combos returns the combinations that are next.
 func (b *batcher) combos() []lab.Combo {
-	next := make([]lab.Combo, len(b.todo))
-	for n, i := range b.todo {
-		next[n] = b.Combos[i]
+	next := make([]lab.Combo, min(len(b.todo), b.most))
+	for n := range next {
+		next[n] = b.Combos[b.todo[n]]
 	}
 	return next
 }
@@ -103,6 +105,7 @@ func (b *batcher) run(ctx context.Context, c *cell) error {
 		if err != nil {
 			return err
 		}
+		b.most = min(2*max(len(results), 1), mostAtOnce)
 		took := time.Since(b.began) / time.Duration(max(len(results), 1)) // they were one batch
 		b.began = time.Now()
 		for i, r := range results {
@@ -121,9 +124,10 @@ func (b *batcher) run(ctx context.Context, c *cell) error {
 			b.hand(answer)
 		}
 		switch why {
-		case process.Left:
+		case process.Late:
+			b.apart(ctx)
 			return nil
-		case process.Red:
+		case process.Left, process.Red:
 			if empty, err := c.isEmpty(ctx); !empty || err != nil {
 				return err
 			}
@@ -132,20 +136,30 @@ func (b *batcher) run(ctx context.Context, c *cell) error {
 	return nil
 }
 
+// apart asks the next cell call by call, in a room of its own.
+func (b *batcher) apart(ctx context.Context) {
+	b.one(ctx, b.todo[0], nil, false, func() bool { return false })
+	b.todo = b.todo[1:]
+}
+
 // redCell judges a red cell of a batch as any other, with evidence while its
 // sockets exist.
 func (c *cell) redCell(ctx context.Context, combo lab.Combo, r process.Result, exist bool) (kernel.Answer, error) {
 	s := c.q.StepsOf(combo)[len(r.Got)-1]
 	g := got{Answer: lab.Answer{Outcome: lab.OK}}
-	switch word := r.Got[len(r.Got)-1]; word {
-	case string(lab.OK):
-	case string(lab.Blocked):
+	word := r.Got[len(r.Got)-1]
+	sent, err := strconv.Atoi(word)
+	switch {
+	case err == nil:
+		g.Value = lab.Int(sent)
+	case word == string(lab.OK):
+	case word == string(lab.Blocked):
 		g.Outcome = lab.Blocked
 	default:
 		g.Answer = lab.Answer{Outcome: lab.Failed, Errno: word}
 	}
 	o := outcome{got: r.Got, red: true}
-	err := c.notTheKernel(ctx, s, g, r.Got[len(r.Got)-1])
+	err = c.notTheKernel(ctx, s, g, r.Got[len(r.Got)-1])
 	if err == nil && exist {
 		var why result.Snapshot
 		if why, err = c.explainer(s, g).explain(ctx); err == nil && !why.IsZero() {

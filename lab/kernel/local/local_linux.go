@@ -110,20 +110,28 @@ func (a *asker) cells(ctx context.Context) {
 	var kept *room
 	sharing := len(a.Combos) > 1 && a.Shares && a.shares
 	for i, ok := a.Next(); ok; {
-		began := time.Now()
-		c, steps, err := a.ask(ctx, a.Combos[i], kept, sharing)
-		answer := c.result(steps, err)
-		answer.Captures = c.recorder.written()
-		a.red(ctx, i, answer, c)
-		next, more := a.Next()
-		kept, err = c.leave(ctx, sharing && err == nil && more)
-		if err != nil && answer.Err == nil {
-			answer.Skip, answer.Err, answer.Evidence, answer.Outputs = "", err, nil, nil
-		}
-		answer.Took = time.Since(began)
-		a.each(i, answer)
-		i, ok = next, more
+		next := 0
+		kept = a.one(ctx, i, kept, sharing, func() bool { next, ok = a.Next(); return ok })
+		i = next
 	}
+}
+
+// one asks a cell, in a room that was kept for it if not nil, and hands its answer on. Its room is returned for the next
+// cell when there are more, which is found out as soon as its own steps are done, and nothing is left in it.
+func (a *asker) one(ctx context.Context, i int, kept *room, sharing bool, more func() bool) *room {
+	began := time.Now()
+	c, steps, err := a.ask(ctx, a.Combos[i], kept, sharing)
+	answer := c.result(steps, err)
+	answer.Captures = c.recorder.written()
+	a.red(ctx, i, answer, c)
+	keep := more() && sharing && err == nil
+	kept, err = c.leave(ctx, keep)
+	if err != nil && answer.Err == nil {
+		answer.Skip, answer.Err, answer.Evidence, answer.Outputs = "", err, nil, nil
+	}
+	answer.Took = time.Since(began)
+	a.each(i, answer)
+	return kept
 }
 
 // tries is how often a cell is asked where the machine was too busy for the answer to

@@ -29,6 +29,7 @@ func TestMoving(t *testing.T) {
 		return s
 	}
 	waiting := func(s hostSocket) hostSocket { s.Timer = "on"; return s }
+	probing := func(s hostSocket) hostSocket { s.Timer = "persist"; return s }
 	syn, request := on("alpha", "SYN_SENT", client, server), on("beta", "SYN_RECV", server, client)
 	connected := on("alpha", "ESTABLISHED", client, server)
 	for _, c := range []struct {
@@ -51,6 +52,7 @@ func TestMoving(t *testing.T) {
 			[]hostSocket{connected, request, listener("beta", "0.0.0.0:80", false)}, 1},
 		{"data to a server that dropped the last ACK", []hostSocket{waiting(connected), request, listener("beta", "0.0.0.0:80", true)}, 0},
 		{"data under way", []hostSocket{waiting(connected), on("beta", "ESTABLISHED", server, client)}, 1},
+		{"a FIN behind data that the other side has no room for", []hostSocket{probing(on("alpha", "FIN_WAIT1", client, server))}, 0},
 		{"a FIN under way", []hostSocket{on("alpha", "LAST_ACK", client, server)}, 1},
 		{"what stays", []hostSocket{connected, on("beta", "CLOSE_WAIT", server, client), on("beta", "TIME_WAIT", server, client)}, 0},
 	} {

@@ -117,13 +117,16 @@ func (v *view) moving(all []hostSocket) []hostSocket {
 }
 
 // isStill reports whether the segment that a socket waits for will not come before a
-// step changes something: no host has the address that it sent to, or a listener there
-// has its accept queue full. That drops a SYN (tcp_conn_request) and the last ACK of a
-// handshake (tcp_v4_syn_recv_sock), so that the request stays while the client is
-// connected, and what the client sends is dropped too.
+// step changes something: the other side has no room for what would bring it (tcp_send_probe0), no host has the address
+// that it sent to, or a listener there has its accept queue full. That drops a SYN (tcp_conn_request) and the last ACK of
+// a handshake (tcp_v4_syn_recv_sock), so that the request stays while the client is connected, and what the client sends
+// is dropped too.
 func (v *view) isStill(s hostSocket, all []hostSocket) bool {
 	if len(v.ran) > 0 { // a program accepts when it likes to
 		return false
+	}
+	if s.Timer == "persist" { // the other side has no room, and says so to every probe
+		return true
 	}
 	from, to := world.Unmapped(s.Local), world.Unmapped(s.Remote)
 	if s.State == "SYN_RECV" { // the other side has to say something only if it is not connected yet
