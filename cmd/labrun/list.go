@@ -30,9 +30,10 @@ status is 2.
 
 Without a FILE it lists the lessons that labrun has in it, by their levels, in the order
 in which they are read. Every command takes a lesson by its name: "labrun dual-nic",
-"labrun graph dual-nic". The atlas is not among them: atlas/tcp, atlas/udp and
-atlas/connected are every combination of addresses, options, devices, users and states,
-half a million cells that expect nothing, for a diff of two kernels.
+"labrun graph dual-nic". The atlas is not among them: atlas/tcp, atlas/udp,
+atlas/connected, atlas/left and atlas/chosen are every combination of addresses, options,
+devices, users and states, most of a million cells that expect nothing, for a diff of
+two kernels.
 
     labrun list topologies`,
 		RunE: func(cmd *cobra.Command, paths []string) error {
