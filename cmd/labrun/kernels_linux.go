@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path/filepath"
@@ -86,7 +87,10 @@ func askGuest(ctx context.Context, name string, topologies []*lab.Topology, how 
 	how.Files = filesFor(topologies)
 	k, err := guest.Start(ctx, i, how)
 	if err != nil {
-		info := result.KernelInfo{Release: i.Release, Version: i.Version.String(), Machine: i.Machine, User: "root"}
+		info := result.KernelInfo{Release: cmp.Or(i.Release, name), Machine: i.Machine, User: "root"}
+		if i.Version.IsLinux() {
+			info.Version = i.Version.String()
+		}
 		return askKernel(ctx, kernel.Lost{Why: err}, info, i.Version, topologies, options, began, p)
 	}
 	defer k.Close()

@@ -419,7 +419,7 @@ func TestMergeKernels(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = "linux 6.1.0 , linux 6.18.0 , linux 7.3.0 , labrun v1, root"
+	const want = "linux 6.1.0, linux 6.18.0, linux 7.3.0, labrun v1, root"
 	if got := merged.Environment.String(); got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}

@@ -5,15 +5,15 @@ import (
 	"slices"
 )
 
-// NameKernels gives the only kernel of each part, where it has no name, the one that its columns are to
-// have in the whole: its version, and what tells it from an earlier part's of that version. Parts of one
-// kernel alone keep theirs without a name, so that their whole is like a run of all of it.
+// NameKernels gives the only kernel of each part of a run, where it has no name, the one that its columns are to have
+// in the whole: its version, and what tells it from an earlier part's of that version. Each part is another kernel, by
+// the name of the part: who builds one and changes it has two that say the same of themselves.
 func NameKernels(parts []Part) {
 	heads := make([]Head, len(parts))
 	for i := range parts {
 		heads[i] = Head{Name: parts[i].Name, Environment: parts[i].Report.Environment}
 	}
-	for i, name := range nameKernels(heads) {
+	for i, name := range nameKernels(heads, func(h *Head, k *KernelInfo) build { return buildOf(h.Name, k) }) {
 		if name == "" {
 			continue
 		}
@@ -25,14 +25,16 @@ func NameKernels(parts []Part) {
 	}
 }
 
-// NameHeads is NameKernels for parts whose cells are elsewhere. What they share, they share afterwards.
+// NameHeads is NameKernels for parts of several runs, whose cells are elsewhere: those that say the same of their
+// kernels are of one. Parts of one kernel alone keep theirs without a name, so that their whole is like a run of all of
+// it. What parts share, they share afterwards.
 func NameHeads(heads []Head) {
 	type as struct {
 		t    *Topology
 		name string
 	}
 	known := map[as]*Topology{}
-	for i, name := range nameKernels(heads) {
+	for i, name := range nameKernels(heads, func(_ *Head, k *KernelInfo) build { return buildOf("", k) }) {
 		if name == "" {
 			continue
 		}
@@ -53,17 +55,18 @@ func NameHeads(heads []Head) {
 }
 
 // build is what tells kernels apart that are no more than a name otherwise.
-type build struct{ release, version, machine string }
+type build struct{ part, release, version, machine string }
 
-func buildOf(k *KernelInfo) build { return build{k.Release, k.Version, k.Machine} }
+func buildOf(part string, k *KernelInfo) build { return build{part, k.Release, k.Version, k.Machine} }
 
 // nameKernels names the kernels in the environments of parts, and returns the names that their columns are to have, ""
 // where they keep theirs. A kernel that several parts asked has one name: the first of them gives it.
-func nameKernels(heads []Head) []string {
+func nameKernels(heads []Head, buildIn func(*Head, *KernelInfo) build) []string {
 	names := make([]string, len(heads))
 	nameless := func(e *Environment) bool { return len(e.Kernels) == 1 && e.Kernels[0].Name == "" }
 	if !slices.ContainsFunc(heads, func(h Head) bool {
-		return !nameless(&h.Environment) || buildOf(&h.Environment.Kernels[0]) != buildOf(&heads[0].Environment.Kernels[0])
+		return !nameless(&h.Environment) ||
+			buildIn(&h, &h.Environment.Kernels[0]) != buildIn(&heads[0], &heads[0].Environment.Kernels[0])
 	}) {
 		return names
 	}
@@ -73,15 +76,16 @@ func nameKernels(heads []Head) []string {
 		e := &heads[i].Environment
 		for j := range e.Kernels {
 			k := &e.Kernels[j]
+			b := buildIn(&heads[i], k)
 			if nameless(e) {
-				if of[buildOf(k)] == "" {
-					of[buildOf(k)] = newName(k, heads[i].Name, taken)
+				if of[b] == "" {
+					of[b] = newName(b, heads[i].Name, taken)
 				}
-				k.Name = of[buildOf(k)]
+				k.Name = of[b]
 				names[i] = k.Name
 			}
 			if _, ok := taken[k.Name]; !ok {
-				taken[k.Name] = buildOf(k)
+				taken[k.Name] = b
 			}
 		}
 	}
@@ -89,21 +93,21 @@ func nameKernels(heads []Head) []string {
 }
 
 // newName returns a name for a kernel that no other kernel has.
-func newName(k *KernelInfo, part string, taken map[string]build) string {
+func newName(k build, part string, taken map[string]build) string {
 	isTaken := func(name string) bool {
 		by, ok := taken[name]
-		return ok && by != buildOf(k)
+		return ok && by != k
 	}
-	name := cmp.Or(k.Version, k.Release)
+	name := cmp.Or(k.version, k.release)
 	other := taken[name]
 	if !isTaken(name) {
 		return name
 	}
 	switch {
-	case other.machine != k.Machine:
-		name += " " + k.Machine
-	case other.release != k.Release && k.Release != k.Version:
-		name += " " + k.Release
+	case other.machine != k.machine:
+		name += " " + k.machine
+	case other.release != k.release && k.release != k.version:
+		name += " " + k.release
 	}
 	if isTaken(name) { // a User-mode Linux beside Debian's: "6.1.176 um:6.1"
 		name += " " + part

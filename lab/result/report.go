@@ -34,7 +34,8 @@ func (e *Environment) String() string {
 		if k.isGVisor() { // whose release is one of Linux, for programs that look for a feature by it
 			system = "gVisor, linux"
 		}
-		words = append(words, fmt.Sprintf("%s %s %s", system, k.Release, k.Machine))
+		// A kernel that could not be had is of no machine.
+		words = append(words, strings.TrimSpace(fmt.Sprintf("%s %s %s", system, k.Release, k.Machine)))
 	}
 	return e.line(words...)
 }
