@@ -114,7 +114,9 @@ type Step struct {
 	Limit time.Duration // 0 means DefaultLimit, or BlockedLimit
 	Until time.Duration // not 0: make the call again until it answers so, for that long
 	Shown bool          // its answer comes from the experiment's "want:", and is what a grid shows
-	Pos   Pos
+	// Sender has its answer say who sent it though no answer asks for that, as strace prints it: what a person types.
+	Sender bool
+	Pos    Pos
 }
 
 // RunsOn reports whether the experiment has a cell in the column of that host.

@@ -233,6 +233,7 @@ type stepJSON struct {
 	Until   float64    `json:"until_seconds,omitempty"`
 	Pending string     `json:"background_as,omitempty"`
 	Held    bool       `json:"until_together,omitempty"`
+	Sender  bool       `json:"says_sender,omitempty"`
 }
 
 // runJSON has a program's words apart: joined to a command line they could not be told from each
@@ -264,7 +265,7 @@ type wantJSON struct {
 func (s Step) MarshalJSON() ([]byte, error) {
 	out := stepJSON{At: s.Pos, Process: s.Process.String(), Call: s.Call.String(), Address: words(s.Addr),
 		Inner: allWords(s.Inner), Spec: s.Spec,
-		Until: s.Until.Seconds(), Pending: s.Pending, Held: s.Held}
+		Until: s.Until.Seconds(), Pending: s.Pending, Held: s.Held, Sender: s.Sender}
 	if s.Run != nil {
 		out.Run = &runJSON{Argv: s.Run.Argv, Background: s.Run.Background, FDs: s.Run.FDs}
 		if s.Run.Stdout != nil {

@@ -90,6 +90,7 @@ type Step struct {
 	// Pending is the name of a call in the background, see lab.Step.
 	Pending string
 	Held    bool // until together()
+	Sender  bool // the answer says who sent it, see lab.Step
 	Pos     lab.Pos
 }
 
@@ -150,7 +151,7 @@ func (r resolver) process(p lab.Process) lab.Process {
 
 func (r resolver) step(s *lab.Step) (Step, error) {
 	q := Step{Process: r.process(s.Process), Call: s.Call, Run: s.Run, Limit: s.Limit, Until: s.Until, Pos: s.Pos,
-		Pending: s.Pending, Held: s.Held}
+		Pending: s.Pending, Held: s.Held, Sender: s.Sender}
 	var err error
 	if q.Addr, q.Inner, err = r.addrs(s.Call.Args, q.Process.Host); err != nil {
 		return q, err

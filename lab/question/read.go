@@ -130,8 +130,7 @@ func (s *Step) UnmarshalJSON(text []byte) error {
 		return err
 	}
 	*s = Step{Process: processOf(from.Process), Until: seconds(from.Until), Spec: from.Spec, Pending: from.Pending,
-		Held: from.Held,
-		Pos:  from.At}
+		Held: from.Held, Sender: from.Sender, Pos: from.At}
 	if s.Addr, err = address(from.Address); err != nil {
 		return err
 	}

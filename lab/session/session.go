@@ -67,7 +67,7 @@ func (s *Session) Load(lines []string) (*lab.Topology, error) {
 		return nil, err
 	}
 	t.Warnings = slices.DeleteFunc(t.Warnings, func(w lab.Warning) bool { return w.Pos.Line <= before })
-	bound(t)
+	forPerson(t)
 	return t, nil
 }
 
@@ -103,15 +103,17 @@ func ask(line string) string {
 	return indent + process + asked + comment
 }
 
-// bound gives calls that may wait, and whose answer is open, the limit of those that are to be "blocked": a person
-// waits for the answer. What waits for an error that the network tells of has the usual one.
-func bound(t *lab.Topology) {
+// forPerson makes of calls whose answer is open what a person wants to see. Those that may wait get the limit of those that
+// are to be "blocked", for somebody waits for the answer; what waits for an error that the network tells of has the usual
+// one. Datagrams say who sent them.
+func forPerson(t *lab.Topology) {
 	for _, slot := range t.Experiment(Experiment).Slots {
 		for _, steps := range slot.Variants {
 			for i := range steps {
 				s := &steps[i]
 				sig, _ := lab.SignatureOf(s.Call.Name)
 				open := len(s.Want) == 1 && s.Want[0].Answer.Outcome == lab.Unasked
+				s.Sender = open && s.Call.Makes == "" && (s.Call.Name == "recvfrom" || s.Call.Name == "recvmsg")
 				if open && s.Limit == 0 && s.Pending == "" && sig.Waits && !sig.Hears {
 					s.Limit = lab.BlockedLimit
 				}

@@ -124,6 +124,7 @@ func (c *cell) args(s *question.Step, want lab.Answer) (process.Args, error) {
 	}
 	args.Addr, _ = c.addr(s)
 	args.Inner = s.Inner
+	args.Sender = s.Sender
 	for _, a := range want.All() {
 		args.Sender, args.With = args.Sender || a.From != nil, args.With || a.With != nil
 	}

@@ -190,6 +190,9 @@ func (c *cell) call(ctx context.Context, s *question.Step, want question.Want) (
 	if sent, ok := g.From.(lab.Signallers); ok {
 		g.From = c.signallers(sent, s.Process.Host, want.Answer)
 	}
+	if s.Sender && g.From == lab.Unspec { // of a stream, and of a socket without a name, strace prints none
+		g.From = nil
+	}
 	if err == nil && s.Call.Name == "bind" && g.Outcome == lab.OK {
 		err = c.keepChoice(ctx, p, s)
 	}
