@@ -256,7 +256,11 @@ func isErrno(answer string) bool { return sys.MeaningOf(answer) != "" }
 
 // lost tells why a call was not answered, and builds the lab anew: a process may be in the middle of the call.
 func (c *conversation) lost(ctx context.Context, err error) error {
-	if errors.Is(err, context.Canceled) && ctx.Err() == nil {
+	if reason, skipped := local.SkipOf(err); skipped {
+		if err := transcriptFor(c.out).Skip(c.out, c.Words(reason)); err != nil {
+			return err
+		}
+	} else if errors.Is(err, context.Canceled) && ctx.Err() == nil {
 		_ = c.say(c.stderr, "stopped; the calls before this one are made again, in a new lab")
 	} else {
 		complain(c.stderr, errors.New(c.Words(err.Error())))

@@ -55,8 +55,9 @@ several lines. Whatever is answered is right, unless an answer stands behind the
 Without calls try is a prompt, on which TAB completes and "help" lists what there is to
 type; from a pipe it reads a call a line.
 
-Exit status: 0 the kernel was asked, 1 it answered otherwise than a call says, 2 bad
-usage or a mistake in a call, 3 a call could not be made.`,
+Exit status: 0 the kernel was asked, or lacks what a call needs, which is a skip, 1 it
+answered otherwise than a call says, 2 bad usage or a mistake in a call, 3 a call could
+not be made for another reason.`,
 		RunE: func(cmd *cobra.Command, calls []string) error { return try(cmd, calls, o) },
 	}
 	f := cmd.Flags()

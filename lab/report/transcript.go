@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"labrun/lab"
 	"labrun/lab/result"
 )
 
@@ -62,6 +63,13 @@ func (t Transcript) step(b io.Writer, s result.StepResult, seen result.Snapshot)
 	for _, p := range printed(seen) {
 		labels(b, p.word, p.texts)
 	}
+}
+
+// Skip writes why a call was not made: what the machine or its kernel lacks for it.
+func (t Transcript) Skip(w io.Writer, reason string) error {
+	b := bufio.NewWriter(w)
+	t.line(b, t.verdict(result.Skip)+" "+lab.Visible(reason))
+	return b.Flush()
 }
 
 // line writes a line as wide as the terminal, which would break words in the middle.

@@ -166,10 +166,10 @@ func (c *cell) runSteps(ctx context.Context) (outcome, error) {
 // result is what the steps that ran and the error that ended them come to.
 func (c *cell) result(o outcome, err error) kernel.Answer {
 	a := kernel.Answer{Got: o.got, Evidence: o.evidence}
-	var skip errSkip
+	reason, skipped := SkipOf(err)
 	switch {
-	case errors.As(err, &skip):
-		a.Skip = skip.Error()
+	case skipped:
+		a.Skip = reason
 	case err != nil:
 		if a.Err = err; c.bare && errors.Is(err, fabric.ErrNoBase) {
 			a.Err = fmt.Errorf("%w; labrun found no modules of this kernel: name the folder or the package that has its "+

@@ -12,6 +12,13 @@ type errSkip string
 
 func (e errSkip) Error() string { return string(e) }
 
+// SkipOf returns the reason of an error that says what this machine or its kernel lacks for a call, false for another.
+func SkipOf(err error) (reason string, ok bool) {
+	var skip errSkip
+	ok = errors.As(err, &skip)
+	return string(skip), ok
+}
+
 // lacking turns the error of a parameter, or of something else that the kernel lacks, into a skip.
 func lacking(err error) error {
 	if errors.Is(err, fabric.ErrNoSysctl) || errors.Is(err, fabric.ErrNoLink) ||
