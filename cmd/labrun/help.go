@@ -59,7 +59,9 @@ func helpOf(cmd *cobra.Command) string {
 		p.code(cmd.UseLine() + "\n")
 	}
 	if cmd.HasAvailableSubCommands() {
-		p.code(cmd.CommandPath() + " COMMAND\n")
+		if !cmd.DisableFlagsInUseLine { // then the line above says that it takes one, and nothing else
+			p.code(cmd.CommandPath() + " COMMAND\n")
+		}
 		p.commands(cmd)
 	}
 	p.flags(cmd)

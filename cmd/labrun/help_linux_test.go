@@ -1,6 +1,7 @@
 package main
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -28,6 +29,12 @@ func TestHelp(t *testing.T) {
 			if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > pageWidth {
 				t.Errorf("%s --help has a line of %d columns: %s", cmd.CommandPath(), n, line)
 			}
+		}
+		if strings.Contains(text, "\n\n\n") {
+			t.Errorf("%s --help has two empty lines behind each other", cmd.CommandPath())
+		}
+		if stuck := regexp.MustCompile(`\n {4}\S.*\n[A-Z].*`).FindString(text); stuck != "" {
+			t.Errorf("%s --help has no empty line behind an example: %s", cmd.CommandPath(), stuck)
 		}
 		if _, others, ok := strings.Cut(text, "\nOther flags:\n"); ok && cmd == root {
 			for line := range strings.Lines(others) {

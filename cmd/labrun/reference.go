@@ -33,7 +33,7 @@ func referencePage(p *page) {
 			for i++; !strings.HasPrefix(lines[i], "```"); i++ {
 				code = append(code, lines[i])
 			}
-			p.WriteString("\n")
+			p.gap()
 			p.code(dedented(code))
 			p.WriteString("\n")
 		case tableRule.MatchString(line):

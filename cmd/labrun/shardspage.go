@@ -33,7 +33,7 @@ parallel --joblog log --retries 2 \
     labrun dual-nic --shard {}/3 --resume -q -o part-{}.json ::: 1 2 3
 labrun merge part-*.json -o report.json
 `)
-	p.text("Where there is a cluster, labrun submit writes its job, with the merge behind: for Slurm, Kubernetes or GitHub.")
+	p.heading("Where there is a cluster, labrun submit writes its job, with the merge behind: for Slurm, Kubernetes or GitHub.")
 	p.heading("--fail-fast, --failed, --baseline, --accept and --watch are about all cells of a run, and " +
 		"do not go with --shard.")
 }

@@ -38,7 +38,7 @@ type submitOptions struct {
 // submitCommand makes "labrun submit".
 func submitCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "submit",
+		Use:   "submit ENGINE FILE...",
 		Short: "write the job of an engine that runs shards on many machines, and submit it",
 		Long: `submit writes the job of an engine that you have: labrun in shards, each on whatever
 machine the engine picks, and a merge of their parts. Shards and parts are those of
@@ -49,7 +49,8 @@ machine the engine picks, and a merge of their parts. Shards and parts are those
 
 What runs is "labrun FILE..." with the flags that choose cells and kernels. Files, and
 the folder of parts, are named as they are here: tasks find them there.`,
-		Args: cobra.ArbitraryArgs,
+		Args:                  cobra.ArbitraryArgs,
+		DisableFlagsInUseLine: true,
 		RunE: func(_ *cobra.Command, words []string) error {
 			engines := []string{"slurm", "kubernetes", "github"}
 			if len(words) == 0 {

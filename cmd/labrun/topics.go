@@ -98,10 +98,15 @@ func (p *page) text(format string, args ...any) {
 
 // heading is a sentence above a list.
 func (p *page) heading(format string, args ...any) {
+	p.gap()
+	p.text(format, args...)
+}
+
+// gap writes an empty line, unless there is one.
+func (p *page) gap() {
 	if p.Len() > 0 && !strings.HasSuffix(p.String(), "\n\n") {
 		p.WriteString("\n")
 	}
-	p.text(format, args...)
 }
 
 // entry writes a term and what it means; a long term has a line of its own.

@@ -31,6 +31,7 @@ func commandNames(root *cobra.Command) []string {
 // load that text as a script.
 func shells(root *cobra.Command) {
 	cmd := named(root, "completion")
+	cmd.Use, cmd.DisableFlagsInUseLine = "completion SHELL", true
 	cmd.Short = "print a script with which a shell completes command lines"
 	cmd.Long = "completion prints a script with which a shell completes commands, flags, files, and the names in a file. The " +
 		"help of each says where it belongs."
