@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -278,16 +279,19 @@ func submitKubernetes() *cobra.Command {
 		Short: "a manifest with an Indexed Job, and a Job that merges the parts",
 		Long: `kubernetes writes a manifest: an Indexed Job, of which each pod runs a shard, a suspended
 Job that merges the parts, and a ConfigMap with the files, which have to be below the
-current folder. Its first lines say what to type when the former has ended.
+current folder. Its first lines, which --go prints, say what to type when the former has
+ended.
 
     labrun submit kubernetes dual-nic --image r/labrun --claim parts >job.yaml
     kubectl apply -f job.yaml
 
 Parts and reports are kept on the volume of a PersistentVolumeClaim. Pods are an ordinary
-user's, without capabilities, in user namespaces of their own (Kubernetes 1.33 and later);
---capabilities writes what works on a cluster without. Nodes need the same kernel, where
-that of the nodes is asked: else the merge tells. .ci/image of labrun's repository makes
-an image; programs of topologies and what guests need have to be added to it.`,
+user's, without capabilities, in user namespaces of their own: that takes Kubernetes 1.33,
+containerd 2 or CRI-O, Linux 6.3, and a volume with idmapped mounts, which NFS has not;
+--capabilities writes what works without. Where Pod Security is enforced, the namespace has
+to be privileged. Nodes need the same kernel, where that of the nodes is asked: else the
+merge tells. .ci/image of labrun's repository makes an image; programs of topologies and
+what guests need have to be added to it.`,
 		RunE: func(cmd *cobra.Command, files []string) error {
 			for _, name := range []string{"image", "claim"} {
 				if cmd.Flags().Lookup(name).Value.String() == "" {
@@ -314,7 +318,15 @@ an image; programs of topologies and what guests need have to be added to it.`,
 					}
 				}
 			}
-			return o.submit(cmd, k.Write, handing{"kubectl", "-o job.yaml", []string{"kubectl", "apply", "-f", "-"}, "kubectl cluster-info"})
+			to := handing{"kubectl", "-o job.yaml", []string{"kubectl", "apply", "-f", "-"}, "kubectl cluster-info"}
+			if err := o.submit(cmd, k.Write, to); err != nil || !o.goes {
+				return err
+			}
+			// The head of the manifest says it too, and with --go it was not shown.
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "\nWhen the shards have ended, this merges their parts:\n\n    %s\n\n"+
+				"Reports are on the volume then, and this copies them, by a pod of any image that has tar:\n\n    %s\n",
+				strings.Join(k.Next(), "\n    "), strings.Join(k.Fetch(), "\n    "))
+			return err
 		},
 	}
 	o.flags(cmd.Flags())

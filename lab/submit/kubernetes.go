@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"strings"
 	"unicode/utf8"
+
+	"labrun/lab"
 )
 
 // Kubernetes is a job for kubectl(1): an Indexed Job, whose pods keep their parts on a volume, and a Job that merges them.
@@ -78,10 +80,39 @@ func (k Kubernetes) Write(w io.Writer) error {
 	}
 	var reports []string
 	for _, r := range k.Reports {
+		if path.Base(r) != r {
+			return fmt.Errorf("report %q: a name without a folder is expected, as the volume of the parts has none", r)
+		}
 		reports = append(reports, path.Join("/parts", r))
 	}
 	k.Reports = reports
 	return write(w, "kubernetes.yaml", k)
+}
+
+// Next returns what to type in sh when the manifest is applied: commands that wait for the shards, and merge their parts.
+func (k Kubernetes) Next() []string {
+	return []string{
+		fmt.Sprintf("until kubectl get job/%s -o 'jsonpath={.status.conditions[*].type}' | grep -Eq 'Complete|Failed'; "+
+			"do sleep 5; done", k.Name),
+		fmt.Sprintf(`kubectl patch job/%s-merge -p '{"spec":{"suspend":false}}'`, k.Name),
+		fmt.Sprintf("kubectl logs --follow --pod-running-timeout=10m job/%s-merge", k.Name),
+	}
+}
+
+// Fetch returns what to type after Next: commands that copy the reports into the current folder. "kubectl cp" needs a
+// container that runs and has tar, and the merge's has ended and may have labrun alone. So a copy of its pod, with the
+// same volume and user, runs another image.
+func (k Kubernetes) Fetch() []string {
+	pod := k.Name + "-reports"
+	commands := []string{
+		fmt.Sprintf("pod=$(kubectl get pod -l batch.kubernetes.io/job-name=%s-merge -o name)", k.Name),
+		fmt.Sprintf("kubectl debug $pod --copy-to=%s --profile=baseline --set-image=labrun=busybox -c labrun -- sleep 3600", pod),
+		fmt.Sprintf("kubectl wait --for=condition=Ready --timeout=10m pod/%s", pod),
+	}
+	for _, r := range k.Reports {
+		commands = append(commands, lab.Command("kubectl", "cp", pod+":/parts/"+path.Base(r), path.Base(r)))
+	}
+	return append(commands, "kubectl delete --now pod/"+pod)
 }
 
 // Args returns a command without the program, and more words, as a list for YAML. In those that are given the name of a

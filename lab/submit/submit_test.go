@@ -108,3 +108,18 @@ func TestImages(t *testing.T) {
 		}
 	}
 }
+
+// TestReportsOfAPod: a folder of a report's would be on the volume, where nothing makes it, and the merge would fail when
+// all shards have ended.
+func TestReportsOfAPod(t *testing.T) {
+	for name, good := range map[string]bool{"report.json": true, "a b.html": true, "out/report.json": false,
+		"/tmp/report.json": false, "../report.json": false} {
+		var text strings.Builder
+		k := Kubernetes{Job: Job{Labrun: "l", Shards: 1, Reports: []string{name}}, Name: "a", Image: "b", Claim: "c",
+			Processors: 1, Memory: "1Gi"}
+		err := k.Write(&text)
+		if good && err != nil || !good && (err == nil || !strings.Contains(err.Error(), "without a folder") || text.Len() > 0) {
+			t.Errorf("%s: %v, %s", name, err, text.String())
+		}
+	}
+}
