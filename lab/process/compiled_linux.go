@@ -211,7 +211,7 @@ type segments struct{ in, out, again int }
 
 // arrivalTime is how long segments may be under way from a host to itself. A kernel delivers them before the call
 // returns, but on a busy machine it may leave that to a thread (ksoftirqd).
-var arrivalTime = time.Second
+var arrivalTime = 250 * time.Millisecond
 
 // arrived waits until the host has received every segment that it has sent, and reports whether it has, and has sent none
 // a second time.

@@ -88,7 +88,7 @@ func plain(c lab.Call) bool {
 // batch returns the process that makes every call of the question, in calls that it can
 // make in a batch, nil when it takes more than that. A batch is one message for thousands of cells:
 // nothing outside the process can be looked at between two of its calls, so none of them may be made
-// until it answers otherwise, or answer with a value.
+// until it answers otherwise, or have to answer a value.
 func batch(q *Question) *lab.Process {
 	if !q.Shares {
 		return nil

@@ -23,9 +23,11 @@ func (d *checker) checkFlows(x *experiment, classes []class) {
 	unused := map[lab.Process]int{} // in how many classes of how many combinations
 	told := map[lab.Pos]bool{}
 	flows := x.flows()
+	var steps []placedStep // of one at a time: all of an experiment with many axes would be fifty megabytes
 	for _, c := range classes {
-		for _, steps := range flows {
+		for _, combo := range flows {
 			f := &flow{checker: d, x: x, world: world.New(c.canonical), told: told}
+			steps = x.appendSteps(steps[:0], combo)
 			for _, s := range steps {
 				copied := f.world.Copied()
 				if d.Full() || d.spend(x, 1) || !f.step(s) || d.spend(x, f.world.Copied()-copied) {
@@ -70,11 +72,11 @@ func (d *checker) warnOfChoices(x *experiment) {
 	}
 }
 
-// flows returns the steps of the combinations, those alike once: most differ in
+// flows returns the combinations, of those with like steps the first: most differ in
 // addresses and options alone, which this check does not look at.
-func (x *experiment) flows() [][]placedStep {
+func (x *experiment) flows() []lab.Combo {
 	if len(x.Combos) == 1 {
-		return [][]placedStep{x.stepsOf(x.Combos[0])}
+		return x.Combos
 	}
 	kinds := map[string]byte{}
 	of := make([][]byte, len(x.slots)) // of every variant of a slot
@@ -98,7 +100,7 @@ func (x *experiment) flows() [][]placedStep {
 	seen := map[string]bool{}
 	shape := lab.ShapeOf(x.Axes)
 	key := make([]byte, len(x.slots))
-	var all [][]placedStep
+	var all []lab.Combo
 	values := make([]int, len(x.Axes))
 	for _, c := range x.Combos {
 		shape.ValuesInto(values, c)
@@ -109,15 +111,15 @@ func (x *experiment) flows() [][]placedStep {
 			continue
 		}
 		seen[string(key)] = true
-		all = append(all, x.stepsOf(c))
+		all = append(all, c)
 	}
 	return all
 }
 
-func (x *experiment) stepsOf(c lab.Combo) []placedStep {
+// appendSteps appends the steps of a combination.
+func (x *experiment) appendSteps(steps []placedStep, c lab.Combo) []placedStep {
 	shape := lab.ShapeOf(x.Axes)
 	values := shape.Values(c)
-	var steps []placedStep
 	for i := range x.slots {
 		steps = append(steps, x.slots[i].at(shape, values)...)
 	}

@@ -252,6 +252,41 @@ experiments:
 	}
 }
 
+// TestBatchIsAlwaysLate: what is sent as several segments and received as one does not arrive by the counts, and the cells
+// are asked call by call.
+func TestBatchIsAlwaysLate(t *testing.T) {
+	needNetNS(t)
+	top := mustParse(t, `
+experiments:
+  late:
+    hosts: [alpha]
+    axes: {second: [x, y, lo, any], option: [SO_REUSEADDR, SO_REUSEPORT]}
+    steps:
+      - w = socket(tcp)
+      - bind(w, x:81)
+      - listen(w, 5)
+      - a = socket(tcp)
+      - setsockopt(a, SO_LINGER, {1, 0})
+      - setsockopt(w, TCP_MAXSEG, 536)
+      - bind(a, x:80)
+      - connect(a, x:81)
+      - send(a, "x"*4096)
+      - close(a)
+      - b = socket(tcp)
+      - setsockopt(b, ${option}, 1)
+      - bind(b, ${second}:80)
+`)
+	if mustAsk(t, top).Batch == nil {
+		t.Fatal("no batch")
+	}
+	m := mustRun(t, running, top, inBatches)
+	for i := range m.Cells {
+		if c := &m.Cells[i]; c.Verdict != result.Pass || len(c.Answers()) != 13 {
+			t.Errorf("%s: %s %s %v", m.NameOf(c), c.Verdict, c.Reason(), c.Answers())
+		}
+	}
+}
+
 // TestNoBatch: a question goes call by call where a connection is not of the host with itself, or a call answers a value.
 func TestNoBatch(t *testing.T) {
 	for step, want := range map[string]bool{

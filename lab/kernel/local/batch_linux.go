@@ -23,6 +23,10 @@ const mostAtOnce = 2048
 func (a *asker) batches(ctx context.Context) {
 	b := batcher{asker: a, most: mostAtOnce, lacks: usersExist(a.Question, a.Question.Steps()) != nil}
 	for b.fill() {
+		if b.late == mostLate {
+			a.cells(ctx, b.next)
+			return
+		}
 		c := a.cell(a.Combos[b.todo[0]])
 		c.sharing = true
 		b.began = time.Now()
@@ -36,6 +40,10 @@ func (a *asker) batches(ctx context.Context) {
 	}
 }
 
+// mostLate is how many cells in a row may be late before the rest is asked call by call. A segment that a kernel cuts on
+// its way is sent as several and received as one (tcp_skb_pcount): it never arrives, by the counts.
+const mostLate = 3
+
 // batcher is how far the batches of a request have come.
 type batcher struct {
 	*asker
@@ -44,6 +52,7 @@ type batcher struct {
 	todo  []int          // cells that are next
 	most  int            // how many of them to ask for at once: few where few are answered
 	reds  int            // so far
+	late  int            // cells that were late, one after the other
 	began time.Time
 }
 
@@ -108,6 +117,9 @@ func (b *batcher) run(ctx context.Context, c *cell) error {
 		b.most = min(2*max(len(results), 1), mostAtOnce)
 		took := time.Since(b.began) / time.Duration(max(len(results), 1)) // they were one batch
 		b.began = time.Now()
+		if len(results) > 0 {
+			b.late = 0
+		}
 		for i, r := range results {
 			answer := kernel.Answer{Got: r.Got}
 			if r.Red {
@@ -125,7 +137,9 @@ func (b *batcher) run(ctx context.Context, c *cell) error {
 		}
 		switch why {
 		case process.Late:
-			b.apart(ctx)
+			b.late++
+			i, _ := b.next()
+			b.one(ctx, i, nil, false, func() bool { return false })
 			return nil
 		case process.Left, process.Red:
 			if empty, err := c.isEmpty(ctx); !empty || err != nil {
@@ -136,10 +150,14 @@ func (b *batcher) run(ctx context.Context, c *cell) error {
 	return nil
 }
 
-// apart asks the next cell call by call, in a room of its own.
-func (b *batcher) apart(ctx context.Context) {
-	b.one(ctx, b.todo[0], nil, false, func() bool { return false })
+// next takes the next cell, which is not to be asked in a batch.
+func (b *batcher) next() (int, bool) {
+	if len(b.todo) == 0 {
+		return b.Next()
+	}
+	i := b.todo[0]
 	b.todo = b.todo[1:]
+	return i, true
 }
 
 // redCell judges a red cell of a batch as any other, with evidence while its

@@ -102,17 +102,17 @@ func (k *Kernel) Answer(ctx context.Context, r kernel.Request, each func(int, ke
 		a.batches(ctx)
 		return
 	}
-	a.cells(ctx)
+	a.cells(ctx, a.Next)
 }
 
-// cells asks the cells one by one.
-func (a *asker) cells(ctx context.Context) {
+// cells asks the cells that next names one by one.
+func (a *asker) cells(ctx context.Context, next func() (int, bool)) {
 	var kept *room
 	sharing := len(a.Combos) > 1 && a.Shares && a.shares
-	for i, ok := a.Next(); ok; {
-		next := 0
-		kept = a.one(ctx, i, kept, sharing, func() bool { next, ok = a.Next(); return ok })
-		i = next
+	for i, ok := next(); ok; {
+		after := 0
+		kept = a.one(ctx, i, kept, sharing, func() bool { after, ok = next(); return ok })
+		i = after
 	}
 }
 
