@@ -208,11 +208,21 @@ func (a *applier) program() {
 		if a.doubt {
 			break
 		}
+		if giver != nil {
+			if k, made := giver.sockets[fd.Sock]; made && k.closed == 0 {
+				continue
+			}
+		}
+		hint := ""
+		if owners := a.owners(name.Host, fd.Sock); owners != nil {
+			hint = fmt.Sprintf(", did you mean %q?", lab.FD{Process: owners[0], Sock: fd.Sock})
+		} else if giver != nil {
+			hint = wording.Hint(fd.Sock, "open", giver.open())
+		}
 		if giver == nil {
-			a.complain(OfStep, "fds: no process %q exists so far on the program's host", fd.Process)
-		} else if k, made := giver.sockets[fd.Sock]; !made || k.closed > 0 {
-			a.complain(OfStep, "fds: process %q has no socket %q%s", fd.Process, fd.Sock,
-				wording.Hint(fd.Sock, "open", giver.open()))
+			a.complain(OfStep, "fds: no process %q exists so far on the program's host%s", fd.Process, hint)
+		} else {
+			a.complain(OfStep, "fds: process %q has no socket %q%s", fd.Process, fd.Sock, hint)
 		}
 	}
 	p.Program = true
@@ -310,7 +320,11 @@ func (a *applier) checkSocket(arg int, name string) {
 	switch {
 	case !made && a.Foreign:
 	case !made:
-		a.complain(arg, "process %q has no socket %q%s", process, name, wording.Hint(name, "open", p.open()))
+		hint := wording.Hint(name, "open", p.open())
+		if owners := a.owners(process.Host, name); owners != nil {
+			hint = fmt.Sprintf("; process %q has one", owners[0])
+		}
+		a.complain(arg, "process %q has no socket %q%s", process, name, hint)
 	case k.raced > 0 && !a.Held && !slices.Contains(indifferent, a.Call.Name) && !a.leavesOpen():
 		a.complain(arg, "what together on line %d did to socket %q of process %q is left open, so this may answer one thing "+
 			"or another: write = ANSWER | ANSWER, or = ?", k.raced, name, process)
@@ -320,6 +334,19 @@ func (a *applier) checkSocket(arg int, name string) {
 		return
 	}
 	p.sockets[name] = socket{doubt: true}
+}
+
+// owners returns the processes of a host that have an open socket of that name, sorted.
+func (a *applier) owners(host, sock string) []string {
+	var names []string
+	for who, p := range a.processes {
+		k, made := p.sockets[sock]
+		if made && k.closed == 0 && !k.doubt && p.ended == "" && who == a.Same(lab.Process{Host: host, Name: who.Name}) {
+			names = append(names, who.Name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // open returns the names of the open sockets.

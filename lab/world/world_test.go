@@ -51,7 +51,7 @@ func TestApply(t *testing.T) {
 			{"main: listen(b, 5)", `0: process "main" has no socket "b"; open: a`},
 			{"main: a = socket(tcp)"},
 			{"main: a = socket(tcp)", `-2: process "main" has an open socket "a" already, from line 7`},
-			{"other: listen(a, 5)", `0: process "other" has no socket "a"; open: none`},
+			{"other: listen(a, 5)", `0: process "other" has no socket "a"; process "main" has one`},
 		},
 		{
 			{"main: a = socket(tcp) = EACCES"}, // which makes none
@@ -62,7 +62,7 @@ func TestApply(t *testing.T) {
 		},
 		{
 			{"main: a = socket(tcp)"}, {"main: b = socket(tcp)"}, {"main: fork(child, a)"}, {"child: listen(a, 5)"},
-			{"child: listen(b, 5)", `0: process "child" has no socket "b"; open: a`},
+			{"child: listen(b, 5)", `0: process "child" has no socket "b"; process "main" has one`},
 			{"main: fork(child)", `0: process "child" exists before this fork: it was forked on line 3`},
 			{"child: exit()"},
 			{"child: listen(a, 5)", `-1: process "child" has ended: exit() on line 7`},
