@@ -68,6 +68,8 @@ func newFloor(t testing.TB, p plan.Plan) floor {
 			op = bareOp{space: spaces[o.NS], message: setMaster(link, master).Serialize()}
 		case plan.AddAddress:
 			op = bareOp{space: spaces[o.NS], message: addAddress(o, links[o.NS+" "+o.NIC]).Serialize()}
+		case plan.AddressMode:
+			op = bareOp{space: spaces[o.NS], message: addressMode(links[o.NS+" "+o.NIC], o.Mode).Serialize()}
 		case plan.LinkUp:
 			op = bareOp{space: spaces[o.NS], message: linkUp(links[o.NS+" "+o.Name]).Serialize()}
 		default:

@@ -76,6 +76,18 @@ func addAddress(o plan.AddAddress, nic int) *nl.NetlinkRequest {
 // addressFlags are the bits of lab.AddressFlags.
 var addressFlags = map[string]uint8{"nodad": unix.IFA_F_NODAD, "optimistic": unix.IFA_F_OPTIMISTIC}
 
+// addressMode sets what kind of link-local address a link gives itself, one of addressModes.
+func addressMode(link int, mode string) *nl.NetlinkRequest {
+	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
+	msg.Index = int32(link)
+	families := nl.NewRtAttr(unix.IFLA_AF_SPEC, nil)
+	families.AddRtAttr(unix.AF_INET6, nil).AddRtAttr(unix.IFLA_INET6_ADDR_GEN_MODE, []byte{addressModes[mode]})
+	return message(unix.RTM_NEWLINK, unix.NLM_F_ACK, msg, families)
+}
+
+// addressModes are the numbers of enum in6_addr_gen_mode, linux/if_link.h.
+var addressModes = map[string]byte{"eui64": 0, "none": 1}
+
 func delAddress(p netip.Prefix, nic int) *nl.NetlinkRequest {
 	return onAddress(unix.RTM_DELADDR, unix.NLM_F_ACK, p, nic)
 }

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
 	"labrun/lab/plan"
@@ -39,4 +42,54 @@ func TestAwait(t *testing.T) {
 		}
 		return nil
 	}))
+}
+
+// TestForwarding asks for all ports at once, which has to agree with the question for each.
+func TestForwarding(t *testing.T) {
+	needNetNS(t)
+	p := plan.New(dual(3))
+	l := mustUp(t, p)
+	r := openIn(t, l.fabric)
+	var want []string
+	for _, o := range p.Ops {
+		if o, ok := o.(plan.AddVeth); ok {
+			want = append(want, o.Port)
+		}
+	}
+	forwarding := func() []string {
+		ports, err := r.forwarding()
+		must(t, err)
+		for _, name := range want {
+			alone, err := r.forwards(name)
+			must(t, err)
+			if alone != ports[name] {
+				t.Errorf("port %q: forwards %v alone, %v among all", name, alone, ports[name])
+			}
+		}
+		return slices.Sorted(maps.Keys(ports))
+	}
+	slices.Sort(want)
+	if diff := cmp.Diff(want, forwarding()); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	bridge, err := r.indexOf("red")
+	must(t, err)
+	must(t, r.send(linkDown(bridge)))
+	if got := forwarding(); len(got) != 3 || slices.ContainsFunc(got, func(name string) bool { return name[1:] != ".1" }) {
+		t.Errorf("with the bridge red down: %q", got)
+	}
+}
+
+// openIn opens a socket of rtnetlink in a host.
+func openIn(t *testing.T, h *Host) (r *rtnl) {
+	t.Helper()
+	must(t, onThread(func() (err error) {
+		if err := enter(h.file); err != nil {
+			return err
+		}
+		r, err = openRTNL()
+		return err
+	}))
+	t.Cleanup(r.close)
+	return r
 }

@@ -167,6 +167,9 @@ func (b *builder) do(o plan.Op) error {
 			return ignore(err, unix.EOPNOTSUPP)
 		}
 		return err
+	case plan.AddressMode:
+		err := b.onLink(o.NS, o.NIC, func(nic int) *nl.NetlinkRequest { return addressMode(nic, o.Mode) })
+		return ignore(err, unix.EAFNOSUPPORT, unix.EOPNOTSUPP)
 	case plan.Add:
 		return b.in(o.NS, func(s *namespace) error { return s.rtnl.ip(o.Verb(), o.Object, o.Spec) })
 	case plan.NFT:

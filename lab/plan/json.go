@@ -12,8 +12,8 @@ import (
 var kinds = func() map[string]reflect.Type {
 	all := map[string]reflect.Type{}
 	for _, o := range []Op{
-		AddNamespace{}, Stock{}, Neighbours{}, Sysctl{}, AddBridge{}, AddVeth{}, AddCable{}, AddAddress{}, LinkUp{},
-		Add{}, AddLink{}, SetMaster{}, NFT{}, Netem{},
+		AddNamespace{}, Stock{}, Neighbours{}, Sysctl{}, AddBridge{}, AddVeth{}, AddCable{}, AddAddress{}, AddressMode{},
+		LinkUp{}, Add{}, AddLink{}, SetMaster{}, NFT{}, Netem{},
 	} {
 		all[kindOf(o)] = reflect.TypeOf(o)
 	}

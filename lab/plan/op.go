@@ -8,8 +8,8 @@ import (
 )
 
 // Op is one step of building a lab. The types are AddNamespace, Stock, Sysctl,
-// AddBridge, AddVeth, AddCable, AddAddress, LinkUp, Neighbours and
-// Add. String returns the command that
+// AddBridge, AddVeth, AddLink, SetMaster, AddCable, AddressMode, AddAddress, LinkUp,
+// Neighbours, Add, NFT and Netem. String returns the command that
 // does the same, for sh.
 type Op interface {
 	String() string
@@ -76,6 +76,10 @@ type (
 		Flag    string `json:",omitempty"` // "" or one of lab.AddressFlags
 		IfKnown bool   `json:",omitempty"` // a kernel that lacks its family needs no address
 	}
+	// AddressMode says whether a link gives itself a link-local address when it comes up:
+	// "eui64", out of its link-layer address, or "none" (addrconf_addr_gen in net/ipv6/addrconf.c).
+	// A kernel without IPv6 needs no setting.
+	AddressMode struct{ NS, NIC, Mode string }
 	// Add gives a host a route, a rule or a neighbour.
 	Add struct {
 		NS     string
@@ -108,6 +112,7 @@ func (AddCable) op()     {}
 func (AddLink) op()      {}
 func (SetMaster) op()    {}
 func (AddAddress) op()   {}
+func (AddressMode) op()  {}
 func (LinkUp) op()       {}
 func (Add) op()          {}
 func (NFT) op()          {}
@@ -185,10 +190,17 @@ func (o AddAddress) String() string {
 	}
 	command := lab.Command(args...)
 	if o.IfKnown {
-		command += " || test ! -e /proc/net/if_inet6"
+		command += ifIPv6
 	}
 	return command
 }
+
+func (o AddressMode) String() string {
+	return lab.Command("ip", "-n", o.NS, "link", "set", "dev", o.NIC, "addrgenmode", o.Mode) + ifIPv6
+}
+
+// ifIPv6 lets a command fail where the kernel has no IPv6.
+const ifIPv6 = " || test ! -e /proc/net/if_inet6"
 
 func (o LinkUp) String() string {
 	return lab.Command("ip", "-n", o.NS, "link", "set", "dev", o.Name, "up")

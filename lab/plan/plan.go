@@ -68,6 +68,8 @@ func (p Plan) WithoutIPv6() Plan {
 		switch o := o.(type) {
 		case AddAddress:
 			return o.Prefix.Addr().Is6()
+		case AddressMode:
+			return true
 		case Add:
 			return o.Spec.Is6()
 		}
@@ -220,19 +222,22 @@ func (p *Plan) addSysctls(h *lab.Host, meant func(lab.Sysctl) bool) {
 // set it for all sets it for links to come too (addrconf_disable_ipv6 in
 // net/ipv6/addrconf.c).
 func hasIPv6(h *lab.Host, link string) bool {
-	off := func(keys ...string) string {
-		value := ""
-		for _, s := range h.Sysctls {
-			for _, k := range keys {
-				if s.Name == "net.ipv6.conf."+k+".disable_ipv6" {
-					value = s.Value
-				}
+	const off = "disable_ipv6"
+	value := cmp.Or(conf6Of(h, off, strings.ReplaceAll(link, ".", "/")), conf6Of(h, off, "all", "default"), "0")
+	return value == "0"
+}
+
+// conf6Of returns what the file sets a parameter of IPv6 to last, by one of the names of what it is
+// for, "" where it does not.
+func conf6Of(h *lab.Host, parameter string, links ...string) (value string) {
+	for _, s := range h.Sysctls {
+		for _, l := range links {
+			if s.Name == "net.ipv6.conf."+l+"."+parameter {
+				value = s.Value
 			}
 		}
-		return value
 	}
-	value := cmp.Or(off(strings.ReplaceAll(link, ".", "/")), off("all", "default"), "0")
-	return value == "0"
+	return value
 }
 
 // addLink adds a NIC that is not on a network.
@@ -257,45 +262,50 @@ func (p *Plan) resolve(h *lab.Host, s lab.Spec) lab.Spec {
 	return spec
 }
 
-// addNIC gives a NIC that was made its addresses, and brings it up. It comes up after
+// addNIC brings a NIC that was made up, and gives it its addresses. It comes up after
 // its port: the side that comes up last can send at once, and then only the fabric's
 // links need waiting for. Of a cable, that is the other NIC.
+//
+// Addresses come afterwards. For those that a link has when it comes up the kernel makes routes
+// with memory that must be at hand, and where there is none it drops the address, or the route without
+// a word (addrconf_permanent_addr in net/ipv6/addrconf.c, which asks for GFP_ATOMIC): among
+// a thousand hosts on a busy machine some lost theirs.
 func (p *Plan) addNIC(h *lab.Host, n *lab.NIC, e End) {
 	if n.Master != "" { // now, as a link that changes its VRF loses its addresses
 		p.add(SetMaster{e.NS, e.NIC, n.Master})
 	}
-	for _, a := range addresses(*n, e.MAC) {
-		if a.Prefix.Addr().Is6() && !hasIPv6(h, n.Name) {
-			continue
-		}
-		a.NS, a.NIC = e.NS, e.NIC
-		p.add(a)
+	six := hasIPv6(h, n.Name)
+	own := six && makesOwn(h, n)
+	if own { // without a detection of duplicates: the lab has been up for long
+		p.add(AddressMode{e.NS, e.NIC, "none"})
 	}
 	p.add(LinkUp{NS: e.NS, Name: e.NIC})
-}
-
-// addresses returns what gives a NIC its addresses: those of the file and the
-// link-local one that the kernel would make itself when the link comes up
-// (addrconf_addr_gen in net/ipv6/addrconf.c), and which it then finds there. The lab
-// has been up for long, so the detection of duplicates is over.
-func addresses(n lab.NIC, m MAC) (ops []AddAddress) {
-	own := AddAddress{Prefix: linkLocal(m), Flag: "nodad", IfKnown: true}
 	for _, a := range n.Addresses {
-		op := AddAddress{Prefix: a.Prefix}
+		op := AddAddress{NS: e.NS, NIC: e.NIC, Prefix: a.Prefix}
 		if a.Prefix.Addr().Is6() {
 			op.Flag = "nodad"
 		}
-		ops = append(ops, op)
+		if six || a.Prefix.Addr().Is4() {
+			p.add(op)
+		}
 	}
-	// addrconf_addr_gen and addrconf_notify: none for a VRF, nor for a link under a bond, nor for
-	// one without a link-layer address.
-	if kind := n.Type.LinkKind(); n.Type != "" && (!kind.MAC || kind.Name == "vrf") {
-		return ops
+	if !own {
+		return
 	}
-	if slices.ContainsFunc(ops, func(o AddAddress) bool { return o.Prefix.Addr() == own.Prefix.Addr() }) {
-		return ops
+	local := linkLocal(e.MAC)
+	if !slices.ContainsFunc(n.Addresses, func(a lab.Address) bool { return a.Prefix.Addr() == local.Addr() }) {
+		p.add(AddAddress{NS: e.NS, NIC: e.NIC, Prefix: local, Flag: "nodad", IfKnown: true})
 	}
-	return append(ops, own)
+	p.add(AddressMode{e.NS, e.NIC, "eui64"}) // it finds the address there
+}
+
+// makesOwn reports whether a NIC would give itself a link-local address out of its link-layer address
+// (addrconf_notify and addrconf_addr_gen in net/ipv6/addrconf.c): no VRF does, nor does what has none,
+// nor one that is to make its address otherwise. What the file sets for a link comes when that is up.
+func makesOwn(h *lab.Host, n *lab.NIC) bool {
+	kind := n.Type.LinkKind()
+	mode := cmp.Or(conf6Of(h, "addr_gen_mode", "all", "default"), "0")
+	return mode == "0" && (n.Type == "" || kind.MAC && kind.Name != "vrf")
 }
 
 // linkLocal returns the address that a link with that link-layer address gives

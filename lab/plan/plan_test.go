@@ -123,8 +123,11 @@ func (s *state) apply(t *testing.T, o Op) {
 		need(s.bridges, o.NS+" "+o.Master)
 	case AddAddress:
 		need(s.links, o.NS+" "+o.NIC)
-		if s.up[o.NS+" "+o.NIC] {
-			t.Errorf("%s: comes after the NIC went up", o)
+		need(s.up, o.NS+" "+o.NIC)
+	case AddressMode:
+		need(s.links, o.NS+" "+o.NIC)
+		if s.up[o.NS+" "+o.NIC] != (o.Mode == "eui64") {
+			t.Errorf("%s: comes on the wrong side of the NIC's coming up", o)
 		}
 	case LinkUp:
 		need(s.links, o.NS+" "+o.Name)

@@ -105,28 +105,40 @@ ip netns add cabled.alpha
 stock cabled.alpha
 ip -n cabled.alpha link set dev lo up
 ip -n cabled link add name 0.1 address 06:00:00:00:00:01 master red numtxqueues 1 numrxqueues 1 up type veth peer name eth1 address 02:00:00:00:00:01 numtxqueues 1 numrxqueues 1 netns cabled.alpha
-ip -n cabled.alpha addr add fe80::ff:fe00:1/64 dev eth1 nodad || test ! -e /proc/net/if_inet6
+ip -n cabled.alpha link set dev eth1 addrgenmode none || test ! -e /proc/net/if_inet6
 ip -n cabled.alpha link set dev eth1 up
+ip -n cabled.alpha addr add fe80::ff:fe00:1/64 dev eth1 nodad || test ! -e /proc/net/if_inet6
+ip -n cabled.alpha link set dev eth1 addrgenmode eui64 || test ! -e /proc/net/if_inet6
 
 ip netns add cabled.beta
 stock cabled.beta
 ip -n cabled.beta link set dev lo up
 ip -n cabled link add name 1.0 address 06:00:00:01:00:00 master red numtxqueues 1 numrxqueues 1 up type veth peer name eth0 address 02:00:00:01:00:00 numtxqueues 1 numrxqueues 1 netns cabled.beta
-ip -n cabled.beta addr add fe80::ff:fe01:0/64 dev eth0 nodad || test ! -e /proc/net/if_inet6
+ip -n cabled.beta link set dev eth0 addrgenmode none || test ! -e /proc/net/if_inet6
 ip -n cabled.beta link set dev eth0 up
+ip -n cabled.beta addr add fe80::ff:fe01:0/64 dev eth0 nodad || test ! -e /proc/net/if_inet6
+ip -n cabled.beta link set dev eth0 addrgenmode eui64 || test ! -e /proc/net/if_inet6
 ip -n cabled.alpha link add name eth0 address 02:00:00:00:00:00 numtxqueues 1 numrxqueues 1 type veth peer name eth1 address 02:00:00:01:00:01 numtxqueues 1 numrxqueues 1 netns cabled.beta
+ip -n cabled.alpha link set dev eth0 addrgenmode none || test ! -e /proc/net/if_inet6
+ip -n cabled.alpha link set dev eth0 up
 ip -n cabled.alpha addr add 192.0.2.10/24 dev eth0
 ip -n cabled.alpha addr add 2001:db8::1/64 dev eth0 nodad
 ip -n cabled.alpha addr add fe80::ff:fe00:0/64 dev eth0 nodad || test ! -e /proc/net/if_inet6
-ip -n cabled.alpha link set dev eth0 up
+ip -n cabled.alpha link set dev eth0 addrgenmode eui64 || test ! -e /proc/net/if_inet6
+ip -n cabled.beta link set dev eth1 addrgenmode none || test ! -e /proc/net/if_inet6
+ip -n cabled.beta link set dev eth1 up
 ip -n cabled.beta addr add 192.0.2.1/24 dev eth1
 ip -n cabled.beta addr add fe80::ff:fe01:1/64 dev eth1 nodad || test ! -e /proc/net/if_inet6
-ip -n cabled.beta link set dev eth1 up
+ip -n cabled.beta link set dev eth1 addrgenmode eui64 || test ! -e /proc/net/if_inet6
 neighbours cabled.alpha
 ip -n cabled.beta link add name eth2 address 02:00:00:01:00:02 numtxqueues 1 numrxqueues 1 type veth peer name eth3 address 02:00:00:01:00:03 numtxqueues 1 numrxqueues 1 netns cabled.beta
-ip -n cabled.beta addr add fe80::ff:fe01:2/64 dev eth2 nodad || test ! -e /proc/net/if_inet6
+ip -n cabled.beta link set dev eth2 addrgenmode none || test ! -e /proc/net/if_inet6
 ip -n cabled.beta link set dev eth2 up
-ip -n cabled.beta addr add fe80::ff:fe01:3/64 dev eth3 nodad || test ! -e /proc/net/if_inet6
+ip -n cabled.beta addr add fe80::ff:fe01:2/64 dev eth2 nodad || test ! -e /proc/net/if_inet6
+ip -n cabled.beta link set dev eth2 addrgenmode eui64 || test ! -e /proc/net/if_inet6
+ip -n cabled.beta link set dev eth3 addrgenmode none || test ! -e /proc/net/if_inet6
 ip -n cabled.beta link set dev eth3 up
+ip -n cabled.beta addr add fe80::ff:fe01:3/64 dev eth3 nodad || test ! -e /proc/net/if_inet6
+ip -n cabled.beta link set dev eth3 addrgenmode eui64 || test ! -e /proc/net/if_inet6
 neighbours cabled.beta
 ip -n cabled link set dev red up

@@ -107,37 +107,47 @@ ip netns add dual-nic.alpha
 stock dual-nic.alpha
 ip -n dual-nic.alpha link set dev lo up
 ip -n dual-nic link add name 0.0 address 06:00:00:00:00:00 master red numtxqueues 1 numrxqueues 1 up type veth peer name eth0 address 02:00:00:00:00:00 numtxqueues 1 numrxqueues 1 netns dual-nic.alpha
+ip -n dual-nic.alpha link set dev eth0 addrgenmode none || test ! -e /proc/net/if_inet6
+ip -n dual-nic.alpha link set dev eth0 up
 ip -n dual-nic.alpha addr add 192.0.2.10/24 dev eth0
 ip -n dual-nic.alpha addr add fe80::ff:fe00:0/64 dev eth0 nodad || test ! -e /proc/net/if_inet6
-ip -n dual-nic.alpha link set dev eth0 up
+ip -n dual-nic.alpha link set dev eth0 addrgenmode eui64 || test ! -e /proc/net/if_inet6
 ip -n dual-nic link add name 0.1 address 06:00:00:00:00:01 master blue numtxqueues 1 numrxqueues 1 up type veth peer name eth1 address 02:00:00:00:00:01 numtxqueues 1 numrxqueues 1 netns dual-nic.alpha
+ip -n dual-nic.alpha link set dev eth1 addrgenmode none || test ! -e /proc/net/if_inet6
+ip -n dual-nic.alpha link set dev eth1 up
 ip -n dual-nic.alpha addr add 198.51.100.1/24 dev eth1
 ip -n dual-nic.alpha addr add 2001:db8:b::1/64 dev eth1 nodad
 ip -n dual-nic.alpha addr add fe80::ff:fe00:1/64 dev eth1 nodad || test ! -e /proc/net/if_inet6
-ip -n dual-nic.alpha link set dev eth1 up
+ip -n dual-nic.alpha link set dev eth1 addrgenmode eui64 || test ! -e /proc/net/if_inet6
 neighbours dual-nic.alpha
 
 ip netns add dual-nic.beta
 stock dual-nic.beta
 ip -n dual-nic.beta link set dev lo up
 ip -n dual-nic link add name 1.0 address 06:00:00:01:00:00 master red numtxqueues 1 numrxqueues 1 up type veth peer name eth0 address 02:00:00:01:00:00 numtxqueues 1 numrxqueues 1 netns dual-nic.beta
+ip -n dual-nic.beta link set dev eth0 addrgenmode none || test ! -e /proc/net/if_inet6
+ip -n dual-nic.beta link set dev eth0 up
 ip -n dual-nic.beta addr add 192.0.2.1/24 dev eth0
 ip -n dual-nic.beta addr add fe80::ff:fe01:0/64 dev eth0 nodad || test ! -e /proc/net/if_inet6
-ip -n dual-nic.beta link set dev eth0 up
+ip -n dual-nic.beta link set dev eth0 addrgenmode eui64 || test ! -e /proc/net/if_inet6
 ip -n dual-nic link add name 1.1 address 06:00:00:01:00:01 master blue numtxqueues 1 numrxqueues 1 up type veth peer name eth1 address 02:00:00:01:00:01 numtxqueues 1 numrxqueues 1 netns dual-nic.beta
+ip -n dual-nic.beta link set dev eth1 addrgenmode none || test ! -e /proc/net/if_inet6
+ip -n dual-nic.beta link set dev eth1 up
 ip -n dual-nic.beta addr add 198.51.100.2/24 dev eth1
 ip -n dual-nic.beta addr add 2001:db8:b::2/64 dev eth1 nodad
 ip -n dual-nic.beta addr add fe80::ff:fe01:1/64 dev eth1 nodad || test ! -e /proc/net/if_inet6
-ip -n dual-nic.beta link set dev eth1 up
+ip -n dual-nic.beta link set dev eth1 addrgenmode eui64 || test ! -e /proc/net/if_inet6
 neighbours dual-nic.beta
 
 ip netns add dual-nic.gamma
 stock dual-nic.gamma
 ip -n dual-nic.gamma link set dev lo up
 ip -n dual-nic link add name 2.0 address 06:00:00:02:00:00 master red numtxqueues 1 numrxqueues 1 up type veth peer name eth0 address 02:00:00:02:00:00 numtxqueues 1 numrxqueues 1 netns dual-nic.gamma
+ip -n dual-nic.gamma link set dev eth0 addrgenmode none || test ! -e /proc/net/if_inet6
+ip -n dual-nic.gamma link set dev eth0 up
 ip -n dual-nic.gamma addr add 192.0.2.2/24 dev eth0
 ip -n dual-nic.gamma addr add fe80::ff:fe02:0/64 dev eth0 nodad || test ! -e /proc/net/if_inet6
-ip -n dual-nic.gamma link set dev eth0 up
+ip -n dual-nic.gamma link set dev eth0 addrgenmode eui64 || test ! -e /proc/net/if_inet6
 neighbours dual-nic.gamma
 ip -n dual-nic link set dev red up
 ip -n dual-nic link set dev blue up

@@ -116,11 +116,15 @@ ip -n 'a b
 $(touch x); '\''' link add name 0.0 address 06:00:00:00:00:00 master '`id`' numtxqueues 1 numrxqueues 1 up type veth peer name '~' address 02:00:00:00:00:00 numtxqueues 1 numrxqueues 1 netns 'a b
 $(touch x); '\''.-n *'
 ip -n 'a b
+$(touch x); '\''.-n *' link set dev '~' addrgenmode none || test ! -e /proc/net/if_inet6
+ip -n 'a b
+$(touch x); '\''.-n *' link set dev '~' up
+ip -n 'a b
 $(touch x); '\''.-n *' addr add 192.0.2.1/24 dev '~'
 ip -n 'a b
 $(touch x); '\''.-n *' addr add fe80::ff:fe00:0/64 dev '~' nodad || test ! -e /proc/net/if_inet6
 ip -n 'a b
-$(touch x); '\''.-n *' link set dev '~' up
+$(touch x); '\''.-n *' link set dev '~' addrgenmode eui64 || test ! -e /proc/net/if_inet6
 neighbours 'a b
 $(touch x); '\''.-n *'
 ip -n 'a b

@@ -104,8 +104,10 @@ ip netns add dual-nic.gamma
 stock dual-nic.gamma
 ip -n dual-nic.gamma link set dev lo up
 ip -n dual-nic link add name 2.0 address 06:00:00:02:00:00 master red numtxqueues 1 numrxqueues 1 up type veth peer name eth0 address 02:00:00:02:00:00 numtxqueues 1 numrxqueues 1 netns dual-nic.gamma
+ip -n dual-nic.gamma link set dev eth0 addrgenmode none || test ! -e /proc/net/if_inet6
+ip -n dual-nic.gamma link set dev eth0 up
 ip -n dual-nic.gamma addr add 192.0.2.2/24 dev eth0
 ip -n dual-nic.gamma addr add fe80::ff:fe02:0/64 dev eth0 nodad || test ! -e /proc/net/if_inet6
-ip -n dual-nic.gamma link set dev eth0 up
+ip -n dual-nic.gamma link set dev eth0 addrgenmode eui64 || test ! -e /proc/net/if_inet6
 neighbours dual-nic.gamma
 ip -n dual-nic link set dev red up
