@@ -23,8 +23,8 @@ type Answer struct {
 	Outcome Outcome
 	Errno   string // when Failed: EADDRINUSE
 	Value   Arg    // when OK and the call answers a value; nil means just ok; when Either OneOf
-	// From is who sent it, an Addr or the Text of a name of unix(7), or of signals Signallers: nil when nothing asks, since
-	// to ask is another call to the kernel, which then has to name the peer too (do_accept).
+	// From is who sent it, an Addr or the Text of a name of unix(7), or of signals Signallers: nil when nothing asks,
+	// since to ask is another call to the kernel, which then has to name the peer too (do_accept).
 	From Arg
 	With []Control // what came along with a message, all of it; nil when nothing asks
 }

@@ -43,8 +43,8 @@ func CallName(call string) string {
 }
 
 // Arg is an argument of a call, or the value that one answers. The types are Sock, Socks, New,
-// Pending, ProcessName, Signallers, Addr, Bare, PacketAddr, NetlinkAddr, Control, Int, Text, Texts, Word, Name, Prefix,
-// Linger, Range, Membership, Selector, Duration, Bytes, States, Containing, Between, OneOf, Act,
+// Pending, ProcessName, Signallers, Addr, Bare, PacketAddr, NetlinkAddr, Control, Int, Text, Texts, Word, Name,
+// Prefix, Linger, Range, Membership, Selector, Duration, Bytes, States, Containing, Between, OneOf, Act,
 // Outcomes, Pointer, Room, Spec and Finish.
 type Arg interface {
 	String() string

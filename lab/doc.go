@@ -100,8 +100,8 @@
 // of process's controlKinds; a new operation on links is an Op in plan
 // and a case in fabric; a new report format is a file in report and a line in its Formats; a change
 // of Linux that explains an answer is a row of result's knownChanges; a condition of the kernel that explains an
-// answer is a row of why's rules, with a lesson that shows it and a world that contradicts it; a machine that guests are
-// emulated on is a row of guest's machines, and a place that kernels come from a case in image.
+// answer is a row of why's rules, with a lesson that shows it and a world that contradicts it; a machine that guests
+// are emulated on is a row of guest's machines, and a place that kernels come from a case in image.
 //
 // # What makes a report the same on every run
 //

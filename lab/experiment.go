@@ -163,7 +163,8 @@ func (e *Experiment) Ports() []uint16 {
 // HostsUsed returns the names of the hosts that the experiment needs when it
 // runs on the subject, in the order of the file: the subject, the hosts of its
 // processes, those whose addresses it names, by alias or literally, the routers that their
-// routes lead over, and those at the other ends of their cables. A program may dial any host, so with one all are needed.
+// routes lead over, and those at the other ends of their cables. A program may dial any host, so with one all are
+// needed.
 func (e *Experiment) HostsUsed(l *Layout, subject string) []string {
 	used := map[string]bool{subject: true}
 	all := false

@@ -242,8 +242,9 @@ var Signatures = []Signature{
 }
 
 // CgroupPrograms returns the words of the programs of BPF that a hook of a cgroup may have. deny is of all: its call
-// answers EPERM. Where the program sees the address, next-port puts the port after the one that was asked for there; and
-// at bind, any-port permits ports below ip_unprivileged_port_start (BPF_CGROUP_RUN_PROG_INET_BIND_LOCK, Linux 5.12).
+// answers EPERM. Where the program sees the address, next-port puts the port after the one that was asked for there;
+// and at bind, any-port permits ports below ip_unprivileged_port_start (BPF_CGROUP_RUN_PROG_INET_BIND_LOCK, Linux
+// 5.12).
 func CgroupPrograms(hook string) []string {
 	switch hook {
 	case "bind4", "bind6":

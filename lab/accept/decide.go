@@ -111,7 +111,8 @@ func describe(edits []topology.Edit) []string {
 }
 
 func (d *Decision) leave(p *place, why error) {
-	d.Left = append(d.Left, Left{p.file, p.pos, fmt.Sprintf("experiment %q: %s: left as it is: %s", p.e.Name, p.call(), why)})
+	d.Left = append(d.Left, Left{p.file, p.pos,
+		fmt.Sprintf("experiment %q: %s: left as it is: %s", p.e.Name, p.call(), why)})
 }
 
 // call names the place: the call whose answer it is, or the rules.

@@ -9,7 +9,8 @@ import (
 	"labrun/lab/result"
 )
 
-// Change is cells of one experiment that differ in the same way: in verdicts, reasons, and what the same steps answered.
+// Change is cells of one experiment that differ in the same way: in verdicts, reasons, and what the same steps
+// answered.
 type Change struct {
 	Cells []Pair // in the order of After
 	// Calls are those of the steps in which the first cell differs, with "..." for an argument that is another one in
@@ -18,8 +19,8 @@ type Change struct {
 	Classes []Class // each cell is in one; the largest first, the rest last
 }
 
-// Class is cells of a change that values of axes tell from all other cells of the experiment that are in both reports. A
-// new kernel changes cells by the thousand, for a few reasons: a class is what a reason looks like from outside.
+// Class is cells of a change that values of axes tell from all other cells of the experiment that are in both reports.
+// A new kernel changes cells by the thousand, for a few reasons: a class is what a reason looks like from outside.
 type Class struct {
 	Cells []Pair // in the order of After
 	// Where is which values the axes have in these cells; an axis that does not tell them from others is not there, and
@@ -40,8 +41,8 @@ type Values struct {
 // The axis that a class has beside those of the experiment, where there are several columns: the host, on its kernel.
 const columnAxis = ""
 
-// mostBoxes is how many classes there are of one way to differ at most. What is left by then are single cells that have
-// nothing in common, and stand together in one more class.
+// mostBoxes is how many classes there are of one way to differ at most. What is left by then are single cells that
+// have nothing in common, and stand together in one more class.
 const mostBoxes = 64
 
 // Changes returns cells as changes, those of one experiment together, and of these the one that most cells have
@@ -235,8 +236,8 @@ func (g *grid) classes(d *Difference, pairs []Pair, kind int32) []Class {
 	return classes
 }
 
-// grow returns a box with the cell that has no cell of another kind and that no value can be added to, and how many cells
-// of the kind it has. The axis that adds most of them comes first.
+// grow returns a box with the cell that has no cell of another kind and that no value can be added to, and how many
+// cells of the kind it has. The axis that adds most of them comes first.
 func (g *grid) grow(at int, kind int32) (box, int) {
 	b := make(box, len(g.shape))
 	for i, size := range g.shape {
@@ -268,8 +269,8 @@ func (g *grid) grow(at int, kind int32) (box, int) {
 	return b, cells
 }
 
-// more returns the values of an axis that the box can have too and that add so many cells of the kind at least, and how
-// many they add together.
+// more returns the values of an axis that the box can have too and that add so many cells of the kind at least, and
+// how many they add together.
 func (g *grid) more(b box, axis int, kind int32, least int) (values []int, gain int) {
 	had := b[axis]
 	defer func() { b[axis] = had }()

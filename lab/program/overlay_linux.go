@@ -230,8 +230,8 @@ func private(path string) bool {
 	return false
 }
 
-// Unseen returns whether programs of a lab do not see what this machine has at a path: they have one of their own there,
-// or it is a window on this machine's kernel.
+// Unseen returns whether programs of a lab do not see what this machine has at a path: they have one of their own
+// there, or it is a window on this machine's kernel.
 func Unseen() (func(path string) bool, error) {
 	var l layers
 	var err error

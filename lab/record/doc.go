@@ -6,10 +6,10 @@
 // supervisor would have to make the call itself, on a descriptor that it took over, and hand the answer back: another
 // call than the program's. It would also read arguments that another thread may still change. ptrace(2) stops a thread
 // before and behind a call that the kernel makes as ever, in every kernel since 5.3 (PTRACE_GET_SYSCALL_INFO). It
-// needs no privilege over one's own children, in a user namespace neither, and follows forks and threads before they run
-// (PTRACE_O_TRACEFORK, VFORK, CLONE). What it costs is two stops a call; a filter of seccomp(2) chooses those calls
-// (SECCOMP_RET_TRACE), so that all others run at full speed. Arguments are read at the first stop: one that another
-// thread changes before the kernel copies it is written down as it was then.
+// needs no privilege over one's own children, in a user namespace neither, and follows forks and threads before they
+// run (PTRACE_O_TRACEFORK, VFORK, CLONE). What it costs is two stops a call; a filter of seccomp(2) chooses those
+// calls (SECCOMP_RET_TRACE), so that all others run at full speed. Arguments are read at the first stop: one that
+// another thread changes before the kernel copies it is written down as it was then.
 //
 // # How
 //

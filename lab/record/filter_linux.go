@@ -24,7 +24,8 @@ var calls = map[uint64]string{
 	unix.SYS_SENDMSG: "sendmsg", unix.SYS_RECVMSG: "recvmsg", unix.SYS_SENDMMSG: "sendmmsg",
 	unix.SYS_RECVMMSG: "recvmmsg", unix.SYS_READ: "read", unix.SYS_WRITE: "write", unix.SYS_READV: "readv",
 	unix.SYS_WRITEV: "writev", unix.SYS_SENDFILE: "sendfile",
-	unix.SYS_CLOSE: "close", unix.SYS_CLOSE_RANGE: "close_range", unix.SYS_DUP: "dup", unix.SYS_DUP3: "dup3", unix.SYS_FCNTL: "fcntl", unix.SYS_IOCTL: "ioctl",
+	unix.SYS_CLOSE: "close", unix.SYS_CLOSE_RANGE: "close_range", unix.SYS_DUP: "dup", unix.SYS_DUP3: "dup3",
+	unix.SYS_FCNTL: "fcntl", unix.SYS_IOCTL: "ioctl",
 	unix.SYS_CLONE: "clone", unix.SYS_CLONE3: "clone3", unix.SYS_EXECVE: "execve", unix.SYS_EXECVEAT: "execveat",
 	unix.SYS_UNLINKAT: "unlinkat", unix.SYS_EXIT_GROUP: "exit_group", unix.SYS_IO_URING_SETUP: "io_uring_setup",
 }

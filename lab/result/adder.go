@@ -1,8 +1,8 @@
 package result
 
-// Adder adds cells up to a report that does not have them: its counts, digest, claims, and what its kernels come to and
-// differ in. They are added matrix by matrix, in the order of their matrices. It holds none of them, but for those of a
-// row where there are kernels to compare.
+// Adder adds cells up to a report that does not have them: its counts, digest, claims, and what its kernels come to
+// and differ in. They are added matrix by matrix, in the order of their matrices. It holds none of them, but for those
+// of a row where there are kernels to compare.
 type Adder struct {
 	report  Report
 	all     *digester

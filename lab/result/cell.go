@@ -72,8 +72,8 @@ func (c *Cell) Answers() []string {
 	return *c.Got
 }
 
-// Answered reports whether the kernel answered the cell: it was neither a skip nor an error, and not answered otherwise
-// from run to run.
+// Answered reports whether the kernel answered the cell: it was neither a skip nor an error, and not answered
+// otherwise from run to run.
 func (c *Cell) Answered() bool {
 	return (c.Verdict == Pass || c.Verdict == Fail) && (c.Note == nil || len(c.Note.Flaky) == 0)
 }

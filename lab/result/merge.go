@@ -357,7 +357,8 @@ func joinMatrices(heads []Head, pieces []piece) (Matrix, error) {
 	whole.Cells = nil
 	var wrong problems
 	for _, t := range all[1:] {
-		if t.Name != whole.Name || t.Doc != whole.Doc || !reflect.DeepEqual(t.Lesson, whole.Lesson) || t.Source != whole.Source ||
+		if t.Name != whole.Name || t.Doc != whole.Doc || t.Source != whole.Source ||
+			!reflect.DeepEqual(t.Lesson, whole.Lesson) ||
 			!slices.Equal(t.Included, whole.Included) || !reflect.DeepEqual(t.Layout, whole.Layout) {
 			wrong.add("%s and %s have other texts of %s", all[0].Of, t.Of, whole.File)
 		}

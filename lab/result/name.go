@@ -26,8 +26,8 @@ func NameKernels(parts []Part) {
 }
 
 // NameHeads is NameKernels for parts of several runs, whose cells are elsewhere: those that say the same of their
-// kernels are of one. Parts of one kernel alone keep theirs without a name, so that their whole is like a run of all of
-// it. What parts share, they share afterwards.
+// kernels are of one. Parts of one kernel alone keep theirs without a name, so that their whole is like a run of all
+// of it. What parts share, they share afterwards.
 func NameHeads(heads []Head) {
 	type as struct {
 		t    *Topology

@@ -152,7 +152,10 @@ func checkColumns(shards []Head, wrong *problems) {
 	if len(shards) == 0 {
 		return
 	}
-	first := mostCommon(shards, func(h *Head) string { k := only(h); return k.Release + "\x00" + k.Machine + "\x00" + k.User })
+	first := mostCommon(shards, func(h *Head) string {
+		k := only(h)
+		return k.Release + "\x00" + k.Machine + "\x00" + k.User
+	})
 	for i := range shards {
 		if err := sameKernel(*only(first), *only(&shards[i]), first.Name, shards[i].Name); err != nil {
 			wrong.add("%w: a foreign kernel in the same column", err)

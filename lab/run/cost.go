@@ -8,8 +8,8 @@ import (
 	"labrun/lab/shard"
 )
 
-// Cost returns how long the cells of the topologies take on a kernel, about, on one processor of an ordinary machine: by
-// it shards are made as long as is worth their start.
+// Cost returns how long the cells of the topologies take on a kernel, about, on one processor of an ordinary machine:
+// by it shards are made as long as is worth their start.
 func Cost(topologies []*lab.Topology, o Options) (time.Duration, error) {
 	o.Share = shard.Share{Index: 1, Of: 2} // a run of all cells needs no costs
 	sum := int64(0)

@@ -160,13 +160,15 @@ func explained(q *question.Question, c lab.Combo, a kernel.Answer) kernel.Answer
 
 // MatrixOf returns a matrix of one cell: what a kernel said to a combination of an
 // experiment in a host. Of the other matrix it has what names the topology.
-func MatrixOf(m *result.Matrix, e *lab.Experiment, combo lab.Combo, q *question.Question, on lab.Kernel, a kernel.Answer) result.Matrix {
+func MatrixOf(m *result.Matrix, e *lab.Experiment, combo lab.Combo, q *question.Question, on lab.Kernel,
+	a kernel.Answer) result.Matrix {
 	c := judge(explained(q, combo, a))
 	c.Combo = combo
 	if len(a.Got) > 0 {
 		c.Got = &a.Got
 	}
-	return result.Matrix{File: m.File, Name: m.Name, Columns: result.OnHosts(q.Host), Rows: []result.Row{result.NewRow(e, on)}, Cells: []result.Cell{c}}
+	return result.Matrix{File: m.File, Name: m.Name, Columns: result.OnHosts(q.Host),
+		Rows: []result.Row{result.NewRow(e, on)}, Cells: []result.Cell{c}}
 }
 
 func (j *job) store(p *progress, i int, a kernel.Answer) {

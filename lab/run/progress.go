@@ -27,7 +27,8 @@ type progress struct {
 }
 
 func newProgress(ctx context.Context, o Options) *progress {
-	p := &progress{Options: o, ended: func() bool { return ctx.Err() != nil }, turns: newTurns(max(o.Jobs, 1), cmp.Or(o.Waiting, mostWaiting))}
+	p := &progress{Options: o, ended: func() bool { return ctx.Err() != nil },
+		turns: newTurns(max(o.Jobs, 1), cmp.Or(o.Waiting, mostWaiting))}
 	p.limit.Store(math.MaxInt64)
 	return p
 }

@@ -62,7 +62,8 @@ type Options struct {
 // errors, with the cause of the cancellation as their reason, and those of a share are
 // not there. Run itself fails when a feature that answers depend on could not be looked for,
 // and when the part of an earlier run is one of something else.
-func Run(ctx context.Context, k kernel.Kernel, version lab.KernelVersion, topologies []*lab.Topology, o Options) ([]result.Matrix, error) {
+func Run(ctx context.Context, k kernel.Kernel, version lab.KernelVersion, topologies []*lab.Topology,
+	o Options) ([]result.Matrix, error) {
 	kernels := make([]lab.Kernel, len(topologies))
 	for i, t := range topologies {
 		var err error
@@ -81,7 +82,8 @@ func Run(ctx context.Context, k kernel.Kernel, version lab.KernelVersion, topolo
 		matrices := make([]result.Matrix, len(topologies))
 		groups := make([][]*group, len(topologies))
 		for i, t := range topologies {
-			m := &matrix{Matrix: &matrices[i], on: kernels[i], words: &interned{slices: map[string]*[]string{}}, place: places[i]}
+			m := &matrix{Matrix: &matrices[i], on: kernels[i], words: &interned{slices: map[string]*[]string{}},
+				place: places[i]}
 			var err error
 			if groups[i], err = m.prepare(t, o); err != nil {
 				return nil, err
@@ -211,7 +213,8 @@ func (m *matrix) prepare(t *lab.Topology, o Options) ([]*group, error) {
 		if len(combos) == 0 {
 			continue
 		}
-		r := &row{matrix: m, experiment: e, index: int32(len(m.Rows)), evidence: len(combos) <= cmp.Or(o.Evidence, evidenceCells)}
+		r := &row{matrix: m, experiment: e, index: int32(len(m.Rows)),
+			evidence: len(combos) <= cmp.Or(o.Evidence, evidenceCells)}
 		m.Rows = append(m.Rows, result.NewRow(e, m.on))
 		size, jobSize := 0, 0
 		var costs *coster

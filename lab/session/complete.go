@@ -10,8 +10,8 @@ import (
 	"labrun/lab/topology"
 )
 
-// Complete returns what may stand in the place of the last word of a line that is begun, and where that word begins, as
-// an offset in bytes. The lines are those before it, whose sockets and processes have
+// Complete returns what may stand in the place of the last word of a line that is begun, and where that word begins,
+// as an offset in bytes. The lines are those before it, whose sockets and processes have
 // names. Nothing is offered where anything may stand.
 func (s *Session) Complete(layout *lab.Layout, lines []string, begun string) (at int, offers []string) {
 	c := completion{Session: s, layout: layout, names: namesIn(lines), line: begun}

@@ -43,7 +43,8 @@ const stepIndent = 6
 // The first line of a text may begin with blanks, so its indentation is said.
 func (s *Session) text(name string, lines []string) (text []byte, before int) {
 	var b strings.Builder
-	fmt.Fprintf(&b, "name: %s\n\n%sexperiments:\n  %s:\n    hosts: [%s]\n    steps: |2\n", name, s.layout, Experiment, s.host)
+	fmt.Fprintf(&b, "name: %s\n\n%sexperiments:\n  %s:\n    hosts: [%s]\n    steps: |2\n", name, s.layout, Experiment,
+		s.host)
 	before = strings.Count(b.String(), "\n")
 	for _, line := range lines {
 		b.WriteString(strings.TrimRight(strings.Repeat(" ", stepIndent)+line, " \t") + "\n")

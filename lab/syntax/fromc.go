@@ -174,8 +174,8 @@ var (
 	errnoAfter = once.Regexp(`^-1 (E[A-Z0-9]+)\b`)
 )
 
-// CutCall cuts a line of strace(1) into the call, its arguments and its result, without what strace's options put around
-// the call and behind descriptors. ok is false for a line that has no whole call.
+// CutCall cuts a line of strace(1) into the call, its arguments and its result, without what strace's options put
+// around the call and behind descriptors. ok is false for a line that has no whole call.
 func CutCall(line string) (call string, args []string, result string, ok bool) {
 	line = bareCall(line)
 	_, call, args, result, ok = cutCall(line)

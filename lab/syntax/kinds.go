@@ -150,7 +150,8 @@ var maskWords = map[lab.Kind][]string{
 // wordsOf are the words of the kinds that take one of a few.
 var wordsOf = map[lab.Kind][]string{
 	lab.KindType: lab.SocketTypes, lab.KindHow: lab.ShutdownHows, lab.KindFcntl: lab.FcntlCommands,
-	lab.KindEpollOp: lab.EpollCommands, lab.KindIoctl: lab.IoctlCommands, lab.KindSignal: lab.Signals, lab.KindHandled: lab.Handlings, lab.KindRoom: lab.Pointers,
+	lab.KindEpollOp: lab.EpollCommands, lab.KindIoctl: lab.IoctlCommands, lab.KindSignal: lab.Signals,
+	lab.KindHandled: lab.Handlings, lab.KindRoom: lab.Pointers,
 	lab.KindAddrFlag: lab.AddressFlags, lab.KindHook: lab.CgroupHooks, lab.KindProgram: lab.CgroupPrograms("bind4"),
 }
 

@@ -53,8 +53,8 @@ func CallPattern(s lab.Signature, option string) string {
 // senderPattern is a connection and who made it: ok from peer.x:80, ok from "/tmp/app.sock".
 const senderPattern = `ok\s+from\s+(?:` + stringPattern + `|\S+)`
 
-// ErrnoPatterns take a step, and an answer alone, in which every word that stands where an answer may and looks like an
-// errno is one. They stand beside the patterns of calls, which take E and anything: with the names of all errnos in
+// ErrnoPatterns take a step, and an answer alone, in which every word that stands where an answer may and looks like
+// an errno is one. They stand beside the patterns of calls, which take E and anything: with the names of all errnos in
 // each, the schema would be twice as long, and an editor that finds no call to match shows none.
 //
 // Go's patterns cannot say "but": the text is cut into strings, separators with what is right behind them, and all
@@ -135,7 +135,8 @@ func kindPattern(k lab.Kind) string {
 	case lab.KindProcess:
 		return Inner(ProcessName)
 	case lab.KindAddr:
-		return `(?:unspec|(?:packet|netlink)\([^()]*\)|` + stringPattern + `|(?:family|mapped)\([^"]*\)\s*:\s*[^\s,()":]+|[^\s,()"]*:[^\s,()":]+)`
+		return `(?:unspec|(?:packet|netlink)\([^()]*\)|` + stringPattern +
+			`|(?:family|mapped)\([^"]*\)\s*:\s*[^\s,()":]+|[^\s,()"]*:[^\s,()":]+)`
 	case lab.KindInt, lab.KindLength, lab.KindUser, lab.KindDescriptor, lab.KindNumber:
 		return `-?[0-9]+`
 	case lab.KindRequest:
@@ -196,7 +197,8 @@ var examplesOf = map[lab.Kind]string{
 	lab.KindErrno: "ECONNREFUSED", lab.KindRequest: "eth0", lab.KindSetting: "1400",
 	lab.KindDescriptor: "-1", lab.KindOption: "SO_REUSEADDR", lab.KindValue: "1",
 	lab.KindNew: "b", lab.KindFDFlags: "O_NONBLOCK", lab.KindEvents: "POLLIN|POLLOUT",
-	lab.KindEpoll: "EPOLLIN|EPOLLET", lab.KindRestart: "SA_RESTART", lab.KindFamily: "inet", lab.KindSockType: "stream", lab.KindProtocol: "0",
+	lab.KindEpoll: "EPOLLIN|EPOLLET", lab.KindRestart: "SA_RESTART",
+	lab.KindFamily: "inet", lab.KindSockType: "stream", lab.KindProtocol: "0",
 	lab.KindRoute: SpecExamples[lab.KindRoute][0], lab.KindRule: SpecExamples[lab.KindRule][0],
 	lab.KindLink: "dummy", lab.KindNeighbour: SpecExamples[lab.KindNeighbour][0], lab.KindTarget: "peer.x",
 	lab.KindEcho: "peer.x", lab.KindAct: "other: listen(b, 5)",

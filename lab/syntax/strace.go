@@ -56,8 +56,8 @@ func isStrace(text string) bool {
 }
 
 // bareCall returns a line of strace(1) without what its options put around the call and behind descriptors. None of
-// that is of the call: who made it (-f), when (-t, -tt, -ttt, -r), where in the program (-i), its number (-n), how long
-// it took (-T), and what a descriptor is at that instant (-y, -yy), which the steps before it say.
+// that is of the call: who made it (-f), when (-t, -tt, -ttt, -r), where in the program (-i), its number (-n), how
+// long it took (-T), and what a descriptor is at that instant (-y, -yy), which the steps before it say.
 //
 //	[pid 77] 12:00:01.25 listen(3<TCP:[0.0.0.0:80]>, 5) = 0 <0.000012>
 //	listen(3, 5) = 0

@@ -7,8 +7,8 @@ import (
 )
 
 // OutOfMemoryKills returns how many processes the kernel has killed since it booted because memory had run out, the
-// machine's or a control group's: oom_kill of /proc/vmstat, see __oom_kill_process in mm/oom_kill.c. Its log would name
-// them, but one such message has a line for every process, and soon nothing else is left in the log.
+// machine's or a control group's: oom_kill of /proc/vmstat, see __oom_kill_process in mm/oom_kill.c. Its log would
+// name them, but one such message has a line for every process, and soon nothing else is left in the log.
 func OutOfMemoryKills() int {
 	text, err := os.ReadFile("/proc/vmstat")
 	if err != nil {

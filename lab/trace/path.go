@@ -133,8 +133,8 @@ func (m *importer) movePath(e *Event, i int, was, to string) {
 	}
 }
 
-// leftOver makes the files of sockets that existed before the first event: a server that was killed leaves its own, and
-// the next one's bind is refused by it. What a call answered that is the first about a path tells of it.
+// leftOver makes the files of sockets that existed before the first event: a server that was killed leaves its own,
+// and the next one's bind is refused by it. What a call answered that is the first about a path tells of it.
 func (m *importer) leftOver() {
 	seen := map[string]bool{}
 	var left []string

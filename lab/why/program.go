@@ -12,8 +12,8 @@ var hooksOf = map[string]string{
 	"sendto": "sendmsg4 sendmsg6", "sendmsg": "sendmsg4 sendmsg6",
 }
 
-// deniedByProgram: a program of the caller's cgroup refuses. It attached that itself, or an ancestor did, whose cgroup a
-// child is born into.
+// deniedByProgram: a program of the caller's cgroup refuses. It attached that itself, or an ancestor did, whose cgroup
+// a child is born into.
 func deniedByProgram(m *moment) string {
 	for caller, at := m.step.Process, m.at-1; at >= 0; at-- {
 		s := m.steps[at]

@@ -53,7 +53,8 @@ var rules = []rule{
 	{"ok", "bind", allowedUDP, "udp_lib_get_port, udp_lib_lport_inuse", "socket(7)", "udp"},
 	{"ok", "listen", allowed, "inet_csk_listen_start, inet_bind_conflict", "socket(7)", "reuseport"},
 
-	{"EADDRINUSE EADDRNOTAVAIL", "together", atOnce, "lock_sock_nested, inet_csk_get_port, __inet_check_established", "bind(2)", "at-once"},
+	{"EADDRINUSE EADDRNOTAVAIL", "together", atOnce,
+		"lock_sock_nested, inet_csk_get_port, __inet_check_established", "bind(2)", "at-once"},
 
 	// listen and accept
 	{"EOPNOTSUPP", "listen", datagramListens, "sock_no_listen, unix_listen", "listen(2)", "udp"},

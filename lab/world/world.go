@@ -617,7 +617,8 @@ func (a *applier) checkSignallers() {
 			p.Name = name
 			switch exists, own := a.World.Process(p) != nil, name == lab.SentByKernel || name == lab.SentByOther; {
 			case own && exists:
-				a.complain(OfCall, "behind from, %q is what is not a process of the experiment: give the process of that name another one", name)
+				a.complain(OfCall, "behind from, %q is what is not a process of the experiment: give the process of that name "+
+					"another one", name)
 			case !own && !exists && !a.doubt:
 				a.complain(OfCall, "no process %q exists so far%s", name, wording.Hint(name, "processes", a.living()))
 			}

@@ -64,7 +64,8 @@ func (t *Texts) add(n *yaml.Node, c context) {
 			line := n.Line + 1 + i
 			t.lines[line] = n
 			// A line may be a mapping in braces. It is all on that line, so its nodes have the line's columns.
-			if inner, err := parsed([]byte(text)); err == nil && inner.Kind == yaml.MappingNode && inner.Style&yaml.FlowStyle != 0 {
+			inner, err := parsed([]byte(text))
+			if err == nil && inner.Kind == yaml.MappingNode && inner.Style&yaml.FlowStyle != 0 {
 				whole := string(t.Line(line))
 				shift(inner, line, len([]rune(whole))-len([]rune(text)))
 				t.add(inner, context{})

@@ -32,8 +32,8 @@ func (i Importer) read(text string) (yaml, left string) {
 	return yaml, left
 }
 
-// Golden reads the text in each testdata/*.txtar: it becomes the topology that is the second file, which labrun takes and
-// labrun fmt does not change, and leaves out what the third one says. With -update it writes these two.
+// Golden reads the text in each testdata/*.txtar: it becomes the topology that is the second file, which labrun takes
+// and labrun fmt does not change, and leaves out what the third one says. With -update it writes these two.
 func (i Importer) Golden(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(files) == 0 {
@@ -73,8 +73,8 @@ func (i Importer) Golden(t *testing.T) {
 	}
 }
 
-// Fuzz reads any text, beginning with those of Golden and seeds. Nothing fails, and what is said of lines is in proportion
-// to them.
+// Fuzz reads any text, beginning with those of Golden and seeds. Nothing fails, and what is said of lines is in
+// proportion to them.
 func (i Importer) Fuzz(f *testing.F, seeds ...string) {
 	files, _ := filepath.Glob("testdata/*.txtar")
 	for _, name := range files {

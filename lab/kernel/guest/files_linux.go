@@ -18,11 +18,11 @@ import (
 
 // The programs of a guest's labs are this machine's. labrun itself serves the machine's files to the guest, in the
 // protocol of fuse(4) (include/uapi/linux/fuse.h) over one more line of QEMU's: kernels that lack 9p have FUSE, and
-// nothing else has to be installed. It knows no request that writes. Which files may be read at all is up to this machine's
-// kernel, and which user of the guest may read them to the guest's (the option default_permissions).
+// nothing else has to be installed. It knows no request that writes. Which files may be read at all is up to this
+// machine's kernel, and which user of the guest may read them to the guest's (the option default_permissions).
 //
-// There are libraries for this, but they make pipes and tables as soon as a program that has them in it starts, and all
-// processes of a lab are this program.
+// There are libraries for this, but they make pipes and tables as soon as a program that has them in it starts, and
+// all processes of a lab are this program.
 
 // unchanged is how long a guest remembers what it was told of a file, in seconds: as long as it lives.
 const unchanged = 24 * 60 * 60
@@ -149,7 +149,8 @@ func expectsReply(request []byte) bool {
 // says what nonsense was asked.
 func (s *served) answer(op uint32, number uint64, body []byte) ([]byte, error) {
 	n := s.nodes[number]
-	if n == nil && op != fuseInit && op != fuseForget && op != fuseBatchForget && op != fuseInterrupt && op != fuseDestroy {
+	ofNone := []uint32{fuseInit, fuseForget, fuseBatchForget, fuseInterrupt, fuseDestroy}
+	if n == nil && !slices.Contains(ofNone, op) {
 		return nil, unix.ESTALE
 	}
 	switch ask := (fields{body}); op {
@@ -329,19 +330,19 @@ func (s *served) attr(path string) ([]byte, error) {
 	}
 	b := make([]byte, 0, attrSize)
 	// Of file systems side by side each has its own numbers of inodes.
-	for _, v := range []uint64{st.Ino ^ st.Dev<<48, uint64(st.Size), uint64(st.Blocks), uint64(st.Atim.Sec), uint64(st.Mtim.Sec),
-		uint64(st.Ctim.Sec)} {
+	for _, v := range []uint64{st.Ino ^ st.Dev<<48, uint64(st.Size), uint64(st.Blocks), uint64(st.Atim.Sec),
+		uint64(st.Mtim.Sec), uint64(st.Ctim.Sec)} {
 		b = native.AppendUint64(b, v)
 	}
-	for _, v := range []uint32{uint32(st.Atim.Nsec), uint32(st.Mtim.Nsec), uint32(st.Ctim.Nsec), st.Mode, uint32(st.Nlink),
-		st.Uid, st.Gid, uint32(st.Rdev), uint32(st.Blksize), 0} {
+	for _, v := range []uint32{uint32(st.Atim.Nsec), uint32(st.Mtim.Nsec), uint32(st.Ctim.Nsec), st.Mode,
+		uint32(st.Nlink), st.Uid, st.Gid, uint32(st.Rdev), uint32(st.Blksize), 0} {
 		b = native.AppendUint32(b, v)
 	}
 	return b, nil
 }
 
-// openFile opens a regular file to be read: struct fuse_open_out. What else there is, a device or a pipe, does something
-// when it is opened, and the guest's kernel has its own.
+// openFile opens a regular file to be read: struct fuse_open_out. What else there is, a device or a pipe, does
+// something when it is opened, and the guest's kernel has its own.
 func (s *served) openFile(n *node, flags uint32) ([]byte, error) {
 	if flags&unix.O_ACCMODE != unix.O_RDONLY || flags&unix.O_TRUNC != 0 {
 		return nil, unix.EROFS

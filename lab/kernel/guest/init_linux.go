@@ -121,8 +121,8 @@ func initMain() error {
 const timerSlack = 4 * time.Millisecond
 
 // slackTimers lets the kernel end sleeps of this process, and of those that it starts, together with others that end
-// within timerSlack (PR_SET_TIMERSLACK of prctl(2)). Go's runtime looks after a program that runs every 20 us, which took
-// a quarter of what an emulated guest did. Timers of sockets are not sleeps: the kernel answers as before.
+// within timerSlack (PR_SET_TIMERSLACK of prctl(2)). Go's runtime looks after a program that runs every 20 us, which
+// took a quarter of what an emulated guest did. Timers of sockets are not sleeps: the kernel answers as before.
 func slackTimers() error {
 	threads, err := os.ReadDir("/proc/self/task")
 	if err != nil {

@@ -61,9 +61,9 @@ func inMemory(name string) (*os.File, error) {
 	return os.NewFile(uintptr(fd), name), nil
 }
 
-// unpackedKernel returns what a kernel's file unpacks when it starts, for a machine that would be slow at that. It is nil
-// for other machines, for a kernel that starts in no other way than by itself, and whenever anything is wrong: a machine
-// that gets the file as it is says what.
+// unpackedKernel returns what a kernel's file unpacks when it starts, for a machine that would be slow at that. It is
+// nil for other machines, for a kernel that starts in no other way than by itself, and whenever anything is wrong: a
+// machine that gets the file as it is says what.
 func unpackedKernel(i image.Image, accel string) *os.File {
 	if accel != "tcg" || i.Machine != "x86_64" || i.UserMode || i.GVisor {
 		return nil

@@ -73,8 +73,8 @@ func commandFor(i image.Image, accel string, files *Files) (command, error) {
 	return m.command(i, accel), nil
 }
 
-// Files says that a guest is to run programs of this machine: it is shown the machine's files, read-only, which takes it
-// longer to boot.
+// Files says that a guest is to run programs of this machine: it is shown the machine's files, read-only, which takes
+// it longer to boot.
 type Files struct {
 	// Folders are those of topologies, as paths from the root, where programs begin. They are seen in /tmp and
 	// in other places, too, of which programs see nothing else.
@@ -118,7 +118,8 @@ type machine struct {
 }
 
 // filesLine are the options of that line.
-var filesLine = []string{"-chardev", fmt.Sprintf("socket,id=files,fd=%d", filesFD), "-device", "virtserialport,chardev=files"}
+var filesLine = []string{"-chardev", fmt.Sprintf("socket,id=files,fd=%d", filesFD),
+	"-device", "virtserialport,chardev=files"}
 
 // machines are those that guests are emulated on, by architecture as uname(2) has it. They are the
 // smallest ones. Where there is only one serial line, the channel is a port of virtio-serial.
@@ -216,7 +217,8 @@ func gVisor(i image.Image) command {
 		"--ignore-cgroups", // the machine's, in which some would be left when it is killed
 	}
 	args = append(args, "do", "-quiet", privateInit)
-	return command{kind: sandboxed, program: i.Kernel, args: args, env: []string{"TMPDIR=" + privateDir}} // its children end with it
+	// Its children end with it.
+	return command{kind: sandboxed, program: i.Kernel, args: args, env: []string{"TMPDIR=" + privateDir}}
 }
 
 // privateDir is a folder of memory that a guest's program sees alone, and privateInit labrun in it.

@@ -29,11 +29,11 @@ type module struct {
 // links, queueing disciplines, tables, what they encrypt with, and file systems. There may be
 // thousands of others, of hardware that no guest has.
 var folders = []string{
-	"net/802", "net/8021q", "net/bridge", "net/core", "net/ipv4", "net/ipv6", "net/key", "net/llc", "net/mpls", "net/mptcp",
-	"net/netfilter", "net/netlink", "net/packet", "net/sched", "net/sctp", "net/tls", "net/unix", "net/xdp", "net/xfrm",
+	"net/802", "net/8021q", "net/bridge", "net/core", "net/ipv4", "net/ipv6", "net/key", "net/llc", "net/mpls",
+	"net/mptcp", "net/netfilter", "net/netlink", "net/packet", "net/sched", "net/sctp", "net/tls", "net/unix", "net/xdp", "net/xfrm",
 	"net/9p", "net/dccp", "net/hsr", "net/smc",
-	"drivers/net/bonding", "drivers/net/ipvlan", "drivers/net/macvlan.ko", "drivers/net/macvtap.ko", "drivers/net/dummy.ko",
-	"drivers/net/ifb.ko", "drivers/net/tap.ko", "drivers/net/team", "drivers/net/tun.ko", "drivers/net/veth.ko",
+	"drivers/net/bonding", "drivers/net/ipvlan", "drivers/net/macvlan.ko", "drivers/net/macvtap.ko",
+	"drivers/net/dummy.ko", "drivers/net/ifb.ko", "drivers/net/tap.ko", "drivers/net/team", "drivers/net/tun.ko", "drivers/net/veth.ko",
 	"drivers/net/vrf.ko", "drivers/net/vxlan", "drivers/net/vxlan.ko", "drivers/net/geneve.ko", "drivers/net/wireguard",
 	"drivers/net/macsec.ko", "drivers/net/netkit.ko", "drivers/net/nlmon.ko",
 	"drivers/virtio", "drivers/char/virtio_console.ko", "drivers/s390/virtio",

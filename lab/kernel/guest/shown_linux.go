@@ -216,8 +216,8 @@ func relay(counted bool) error {
 
 // waker knows how many requests are not answered yet.
 //
-// Where the guest's clock counts instructions it jumps over the time in which there are none to execute, so a guest that
-// waits for a file would find all its limits passed. While a request is under way a thread executes instructions
+// Where the guest's clock counts instructions it jumps over the time in which there are none to execute, so a guest
+// that waits for a file would find all its limits passed. While a request is under way a thread executes instructions
 // that do nothing, whenever no other one has any.
 type waker struct {
 	open atomic.Int32
@@ -236,7 +236,8 @@ func (w *waker) add(n int32) {
 // keepAwake is that thread.
 func (w *waker) keepAwake() {
 	runtime.LockOSThread()
-	_ = unix.SchedSetAttr(0, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_IDLE}, 0) // else it takes turns
+	// Else it takes turns.
+	_ = unix.SchedSetAttr(0, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_IDLE}, 0)
 	for range w.wake {
 		for w.open.Load() > 0 {
 			runtime.Gosched()

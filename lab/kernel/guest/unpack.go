@@ -61,8 +61,8 @@ var formats = []struct {
 }
 
 // vmlinux writes what a bzImage of x86-64 unpacks when it starts, which an emulated machine takes a third of its boot
-// over and this one a tenth of a second. The error says why a machine cannot start with that: it gets the bzImage then,
-// as a boot loader would give it, and that says what is wrong with it if anything is.
+// over and this one a tenth of a second. The error says why a machine cannot start with that: it gets the bzImage
+// then, as a boot loader would give it, and that says what is wrong with it if anything is.
 //
 // The fields are setup_sects, version, payload_offset and payload_length of Documentation/arch/x86/boot.rst.
 func vmlinux(to *os.File, bzImage []byte) error {

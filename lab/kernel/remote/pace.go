@@ -10,8 +10,8 @@ import (
 // again. So the asking end has at most a window of bytes under way, and the answering end says how many it read.
 //
 // It says so for every few hundred bytes, since a serial line may give it them one by one: in an emulated guest, to
-// say it for each read took a fifth of all that labrun did there. What was not told is less than the window has room for
-// beside a piece, so no piece waits for it.
+// say it for each read took a fifth of all that labrun did there. What was not told is less than the window has room
+// for beside a piece, so no piece waits for it.
 const (
 	window = 2048
 	piece  = 1024

@@ -11,8 +11,8 @@ import (
 )
 
 // A guest whose clock is the machine's is slower than the machine, and more so while others have the processors: a
-// call that takes the machine no time may take longer there than the file gives it. So both ends time the same work when
-// they have met, and every request says what came of it (kernel.Request.Slow).
+// call that takes the machine no time may take longer there than the file gives it. So both ends time the same work
+// when they have met, and every request says what came of it (kernel.Request.Slow).
 
 // work is a round of what cells are made of: a processor computes, and now and then bytes go through the kernel. A
 // User-mode Linux takes fifty times as long over a system call, but a cell only four times.
