@@ -20,8 +20,9 @@ labrun merge part-*.json -o report.json
 	p.entry("by=kernel,SHARE", "whole kernels of those that --kernel names, in place of some cells of all: "+
 		"each kernel boots once; by=kernel alone is by=kernel,auto")
 	p.heading("A part is written while it runs, after a second, then more and more seldom. So a machine " +
-		"that dies, a kill or ^C leaves what it has, and another run goes on from there. With --repeat a " +
-		"cell has its answer when the last run of it is over.")
+		"that dies, a kill or ^C leaves what it has, and another run goes on from there. With --repeat " +
+		"the part has nothing before the last of the runs: one that is cut short before that begins anew, and more " +
+		"shards lose less.")
 	p.entry("labrun resume PART", "runs what a part lacks, and what could not be asked. It takes files and "+
 		"flags from the part, on a machine with the same kernel and parameters")
 	p.entry("--resume", "for job scripts, which may be started again: goes on with the part that -o "+
