@@ -140,6 +140,7 @@ func recordProgram(cmd *cobra.Command, argv []string, o recordOptions) error {
 		name = "recorded"
 	}
 	if m.Carried == 0 {
+		tellLeft(cmd.ErrOrStderr(), argv[0], m.Left)
 		return usagef("%s made no calls about sockets that can be written (exit status %d)", argv[0], status)
 	}
 	if o.ok {

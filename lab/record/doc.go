@@ -17,5 +17,6 @@
 // terminal and nothing of the lab (Command, Main). It starts a second one, which installs the filter and becomes the
 // program. When the tracer ends, however it ends, the kernel kills what it traces (PTRACE_O_EXITKILL).
 //
-// Calls of io_uring(7) and of 32-bit programs are not seen; the first is noted as an event.
+// Calls of io_uring(7) and of programs of another architecture, such as 32-bit ones, are not seen. That there are some is
+// noted as an event.
 package record

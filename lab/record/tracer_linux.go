@@ -252,8 +252,10 @@ func (t *tracer) stopped(pid int, status unix.WaitStatus) (deliver unix.Signal, 
 		return 0, t.exit(pid, th)
 	case s == unix.SIGTRAP && int(status)>>16 == unix.PTRACE_EVENT_SECCOMP:
 		return 0, t.enter(pid, th)
+	case s == unix.SIGTRAP && int(status)>>16 == unix.PTRACE_EVENT_EXEC:
+		return 0, t.executed(pid)
 	case s == unix.SIGTRAP && int(status)>>16 != 0:
-		return 0, nil // a new child, or another program
+		return 0, nil // a new child
 	default:
 		return s, nil
 	}
@@ -262,6 +264,7 @@ func (t *tracer) stopped(pid int, status unix.WaitStatus) (deliver unix.Signal, 
 // The layout of struct ptrace_syscall_info, ptrace(2).
 const (
 	infoSize    = 88
+	infoArch    = 4  // AUDIT_ARCH_*, of the thread
 	infoNumber  = 24 // of a call that begins, with six arguments behind it
 	infoResult  = 24 // of a call that has ended
 	infoIsError = 32
@@ -281,6 +284,22 @@ func syscallInfo(pid int) (info [infoSize]byte, err error) {
 		return info, fmt.Errorf("ptrace PTRACE_GET_SYSCALL_INFO: %w", errno)
 	}
 	return info, nil
+}
+
+// executed notes that a process has become a program of another architecture, such as a 32-bit one: the kernel reads
+// its calls by other numbers, and the filter lets them pass.
+func (t *tracer) executed(pid int) error {
+	info, err := syscallInfo(pid)
+	if err != nil || binary.NativeEndian.Uint32(info[infoArch:]) == auditArch[runtime.GOARCH] {
+		return err
+	}
+	program, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
+	if err != nil { // it was killed meanwhile
+		return nil
+	}
+	at := t.next()
+	t.write(&trace.Event{Thread: pid, Begin: at, End: at, Name: trace.Foreign, Result: "0", Text: program})
+	return nil
 }
 
 // enter notes a call that begins.

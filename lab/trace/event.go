@@ -20,6 +20,10 @@ type Event struct {
 // Exit is the Name of the end of a thread, which is no call: a signal ends one too.
 const Exit = "+++"
 
+// Foreign is the Name of the beginning of a program whose calls are not recorded, since they are those of another
+// architecture, 32-bit ones for instance. Its Text is the program.
+const Foreign = "foreign"
+
 // Left is something that could not be carried over.
 type Left struct {
 	Line, Col int // of the log, 0 without one

@@ -347,6 +347,8 @@ func (m *importer) event(e *Event) {
 		m.unlink(e, p)
 	case "close", "close_range":
 		m.close(e, p)
+	case Foreign:
+		m.leave(e, "a program of another architecture, such as a 32-bit one, whose calls are not seen")
 	case "io_uring_setup":
 		m.leave(e, "calls by io_uring are not seen, and so are not in this file")
 	case "poll", "ppoll", "select", "pselect6", "epoll_wait", "epoll_pwait", "epoll_pwait2":
