@@ -20,7 +20,7 @@ func Can(i image.Image) error {
 		return fmt.Errorf("labrun knows no machine of QEMU for %s", i.Machine)
 	}
 	if _, err := exec.LookPath(m.qemu); err != nil {
-		return fmt.Errorf("needs %s", m.qemu)
+		return fmt.Errorf("needs %s, which this machine has not: install QEMU for %s", m.qemu, i.Machine)
 	}
 	return nil
 }

@@ -48,6 +48,9 @@ type Options struct {
 // Start boots a kernel and waits until it can be asked. The caller has to close it. An error says why
 // the guest ended, and what its console said last.
 func Start(ctx context.Context, i image.Image, o Options) (*Kernel, error) {
+	if err := Can(i); err != nil {
+		return nil, err
+	}
 	accel := o.Accel
 	if accel == "" && !i.UserMode && !i.GVisor {
 		accel = accelFor(ctx, i)
@@ -64,10 +67,8 @@ func Start(ctx context.Context, i image.Image, o Options) (*Kernel, error) {
 		defer unpacked.Close()
 		i.Kernel = fmt.Sprintf("/dev/fd/%d", kernelFD)
 	}
-	cmd, err := commandFor(i, accel, o.Files)
-	if err != nil {
-		return nil, err
-	}
+	var err error
+	cmd := commandFor(i, accel, o.Files)
 	if cmd.program, err = exec.LookPath(cmd.program); err == nil {
 		cmd.program, err = filepath.Abs(cmd.program)
 	}

@@ -39,23 +39,20 @@ const (
 	sandboxed              // gVisor: the channel is its standard input and output, and it gets no initramfs
 )
 
-// commandFor returns how to start a kernel. With files, it gets those of this machine if it can: programs are for one
-// architecture.
-func commandFor(i image.Image, accel string, files *Files) (command, error) {
+// commandFor returns how to start a kernel that Can has nothing against. With files, it gets those of this machine if
+// it can: programs are for one architecture.
+func commandFor(i image.Image, accel string, files *Files) command {
 	switch {
 	case i.UserMode:
 		c := userMode(i)
 		if files != nil {
 			c.args = append(c.args, fmt.Sprintf("mem=%dM", memoryFiles), filesWord+"="+hostFiles, files.word())
 		}
-		return c, nil
+		return c
 	case i.GVisor:
-		return gVisor(i), nil
+		return gVisor(i)
 	}
-	m, ok := machines[i.Machine]
-	if !ok {
-		return command{}, fmt.Errorf("labrun knows no machine of QEMU for %s", i.Machine)
-	}
+	m := machines[i.Machine]
 	if files != nil && m.files != nil && i.Machine == image.Host() {
 		words := []string{m.append, filesWord + "=" + m.filesAt, files.word()}
 		if accel != "kvm" {
@@ -65,12 +62,12 @@ func commandFor(i image.Image, accel string, files *Files) (command, error) {
 		c := m.command(i, accel)
 		c.args[slices.Index(c.args, "-m")+1] = strconv.Itoa(memoryFiles)
 		c.files = true
-		return c, nil
+		return c
 	}
 	if files != nil {
 		m.append += fmt.Sprintf(" %s=%s%s", filesWord, noFiles, image.Host())
 	}
-	return m.command(i, accel), nil
+	return m.command(i, accel)
 }
 
 // Files says that a guest is to run programs of this machine: it is shown the machine's files, read-only, which takes
