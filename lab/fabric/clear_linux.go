@@ -45,10 +45,8 @@ import (
 // wait. It may report false too often, and never true wrongly.
 func (l *Lab) Clear(ctx context.Context, within time.Duration) (bool, error) {
 	for deadline := time.Now().Add(within); ; {
-		switch clear, err := l.isClear(); {
-		case errors.Is(err, errStays):
-			return false, nil
-		case clear || err != nil:
+		switch clear, stays, err := l.isClear(); {
+		case clear || stays || err != nil:
 			return clear, err
 		case time.Now().After(deadline):
 			return false, nil
@@ -61,21 +59,18 @@ func (l *Lab) Clear(ctx context.Context, within time.Duration) (bool, error) {
 	}
 }
 
-// errStays is that a TIME_WAIT will be there for a minute.
-var errStays = errors.New("the kernel does not end a TIME_WAIT")
-
-// isClear is Clear without the wait.
-func (l *Lab) isClear() (bool, error) {
+// isClear is Clear without the wait. It reports too whether a TIME_WAIT stays for a minute.
+func (l *Lab) isClear() (clear, stays bool, err error) {
 	vacant := true
 	for _, h := range l.hosts {
-		v, err := h.vacate()
+		v, s, err := h.vacate()
 		if err != nil {
-			return false, err
+			return false, false, err
 		}
-		vacant = vacant && v
+		vacant, stays = vacant && v, stays || s
 	}
 	if !vacant {
-		return false, nil
+		return false, stays, nil
 	}
 	// Hosts without sockets send nothing by themselves, but may answer a segment that is under
 	// way with a reset, which nothing answers. So a segment that is missing is missing in the
@@ -85,45 +80,44 @@ func (l *Lab) isClear() (bool, error) {
 	for _, h := range l.hosts {
 		now, err := h.tally(h.limitsChallenges)
 		if err != nil {
-			return false, err
+			return false, false, err
 		}
 		sum.add(now, h.before)
 		h.now = now
 	}
 	if sum.in != sum.out || sum.again+sum.icmp+sum.challenges != 0 || sum.active != sum.passive+sum.refused {
-		return false, nil
+		return false, false, nil
 	}
 	for _, h := range l.hosts {
 		if h.now != h.before && h.forgetPeers() != nil {
-			return false, nil // in a user namespace: genl_family_rcv_msg_doit wants the machine's root
+			return false, false, nil // in a user namespace: genl_family_rcv_msg_doit wants the machine's root
 		}
 		h.before = h.now
 	}
-	return true, nil
+	return true, false, nil
 }
 
+// endConnections is of a kernel, which may be without SOCK_DESTROY.
+var endConnections = orphan.EndWithTimeWait
+
 // vacate ends the TCP connections that the host has, and reports whether it has no sockets
-// then.
-func (h *Host) vacate() (bool, error) {
+// then, and else whether a TIME_WAIT stays.
+func (h *Host) vacate() (vacant, stays bool, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if err := h.openDiag(); err != nil {
-		return false, fmt.Errorf("host %q: %w", h.name, err)
+		return false, false, fmt.Errorf("host %q: %w", h.name, err)
 	}
 	if h.diag == nil {
-		return false, nil // nothing tells
+		return false, false, nil // nothing tells
 	}
 	if h.isVacant() {
-		return true, nil
+		return true, false, nil
 	}
-	stays, err := orphan.EndWithTimeWait(h.diag.Socket.GetFd())
-	if err == nil && stays {
-		err = errStays
+	if stays, err = endConnections(h.diag.Socket.GetFd()); err != nil {
+		return false, false, fmt.Errorf("host %q: end connections: %w", h.name, err)
 	}
-	if err != nil {
-		return false, fmt.Errorf("host %q: end connections: %w", h.name, err)
-	}
-	return h.isVacant(), nil
+	return h.isVacant(), stays, nil
 }
 
 // forgetPeers empties tcp_metrics of the host, as "ip tcp_metrics flush all" does, see

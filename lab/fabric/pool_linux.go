@@ -74,12 +74,12 @@ func (p *Pool) takeLab(ops string) (found *Lab, err error) {
 		if found != nil || err != nil || l.ops != ops {
 			return false
 		}
-		var clear bool
-		clear, err = l.isClear()
+		var clear, stays bool
+		clear, stays, err = l.isClear()
 		switch {
 		case clear:
 			found = l.Lab
-		case err != nil || time.Since(l.since) > drain:
+		case stays || err != nil || time.Since(l.since) > drain:
 			useless = append(useless, l)
 		default:
 			return false
@@ -101,7 +101,8 @@ func (l *Lab) Leave() error {
 	if l == nil || l.ops == "" || l.tainted {
 		return l.Close()
 	}
-	if _, err := l.isClear(); err != nil { // it ends connections, which may be sent again as long as they last
+	// It ends connections, which may be sent again as long as they last.
+	if _, stays, err := l.isClear(); stays || err != nil {
 		return errors.Join(err, l.Close())
 	}
 	return l.pool.keep(l)

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
@@ -168,4 +169,54 @@ func TestSpoilt(t *testing.T) {
 		}
 		p.idle = nil
 	}
+}
+
+// A lab with a TIME_WAIT that the kernel does not end is not kept, and that is no error.
+func TestTimeWaitStays(t *testing.T) {
+	needNetNS(t)
+	defer func(f func(int) (bool, error)) { endConnections = f }(endConnections)
+	stays := false
+	endConnections = func(int) (bool, error) { return stays, nil }
+	var pool Pool
+	p := plan.New(dual(2))
+	x1, _, _ := addresses(1)
+	at := netip.AddrPortFrom(x1, 80)
+	begin := func() *Lab {
+		l, err := pool.Again(t.Context(), p)
+		must(t, err)
+		family, to := sockaddr(at)
+		server, client := mustListen(t, l.Host("h1"), at), mustSocket(t, l.Host("h0"), family, unix.SOCK_STREAM)
+		must(t, unix.Connect(client, to))
+		accepted, _, err := unix.Accept(server)
+		must(t, err)
+		unix.Close(client)
+		awaitEnd(t, accepted)
+		unix.Close(accepted)
+		unix.Close(server)
+		return l
+	}
+	stays = true
+	l := begin()
+	if clear, err := l.Clear(t.Context(), time.Hour); clear || err != nil { // it does not wait
+		t.Errorf("the lab is clear: %t, %v", clear, err)
+	}
+	must(t, l.Leave())
+	if len(pool.labs) != 0 {
+		t.Errorf("%d labs are kept", len(pool.labs))
+	}
+	// Nor is one used again of which that is found out when it has been kept.
+	stays = false
+	l = begin()
+	must(t, l.Leave())
+	stays = true
+	next, err := pool.Again(t.Context(), p)
+	must(t, err)
+	if next == l {
+		t.Error("a lab with a TIME_WAIT is used again")
+	}
+	if len(pool.labs) != 0 {
+		t.Errorf("%d labs are kept", len(pool.labs))
+	}
+	must(t, next.Close())
+	must(t, pool.Close())
 }
