@@ -37,8 +37,11 @@ A kernel boots in a guest without root, network or disk, so QEMU is needed for a
 User-mode Linux and gVisor. That one is not Linux, so conditions about versions of
 Linux do not hold for it. It has no kernel parameters of a host, and shows no socket
 that no process has open, as one in TIME_WAIT: cells that need those are skipped. It may
-choose a port that the file names, once in 50 000 times. --kernels-from FILE has one a line, and a topology may say
-kernels: [host, debian:6.1] for itself.
+choose a port that the file names, once in 50 000 times.
+
+--kernels-from FILE has one a line, and a topology may say kernels: [host, debian:6.1]
+for itself. A column is named after the version that the kernel says, and after what you
+typed too where another kernel says the same.
 
 QEMU executes a guest by KVM where one was seen to boot so, else it emulates it, and
 --accel kvm or --accel tcg says which. A guest of another architecture runs a labrun of
