@@ -110,10 +110,7 @@ func (o *runOptions) resumed(cmd *cobra.Command, file string, kept *result.Repor
 		}
 	}
 	o.only, o.hosts, o.kernels, o.repeat = s.Only, s.Hosts, s.Kernels, max(s.Repeat, 1)
-	o.sharing.text = fmt.Sprintf("%d/%d", s.Index, s.Of)
-	if s.By != "" {
-		o.sharing.text = "by=" + s.By + "," + o.sharing.text
-	}
+	o.sharing.text = s.Share()
 	o.outputs.files = []string{file}
 	if _, ok := report.FormatOf(file); !ok {
 		return nil, usagef("%s: a part has the suffix .json, or that and .gz or .zst", file)

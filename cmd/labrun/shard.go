@@ -73,7 +73,7 @@ func (o *runOptions) checkShard(topologies []*lab.Topology) error {
 	return o.checkKernelsOfShard(topologies)
 }
 
-// checkKernelsOfShard leaves out the kernels that other shards ask.
+// checkKernelsOfShard leaves out the kernels that other shards ask, and says what the share is of.
 func (o *runOptions) checkKernelsOfShard(topologies []*lab.Topology) error {
 	s := &o.sharing
 	names, err := o.namedKernels()
@@ -87,39 +87,35 @@ func (o *runOptions) checkKernelsOfShard(topologies []*lab.Topology) error {
 	if s.says.Node, err = os.Hostname(); err != nil {
 		return err
 	}
-	s.says.Cells = o.countCells(topologies)
-	if len(o.asked) > 0 {
-		s.says.Cells = 0
-		for _, a := range o.asked {
-			s.says.Cells += o.countCells(a.topologies)
+	if s.share.ByKernel {
+		switch {
+		case len(names) == 0:
+			return usagef("--shard %s: name the kernels with --kernel; those that files name are asked of other files each",
+				s.text)
+		case len(names) < s.share.Of:
+			return usagef("--shard %s: %s, and so many shards at most", s.text, count(len(names), "kernel"))
+		}
+		s.says.By = result.ByKernel
+		o.asked = nil
+		for _, name := range shard.Own(s.share, names) {
+			o.asked = append(o.asked, asked{name, topologies})
+		}
+		if len(o.asked) == 1 && o.asked[0].kernel == hostKernel {
+			o.asked = nil // this machine's alone, as checkKernels has it
 		}
 	}
-	if !s.share.ByKernel {
-		return nil
+	for _, a := range o.kernelsOf(topologies) {
+		s.says.Cells += o.countCells(a.topologies)
 	}
-	switch {
-	case len(names) == 0:
-		return usagef("--shard %s: name the kernels with --kernel; those that files name are asked of other files each",
-			s.text)
-	case len(names) < s.share.Of:
-		return usagef("--shard %s: %s, and so many shards at most", s.text, count(len(names), "kernel"))
-	}
-	s.says.By = result.ByKernel
-	s.says.Cells = 0
-	// One kernel costs as much as another. A share has neighbours, so that the parts, one after the other, have the
-	// columns of the whole in its order, which its digest is of.
-	var mine []asked
-	for i, name := range names {
-		if i*s.share.Of/len(names) == s.share.Index-1 {
-			mine = append(mine, asked{name, topologies})
-			s.says.Cells += o.countCells(topologies)
-		}
-	}
-	if len(mine) == 1 && mine[0].kernel == hostKernel {
-		mine = nil // this machine's alone, as checkKernels has it
-	}
-	o.asked = mine
 	return nil
+}
+
+// kernelsOf returns the kernels that are asked, each with its topologies, this machine's too where it is the only one.
+func (o *askOptions) kernelsOf(topologies []*lab.Topology) []asked {
+	if len(o.asked) == 0 {
+		return []asked{{hostKernel, topologies}}
+	}
+	return o.asked
 }
 
 // partFile returns the file that gets the part.
@@ -137,50 +133,16 @@ func (o *runOptions) partFile() (string, error) {
 	return files[0], nil
 }
 
-// fits says in what a part is not of the run that the flags and files are of, nil when it is.
+// fits returns an error when a part is not of the run that the flags and files are of.
 func (o *runOptions) fits(file string, kept *result.Report, topologies []*lab.Topology) error {
-	want, is := o.sharing.says, kept.Environment.Shard
-	if is == nil {
+	if kept.Environment.Shard == nil {
 		return usagef("%s: it is not a part of a run, but a whole one: take another -o FILE, or do without --resume", file)
 	}
-	var all []string
-	differs := func(what string, is, want any) {
-		if is, want := fmt.Sprint(is), fmt.Sprint(want); is != want {
-			all = append(all, fmt.Sprintf("%s %s and not %s", what, is, want))
-		}
+	if differs := kept.NotPartOf(&o.sharing.says, version(), topologies); differs != nil {
+		return usagef("%s is of another run: it has %s", file, strings.Join(differs, ", "))
 	}
-	share := func(s *result.Shard) shard.Share { return shard.Share{Index: s.Index, Of: s.Of, ByKernel: s.By != ""} }
-	words := func(list []string) string { return cmp.Or(lab.Command(list...), "none") }
-	differs("shard", share(is), share(&want))
-	differs("--only", words(is.Only), words(want.Only))
-	differs("--host", words(is.Hosts), words(want.Hosts))
-	differs("--kernel", words(is.Kernels), words(want.Kernels))
-	differs("--repeat", max(is.Repeat, 1), max(want.Repeat, 1))
-	differs("labrun", kept.Environment.Labrun, version())
-	names := func(of int, name func(i int) string) string {
-		var all []string
-		for i := range of {
-			all = append(all, name(i))
-		}
-		return words(all)
-	}
-	isFiles := names(len(kept.Matrices), func(i int) string { return kept.Matrices[i].File })
-	wantFiles := names(len(topologies), func(i int) string { return topologies[i].File })
-	if differs("files", isFiles, wantFiles); isFiles == wantFiles {
-		for i, t := range topologies {
-			if m := &kept.Matrices[i]; m.Source != t.Source || !slices.Equal(m.Included, t.Included) {
-				all = append(all, "another text of "+t.File)
-			}
-		}
-	}
-	if all == nil {
-		return nil
-	}
-	return usagef("%s is of another run: it has %s", file, strings.Join(all, ", "))
+	return nil
 }
-
-// isWhole reports whether a part has an answer of every cell of its share.
-func isWhole(r *result.Report) bool { return r.Environment.Shard.Lacks == 0 && r.Counts.Errors == 0 }
 
 // shardRun is the run of a share, perhaps of several kernels. A nil one is the run of all cells.
 type shardRun struct {
@@ -206,11 +168,7 @@ type piece struct {
 func (o *runOptions) newShardRun(topologies []*lab.Topology, options run.Options,
 	had *result.Report) (*shardRun, error) {
 	s := &shardRun{says: o.sharing.says, had: had, used: map[string]bool{}}
-	kernels := o.asked
-	if len(kernels) == 0 {
-		kernels = []asked{{hostKernel, topologies}}
-	}
-	for _, a := range kernels {
+	for _, a := range o.kernelsOf(topologies) {
 		n, err := run.Cells(a.topologies, options)
 		if err != nil {
 			return nil, err
@@ -271,7 +229,7 @@ func (s *shardRun) hadOf(info *result.KernelInfo, topologies []*lab.Topology) (*
 	if s.had == nil {
 		return nil, nil
 	}
-	kernels := answered(s.had)
+	kernels := s.had.Answered()
 	at := slices.IndexFunc(kernels, func(k result.KernelInfo) bool {
 		return k.Release == info.Release && k.Version == info.Version && k.Machine == info.Machine
 	})
@@ -293,7 +251,7 @@ func (s *shardRun) hadOf(info *result.KernelInfo, topologies []*lab.Topology) (*
 	if k.Name != "" {
 		r = r.On(k.Name)
 	}
-	return partOf(&r, topologies), nil
+	return run.PartOf(&r, topologies), nil
 }
 
 // unused returns an error when the earlier run has a kernel that was not asked now.
@@ -301,42 +259,12 @@ func (s *shardRun) unused() error {
 	if s.had == nil {
 		return nil
 	}
-	for _, k := range answered(s.had) {
+	for _, k := range s.had.Answered() {
 		if !s.used[k.Name] {
 			return usagef("the part has linux %s, and none of the kernels is that one now", cmp.Or(k.Name, k.Release))
 		}
 	}
 	return nil
-}
-
-// answered returns the kernels that have a cell that is not an error. One that could not be booted has errors alone,
-// and is described by what was known of it.
-func answered(r *result.Report) []result.KernelInfo {
-	has := map[string]bool{}
-	for i := range r.Matrices {
-		m := &r.Matrices[i]
-		for j := range m.Cells {
-			if c := &m.Cells[j]; c.Verdict != result.Error {
-				has[m.Columns[c.Column].Kernel] = true
-			}
-		}
-	}
-	return slices.DeleteFunc(slices.Clone(r.Environment.Kernels), func(k result.KernelInfo) bool { return !has[k.Name] })
-}
-
-// partOf finds what a report has of topologies, in their order. A run may have a file twice.
-func partOf(r *result.Report, topologies []*lab.Topology) *run.Part {
-	part := &run.Part{Matrices: make([]result.Matrix, len(topologies)), Seconds: make([][]float32, len(topologies))}
-	next := map[string]int{} // where to look for the next of a file
-	for i, t := range topologies {
-		for j := next[t.File]; j < len(r.Matrices); j++ {
-			if r.Matrices[j].File == t.File {
-				part.Matrices[i], part.Seconds[i], next[t.File] = r.Matrices[j], r.SecondsOf(j), j+1
-				break
-			}
-		}
-	}
-	return part
 }
 
 // checkpoint saves the part, with what the pieces have so far. It has all files, also those that no kernel was asked

@@ -54,7 +54,7 @@ func (o runOptions) runPart(ctx context.Context, cmd *cobra.Command, topologies 
 	}
 	defer closeOutputs(outputs)
 	how := detail{o.verbose, o.outputs.terse}
-	if had != nil && isWhole(had) {
+	if had != nil && had.IsWholePart() {
 		file, _ := o.partFile()
 		fmt.Fprintf(stderr, "labrun: %s is whole: there is nothing left to run\n", file)
 		return printReport(cmd, *had, nil, outputs, o.outputs.stdout, how)

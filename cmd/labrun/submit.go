@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -154,12 +153,6 @@ func (o *submitOptions) check(cmd *cobra.Command, paths []string) error {
 	return nil
 }
 
-// A shard takes some seconds to start and to be merged, and Slurm as it comes has arrays of less than so many.
-const (
-	shardLasts = 10 * time.Second
-	mostShards = 1000
-)
-
 // countShards checks how many shards there are, or finds how many are worth it.
 func (o *submitOptions) countShards(cmd *cobra.Command, topologies []*lab.Topology) error {
 	kernels := max(1, len(o.ask.asked))
@@ -179,7 +172,7 @@ func (o *submitOptions) countShards(cmd *cobra.Command, topologies []*lab.Topolo
 		return nil
 	}
 	cost, err := run.Cost(topologies, run.Options{Only: o.ask.selects(), Hosts: o.ask.hosts})
-	o.job.Shards = int(min(max(cost*time.Duration(kernels*o.ask.repeat)/shardLasts, 1), mostShards))
+	o.job.Shards = submit.ShardsFor(cost * time.Duration(kernels*o.ask.repeat))
 	return err
 }
 
@@ -306,18 +299,10 @@ what guests need have to be added to it.`,
 				return err
 			}
 			k.Job = o.job
-			for i, t := range o.topologies {
-				if _, err := os.Lstat(o.job.Files[i]); err != nil { // a lesson, which is in the program
-					continue
-				}
-				k.Texts = append(k.Texts, submit.Text{Path: o.job.Files[i], Text: t.Source})
-				for _, inc := range t.Included {
-					text := submit.Text{Path: inc.File, Text: inc.Text}
-					if !slices.Contains(k.Texts, text) { // several topologies may share it
-						k.Texts = append(k.Texts, text)
-					}
-				}
-			}
+			k.Texts = submit.TextsOf(slices.DeleteFunc(o.topologies, func(t *lab.Topology) bool {
+				_, err := os.Lstat(t.File)
+				return err != nil // a lesson, which is in the program
+			}))
 			to := handing{"kubectl", "-o job.yaml", []string{"kubectl", "apply", "-f", "-"}, "kubectl cluster-info"}
 			if err := o.submit(cmd, k.Write, to); err != nil || !o.goes {
 				return err

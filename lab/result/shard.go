@@ -43,6 +43,67 @@ func (s *Shard) String() string {
 	return words
 }
 
+// NotPartOf says in what a report is not the part of a run that the shard, the version of labrun and the topologies are
+// of, nil when it is. It has to be a part.
+func (r *Report) NotPartOf(want *Shard, labrun string, topologies []*lab.Topology) (differs []string) {
+	is := r.Environment.Shard
+	differ := func(what string, is, want any) {
+		if is, want := fmt.Sprint(is), fmt.Sprint(want); is != want {
+			differs = append(differs, fmt.Sprintf("%s %s and not %s", what, is, want))
+		}
+	}
+	words := func(list []string) string { return cmp.Or(lab.Command(list...), "none") }
+	differ("shard", is.Share(), want.Share())
+	differ("--only", words(is.Only), words(want.Only))
+	differ("--host", words(is.Hosts), words(want.Hosts))
+	differ("--kernel", words(is.Kernels), words(want.Kernels))
+	differ("--repeat", max(is.Repeat, 1), max(want.Repeat, 1))
+	differ("labrun", r.Environment.Labrun, labrun)
+	var has, wants []string
+	for i := range r.Matrices {
+		has = append(has, r.Matrices[i].File)
+	}
+	for _, t := range topologies {
+		wants = append(wants, t.File)
+	}
+	if differ("files", words(has), words(wants)); !slices.Equal(has, wants) {
+		return differs
+	}
+	for i, t := range topologies {
+		if m := &r.Matrices[i]; m.Source != t.Source || !slices.Equal(m.Included, t.Included) {
+			differs = append(differs, "another text of "+t.File)
+		}
+	}
+	return differs
+}
+
+// Share writes which share it is as --shard reads it.
+func (s *Shard) Share() string {
+	text := fmt.Sprintf("%d/%d", s.Index, s.Of)
+	if s.By != "" {
+		return "by=" + s.By + "," + text
+	}
+	return text
+}
+
+// IsWholePart reports whether a part has an answer of every cell of its share.
+func (r *Report) IsWholePart() bool { return r.Environment.Shard.Lacks == 0 && r.Counts.Errors == 0 }
+
+// Answered returns the kernels that have a cell that is not an error. One that could not be booted has errors alone,
+// and is described by what was known of it.
+func (r *Report) Answered() []KernelInfo {
+	has := map[string]bool{}
+	for i := range r.Matrices {
+		m := &r.Matrices[i]
+		for j := range m.Cells {
+			if c := &m.Cells[j]; c.Verdict != Error {
+				has[m.Columns[c.Column].Kernel] = true
+			}
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(r.Environment.Kernels), func(k KernelInfo) bool { return !has[k.Name] })
+}
+
 // ByKernel is the By of a shard that has all cells of some of the kernels.
 const ByKernel = "kernel"
 

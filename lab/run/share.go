@@ -166,6 +166,21 @@ type Part struct {
 	Lacks    int             // how many cells of the share are not there
 }
 
+// PartOf finds what a report has of topologies, in their order. A run may have a file twice.
+func PartOf(r *result.Report, topologies []*lab.Topology) *Part {
+	part := &Part{Matrices: make([]result.Matrix, len(topologies)), Seconds: make([][]float32, len(topologies))}
+	next := map[string]int{} // where to look for the next of a file
+	for i, t := range topologies {
+		for j := next[t.File]; j < len(r.Matrices); j++ {
+			if r.Matrices[j].File == t.File {
+				part.Matrices[i], part.Seconds[i], next[t.File] = r.Matrices[j], r.SecondsOf(j), j+1
+				break
+			}
+		}
+	}
+	return part
+}
+
 // had are the cells that a run of the share need not ask again: an earlier one was cut short. Errors are asked
 // again.
 type had struct {

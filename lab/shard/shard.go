@@ -78,6 +78,19 @@ func number(text string) (int, error) {
 	return strconv.Atoi(text)
 }
 
+// Own returns those of things that cost alike, such as kernels, that are the share's. They are neighbours, so that the
+// parts, one after the other, have all in their order, which the digest of the whole is of. Where there are as many as
+// shares at least, each share has some.
+func Own[T any](s Share, all []T) []T {
+	var own []T
+	for i, one := range all {
+		if i*s.Of/len(all) == s.Index-1 {
+			own = append(own, one)
+		}
+	}
+	return own
+}
+
 // Assign returns for each group of cells which share has it, from 0. Groups go to the share that has least so far,
 // costly ones first; of equal ones the order decides. So shares differ by the cost of one group at most, and all
 // machines agree: costs are whole numbers, without rounding.

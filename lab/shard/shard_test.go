@@ -97,6 +97,29 @@ func TestParseSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
+// TestOwn: the shares of a list are the list, in its order, and as long as each other but for one.
+func TestOwn(t *testing.T) {
+	for n := range 12 {
+		all := make([]int, n)
+		for i := range all {
+			all[i] = i
+		}
+		for of := 1; of <= n; of++ {
+			together := []int{}
+			for i := 1; i <= of; i++ {
+				own := Own(Share{Index: i, Of: of}, all)
+				if len(own) < n/of || len(own) > (n+of-1)/of {
+					t.Errorf("share %d of %d has %v of %d", i, of, own, n)
+				}
+				together = append(together, own...)
+			}
+			if diff := cmp.Diff(all, together); diff != "" {
+				t.Errorf("%d in %d shares: %s", n, of, diff)
+			}
+		}
+	}
+}
+
 // TestAssign: shares differ by no more than the cost of one group, and every group has one.
 func TestAssign(t *testing.T) {
 	r := rand.New(rand.NewSource(1))

@@ -7,6 +7,7 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -27,6 +28,19 @@ type Kubernetes struct {
 
 // A Text is a file that pods get, at a path below the folder in which they start.
 type Text struct{ Path, Text string }
+
+// TextsOf returns the files of topologies, and those that they include, each once: several may share one.
+func TextsOf(topologies []*lab.Topology) (texts []Text) {
+	for _, t := range topologies {
+		texts = append(texts, Text{t.File, t.Source})
+		for _, inc := range t.Included {
+			if text := (Text{inc.File, inc.Text}); !slices.Contains(texts, text) {
+				texts = append(texts, text)
+			}
+		}
+	}
+	return texts
+}
 
 // Limits of Kubernetes: of a ConfigMap's data, and of a Job's name, behind which each pod's has the index and five more
 // characters (https://kubernetes.io/docs/concepts/overview/working-with-objects/names/).

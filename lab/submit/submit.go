@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"text/template"
+	"time"
 
 	"labrun/lab"
 	"labrun/lab/wording"
@@ -29,6 +30,15 @@ type Job struct {
 	Dir     string   // the folder of parts and logs, which all tasks and the merge share
 	Reports []string // what the merge writes, at least one
 }
+
+// A shard takes some seconds to start and to be merged, and Slurm as it comes has arrays of less than so many.
+const (
+	shardLasts = 10 * time.Second
+	mostShards = 1000
+)
+
+// ShardsFor returns how many shards are worth it for a run that takes so long on one processor.
+func ShardsFor(cost time.Duration) int { return int(min(max(cost/shardLasts, 1), mostShards)) }
 
 // Run returns the words of the run as it is without shards.
 func (j Job) Run() []string {

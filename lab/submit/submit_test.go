@@ -4,6 +4,11 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"labrun/lab"
 )
 
 // TestWordsStayWords: what means something to sh, Slurm, YAML, GitHub or Kubernetes is text in a name.
@@ -121,5 +126,26 @@ func TestReportsOfAPod(t *testing.T) {
 		if good && err != nil || !good && (err == nil || !strings.Contains(err.Error(), "without a folder") || text.Len() > 0) {
 			t.Errorf("%s: %v, %s", name, err, text.String())
 		}
+	}
+}
+
+// TestShardsFor: one shard at least, none shorter than what it costs to start one, and no more than an array may have.
+func TestShardsFor(t *testing.T) {
+	for cost, want := range map[time.Duration]int{0: 1, 9 * time.Second: 1, 39 * time.Second: 3, 1000 * time.Hour: 1000} {
+		if got := ShardsFor(cost); got != want {
+			t.Errorf("%s: %d shards, want %d", cost, got, want)
+		}
+	}
+}
+
+// TestTextsOf: a file that two topologies include is carried along once.
+func TestTextsOf(t *testing.T) {
+	shared := []lab.Included{{File: "shared.yaml", Text: "c"}}
+	got := TextsOf([]*lab.Topology{
+		{Layout: lab.Layout{File: "a.yaml"}, Source: "a", Included: shared}, {Layout: lab.Layout{File: "b.yaml"}, Source: "b", Included: shared},
+	})
+	want := []Text{{"a.yaml", "a"}, {"shared.yaml", "c"}, {"b.yaml", "b"}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
 	}
 }
