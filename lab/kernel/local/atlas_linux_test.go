@@ -104,7 +104,8 @@ func TestAtlasLeft(t *testing.T) {
 	e.Combos = slices.DeleteFunc(e.Combos, func(c lab.Combo) bool {
 		name := e.CellName(c)
 		return !strings.Contains(name, "[first=x,first-options=none,") && !strings.Contains(name, "[first=any6,first-options=none,") ||
-			!strings.HasSuffix(name, ",second=any,second-options=none,second-user=same]")
+			!strings.Contains(name, ",first-user=root,") ||
+			!strings.HasSuffix(name, ",second=any,second-options=none,second-user=root]")
 	})
 	m := mustRun(t, running, top, run.Options{})
 	seen := map[string]int{}
