@@ -323,13 +323,17 @@ a1     ok     ok  ok  ok  ok  ok
 `, strings.TrimPrefix(text[:strings.Index(text, "\nFAIL ")], "lab\n"))
 	// As wide as the terminal is not too wide, in colour neither.
 	for _, text := range []Text{{}, {Colour: true}} {
-		whole := textOf(t, text, m)
+		tables := func() string { // without what is said of a cell, whose lines end at words
+			before, _, _ := strings.Cut(textOf(t, text, m), "lab.yaml:2:")
+			return before
+		}
+		whole := tables()
 		text.Width = len("e           FAIL 1 of 12  pass 12  pass 12  pass 12  pass 12")
-		if got := textOf(t, text, m); got != whole {
+		if got := tables(); got != whole {
 			t.Errorf("cut into pieces: %s", got)
 		}
 		text.Width--
-		if got := textOf(t, text, m); got == whole {
+		if got := tables(); got == whole {
 			t.Errorf("not cut: %s", got)
 		}
 	}
