@@ -101,7 +101,7 @@ func feature(s span) (*lab.Feature, []Mistake) {
 		s = s.from(1)
 	}
 	if len(s.tokens) != 2 || !slices.ContainsFunc(lab.FeatureKinds, s.tokens[0].is) || !s.tokens[1].word() {
-		return f, s.wrong("a feature is %s and a name, found %s", strings.Join(lab.FeatureKinds, ", "), s.found())
+		return f, s.wrong("a feature is one of %s, and a name; found %s", strings.Join(lab.FeatureKinds, ", "), s.found())
 	}
 	name := s.from(1)
 	f.Kind, f.Name = s.tokens[0].text, s.tokens[1].text
