@@ -234,8 +234,9 @@ func (s *compiledBatch) arrived(a *agent) bool {
 	}
 }
 
-// call makes a call. The runtime need not know of those that never wait, and RawSyscall saves telling it. A name that has no socket, because the call that makes it
-// failed, is descriptor -1: the kernel answers EBADF, as to a program that goes on regardless.
+// call makes a call. The runtime need not know of those that never wait, and RawSyscall saves telling it. A name that
+// has no socket, because the call that makes it failed, is descriptor -1: the kernel answers EBADF, as to a program
+// that goes on regardless.
 func (s *compiledBatch) call(a *agent, c *compiledCall) uint16 {
 	var errno unix.Errno
 	number, fd := uintptr(c.Number), uintptr(0)
