@@ -437,6 +437,22 @@ func notConnected(m *moment) string {
 	return say("%s is not connected", m.self())
 }
 
+// neverConnected: of TCP a send that finds no connection says what one after its end says.
+func neverConnected(m *moment) string {
+	if s := m.known(); s == nil || !s.Stream() || m.has("MSG_FASTOPEN") {
+		return ""
+	}
+	return notConnected(m)
+}
+
+// unixStreamAlone: of unix(7) it is EINVAL, where TCP and SOCK_SEQPACKET say ENOTCONN.
+func unixStreamAlone(m *moment) string {
+	if s := m.known(); s == nil || s.Type != "unix" {
+		return ""
+	}
+	return notConnected(m)
+}
+
 // noDestination: of datagrams each has its destination, by the call or by connect.
 func noDestination(m *moment) string {
 	s := m.known()

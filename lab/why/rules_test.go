@@ -49,12 +49,16 @@ func ask(t *testing.T, steps string) (*question.Question, []string) {
 	return q, got
 }
 
-// nameOf names the predicate of a rule.
+// nameOf names the predicate of a rule, and its first call where another rule has the errno and the predicate, too.
 func (r *rule) nameOf() string {
 	name := runtime.FuncForPC(reflect.ValueOf(r.tells).Pointer()).Name()
 	name, _, _ = strings.Cut(strings.TrimPrefix(name[strings.LastIndex(name, "why.")+4:], "init."), ".func")
 	first, _, _ := strings.Cut(r.errnos, " ")
-	return first + " " + name
+	name = first + " " + name
+	if call, _, _ := strings.Cut(r.calls, " "); name == "ENOTCONN notConnected" || name == "EINVAL tooShort" {
+		name += " of " + call // each call has a row, for it has functions and a page of its own
+	}
+	return name
 }
 
 const (
@@ -68,7 +72,8 @@ var contradictions = map[string][]string{
 	"EFAULT badPointer":          {"a = socket(tcp); bind(a, x:80) = EFAULT"},
 	"EBADF notOpen":              {"a = socket(tcp); bind(a, x:80) = EBADF"},
 	"ENOTSOCK notASocket":        {"a = socket(tcp); bind(a, x:80) = ENOTSOCK"},
-	"EINVAL tooShort":            {"a = socket(tcp); bind(a, x:80) = EINVAL", "a = socket(tcp); bind(a, x:80, 16) = EINVAL"},
+	"EINVAL tooShort of connect": {"a = socket(tcp); connect(a, beta.x:80) = EINVAL"},
+	"EINVAL tooShort of bind":    {"a = socket(tcp); bind(a, x:80) = EINVAL", "a = socket(tcp); bind(a, x:80, 16) = EINVAL"},
 	"EINVAL wrongLength":         {"a = socket(tcp); setsockopt(a, SO_REUSEADDR, 1, 4) = EINVAL", "a = socket(tcp); setsockopt(a, SO_REUSEADDR, 1) = EINVAL"},
 	"EINVAL wrongRoom":           {"a = socket(tcp); getsockname(a, 16) = EINVAL", "a = socket(tcp); s = accept(a) = EINVAL"},
 	"EACCES pingGroup":           {"a = socket(raw) = EACCES"},
@@ -195,8 +200,13 @@ var contradictions = map[string][]string{
 	"ETIMEDOUT gaveUp":     {"a = socket(tcp); recv(a) = ETIMEDOUT", unixPair + "recv(a) = ETIMEDOUT"},
 	"ENETDOWN linkIsDown":  {"p = socket(packet, raw, 0); getsockopt(p, SO_ERROR) = ENETDOWN", "link_down(eth0); a = socket(tcp); getsockopt(a, SO_ERROR) = ENETDOWN"},
 
-	"ENOTCONN notConnected":      {listener + "getpeername(c) = ENOTCONN", "u = socket(udp); connect(u, beta.x:9); getpeername(u) = ENOTCONN"},
-	"EDESTADDRREQ noDestination": {`u = socket(udp); connect(u, beta.x:9); send(u, "x") = EDESTADDRREQ`, `u = socket(udp); sendto(u, "x", beta.x:9) = EDESTADDRREQ`},
+	"ENOTCONN notConnected of shutdown":    {listener + "shutdown(c, SHUT_WR) = ENOTCONN"},
+	"ENOTCONN notConnected of recv":        {listener + "recv(c) = ENOTCONN"},
+	"ENOTCONN notConnected of send":        {unixPair + `send(a, "x") = ENOTCONN`},
+	"EINVAL unixStreamAlone":               {unixPair + "recv(a) = EINVAL", "a = socket(unix-seqpacket); recv(a) = EINVAL"},
+	"EPIPE neverConnected":                 {listener + `send(c, "x") = EPIPE`, unixPair + `send(a, "x") = EPIPE`},
+	"ENOTCONN notConnected of getpeername": {listener + "getpeername(c) = ENOTCONN", "u = socket(udp); connect(u, beta.x:9); getpeername(u) = ENOTCONN"},
+	"EDESTADDRREQ noDestination":           {`u = socket(udp); connect(u, beta.x:9); send(u, "x") = EDESTADDRREQ`, `u = socket(udp); sendto(u, "x", beta.x:9) = EDESTADDRREQ`},
 	"EAGAIN nothingToReceive": {"u = socket(udp); recv(u) = EAGAIN", unixPair + `send(a, "x"); recv(b, 9, MSG_DONTWAIT) = EAGAIN`,
 		listener + `send(c, "x"); recv(s, 9, MSG_DONTWAIT) = EAGAIN`},
 	"EAGAIN noRoom":          {listener + `send(c, "x", MSG_DONTWAIT) = EAGAIN`, listener + `fill(c); send(c, "x") = EAGAIN`},
@@ -268,6 +278,43 @@ func TestContradictions(t *testing.T) {
 	for name := range contradictions {
 		if !names[name] {
 			t.Errorf("%s is not a rule", name)
+		}
+	}
+}
+
+// TestFunctionOfKind: of a rule about several kinds of sockets a reason names the function that the call's socket comes
+// through, and no other.
+func TestFunctionOfKind(t *testing.T) {
+	for _, c := range []struct{ steps, function string }{
+		{"a = socket(tcp); recv(a) = ENOTCONN", "tcp_recvmsg_locked"},
+		{"a = socket(unix-seqpacket); recv(a) = ENOTCONN", "unix_seqpacket_recvmsg"},
+		{"a = socket(unix); recv(a) = EINVAL", "unix_stream_read_generic"},
+		{`a = socket(tcp); send(a, "x") = EPIPE`, "sk_stream_wait_connect"},
+		{`a = socket(unix); send(a, "x") = ENOTCONN`, "unix_stream_sendmsg"},
+		{`a = socket(unix-dgram); send(a, "x") = ENOTCONN`, "unix_dgram_sendmsg"},
+		{`a = socket(unix-seqpacket); send(a, "x") = ENOTCONN`, "unix_seqpacket_sendmsg"},
+		{`a = socket(udp); send(a, "x") = EDESTADDRREQ`, "udp_sendmsg"},
+		{`a = socket(udp6); send(a, "x") = EDESTADDRREQ`, "udpv6_sendmsg"},
+		{`a = socket(udp); connect(a, beta.x:9); shutdown(a, SHUT_WR); send(a, "x") = EPIPE`, "sock_alloc_send_pskb"},
+		{"a = socket(tcp6); bind(a, x6:80); bind(a, x6:81) = EINVAL", "__inet6_bind"},
+		{"a = socket(udp); shutdown(a, SHUT_WR) = ENOTCONN", "inet_shutdown"},
+		{"a = socket(tcp6); shutdown(a, SHUT_WR) = ENOTCONN", "inet_shutdown"},
+		{"a = socket(udp); getpeername(a) = ENOTCONN", "inet_getname"},
+		{"a = socket(tcp6); getpeername(a) = ENOTCONN", "inet6_getname"},
+		{"a = socket(unix); getpeername(a) = ENOTCONN", "unix_getname"},
+		{"a = socket(udp); recv(a, 9, MSG_DONTWAIT) = EAGAIN", "__skb_recv_udp"},
+		{"a = socket(unix-dgram); recv(a, 9, MSG_DONTWAIT) = EAGAIN", "__skb_try_recv_datagram"},
+		{unixPair + "recv(a, 9, MSG_DONTWAIT) = EAGAIN", "unix_stream_read_generic"},
+		{listener + "recv(c, 9, MSG_DONTWAIT) = EAGAIN", "tcp_recvmsg_locked"},
+		{listener + `shutdown(c, SHUT_WR); send(c, "x") = EPIPE`, "tcp_sendmsg_locked"},
+		{unixPair + `close(b); send(a, "x") = EPIPE`, "unix_stream_sendmsg"},
+		{"a = socket(udp); listen(a, 5) = EOPNOTSUPP", "sock_no_listen"},
+		{"a = socket(unix-dgram); listen(a, 5) = EOPNOTSUPP", "sock_no_listen"},
+		{"a = socket(unix); s = accept(a) = EINVAL", "unix_accept"},
+	} {
+		q, got := ask(t, c.steps)
+		if r, ok := Of(q, 0, got, len(got)-1, nil); !ok || r.Function != c.function {
+			t.Errorf("%s: %q of %s, want it of %s", c.steps, r.Sentence, r.Function, c.function)
 		}
 	}
 }

@@ -72,7 +72,7 @@ type rule struct {
 	errnos   string // several separated by spaces; "ok" is of a call that could be thought to fail
 	calls    string // that answer one, separated by spaces; "" is any
 	tells    func(m *moment) string
-	function string
+	function string // as functions reads them
 	page     string
 	lesson   string
 }
@@ -105,7 +105,7 @@ func (m *moment) reason() (Reason, bool) {
 	if r == nil {
 		return Reason{}, false
 	}
-	return Reason{sentence, r.function, r.page, r.lesson, m.named}, true
+	return Reason{sentence, m.functions(r.function), r.page, r.lesson, m.named}, true
 }
 
 // rule returns the first rule whose condition is met, with what it says; nil for none.
@@ -116,11 +116,49 @@ func (m *moment) rule() (*rule, string) {
 			continue
 		}
 		m.named = nil
-		if s := r.tells(m); s != "" {
+		if s := r.tells(m); s != "" && m.functions(r.function) != "" {
 			return r, s
 		}
 	}
 	return nil, ""
+}
+
+// functions returns those of a rule's functions that the call's socket comes through: "f" is of all sockets, and
+// "f of W V" of the calls and kinds W and V. It returns all of them for a socket whose type is not known, and "" where
+// the rule names none for the socket.
+func (m *moment) functions(all string) string {
+	kinds := append(m.kinds(), m.call.Name)
+	var those, every []string
+	for f := range strings.SplitSeq(all, ", ") {
+		name, of, some := strings.Cut(f, " of ")
+		every = append(every, name)
+		if !some || slices.ContainsFunc(strings.Fields(of), func(w string) bool { return slices.Contains(kinds, w) }) {
+			those = append(those, name)
+		}
+	}
+	if len(kinds) == 1 && len(those) == 0 {
+		those = every
+	}
+	return strings.Join(those, ", ")
+}
+
+// kinds returns the words by which rules name the kind of the call's socket, such as "inet", "udp", "udp6" and "ipv6":
+// none when its type is not known.
+func (m *moment) kinds() []string {
+	switch {
+	case m.sock == nil || m.sock.Type == "":
+		return nil
+	case m.sock.Type == "unix":
+		return []string{"unix", "unix-stream"}
+	case m.sock.IsUnix():
+		return []string{"unix", m.sock.Type}
+	}
+	version := "4"
+	if m.sock.Is6() {
+		version = "6"
+	}
+	protocol := strings.TrimSuffix(m.sock.Type, "6")
+	return []string{"inet", "ipv" + version, protocol, protocol + version}
 }
 
 // agrees reports whether the kernel has shown every socket that a reason names. Where nothing was looked at it agrees.
