@@ -22,12 +22,40 @@ func (c *cell) reply(ctx context.Context, p *process.Process, args process.Args)
 		}
 		var err error
 		if c.ahead, err = p.Calls(ctx, all); err != nil {
+			if ctx.Err() != nil {
+				err = &cutError{err, whichWaits(c.steps[c.at : c.at+len(all)])}
+			}
 			return lab.Answer{}, netip.AddrPort{}, err
 		}
 	}
 	r := c.ahead[0]
 	c.ahead = c.ahead[1:]
 	return r.Answer, r.Addr, r.Err
+}
+
+// cutError is the error of calls that were made along with each other when the run was stopped. The process has not
+// told how far it came.
+type cutError struct {
+	error
+	step *question.Step // that waited, nil where it is not known
+}
+
+func (e *cutError) Unwrap() error { return e.error }
+
+// whichWaits returns the only one of some steps whose call may wait, nil where several may or none: the others answer
+// at once, so a process that is still busy is in that one.
+func whichWaits(steps []*question.Step) *question.Step {
+	var found *question.Step
+	for _, s := range steps {
+		if sig, _ := lab.SignatureOf(s.Call.Name); !sig.Waits && s.Call.Name != "sleep" {
+			continue
+		}
+		if found != nil {
+			return nil
+		}
+		found = s
+	}
+	return found
 }
 
 // mostTogether bounds the calls of a message, for tests too: a process tells of all of them in

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"labrun/lab/question"
 	"labrun/lab/run"
 	"labrun/lab/sys"
 	"labrun/lab/topology"
@@ -61,6 +62,33 @@ func TestTogether(t *testing.T) {
 		}
 		if diff := cmp.Diff(answers(1), answers(32)); diff != "" {
 			t.Errorf("%s: one by one (-), together (+):\n%s", lesson, diff)
+		}
+	}
+}
+
+// TestWhichWaits: of calls that were cut the one is named that may wait, and none where it may have been another.
+func TestWhichWaits(t *testing.T) {
+	const text = `
+experiments:
+  one: {hosts: [alpha], steps: [u = socket(udp), "bind(u, x:80)", recv(u) = blocked]}
+  pause: {hosts: [alpha], steps: [u = socket(udp), sleep(60s), "bind(u, x:80)"]}
+  two: {hosts: [alpha], steps: [u = socket(udp), 'sendto(u, "x", x:80)', recv(u) = blocked]}
+  none: {hosts: [alpha], steps: [u = socket(udp), "bind(u, x:80)"]}
+`
+	top := mustParse(t, text)
+	want := map[string]string{"one": "recv(u)", "pause": "sleep(60s)"}
+	for i := range top.Experiments {
+		e := &top.Experiments[i]
+		q, err := question.Of(top, e, "alpha")
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		if s := whichWaits(q.StepsOf(0)); s != nil {
+			got = s.Call.String()
+		}
+		if got != want[e.Name] {
+			t.Errorf("%s: %q waits, want %q", e.Name, got, want[e.Name])
 		}
 	}
 }

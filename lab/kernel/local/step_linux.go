@@ -2,6 +2,7 @@ package local
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -30,6 +31,11 @@ type stepped struct {
 func (c *cell) step(ctx context.Context, s *question.Step) (done stepped, err error) {
 	want := s.On(c.on)
 	g, matched, err := c.ask(ctx, s, want)
+	if cut := (*cutError)(nil); errors.As(err, &cut) {
+		if s = cut.step; s == nil { // the cell's name says enough, and any call may be the wrong one
+			return done, err
+		}
+	}
 	if err != nil {
 		return done, fmt.Errorf("%s: %s: %w", c.q.Place(s), s.Call, err)
 	}
