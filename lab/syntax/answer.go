@@ -359,7 +359,8 @@ func (r *reader) outcomes(s span) (lab.Arg, []Mistake) {
 		}
 		all, mistakes = append(all, a), append(mistakes, wrong...)
 	}
-	if mistakes == nil && len(all) != len(r.args) {
+	// Without r.args their number was wrong, and the call has that mistake already.
+	if mistakes == nil && len(r.args) > 0 && len(all) != len(r.args) {
 		mistakes = s.wrong("%s: %s for %s", r.Name, wording.Count(len(all), "answer"), wording.Count(len(r.args), "call"))
 	}
 	slices.SortStableFunc(all, func(a, b lab.Answer) int { return cmp.Compare(a.String(), b.String()) })

@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"labrun/lab"
-	"labrun/lab/wording"
 )
 
 // check is the last pass. It comes when all experiments are read, since what a step names may be made
@@ -126,8 +125,7 @@ func (d *checker) checkNames(x *experiment, columns []*host) {
 				d.warnOfSysctl(d.within(s, s.WantsAt[i]), x.scope, f.Name)
 			}
 			if f := w.Has; f != nil && f.Kind == "probe" && !d.probesLost && !slices.Contains(d.probes, f.Name) {
-				d.Complain(d.within(s, s.WantsAt[i]), "%s: no probe %s%s", x.scope, wording.Quote(f.Name),
-					wording.Hint(f.Name, "probes", d.probes))
+				d.Complain(d.within(s, s.WantsAt[i]), "%s: %s", x.scope, noProbe(f.Name, d.probes))
 			}
 		}
 	}

@@ -187,6 +187,9 @@ func (d *experimentReader) decodeNeeds(x *experiment, keys map[string]yamlpos.En
 			continue
 		}
 		for _, item := range yamlpos.List(k.Value) {
+			if d.Full() {
+				return
+			}
 			text, ok := d.Text(item, x.scope.String()+", "+key)
 			if key == "linux" {
 				text = "linux " + text
@@ -198,12 +201,34 @@ func (d *experimentReader) decodeNeeds(x *experiment, keys map[string]yamlpos.En
 				d.Wrong(item, "%s, %s: %s", x.scope, key, mistakes[0].Msg)
 			case key == "needs" && rule.Has == nil:
 				d.Wrong(item, "%s, needs: versions of the kernel are written linux: \">= 6.1\"", x.scope)
+			case rule.Has != nil && rule.Has.Kind == "probe" && !d.hasProbe(rule.Has.Name):
+				d.Wrong(item, "%s, needs: %s", x.scope, noProbe(rule.Has.Name, d.probeNames()))
 			default:
 				rule.Line = yamlpos.PosOf(item).Line
 				x.Needs = append(x.Needs, rule)
 			}
 		}
 	}
+}
+
+// hasProbe reports whether the file has a probe of that name, or may have it: those of all files are read by now.
+func (d *experimentReader) hasProbe(name string) bool {
+	_, ok := d.probed[name]
+	return ok || d.probesLost
+}
+
+// probeNames returns the names of the probes in the order of the file.
+func (d *experimentReader) probeNames() []string {
+	var names []string
+	for _, p := range d.probes {
+		names = append(names, p.Name)
+	}
+	return names
+}
+
+// noProbe says that there is no probe of that name, and which there are. A run would say that the kernel lacks it.
+func noProbe(name string, probes []string) string {
+	return "no probe " + wording.Quote(name) + wording.Hint(name, "probes", probes)
 }
 
 // decodeClaimRef reads a claim's name, or "not" and a claim's name. In a file without claims a name

@@ -120,7 +120,8 @@ func (r *slotReader) group(by maker, n *yaml.Node) {
 		case !ok:
 			r.lost(e.Value)
 		case i > 0:
-			r.Complain(e.Pos, "%s: a second process in one step, begin it with \"- \"", r.scope())
+			r.Complain(e.Pos, "%s: a second process in one step, begin it with \"- \"; calls made at once are written "+
+				"{together: [{%s: CALL}, {%s: CALL}]}", r.scope(), wording.Clip(calls[0].Key), wording.Clip(e.Key))
 		default:
 			if near := nearKey(e.Key); near != "" {
 				r.Warn(e.Pos, "%s: %s is a process here; did you mean the key %q?", r.scope(), wording.Quote(e.Key), near)

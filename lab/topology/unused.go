@@ -81,7 +81,7 @@ type idler struct {
 }
 
 // warnUnused warns of what no other part of the topology refers to: networks without NICs, NICs that
-// no step can reach, claims that nothing tests, probes that no answer depends on.
+// no step can reach, claims that nothing tests, probes that no answer or experiment depends on.
 func warnUnused(c complaints, f files, l *layout, top *lab.Topology) {
 	d := &idler{c, l, f, top}
 	for _, n := range d.top.Networks {
@@ -94,6 +94,11 @@ func warnUnused(c complaints, f files, l *layout, top *lab.Topology) {
 	for i := range d.top.Experiments {
 		e := &d.top.Experiments[i]
 		claimed[e.Claim.Name] = true
+		for _, w := range e.Needs {
+			if w.Has != nil && w.Has.Kind == "probe" {
+				probed[w.Has.Name] = true
+			}
+		}
 		for s := range e.Steps() {
 			for _, w := range s.Want {
 				if w.Has != nil && w.Has.Kind == "probe" {
