@@ -125,6 +125,11 @@ told with its line and the reason. A file that exists is never written.
 				return usagef("%s: nothing in it can be carried over; it was read as %s, and --format says what else it is (%s)",
 					file, f.what, list(importFormatNames()))
 			}
+			if !slices.ContainsFunc(d.Layout.Hosts, hasNIC) {
+				tellLeft(cmd.ErrOrStderr(), file, left)
+				return usagef("%s: no link can be carried over, for the reasons above; a topology needs a network with a host on it",
+					file)
+			}
 			return writeDraft(cmd, d, file, out, left, said)
 		},
 	}
@@ -134,6 +139,8 @@ told with its line and the reason. A file that exists is never written.
 		list(importFormatNames()))
 	return cmd
 }
+
+func hasNIC(h lab.Host) bool { return len(h.NICs) > 0 }
 
 func isStep(l draft.Line) bool { return l.Step.Call.Name != "" }
 
@@ -208,9 +215,14 @@ func topologyName(file string) string {
 	return base
 }
 
-// writeDraft writes a topology that was made, says what is not in it, and what to do with it.
+// writeDraft writes a topology that was made, says what is not in it, and what to do with it. One that labrun refuses
+// is written too, since its mistakes are mended by hand sooner than a recording is made again; it is an error.
 func writeDraft(cmd *cobra.Command, d *draft.File, from, out string, left []trace.Left, said string) error {
-	text, more := settled(d.Text())
+	named := out
+	if out == "" || out == "-" {
+		named = "<stdout>"
+	}
+	text, more, refused := settled(named, d.Text())
 	left = append(left, more...)
 	stderr := cmd.ErrOrStderr()
 	tellLeft(stderr, from, left)
@@ -222,7 +234,7 @@ func writeDraft(cmd *cobra.Command, d *draft.File, from, out string, left []trac
 			return err
 		}
 		fmt.Fprintf(stderr, "labrun: %s\n", said)
-		return nil
+		return refusal(stderr, named, refused)
 	}
 	o, err := openOutput(out)
 	if err != nil {
@@ -232,8 +244,20 @@ func writeDraft(cmd *cobra.Command, d *draft.File, from, out string, left []trac
 	if err := o.writeBy(func(w io.Writer) error { _, err := io.WriteString(w, text); return err }); err != nil {
 		return err
 	}
-	fmt.Fprintf(stderr, "labrun: %s: %s; type: %s\n", out, said, lab.Command("labrun", out))
-	return nil
+	if refused == nil {
+		said += "; type: " + lab.Command("labrun", out)
+	}
+	fmt.Fprintf(stderr, "labrun: %s: %s\n", out, said)
+	return refusal(stderr, named, refused)
+}
+
+// refusal shows the mistakes that a topology still has which was made, and returns an error where there are any.
+func refusal(stderr io.Writer, file string, mistakes topology.Diagnostics) error {
+	if len(mistakes) == 0 {
+		return nil
+	}
+	show(stderr, mistakes)
+	return usagef("%s: what was carried over is not a topology yet; mend the lines above", file)
 }
 
 // tellLeft says line by line what was left out.
@@ -256,14 +280,14 @@ func tellLeft(stderr io.Writer, file string, left []trace.Left) {
 }
 
 // settled returns a topology's text without steps that labrun would refuse: what was made of a log that lacks lines
-// may name a socket that no step makes. They stay as comments, with the reason.
-func settled(text string) (string, []trace.Left) {
+// may name a socket that no step makes. They stay as comments, with the reason. Mistakes elsewhere it returns.
+func settled(file, text string) (string, []trace.Left, topology.Diagnostics) {
 	var left []trace.Left
-	for range maxRefused {
-		_, err := topology.Load(topology.Source{File: "made", Text: []byte(text)})
+	for turn := 0; ; turn++ {
+		_, err := topology.Load(topology.Source{File: file, Text: []byte(text)})
 		var found topology.Diagnostics
-		if !errors.As(err, &found) {
-			return text, left
+		if !errors.As(err, &found) || turn == maxRefused {
+			return text, left, found
 		}
 		lines := strings.SplitAfter(text, "\n")
 		mended := false
@@ -281,11 +305,10 @@ func settled(text string) (string, []trace.Left) {
 			mended = true
 		}
 		if !mended {
-			return text, left
+			return text, left, found
 		}
 		text = strings.Join(lines, "")
 	}
-	return text, left
 }
 
 const (

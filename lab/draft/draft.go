@@ -183,7 +183,11 @@ func (w *writer) host(h *lab.Host) {
 	if h.Forwarding {
 		w.line(2, "forwarding: true")
 	}
-	w.line(2, "nics:")
+	if len(h.NICs) == 0 {
+		w.line(2, "nics: {}") // without braces it is null, which is not a mapping
+	} else {
+		w.line(2, "nics:")
+	}
 	for i := range h.NICs {
 		w.line(3, yamlpos.Spelled(h.NICs[i].Name, false)+": "+nic(&h.NICs[i]))
 	}

@@ -37,7 +37,11 @@ func Read(name, text string) (*draft.File, []trace.Left, string) {
 	for i := 0; i+1 < len(nodes.Content); i += 2 {
 		r.node(nodes.Content[i], nodes.Content[i+1])
 	}
-	for _, link := range value(topology, "links").Content {
+	links := value(topology, "links").Content
+	if len(links) == 0 {
+		r.leave(topology, "topology", "it has no links, and a lab is made of them")
+	}
+	for _, link := range links {
 		r.link(link)
 	}
 	for _, c := range r.commands {
