@@ -127,8 +127,8 @@ told with its line and the reason. A file that exists is never written.
 			}
 			if !slices.ContainsFunc(d.Layout.Hosts, hasNIC) {
 				tellLeft(cmd.ErrOrStderr(), file, left)
-				return usagef("%s: no link can be carried over, for the reasons above; a topology needs a network with a host on it",
-					file)
+				return usagef("%s: no link can be carried over, for the reasons above; "+
+					"a topology needs a network with a host on it", file)
 			}
 			return writeDraft(cmd, d, file, out, left, said)
 		},

@@ -226,7 +226,7 @@ func (d *experimentReader) probeNames() []string {
 	return names
 }
 
-// noProbe says that there is no probe of that name, and which there are. A run would say that the kernel lacks it.
+// noProbe says that no probe has that name, and which there are. A run would say that the kernel lacks it.
 func noProbe(name string, probes []string) string {
 	return "no probe " + wording.Quote(name) + wording.Hint(name, "probes", probes)
 }
