@@ -31,7 +31,7 @@ var chain = map[string][]string{
 	"lab/imports/packetdrill": {"lab/syntax", "lab/once", "lab/trace"},
 	"lab/imports/importtest":  {"lab/topology", "lab/trace"}, // what their tests share
 	"lab/imports/clab":        {"lab/syntax", "lab/once", "lab/trace", "lab/wording", "lab/draft"},
-	"lab/record":              {"lab/child", "lab/trace"}, // gets its host from who starts it
+	"lab/record":              {"lab/child", "lab/sys", "lab/trace"}, // gets its host from who starts it
 	"lab/plan":                nil,
 	"lab/question":            {"lab/plan", "lab/syntax"}, // reads calls as it prints them
 	"lab/result":              nil,

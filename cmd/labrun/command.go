@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -27,9 +28,9 @@ func execute(root *cobra.Command, args []string, stdout, stderr io.Writer) int {
 	// A bad value may come from the environment, where the user has long forgotten it: what was set
 	// there is told below a complaint.
 	var variables []string
-	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) (err error) {
+	root.PersistentPreRunE = func(cmd *cobra.Command, args []string) (err error) {
 		misspeltVariables(stderr, root)
-		if err := noneEmpty(cmd); err != nil {
+		if err := cmp.Or(noneEmpty(cmd), noEmptyArgument(cmd, args)); err != nil {
 			return err
 		}
 		if variables, err = readVariables(cmd); err != nil {

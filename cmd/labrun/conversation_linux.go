@@ -238,6 +238,9 @@ func (c *conversation) ask(ctx context.Context, t *lab.Topology) ([]replied, err
 // untilInterrupt returns a context that ^C cancels.
 func (c *conversation) untilInterrupt(ctx context.Context) (context.Context, context.CancelFunc) {
 	if c.interrupts == nil {
+		if signal.Ignored(os.Interrupt) { // when labrun was started, and stays so
+			return context.WithCancel(ctx)
+		}
 		return signal.NotifyContext(ctx, os.Interrupt)
 	}
 	ctx, cancel := context.WithCancel(ctx)

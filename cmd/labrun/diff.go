@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -93,18 +94,14 @@ func (o *diffOutputs) flags(f *pflag.FlagSet) {
 
 // diffNames are the formats that can say what differs: TAP and JUnit have tests that pass or fail,
 // and a cell that has changed is neither.
-func diffNames() []string {
-	var names []string
-	for _, f := range report.Formats {
-		if f.Diff != nil {
-			names = append(names, f.Name)
-		}
-	}
-	return names
+func diffNames() []string { return namesOf(diffFormats()) }
+
+func diffFormats() []report.Format {
+	return slices.DeleteFunc(slices.Clone(report.Formats), func(f report.Format) bool { return f.Diff == nil })
 }
 
 func (o *diffOutputs) check() error {
-	if err := o.outputOptions.check(); err != nil {
+	if err := o.outputOptions.checkOf(diffFormats()); err != nil {
 		return err
 	}
 	for i, f := range o.formats {

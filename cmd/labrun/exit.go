@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -85,4 +86,35 @@ func args(least, most int, names string) cobra.PositionalArgs {
 		}
 		return nil
 	}
+}
+
+// noEmptyArgument returns an error when an argument that names something is empty: a variable of a script was, and
+// operating systems complain about a file without a name in riddles. Which word stands where is what Use says.
+// The arguments of a program, and calls, may be empty.
+func noEmptyArgument(cmd *cobra.Command, args []string) error {
+	words := strings.Fields(cmd.Use)[1:]
+	word := ""
+	for i, arg := range args {
+		switch {
+		case i > 0 && i == cmd.ArgsLenAtDash() && strings.Contains(cmd.Use, "[--"): // flags of an engine
+			return nil
+		case len(words) > 0:
+			word = strings.Trim(words[0], "[.]")
+			if !strings.Contains(words[0], "...") {
+				words = words[1:]
+			}
+		}
+		if !strings.HasPrefix(word, "FILE") && !slices.Contains(namesOfThings, word) {
+			return nil
+		}
+		if arg == "" {
+			return usagef("%s is expected, not %q", word, arg)
+		}
+	}
+	return nil
+}
+
+// namesOfThings are the words beside FILE that are never empty.
+var namesOfThings = []string{
+	"A.json", "B.json", "PART.json", "FOLDER", "KERNEL", "HOST", "CELL", "ENGINE", "NAME", "SHELL",
 }

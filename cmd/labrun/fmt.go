@@ -92,6 +92,9 @@ func filesToFormat(cmd *cobra.Command, paths []string) ([]formattedFile, error) 
 			}
 		}
 		before, after, err := topology.Format(source)
+		if text := mistakenReport(name, err); text != "" {
+			return nil, usageError{errors.New(text)}
+		}
 		var found topology.Diagnostics
 		switch {
 		case err == nil:

@@ -37,35 +37,42 @@ func (o *outputOptions) flags(f *pflag.FlagSet) {
 }
 
 // theSuffixes says which suffixes tell a format, and what may stand behind them.
-func theSuffixes() string {
-	return fmt.Sprintf("the suffixes are %s, and %s behind one compresses", suffixes(),
+func theSuffixes(formats []report.Format) string {
+	return fmt.Sprintf("the suffixes are %s, and %s behind one compresses", suffixesOf(formats),
 		strings.Join(report.CompressionSuffixes(), " or "))
 }
 
 // suffixes lists what the name of a FILE may end in to tell its format.
-func suffixes() string {
+func suffixes() string { return suffixesOf(report.Formats) }
+
+func suffixesOf(formats []report.Format) string {
 	var all []string
-	for _, f := range report.Formats {
+	for _, f := range formats {
 		all = append(all, f.Suffixes...)
 	}
 	return list(all)
 }
 
-func formatNames() []string {
+func formatNames() []string { return namesOf(report.Formats) }
+
+func namesOf(formats []report.Format) []string {
 	var all []string
-	for _, f := range report.Formats {
+	for _, f := range formats {
 		all = append(all, f.Name)
 	}
 	return all
 }
 
 // check finds the format of every output.
-func (o *outputOptions) check() error {
+func (o *outputOptions) check() error { return o.checkOf(report.Formats) }
+
+// checkOf is check for a command that writes only these formats, and offers no other.
+func (o *outputOptions) checkOf(formats []report.Format) error {
 	o.stdout, _ = report.FormatNamed("text")
 	named, ok := report.FormatNamed(o.format)
 	if o.format != "" && !ok {
-		return usagef("--format %s: no such format%s there are %s", o.format, meant(o.format, formatNames()),
-			list(formatNames()))
+		return usagef("--format %s: no such format%s there are %s", o.format, meant(o.format, namesOf(formats)),
+			list(namesOf(formats)))
 	}
 	taken := o.format == ""
 	files, here := o.files[:0:0], false
@@ -81,7 +88,7 @@ func (o *outputOptions) check() error {
 		case o.format != "":
 			f, taken = named, true
 		default:
-			return usagef("-o %s: the format is told by the suffix or by --format; %s", file, theSuffixes())
+			return usagef("-o %s: the format is told by the suffix or by --format; %s", file, theSuffixes(formats))
 		}
 		o.formats = append(o.formats, f)
 	}

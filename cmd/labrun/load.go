@@ -34,12 +34,8 @@ func load(cmd *cobra.Command, files []string) ([]*lab.Topology, error) {
 			t, err = topology.Load(source)
 		}
 		var found topology.Diagnostics
-		// JSON is YAML, so a kept report is read as a topology full of mistakes: hundreds of complaints
-		// where one does.
-		if errors.As(err, &found) {
-			if text := mistakenReport(file, found[0].Source.Text); text != "" {
-				return nil, usageError{errors.New(text)}
-			}
+		if text := mistakenReport(file, err); text != "" {
+			return nil, usageError{errors.New(text)}
 		}
 		switch {
 		case err == nil:

@@ -15,6 +15,7 @@ import (
 	"labrun/lab/fabric"
 	"labrun/lab/plan"
 	"labrun/lab/record"
+	"labrun/lab/sys"
 	"labrun/lab/trace"
 	"labrun/lab/wording"
 )
@@ -112,7 +113,7 @@ func recordProgram(cmd *cobra.Command, argv []string, o recordOptions) error {
 	p := up.program(h)
 	p.Argv, p.Folder = record.Command(o.limit, argv), events
 	interrupts := make(chan os.Signal, 1)
-	signal.Notify(interrupts, unix.SIGINT)
+	sys.Notify(interrupts, unix.SIGINT)
 	defer signal.Stop(interrupts)
 	status, err := p.Run(func(pid int) {
 		go func() {
@@ -127,7 +128,7 @@ func recordProgram(cmd *cobra.Command, argv []string, o recordOptions) error {
 	if _, err := events.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
-	seen, err := record.Read(events)
+	seen, cut, err := record.Read(events)
 	switch {
 	case err != nil:
 		return err
@@ -141,7 +142,11 @@ func recordProgram(cmd *cobra.Command, argv []string, o recordOptions) error {
 	}
 	if m.Carried == 0 {
 		tellLeft(cmd.ErrOrStderr(), argv[0], m.Left)
-		return usagef("%s made no calls about sockets that can be written (exit status %d)", argv[0], status)
+		end := fmt.Sprintf("exit status %d", status)
+		if cut {
+			end = "labrun ended it"
+		}
+		return usagef("%s made no calls about sockets that can be written (%s)", argv[0], end)
 	}
 	if o.ok {
 		m.ExpectSuccess()

@@ -89,9 +89,9 @@ func (o *runOptions) cutShort(ctx context.Context, lacks, cells int) error {
 	if err == nil {
 		what = file
 	}
-	text := fmt.Sprintf("%s lacks %d of its %s", what, lacks, count(cells, "cell"))
+	text, them := result.Lacks(what, lacks, cells)
 	if err == nil {
-		text += fmt.Sprintf("; %q runs them", lab.Command("labrun", "resume", file))
+		text += fmt.Sprintf("; %q runs %s", lab.Command("labrun", "resume", file), them)
 	}
 	if cause := context.Cause(ctx); cause != nil {
 		text = cause.Error() + ": " + text

@@ -7,15 +7,18 @@ import (
 	"os/signal"
 
 	"golang.org/x/sys/unix"
+
+	"labrun/lab/sys"
 )
 
 // untilSignal returns a context that the first signal to end cancels; a second
-// one ends the program at once. Either way nothing is left behind.
+// one ends the program at once. Either way nothing is left behind. One that was ignored when
+// labrun was started ends nothing.
 func untilSignal() context.Context {
 	these := []os.Signal{unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGHUP}
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, append(these, unix.SIGUSR1)...)
+	sys.Notify(signals, append(these, unix.SIGUSR1)...)
 	go func() {
 		s := <-signals
 		signal.Reset(these...)

@@ -119,7 +119,7 @@ func (o *submitOptions) check(cmd *cobra.Command, paths []string) error {
 	}
 	for _, file := range o.job.Reports {
 		if _, ok := report.FormatOf(file); !ok {
-			return usagef("--report %s: the suffix tells the format; %s", file, theSuffixes())
+			return usagef("--report %s: the suffix tells the format; %s", file, theSuffixes(report.Formats))
 		}
 	}
 	if err := spare(o.output, filesOf(topologies)...); err != nil {

@@ -18,6 +18,7 @@ import (
 
 	"labrun/lab"
 	"labrun/lab/kernel/local"
+	"labrun/lab/sys"
 )
 
 // talk is "labrun try" without calls: on a terminal it prompts for them, and from a pipe it reads one a line.
@@ -127,9 +128,9 @@ func newEditor(c *conversation) *editor {
 	e.term.History = e.history
 	e.term.AutoCompleteCallback = e.complete
 	c.interrupts = make(chan os.Signal, 1)
-	signal.Notify(c.interrupts, os.Interrupt)
+	sys.Notify(c.interrupts, os.Interrupt)
 	e.signals = make(chan os.Signal, 1)
-	signal.Notify(e.signals, unix.SIGTERM, unix.SIGHUP)
+	sys.Notify(e.signals, unix.SIGTERM, unix.SIGHUP)
 	go func() {
 		s, ok := <-e.signals
 		if !ok {

@@ -12,6 +12,7 @@ import (
 
 	"labrun/lab"
 	"labrun/lab/report"
+	"labrun/lab/topology"
 	"labrun/lab/wording"
 )
 
@@ -128,11 +129,13 @@ func mistakenFlag(cmd *cobra.Command, err error) error {
 }
 
 // mistakenReport says what to do with a kept report that was taken for a topology
-// file, "" when the text is none.
+// file, "" when the error is not of one. JSON is YAML, so such a file is read as a topology
+// full of mistakes: hundreds of complaints where one does.
 // Both kinds of file are named on the same command lines, and a message about line 1 of a JSON
 // text helps no user who took one for the other.
-func mistakenReport(file string, text []byte) string {
-	if !report.IsReport(text) {
+func mistakenReport(file string, err error) string {
+	var found topology.Diagnostics
+	if !errors.As(err, &found) || !report.IsReport(found[0].Source.Text) {
 		return ""
 	}
 	return fmt.Sprintf("%s: that is a kept report; %q prints it, %q runs again what is in it",

@@ -9,6 +9,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"labrun/lab/sys"
 )
 
 // reexecVar is set in a program that ReexecInUserNS has started.
@@ -42,7 +44,7 @@ func ReexecInUserNS(interactive bool) (int, error) {
 		Pdeathsig:   unix.SIGKILL, // when the thread ends that starts it: call this on the main one
 	}
 	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGHUP)
+	sys.Notify(signals, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGHUP)
 	defer signal.Stop(signals)
 	if err := cmd.Start(); err != nil {
 		return 0, fmt.Errorf("unshare --user: %w", err)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"os/signal"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,14 +22,21 @@ import (
 // call exec, whose answer is due.
 const markExeced = "!"
 
+// markForked says in the same place that the process is another one's child.
+const markForked = "+"
+
 // inherit makes an agent of the arguments that follow its name. It closes all descriptors above
 // those that it is told of: what the experiment's program has open is what the file says.
 func inherit(name string, arguments []string) (*agent, error) {
 	a := &agent{name: name, socks: handles{}, proc: -1, table: -1, snmp: -1}
-	top, execed := child.ControlFD, false
+	top, execed, forked := child.ControlFD, false, false
 	for _, argument := range arguments {
 		if argument == markExeced {
 			execed = true
+			continue
+		}
+		if argument == markForked {
+			forked = true
 			continue
 		}
 		sock, cloexec := strings.CutPrefix(argument, markCloexec)
@@ -58,6 +66,9 @@ func inherit(name string, arguments []string) (*agent, error) {
 			return nil, err
 		}
 	}
+	if !execed && !forked {
+		ignoreNone()
+	}
 	settle(name)
 	if execed {
 		return a, respond(reply{Outcome: lab.OK})
@@ -83,6 +94,19 @@ func settle(name string) {
 	var dfl [64]byte
 	for _, s := range []unix.Signal{unix.SIGUSR1, unix.SIGUSR2} {
 		_, _, _ = unix.Syscall6(unix.SYS_RT_SIGACTION, uintptr(s), uintptr(unsafe.Pointer(&dfl)), 0, 8, 0, 0)
+	}
+}
+
+// ignoreNone gives a new process the default dispositions of the signals that labrun's caller ignores, as nohup(1)
+// does: a report does not depend on it. What an experiment's process ignores itself, its children and what it executes
+// ignore as well. Only of these two does the Go runtime leave that as it finds it. Notify has the runtime count them
+// with all others, which it resets in a child; the zero disposition, SIG_DFL, then undoes its handler here.
+func ignoreNone() {
+	for _, s := range []unix.Signal{unix.SIGHUP, unix.SIGINT} {
+		if signal.Ignored(s) {
+			signal.Notify(make(chan os.Signal, 1), s)
+			_ = act(s, &disposition{}, nil) // of a signal that there is
+		}
 	}
 }
 
@@ -142,7 +166,7 @@ func fork(a *agent, r *request) reply {
 		})
 	var pid int
 	err := a.whereSelfIs(func(self string) (err error) {
-		pid, err = child.Start(self, append([]string{Arg0, of.Name}, arguments...), &syscall.ProcAttr{
+		pid, err = child.Start(self, append([]string{Arg0, of.Name, markForked}, arguments...), &syscall.ProcAttr{
 			Env: child.Environment, Files: files, Sys: &syscall.SysProcAttr{Setpgid: true},
 		})
 		return err

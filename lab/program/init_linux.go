@@ -177,7 +177,8 @@ func copyMain(hostname string, argv []string) {
 	unix.Close(exeFD)
 	err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)
 	go endWithLabrun()
-	catch() // by which no signal is ignored in the program because labrun's caller ignores it
+	// By which no signal is ignored in the program because labrun's caller ignores it: its calls are the experiment.
+	signal.Notify(make(chan os.Signal, 1), unix.SIGTERM, unix.SIGHUP, unix.SIGINT, unix.SIGQUIT)
 	var pid int
 	if err == nil {
 		pid, err = startCopy(hostname, argv)

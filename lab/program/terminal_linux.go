@@ -6,6 +6,8 @@ import (
 	"os/signal"
 
 	"golang.org/x/sys/unix"
+
+	"labrun/lab/sys"
 )
 
 // terminal is the terminal that a program shares with labrun, when standard
@@ -58,10 +60,11 @@ func (t terminal) follow(init io.Reader, pid int) {
 }
 
 // catch takes the signals from now on that handOn hands on, so that none ends
-// this program before there is another one to have it.
+// this program before there is another one to have it. One that labrun's caller
+// ignores is not for the program either, which inherits that.
 func catch(more ...os.Signal) chan os.Signal {
 	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, append(more, unix.SIGTERM, unix.SIGHUP, unix.SIGINT, unix.SIGQUIT)...)
+	sys.Notify(signals, append(more, unix.SIGTERM, unix.SIGHUP, unix.SIGINT, unix.SIGQUIT)...)
 	return signals
 }
 

@@ -199,7 +199,7 @@ func read(t *testing.T, events *os.File) []trace.Event {
 	if _, err := events.Seek(0, io.SeekStart); err != nil {
 		t.Fatal(err)
 	}
-	all, err := record.Read(events)
+	all, _, err := record.Read(events)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"os/signal"
 	"runtime"
 	"strings"
 	"sync"
@@ -20,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"labrun/lab/child"
+	"labrun/lab/sys"
 	"labrun/lab/trace"
 )
 
@@ -33,7 +33,7 @@ const (
 const eventsFD = 3
 
 // Command returns the command that records a program, for as long as limit says, 0 for as long as it runs. It writes
-// events to descriptor 3, for Read, and its exit status is the program's, or 0 when the recording was ended.
+// events to descriptor 3, for Read, and its exit status is the program's, or 0 when the recording was ended before.
 func Command(limit time.Duration, argv []string) []string {
 	return append([]string{child.Self, tracerWord, limit.String()}, argv...)
 }
@@ -41,18 +41,23 @@ func Command(limit time.Duration, argv []string) []string {
 // Events returns the file that such a command gets as descriptor 3, in memory.
 func Events() (*os.File, error) { return child.Memory("labrun-events") }
 
-// Read returns the events that such a command has written.
-func Read(r io.Reader) (events []trace.Event, err error) {
+// ended is the Name of the last event of a recording that ended before its program, by the limit or a signal.
+const ended = "labrun-ended"
+
+// Read returns the events that such a command has written, and whether it ended the program.
+func Read(r io.Reader) (events []trace.Event, cut bool, err error) {
 	d := json.NewDecoder(r)
 	for {
 		var e trace.Event
 		switch err := d.Decode(&e); {
 		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-			return events, nil
+			return events, cut, nil
 		case err != nil:
-			return events, fmt.Errorf("read what was recorded: %w", err)
+			return events, cut, fmt.Errorf("read what was recorded: %w", err)
 		}
-		events = append(events, e)
+		if cut = e.Name == ended; !cut {
+			events = append(events, e)
+		}
 	}
 }
 
@@ -101,7 +106,7 @@ func tracerMain(limit string, argv []string) int {
 	}
 	t := &tracer{out: bufio.NewWriterSize(os.NewFile(eventsFD, "events"), 1<<16), threads: map[int]*thread{}}
 	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT)
+	sys.Notify(signals, unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT)
 	var over <-chan time.Time
 	if duration > 0 {
 		over = time.After(duration)
@@ -111,7 +116,7 @@ func tracerMain(limit string, argv []string) int {
 		case <-signals:
 		case <-over:
 		}
-		t.finish(0) // what is still running is killed, PTRACE_O_EXITKILL
+		t.finish(0, true) // what is still running is killed, PTRACE_O_EXITKILL
 	}()
 	pid, err := child.Start(child.Self, append([]string{child.Self, traceeWord, path}, argv...),
 		&syscall.ProcAttr{Env: os.Environ(), Files: []uintptr{0, 1, 2}, Sys: &syscall.SysProcAttr{Ptrace: true}})
@@ -122,7 +127,7 @@ func tracerMain(limit string, argv []string) int {
 	if err != nil {
 		return fail(err)
 	}
-	t.finish(status)
+	t.finish(status, false)
 	return status
 }
 
@@ -141,9 +146,12 @@ type tracer struct {
 	begun   bool // the program itself is executed
 }
 
-// finish writes what was recorded, and ends the tracer.
-func (t *tracer) finish(status int) {
+// finish writes what was recorded, and whether that was cut short, and ends the tracer.
+func (t *tracer) finish(status int, cut bool) {
 	t.mu.Lock() // and keeps it: nothing is written any more
+	if cut {
+		t.put(&trace.Event{Name: ended})
+	}
 	if err := t.out.Flush(); err != nil {
 		fmt.Fprintf(os.Stderr, "labrun: write what was recorded: %v\n", err)
 		status = 126
@@ -154,6 +162,11 @@ func (t *tracer) finish(status int) {
 func (t *tracer) write(e *trace.Event) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.put(e)
+}
+
+// put is write for who has the lock.
+func (t *tracer) put(e *trace.Event) {
 	if b, err := json.Marshal(e); err == nil {
 		_, _ = t.out.Write(append(b, '\n')) // finish tells of an error
 	}

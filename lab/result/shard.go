@@ -172,8 +172,8 @@ func CheckShards(heads []Head, partial bool) (missing string, err error) {
 		case s.Lacks > 0 && partial:
 			cut = append(cut, s.Index)
 		case s.Lacks > 0:
-			wrong.add("%s lacks %d of its %d cells: %s runs them", h.Name, s.Lacks, h.Cells+s.Lacks,
-				lab.Command("labrun", "resume", h.Name))
+			lacks, them := Lacks(h.Name, s.Lacks, h.Cells+s.Lacks)
+			wrong.add("%s: %s runs %s", lacks, lab.Command("labrun", "resume", h.Name), them)
 		case h.Cells > s.Cells || s.By == ByKernel && h.Cells != s.Cells:
 			wrong.add("%s has %d cells, and says that they are %d: it was edited", h.Name, h.Cells, s.Cells)
 		}
@@ -287,6 +287,17 @@ func partsOf(numbers []int) string {
 		return "part " + words[0]
 	}
 	return "parts " + strings.Join(words, ", ")
+}
+
+// Lacks says that a part lacks some of its cells, and what they are called after that: it or them.
+func Lacks(name string, lacks, cells int) (text, them string) {
+	switch {
+	case cells == 1:
+		return name + " lacks its only cell", "it"
+	case lacks == 1:
+		return fmt.Sprintf("%s lacks 1 of its %d cells", name, cells), "it"
+	}
+	return fmt.Sprintf("%s lacks %d of its %d cells", name, lacks, cells), "them"
 }
 
 func isOrAre(numbers []int) string   { return [...]string{"are", "is"}[1/len(numbers)] }

@@ -91,7 +91,7 @@ func TestMergeShardsRefuses(t *testing.T) {
 			at(p, 3).Shard.Lacks = 1
 			m.Cells = m.Cells[:len(m.Cells)-1]
 			return p
-		}, "part-3.json lacks 1 of its 2 cells: labrun resume part-3.json runs them"},
+		}, "part-3.json lacks 1 of its 2 cells: labrun resume part-3.json runs it"},
 		"one lost a cell": {func(p []result.Part) []result.Part {
 			m := &p[3].Report.Matrices[0]
 			m.Cells = m.Cells[1:]
@@ -284,6 +284,22 @@ func TestMergeShardsByKernel(t *testing.T) {
 		got.Environment = want.Environment
 		if asJSON(t, got) != asJSON(t, want) {
 			t.Errorf("%d shards: another report:\n%s", n, cmp.Diff(asJSON(t, want), asJSON(t, got)))
+		}
+	}
+}
+
+// The words that stand behind what lacks agree with it in number.
+func TestLacks(t *testing.T) {
+	for _, c := range []struct {
+		lacks, cells int
+		text, them   string
+	}{
+		{1, 1, "p.json lacks its only cell", "it"},
+		{1, 3, "p.json lacks 1 of its 3 cells", "it"},
+		{3, 3, "p.json lacks 3 of its 3 cells", "them"},
+	} {
+		if text, them := result.Lacks("p.json", c.lacks, c.cells); text != c.text || them != c.them {
+			t.Errorf("of %d cells: %q, %q, want %q, %q", c.cells, text, them, c.text, c.them)
 		}
 	}
 }
