@@ -3,6 +3,7 @@ package why
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"labrun/lab"
@@ -15,11 +16,15 @@ import (
 func TestLessonsHaveTheirCases(t *testing.T) {
 	wanted := map[string]map[*rule]bool{}
 	for i := range rules {
-		if r := &rules[i]; r.lesson != "" {
-			if wanted[r.lesson] == nil {
-				wanted[r.lesson] = map[*rule]bool{}
+		for lesson := range strings.SplitSeq(rules[i].lesson, ", ") {
+			lesson, _, _ = strings.Cut(lesson, " of ")
+			if lesson == "" {
+				continue
 			}
-			wanted[r.lesson][r] = true
+			if wanted[lesson] == nil {
+				wanted[lesson] = map[*rule]bool{}
+			}
+			wanted[lesson][&rules[i]] = true
 		}
 	}
 	for lesson, left := range wanted {

@@ -67,7 +67,8 @@ var rules = []rule{
 	// listen and accept
 	{"EOPNOTSUPP", "listen", datagramListens, "sock_no_listen", "listen(2)", "udp"},
 	{"EINVAL", "listen", noNameYet, "unix_listen", "listen(2)", "unix"},
-	{"EINVAL", "listen", connectedListens, "__inet_listen_sk of inet, unix_listen of unix", "listen(2)", "mptcp"},
+	{"EINVAL", "listen", connectedListens, "__inet_listen_sk of inet, unix_listen of unix", "listen(2)",
+		"mptcp of inet"},
 	{"EINVAL", "accept", notListening, "inet_csk_accept of inet, unix_accept of unix", "accept(2)", "pending"},
 	{"EAGAIN", "accept", nothingToAccept, "inet_csk_accept of inet, unix_accept of unix", "accept(2)", "wakeups"},
 
@@ -119,7 +120,8 @@ var rules = []rule{
 	{"ECONNRESET", "recv recvfrom recvmsg send sendmsg getsockopt", resetByPeer, "tcp_reset", "tcp(7)", "restart"},
 	{"EPIPE", "send sendto sendmsg sendmmsg fill", shutForWriting, "tcp_sendmsg_locked of tcp, mptcp_sendmsg of mptcp, " +
 		"unix_stream_sendmsg of unix-stream, unix_dgram_sendmsg of unix-dgram unix-seqpacket, " +
-		"sock_alloc_send_pskb of udp udplite raw ping", "send(2)", "signals"},
+		"sock_alloc_send_pskb of udp udplite raw ping", "send(2)",
+		"signals of inet unix-stream, gvisor-sockets of unix-dgram unix-seqpacket"},
 	{"EPIPE", "send sendto sendmsg sendmmsg fill", neverConnected, "sk_stream_wait_connect", "send(2)", ""},
 	{"ETIMEDOUT", "recv recvfrom send connect", gaveUp, "tcp_write_err", "tcp(7)", "sapi-sockets"},
 	{"ENETDOWN", "getsockopt", linkIsDown, "packet_do_bind, packet_notifier", "packet(7)", "socket-numbers"},
@@ -138,7 +140,8 @@ var rules = []rule{
 		"ping_v6_sendmsg of ping6", "send(2)", "pointers-and-lengths"},
 	{"EAGAIN", "recv recvfrom recvmsg recvmmsg", nothingToReceive, "tcp_recvmsg_locked of tcp, mptcp_recvmsg of mptcp, " +
 		"unix_stream_read_generic of unix-stream, __skb_recv_udp of udp udplite, __skb_try_recv_datagram of unix-dgram " +
-		"unix-seqpacket raw ping packet netlink, sctp_skb_recv_datagram of sctp", "recv(2)", "gvisor-sockets"},
+		"unix-seqpacket raw ping packet netlink, sctp_skb_recv_datagram of sctp", "recv(2)",
+		"gvisor-sockets of tcp mptcp unix-stream udp udplite sctp, selftests-unix of unix-dgram unix-seqpacket"},
 	{"EAGAIN", "send sendto sendmsg", noRoom,
 		"tcp_sendmsg_locked of tcp, mptcp_sendmsg of mptcp, sock_alloc_send_pskb of unix udp", "send(2)", "readiness"},
 	{"EINVAL", "recv", noUrgentByte, "tcp_recv_urg", "recv(2)", "readiness"},

@@ -72,7 +72,7 @@ type rule struct {
 	errnos   string // several separated by spaces; "ok" is of a call that could be thought to fail
 	calls    string // that answer one, separated by spaces; "" is any
 	tells    func(m *moment) string
-	function string // as functions reads them
+	function string // as choose reads them, and so the lesson
 	page     string
 	lesson   string
 }
@@ -105,7 +105,7 @@ func (m *moment) reason() (Reason, bool) {
 	if r == nil {
 		return Reason{}, false
 	}
-	return Reason{sentence, m.functions(r.function), r.page, r.lesson, m.named}, true
+	return Reason{sentence, m.choose(r.function), r.page, m.choose(r.lesson), m.named}, true
 }
 
 // rule returns the first rule whose condition is met, with what it says; nil for none.
@@ -116,17 +116,17 @@ func (m *moment) rule() (*rule, string) {
 			continue
 		}
 		m.named = nil
-		if s := r.tells(m); s != "" && m.functions(r.function) != "" {
+		if s := r.tells(m); s != "" && m.choose(r.function) != "" {
 			return r, s
 		}
 	}
 	return nil, ""
 }
 
-// functions returns those of a rule's functions that the call's socket comes through: "f" is of all sockets, and
-// "f of W V" of the calls and kinds W and V. It returns all of them for a socket whose type is not known, and "" where
-// the rule names none for the socket.
-func (m *moment) functions(all string) string {
+// choose returns those of a rule's functions that the call's socket comes through, or of its lessons that show it: "f"
+// is of all sockets, and "f of W V" of the calls and kinds W and V. It returns all of them for a socket whose type is
+// not known, and "" where the rule names none for the socket.
+func (m *moment) choose(all string) string {
 	kinds := append(m.kinds(), m.call.Name)
 	var those, every []string
 	for f := range strings.SplitSeq(all, ", ") {
