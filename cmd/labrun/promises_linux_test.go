@@ -242,7 +242,8 @@ func TestInterrupt(t *testing.T) {
 	}
 	for _, want := range []string{
 		`(?m)^first +pass$`, `(?m)^second +ERROR$`, `(?m)^third +ERROR$`,
-		`(?m)^ +\S+lab\.yaml:\d+:\d+: sleep\(60s\): stopped by SIGINT$`, // the call that waits, of four that were made at once
+		// the call that waits, of four that were made at once
+		`(?m)^ +\S+lab\.yaml:\d+:\d+: sleep\(60s\): stopped by SIGINT$`,
 		`(?m)^1 passed, 0 failed, 0 skipped, 2 errors$`,
 	} {
 		if !regexp.MustCompile(want).Match(out.Bytes()) {

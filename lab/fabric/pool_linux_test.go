@@ -171,7 +171,7 @@ func TestSpoilt(t *testing.T) {
 	}
 }
 
-// A lab with a TIME_WAIT that the kernel does not end is not kept, and that is no error.
+// TestTimeWaitStays: a lab with a TIME_WAIT that the kernel does not end is not used again, and Leave returns nil.
 func TestTimeWaitStays(t *testing.T) {
 	needNetNS(t)
 	defer func(f func(int) (bool, error)) { endConnections = f }(endConnections)

@@ -47,7 +47,7 @@ func (s seeds) place(cover func(lower *os.File, prepare func(dir string) error) 
 	return nil
 }
 
-// write makes the files: copies when there is no path to bind. A file that is bound onto cannot be executed by itself:
+// write makes the files: copies where it has no path to bind. A file that is bound onto cannot be executed by itself:
 // a shell would run an empty one as a script that succeeds, where the bind is refused.
 func (s seeds) write(dir string) error {
 	mode := os.FileMode(0o444)

@@ -165,7 +165,7 @@ func (t *tracer) write(e *trace.Event) {
 	t.put(e)
 }
 
-// put is write for who has the lock.
+// put does what write does. The caller holds the lock.
 func (t *tracer) put(e *trace.Event) {
 	if b, err := json.Marshal(e); err == nil {
 		_, _ = t.out.Write(append(b, '\n')) // finish tells of an error

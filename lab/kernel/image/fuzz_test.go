@@ -36,7 +36,7 @@ func FuzzKernel(f *testing.F) {
 		case err != nil && strings.Contains(err.Error(), "\n"):
 			t.Errorf("an error of several lines: %v", err)
 		case err == nil && i.Machine == "":
-			t.Error("opened, and there is no machine for it")
+			t.Error("opened, but it names no machine")
 		case err == nil && strings.ContainsFunc(i.Release, unicode.IsControl):
 			t.Errorf("a release that no terminal should get: %q", i.Release)
 		}

@@ -145,7 +145,7 @@ func TestAtlasLeft(t *testing.T) {
 			at -= 2
 		}
 		if c.Verdict != result.Pass {
-			continue // there is no user 1000 here
+			continue // user 1000 does not exist here
 		}
 		key := strings.Replace(name, "=FIN_WAIT2,", "=TIME_WAIT,", 1)
 		if was, ok := bind[key]; ok && was != answers[at] {
